@@ -1,0 +1,453 @@
+//! [`Error`]: what was asked, on which path, what came back, and what to do about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// The result of a filesystem operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, in PyFilesystem's names.
+///
+/// Each variant is the exception of the same name in
+/// [`fs.errors`](https://docs.pyfilesystem.org/en/latest/reference/errors.html), or says what it
+/// stands for. New kinds may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing is at that path, or a parent directory is missing.
+    ResourceNotFound,
+    /// The path is a directory, and the operation needs a file.
+    FileExpected,
+    /// The path is a file, and the operation needs a directory.
+    DirectoryExpected,
+    /// `makedir` on a path that already exists.
+    DirectoryExists,
+    /// An exclusive creation (`x`) of a file that already exists.
+    FileExists,
+    /// The target of a copy or move exists, and overwriting was not asked for.
+    DestinationExists,
+    /// `removedir` on a directory that still holds something.
+    DirectoryNotEmpty,
+    /// `removedir` on the root.
+    RemoveRoot,
+    /// A copy or move whose source and target are the same or overlap.
+    IllegalDestination,
+    /// A path that this filesystem cannot name, such as a key over 1,024 bytes.
+    InvalidPath,
+    /// A path with a character that this filesystem cannot take.
+    InvalidCharsInPath,
+    /// A path whose `..` lead above the root.
+    IllegalBackReference,
+    /// A mode string that does not exist or does not fit the operation.
+    InvalidMode,
+    /// An argument that cannot be used; PyFilesystem raises Python's `ValueError` or `TypeError`.
+    InvalidArgument,
+    /// The server, the disk or the policy refused.
+    PermissionDenied,
+    /// The filesystem was opened read-only.
+    ResourceReadOnly,
+    /// Someone else replaced the object while it was being read or updated.
+    ResourceChanged,
+    /// The request was sent and its answer lost: it cannot be told whether it took effect.
+    OutcomeUnknown,
+    /// The object is in an archive class and must be restored before it can be read.
+    ArchivedObject,
+    /// The resource has no URL for that purpose.
+    NoUrl,
+    /// The resource has no path on the local disk.
+    NoSysPath,
+    /// The filesystem cannot do this at all.
+    Unsupported,
+    /// A hash algorithm that is not known.
+    UnsupportedHash,
+    /// The server could not be reached, or the connection broke.
+    RemoteConnection,
+    /// The server did not answer, or stopped sending, within the configured time.
+    Timeout,
+    /// There is no room left for the data.
+    InsufficientStorage,
+    /// The filesystem handle was closed.
+    FilesystemClosed,
+    /// The filesystem could not be opened or constructed.
+    CreateFailed,
+    /// A malformed FS URL; PyFilesystem raises `fs.opener.errors.ParseError`.
+    ParseUrl,
+    /// An FS URL with a protocol that nothing is registered for; PyFilesystem raises
+    /// `fs.opener.errors.UnsupportedProtocol`.
+    UnsupportedProtocol,
+    /// The operation failed for a reason that has no kind of its own; the message says which.
+    OperationFailed,
+}
+
+impl ErrorKind {
+    /// The words that an error message begins with.
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::ResourceNotFound => "resource not found",
+            Self::FileExpected => "a file is expected, and this is a directory",
+            Self::DirectoryExpected => "a directory is expected, and this is a file",
+            Self::DirectoryExists => "already exists",
+            Self::FileExists => "file exists",
+            Self::DestinationExists => "destination exists",
+            Self::DirectoryNotEmpty => "directory is not empty",
+            Self::RemoveRoot => "the root cannot be removed",
+            Self::IllegalDestination => "illegal destination",
+            Self::InvalidPath => "invalid path",
+            Self::InvalidCharsInPath => "invalid characters in path",
+            Self::IllegalBackReference => "path leads above the root",
+            Self::InvalidMode => "invalid mode",
+            Self::InvalidArgument => "invalid argument",
+            Self::PermissionDenied => "permission denied",
+            Self::ResourceReadOnly => "the filesystem is read-only",
+            Self::ResourceChanged => "changed by someone else meanwhile",
+            Self::OutcomeUnknown => "outcome unknown",
+            Self::ArchivedObject => "object is archived",
+            Self::NoUrl => "no URL",
+            Self::NoSysPath => "no path on the local disk",
+            Self::Unsupported => "not supported",
+            Self::UnsupportedHash => "unsupported hash",
+            Self::RemoteConnection => "connection failed",
+            Self::Timeout => "timed out",
+            Self::InsufficientStorage => "insufficient storage",
+            Self::FilesystemClosed => "the filesystem is closed",
+            Self::CreateFailed => "cannot open the filesystem",
+            Self::ParseUrl => "malformed FS URL",
+            Self::UnsupportedProtocol => "unsupported protocol",
+            Self::OperationFailed => "operation failed",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.phrase())
+    }
+}
+
+/// What an S3 server said when it refused a request.
+///
+/// See [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+/// Answers to HEAD requests have no body, so that `code` and `message` are empty there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct S3Error {
+    /// The S3 operation that was asked for, such as `PutObject`.
+    pub operation: String,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// S3's error code, such as `NoSuchBucket`; empty if the answer had none.
+    pub code: String,
+    /// S3's message; empty if the answer had none.
+    pub message: String,
+    /// The `x-amz-request-id` of the answer, which the store's support asks for; empty if none.
+    pub request_id: String,
+    /// The region that the server says the bucket is in, if it said so.
+    pub region: Option<String>,
+}
+
+impl fmt::Display for S3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} answered {}", self.operation, self.status)?;
+        for part in [&self.code, &self.message] {
+            if !part.is_empty() {
+                write!(f, " {part}")?;
+            }
+        }
+        if !self.request_id.is_empty() {
+            write!(f, ", request id {}", self.request_id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why an operation failed.
+///
+/// `Display` says all of it in one line: the kind, the path, what came back, and what to do. No
+/// secret, token, access key or query string is ever part of an error.
+///
+/// It converts to [`std::io::Error`] with the matching [`io::ErrorKind`], and back without loss,
+/// so that it survives `std::io` traits.
+///
+/// ```
+/// use s3fs::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::ResourceNotFound).with_path("a/b.txt");
+/// assert_eq!(error.to_string(), "resource not found: \"a/b.txt\"");
+///
+/// let io_error = std::io::Error::from(error);
+/// assert_eq!(io_error.kind(), std::io::ErrorKind::NotFound);
+/// assert_eq!(Error::from(io_error).path(), Some("a/b.txt"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    path: Option<String>,
+    message: Option<String>,
+    hint: Option<String>,
+    s3: Option<S3Error>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of that kind, with nothing else said yet.
+    #[must_use]
+    pub fn new(kind: ErrorKind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            path: None,
+            message: None,
+            hint: None,
+            s3: None,
+            source: None,
+        }))
+    }
+
+    /// The same error, about that path. A path that is already there is kept.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.0.path.get_or_insert_with(|| path.into());
+        self
+    }
+
+    /// The same error, about that path instead of the one it had.
+    #[must_use]
+    pub fn with_path_replaced(mut self, path: impl Into<String>) -> Self {
+        self.0.path = Some(path.into());
+        self
+    }
+
+    /// The same error, saying what came back.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = Some(message.into());
+        self
+    }
+
+    /// The same error, saying what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error, with what the S3 server said.
+    #[must_use]
+    pub fn with_s3(mut self, s3: S3Error) -> Self {
+        self.0.s3 = Some(s3);
+        self
+    }
+
+    /// The same error, with the error that caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The same error under another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// What went wrong, to `match` on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The path that the caller gave, if the error is about a path.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// What came back, in words.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
+    /// What the S3 server said, if it was the server that refused.
+    #[must_use]
+    pub fn s3(&self) -> Option<&S3Error> {
+        self.0.s3.as_ref()
+    }
+
+    /// Whether this error is of that kind.
+    #[must_use]
+    pub fn is(&self, kind: ErrorKind) -> bool {
+        self.0.kind == kind
+    }
+
+    fn io_kind(&self) -> io::ErrorKind {
+        match self.0.kind {
+            ErrorKind::ResourceNotFound => io::ErrorKind::NotFound,
+            ErrorKind::FileExpected => io::ErrorKind::IsADirectory,
+            ErrorKind::DirectoryExpected => io::ErrorKind::NotADirectory,
+            ErrorKind::DirectoryExists | ErrorKind::FileExists | ErrorKind::DestinationExists => {
+                io::ErrorKind::AlreadyExists
+            }
+            ErrorKind::DirectoryNotEmpty => io::ErrorKind::DirectoryNotEmpty,
+            ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+            ErrorKind::ResourceReadOnly => io::ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::ResourceChanged => io::ErrorKind::StaleNetworkFileHandle,
+            ErrorKind::InvalidPath | ErrorKind::InvalidCharsInPath => {
+                io::ErrorKind::InvalidFilename
+            }
+            ErrorKind::IllegalBackReference
+            | ErrorKind::IllegalDestination
+            | ErrorKind::InvalidArgument
+            | ErrorKind::InvalidMode
+            | ErrorKind::ParseUrl
+            | ErrorKind::RemoveRoot => io::ErrorKind::InvalidInput,
+            ErrorKind::Timeout => io::ErrorKind::TimedOut,
+            ErrorKind::InsufficientStorage => io::ErrorKind::StorageFull,
+            ErrorKind::NoUrl
+            | ErrorKind::NoSysPath
+            | ErrorKind::Unsupported
+            | ErrorKind::UnsupportedHash
+            | ErrorKind::UnsupportedProtocol => io::ErrorKind::Unsupported,
+            ErrorKind::RemoteConnection => io::ErrorKind::ConnectionAborted,
+            ErrorKind::ArchivedObject
+            | ErrorKind::CreateFailed
+            | ErrorKind::FilesystemClosed
+            | ErrorKind::OperationFailed
+            | ErrorKind::OutcomeUnknown => io::ErrorKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        write!(f, "{}", inner.kind)?;
+        if let Some(path) = &inner.path {
+            write!(f, ": {path:?}")?;
+        }
+        if let Some(message) = &inner.message {
+            write!(f, ": {message}")?;
+        }
+        if let Some(s3) = &inner.s3 {
+            write!(f, " ({s3})")?;
+        }
+        if let Some(hint) = &inner.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}, {self})", self.0.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        io::Error::new(error.io_kind(), error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        // An `Error` that travelled through `std::io` comes back as it was.
+        let error = match error.downcast::<Error>() {
+            Ok(own) => return own,
+            Err(other) => other,
+        };
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => ErrorKind::ResourceNotFound,
+            io::ErrorKind::IsADirectory => ErrorKind::FileExpected,
+            io::ErrorKind::NotADirectory => ErrorKind::DirectoryExpected,
+            io::ErrorKind::AlreadyExists => ErrorKind::FileExists,
+            io::ErrorKind::DirectoryNotEmpty => ErrorKind::DirectoryNotEmpty,
+            io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ResourceReadOnly,
+            io::ErrorKind::InvalidFilename => ErrorKind::InvalidPath,
+            io::ErrorKind::TimedOut => ErrorKind::Timeout,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                ErrorKind::InsufficientStorage
+            }
+            io::ErrorKind::Unsupported => ErrorKind::Unsupported,
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => ErrorKind::RemoteConnection,
+            _ => ErrorKind::OperationFailed,
+        };
+        Error::new(kind)
+            .with_message(error.to_string())
+            .with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_says_kind_path_answer_and_advice() {
+        let error = Error::new(ErrorKind::PermissionDenied)
+            .with_path("a\n.txt")
+            .with_message("the bucket \"b\" refused")
+            .with_s3(S3Error {
+                operation: "PutObject".into(),
+                status: 403,
+                code: "AccessDenied".into(),
+                message: "Access Denied".into(),
+                request_id: "4442587FB7D0A2F9".into(),
+                region: None,
+            })
+            .with_hint("allow s3:PutObject");
+        assert_eq!(
+            error.to_string(),
+            "permission denied: \"a\\n.txt\": the bucket \"b\" refused (PutObject answered 403 \
+             AccessDenied Access Denied, request id 4442587FB7D0A2F9); allow s3:PutObject"
+        );
+    }
+
+    #[test]
+    fn an_error_survives_the_way_through_io() {
+        let error = Error::new(ErrorKind::ResourceChanged).with_path("x");
+        let io_error = io::Error::from(error);
+        assert_eq!(io_error.kind(), io::ErrorKind::StaleNetworkFileHandle);
+        let back = Error::from(io_error);
+        assert_eq!(back.kind(), ErrorKind::ResourceChanged);
+        assert_eq!(back.path(), Some("x"));
+    }
+
+    #[test]
+    fn an_io_error_of_another_origin_becomes_the_matching_kind() {
+        let io_error = io::Error::new(io::ErrorKind::StorageFull, "disk full");
+        let error = Error::from(io_error);
+        assert_eq!(error.kind(), ErrorKind::InsufficientStorage);
+        assert!(error.to_string().contains("disk full"), "{error}");
+        assert!(StdError::source(&error).is_some());
+    }
+
+    #[test]
+    fn the_first_path_is_kept() {
+        let error = Error::new(ErrorKind::ResourceNotFound)
+            .with_path("first")
+            .with_path("second");
+        assert_eq!(error.path(), Some("first"));
+    }
+}
