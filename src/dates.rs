@@ -1,0 +1,218 @@
+//! The two ways in which S3 writes a date: ISO 8601 in XML, RFC 9110 in headers.
+
+use time::format_description::well_known::Rfc3339;
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+
+/// A date as S3's XML writes it (`2009-10-12T17:50:30.000Z`), in UTC.
+///
+/// The fraction may be missing, and an offset may stand for the `Z`.
+pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
+    let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    date.checked_to_offset(UtcOffset::UTC)
+}
+
+/// A date as HTTP headers write it, in any of the three forms of
+/// [RFC 9110, section 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
+///
+/// The day of the week is not checked against the date.
+pub(crate) fn http_date(text: &str) -> Option<OffsetDateTime> {
+    let mut words = text.split([' ', ',', '-']).filter(|word| !word.is_empty());
+    let mut word = || words.next();
+    let (_weekday, second) = (word()?, word()?);
+    let (day, month, year, clock) = if second.starts_with(|c: char| c.is_ascii_digit()) {
+        // Sun, 06 Nov 1994 08:49:37 GMT; Sunday, 06-Nov-94 08:49:37 GMT
+        let (month, year, clock) = (word()?, word()?, word()?);
+        if !matches!(word()?, "GMT" | "UTC") {
+            return None;
+        }
+        (second, month, year, clock)
+    } else {
+        // Sun Nov  6 08:49:37 1994
+        let (day, clock, year) = (word()?, word()?, word()?);
+        (day, second, year, clock)
+    };
+    if word().is_some() {
+        return None;
+    }
+    let date = calendar_date(full_year(year)?, month_of(month)?, number(day.as_bytes())?)?;
+    Some(OffsetDateTime::new_utc(date, clock_time(clock.as_bytes())?))
+}
+
+/// The date as HTTP headers write it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+///
+/// `None` for a year that four digits cannot write.
+pub(crate) fn format_http_date(date: OffsetDateTime) -> Option<String> {
+    let date = date.checked_to_offset(UtcOffset::UTC)?;
+    let year = u16::try_from(date.year())
+        .ok()
+        .filter(|year| *year < 10_000)?;
+    let weekday = date.weekday().to_string();
+    let weekday = weekday.get(..3)?;
+    let month = MONTHS.get(usize::from(u8::from(date.month())) - 1)?;
+    let (hour, minute, second) = date.to_hms();
+    Some(format!(
+        "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT",
+        day = date.day(),
+    ))
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+fn month_of(name: &str) -> Option<Month> {
+    let index = MONTHS.iter().position(|month| *month == name)?;
+    Month::try_from(u8::try_from(index).ok()? + 1).ok()
+}
+
+/// RFC 850's two digits are read as POSIX reads them: 70 to 99 are in the 20th century.
+fn full_year(digits: &str) -> Option<u32> {
+    let year = number(digits.as_bytes())?;
+    match digits.len() {
+        4 => Some(year),
+        2 if year >= 70 => Some(1900 + year),
+        2 => Some(2000 + year),
+        _ => None,
+    }
+}
+
+fn calendar_date(year: u32, month: Month, day: u32) -> Option<Date> {
+    let (year, day) = (i32::try_from(year).ok()?, u8::try_from(day).ok()?);
+    Date::from_calendar_date(year, month, day).ok()
+}
+
+/// `08:49:37`. A leap second is the second before it, since `time` has none.
+fn clock_time(text: &[u8]) -> Option<Time> {
+    let &[h1, h2, b':', m1, m2, b':', s1, s2] = text else {
+        return None;
+    };
+    let (hour, minute) = (number(&[h1, h2])?, number(&[m1, m2])?);
+    let second = match number(&[s1, s2])? {
+        60 => 59,
+        second => second,
+    };
+    let byte = |n: u32| u8::try_from(n).ok();
+    Time::from_hms(byte(hour)?, byte(minute)?, byte(second)?).ok()
+}
+
+/// At most four digits, and nothing but digits.
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 4 {
+        return None;
+    }
+    digits.iter().try_fold(0, |sum, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + u32::from(digit - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unix(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_listing_s_date_is_read_to_its_fraction() {
+        let date = iso_date("2009-10-12T17:50:30.123Z").unwrap();
+        assert_eq!(date.unix_timestamp(), 1_255_369_830);
+        assert_eq!(date.nanosecond(), 123_000_000);
+        assert_eq!(iso_date("2009-10-12T17:50:30Z"), Some(unix(1_255_369_830)));
+        let fine = iso_date("2009-10-12T17:50:30.12345678987Z").unwrap();
+        assert_eq!(fine.nanosecond(), 123_456_789);
+    }
+
+    #[test]
+    fn an_offset_is_turned_into_utc() {
+        for text in [
+            "2009-10-12T19:50:30+02:00",
+            "2009-10-12T19:50:30.000+02:00",
+            "2009-10-12T12:20:30-05:30",
+        ] {
+            let date = iso_date(text).unwrap();
+            assert_eq!(date, unix(1_255_369_830), "{text}");
+            assert_eq!(date.offset(), UtcOffset::UTC, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "2009-10-12",
+            "2009-10-12T17:50:30",
+            "2009-10-12T17:50:30.Z",
+            "2009-10-12T17:50:30.5",
+            "2009-13-12T17:50:30Z",
+            "2009-02-29T17:50:30Z",
+            "2009-10-12T24:50:30Z",
+            "2009-10-12T17:50:61Z",
+            "2009-10-12T17:50:30Zulu",
+            "2009-10-12T17:50:30+99:00",
+            "2009-10-12T17:50:30*02:00",
+            "+009-10-12T17:50:30Z",
+            "2009-10-12T17:50:3éZ",
+            "Mon, 12 Oct 2009 17:50:30 GMT",
+        ] {
+            assert_eq!(iso_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_do_not_panic() {
+        assert_eq!(iso_date("9999-12-31T23:59:59-23:59"), None);
+        let leap = iso_date("9999-12-31T23:59:60Z").unwrap();
+        assert_eq!(leap.unix_timestamp(), 253_402_300_799);
+        assert!(iso_date("0000-01-01T00:00:00Z").is_some());
+    }
+
+    #[test]
+    fn all_three_forms_of_rfc_9110_are_the_same_date() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(http_date(text), Some(unix(784_111_777)), "{text}");
+        }
+        let two_digits = http_date("Friday, 06-Nov-26 08:49:37 GMT").unwrap();
+        assert_eq!(two_digits.year(), 2026);
+    }
+
+    #[test]
+    fn what_is_no_http_date_is_none() {
+        for text in [
+            "",
+            "Sun",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 PST",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 06 Nov 194 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "1994-11-06T08:49:37Z",
+        ] {
+            assert_eq!(http_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_http_date_is_written_as_it_is_read() {
+        for seconds in [0, 784_111_777, 951_782_400, 4_102_444_799] {
+            let text = format_http_date(unix(seconds)).unwrap();
+            assert_eq!(http_date(&text), Some(unix(seconds)), "{text}");
+        }
+        let elsewhere = unix(784_111_777).to_offset(UtcOffset::from_hms(5, 30, 0).unwrap());
+        let text = format_http_date(elsewhere).unwrap();
+        assert_eq!(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn a_year_that_headers_cannot_write_is_none() {
+        assert_eq!(format_http_date(unix(-62_200_000_000)), None);
+    }
+}

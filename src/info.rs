@@ -1,0 +1,700 @@
+//! [`Info`]: what is known about a resource, in PyFilesystem's namespaces.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::BitOr;
+
+use time::OffsetDateTime;
+
+use crate::path;
+
+/// Which namespaces of [`Info`] are asked for. `basic` always comes.
+///
+/// Source: [Resource info](https://docs.pyfilesystem.org/en/latest/info.html).
+///
+/// ```
+/// use s3fs::Namespaces;
+///
+/// let wanted = Namespaces::DETAILS | Namespaces::S3;
+/// assert!(wanted.contains(Namespaces::BASIC));
+/// assert!(!wanted.contains(Namespaces::URLS));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Namespaces(u8);
+
+impl Namespaces {
+    /// Name and kind: costs nothing beyond finding the resource.
+    pub const BASIC: Self = Self(0);
+    /// Size, times and type: in a listing, costs nothing more.
+    pub const DETAILS: Self = Self(1);
+    /// What S3 knows of an object: in a listing, one HEAD request for each entry.
+    pub const S3: Self = Self(1 << 1);
+    /// A download URL: costs no request.
+    pub const URLS: Self = Self(1 << 2);
+
+    /// Whether all of `other` is asked for.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl Default for Namespaces {
+    fn default() -> Self {
+        Self::BASIC
+    }
+}
+
+impl BitOr for Namespaces {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Namespaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::DETAILS, "details"),
+            (Self::S3, "s3"),
+            (Self::URLS, "urls"),
+        ];
+        let asked = names.iter().filter(|(one, _)| self.contains(*one));
+        f.debug_set()
+            .entry(&"basic")
+            .entries(asked.map(|(_, name)| name))
+            .finish()
+    }
+}
+
+/// The type of a resource, with PyFilesystem's numbers.
+///
+/// Source: [`fs.enums.ResourceType`](https://docs.pyfilesystem.org/en/latest/reference/enums.html).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResourceType {
+    /// Not known.
+    Unknown = 0,
+    /// A directory.
+    Directory = 1,
+    /// A file.
+    File = 2,
+}
+
+/// The `details` namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Details {
+    /// What the resource is.
+    pub kind: ResourceType,
+    /// Size in bytes; 0 for a directory.
+    pub size: u64,
+    /// When the content last changed. On S3: when the object, or the directory's marker, was
+    /// stored; a directory without a marker has none.
+    pub modified: Option<OffsetDateTime>,
+    /// When it was last read; S3 does not know.
+    pub accessed: Option<OffsetDateTime>,
+    /// When it was created; S3 does not know.
+    pub created: Option<OffsetDateTime>,
+    /// When its metadata last changed; S3 does not know.
+    pub metadata_changed: Option<OffsetDateTime>,
+}
+
+impl Details {
+    pub(crate) fn new(kind: ResourceType, size: u64, modified: Option<OffsetDateTime>) -> Self {
+        Self {
+            kind,
+            size,
+            modified,
+            accessed: None,
+            created: None,
+            metadata_changed: None,
+        }
+    }
+}
+
+/// The `s3` namespace: what a HEAD of the object answered.
+///
+/// The fields are the attributes of the original, and what S3 has added since. What the store did
+/// not say is `None`. Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct S3Info {
+    /// `accept-ranges`.
+    pub accept_ranges: Option<String>,
+    /// `x-amz-archive-status`: the access tier that the object is archived in.
+    pub archive_status: Option<String>,
+    /// Whether an S3 Bucket Key is used.
+    pub bucket_key_enabled: Option<bool>,
+    /// `cache-control`.
+    pub cache_control: Option<String>,
+    /// The CRC-32 of the content, in base64.
+    pub checksum_crc32: Option<String>,
+    /// The CRC-32C of the content, in base64.
+    pub checksum_crc32c: Option<String>,
+    /// The CRC-64/NVME of the content, in base64.
+    pub checksum_crc64nvme: Option<String>,
+    /// The SHA-1 of the content, in base64.
+    pub checksum_sha1: Option<String>,
+    /// The SHA-256 of the content, in base64.
+    pub checksum_sha256: Option<String>,
+    /// `FULL_OBJECT` or `COMPOSITE`.
+    pub checksum_type: Option<String>,
+    /// `content-disposition`.
+    pub content_disposition: Option<String>,
+    /// `content-encoding`.
+    pub content_encoding: Option<String>,
+    /// `content-language`.
+    pub content_language: Option<String>,
+    /// Size in bytes.
+    pub content_length: Option<u64>,
+    /// `content-type`.
+    pub content_type: Option<String>,
+    /// Whether this is a delete marker.
+    pub delete_marker: Option<bool>,
+    /// The ETag, with its quotes.
+    pub e_tag: Option<String>,
+    /// `x-amz-expiration`: the lifecycle rule that will delete the object.
+    pub expiration: Option<String>,
+    /// The `expires` header, as it was stored.
+    pub expires: Option<String>,
+    /// When the object was stored.
+    pub last_modified: Option<OffsetDateTime>,
+    /// The `x-amz-meta-` entries.
+    pub metadata: BTreeMap<String, String>,
+    /// How many metadata entries could not be told.
+    pub missing_meta: Option<u64>,
+    /// `ON` or `OFF`.
+    pub object_lock_legal_hold_status: Option<String>,
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub object_lock_mode: Option<String>,
+    /// Until when the object is retained.
+    pub object_lock_retain_until_date: Option<OffsetDateTime>,
+    /// How many parts the object was uploaded in.
+    pub parts_count: Option<u64>,
+    /// `x-amz-replication-status`.
+    pub replication_status: Option<String>,
+    /// `requester` if the requester was charged.
+    pub request_charged: Option<String>,
+    /// `x-amz-restore`: the state of the restored copy of an archived object.
+    pub restore: Option<String>,
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    pub server_side_encryption: Option<String>,
+    /// The algorithm of the customer's key.
+    pub sse_customer_algorithm: Option<String>,
+    /// The MD5 of the customer's key.
+    pub sse_customer_key_md5: Option<String>,
+    /// The KMS key that the object is encrypted with.
+    pub ssekms_key_id: Option<String>,
+    /// The storage class; S3 leaves it out for `STANDARD`.
+    pub storage_class: Option<String>,
+    /// How many tags the object has, where the caller may know.
+    pub tag_count: Option<u64>,
+    /// The version of the object.
+    pub version_id: Option<String>,
+    /// `x-amz-website-redirect-location`.
+    pub website_redirect_location: Option<String>,
+}
+
+/// What is known about a resource.
+///
+/// Source: [Resource info](https://docs.pyfilesystem.org/en/latest/info.html) and
+/// [`fs.info.Info`](https://docs.pyfilesystem.org/en/latest/reference/info_objects.html).
+#[derive(Clone, PartialEq)]
+pub struct Info {
+    name: String,
+    is_dir: bool,
+    details: Option<Details>,
+    s3: Option<Box<S3Info>>,
+    urls: Option<BTreeMap<String, String>>,
+    writeable: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Info {
+    /// The `basic` namespace alone.
+    #[must_use]
+    pub fn new(name: impl Into<String>, is_dir: bool) -> Self {
+        Self {
+            name: name.into(),
+            is_dir,
+            details: None,
+            s3: None,
+            urls: None,
+            writeable: &[],
+        }
+    }
+
+    pub(crate) fn with_details(mut self, details: Details) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    pub(crate) fn with_s3(mut self, s3: S3Info) -> Self {
+        self.s3 = Some(Box::new(s3));
+        self
+    }
+
+    pub(crate) fn with_url(mut self, purpose: &str, url: String) -> Self {
+        self.urls
+            .get_or_insert_default()
+            .insert(purpose.to_owned(), url);
+        self
+    }
+
+    pub(crate) fn with_writeable(
+        mut self,
+        keys: &'static [(&'static str, &'static [&'static str])],
+    ) -> Self {
+        self.writeable = keys;
+        self
+    }
+
+    /// The last component of the path; empty for the root.
+    #[must_use]
+    #[doc(alias = "file_name")]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this is a directory.
+    #[must_use]
+    pub fn is_dir(&self) -> bool {
+        self.is_dir
+    }
+
+    /// Whether this is a file.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        !self.is_dir
+    }
+
+    /// The last extension with its dot, or nothing.
+    ///
+    /// ```
+    /// let info = s3fs::Info::new("tides.tar.gz", false);
+    /// assert_eq!((info.suffix(), info.stem()), (".gz", "tides"));
+    /// assert_eq!(info.suffixes(), [".tar", ".gz"]);
+    /// ```
+    #[must_use]
+    #[doc(alias = "extension")]
+    pub fn suffix(&self) -> &str {
+        match self.name.rfind('.') {
+            Some(_) if self.is_dotfile() => "",
+            Some(dot) => &self.name[dot..],
+            None => "",
+        }
+    }
+
+    /// All extensions with their dots.
+    #[must_use]
+    pub fn suffixes(&self) -> Vec<String> {
+        if self.is_dotfile() {
+            return Vec::new();
+        }
+        let parts = self.name.split('.').skip(1);
+        parts.map(|part| format!(".{part}")).collect()
+    }
+
+    /// The name without its extensions; a name that begins with a dot is kept whole.
+    #[must_use]
+    #[doc(alias = "file_stem")]
+    pub fn stem(&self) -> &str {
+        if self.name.starts_with('.') {
+            return &self.name;
+        }
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    /// A name whose only dot is its first character has no extension.
+    fn is_dotfile(&self) -> bool {
+        self.name.starts_with('.') && !self.name[1..].contains('.')
+    }
+
+    /// The path of this resource in that directory.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if `dir_path` leads above
+    /// the root.
+    pub fn make_path(&self, dir_path: &str) -> crate::Result<String> {
+        path::join([dir_path, &self.name])
+    }
+
+    /// Whether that namespace (`basic`, `details`, `s3`, `urls`) is there.
+    #[must_use]
+    pub fn has_namespace(&self, namespace: &str) -> bool {
+        match namespace {
+            "basic" => true,
+            "details" => self.details.is_some(),
+            "s3" => self.s3.is_some(),
+            "urls" => self.urls.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether [`setinfo`](crate::FileSystem::setinfo) can change that key.
+    #[must_use]
+    pub fn is_writeable(&self, namespace: &str, key: &str) -> bool {
+        self.writeable
+            .iter()
+            .any(|(name, keys)| *name == namespace && keys.contains(&key))
+    }
+
+    /// The `details` namespace, if it was asked for.
+    #[must_use]
+    #[doc(alias = "metadata")]
+    pub fn details(&self) -> Option<&Details> {
+        self.details.as_ref()
+    }
+
+    /// The `s3` namespace, if it was asked for and this is an object.
+    #[must_use]
+    pub fn s3(&self) -> Option<&S3Info> {
+        self.s3.as_deref()
+    }
+
+    /// The URL for that purpose, from the `urls` namespace.
+    #[must_use]
+    pub fn url(&self, purpose: &str) -> Option<&str> {
+        self.urls.as_ref()?.get(purpose).map(String::as_str)
+    }
+
+    /// Size in bytes, from the `details` namespace.
+    #[must_use]
+    #[doc(alias = "len")]
+    pub fn size(&self) -> Option<u64> {
+        self.details.as_ref().map(|details| details.size)
+    }
+
+    /// Type, from the `details` namespace.
+    #[must_use]
+    #[doc(alias = "file_type")]
+    pub fn kind(&self) -> Option<ResourceType> {
+        self.details.as_ref().map(|details| details.kind)
+    }
+
+    /// When the content last changed, from the `details` namespace.
+    #[must_use]
+    pub fn modified(&self) -> Option<OffsetDateTime> {
+        self.details.as_ref()?.modified
+    }
+
+    /// When it was last read, from the `details` namespace.
+    #[must_use]
+    pub fn accessed(&self) -> Option<OffsetDateTime> {
+        self.details.as_ref()?.accessed
+    }
+
+    /// When it was created, from the `details` namespace.
+    #[must_use]
+    pub fn created(&self) -> Option<OffsetDateTime> {
+        self.details.as_ref()?.created
+    }
+
+    /// When its metadata last changed, from the `details` namespace.
+    #[must_use]
+    pub fn metadata_changed(&self) -> Option<OffsetDateTime> {
+        self.details.as_ref()?.metadata_changed
+    }
+
+    /// One value by namespace and key, in PyFilesystem's shape.
+    ///
+    /// ```
+    /// use s3fs::{Info, Value};
+    ///
+    /// let info = Info::new("a.txt", false);
+    /// assert_eq!(info.get("basic", "name"), Some(Value::from("a.txt")));
+    /// assert_eq!(info.get("details", "size"), None);
+    /// ```
+    #[must_use]
+    pub fn get(&self, namespace: &str, key: &str) -> Option<Value> {
+        self.raw().get(namespace, key).cloned()
+    }
+
+    /// All of it, in the shape of PyFilesystem's `Info.raw`; times are seconds since 1970.
+    ///
+    /// [`setinfo`](crate::FileSystem::setinfo) takes the same shape.
+    #[must_use]
+    pub fn raw(&self) -> RawInfo {
+        let mut raw = RawInfo::new()
+            .with("basic", "name", self.name.as_str())
+            .with("basic", "is_dir", self.is_dir);
+        if let Some(details) = &self.details {
+            raw.extend("details", details_values(details));
+        }
+        if let Some(s3) = &self.s3 {
+            raw.extend("s3", s3_values(s3));
+        }
+        for (purpose, url) in self.urls.iter().flatten() {
+            raw = raw.with("urls", purpose, url.as_str());
+        }
+        for (namespace, keys) in self.writeable {
+            if self.has_namespace(namespace) {
+                let keys = keys.iter().map(|key| Value::from(*key)).collect();
+                raw = raw.with(namespace, "_write", Value::List(keys));
+            }
+        }
+        raw
+    }
+}
+
+impl fmt::Debug for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A presigned URL is a secret: only its purpose is shown.
+        f.debug_struct("Info")
+            .field("name", &self.name)
+            .field("is_dir", &self.is_dir)
+            .field("details", &self.details)
+            .field("s3", &self.s3)
+            .field("urls", &self.urls.as_ref().map(BTreeMap::len))
+            .finish()
+    }
+}
+
+fn details_values(details: &Details) -> Vec<(&'static str, Value)> {
+    vec![
+        ("type", Value::Int(details.kind as i64)),
+        ("size", details.size.into()),
+        ("modified", details.modified.into()),
+        ("accessed", details.accessed.into()),
+        ("created", details.created.into()),
+        ("metadata_changed", details.metadata_changed.into()),
+    ]
+}
+
+fn s3_values(s3: &S3Info) -> Vec<(&'static str, Value)> {
+    let text = |value: &Option<String>| Value::from(value.clone());
+    vec![
+        ("accept_ranges", text(&s3.accept_ranges)),
+        ("archive_status", text(&s3.archive_status)),
+        ("bucket_key_enabled", s3.bucket_key_enabled.into()),
+        ("cache_control", text(&s3.cache_control)),
+        ("checksum_crc32", text(&s3.checksum_crc32)),
+        ("checksum_crc32c", text(&s3.checksum_crc32c)),
+        ("checksum_crc64nvme", text(&s3.checksum_crc64nvme)),
+        ("checksum_sha1", text(&s3.checksum_sha1)),
+        ("checksum_sha256", text(&s3.checksum_sha256)),
+        ("checksum_type", text(&s3.checksum_type)),
+        ("content_disposition", text(&s3.content_disposition)),
+        ("content_encoding", text(&s3.content_encoding)),
+        ("content_language", text(&s3.content_language)),
+        ("content_length", s3.content_length.into()),
+        ("content_type", text(&s3.content_type)),
+        ("delete_marker", s3.delete_marker.into()),
+        ("e_tag", text(&s3.e_tag)),
+        ("expiration", text(&s3.expiration)),
+        ("expires", text(&s3.expires)),
+        ("last_modified", s3.last_modified.into()),
+        ("metadata", Value::from(s3.metadata.clone())),
+        ("missing_meta", s3.missing_meta.into()),
+        (
+            "object_lock_legal_hold_status",
+            text(&s3.object_lock_legal_hold_status),
+        ),
+        ("object_lock_mode", text(&s3.object_lock_mode)),
+        (
+            "object_lock_retain_until_date",
+            s3.object_lock_retain_until_date.into(),
+        ),
+        ("parts_count", s3.parts_count.into()),
+        ("replication_status", text(&s3.replication_status)),
+        ("request_charged", text(&s3.request_charged)),
+        ("restore", text(&s3.restore)),
+        ("server_side_encryption", text(&s3.server_side_encryption)),
+        ("sse_customer_algorithm", text(&s3.sse_customer_algorithm)),
+        ("sse_customer_key_md5", text(&s3.sse_customer_key_md5)),
+        ("ssekms_key_id", text(&s3.ssekms_key_id)),
+        ("storage_class", text(&s3.storage_class)),
+        ("tag_count", s3.tag_count.into()),
+        ("version_id", text(&s3.version_id)),
+        (
+            "website_redirect_location",
+            text(&s3.website_redirect_location),
+        ),
+    ]
+}
+
+/// A value of [`RawInfo`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Python's `None`.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number; times are seconds since 1970.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map.
+    Map(BTreeMap<String, Value>),
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        // S3 objects and disks are far smaller than 2^63 bytes.
+        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<OffsetDateTime> for Value {
+    fn from(time: OffsetDateTime) -> Self {
+        // Microseconds, as Python's timestamps have them, are exact in a double.
+        let micros = time.unix_timestamp_nanos() / 1_000;
+        Self::Float(micros as f64 / 1e6)
+    }
+}
+
+impl From<BTreeMap<String, String>> for Value {
+    fn from(map: BTreeMap<String, String>) -> Self {
+        Self::Map(map.into_iter().map(|(k, v)| (k, v.into())).collect())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Info in PyFilesystem's raw shape: values by namespace and key.
+///
+/// This is what [`Info::raw`] gives and what [`setinfo`](crate::FileSystem::setinfo) takes.
+///
+/// ```
+/// use s3fs::{RawInfo, Value};
+///
+/// let changes = RawInfo::new()
+///     .with("s3", "content_type", "text/csv")
+///     .with("s3", "cache_control", Value::Null);
+/// assert_eq!(changes.get("s3", "content_type"), Some(&Value::from("text/csv")));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawInfo(BTreeMap<String, BTreeMap<String, Value>>);
+
+impl RawInfo {
+    /// Nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with that value.
+    #[must_use]
+    pub fn with(mut self, namespace: &str, key: &str, value: impl Into<Value>) -> Self {
+        self.extend(namespace, [(key, value.into())]);
+        self
+    }
+
+    fn extend<'a>(&mut self, namespace: &str, values: impl IntoIterator<Item = (&'a str, Value)>) {
+        let values = values.into_iter().map(|(k, v)| (k.to_owned(), v));
+        self.0
+            .entry(namespace.to_owned())
+            .or_default()
+            .extend(values);
+    }
+
+    /// One value.
+    #[must_use]
+    pub fn get(&self, namespace: &str, key: &str) -> Option<&Value> {
+        self.0.get(namespace)?.get(key)
+    }
+
+    /// The names of the namespaces.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The keys and values of a namespace; none if it is not there.
+    pub fn values(&self, namespace: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let values = self.0.get(namespace).into_iter().flatten();
+        values.map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffix_suffixes_and_stem_are_pyfilesystems() {
+        // name, suffix, suffixes, stem: as fs 2.4.16 answers
+        let table: [(&str, &str, &[&str], &str); 8] = [
+            ("foo.py", ".py", &[".py"], "foo"),
+            ("foo.tar.gz", ".gz", &[".tar", ".gz"], "foo"),
+            ("bar", "", &[], "bar"),
+            (".bashrc", "", &[], ".bashrc"),
+            (".a.b", ".b", &[".a", ".b"], ".a.b"),
+            ("a.", ".", &["."], "a"),
+            ("", "", &[], ""),
+            (".é", "", &[], ".é"),
+        ];
+        for (name, suffix, suffixes, stem) in table {
+            let info = Info::new(name, false);
+            assert_eq!(info.suffix(), suffix, "{name}");
+            assert_eq!(info.suffixes(), suffixes, "{name}");
+            assert_eq!(info.stem(), stem, "{name}");
+        }
+    }
+
+    #[test]
+    fn raw_has_pyfilesystems_shape() {
+        let modified = OffsetDateTime::from_unix_timestamp(1_501_935_315).unwrap();
+        let info = Info::new("foo", false)
+            .with_details(Details::new(ResourceType::File, 3, Some(modified)))
+            .with_s3(S3Info {
+                e_tag: Some("\"37b5\"".into()),
+                ..S3Info::default()
+            })
+            .with_writeable(&[("s3", &["content_type"])]);
+        let raw = info.raw();
+        assert_eq!(raw.get("basic", "is_dir"), Some(&Value::Bool(false)));
+        assert_eq!(raw.get("details", "type"), Some(&Value::Int(2)));
+        assert_eq!(
+            raw.get("details", "modified"),
+            Some(&Value::Float(1_501_935_315.0))
+        );
+        assert_eq!(raw.get("details", "accessed"), Some(&Value::Null));
+        assert_eq!(raw.get("s3", "e_tag"), Some(&Value::from("\"37b5\"")));
+        assert_eq!(
+            raw.get("s3", "metadata"),
+            Some(&Value::Map(BTreeMap::new()))
+        );
+        assert!(info.is_writeable("s3", "content_type"));
+        assert!(!info.is_writeable("details", "modified"));
+        assert!(info.has_namespace("s3") && !info.has_namespace("urls"));
+        assert_eq!(
+            info.get("s3", "_write"),
+            Some(Value::List(vec!["content_type".into()]))
+        );
+    }
+
+    #[test]
+    fn debug_does_not_show_a_presigned_url() {
+        let info = Info::new("foo", false).with_url("download", "http://h/k?sig=abc".into());
+        assert!(!format!("{info:?}").contains("abc"));
+        assert_eq!(info.url("download"), Some("http://h/k?sig=abc"));
+    }
+}

@@ -1,0 +1,714 @@
+//! [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`]: what one call may set, beyond path and bytes.
+//!
+//! The names are those of boto3's `ALLOWED_UPLOAD_ARGS` and `ALLOWED_DOWNLOAD_ARGS`, in snake case.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use md5::{Digest as _, Md5};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What one call of `openbin_with`, `writebytes_with` or `readbytes_with` may set.
+///
+/// What is not set here is taken from the filesystem's own
+/// [`upload_args`](crate::S3FsBuilder::upload_args) and
+/// [`download_args`](crate::S3FsBuilder::download_args).
+///
+/// ```
+/// use s3fs::{OpenOptions, UploadArgs};
+///
+/// let options = OpenOptions::new()
+///     .upload_args(UploadArgs::new().content_type("text/csv").metadata("origin", "tide gauge"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    pub(crate) upload: UploadArgs,
+    pub(crate) download: DownloadArgs,
+    pub(crate) version_id: Option<String>,
+    pub(crate) if_match: Option<String>,
+}
+
+impl OpenOptions {
+    /// Nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a write sets on the object.
+    #[must_use]
+    pub fn upload_args(mut self, args: UploadArgs) -> Self {
+        self.upload = args;
+        self
+    }
+
+    /// What a read sends along.
+    #[must_use]
+    pub fn download_args(mut self, args: DownloadArgs) -> Self {
+        self.download = args;
+        self
+    }
+
+    /// Reads that version of the object; only for reading.
+    #[must_use]
+    pub fn version_id(mut self, version_id: impl Into<String>) -> Self {
+        self.version_id = Some(version_id.into());
+        self
+    }
+
+    /// Reads or replaces the object only while its ETag is this one; otherwise the call fails
+    /// with [`ErrorKind::ResourceChanged`].
+    #[must_use]
+    pub fn if_match(mut self, e_tag: impl Into<String>) -> Self {
+        self.if_match = Some(e_tag.into());
+        self
+    }
+}
+
+impl From<UploadArgs> for OpenOptions {
+    fn from(args: UploadArgs) -> Self {
+        Self::new().upload_args(args)
+    }
+}
+
+impl From<DownloadArgs> for OpenOptions {
+    fn from(args: DownloadArgs) -> Self {
+        Self::new().download_args(args)
+    }
+}
+
+/// The checksum that an upload carries, for the store to verify and keep.
+///
+/// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChecksumAlgorithm {
+    /// CRC-32 (ISO-HDLC), S3's oldest.
+    Crc32,
+    /// CRC-32C (Castagnoli).
+    Crc32c,
+    /// CRC-64/NVME, the default of newer AWS SDKs.
+    Crc64nvme,
+    /// SHA-256, the only one here that also resists tampering.
+    Sha256,
+}
+
+impl ChecksumAlgorithm {
+    /// S3's name of the algorithm, as in `x-amz-checksum-algorithm`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "CRC32",
+            Self::Crc32c => "CRC32C",
+            Self::Crc64nvme => "CRC64NVME",
+            Self::Sha256 => "SHA256",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Crc32, Self::Crc32c, Self::Crc64nvme, Self::Sha256]
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A key that the store encrypts with and does not keep (SSE-C): 32 bytes.
+///
+/// `Debug` does not show it. Stores take it over https only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SseCustomerKey([u8; 32]);
+
+impl SseCustomerKey {
+    /// The key from its 32 bytes.
+    #[must_use]
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// The key in base64, as the header carries it.
+    pub(crate) fn base64(&self) -> String {
+        BASE64.encode(self.0)
+    }
+
+    /// The MD5 of the key in base64, which the store checks the key against.
+    pub(crate) fn md5_base64(&self) -> String {
+        BASE64.encode(Md5::digest(self.0))
+    }
+}
+
+impl fmt::Debug for SseCustomerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SseCustomerKey(..)")
+    }
+}
+
+/// The arguments that are one header each: their name here, and the header.
+const HEADER_ARGS: &[(&str, &str)] = &[
+    ("acl", "x-amz-acl"),
+    (
+        "bucket_key_enabled",
+        "x-amz-server-side-encryption-bucket-key-enabled",
+    ),
+    ("cache_control", "cache-control"),
+    ("content_disposition", "content-disposition"),
+    ("content_encoding", "content-encoding"),
+    ("content_language", "content-language"),
+    ("content_type", "content-type"),
+    ("expected_bucket_owner", "x-amz-expected-bucket-owner"),
+    ("expires", "expires"),
+    ("grant_full_control", "x-amz-grant-full-control"),
+    ("grant_read", "x-amz-grant-read"),
+    ("grant_read_acp", "x-amz-grant-read-acp"),
+    ("grant_write_acp", "x-amz-grant-write-acp"),
+    (
+        "object_lock_legal_hold_status",
+        "x-amz-object-lock-legal-hold",
+    ),
+    ("object_lock_mode", "x-amz-object-lock-mode"),
+    (
+        "object_lock_retain_until_date",
+        "x-amz-object-lock-retain-until-date",
+    ),
+    ("request_payer", "x-amz-request-payer"),
+    ("server_side_encryption", "x-amz-server-side-encryption"),
+    (
+        "ssekms_encryption_context",
+        "x-amz-server-side-encryption-context",
+    ),
+    (
+        "ssekms_key_id",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+    ),
+    ("storage_class", "x-amz-storage-class"),
+    (
+        "website_redirect_location",
+        "x-amz-website-redirect-location",
+    ),
+];
+
+/// The header that carries the argument of that name.
+pub(crate) fn header_of(argument: &str) -> Option<&'static str> {
+    HEADER_ARGS
+        .iter()
+        .find(|(name, _)| *name == argument)
+        .map(|(_, header)| *header)
+}
+
+/// What an upload sets on the object: content headers, metadata, tags, access, encryption, class.
+///
+/// Each setter is the argument of the same name of boto3's `ALLOWED_UPLOAD_ARGS`. Values are sent
+/// as they are; a value that a header cannot carry is an [`ErrorKind::InvalidArgument`] before
+/// anything is sent. Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+///
+/// ```
+/// use s3fs::UploadArgs;
+///
+/// let args = UploadArgs::new()
+///     .cache_control("max-age=3600")
+///     .storage_class("STANDARD_IA")
+///     .tag("team", "harbour")
+///     .metadata("origin", "tide gauge");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadArgs {
+    /// By header name; `HEADER_ARGS` says which there are.
+    headers: BTreeMap<&'static str, String>,
+    metadata: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, String>>,
+    sse_customer_key: Option<SseCustomerKey>,
+    checksum_algorithm: Option<ChecksumAlgorithm>,
+}
+
+impl UploadArgs {
+    /// Nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn header(mut self, header: &'static str, value: impl Into<String>) -> Self {
+        self.headers.insert(header, value.into());
+        self
+    }
+
+    /// A canned ACL, such as `public-read`.
+    #[must_use]
+    pub fn acl(self, acl: impl Into<String>) -> Self {
+        self.header("x-amz-acl", acl)
+    }
+
+    /// Whether an S3 Bucket Key is used with SSE-KMS.
+    #[must_use]
+    pub fn bucket_key_enabled(self, enabled: bool) -> Self {
+        self.header(
+            "x-amz-server-side-encryption-bucket-key-enabled",
+            enabled.to_string(),
+        )
+    }
+
+    /// The `Cache-Control` that the object is served with.
+    #[must_use]
+    pub fn cache_control(self, value: impl Into<String>) -> Self {
+        self.header("cache-control", value)
+    }
+
+    /// The checksum that the upload carries.
+    #[must_use]
+    pub fn checksum_algorithm(mut self, algorithm: ChecksumAlgorithm) -> Self {
+        self.checksum_algorithm = Some(algorithm);
+        self
+    }
+
+    /// The `Content-Disposition` that the object is served with.
+    #[must_use]
+    pub fn content_disposition(self, value: impl Into<String>) -> Self {
+        self.header("content-disposition", value)
+    }
+
+    /// The `Content-Encoding` that the object is served with. The bytes are stored as given: this
+    /// compresses nothing.
+    #[must_use]
+    pub fn content_encoding(self, value: impl Into<String>) -> Self {
+        self.header("content-encoding", value)
+    }
+
+    /// The `Content-Language` that the object is served with.
+    #[must_use]
+    pub fn content_language(self, value: impl Into<String>) -> Self {
+        self.header("content-language", value)
+    }
+
+    /// The `Content-Type`; guessed from the name if it is not set.
+    #[must_use]
+    pub fn content_type(self, value: impl Into<String>) -> Self {
+        self.header("content-type", value)
+    }
+
+    /// The AWS account that must own the bucket; otherwise the store refuses.
+    #[must_use]
+    pub fn expected_bucket_owner(self, account: impl Into<String>) -> Self {
+        self.header("x-amz-expected-bucket-owner", account)
+    }
+
+    /// The `Expires` header that the object is served with: an HTTP date.
+    #[must_use]
+    pub fn expires(self, when: OffsetDateTime) -> Self {
+        // A year that no HTTP date has is sent as an empty value, which is refused.
+        let date = crate::dates::format_http_date(when);
+        self.header("expires", date.unwrap_or_default())
+    }
+
+    /// Who gets `FULL_CONTROL`, such as `id="…"`.
+    #[must_use]
+    pub fn grant_full_control(self, grantees: impl Into<String>) -> Self {
+        self.header("x-amz-grant-full-control", grantees)
+    }
+
+    /// Who may read the object.
+    #[must_use]
+    pub fn grant_read(self, grantees: impl Into<String>) -> Self {
+        self.header("x-amz-grant-read", grantees)
+    }
+
+    /// Who may read the object's ACL.
+    #[must_use]
+    pub fn grant_read_acp(self, grantees: impl Into<String>) -> Self {
+        self.header("x-amz-grant-read-acp", grantees)
+    }
+
+    /// Who may write the object's ACL.
+    #[must_use]
+    pub fn grant_write_acp(self, grantees: impl Into<String>) -> Self {
+        self.header("x-amz-grant-write-acp", grantees)
+    }
+
+    /// One `x-amz-meta-` entry. The name is case-insensitive; the value is printable ASCII.
+    #[must_use]
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata
+            .get_or_insert_default()
+            .insert(name.into().to_ascii_lowercase(), value.into());
+        self
+    }
+
+    /// The legal hold: `ON` or `OFF`.
+    #[must_use]
+    pub fn object_lock_legal_hold_status(self, status: impl Into<String>) -> Self {
+        self.header("x-amz-object-lock-legal-hold", status)
+    }
+
+    /// The retention mode: `GOVERNANCE` or `COMPLIANCE`.
+    #[must_use]
+    pub fn object_lock_mode(self, mode: impl Into<String>) -> Self {
+        self.header("x-amz-object-lock-mode", mode)
+    }
+
+    /// Until when the object is retained.
+    #[must_use]
+    pub fn object_lock_retain_until_date(self, when: OffsetDateTime) -> Self {
+        // As above: RFC 3339 has four-digit years.
+        let text = when.to_offset(time::UtcOffset::UTC).format(&Rfc3339);
+        self.header(
+            "x-amz-object-lock-retain-until-date",
+            text.unwrap_or_default(),
+        )
+    }
+
+    /// `requester`: the caller pays for the request.
+    #[must_use]
+    pub fn request_payer(self, payer: impl Into<String>) -> Self {
+        self.header("x-amz-request-payer", payer)
+    }
+
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    #[must_use]
+    pub fn server_side_encryption(self, algorithm: impl Into<String>) -> Self {
+        self.header("x-amz-server-side-encryption", algorithm)
+    }
+
+    /// The customer's own key (SSE-C): boto3's `SSECustomerAlgorithm`, `SSECustomerKey` and
+    /// `SSECustomerKeyMD5` in one.
+    #[must_use]
+    pub fn sse_customer_key(mut self, key: SseCustomerKey) -> Self {
+        self.sse_customer_key = Some(key);
+        self
+    }
+
+    /// The KMS encryption context: base64 of a JSON object.
+    #[must_use]
+    pub fn ssekms_encryption_context(self, context: impl Into<String>) -> Self {
+        self.header("x-amz-server-side-encryption-context", context)
+    }
+
+    /// The KMS key to encrypt with.
+    #[must_use]
+    pub fn ssekms_key_id(self, key_id: impl Into<String>) -> Self {
+        self.header("x-amz-server-side-encryption-aws-kms-key-id", key_id)
+    }
+
+    /// The storage class, such as `STANDARD_IA`.
+    #[must_use]
+    pub fn storage_class(self, class: impl Into<String>) -> Self {
+        self.header("x-amz-storage-class", class)
+    }
+
+    /// One tag of the object (boto3's `Tagging`).
+    #[must_use]
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags
+            .get_or_insert_default()
+            .insert(name.into(), value.into());
+        self
+    }
+
+    /// Where a website request for this object is redirected to.
+    #[must_use]
+    pub fn website_redirect_location(self, target: impl Into<String>) -> Self {
+        self.header("x-amz-website-redirect-location", target)
+    }
+
+    /// Sets the argument of that name from text, as FS URLs do: a header argument by its name,
+    /// `metadata.NAME`, `tag.NAME`, `checksum_algorithm`. `Ok(false)` if there is no such argument.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+        if let Some(header) = header_of(name) {
+            self.headers.insert(header, value.to_owned());
+        } else if let Some(entry) = name.strip_prefix("metadata.") {
+            self.metadata
+                .get_or_insert_default()
+                .insert(entry.to_ascii_lowercase(), value.to_owned());
+        } else if let Some(tag) = name.strip_prefix("tag.") {
+            self.tags
+                .get_or_insert_default()
+                .insert(tag.to_owned(), value.to_owned());
+        } else if name == "checksum_algorithm" {
+            let algorithm = ChecksumAlgorithm::from_name(value).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidArgument)
+                    .with_message("checksum_algorithm is not one that is known")
+                    .with_hint("use CRC32, CRC32C, CRC64NVME or SHA256")
+            })?;
+            self.checksum_algorithm = Some(algorithm);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// These arguments, and the others' where these say nothing.
+    pub(crate) fn over(&self, defaults: &Self) -> Self {
+        let mut merged = defaults.clone();
+        for (header, value) in &self.headers {
+            merged.headers.insert(header, value.clone());
+        }
+        merged.metadata = self.metadata.clone().or(merged.metadata);
+        merged.tags = self.tags.clone().or(merged.tags);
+        merged.sse_customer_key = self.sse_customer_key.clone().or(merged.sse_customer_key);
+        merged.checksum_algorithm = self.checksum_algorithm.or(merged.checksum_algorithm);
+        merged
+    }
+
+    /// The checksum that was asked for.
+    pub(crate) fn checksum(&self) -> Option<ChecksumAlgorithm> {
+        self.checksum_algorithm
+    }
+
+    /// The customer's key that was given.
+    pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
+        self.sse_customer_key.as_ref()
+    }
+
+    /// Whether metadata entries are given.
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.metadata.is_some()
+    }
+
+    /// The headers that say all this in a request that creates an object.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn to_headers(&self) -> Result<Vec<(String, String)>> {
+        let mut headers = Vec::new();
+        for (name, value) in &self.headers {
+            headers.push(((*name).to_owned(), check_value(name, value)?));
+        }
+        for (name, value) in self.metadata.iter().flatten() {
+            let name = format!("x-amz-meta-{}", check_metadata_name(name)?);
+            let value = check_value(&name, value)?;
+            headers.push((name, value));
+        }
+        if let Some(tags) = self.tags.as_ref().filter(|tags| !tags.is_empty()) {
+            headers.push(("x-amz-tagging".into(), tagging_header(tags)));
+        }
+        if let Some(key) = &self.sse_customer_key {
+            headers.extend(customer_key_headers("x-amz-", key));
+        }
+        Ok(headers)
+    }
+}
+
+/// What a read sends along: the customer's key, who pays, who must own the bucket.
+///
+/// Each setter is the argument of the same name of boto3's `ALLOWED_DOWNLOAD_ARGS`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DownloadArgs {
+    headers: BTreeMap<&'static str, String>,
+    sse_customer_key: Option<SseCustomerKey>,
+}
+
+impl DownloadArgs {
+    /// Nothing set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The AWS account that must own the bucket; otherwise the store refuses.
+    #[must_use]
+    pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
+        self.headers
+            .insert("x-amz-expected-bucket-owner", account.into());
+        self
+    }
+
+    /// `requester`: the caller pays for the request.
+    #[must_use]
+    pub fn request_payer(mut self, payer: impl Into<String>) -> Self {
+        self.headers.insert("x-amz-request-payer", payer.into());
+        self
+    }
+
+    /// The customer's own key (SSE-C) that the object was stored with.
+    #[must_use]
+    pub fn sse_customer_key(mut self, key: SseCustomerKey) -> Self {
+        self.sse_customer_key = Some(key);
+        self
+    }
+
+    /// Sets the argument of that name from text; `false` if there is no such argument.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
+        let known = ["expected_bucket_owner", "request_payer"].contains(&name);
+        match header_of(name).filter(|_| known) {
+            Some(header) => self.headers.insert(header, value.to_owned()),
+            None => return false,
+        };
+        true
+    }
+
+    /// These arguments, and the others' where these say nothing.
+    pub(crate) fn over(&self, defaults: &Self) -> Self {
+        let mut merged = defaults.clone();
+        for (header, value) in &self.headers {
+            merged.headers.insert(header, value.clone());
+        }
+        merged.sse_customer_key = self.sse_customer_key.clone().or(merged.sse_customer_key);
+        merged
+    }
+
+    /// The customer's key that was given.
+    pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
+        self.sse_customer_key.as_ref()
+    }
+
+    /// The headers of any request: who pays, who must own the bucket.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn request_headers(&self) -> Result<Vec<(String, String)>> {
+        self.headers
+            .iter()
+            .map(|(name, value)| Ok(((*name).to_owned(), check_value(name, value)?)))
+            .collect()
+    }
+
+    /// The headers of a request that reads an object.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn to_headers(&self) -> Result<Vec<(String, String)>> {
+        let mut headers = self.request_headers()?;
+        if let Some(key) = &self.sse_customer_key {
+            headers.extend(customer_key_headers("x-amz-", key));
+        }
+        Ok(headers)
+    }
+}
+
+/// The three headers of SSE-C; a copy's source has them under another prefix.
+pub(crate) fn customer_key_headers(prefix: &str, key: &SseCustomerKey) -> [(String, String); 3] {
+    let name = |end: &str| format!("{prefix}server-side-encryption-customer-{end}");
+    [
+        (name("algorithm"), "AES256".to_owned()),
+        (name("key"), key.base64()),
+        (name("key-md5"), key.md5_base64()),
+    ]
+}
+
+/// Tags as the `x-amz-tagging` header carries them: a URL query.
+pub(crate) fn tagging_header<'a>(
+    tags: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> String {
+    let encode = |text: &'a str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<_> = tags
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
+    pairs.join("&")
+}
+
+/// A header value that survives signing: printable ASCII, no space at an end, no two in a row.
+///
+/// Signature V4 folds runs of spaces, and S3 answers other bytes in its own encoding.
+pub(crate) fn check_value(header: &str, value: &str) -> Result<String> {
+    let printable = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if printable && !value.is_empty() && value.trim() == value && !value.contains("  ") {
+        return Ok(value.to_owned());
+    }
+    Err(Error::new(ErrorKind::InvalidArgument)
+        .with_message(format!("the value of {header} cannot be sent in a header"))
+        .with_hint(
+            "use printable ASCII, not empty, without spaces at the ends or two in a row; encode \
+             anything else",
+        ))
+}
+
+/// A metadata name that can be part of a header's name.
+pub(crate) fn check_metadata_name(name: &str) -> Result<&str> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.is_empty() && name.bytes().all(token) {
+        return Ok(name);
+    }
+    Err(Error::new(ErrorKind::InvalidArgument)
+        .with_message(format!("{name:?} cannot be the name of a metadata entry"))
+        .with_hint("use ASCII letters, digits and hyphens"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_argument_becomes_its_header() {
+        let mut args = UploadArgs::new();
+        for (name, _) in HEADER_ARGS {
+            assert!(args.set(name, "value").unwrap(), "{name}");
+        }
+        let headers = args.to_headers().unwrap();
+        for (name, header) in HEADER_ARGS {
+            let found = headers.iter().any(|(h, v)| h == header && v == "value");
+            assert!(found, "{name} is not sent as {header}");
+        }
+        assert!(!args.set("no_such_argument", "value").unwrap());
+    }
+
+    #[test]
+    fn metadata_tags_and_customer_key_become_headers() {
+        let args = UploadArgs::new()
+            .metadata("Origin", "tide gauge")
+            .tag("a b", "c&d=é")
+            .sse_customer_key(SseCustomerKey::new([7; 32]));
+        let headers: BTreeMap<_, _> = args.to_headers().unwrap().into_iter().collect();
+        assert_eq!(headers["x-amz-meta-origin"], "tide gauge");
+        assert_eq!(headers["x-amz-tagging"], "a%20b=c%26d%3D%C3%A9");
+        assert_eq!(
+            headers["x-amz-server-side-encryption-customer-algorithm"],
+            "AES256"
+        );
+        // printf '\7%.0s' {1..32} | openssl md5 -binary | base64
+        assert_eq!(
+            headers["x-amz-server-side-encryption-customer-key-md5"],
+            "y4HAEFCYWuvAXWFTtA1Qpg=="
+        );
+    }
+
+    #[test]
+    fn a_value_that_a_header_cannot_carry_is_refused() {
+        for value in ["", " a", "a ", "a  b", "a\nb", "é", "a\0"] {
+            let args = UploadArgs::new().metadata("name", value);
+            let error = args.to_headers().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{value:?}");
+            assert!(error.to_string().contains("x-amz-meta-name"), "{error}");
+        }
+        for name in ["", "a b", "a:b", "é", "a\r\nb"] {
+            assert!(UploadArgs::new().metadata(name, "v").to_headers().is_err());
+        }
+    }
+
+    #[test]
+    fn a_call_overrides_the_defaults_of_the_filesystem() {
+        let defaults = UploadArgs::new()
+            .content_type("text/plain")
+            .acl("private")
+            .metadata("a", "1");
+        let call = UploadArgs::new()
+            .content_type("text/csv")
+            .metadata("b", "2");
+        let headers: BTreeMap<_, _> = call
+            .over(&defaults)
+            .to_headers()
+            .unwrap()
+            .into_iter()
+            .collect();
+        assert_eq!(headers["content-type"], "text/csv");
+        assert_eq!(headers["x-amz-acl"], "private");
+        assert_eq!(headers["x-amz-meta-b"], "2");
+        assert!(!headers.contains_key("x-amz-meta-a"));
+    }
+
+    #[test]
+    fn debug_does_not_show_the_customer_key() {
+        let args = UploadArgs::new().sse_customer_key(SseCustomerKey::new([65; 32]));
+        let text = format!("{args:?}");
+        assert!(
+            !text.contains("65") && !text.contains("QUFB") && !text.contains("AAA"),
+            "{text}"
+        );
+    }
+}

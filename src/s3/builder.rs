@@ -1,0 +1,674 @@
+//! [`S3FsBuilder`]: every parameter of the constructor, once; FS URLs have them under the same names.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusty_s3::{Bucket, UrlStyle};
+use url::{Host, Url};
+
+use super::S3Fs;
+use super::credentials::{Environment, Settings, resolve};
+use super::key::KeyMap;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs_url::{FsUrl, redacted};
+use crate::options::{DownloadArgs, UploadArgs};
+use crate::s3::client::{Client, Timeouts};
+use crate::s3::objects::Objects;
+
+/// The region that S3 takes a request for when none is named.
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
+
+/// As many requests at a time as boto3 makes.
+const DEFAULT_MAX_WORKERS: usize = 10;
+
+/// The longest name that any bucket ever had; newer ones have 63 characters.
+const MAX_BUCKET_NAME: usize = 255;
+
+/// How the bucket stands in the URL of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// Virtual-hosted for AWS where the bucket's name allows it, otherwise path-style.
+    #[default]
+    Auto,
+    /// `https://endpoint/bucket/key`.
+    Path,
+    /// `https://bucket.endpoint/key`.
+    VirtualHost,
+}
+
+/// What an [`S3Fs`] is made of. [`S3Fs::builder`] begins one, [`build`](Self::build) ends it.
+///
+/// The parameters are those of the original's constructor, under the same names, and some more.
+///
+/// ```
+/// use s3fs::S3Fs;
+///
+/// let fs = S3Fs::builder("mybucket")
+///     .dir_path("reports")
+///     .aws_access_key_id("key")
+///     .aws_secret_access_key("secret")
+///     .endpoint_url("http://127.0.0.1:9000")
+///     .region("us-east-1")
+///     .strict(false)
+///     .build()?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "build() makes the filesystem"]
+pub struct S3FsBuilder {
+    bucket_name: String,
+    dir_path: String,
+    settings: Settings,
+    delimiter: String,
+    strict: bool,
+    read_only: bool,
+    upload: UploadArgs,
+    download: DownloadArgs,
+    addressing_style: AddressingStyle,
+    timeouts: Timeouts,
+    max_workers: usize,
+    user_agent_suffix: String,
+}
+
+impl fmt::Debug for S3FsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3FsBuilder")
+            .field("bucket_name", &self.bucket_name)
+            .field("dir_path", &self.dir_path)
+            .field("delimiter", &self.delimiter)
+            .field("strict", &self.strict)
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
+}
+
+impl S3FsBuilder {
+    pub(super) fn new(bucket_name: &str) -> Self {
+        Self {
+            bucket_name: bucket_name.to_owned(),
+            dir_path: "/".to_owned(),
+            settings: Settings::default(),
+            delimiter: "/".to_owned(),
+            strict: true,
+            read_only: false,
+            upload: UploadArgs::new(),
+            download: DownloadArgs::new(),
+            addressing_style: AddressingStyle::Auto,
+            timeouts: Timeouts::default(),
+            max_workers: DEFAULT_MAX_WORKERS,
+            user_agent_suffix: String::new(),
+        }
+    }
+
+    /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
+    ///
+    /// `allow_profile` says whether the URL may name a profile, which may run a command: only for
+    /// URLs that the program, and nobody else, wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseUrl`](ErrorKind::ParseUrl) naming the parameter that is unknown or wrong.
+    pub fn from_url(url: &FsUrl, allow_profile: bool) -> Result<Self> {
+        let (bucket_name, dir_path) = url
+            .resource()
+            .split_once('/')
+            .unwrap_or((url.resource(), ""));
+        let mut builder = Self::new(bucket_name).dir_path(dir_path);
+        builder.settings.explicit.access_key_id = url.username().map(str::to_owned);
+        builder.settings.explicit.secret_access_key = url.password().map(str::to_owned);
+        for (name, value) in url.params() {
+            builder = builder.set_parameter(name, value, allow_profile)?;
+        }
+        Ok(builder)
+    }
+
+    /// Sets the parameter that an FS URL has under that name.
+    fn set_parameter(mut self, name: &str, value: &str, allow_profile: bool) -> Result<Self> {
+        let wrong = |message: String| Error::new(ErrorKind::ParseUrl).with_message(message);
+        let seconds = |value: &str| {
+            let seconds = value.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
+            seconds
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .ok_or_else(|| wrong(format!("the parameter {name:?} is not a number of seconds")))
+        };
+        let flag = |value: &str| match value {
+            "1" | "true" | "True" | "yes" | "on" => Ok(true),
+            "0" | "false" | "False" | "no" | "off" => Ok(false),
+            _ => Err(wrong(format!("the parameter {name:?} is neither 1 nor 0"))),
+        };
+        match name {
+            "aws_session_token" => self = self.aws_session_token(value),
+            "endpoint_url" => self = self.endpoint_url(value),
+            "region" => self = self.region(value),
+            "delimiter" => self = self.delimiter(value),
+            "strict" => self = self.strict(flag(value)?),
+            "read_only" => self = self.read_only(flag(value)?),
+            "anonymous" => self = self.anonymous(flag(value)?),
+            "connect_timeout" => self = self.connect_timeout(seconds(value)?),
+            "response_timeout" => self = self.response_timeout(seconds(value)?),
+            "stall_timeout" => self = self.stall_timeout(seconds(value)?),
+            "user_agent_suffix" => self = self.user_agent_suffix(value),
+            "max_workers" => {
+                let workers = value.parse().map_err(|_| {
+                    wrong("the parameter \"max_workers\" is not a whole number".to_owned())
+                })?;
+                self = self.max_workers(workers);
+            }
+            "addressing_style" => {
+                self = self.addressing_style(match value {
+                    "auto" => AddressingStyle::Auto,
+                    "path" => AddressingStyle::Path,
+                    "virtual" => AddressingStyle::VirtualHost,
+                    _ => {
+                        return Err(wrong(
+                            "the parameter \"addressing_style\" is not auto, path or virtual"
+                                .to_owned(),
+                        ));
+                    }
+                });
+            }
+            "profile" if allow_profile => self = self.profile(value),
+            "profile" => {
+                return Err(
+                    wrong("the parameter \"profile\" is not allowed here".to_owned()).with_hint(
+                        "a profile may run a command; a program that trusts its URLs can allow it",
+                    ),
+                );
+            }
+            _ => {
+                let sent = self.download.set(name, value);
+                if !self.upload.set(name, value)? && !sent {
+                    return Err(wrong(format!("there is no parameter {name:?}")));
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// The directory in the bucket that is the root of the filesystem; `/` unless it is said. No
+    /// path leads out of it. It need not exist.
+    pub fn dir_path(mut self, dir_path: impl Into<String>) -> Self {
+        self.dir_path = dir_path.into();
+        self
+    }
+
+    /// The access key; goes together with [`aws_secret_access_key`](Self::aws_secret_access_key).
+    /// Without both, the environment and the shared files are asked.
+    pub fn aws_access_key_id(mut self, key: impl Into<String>) -> Self {
+        self.settings.explicit.access_key_id = Some(key.into());
+        self
+    }
+
+    /// The secret of the access key.
+    pub fn aws_secret_access_key(mut self, secret: impl Into<String>) -> Self {
+        self.settings.explicit.secret_access_key = Some(secret.into());
+        self
+    }
+
+    /// The session token of temporary credentials.
+    pub fn aws_session_token(mut self, token: impl Into<String>) -> Self {
+        self.settings.explicit.session_token = Some(token.into());
+        self
+    }
+
+    /// Sends requests without credentials, for public buckets.
+    pub fn anonymous(mut self, anonymous: bool) -> Self {
+        self.settings.anonymous = anonymous;
+        self
+    }
+
+    /// The profile of the shared credentials and config files; it is asked before the environment.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.settings.profile = Some(profile.into());
+        self
+    }
+
+    /// The URL of the S3 server, if it is not AWS: `http://…` or `https://…`.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.settings.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// The region of the bucket; `us-east-1` if neither this nor the environment nor a file says
+    /// another.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = Some(region.into());
+        self
+    }
+
+    /// What separates the segments of a key; `/` unless it is said.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.delimiter = delimiter.into();
+        self
+    }
+
+    /// Whether PyFilesystem's contract is followed exactly (the default). Without it the checks
+    /// before a write or a removal are left out: see [`S3Fs`](S3Fs#strict).
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly).
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// The `Cache-Control` of uploads.
+    pub fn cache_control(mut self, value: impl Into<String>) -> Self {
+        self.upload = self.upload.cache_control(value);
+        self
+    }
+
+    /// The canned ACL of uploads.
+    pub fn acl(mut self, acl: impl Into<String>) -> Self {
+        self.upload = self.upload.acl(acl);
+        self
+    }
+
+    /// What every upload sets; a call's own arguments win. Adds to what is set already.
+    pub fn upload_args(mut self, args: UploadArgs) -> Self {
+        self.upload = args.over(&self.upload);
+        self
+    }
+
+    /// What every request that reads, lists or deletes sends along; a call's own arguments win.
+    /// Adds to what is set already.
+    pub fn download_args(mut self, args: DownloadArgs) -> Self {
+        self.download = args.over(&self.download);
+        self
+    }
+
+    /// How the bucket stands in URLs.
+    pub fn addressing_style(mut self, style: AddressingStyle) -> Self {
+        self.addressing_style = style;
+        self
+    }
+
+    /// How long a connection may take, TLS included; 10 s unless it is said.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.connect = timeout;
+        self
+    }
+
+    /// How long the server may take to answer a request that it has; 60 s unless it is said, and
+    /// ten times that for copies, which the server does by itself.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.response = timeout;
+        self
+    }
+
+    /// How long a transfer may stand still; 60 s unless it is said. There is no limit to how long
+    /// one may take.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.stall = timeout;
+        self
+    }
+
+    /// How many requests one call makes at a time; 10 unless it is said.
+    pub fn max_workers(mut self, workers: usize) -> Self {
+        self.max_workers = workers;
+        self
+    }
+
+    /// What the `User-Agent` ends with, such as the name of the program.
+    pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.user_agent_suffix = suffix.into();
+        self
+    }
+
+    /// Makes the filesystem. No request is made: a bucket that is not there is told by the first
+    /// operation.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateFailed`](ErrorKind::CreateFailed) for credentials that are half or nowhere to be
+    /// found, [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for
+    /// parameters that cannot be, [`Unsupported`](ErrorKind::Unsupported) for `https` without the
+    /// feature `rustls`.
+    pub fn build(self) -> Result<S3Fs> {
+        self.build_in(&Environment::process())
+    }
+
+    fn build_in(self, environment: &Environment) -> Result<S3Fs> {
+        check_bucket_name(&self.bucket_name)?;
+        let keys = KeyMap::new(&self.dir_path, &self.delimiter)?;
+        self.upload.to_headers()?;
+        self.download.to_headers()?;
+        if self.max_workers == 0 {
+            return Err(invalid("max_workers is 0, and nothing would be done"));
+        }
+        if [
+            self.timeouts.connect,
+            self.timeouts.response,
+            self.timeouts.stall,
+        ]
+        .contains(&Duration::ZERO)
+        {
+            return Err(invalid("a timeout is 0, and nothing could be done in it"));
+        }
+        let resolved = resolve(&self.settings, environment)?;
+        log::debug!("credentials: {}", resolved.source);
+        let region = resolved.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let (endpoint, is_aws) = match &resolved.endpoint_url {
+            Some(url) => (parse_endpoint(url)?, false),
+            None => (parse_endpoint(&aws_endpoint(&region))?, true),
+        };
+        let style = self.url_style(&endpoint, is_aws);
+        let named_endpoint = resolved.endpoint_url.is_some().then(|| endpoint.clone());
+        let bucket = Bucket::new(endpoint, style, self.bucket_name.clone(), region.clone())
+            .map_err(|error| {
+                invalid("the bucket's name cannot be part of the endpoint's host")
+                    .with_hint("use AddressingStyle::Path")
+                    .with_source(error)
+            })?;
+        let client = Client::new(
+            bucket,
+            resolved.credentials,
+            self.timeouts,
+            self.max_workers,
+            &user_agent(&self.user_agent_suffix)?,
+        );
+        Ok(S3Fs::assemble(super::Parts {
+            objects: Arc::new(Objects::new(client, self.upload, self.download)),
+            keys,
+            bucket_name: self.bucket_name,
+            dir_path: self.dir_path,
+            endpoint: named_endpoint,
+            region,
+            strict: self.strict,
+            read_only: self.read_only,
+            max_workers: self.max_workers,
+        }))
+    }
+
+    /// Virtual-hosted URLs need a name that is one label of a host.
+    ///
+    /// Source: [Virtual hosting of buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
+    fn url_style(&self, endpoint: &Url, is_aws: bool) -> UrlStyle {
+        let name = self.bucket_name.as_bytes();
+        let label = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+        let is_label = name.iter().all(label)
+            && (3..=63).contains(&name.len())
+            && name.first() != Some(&b'-')
+            && name.last() != Some(&b'-');
+        let is_domain = matches!(endpoint.host(), Some(Host::Domain(_)));
+        match self.addressing_style {
+            AddressingStyle::Path => UrlStyle::Path,
+            AddressingStyle::VirtualHost => UrlStyle::VirtualHost,
+            AddressingStyle::Auto if is_label && is_domain && is_aws => UrlStyle::VirtualHost,
+            AddressingStyle::Auto => UrlStyle::Path,
+        }
+    }
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument).with_message(message)
+}
+
+/// A name that cannot lead a URL anywhere else. S3 has stricter rules, and older buckets and other
+/// stores laxer ones.
+///
+/// Source: [Bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
+fn check_bucket_name(name: &str) -> Result<()> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if (1..=MAX_BUCKET_NAME).contains(&name.len())
+        && name.bytes().all(legal)
+        && !name.bytes().all(|b| b == b'.')
+    {
+        return Ok(());
+    }
+    // Not quoted: in a mistyped FS URL it may be a secret.
+    Err(
+        invalid("the bucket's name is not one that a bucket can have")
+            .with_hint("a name has letters, digits, '.', '_' and '-'"),
+    )
+}
+
+/// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
+fn aws_endpoint(region: &str) -> String {
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://s3.{region}.{domain}")
+}
+
+fn parse_endpoint(text: &str) -> Result<Url> {
+    let shown = redacted(text);
+    let wrong = |why: &str| {
+        Error::new(ErrorKind::InvalidArgument)
+            .with_message(format!("the endpoint {shown:?} {why}"))
+            .with_hint("an endpoint is http://host:port or https://host:port")
+    };
+    let url = Url::parse(text).map_err(|error| wrong("is not a URL").with_source(error))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is neither http nor https"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("has no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("has a user or a password, which S3 does not know"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has a query or a fragment"));
+    }
+    if url.scheme() == "https" && !cfg!(feature = "rustls") {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_message(format!(
+                "the endpoint {shown:?} needs TLS, and it is not built in"
+            ))
+            .with_hint("turn the feature `rustls` of this crate on"));
+    }
+    Ok(url)
+}
+
+fn user_agent(suffix: &str) -> Result<String> {
+    let own = concat!("s3fs-rust/", env!("CARGO_PKG_VERSION"));
+    if suffix.is_empty() {
+        return Ok(own.to_owned());
+    }
+    let suffix = crate::options::check_value("user-agent", suffix)?;
+    Ok(format!("{own} {suffix}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filesystem::FileSystem;
+
+    fn builder(name: &str) -> S3FsBuilder {
+        S3FsBuilder::new(name)
+            .aws_access_key_id("key")
+            .aws_secret_access_key("secret")
+            .region("us-east-1")
+    }
+
+    fn nowhere() -> Environment {
+        Environment::from_pairs::<&str, &str>([])
+    }
+
+    fn url_of(builder: S3FsBuilder) -> String {
+        let url = builder.build_in(&nowhere()).unwrap().geturl("k").unwrap();
+        url.split('?').next().unwrap().to_owned()
+    }
+
+    #[test]
+    #[cfg(feature = "rustls")]
+    fn the_addressing_style_follows_endpoint_and_name() {
+        let table = [
+            (
+                "mybucket",
+                None,
+                "https://mybucket.s3.us-east-1.amazonaws.com/k",
+            ),
+            (
+                "my.bucket",
+                None,
+                "https://s3.us-east-1.amazonaws.com/my.bucket/k",
+            ),
+            (
+                "My_Bucket",
+                None,
+                "https://s3.us-east-1.amazonaws.com/My_Bucket/k",
+            ),
+            (
+                "mybucket",
+                Some("http://127.0.0.1:9000"),
+                "http://127.0.0.1:9000/mybucket/k",
+            ),
+            (
+                "mybucket",
+                Some("http://[::1]:9000"),
+                "http://[::1]:9000/mybucket/k",
+            ),
+            (
+                "mybucket",
+                Some("https://minio.example/s3"),
+                "https://minio.example/s3/mybucket/k",
+            ),
+        ];
+        for (name, endpoint, expected) in table {
+            let mut builder = builder(name);
+            if let Some(endpoint) = endpoint {
+                builder = builder.endpoint_url(endpoint);
+            }
+            assert_eq!(url_of(builder), expected);
+        }
+        let china = builder("mybucket").region("cn-north-1");
+        assert_eq!(
+            url_of(china),
+            "https://mybucket.s3.cn-north-1.amazonaws.com.cn/k"
+        );
+    }
+
+    #[test]
+    fn the_addressing_style_can_be_set() {
+        let virtual_host = builder("mybucket")
+            .endpoint_url("http://s3.localhost:9000")
+            .addressing_style(AddressingStyle::VirtualHost);
+        assert_eq!(url_of(virtual_host), "http://mybucket.s3.localhost:9000/k");
+        let on_an_ip = builder("mybucket")
+            .endpoint_url("http://127.0.0.1:9000")
+            .addressing_style(AddressingStyle::VirtualHost);
+        assert!(on_an_ip.build_in(&nowhere()).is_err());
+    }
+
+    #[test]
+    fn a_parameter_that_cannot_be_is_an_error_at_construction() {
+        let base = || builder("mybucket").endpoint_url("http://127.0.0.1:9");
+        let broken = [
+            base().endpoint_url("127.0.0.1:9000"),
+            base().endpoint_url("ftp://127.0.0.1"),
+            base().endpoint_url("http://user:pw@127.0.0.1"),
+            base().endpoint_url("http://127.0.0.1/?a=b"),
+            base().endpoint_url("http://"),
+            base().region("eu west"),
+            base().dir_path("../x"),
+            base().delimiter(""),
+            base().max_workers(0),
+            base().stall_timeout(Duration::ZERO),
+            base().user_agent_suffix("a\r\nb"),
+            base().acl("pri\nvate"),
+        ];
+        for (number, builder) in broken.into_iter().enumerate() {
+            assert!(builder.build_in(&nowhere()).is_err(), "number {number}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a b",
+            "a?b",
+            "é",
+            "a\0",
+            &"x".repeat(256),
+        ] {
+            let builder = builder(name).endpoint_url("http://127.0.0.1:9");
+            let error = builder.build_in(&nowhere()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "rustls"))]
+    fn https_without_the_tls_feature_is_told_at_construction() {
+        let error = builder("mybucket").build_in(&nowhere()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("rustls"), "{error}");
+    }
+
+    #[test]
+    fn half_a_credential_is_an_error_at_construction() {
+        let half = S3FsBuilder::new("b")
+            .aws_access_key_id("key")
+            .endpoint_url("http://127.0.0.1:9");
+        let error = half.build_in(&nowhere()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CreateFailed);
+        assert!(error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn every_parameter_of_a_url_reaches_the_builder() {
+        let url = FsUrl::parse(
+            "s3://k:s%2F@mybucket/a%20b/c?endpoint_url=http://127.0.0.1:9&region=eu-west-1\
+             &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
+             &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
+             &max_workers=4&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
+        )
+        .unwrap();
+        let builder = S3FsBuilder::from_url(&url, false).unwrap();
+        assert_eq!(builder.bucket_name, "mybucket");
+        assert_eq!(builder.dir_path, "a b/c");
+        let explicit = &builder.settings.explicit;
+        assert_eq!(explicit.secret_access_key.as_deref(), Some("s/"));
+        assert_eq!(explicit.session_token.as_deref(), Some("t"));
+        assert_eq!(builder.delimiter, "|");
+        assert!(!builder.strict && builder.read_only);
+        assert_eq!(builder.max_workers, 4);
+        assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
+        let upload = builder.upload.to_headers().unwrap();
+        for (name, value) in [
+            ("x-amz-acl", "private"),
+            ("cache-control", "max-age=1"),
+            ("x-amz-request-payer", "requester"),
+            ("x-amz-storage-class", "STANDARD_IA"),
+            ("x-amz-meta-origin", "x"),
+            ("x-amz-tagging", "team=y"),
+        ] {
+            let pair = (name.to_owned(), value.to_owned());
+            assert!(upload.contains(&pair), "{name} is missing");
+        }
+        assert_eq!(builder.download.request_headers().unwrap().len(), 1);
+        let debug = format!("{builder:?}");
+        assert!(!debug.contains("s/") && !debug.contains("\"k\""), "{debug}");
+        builder.build_in(&nowhere()).unwrap();
+    }
+
+    #[test]
+    fn a_url_with_a_wrong_parameter_says_which() {
+        for (parameter, named) in [
+            ("colour=red", "colour"),
+            ("strict=maybe", "strict"),
+            ("max_workers=-1", "max_workers"),
+            ("connect_timeout=0", "connect_timeout"),
+            ("addressing_style=ip", "addressing_style"),
+            ("profile=x", "profile"),
+            ("sse_customer_key=x", "sse_customer_key"),
+            ("ca_bundle=/x", "ca_bundle"),
+        ] {
+            let url = FsUrl::parse(&format!("s3://mybucket?{parameter}")).unwrap();
+            let error = S3FsBuilder::from_url(&url, false).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ParseUrl, "{parameter}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
+        let url = FsUrl::parse("s3://mybucket?profile=x").unwrap();
+        assert!(S3FsBuilder::from_url(&url, true).is_ok());
+    }
+}

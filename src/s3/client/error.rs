@@ -1,0 +1,224 @@
+//! What a server's refusal, or a broken connection, means in words that a person can act on.
+
+use std::io;
+
+use rusty_s3::Bucket;
+
+use super::redact::redact;
+use super::{Operation, Response, xml};
+use crate::error::{Error, ErrorKind, S3Error};
+use crate::s3::credentials::Credentials;
+
+/// How much of an answer that is not S3's is quoted.
+const QUOTED_CHARS: usize = 120;
+
+/// The error that an answer stands for which is not a success, or has an error in its body.
+pub(super) fn refusal(
+    response: &Response,
+    body: &[u8],
+    bucket: &Bucket,
+    credentials: Option<&Credentials>,
+) -> Error {
+    let answer = xml::error_answer(body);
+    if answer.is_none() && !body.trim_ascii().is_empty() {
+        return not_s3(response, body, "it is not S3's XML", bucket, credentials);
+    }
+    let answer = answer.unwrap_or_default();
+    let header = |name| response.header(name).unwrap_or_default().to_owned();
+    let s3 = S3Error {
+        operation: response.operation.name().to_owned(),
+        status: response.status(),
+        code: redact(&answer.code, credentials),
+        message: redact(&answer.message, credentials),
+        request_id: Some(answer.request_id)
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| header("x-amz-request-id")),
+        region: Some(header("x-amz-bucket-region"))
+            .filter(|region| !region.is_empty())
+            .or(answer.region),
+    };
+    let meaning = meaning(&s3, response.operation, bucket, credentials.is_none());
+    meaning.with_s3(s3)
+}
+
+/// The error of an answer that no S3 server gives.
+pub(super) fn not_s3(
+    response: &Response,
+    body: &[u8],
+    why: &str,
+    bucket: &Bucket,
+    credentials: Option<&Credentials>,
+) -> Error {
+    let text = redact(&String::from_utf8_lossy(body), credentials);
+    let start: String = text.chars().take(QUOTED_CHARS).collect();
+    let content_type = response.header("content-type").unwrap_or("no content type");
+    Error::new(ErrorKind::OperationFailed)
+        .with_message(format!(
+            "{} answered {} to {} with {content_type}, and {why}: {start:?}",
+            host(bucket),
+            response.status(),
+            response.operation.name()
+        ))
+        .with_hint("check that the endpoint is that of an S3 server")
+}
+
+/// The error of a request that got no answer.
+pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
+    let host = host(bucket);
+    match error {
+        ureq::Error::Timeout(what) => Error::new(ErrorKind::Timeout)
+            .with_message(format!("{host} did not answer in time ({what})"))
+            .with_hint("the timeouts can be set when the filesystem is built"),
+        ureq::Error::Io(error) if is_timeout(&error) => Error::new(ErrorKind::Timeout)
+            .with_message(format!("{host} did not answer in time"))
+            .with_source(error),
+        ureq::Error::Io(error) => Error::new(ErrorKind::RemoteConnection)
+            .with_message(format!("no answer from {host}: {error}"))
+            .with_hint("check that the endpoint is right and the server runs")
+            .with_source(error),
+        ureq::Error::HostNotFound => Error::new(ErrorKind::RemoteConnection)
+            .with_message(format!("the name of {host} is not known"))
+            .with_hint("check the endpoint, the region and the bucket's name"),
+        ureq::Error::TlsRequired => Error::new(ErrorKind::Unsupported)
+            .with_message(format!("{host} is asked by https, and TLS is not built in"))
+            .with_hint("turn the feature `rustls` of this crate on"),
+        // These quote the URL that was asked, which is signed.
+        ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
+            Error::new(ErrorKind::OperationFailed)
+                .with_message(format!("no URL can be made for {host}"))
+        }
+        ureq::Error::Http(error) => Error::new(ErrorKind::InvalidArgument)
+            .with_message("the request cannot be written as HTTP")
+            .with_source(error),
+        other => Error::new(ErrorKind::RemoteConnection)
+            .with_message(format!("no answer from {host}: {other}"))
+            .with_hint("check that the endpoint is right and the server runs"),
+    }
+}
+
+/// The error of a body that broke off.
+pub(super) fn while_reading(error: io::Error) -> Error {
+    // ureq wraps its own errors in io errors, where the kind is lost.
+    let kind = match error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<ureq::Error>())
+    {
+        Some(ureq::Error::Timeout(_)) => ErrorKind::Timeout,
+        _ if is_timeout(&error) => ErrorKind::Timeout,
+        _ => ErrorKind::RemoteConnection,
+    };
+    Error::new(kind)
+        .with_message(format!("the answer broke off: {error}"))
+        .with_source(error)
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
+}
+
+/// Scheme, host and port of the bucket's URL, which hold no secret.
+fn host(bucket: &Bucket) -> String {
+    bucket.base_url().origin().ascii_serialization()
+}
+
+/// The kind, the words and the advice for what the server said.
+///
+/// Source: [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool) -> Error {
+    if let Some(region) = s3.region.as_deref().filter(|r| *r != bucket.region())
+        && s3.status != 404
+    {
+        return Error::new(ErrorKind::OperationFailed)
+            .with_message(format!(
+                "the bucket {:?} is in the region {region:?}, and was asked for in {:?}",
+                bucket.name(),
+                bucket.region()
+            ))
+            .with_hint(format!("set the region to {region}"));
+    }
+    let of = |kind, message: &str| Error::new(kind).with_message(message);
+    match (s3.code.as_str(), s3.status) {
+        ("NoSuchBucket", _) => Error::new(ErrorKind::OperationFailed)
+            .with_message(format!(
+                "there is no bucket {:?} at {}",
+                bucket.name(),
+                host(bucket)
+            ))
+            .with_hint("check the name and the endpoint; no bucket is ever made unasked"),
+        ("InvalidAccessKeyId", _) => of(
+            ErrorKind::PermissionDenied,
+            "the server does not know this access key",
+        )
+        .with_hint("check aws_access_key_id, and that the endpoint is the one it belongs to"),
+        ("SignatureDoesNotMatch", _) => of(
+            ErrorKind::PermissionDenied,
+            "the secret access key is not the one that belongs to the access key",
+        )
+        .with_hint("check aws_secret_access_key; in a URL it must be percent-encoded"),
+        ("ExpiredToken" | "TokenRefreshRequired", _) => {
+            of(ErrorKind::PermissionDenied, "the credentials have expired")
+                .with_hint("get new temporary credentials")
+        }
+        ("InvalidToken", _) => of(
+            ErrorKind::PermissionDenied,
+            "the session token is not one that the server gave for this access key",
+        )
+        .with_hint("check aws_session_token"),
+        ("RequestTimeTooSkewed", _) => of(
+            ErrorKind::PermissionDenied,
+            "the clock of this machine is too far from the server's",
+        )
+        .with_hint("set the clock"),
+        ("InvalidObjectState", _) => of(
+            ErrorKind::ArchivedObject,
+            "it must be restored before it can be read",
+        )
+        .with_hint("ask the store to restore it (RestoreObject), and wait until that is done"),
+        ("PermanentRedirect" | "TemporaryRedirect", _) | (_, 301 | 302 | 307 | 308) => of(
+            ErrorKind::OperationFailed,
+            "the server sends the request elsewhere",
+        )
+        .with_hint("set the region, the endpoint or the addressing style of the bucket"),
+        ("KeyTooLongError" | "InvalidObjectName", _) => {
+            of(ErrorKind::InvalidPath, "the server does not take this key")
+        }
+        ("QuotaExceeded" | "StorageFull" | "XMinioStorageFull", _) | (_, 507) => of(
+            ErrorKind::InsufficientStorage,
+            "the server has no room left",
+        ),
+        ("NotImplemented", _) | (_, 501) => {
+            of(ErrorKind::Unsupported, "the server does not implement this")
+        }
+        ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 412) => of(
+            ErrorKind::ResourceChanged,
+            "the object is not the one that was expected",
+        ),
+        (_, 401 | 403) if anonymous => of(
+            ErrorKind::PermissionDenied,
+            "the server does not allow this without credentials",
+        )
+        .with_hint("give credentials"),
+        (_, 401 | 403) => of(
+            ErrorKind::PermissionDenied,
+            "the server does not allow this",
+        )
+        .with_hint(format!(
+            "the credentials need {}; without s3:ListBucket S3 also says this of a key that \
+                 is not there",
+            operation.permission()
+        )),
+        (_, 404) => of(ErrorKind::ResourceNotFound, "the bucket has no such object"),
+        (_, 408) => of(
+            ErrorKind::Timeout,
+            "the server waited too long for the request",
+        ),
+        ("SlowDown", _) | (_, 429 | 500..=599) => {
+            of(ErrorKind::OperationFailed, "the server could not do it now")
+                .with_hint("try again later")
+        }
+        _ => of(ErrorKind::OperationFailed, "the server refused"),
+    }
+}

@@ -1,0 +1,370 @@
+//! [`Request`]: what is asked of S3, as a value, and the signed URL that asks it.
+
+use std::time::SystemTime;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rusty_s3::{Bucket, Method};
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::credentials::Credentials;
+use crate::s3::key::Key;
+
+/// How long a request's signature is good for, in seconds: a captured URL is worth little.
+const SIGNATURE_SECONDS: u64 = 300;
+
+/// The characters that a query keeps: RFC 3986's unreserved ones.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// An operation of the S3 API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    AbortMultipartUpload,
+    CompleteMultipartUpload,
+    CopyObject,
+    CreateBucket,
+    CreateMultipartUpload,
+    DeleteObject,
+    GetObject,
+    GetObjectTagging,
+    HeadObject,
+    ListObjectsV2,
+    PutObject,
+    UploadPartCopy,
+}
+
+impl Operation {
+    /// Its name in the [S3 API](https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html).
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AbortMultipartUpload => "AbortMultipartUpload",
+            Self::CompleteMultipartUpload => "CompleteMultipartUpload",
+            Self::CopyObject => "CopyObject",
+            Self::CreateBucket => "CreateBucket",
+            Self::CreateMultipartUpload => "CreateMultipartUpload",
+            Self::DeleteObject => "DeleteObject",
+            Self::GetObject => "GetObject",
+            Self::GetObjectTagging => "GetObjectTagging",
+            Self::HeadObject => "HeadObject",
+            Self::ListObjectsV2 => "ListObjectsV2",
+            Self::PutObject => "PutObject",
+            Self::UploadPartCopy => "UploadPartCopy",
+        }
+    }
+
+    /// The IAM action that allows it.
+    ///
+    /// Source: [Required permissions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
+    pub(crate) fn permission(self) -> &'static str {
+        match self {
+            Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
+            Self::CreateBucket => "s3:CreateBucket",
+            Self::DeleteObject => "s3:DeleteObject",
+            Self::GetObject | Self::HeadObject => "s3:GetObject",
+            Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::ListObjectsV2 => "s3:ListBucket",
+            Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
+            Self::CompleteMultipartUpload | Self::CreateMultipartUpload | Self::PutObject => {
+                "s3:PutObject"
+            }
+        }
+    }
+
+    /// Its HTTP method.
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::GetObject | Self::GetObjectTagging | Self::ListObjectsV2 => Method::Get,
+            Self::HeadObject => Method::Head,
+            Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
+            Self::CopyObject | Self::CreateBucket | Self::PutObject | Self::UploadPartCopy => {
+                Method::Put
+            }
+            Self::CompleteMultipartUpload | Self::CreateMultipartUpload => Method::Post,
+        }
+    }
+
+    /// Whether the server moves data by itself before it answers, which may take minutes.
+    pub(crate) fn is_long(self) -> bool {
+        matches!(
+            self,
+            Self::CompleteMultipartUpload | Self::CopyObject | Self::UploadPartCopy
+        )
+    }
+
+    /// Whether a 200 may carry an error in its body.
+    ///
+    /// Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html),
+    /// "Response".
+    pub(crate) fn may_fail_in_200(self) -> bool {
+        self.is_long()
+    }
+}
+
+/// A request to S3, before it is signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) operation: Operation,
+    /// `None` asks the bucket itself.
+    pub(crate) key: Option<&'a Key>,
+    pub(crate) query: Vec<(&'static str, String)>,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<&'a [u8]>,
+}
+
+impl<'a> Request<'a> {
+    /// A request about an object.
+    pub(crate) fn object(operation: Operation, key: &'a Key) -> Self {
+        Self {
+            operation,
+            key: Some(key),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// A request about the bucket.
+    pub(crate) fn bucket(operation: Operation) -> Self {
+        Self {
+            operation,
+            key: None,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// The same, with that query parameter.
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// The same, with that query parameter if there is a value for it.
+    pub(crate) fn query_if(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    /// The same, with that header, whose name is in lower case.
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same, with that header if there is a value for it.
+    pub(crate) fn header_if(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.header(name, value),
+            None => self,
+        }
+    }
+
+    /// The same, with those headers.
+    pub(crate) fn headers(mut self, headers: Vec<(String, String)>) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// The same, with that body.
+    pub(crate) fn body(mut self, body: &'a [u8]) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The URL that asks this now, signed if there are credentials.
+    pub(crate) fn url(
+        &self,
+        bucket: &Bucket,
+        credentials: Option<&Credentials>,
+        now: SystemTime,
+    ) -> Result<Url> {
+        sign(
+            &Unsigned {
+                method: self.operation.method(),
+                key: self.key,
+                query: &self.query,
+                headers: &self.headers,
+            },
+            bucket,
+            credentials,
+            now,
+            SIGNATURE_SECONDS,
+        )
+    }
+}
+
+/// What a URL is made of before it is signed.
+pub(crate) struct Unsigned<'a> {
+    pub(crate) method: Method,
+    /// `None` is the bucket itself.
+    pub(crate) key: Option<&'a Key>,
+    pub(crate) query: &'a [(&'static str, String)],
+    /// Names in lower case; those that begin with `x-amz-` are signed, as S3 demands.
+    pub(crate) headers: &'a [(String, String)],
+}
+
+/// The URL, signed with Signature Version 4 in its query, or plain without credentials.
+///
+/// Source: [Authenticating requests: query parameters](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+pub(crate) fn sign(
+    unsigned: &Unsigned<'_>,
+    bucket: &Bucket,
+    credentials: Option<&Credentials>,
+    now: SystemTime,
+    seconds: u64,
+) -> Result<Url> {
+    let mut url = match unsigned.key {
+        Some(key) => bucket.object_url(key.as_str()),
+        None => bucket.base_url().clone(),
+    };
+    let mut query: Vec<(&str, &str)> = borrowed(unsigned.query);
+    query.sort_unstable();
+    let Some(credentials) = credentials else {
+        url.set_query((!query.is_empty()).then(|| plain_query(&query)).as_deref());
+        return Ok(url);
+    };
+    let mut signed: Vec<(&str, &str)> = unsigned
+        .headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-amz-"))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    signed.sort_unstable();
+    let date = now.try_into().map_err(|_| {
+        Error::new(ErrorKind::OperationFailed)
+            .with_message("the system clock is outside of the years that can be signed")
+    })?;
+    Ok(rusty_s3::signing::sign(
+        &date,
+        unsigned.method,
+        url,
+        credentials.access_key_id(),
+        credentials.secret_access_key(),
+        credentials.session_token(),
+        bucket.region(),
+        seconds,
+        query.iter().copied(),
+        signed.iter().copied(),
+    ))
+}
+
+fn borrowed<'a>(query: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    query
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
+}
+
+fn plain_query(query: &[(&str, &str)]) -> String {
+    let encode = |text| utf8_percent_encode(text, QUERY).to_string();
+    let pairs: Vec<_> = query
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
+    pairs.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusty_s3::UrlStyle;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn bucket() -> Bucket {
+        let endpoint = "https://s3.amazonaws.com".parse().unwrap();
+        Bucket::new(
+            endpoint,
+            UrlStyle::VirtualHost,
+            "examplebucket",
+            "us-east-1",
+        )
+        .unwrap()
+    }
+
+    /// The example of AWS's "Authenticating requests: query parameters".
+    #[test]
+    fn a_signed_url_is_the_one_that_aws_documents() {
+        let credentials = Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            None,
+        );
+        let key = Key::new("test.txt").unwrap();
+        let unsigned = Unsigned {
+            method: Method::Get,
+            key: Some(&key),
+            query: &[],
+            headers: &[],
+        };
+        let now = UNIX_EPOCH + Duration::from_secs(1_369_353_600);
+        let url = sign(&unsigned, &bucket(), Some(&credentials), now, 86_400).unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&\
+             X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&\
+             X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&\
+             X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+        );
+    }
+
+    #[test]
+    fn an_anonymous_url_is_not_signed() {
+        let request = Request::bucket(Operation::ListObjectsV2)
+            .query("prefix", "a b/+é&")
+            .query("list-type", "2");
+        let url = request.url(&bucket(), None, UNIX_EPOCH).unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://examplebucket.s3.amazonaws.com/?list-type=2&prefix=a%20b%2F%2B%C3%A9%26"
+        );
+        let key = Key::new("a").unwrap();
+        let url = Request::object(Operation::GetObject, &key)
+            .url(&bucket(), None, UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(url.as_str(), "https://examplebucket.s3.amazonaws.com/a");
+    }
+
+    #[test]
+    fn every_amz_header_is_signed_and_no_other() {
+        let credentials = Credentials::new("key", "secret", Some("token"));
+        let key = Key::new("a").unwrap();
+        let url = Request::object(Operation::PutObject, &key)
+            .header("x-amz-storage-class", "STANDARD_IA")
+            .header("content-type", "text/plain")
+            .header("x-amz-acl", "private")
+            .url(&bucket(), Some(&credentials), UNIX_EPOCH)
+            .unwrap();
+        let query = url.query().unwrap();
+        assert!(
+            query.contains("X-Amz-SignedHeaders=host%3Bx-amz-acl%3Bx-amz-storage-class&"),
+            "{query}"
+        );
+        assert!(query.contains("X-Amz-Security-Token=token"), "{query}");
+        assert!(query.contains("X-Amz-Expires=300"), "{query}");
+    }
+
+    #[test]
+    fn an_odd_key_is_exact_in_the_url() {
+        for (key, path) in [
+            ("a//b", "/a//b"),
+            ("/lead", "//lead"),
+            ("a+b %c?#", "/a%2Bb%20%25c%3F%23"),
+            ("trail/", "/trail/"),
+            ("a\u{1}\n", "/a%01%0A"),
+        ] {
+            let key = Key::new(key).unwrap();
+            let url = Request::object(Operation::GetObject, &key)
+                .url(&bucket(), None, UNIX_EPOCH)
+                .unwrap();
+            assert_eq!(url.path(), path);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The pull reader under the parsers: elements by their local name, text by field, and nothing
+//! allocated that is not kept.
+
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::escape::resolve_xml_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use super::{Result, XmlError};
+
+/// S3's documents are at most six elements deep.
+const MAX_DEPTH: usize = 32;
+
+/// The longest text of a field. A key has at most 1,024 bytes, 3,072 when percent-encoded.
+const MAX_TEXT: usize = 8 * 1024;
+
+/// An XML document, read from its first byte to its last.
+pub(super) struct Document<'a> {
+    reader: Reader<&'a [u8]>,
+    depth: usize,
+    /// The text of a field that came in more than one piece.
+    joined: String,
+}
+
+/// What becomes of a text that is too long, or has elements in it.
+#[derive(Clone, Copy, PartialEq)]
+enum Rule {
+    Refuse,
+    Cut,
+}
+
+impl<'a> Document<'a> {
+    /// The document in that text, and the start tag of its root.
+    pub(super) fn open(text: &'a str) -> Result<(Self, BytesStart<'a>)> {
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().expand_empty_elements = true;
+        let mut document = Self {
+            reader,
+            depth: 0,
+            joined: String::new(),
+        };
+        match document.past_the_margin()? {
+            Event::Start(root) => Ok((document, root)),
+            Event::Eof => Err(XmlError::malformed("the answer is empty")),
+            _ => Err(XmlError::malformed("the answer is not XML")),
+        }
+    }
+
+    /// Gives each child of the element that was just entered to `each`, up to the end tag.
+    ///
+    /// What `each` leaves unread of a child is skipped, however deep it is.
+    pub(super) fn children(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &str) -> Result<()>,
+    ) -> Result<()> {
+        let depth = self.depth;
+        loop {
+            match self.event()? {
+                Event::Start(child) => {
+                    let name = child.local_name().into_inner();
+                    each(self, name).map_err(|error| error.within(name))?;
+                    self.skip_to(depth)?;
+                }
+                Event::End(_) => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The whole text of the element that was just entered, not trimmed.
+    pub(super) fn text(&mut self) -> Result<&str> {
+        self.collect(Rule::Refuse)
+    }
+
+    /// The text of an element for people to read: trimmed, cut when it is too long, without the
+    /// elements in it.
+    pub(super) fn words(&mut self) -> Result<&str> {
+        let text = self.collect(Rule::Cut)?;
+        let mut end = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Ok(text[..end].trim_ascii())
+    }
+
+    /// Checks that nothing follows the root.
+    pub(super) fn finish(mut self) -> Result<()> {
+        match self.past_the_margin()? {
+            Event::Eof => Ok(()),
+            _ => Err(XmlError::malformed("something follows the root element")),
+        }
+    }
+
+    fn collect(&mut self, rule: Rule) -> Result<&str> {
+        let inside = self.depth;
+        // Nearly every text comes in one piece, which is not copied.
+        let mut only: &'a str = "";
+        self.joined.clear();
+        loop {
+            match self.event()? {
+                // Line ends are not normalized: no writer breaks a line within a key, so that a
+                // carriage return there is the key's own.
+                Event::Text(piece) => match piece.into_inner() {
+                    Cow::Borrowed(piece) if only.is_empty() && self.joined.is_empty() => {
+                        only = piece;
+                    }
+                    piece => self.join(&mut only, &piece),
+                },
+                Event::CData(piece) => self.join(&mut only, &piece),
+                Event::GeneralRef(reference) => {
+                    let character = resolve(&reference)?;
+                    self.join(&mut only, character.encode_utf8(&mut [0; 4]));
+                }
+                Event::Start(_) if rule == Rule::Cut => self.skip_to(inside)?,
+                Event::Start(child) => {
+                    let what =
+                        format!("an element <{}> in a text", clip(child.name().into_inner()));
+                    return Err(XmlError::malformed(what));
+                }
+                Event::End(_) => break,
+                _ => {}
+            }
+        }
+        let text = if self.joined.is_empty() {
+            only
+        } else {
+            &self.joined
+        };
+        if rule == Rule::Refuse && text.len() > MAX_TEXT {
+            let what = format!("a text of {} bytes, over {MAX_TEXT}", text.len());
+            return Err(XmlError::malformed(what));
+        }
+        Ok(text)
+    }
+
+    fn join(&mut self, only: &mut &'a str, piece: &str) {
+        self.joined.push_str(std::mem::take(only));
+        self.joined.push_str(piece);
+    }
+
+    fn skip_to(&mut self, depth: usize) -> Result<()> {
+        while self.depth > depth {
+            self.event()?;
+        }
+        Ok(())
+    }
+
+    /// The first event outside the root that is neither white space nor a comment.
+    ///
+    /// S3 sends white space while a long copy or complete runs, before the document or after its
+    /// declaration.
+    fn past_the_margin(&mut self) -> Result<Event<'a>> {
+        loop {
+            match self.event()? {
+                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+                Event::Text(text) if text.trim_ascii().is_empty() => {}
+                event => return Ok(event),
+            }
+        }
+    }
+
+    fn event(&mut self) -> Result<Event<'a>> {
+        let event = match self.reader.read_event() {
+            Ok(event) => event,
+            Err(error) => return Err(self.broken(&error)),
+        };
+        match event {
+            Event::Start(_) if self.depth == MAX_DEPTH => {
+                let what = format!("elements more than {MAX_DEPTH} deep");
+                return Err(XmlError::malformed(what));
+            }
+            Event::Start(_) => self.depth += 1,
+            Event::End(_) => self.depth = self.depth.saturating_sub(1),
+            Event::DocType(_) => return Err(XmlError::malformed("a document type declaration")),
+            Event::Eof if self.depth > 0 => {
+                return Err(XmlError::malformed("the answer ends within an element"));
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    #[cold]
+    fn broken(&self, error: &quick_xml::Error) -> XmlError {
+        let position = self.reader.error_position();
+        let error = error.to_string();
+        XmlError::malformed(format!("broken XML at byte {position}: {}", clip(&error)))
+    }
+}
+
+/// That text, short and printable enough for an error message.
+pub(super) fn clip(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut clipped: String = text
+        .chars()
+        .take(MOST)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(MOST).is_some() {
+        clipped.push_str("...");
+    }
+    clipped
+}
+
+/// A character reference, or one of XML's own five entities. S3 declares no others, and a
+/// document that declares some is refused.
+///
+/// References to characters that XML 1.0 cannot carry (`&#x7;`) are read: S3 writes them
+/// (boto/botocore#3496).
+fn resolve(reference: &BytesRef<'_>) -> Result<char> {
+    let unknown = || XmlError::malformed(format!("a reference &{};", clip(reference)));
+    match reference.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character),
+        Ok(None) => resolve_xml_entity(reference)
+            .and_then(|text| text.chars().next())
+            .ok_or_else(unknown),
+        Err(_) => Err(unknown()),
+    }
+}

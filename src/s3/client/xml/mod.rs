@@ -1,0 +1,462 @@
+//! S3's XML: answers are read here, the bodies of requests are written in [`body`].
+//!
+//! Elements are matched by their local names, in any namespace or none; what is not known is
+//! skipped, and what a store leaves out is tolerated where it can be. What would name another
+//! key, or end a listing too early, is an error.
+
+pub(crate) mod body;
+mod document;
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+use crate::dates::iso_date;
+use document::{Document, clip};
+
+type Result<T, E = XmlError> = std::result::Result<T, E>;
+
+/// Why an answer could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum XmlError {
+    /// The document is an `<Error>`. S3 sends it with status 200, too, when a long [copy][1] or
+    /// complete fails after its header was sent.
+    ///
+    /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    Refused(Box<ErrorAnswer>),
+    /// The answer is not the document that was asked for.
+    Malformed {
+        /// The elements that lead to the fault, as `<ListBucketResult><Contents>`.
+        place: String,
+        /// What is wrong there.
+        what: String,
+    },
+}
+
+impl XmlError {
+    fn malformed(what: impl Into<String>) -> Self {
+        Self::Malformed {
+            place: String::new(),
+            what: what.into(),
+        }
+    }
+
+    /// The same error, in an element of that name.
+    fn within(mut self, name: &str) -> Self {
+        if let Self::Malformed { place, .. } = &mut self {
+            place.insert_str(0, &format!("<{}>", clip(name)));
+        }
+        self
+    }
+}
+
+impl fmt::Display for XmlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(answer) => {
+                write!(f, "the server answered with the error {}", answer.code)?;
+                if answer.message.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ": {}", answer.message)
+            }
+            Self::Malformed { place, what } if place.is_empty() => {
+                write!(f, "the answer cannot be read: {what}")
+            }
+            Self::Malformed { place, what } => {
+                write!(f, "the answer cannot be read: {what}, in {place}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for XmlError {}
+
+/// One page of [ListObjectsV2][1], keys and prefixes decoded.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListPage {
+    pub(crate) objects: Vec<ListedObject>,
+    pub(crate) prefixes: Vec<String>,
+    /// The token that asks for the next page; none on the last one.
+    pub(crate) next_token: Option<String>,
+}
+
+/// One object of a listing. Stores leave out everything but the key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListedObject {
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    pub(crate) last_modified: Option<OffsetDateTime>,
+    /// As the store gives it, in its quotation marks.
+    pub(crate) etag: Option<String>,
+    pub(crate) storage_class: Option<String>,
+}
+
+/// Reads a page of a listing.
+pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
+    let mut page = ListPage::default();
+    let mut truncated = None;
+    let mut encoded = false;
+    read(body, &["ListBucketResult"], |document, name| {
+        match name {
+            "Contents" => page.objects.push(listed_object(document)?),
+            "CommonPrefixes" => document.children(|document, name| {
+                if name == "Prefix" {
+                    page.prefixes.push(document.text()?.to_owned());
+                }
+                Ok(())
+            })?,
+            "IsTruncated" => truncated = Some(boolean(document.text()?)?),
+            "NextContinuationToken" => page.next_token = kept(document.text()?),
+            "EncodingType" => encoded = url_encoding(document.text()?)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match truncated {
+        Some(true) if page.next_token.is_none() => {
+            return Err(XmlError::malformed(
+                "the listing is truncated and has no NextContinuationToken; the store may not \
+                 know ListObjectsV2",
+            ));
+        }
+        Some(false) => page.next_token = None,
+        Some(true) | None => {}
+    }
+    // Some stores send EncodingType after the keys, so that these are decoded at the end.
+    if encoded {
+        let keys = page.objects.iter_mut().map(|object| &mut object.key);
+        for name in keys.chain(&mut page.prefixes) {
+            url_decode(name)?;
+        }
+    }
+    Ok(page)
+}
+
+fn listed_object(document: &mut Document<'_>) -> Result<ListedObject> {
+    let mut object = ListedObject::default();
+    let mut named = false;
+    document.children(|document, name| {
+        match name {
+            "Key" => {
+                document.text()?.clone_into(&mut object.key);
+                named = true;
+            }
+            "Size" => object.size = number(document.text()?)?,
+            "LastModified" => object.last_modified = iso_date(document.text()?.trim_ascii()),
+            "ETag" => object.etag = kept(document.text()?.trim_ascii()),
+            "StorageClass" => object.storage_class = kept(document.text()?.trim_ascii()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if named {
+        Ok(object)
+    } else {
+        Err(XmlError::malformed("an object without a Key"))
+    }
+}
+
+/// What the server says about an [error][1].
+///
+/// Nothing else is kept of the document, which may quote the request's token and signature.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ErrorAnswer {
+    pub(crate) code: String,
+    /// Google's `Details` are the end of it.
+    pub(crate) message: String,
+    pub(crate) request_id: String,
+    pub(crate) host_id: String,
+    /// The region that the bucket is in: `Region`, or the one in the name of Amazon's `Endpoint`.
+    pub(crate) region: Option<String>,
+    /// The host that the request should go to.
+    pub(crate) endpoint: Option<String>,
+    /// The headers that came without a signature.
+    pub(crate) headers_not_signed: Option<String>,
+    /// The header that the store does not implement.
+    pub(crate) header: Option<String>,
+    /// The server's clock, when the request's is off.
+    pub(crate) server_time: Option<OffsetDateTime>,
+}
+
+/// Reads an error; `None` if the body is anything else, such as a proxy's HTML.
+///
+/// Of a document that is cut or broken, what was read before.
+pub(crate) fn error_answer(body: &[u8]) -> Option<ErrorAnswer> {
+    let text = String::from_utf8_lossy(body);
+    let (mut document, root) = Document::open(&text).ok()?;
+    is_error(root.local_name().into_inner()).then(|| read_error(&mut document))
+}
+
+/// `ErrorResponse` is how STS, and stores that resemble it, wrap the same fields.
+fn is_error(root: &str) -> bool {
+    matches!(root, "Error" | "ErrorResponse")
+}
+
+fn read_error(document: &mut Document<'_>) -> ErrorAnswer {
+    let mut answer = ErrorAnswer::default();
+    let mut details = String::new();
+    // An error within an error says less than what was read before it.
+    let _ = error_fields(document, &mut answer, &mut details);
+    if !details.is_empty() {
+        if !answer.message.is_empty() {
+            answer.message.push(' ');
+        }
+        answer.message.push_str(&details);
+    }
+    if answer.region.is_none() {
+        let region = answer.endpoint.as_deref().and_then(region_of_endpoint);
+        answer.region = region.map(str::to_owned);
+    }
+    answer
+}
+
+fn error_fields(
+    document: &mut Document<'_>,
+    answer: &mut ErrorAnswer,
+    details: &mut String,
+) -> Result<()> {
+    document.children(|document, name| {
+        match name {
+            "Error" => error_fields(document, answer, details)?,
+            "Code" => document.words()?.clone_into(&mut answer.code),
+            "Message" => document.words()?.clone_into(&mut answer.message),
+            "Details" => document.words()?.clone_into(details),
+            "RequestId" | "RequestID" => document.words()?.clone_into(&mut answer.request_id),
+            "HostId" => document.words()?.clone_into(&mut answer.host_id),
+            "Region" => answer.region = kept(document.words()?),
+            "Endpoint" => answer.endpoint = kept(document.words()?),
+            "HeadersNotSigned" => answer.headers_not_signed = kept(document.words()?),
+            "Header" => answer.header = kept(document.words()?),
+            "ServerTime" => answer.server_time = iso_date(document.words()?),
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// `eu-west-1` of `bucket.s3.eu-west-1.amazonaws.com` and of the older `bucket.s3-eu-west-1...`.
+///
+/// The global `s3.amazonaws.com` names no region, and `s3-external-1` is not one.
+fn region_of_endpoint(host: &str) -> Option<&str> {
+    let host = host.strip_suffix(".cn").unwrap_or(host);
+    let host = host.strip_suffix(".amazonaws.com")?;
+    let (before, last) = host.rsplit_once('.').unwrap_or(("", host));
+    let region = match last.strip_prefix("s3-") {
+        Some(region) => region,
+        None => before
+            .rsplit('.')
+            .next()
+            .filter(|service| matches!(*service, "s3" | "s3-fips" | "dualstack"))
+            .map(|_| last)?,
+    };
+    let (area, _) = region.split_once('-')?;
+    (area.len() == 2).then_some(region)
+}
+
+/// The answer to CopyObject or UploadPartCopy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CopyResult {
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<OffsetDateTime>,
+}
+
+/// Reads the answer to [CopyObject][1] or [UploadPartCopy][2].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+/// [2]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+pub(crate) fn copy_result(body: &[u8]) -> Result<CopyResult> {
+    let mut result = CopyResult::default();
+    read(
+        body,
+        &["CopyObjectResult", "CopyPartResult"],
+        |document, name| {
+            match name {
+                "ETag" => result.etag = kept(document.text()?.trim_ascii()),
+                "LastModified" => result.last_modified = iso_date(document.text()?.trim_ascii()),
+                _ => {}
+            }
+            Ok(())
+        },
+    )?;
+    Ok(result)
+}
+
+/// Reads the upload id in the answer to [CreateMultipartUpload][1].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+pub(crate) fn created_upload(body: &[u8]) -> Result<String> {
+    let mut id = None;
+    read(
+        body,
+        &["InitiateMultipartUploadResult"],
+        |document, name| {
+            if name == "UploadId" {
+                id = kept(document.text()?);
+            }
+            Ok(())
+        },
+    )?;
+    id.ok_or_else(|| XmlError::malformed("no UploadId"))
+}
+
+/// The answer to CompleteMultipartUpload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CompletedUpload {
+    /// Some stores leave it empty.
+    pub(crate) etag: Option<String>,
+}
+
+/// Reads the answer to [CompleteMultipartUpload][1].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+pub(crate) fn completed_upload(body: &[u8]) -> Result<CompletedUpload> {
+    let mut upload = CompletedUpload::default();
+    read(
+        body,
+        &["CompleteMultipartUploadResult"],
+        |document, name| {
+            if name == "ETag" {
+                upload.etag = kept(document.text()?.trim_ascii());
+            }
+            Ok(())
+        },
+    )?;
+    Ok(upload)
+}
+
+/// Reads the tags, keys and values, in the answer to [GetObjectTagging][1].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
+pub(crate) fn tagging(body: &[u8]) -> Result<Vec<(String, String)>> {
+    let mut tags = Vec::new();
+    read(body, &["Tagging"], |document, name| {
+        if name != "TagSet" {
+            return Ok(());
+        }
+        document.children(|document, name| {
+            if name == "Tag" {
+                tags.push(tag(document)?);
+            }
+            Ok(())
+        })
+    })?;
+    Ok(tags)
+}
+
+fn tag(document: &mut Document<'_>) -> Result<(String, String)> {
+    let (mut key, mut value) = (None, String::new());
+    document.children(|document, name| {
+        match name {
+            "Key" => key = kept(document.text()?),
+            "Value" => document.text()?.clone_into(&mut value),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let key = key.ok_or_else(|| XmlError::malformed("a tag without a Key"))?;
+    Ok((key, value))
+}
+
+/// Reads a document whose root is one of `roots`, giving each of its children to `child`.
+fn read(
+    body: &[u8],
+    roots: &[&str],
+    child: impl FnMut(&mut Document<'_>, &str) -> Result<()>,
+) -> Result<()> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let position = error.valid_up_to();
+        XmlError::malformed(format!("it is not UTF-8 at byte {position}"))
+    })?;
+    let (mut document, root) = Document::open(text)?;
+    let root = root.local_name().into_inner();
+    if is_error(root) {
+        return Err(XmlError::Refused(Box::new(read_error(&mut document))));
+    }
+    if !roots.contains(&root) {
+        let (root, wanted) = (clip(root), roots.join("> or <"));
+        let what = format!("the root element is <{root}>, not <{wanted}>");
+        return Err(XmlError::malformed(what));
+    }
+    document
+        .children(child)
+        .map_err(|error| error.within(root))?;
+    document.finish()
+}
+
+fn kept(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A number of bytes; an empty element is 0.
+fn number(text: &str) -> Result<u64> {
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Ok(0);
+    }
+    text.parse()
+        .map_err(|_| XmlError::malformed(format!("\"{}\" is not a size", clip(text))))
+}
+
+fn boolean(text: &str) -> Result<bool> {
+    match text.trim_ascii() {
+        "true" | "True" | "1" => Ok(true),
+        "false" | "False" | "0" => Ok(false),
+        text => Err(XmlError::malformed(format!(
+            "\"{}\" is neither true nor false",
+            clip(text)
+        ))),
+    }
+}
+
+/// Whether the keys are URL-encoded. Reading an encoding that is not known would name other keys.
+fn url_encoding(text: &str) -> Result<bool> {
+    match text.trim_ascii() {
+        "" => Ok(false),
+        text if text.eq_ignore_ascii_case("url") => Ok(true),
+        text => Err(XmlError::malformed(format!(
+            "the encoding \"{}\" is not known",
+            clip(text)
+        ))),
+    }
+}
+
+/// Undoes `encoding-type=url`: a plus is a space, then %XX.
+fn url_decode(text: &mut String) -> Result<()> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Ok(());
+    }
+    let wrong = || XmlError::malformed("a key or prefix is not URL-encoded as EncodingType says");
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        decoded.push(match (*first, after) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => {
+                rest = after;
+                hex(*high)
+                    .zip(hex(*low))
+                    .map(|(high, low)| high << 4 | low)
+                    .ok_or_else(wrong)?
+            }
+            (b'%', _) => return Err(wrong()),
+            (byte, _) => byte,
+        });
+    }
+    *text = String::from_utf8(decoded).map_err(|_| wrong())?;
+    Ok(())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The endpoint, from the caller, the environment or the profile; none of them means AWS.
+//!
+//! See "Service-specific endpoints" in the AWS SDKs and Tools Reference Guide, and
+//! `ConfiguredEndpointProvider` in botocore.
+
+use super::ini::Value;
+use super::profile::{LazyProfile, Profile};
+use super::{Environment, failed};
+use crate::error::Result;
+
+const VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
+/// The endpoint's URL, if anything says one.
+pub(super) fn find(
+    given: Option<&str>,
+    environment: &Environment,
+    profile: &LazyProfile<'_>,
+) -> Result<Option<String>> {
+    if let Some(url) = given {
+        return checked(url.to_owned(), "the endpoint_url that was given").map(Some);
+    }
+    if configured_are_ignored(environment, profile)? {
+        return Ok(None);
+    }
+    if let Some((variable, url)) = environment.first_text(&VARIABLES)? {
+        return checked(url, variable).map(Some);
+    }
+    let profile = profile.get()?;
+    let url = match of_services(profile)? {
+        None => profile.text("endpoint_url")?,
+        found => found,
+    };
+    url.map(|url| checked(url, &format!("endpoint_url of {}", profile.title())))
+        .transpose()
+}
+
+/// Whether only what the caller gave counts.
+fn configured_are_ignored(environment: &Environment, profile: &LazyProfile<'_>) -> Result<bool> {
+    let flag = match environment.text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
+        None => profile.get()?.text("ignore_configured_endpoint_urls")?,
+        found => found,
+    };
+    Ok(flag.is_some_and(|flag| flag.eq_ignore_ascii_case("true")))
+}
+
+/// The `endpoint_url` in the block `s3 =` of the section that the profile's `services` names.
+fn of_services(profile: &Profile) -> Result<Option<String>> {
+    let Some(name) = profile.text("services")? else {
+        return Ok(None);
+    };
+    let trouble = |what: &str| {
+        failed(format!(
+            "{} uses [services {name}], {what} {}",
+            profile.title(),
+            profile.config_file()
+        ))
+    };
+    let services = profile
+        .services(&name)
+        .ok_or_else(|| trouble("which is not in"))?;
+    match services.get("s3") {
+        None => Ok(None),
+        Some(Value::Block(block)) => Ok(block
+            .get("endpoint_url")
+            .filter(|url| !url.is_empty())
+            .cloned()),
+        Some(Value::Text(_)) => Err(trouble("whose s3 has no indented lines below it in")),
+    }
+}
+
+/// Parsing a URL drops line ends and outer spaces; what remains could be another host.
+fn checked(url: String, origin: &str) -> Result<String> {
+    if url.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(failed(format!(
+            "{origin} is blank or has white space in it"
+        )));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    const CONFIG: &str = "[default]\nservices = own\nendpoint_url = http://profile\n\
+                          [services own]\ns3 =\n  endpoint_url = http://services\n";
+
+    fn endpoint<const N: usize>(
+        given: Option<&str>,
+        pairs: [(&str, &str); N],
+        config: &str,
+    ) -> Result<Option<String>> {
+        let home = Home::with("", config);
+        let environment = home.environment(pairs);
+        find(given, &environment, &LazyProfile::new(None, &environment))
+    }
+
+    #[test]
+    fn the_caller_then_the_environment_then_the_services_then_the_profile() {
+        let own_without = "[default]\nservices = own\nendpoint_url = http://profile\n\
+                           [services own]\nsts =\n  endpoint_url = http://sts\n";
+        for (given, of_s3, of_all, config, expected) in [
+            (
+                Some("http://given"),
+                "http://s3",
+                "http://all",
+                CONFIG,
+                Some("http://given"),
+            ),
+            (None, "http://s3", "http://all", CONFIG, Some("http://s3")),
+            (None, "", "http://all", CONFIG, Some("http://all")),
+            (None, "", "", CONFIG, Some("http://services")),
+            (None, "", "", own_without, Some("http://profile")),
+            (None, "", "", "", None),
+        ] {
+            let pairs = [("AWS_ENDPOINT_URL_S3", of_s3), ("AWS_ENDPOINT_URL", of_all)];
+            let found = endpoint(given, pairs, config).unwrap();
+            assert_eq!(found.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn configured_endpoints_can_be_ignored_and_the_callers_never() {
+        let ignoring = "[default]\nendpoint_url = http://profile\n\
+                        ignore_configured_endpoint_urls = TRUE\n";
+        for (given, flag, config, expected) in [
+            (None, "true", "", None),
+            (None, "True", "", None),
+            (None, "1", "", Some("http://s3")),
+            (None, "", ignoring, None),
+            (None, "false", ignoring, Some("http://s3")),
+            (Some("http://given"), "true", ignoring, Some("http://given")),
+        ] {
+            let pairs = [
+                ("AWS_ENDPOINT_URL_S3", "http://s3"),
+                ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", flag),
+            ];
+            let found = endpoint(given, pairs, config).unwrap();
+            assert_eq!(found.as_deref(), expected, "{flag} {config}");
+        }
+    }
+
+    #[test]
+    fn a_services_section_that_cannot_be_used_is_named() {
+        for (services, words) in [
+            (
+                "",
+                "profile \"default\" uses [services own], which is not in",
+            ),
+            (
+                "[services own]\ns3 = http://x",
+                "whose s3 has no indented lines",
+            ),
+        ] {
+            let config = format!("[default]\nservices = own\n{services}");
+            let error = endpoint(None, [], &config).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_with_white_space_is_an_error_that_says_where_it_stands() {
+        for (given, variable, config, words) in [
+            (Some(""), "", "", "the endpoint_url that was given"),
+            (None, "http://x\n", "", "AWS_ENDPOINT_URL_S3"),
+            (
+                None,
+                "",
+                "[default]\nendpoint_url = http://x # mine",
+                "endpoint_url of profile \"default\"",
+            ),
+        ] {
+            let error = endpoint(given, [("AWS_ENDPOINT_URL_S3", variable)], config)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(words), "{error}");
+            assert!(error.contains("white space"), "{error}");
+        }
+    }
+}

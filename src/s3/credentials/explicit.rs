@@ -1,0 +1,95 @@
+//! The source that comes first: what the caller gave.
+
+use super::{Credentials, Parts, failed};
+use crate::error::Result;
+
+const KEY: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+
+/// The credentials that the caller gave.
+///
+/// A blank one is an error, not an absent one: a program that passes on an empty variable must not
+/// end up signing as whoever comes next in the chain.
+pub(super) fn credentials(parts: &Parts) -> Result<Option<Credentials>> {
+    for (name, value) in [
+        (KEY, &parts.access_key_id),
+        (SECRET, &parts.secret_access_key),
+    ] {
+        if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
+            return Err(failed(format!("the {name} that was given is blank")));
+        }
+    }
+    let mut parts = parts.clone();
+    parts.session_token.take_if(|token| token.trim().is_empty());
+    let has_token = parts.session_token.is_some();
+    let found = parts.complete("the caller gave", [KEY, SECRET])?;
+    if found.is_none() && has_token {
+        return Err(failed(format!(
+            "the caller gave aws_session_token but neither {KEY} nor {SECRET}"
+        ))
+        .with_hint("a session token goes with the access key and the secret it was issued with"));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(key: Option<&str>, secret: Option<&str>, token: Option<&str>) -> Parts {
+        Parts {
+            access_key_id: key.map(str::to_owned),
+            secret_access_key: secret.map(str::to_owned),
+            session_token: token.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_whole_set_is_taken_and_nothing_is_nothing() {
+        let found = credentials(&given(Some("K"), Some("S"), Some("T")))
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.access_key_id(), "K");
+        assert_eq!(found.secret_access_key(), "S");
+        assert_eq!(found.session_token(), Some("T"));
+        assert!(credentials(&given(None, None, None)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_blank_token_is_no_token() {
+        let found = credentials(&given(Some("K"), Some("S"), Some(" ")))
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.session_token(), None);
+        assert!(credentials(&given(None, None, Some(""))).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_missing_or_blank_is_named() {
+        for (parts, words) in [
+            (
+                given(Some("K"), None, None),
+                "gave aws_access_key_id but not aws_secret_access_key",
+            ),
+            (
+                given(None, Some("S"), Some("T")),
+                "gave aws_secret_access_key but not aws_access_key_id",
+            ),
+            (
+                given(None, None, Some("T")),
+                "gave aws_session_token but neither",
+            ),
+            (
+                given(Some(""), Some("S"), None),
+                "aws_access_key_id that was given is blank",
+            ),
+            (
+                given(Some("K"), Some(" "), None),
+                "aws_secret_access_key that was given is blank",
+            ),
+        ] {
+            let error = credentials(&parts).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

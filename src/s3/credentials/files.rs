@@ -1,0 +1,220 @@
+//! The two shared files, credentials and config, from the disk to sections of settings.
+//!
+//! See "Location of the shared config and credentials files" in the AWS SDKs and Tools Reference
+//! Guide.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::ini::{self, Ini};
+use super::{Environment, failed};
+use crate::error::Result;
+
+/// More than any such file holds; what is larger is something else.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A shared file, which may be absent.
+pub(super) struct File {
+    path: PathBuf,
+    /// Why nothing was read, if nothing was.
+    absent: Option<String>,
+    ini: Ini,
+}
+
+impl File {
+    /// `~/.aws/credentials`, or what `AWS_SHARED_CREDENTIALS_FILE` names.
+    pub(super) fn credentials(environment: &Environment) -> Result<Self> {
+        Self::read(
+            environment.path_or("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+            environment,
+        )
+    }
+
+    /// `~/.aws/config`, or what `AWS_CONFIG_FILE` names.
+    pub(super) fn config(environment: &Environment) -> Result<Self> {
+        Self::read(
+            environment.path_or("AWS_CONFIG_FILE", "~/.aws/config"),
+            environment,
+        )
+    }
+
+    pub(super) fn ini(&self) -> &Ini {
+        &self.ini
+    }
+
+    fn read(path: PathBuf, environment: &Environment) -> Result<Self> {
+        let Some(path) = environment.expand(&path) else {
+            return Ok(Self::absent(path, "no home directory is known"));
+        };
+        // botocore asks `os.path.isfile` too: whatever is no regular file, /dev/null for one, or
+        // cannot be looked at, such as the home of the user who called sudo, is absent.
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Self::absent(path, "not there"))
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                Ok(Self::absent(path, reason))
+            }
+            Ok(metadata) if !metadata.is_file() => Ok(Self::absent(path, "not a regular file")),
+            Ok(_) => {
+                let bytes = read_bytes(&path).map_err(|error| {
+                    failed(format!("cannot read {path:?}: {error}")).with_source(error)
+                })?;
+                Self::parse(path, &bytes)
+            }
+        }
+    }
+
+    fn absent(path: PathBuf, reason: impl Into<String>) -> Self {
+        Self {
+            path,
+            absent: Some(reason.into()),
+            ini: Ini::default(),
+        }
+    }
+
+    fn parse(path: PathBuf, bytes: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let line = 1 + bytes[..error.valid_up_to()]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count();
+            failed(format!("{path:?} is not UTF-8 in line {line}"))
+        })?;
+        let ini = ini::parse(text).map_err(|malformed| {
+            failed(format!(
+                "{path:?} cannot be understood in line {}: {}",
+                malformed.line, malformed.reason
+            ))
+        })?;
+        Ok(Self {
+            path,
+            absent: None,
+            ini,
+        })
+    }
+}
+
+/// The path, and why nothing was read.
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.path)?;
+        match &self.absent {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {MAX_BYTES} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    fn sections(file: &File) -> Vec<&str> {
+        file.ini().sections().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn the_files_are_below_the_home_directory() {
+        let home = Home::new();
+        home.write(".aws/credentials", "[a]\n");
+        home.write(".aws/config", "[b]\n");
+        let environment = home.environment([]);
+        assert_eq!(sections(&File::credentials(&environment).unwrap()), ["a"]);
+        assert_eq!(sections(&File::config(&environment).unwrap()), ["b"]);
+    }
+
+    #[test]
+    fn variables_name_other_files() {
+        let home = Home::new();
+        home.write("one", "[a]\n");
+        home.write("two", "[b]\n");
+        let two = home.path("two").to_str().unwrap().to_owned();
+        let environment = home.environment([
+            ("AWS_SHARED_CREDENTIALS_FILE", "~/one"),
+            ("AWS_CONFIG_FILE", &two),
+        ]);
+        assert_eq!(sections(&File::credentials(&environment).unwrap()), ["a"]);
+        assert_eq!(sections(&File::config(&environment).unwrap()), ["b"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_absent_and_says_why() {
+        let home = Home::new();
+        home.write("directory/file", "");
+        for (path, reason) in [
+            ("~/nothing", "(not there)"),
+            ("~/directory", "(not a regular file)"),
+            ("~/directory/file/below", "("),
+        ] {
+            let environment = home.environment([("AWS_CONFIG_FILE", path)]);
+            let file = File::config(&environment).unwrap();
+            assert_eq!(file.ini(), &Ini::default(), "{path}");
+            assert!(file.to_string().contains(reason), "{file}");
+        }
+        let homeless = Environment::from_pairs([("HOME", "")]);
+        assert_eq!(
+            File::config(&homeless).unwrap().to_string(),
+            "\"~/.aws/config\" (no home directory is known)"
+        );
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let home = Home::new();
+        let environment = home.environment([]);
+        let bound = usize::try_from(MAX_BYTES).unwrap();
+        home.write(".aws/config", "#".repeat(bound));
+        assert!(File::config(&environment).is_ok());
+        home.write(".aws/config", "#".repeat(bound + 1));
+        let error = File::config(&environment).err().unwrap().to_string();
+        assert!(error.contains("larger than 1048576 bytes"), "{error}");
+        assert!(error.contains("config"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_that_names_it() {
+        // A regular file whose first byte is at an address that no process has, for root too.
+        let environment = Environment::from_pairs([("AWS_CONFIG_FILE", "/proc/self/mem")]);
+        let error = File::config(&environment).err().unwrap().to_string();
+        assert!(error.contains("cannot read \"/proc/self/mem\""), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_understood_is_named_by_path_and_line_and_not_quoted() {
+        for (bytes, words) in [
+            (
+                &b"[a]\nhidden\n"[..],
+                "\"/f\" cannot be understood in line 2: neither",
+            ),
+            (
+                b"[a]\nx = 1\nx = hidden",
+                "\"/f\" cannot be understood in line 3: the setting",
+            ),
+            (b"[a]\n\nhidden\xff\n", "\"/f\" is not UTF-8 in line 3"),
+        ] {
+            let error = File::parse(PathBuf::from("/f"), bytes).err().unwrap();
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(!format!("{error:?}").contains("hidden"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The profile: its settings in the two shared files, and the source that reads credentials there.
+//!
+//! A setting in the credentials file wins over the same one in the config file
+//! (`Session.full_config` in botocore). An access key and its secret come from one file.
+
+use std::cell::OnceCell;
+
+use super::files::File;
+use super::ini::{Section, Value};
+use super::{Credentials, Environment, Parts, failed, unsupported, words};
+use crate::error::{Error, Result};
+
+const KEY: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+
+/// The tokens' names in botocore's order; the first is the older one.
+const TOKENS: [&str; 2] = ["aws_security_token", "aws_session_token"];
+
+/// The variables that name a profile, in botocore's order.
+const VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
+
+/// The profile, whose files are read when something first asks for it.
+pub(super) struct LazyProfile<'a> {
+    named: Option<&'a str>,
+    environment: &'a Environment,
+    read: OnceCell<Result<Profile>>,
+}
+
+impl<'a> LazyProfile<'a> {
+    /// The profile that the caller named, or else the environment, or else `default`.
+    pub(super) fn new(named: Option<&'a str>, environment: &'a Environment) -> Self {
+        Self {
+            named,
+            environment,
+            read: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn get(&self) -> Result<&Profile> {
+        self.read
+            .get_or_init(|| Profile::read(self.named, self.environment))
+            .as_ref()
+            .map_err(Error::clone)
+    }
+}
+
+/// A profile's settings.
+pub(super) struct Profile {
+    name: String,
+    origin: Origin,
+    credentials: File,
+    config: File,
+}
+
+/// Who named the profile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Caller,
+    Variable(&'static str),
+    Nobody,
+}
+
+impl Profile {
+    fn read(named: Option<&str>, environment: &Environment) -> Result<Self> {
+        let (name, origin) = match named {
+            Some(name) => (name.to_owned(), Origin::Caller),
+            None => match environment.first_text(&VARIABLES)? {
+                Some((variable, name)) => (name, Origin::Variable(variable)),
+                None => ("default".to_owned(), Origin::Nobody),
+            },
+        };
+        let profile = Self {
+            name,
+            origin,
+            credentials: File::credentials(environment)?,
+            config: File::config(environment)?,
+        };
+        if profile.origin != Origin::Nobody && !profile.exists() {
+            return Err(failed(format!(
+                "{} is neither in {} nor in {}",
+                profile.title(),
+                profile.credentials,
+                profile.config
+            ))
+            .with_hint(
+                "a profile is a section [name] in the first, [profile name] in the second",
+            ));
+        }
+        Ok(profile)
+    }
+
+    /// The profile's name for an error, and who named it.
+    pub(super) fn title(&self) -> String {
+        match self.origin {
+            Origin::Variable(variable) => format!("profile {:?} (from {variable})", self.name),
+            Origin::Caller | Origin::Nobody => format!("profile {:?}", self.name),
+        }
+    }
+
+    pub(super) fn credentials_file(&self) -> &File {
+        &self.credentials
+    }
+
+    pub(super) fn config_file(&self) -> &File {
+        &self.config
+    }
+
+    /// A setting's value; a blank one counts as absent.
+    pub(super) fn text(&self, setting: &str) -> Result<Option<String>> {
+        match self.text_in(&self.credentials, self.credentials_section(), setting)? {
+            None => self.text_in(&self.config, self.config_section(), setting),
+            found => Ok(found),
+        }
+    }
+
+    /// The settings of `[services name]`.
+    pub(super) fn services(&self, name: &str) -> Option<&Section> {
+        section_of_kind(&self.config, "services", name)
+    }
+
+    /// The credentials in the profile, and the source's name.
+    ///
+    /// The order is that of botocore's `ProfileProviderBuilder`.
+    pub(super) fn credentials(&self) -> Result<Option<(Credentials, &'static str)>> {
+        self.refuse(&unsupported::BEFORE_CREDENTIALS_FILE)?;
+        if let Some(found) = self.keys_in(&self.credentials, self.credentials_section())? {
+            return Ok(Some((found, "shared credentials file")));
+        }
+        self.refuse(&unsupported::BEFORE_CONFIG_FILE)?;
+        let found = self.keys_in(&self.config, self.config_section())?;
+        Ok(found.map(|found| (found, "config file")))
+    }
+
+    fn exists(&self) -> bool {
+        self.credentials_section().is_some() || self.config_section().is_some()
+    }
+
+    /// `[name]`.
+    fn credentials_section(&self) -> Option<&Section> {
+        let mut sections = self.credentials.ini().sections();
+        sections.find_map(|(name, section)| (name == self.name).then_some(section))
+    }
+
+    /// `[profile name]`; `[default]` needs no `profile`.
+    fn config_section(&self) -> Option<&Section> {
+        section_of_kind(&self.config, "profile", &self.name)
+    }
+
+    fn refuse(&self, settings: &[unsupported::Unsupported]) -> Result<()> {
+        for (setting, what) in settings {
+            if self.text(setting)?.is_some() {
+                let setting = format!("{setting} of {}", self.title());
+                return Err(unsupported::refusal(&setting, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn keys_in(&self, file: &File, section: Option<&Section>) -> Result<Option<Credentials>> {
+        let text = |setting| self.text_in(file, section, setting);
+        let mut parts = Parts {
+            access_key_id: text(KEY)?,
+            secret_access_key: text(SECRET)?,
+            session_token: None,
+        };
+        for token in TOKENS {
+            parts.session_token = match parts.session_token {
+                None => text(token)?,
+                found => found,
+            };
+        }
+        parts.complete(&format!("{} in {file} has", self.title()), [KEY, SECRET])
+    }
+
+    fn text_in(
+        &self,
+        file: &File,
+        section: Option<&Section>,
+        setting: &str,
+    ) -> Result<Option<String>> {
+        match section.and_then(|section| section.get(setting)) {
+            None => Ok(None),
+            Some(Value::Text(text)) if text.is_empty() => Ok(None),
+            Some(Value::Text(text)) if !text.contains('\n') => Ok(Some(text.clone())),
+            // The lines below may be settings that were indented by mistake, a secret among them,
+            // which must not go out as part of this one.
+            Some(_) => Err(failed(format!(
+                "{setting} of {} in {file} has more than one line",
+                self.title()
+            ))
+            .with_hint("a line that is indented deeper continues the setting above it")),
+        }
+    }
+}
+
+/// The section `[kind name]` of the config file, the last one if quotation marks made several.
+fn section_of_kind<'f>(file: &'f File, kind: &str, name: &str) -> Option<&'f Section> {
+    let is_it = |header: &str| {
+        kind == "profile" && header == "default" && name == "default"
+            || header.starts_with(kind)
+                && words::split(header).is_some_and(|words| words == [kind, name])
+    };
+    let sections = file.ini().sections().filter(|(header, _)| is_it(header));
+    sections.last().map(|(_, section)| section)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    fn profile(named: Option<&str>, credentials: &str, config: &str) -> Result<Profile> {
+        let home = Home::with(credentials, config);
+        Profile::read(named, &home.environment([]))
+    }
+
+    fn region(named: &str, credentials: &str, config: &str) -> Option<String> {
+        let profile = profile(Some(named), credentials, config).ok()?;
+        profile.text("region").unwrap()
+    }
+
+    #[test]
+    fn sections_are_named_differently_in_the_two_files() {
+        for (name, credentials, config, found) in [
+            ("x", "[x]\nregion = r", "", true),
+            ("x", "[profile x]\nregion = r", "", false),
+            ("x", "", "[profile x]\nregion = r", true),
+            ("x", "", "[x]\nregion = r", false),
+            ("default", "", "[default]\nregion = r", true),
+            ("default", "", "[profile default]\nregion = r", true),
+            ("my team", "", "[profile \"my team\"]\nregion = r", true),
+            ("my team", "", "[profile my team]\nregion = r", false),
+            ("my team", "[my team]\nregion = r", "", true),
+            ("x", "", "[profiles x]\nregion = r", false),
+            ("x", "", "[services x]\nregion = r", false),
+            ("X", "", "[profile x]\nregion = r", false),
+        ] {
+            assert_eq!(
+                region(name, credentials, config).is_some(),
+                found,
+                "{name} in {credentials:?} {config:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_section_of_a_profile_is_the_one() {
+        for (config, expected) in [
+            ("[default]\nregion = a\n[profile default]\nregion = b", "b"),
+            ("[profile default]\nregion = b\n[default]\nregion = a", "a"),
+        ] {
+            assert_eq!(region("default", "", config).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_credentials_file_wins_over_the_config_file() {
+        let config = "[profile x]\nregion = config";
+        for (credentials, expected) in [
+            ("[x]\nregion = credentials", "credentials"),
+            ("[x]\nregion =", "config"),
+            ("[y]\nregion = other", "config"),
+        ] {
+            assert_eq!(region("x", credentials, config).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_found_in_either_file_but_not_half_in_each() {
+        const KEYS: &str = "aws_access_key_id = K\naws_secret_access_key = S\n";
+        for (credentials, config, expected) in [
+            (
+                format!("[x]\n{KEYS}"),
+                String::new(),
+                "shared credentials file",
+            ),
+            (String::new(), format!("[profile x]\n{KEYS}"), "config file"),
+            (
+                "[x]\nregion = r".to_owned(),
+                format!("[profile x]\n{KEYS}"),
+                "config file",
+            ),
+        ] {
+            let profile = profile(Some("x"), &credentials, &config).unwrap();
+            let (found, source) = profile.credentials().unwrap().unwrap();
+            assert_eq!(source, expected);
+            assert_eq!(found.access_key_id(), "K");
+            assert_eq!(found.secret_access_key(), "S");
+        }
+        let halves = profile(
+            Some("x"),
+            "[x]\naws_secret_access_key = hidden",
+            "[profile x]\naws_access_key_id = K",
+        );
+        let error = halves.unwrap().credentials().unwrap_err().to_string();
+        assert!(error.contains("has aws_secret_access_key but not aws_access_key_id"));
+        assert!(error.contains(".aws/credentials"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn the_older_token_setting_is_asked_first_as_botocore_does() {
+        for (tokens, expected) in [
+            ("aws_session_token = new", Some("new")),
+            (
+                "aws_session_token = new\naws_security_token = old",
+                Some("old"),
+            ),
+            ("aws_session_token = new\naws_security_token =", Some("new")),
+            ("", None),
+        ] {
+            let credentials =
+                format!("[x]\naws_access_key_id = K\naws_secret_access_key = S\n{tokens}");
+            let profile = profile(Some("x"), &credentials, "").unwrap();
+            let (found, _) = profile.credentials().unwrap().unwrap();
+            assert_eq!(found.session_token(), expected, "{tokens}");
+        }
+    }
+
+    #[test]
+    fn a_setting_indented_by_mistake_never_becomes_part_of_the_one_above() {
+        let credentials = "[x]\naws_secret_access_key = S\naws_access_key_id = K\n \
+                           aws_session_token = hidden\n";
+        let profile = profile(Some("x"), credentials, "").unwrap();
+        let error = profile.credentials().unwrap_err().to_string();
+        assert!(
+            error.contains("aws_access_key_id of profile \"x\""),
+            "{error}"
+        );
+        assert!(error.contains("has more than one line"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn a_profile_that_needs_another_source_is_refused_by_name() {
+        const KEYS: &str = "aws_access_key_id = K\naws_secret_access_key = S\n";
+        for setting in [
+            "role_arn",
+            "web_identity_token_file",
+            "sso_account_id",
+            "sso_role_name",
+        ] {
+            let config = format!("[profile x]\n{setting} = v\n");
+            let profile = profile(Some("x"), &format!("[x]\n{KEYS}"), &config).unwrap();
+            let error = profile.credentials().unwrap_err().to_string();
+            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
+            assert!(error.contains("this version of s3fs cannot use"), "{error}");
+        }
+        for setting in ["credential_process", "login_session"] {
+            let config = format!("[profile x]\n{KEYS}{setting} = v\n");
+            let without_keys = profile(Some("x"), "", &config).unwrap();
+            let error = without_keys.credentials().unwrap_err().to_string();
+            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
+            // Keys in the credentials file come before these in botocore.
+            let with_keys = profile(Some("x"), &format!("[x]\n{KEYS}"), &config).unwrap();
+            assert!(with_keys.credentials().unwrap().is_some(), "{setting}");
+        }
+    }
+
+    #[test]
+    fn a_profile_that_was_asked_for_must_exist() {
+        let home = Home::with("[other]\n", "");
+        for (named, variable, title) in [
+            (Some("x"), None, "profile \"x\" is neither"),
+            (Some("default"), None, "profile \"default\" is neither"),
+            (Some(""), None, "profile \"\" is neither"),
+            (
+                None,
+                Some("AWS_PROFILE"),
+                "profile \"v\" (from AWS_PROFILE) is neither",
+            ),
+            (
+                None,
+                Some("AWS_DEFAULT_PROFILE"),
+                "profile \"v\" (from AWS_DEFAULT_PROFILE) is neither",
+            ),
+        ] {
+            let environment = home.environment([(variable.unwrap_or("UNUSED"), "v")]);
+            let error = Profile::read(named, &environment)
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(error.contains(title), "{error}");
+            assert!(error.contains(".aws/credentials\" nor in"), "{error}");
+            assert!(error.contains(".aws/config\""), "{error}");
+        }
+        let nobody_asked = Profile::read(None, &home.environment([])).unwrap();
+        assert!(nobody_asked.credentials().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_caller_names_the_profile_before_the_environment_does() {
+        let home = Home::with("[a]\n[b]\n[c]\n", "");
+        for (named, default_profile, profile, expected) in [
+            (Some("a"), "b", "c", "a"),
+            (None, "b", "c", "b"),
+            (None, "", "c", "c"),
+            (None, "", "", "default"),
+        ] {
+            let environment = home.environment([
+                ("AWS_DEFAULT_PROFILE", default_profile),
+                ("AWS_PROFILE", profile),
+            ]);
+            assert_eq!(Profile::read(named, &environment).unwrap().name, expected);
+        }
+    }
+}

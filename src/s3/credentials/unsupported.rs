@@ -1,0 +1,59 @@
+//! The sources that the AWS SDKs have and this version has not: each is refused by name.
+//!
+//! Where botocore would use one of them, the next source in the chain would be another identity.
+
+use super::{Environment, failed};
+use crate::error::{Error, Result};
+
+/// A setting of a profile, and what it asks for.
+pub(super) type Unsupported = (&'static str, &'static str);
+
+/// Settings that botocore prefers to the keys in the credentials file.
+pub(super) const BEFORE_CREDENTIALS_FILE: [Unsupported; 4] = [
+    ("web_identity_token_file", "a role for a web identity"),
+    ("role_arn", "a role through STS"),
+    ("sso_account_id", "single sign-on"),
+    ("sso_role_name", "single sign-on"),
+];
+
+/// Settings that botocore prefers to the keys in the config file.
+pub(super) const BEFORE_CONFIG_FILE: [Unsupported; 2] = [
+    ("login_session", "a console login"),
+    ("credential_process", "credentials from another program"),
+];
+
+/// Refuses what comes between the environment's keys and the profile.
+pub(super) fn refuse_web_identity(environment: &Environment) -> Result<()> {
+    refuse_variables(
+        environment,
+        &["AWS_WEB_IDENTITY_TOKEN_FILE"],
+        "a role for a web identity",
+    )
+}
+
+/// Refuses what comes after the profile.
+pub(super) fn refuse_container(environment: &Environment) -> Result<()> {
+    refuse_variables(
+        environment,
+        &[
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ],
+        "credentials from a container endpoint",
+    )
+}
+
+fn refuse_variables(environment: &Environment, names: &[&str], what: &str) -> Result<()> {
+    match environment.first_text(names)? {
+        Some((name, _)) => Err(refusal(name, what)),
+        None => Ok(()),
+    }
+}
+
+/// The error about a setting, or a variable, that asks for what this version does not have.
+pub(super) fn refusal(setting: &str, what: &str) -> Error {
+    failed(format!(
+        "{setting} asks for {what}, which this version of s3fs cannot use"
+    ))
+    .with_hint("give an access key and its secret, or name a profile that has them")
+}

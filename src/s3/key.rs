@@ -1,0 +1,257 @@
+//! Paths to keys and back: pure, exact, and confined to `dir_path`.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::path;
+
+/// The longest key that S3 takes, in bytes.
+///
+/// Source: [Naming objects](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+pub(crate) const MAX_KEY_BYTES: usize = 1024;
+
+/// The key of an object that a URL can name: not empty, at most 1,024 bytes, no `.` or `..` segment.
+///
+/// An empty key would address the bucket, and URL rules resolve `.` and `..`, so that such a key
+/// would address another object, or another bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key(String);
+
+impl Key {
+    /// The key, if a URL can name it.
+    pub(crate) fn new(key: impl Into<String>) -> Result<Self> {
+        let key = key.into();
+        if key.is_empty() || key.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(Error::new(ErrorKind::InvalidPath)
+                .with_message(format!("no URL can name the key {key:?}")));
+        }
+        if key.len() > MAX_KEY_BYTES {
+            return Err(Error::new(ErrorKind::InvalidPath).with_message(format!(
+                "its key would be {} bytes long, and S3 takes {MAX_KEY_BYTES} at most",
+                key.len()
+            )));
+        }
+        Ok(Self(key))
+    }
+
+    /// The key as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How the paths of one filesystem become keys: its `dir_path` and its delimiter.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyMap {
+    /// What every key of this filesystem begins with: empty, or ends with the delimiter.
+    root: String,
+    delimiter: String,
+}
+
+/// What a listing's entry is to the directory that it was listed in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// The directory's own marker.
+    Marker,
+    /// A child with that name.
+    Child(&'a str),
+    /// A key that no path names.
+    Unnameable,
+}
+
+impl KeyMap {
+    /// The map of a filesystem in `dir_path` under that delimiter.
+    pub(crate) fn new(dir_path: &str, delimiter: &str) -> Result<Self> {
+        if delimiter.is_empty() {
+            return Err(
+                Error::new(ErrorKind::InvalidArgument).with_message("the delimiter is empty")
+            );
+        }
+        let mut map = Self {
+            root: String::new(),
+            delimiter: delimiter.to_owned(),
+        };
+        if dir_path.contains('\0') {
+            return Err(Error::new(ErrorKind::InvalidCharsInPath)
+                .with_path(dir_path)
+                .with_message("dir_path has a NUL character"));
+        }
+        let normalized = path::normpath(dir_path)?;
+        let root = map.directory(path::relpath(&normalized))?;
+        if root.len() >= MAX_KEY_BYTES {
+            return Err(Error::new(ErrorKind::InvalidPath)
+                .with_path(dir_path)
+                .with_message("dir_path leaves no room for keys below it"));
+        }
+        map.root = root;
+        Ok(map)
+    }
+
+    /// The delimiter between the segments of a key.
+    pub(crate) fn delimiter(&self) -> &str {
+        &self.delimiter
+    }
+
+    /// The key of the file at that validated path, which is not the root.
+    pub(crate) fn file(&self, path: &str) -> Result<Key> {
+        Key::new(format!("{}{}", self.root, self.segments(path)?)).map_err(|e| e.with_path(path))
+    }
+
+    /// What the keys below that validated path begin with; the root's may be empty.
+    ///
+    /// It may be longer than a key may be: then no key lies below it.
+    pub(crate) fn directory(&self, path: &str) -> Result<String> {
+        let segments = self.segments(path)?;
+        if segments.is_empty() {
+            return Ok(self.root.clone());
+        }
+        Ok(format!("{}{segments}{}", self.root, self.delimiter))
+    }
+
+    /// The key of the marker of the directory at that validated path, which is not the root.
+    pub(crate) fn marker(&self, path: &str) -> Result<Key> {
+        Key::new(self.directory(path)?).map_err(|error| error.with_path(path))
+    }
+
+    /// A validated path with its `/` replaced by the delimiter.
+    fn segments(&self, path: &str) -> Result<String> {
+        let relative = path::relpath(path).trim_end_matches('/');
+        if self.delimiter == "/" {
+            return Ok(relative.to_owned());
+        }
+        if relative.split('/').any(|name| !self.stands_alone(name)) {
+            return Err(Error::new(ErrorKind::InvalidCharsInPath)
+                .with_path(path)
+                .with_message(format!(
+                    "a name has the delimiter {:?}, or runs into it",
+                    self.delimiter
+                )));
+        }
+        Ok(relative.replace('/', &self.delimiter))
+    }
+
+    /// What the listed key or common prefix `listed` is in the directory that begins with `prefix`.
+    ///
+    /// `listed` must begin with `prefix`; what does not is unnameable here.
+    pub(crate) fn place<'a>(&self, prefix: &str, listed: &'a str) -> Place<'a> {
+        let Some(rest) = listed.strip_prefix(prefix) else {
+            return Place::Unnameable;
+        };
+        if rest.is_empty() {
+            return Place::Marker;
+        }
+        let name = rest.strip_suffix(&*self.delimiter).unwrap_or(rest);
+        if self.is_name(name) {
+            Place::Child(name)
+        } else {
+            Place::Unnameable
+        }
+    }
+
+    /// Whether a path can have a segment like that, and its key is this one again.
+    fn is_name(&self, name: &str) -> bool {
+        !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && self.stands_alone(name)
+    }
+
+    /// Whether the delimiter after a name is where a reader of the key finds it first: "a-" does
+    /// not stand alone before "--".
+    fn stands_alone(&self, name: &str) -> bool {
+        format!("{name}{}", self.delimiter).find(&*self.delimiter) == Some(name.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_its_key_under_dir_path_and_delimiter() {
+        let table = [
+            ("/", "/", "/a/b", "a/b", "a/b/"),
+            ("reports", "/", "/a", "reports/a", "reports/a/"),
+            ("/x/y/", "/", "/a b/c+d", "x/y/a b/c+d", "x/y/a b/c+d/"),
+            ("x/y", "|", "/a/b", "x|y|a|b", "x|y|a|b|"),
+            ("", "::", "/é/%2F", "é::%2F", "é::%2F::"),
+        ];
+        for (dir_path, delimiter, path, file, directory) in table {
+            let map = KeyMap::new(dir_path, delimiter).unwrap();
+            assert_eq!(map.file(path).unwrap().as_str(), file);
+            assert_eq!(map.directory(path).unwrap(), directory);
+            assert_eq!(map.marker(path).unwrap().as_str(), directory);
+        }
+    }
+
+    #[test]
+    fn the_root_is_dir_path() {
+        assert_eq!(KeyMap::new("/", "/").unwrap().directory("/").unwrap(), "");
+        assert_eq!(KeyMap::new("a", "/").unwrap().directory("/").unwrap(), "a/");
+        assert!(KeyMap::new("/", "/").unwrap().marker("/").is_err());
+    }
+
+    #[test]
+    fn a_key_that_no_url_names_is_refused() {
+        for key in ["", ".", "..", "a/../b", "./a", "a/.", "..//"] {
+            assert_eq!(
+                Key::new(key).unwrap_err().kind(),
+                ErrorKind::InvalidPath,
+                "{key:?}"
+            );
+        }
+        for key in ["a//b", "/a", "a/", "...", "a/.b", "%2e%2e", "..a", " "] {
+            assert_eq!(Key::new(key).unwrap().as_str(), key);
+        }
+    }
+
+    #[test]
+    fn a_key_has_at_most_1024_bytes() {
+        let map = KeyMap::new("d", "/").unwrap();
+        let fits = format!("/{}", "é".repeat(511));
+        assert_eq!(map.file(&fits).unwrap().as_str().len(), 1024);
+        let error = map.file(&format!("{fits}x")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidPath);
+        assert!(error.to_string().contains("1025"), "{error}");
+        assert!(KeyMap::new(&"x".repeat(1023), "/").is_err());
+    }
+
+    #[test]
+    fn a_name_may_not_have_the_delimiter() {
+        let map = KeyMap::new("", "|").unwrap();
+        assert_eq!(
+            map.file("/a|b").unwrap_err().kind(),
+            ErrorKind::InvalidCharsInPath
+        );
+        let map = KeyMap::new("", "--").unwrap();
+        for path in ["/a-/b", "/a--b", "/a-"] {
+            assert_eq!(
+                map.file(path).unwrap_err().kind(),
+                ErrorKind::InvalidCharsInPath,
+                "{path}"
+            );
+        }
+        assert_eq!(map.file("/a/-b").unwrap().as_str(), "a---b");
+        assert!(KeyMap::new("", "").is_err());
+    }
+
+    #[test]
+    fn what_is_listed_is_a_child_a_marker_or_unnameable() {
+        let map = KeyMap::new("", "/").unwrap();
+        assert_eq!(map.place("d/", "d/"), Place::Marker);
+        assert_eq!(map.place("d/", "d/x"), Place::Child("x"));
+        assert_eq!(map.place("d/", "d/x/"), Place::Child("x"));
+        for odd in ["d//", "d/./", "d/..", "d/../", "d/.", "e/x", "d/a\0"] {
+            assert_eq!(map.place("d/", odd), Place::Unnameable, "{odd:?}");
+        }
+        let bar = KeyMap::new("", "|").unwrap();
+        assert_eq!(bar.place("d|", "d|a/b"), Place::Unnameable);
+        assert_eq!(bar.place("d|", "d|a|"), Place::Child("a"));
+        let dashes = KeyMap::new("", "--").unwrap();
+        assert_eq!(dashes.place("", "a---"), Place::Unnameable);
+    }
+
+    #[test]
+    fn dir_path_is_a_jail() {
+        assert!(KeyMap::new("../x", "/").is_err());
+        assert_eq!(
+            KeyMap::new("a\0", "/").unwrap_err().kind(),
+            ErrorKind::InvalidCharsInPath
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! A listing as an iterator of pages, checked on the way, and a page as entries of a directory.
+
+use std::collections::HashSet;
+
+use super::key::{KeyMap, Place};
+use super::objects::{Listing, Objects};
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::client::xml::{ListPage, ListedObject};
+
+/// The pages of a listing, each asked for when it is wanted.
+pub(crate) struct Pages<'a> {
+    objects: &'a Objects,
+    prefix: String,
+    delimiter: Option<String>,
+    token: Option<String>,
+    ended: bool,
+}
+
+impl<'a> Pages<'a> {
+    /// All keys that begin with `prefix`, folded at the delimiter if there is one.
+    pub(crate) fn new(objects: &'a Objects, prefix: &str, delimiter: Option<&str>) -> Self {
+        Self {
+            objects,
+            prefix: prefix.to_owned(),
+            delimiter: delimiter.map(str::to_owned),
+            token: None,
+            ended: false,
+        }
+    }
+
+    fn fetch(&mut self) -> Result<ListPage> {
+        let listing = Listing {
+            prefix: &self.prefix,
+            delimiter: self.delimiter.as_deref(),
+            max_keys: None,
+        };
+        let page = self.objects.list(&listing, self.token.as_deref())?;
+        check_prefix(&page, &self.prefix)?;
+        self.ended = page.next_token.is_none();
+        if !self.ended && page.next_token == self.token {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("the listing does not end: its continuation token repeats"));
+        }
+        self.token.clone_from(&page.next_token);
+        Ok(page)
+    }
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<ListPage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let page = self.fetch();
+        self.ended |= page.is_err();
+        Some(page)
+    }
+}
+
+/// A listing has what was asked for, or nothing in it can be trusted.
+pub(crate) fn check_prefix(page: &ListPage, prefix: &str) -> Result<()> {
+    let keys = page.objects.iter().map(|object| &object.key);
+    match keys
+        .chain(&page.prefixes)
+        .find(|key| !key.starts_with(prefix))
+    {
+        None => Ok(()),
+        Some(key) => Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
+            "the listing of {prefix:?} has the key {key:?}, which was not asked for"
+        ))),
+    }
+}
+
+/// An entry of a directory, as a listing has it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Entry {
+    /// An object.
+    File(String, ListedObject),
+    /// A common prefix.
+    Directory(String),
+}
+
+/// The entries of a page, in the order of their keys, without the directory's own marker.
+///
+/// Keys that no path names are counted in `unnameable`.
+pub(crate) fn entries(
+    page: ListPage,
+    prefix: &str,
+    keys: &KeyMap,
+    unnameable: &mut usize,
+) -> Vec<Entry> {
+    let mut entries = Vec::with_capacity(page.objects.len() + page.prefixes.len());
+    let mut directories = page.prefixes.into_iter().peekable();
+    let mut add_directory =
+        |entries: &mut Vec<Entry>, listed: &str| match keys.place(prefix, listed) {
+            Place::Child(name) => entries.push(Entry::Directory(name.to_owned())),
+            Place::Marker | Place::Unnameable => *unnameable += 1,
+        };
+    let mut markers_with_content = 0;
+    for object in page.objects {
+        while let Some(listed) = directories.next_if(|listed| *listed < object.key) {
+            add_directory(&mut entries, &listed);
+        }
+        match keys.place(prefix, &object.key) {
+            Place::Child(name) => entries.push(Entry::File(name.to_owned(), object)),
+            Place::Marker if object.size == 0 => {}
+            Place::Marker | Place::Unnameable => markers_with_content += 1,
+        }
+    }
+    for listed in directories {
+        add_directory(&mut entries, &listed);
+    }
+    *unnameable += markers_with_content;
+    entries
+}
+
+/// The names of entries, each once: an object `x` and keys below `x/` are one name.
+pub(crate) fn names(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
+    let mut files = HashSet::new();
+    let mut names = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::File(name, _) => {
+                files.insert(name.clone());
+                names.push(name);
+            }
+            // The key of a file is before those below it.
+            Entry::Directory(name) if files.contains(&name) => {}
+            Entry::Directory(name) => names.push(name),
+        }
+    }
+    names
+}
+
+/// Says once that a listing left keys out.
+pub(crate) fn warn_unnameable(count: usize, prefix: &str) {
+    if count > 0 {
+        log::warn!("{count} keys below {prefix:?} are left out: no path can name them");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(key: &str, size: u64) -> ListedObject {
+        ListedObject {
+            key: key.to_owned(),
+            size,
+            last_modified: None,
+            etag: None,
+            storage_class: None,
+        }
+    }
+
+    fn page(objects: &[(&str, u64)], prefixes: &[&str]) -> ListPage {
+        ListPage {
+            objects: objects
+                .iter()
+                .map(|(key, size)| object(key, *size))
+                .collect(),
+            prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
+            next_token: None,
+        }
+    }
+
+    fn shown(page: ListPage) -> (Vec<String>, usize) {
+        let keys = KeyMap::new("", "/").unwrap();
+        let mut unnameable = 0;
+        let entries = entries(page, "d/", &keys, &mut unnameable);
+        let shown = entries.iter().map(|entry| match entry {
+            Entry::File(name, _) => name.clone(),
+            Entry::Directory(name) => format!("{name}/"),
+        });
+        (shown.collect(), unnameable)
+    }
+
+    #[test]
+    fn files_and_directories_come_in_the_order_of_their_keys() {
+        let page = page(
+            &[("d/", 0), ("d/b", 1), ("d/d", 1)],
+            &["d/a/", "d/b/", "d/c/", "d/e/"],
+        );
+        let (shown, unnameable) = shown(page);
+        assert_eq!(shown, ["a/", "b", "b/", "c/", "d", "e/"]);
+        assert_eq!(unnameable, 0);
+    }
+
+    #[test]
+    fn keys_that_no_path_names_are_left_out_and_counted() {
+        let page = page(
+            &[("d/", 7), ("d/.", 1), ("d/..", 1), ("d/ok", 1)],
+            &["d//", "d/../"],
+        );
+        assert_eq!(shown(page), (vec!["ok".to_owned()], 5));
+    }
+
+    #[test]
+    fn a_name_that_is_file_and_directory_is_named_once() {
+        let entries = vec![
+            Entry::File("x".into(), object("x", 1)),
+            Entry::File("x-y".into(), object("x-y", 1)),
+            Entry::Directory("x".into()),
+            Entry::Directory("z".into()),
+        ];
+        assert_eq!(names(entries), ["x", "x-y", "z"]);
+    }
+
+    #[test]
+    fn a_listing_of_other_keys_is_an_error() {
+        assert!(check_prefix(&page(&[("d/a", 1)], &["d/b/"]), "d/").is_ok());
+        assert!(check_prefix(&page(&[("e/a", 1)], &[]), "d/").is_err());
+        assert!(check_prefix(&page(&[], &["e/"]), "d/").is_err());
+    }
+}

@@ -1,0 +1,962 @@
+//! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
+
+mod builder;
+mod checksum;
+mod client;
+mod content_type;
+mod credentials;
+mod info;
+mod key;
+mod list;
+mod objects;
+mod parallel;
+mod presign;
+mod reader;
+mod scan;
+mod setinfo;
+mod update;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use time::OffsetDateTime;
+use url::Url;
+
+pub use builder::{AddressingStyle, S3FsBuilder};
+pub use presign::{Presign, PresignMethod};
+pub use reader::S3Reader;
+pub use update::S3Updater;
+pub use writer::S3Writer;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::File;
+use crate::filesystem::{Entries, FileSystem, MakedirOptions, Meta, found};
+use crate::info::{Info, Namespaces, RawInfo};
+use crate::mode::Mode;
+use crate::options::{OpenOptions, UploadArgs};
+use crate::path;
+use client::xml::ListPage;
+use key::{Key, KeyMap, MAX_KEY_BYTES};
+use list::{Entry, Pages, check_prefix};
+use objects::{Condition, Listing, Objects, ReadOptions, condition_failed};
+use scan::Scan;
+use writer::Target;
+
+/// The largest object that one PUT stores.
+///
+/// Source: [Amazon S3 multipart upload limits](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+const MAX_PUT_BYTES: u64 = 5 << 30;
+
+/// What a path in an FS URL must have encoded to be read back.
+const FS_URL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'!')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b':')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'?')
+    .add(b'@');
+
+/// A bucket, or a directory inside one, as a filesystem.
+///
+/// Cheap to clone, and shared by threads. [`close`](FileSystem::close) closes one handle and not
+/// its clones.
+///
+/// ```no_run
+/// use s3fs::{FileSystem, S3Fs};
+///
+/// let fs = S3Fs::new("mybucket")?;
+/// fs.makedir("reports")?;
+/// fs.writetext("reports/hello.txt", "hello")?;
+/// assert_eq!(fs.readtext("reports/hello.txt")?, "hello");
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+///
+/// # Directories
+///
+/// A directory exists if it is the root, or if any key lies below it, or if its *marker* exists: a
+/// zero-byte object whose key ends with the delimiter. Buckets that other tools wrote need no
+/// markers. [`makedir`](FileSystem::makedir) writes one, on the condition that none is there.
+///
+/// An object `x` and keys below `x/` can both exist. `scandir` gives a file `x` and a directory
+/// `x`, and `listdir` the name once; `isfile` and `isdir` are both true; `getinfo`, `openbin` and
+/// `remove` mean the file, `listdir` the directory.
+///
+/// Keys that no path can name (`a//b`, a segment `.` or `..`, a marker with content) are never taken
+/// for another key. Listings leave them out with one warning in the log, and they keep a directory
+/// from being empty.
+///
+/// # Strict
+///
+/// With `strict` (the default) PyFilesystem's contract holds: a parent directory must exist before
+/// something is written in it, what is removed must be there, and a directory does not vanish when
+/// its last child is removed: its marker is written first. Without it these checks are left out;
+/// what the server itself answers is still told, and a directory that is not empty is still not
+/// removed. The checks and the change are several requests: between them, other writers may change
+/// what was checked. Only creations (`x`, `makedir`) are decided by the server in one step.
+///
+/// # Requests
+///
+/// What each operation asks of the server; *P* is the check of the parent directory, one request,
+/// and none in the root.
+///
+/// | operation | strict | not strict |
+/// | --- | --- | --- |
+/// | `getinfo`, `exists`, `getsize`, `gettype`: root, file, directory or nothing | 0, 1, 2 | the same |
+/// | ... of a directory with the `s3` namespace | 3 | the same |
+/// | `isfile`, `isdir` | 1 | 1 |
+/// | `isempty` | 1 (+ 1 if nothing is there) | the same |
+/// | `listdir`, `scandir` of N entries | one for each 1,000 entries, marker included (+ 1 if nothing is there) | the same |
+/// | `scandir` with the `s3` namespace | + N, in parallel | the same |
+/// | `readbytes`, `readtext` | 1 | 1 |
+/// | `openbin("r")` and reading it all | 1 up to 1 MiB, otherwise 2 | the same |
+/// | `writebytes`, `writetext`, `openbin("w")` | P + 2 | 1 |
+/// | `openbin("x")`, `create`, `touch` | P + 3 | 1 |
+/// | `openbin("a")`, `openbin("r+")` | 2 (+ 1 for tags); P + 3 for a new file | the same; 2 |
+/// | `remove` | P + 2 (+ 1 if a marker is needed) | 1 |
+/// | `removedir` | P + 2 (+ 1 if a marker is needed) | 2 |
+/// | `makedir` | P + 3 | 1 |
+/// | `setinfo` | 2 | 2 |
+/// | `geturl`, `validatepath`, `getmeta`, `close` | 0 | 0 |
+///
+/// A call that fails may make one more, to tell why.
+///
+/// # Permissions
+///
+/// The IAM actions that each operation needs. `s3:ListBucket` may be bound to a prefix
+/// (`"Condition": {"StringLike": {"s3:prefix": ["reports/*"]}}` for `dir_path("reports")`), and the
+/// others to `arn:aws:s3:::mybucket/reports/*`; `ListAllMyBuckets` and `HeadBucket` are never
+/// asked for.
+///
+/// | operation | strict | not strict |
+/// | --- | --- | --- |
+/// | `getinfo`, `exists`, `setinfo` of a directory | `s3:GetObject`, `s3:ListBucket` | the same |
+/// | `isfile`, `readbytes`, `openbin("r")` of a file that is there | `s3:GetObject` | the same |
+/// | `isdir`, `listdir`, `scandir`, `isempty` | `s3:ListBucket` | the same |
+/// | `scandir` with the `s3` namespace | `s3:ListBucket`, `s3:GetObject` | the same |
+/// | `writebytes`, `openbin("w")` | `s3:ListBucket`, `s3:PutObject` | `s3:PutObject` |
+/// | `openbin("x")`, `create`, `makedir` | `s3:ListBucket`, `s3:GetObject`, `s3:PutObject` | `s3:PutObject` |
+/// | `openbin("a")`, `openbin("r+")` | `s3:ListBucket`, `s3:GetObject`, `s3:PutObject`, for tags `s3:GetObjectTagging` | the same without `s3:ListBucket` |
+/// | `remove` | `s3:ListBucket`, `s3:GetObject`, `s3:DeleteObject`, `s3:PutObject` for the marker | `s3:DeleteObject` |
+/// | `removedir` | `s3:ListBucket`, `s3:DeleteObject`, `s3:PutObject` for the marker | `s3:ListBucket`, `s3:DeleteObject` |
+/// | `setinfo` of a file | `s3:GetObject`, `s3:PutObject`, for tags `s3:GetObjectTagging`, `s3:PutObjectTagging` | the same |
+/// | reading a version | `s3:GetObjectVersion` | the same |
+/// | an ACL, tags, a lock, a legal hold given with a write | + `s3:PutObjectAcl`, `s3:PutObjectTagging`, `s3:PutObjectRetention`, `s3:PutObjectLegalHold` | the same |
+/// | `geturl`, `presign` | those of what the URL does, when it is used | the same |
+///
+/// Without `s3:ListBucket`, S3 answers 403 and not 404 for a key that is not there: then
+/// [`PermissionDenied`](ErrorKind::PermissionDenied) stands for both. Requests are signed in the
+/// query, with an unsigned payload: a bucket policy that demands `s3:authType` `REST-HEADER`, or a
+/// signed payload, refuses them.
+pub struct S3Fs {
+    shared: Arc<Parts>,
+    closed: AtomicBool,
+}
+
+/// What all clones of a filesystem share.
+struct Parts {
+    objects: Arc<Objects>,
+    keys: KeyMap,
+    bucket_name: String,
+    dir_path: String,
+    /// Only if one was named.
+    endpoint: Option<Url>,
+    region: String,
+    strict: bool,
+    read_only: bool,
+    max_workers: usize,
+}
+
+impl Clone for S3Fs {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            closed: AtomicBool::new(self.isclosed()),
+        }
+    }
+}
+
+impl fmt::Debug for S3Fs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Fs")
+            .field("bucket_name", &self.shared.bucket_name)
+            .field("dir_path", &self.shared.dir_path)
+            .field("region", &self.shared.region)
+            .field("delimiter", &self.shared.keys.delimiter())
+            .field("strict", &self.shared.strict)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for S3Fs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir_path = path::relpath(&self.shared.dir_path);
+        write!(f, "<s3fs '{}/{dir_path}'>", self.shared.bucket_name)
+    }
+}
+
+impl S3Fs {
+    /// The bucket of that name, with the credentials and the region of the environment or the
+    /// shared files. No request is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`S3FsBuilder::build`].
+    pub fn new(bucket_name: &str) -> Result<Self> {
+        Self::builder(bucket_name).build()
+    }
+
+    /// Begins a filesystem with parameters.
+    pub fn builder(bucket_name: &str) -> S3FsBuilder {
+        S3FsBuilder::new(bucket_name)
+    }
+
+    fn assemble(parts: Parts) -> Self {
+        Self {
+            shared: Arc::new(parts),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The name of the bucket.
+    #[must_use]
+    pub fn bucket_name(&self) -> &str {
+        &self.shared.bucket_name
+    }
+
+    /// Whether PyFilesystem's contract is followed exactly.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.shared.strict
+    }
+
+    /// Makes the bucket, in the filesystem's region: one request. Nothing else ever makes one.
+    ///
+    /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
+    ///
+    /// # Errors
+    ///
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in
+    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied).
+    pub fn create_bucket(&self) -> Result<()> {
+        self.check_writeable("/")?;
+        self.objects().create_bucket()
+    }
+
+    /// Begins a presigned URL for a file: no request.
+    ///
+    /// # Errors
+    ///
+    /// [`NoUrl`](ErrorKind::NoUrl) for the root.
+    pub fn presign(&self, path: &str) -> Result<Presign<'_>> {
+        let (_, key) = self.file_key(path, ErrorKind::NoUrl)?;
+        Ok(Presign::new(self.objects().client(), path, key))
+    }
+
+    fn objects(&self) -> &Objects {
+        &self.shared.objects
+    }
+
+    /// The validated path of a file, and its key; the root is an error of that kind.
+    fn file_key(&self, path: &str, for_root: ErrorKind) -> Result<(String, Key)> {
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Err(Error::new(for_root)
+                .with_path(path)
+                .with_message("it is the root"));
+        }
+        let key = self.shared.keys.file(&validated);
+        Ok((validated, key.map_err(|e| e.with_path_replaced(path))?))
+    }
+
+    /// The path normalized, on an open handle; its key is looked at by whoever makes it.
+    fn normalize(&self, path: &str) -> Result<String> {
+        self.check()?;
+        crate::filesystem::validate(path, &self.getmeta())
+    }
+
+    /// What the keys in the directory at that validated path begin with.
+    fn prefix(&self, validated: &str, path: &str) -> Result<String> {
+        self.shared
+            .keys
+            .directory(validated)
+            .map_err(|error| error.with_path_replaced(path))
+    }
+
+    fn check_writeable(&self, path: &str) -> Result<()> {
+        self.check()?;
+        if self.shared.read_only {
+            return Err(Error::new(ErrorKind::ResourceReadOnly).with_path(path));
+        }
+        Ok(())
+    }
+
+    /// The first keys that begin with that prefix: one request, or none where no key can.
+    fn first_keys(&self, prefix: &str, count: u32) -> Result<ListPage> {
+        if prefix.len() > MAX_KEY_BYTES {
+            return Ok(ListPage::default());
+        }
+        let listing = Listing {
+            prefix,
+            delimiter: None,
+            max_keys: Some(count),
+        };
+        let page = self.objects().list(&listing, None)?;
+        check_prefix(&page, prefix)?;
+        Ok(page)
+    }
+
+    /// Whether the directory whose keys begin with that prefix exists: one request; none for the
+    /// root, whose prefix every key has.
+    fn is_directory(&self, prefix: &str, validated: &str) -> Result<bool> {
+        Ok(validated == "/" || !self.first_keys(prefix, 1)?.objects.is_empty())
+    }
+
+    /// Whether an object has that key: one request.
+    fn is_object(&self, key: &Key) -> Result<bool> {
+        let head = self.objects().head(key, &ReadOptions::default(), false);
+        Ok(found(head)?.is_some())
+    }
+
+    /// P: an error unless the parent directory exists. One request, none in the root.
+    fn require_parent(&self, validated: &str, path: &str) -> Result<()> {
+        let parent = path::dirname(validated);
+        if self.is_directory(&self.prefix(parent, path)?, parent)? {
+            return Ok(());
+        }
+        let is_file = self.is_object(&self.shared.keys.file(parent)?)?;
+        let kind = if is_file {
+            ErrorKind::DirectoryExpected
+        } else {
+            ErrorKind::ResourceNotFound
+        };
+        Err(Error::new(kind)
+            .with_path(path)
+            .with_message(format!("its parent {parent:?} is no directory"))
+            .with_hint("make it with makedir, or open the filesystem with strict off"))
+    }
+
+    /// The checks before a write in strict mode: P + 1 requests.
+    fn check_file_target(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
+        self.require_parent(validated, path)?;
+        // Where both are there, the path means the file.
+        if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
+            return Err(Error::new(ErrorKind::FileExpected).with_path(path));
+        }
+        Ok(())
+    }
+
+    /// What it means that no object has the key of that path: one request.
+    fn no_object(&self, validated: &str, path: &str) -> Error {
+        let directory = self
+            .prefix(validated, path)
+            .and_then(|prefix| self.is_directory(&prefix, validated));
+        match directory {
+            Ok(true) => Error::new(ErrorKind::FileExpected).with_path(path),
+            Ok(false) => not_found(path),
+            Err(error) => error.with_path(path),
+        }
+    }
+
+    /// What it means that no key lies below that path: one request.
+    fn no_directory(&self, validated: &str, path: &str) -> Error {
+        let is_object = self
+            .shared
+            .keys
+            .file(validated)
+            .and_then(|key| self.is_object(&key));
+        match is_object {
+            Ok(true) => Error::new(ErrorKind::DirectoryExpected).with_path(path),
+            Ok(false) => not_found(path),
+            Err(error) => error.with_path(path),
+        }
+    }
+
+    /// Keeps a directory from vanishing with the last key below it: one request, and one more to
+    /// write its marker if nothing but keys that begin with `leaving` is there.
+    fn keep_parent(&self, validated: &str, leaving: &str) -> Result<()> {
+        let parent = path::dirname(validated);
+        if parent == "/" {
+            return Ok(());
+        }
+        let marker = self.shared.keys.marker(parent)?;
+        let page = self.first_keys(marker.as_str(), 2)?;
+        if page.objects.iter().any(|object| object.key != leaving) {
+            return Ok(());
+        }
+        self.put_marker(&marker).map(|_| ())
+    }
+
+    /// Writes a directory's marker unless something is there: one request. Says whether it did.
+    fn put_marker(&self, marker: &Key) -> Result<bool> {
+        let args = self.objects().upload_args(&UploadArgs::new());
+        let put = |condition| self.objects().put(marker, b"", &args, &[], condition);
+        match put(Condition::Absent) {
+            Ok(()) => Ok(true),
+            Err(error) if condition_failed(&error) => Ok(false),
+            // The store knows no conditions; what is there is looked at right before.
+            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+                if self.is_object(marker)? {
+                    return Ok(false);
+                }
+                put(Condition::Any).map(|()| true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn getinfo_file(
+        &self,
+        validated: &str,
+        key: &Key,
+        namespaces: Namespaces,
+    ) -> Result<Option<Info>> {
+        let with_s3 = namespaces.contains(Namespaces::S3);
+        let head = self.objects().head(key, &ReadOptions::default(), with_s3);
+        let Some(head) = found(head)? else {
+            return Ok(None);
+        };
+        let mut file = Info::new(path::basename(validated), false).with_writeable(info::WRITEABLE);
+        if namespaces.contains(Namespaces::DETAILS) {
+            file = file.with_details(info::file_details(head.headers()));
+        }
+        if with_s3 {
+            file = file.with_s3(info::s3_info(head.headers()));
+        }
+        if namespaces.contains(Namespaces::URLS) {
+            file = file.with_url("download", self.geturl(validated)?);
+        }
+        Ok(Some(file))
+    }
+
+    fn getinfo_directory(
+        &self,
+        validated: &str,
+        path: &str,
+        namespaces: Namespaces,
+    ) -> Result<Option<Info>> {
+        let prefix = self.prefix(validated, path)?;
+        let page = self.first_keys(&prefix, 1)?;
+        let Some(first) = page.objects.first() else {
+            return Ok(None);
+        };
+        let marker = Some(first).filter(|object| object.key == prefix);
+        let modified = marker.and_then(|marker| marker.last_modified);
+        let mut directory = directory_info(path::basename(validated), modified, namespaces);
+        if namespaces.contains(Namespaces::S3) && marker.is_some() {
+            let marker = self.shared.keys.marker(validated)?;
+            let head = self.objects().head(&marker, &ReadOptions::default(), true);
+            if let Some(head) = found(head)? {
+                directory = directory.with_s3(info::s3_info(head.headers()));
+            }
+        }
+        Ok(Some(directory))
+    }
+
+    /// The arguments of an open file, and where it goes.
+    fn target(&self, key: Key, path: &str, options: &OpenOptions) -> Target {
+        let mut args = self.objects().upload_args(&options.upload);
+        // What was read with a customer's key is written with it again.
+        if args.customer_key().is_none()
+            && let Some(key) = self.objects().customer_key(&options.download)
+        {
+            args = args.sse_customer_key(key);
+        }
+        Target {
+            objects: Arc::clone(&self.shared.objects),
+            key,
+            path: path.to_owned(),
+            args,
+        }
+    }
+
+    fn open_write(
+        &self,
+        validated: &str,
+        key: Key,
+        path: &str,
+        mode: Mode,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn File>> {
+        self.check_writeable(path)?;
+        check_for_writing(options, path)?;
+        if self.shared.strict && mode.create() {
+            self.check_file_target(validated, &key, path)?;
+            if mode.exclusive() && self.is_object(&key)? {
+                return Err(Error::new(ErrorKind::FileExists).with_path(path));
+            }
+        }
+        let target = self.target(key, path, options);
+        target.args.to_headers()?;
+        if mode.truncate() && !mode.updating() {
+            return Ok(Box::new(S3Writer::new(
+                target,
+                mode.exclusive(),
+                options.if_match.clone(),
+            )));
+        }
+        let read = ReadOptions::from_call(options);
+        match S3Updater::open(target, mode, &read) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
+                Err(self.no_object(validated, path))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_whole(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
+        self.check_writeable(path)?;
+        check_for_writing(options, path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        if contents.len() as u64 > MAX_PUT_BYTES {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_path(path)
+                .with_message("one request stores 5 GiB at most"));
+        }
+        let target = self.target(key, path, options);
+        target.args.to_headers()?;
+        if self.shared.strict {
+            self.check_file_target(&validated, &target.key, path)?;
+        }
+        let condition = match &options.if_match {
+            Some(e_tag) => Condition::Match(e_tag),
+            None => Condition::Any,
+        };
+        target.put(contents, &[], condition)
+    }
+
+    fn remove_file(&self, path: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        if self.shared.strict {
+            if !self.is_object(&key)? {
+                return Err(self.no_object(&validated, path));
+            }
+            self.keep_parent(&validated, key.as_str())?;
+        }
+        self.objects().delete(&key)
+    }
+
+    fn remove_directory(&self, path: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Err(Error::new(ErrorKind::RemoveRoot).with_path(path));
+        }
+        let prefix = self.prefix(&validated, path)?;
+        let page = self.first_keys(&prefix, 2)?;
+        let [marker] = page.objects.as_slice() else {
+            return Err(if page.objects.is_empty() {
+                self.no_directory(&validated, path)
+            } else {
+                Error::new(ErrorKind::DirectoryNotEmpty).with_path(path)
+            });
+        };
+        if marker.key != prefix || marker.size > 0 {
+            let error = Error::new(ErrorKind::DirectoryNotEmpty).with_path(path);
+            return Err(if marker.key == prefix {
+                error.with_message(format!("the object {prefix:?} has content"))
+            } else {
+                error
+            });
+        }
+        let marker = self.shared.keys.marker(&validated)?;
+        if self.shared.strict {
+            self.keep_parent(&validated, marker.as_str())?;
+        }
+        self.objects().delete(&marker)
+    }
+
+    fn make_directory(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
+        if validated == "/" {
+            return if options.recreate {
+                Ok(())
+            } else {
+                Err(exists())
+            };
+        }
+        let marker = self.shared.keys.marker(&validated);
+        let marker = marker.map_err(|error| error.with_path_replaced(path))?;
+        if self.shared.strict {
+            self.require_parent(&validated, path)?;
+            if self.is_directory(marker.as_str(), &validated)? {
+                return if options.recreate {
+                    Ok(())
+                } else {
+                    Err(exists())
+                };
+            }
+            if self.is_object(&self.shared.keys.file(&validated)?)? {
+                return Err(if options.recreate {
+                    Error::new(ErrorKind::DirectoryExpected).with_path(path)
+                } else {
+                    exists().with_message("it is a file")
+                });
+            }
+        }
+        if self.put_marker(&marker)? || options.recreate {
+            return Ok(());
+        }
+        Err(exists())
+    }
+
+    fn set_info(&self, path: &str, wanted: &RawInfo) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let current = self.getinfo(path, Namespaces::DETAILS | Namespaces::S3)?;
+        let changes = setinfo::changes(wanted, &current)?;
+        let Some(s3) = current.s3().filter(|_| !changes.is_empty()) else {
+            return Ok(());
+        };
+        let key = self.shared.keys.file(&validated)?;
+        let mut headers = setinfo::apply(setinfo::kept_headers(s3)?, &changes)?;
+        if !headers.iter().any(|(name, _)| name == "content-type") {
+            let guessed = objects::content_type_of(&key).to_owned();
+            headers.push(("content-type".to_owned(), guessed));
+        }
+        let size = s3.content_length.unwrap_or_default();
+        let e_tag = s3.e_tag.as_deref().unwrap_or_default();
+        self.objects()
+            .rewrite(&key, size, e_tag, headers, s3.tag_count)
+    }
+
+    /// The `s3://` URL of a file or directory, which opens the same filesystem further down.
+    fn fs_url(&self, validated: &str) -> String {
+        let shared = &*self.shared;
+        let encode = |text: &str| utf8_percent_encode(text, FS_URL).to_string();
+        let root = path::relpath(&shared.dir_path).trim_matches('/').to_owned();
+        let full = format!("{root}{validated}");
+        let mut url = format!(
+            "s3://{}/{}",
+            encode(&shared.bucket_name),
+            encode(path::relpath(&full))
+        );
+        let mut parameters = Vec::new();
+        if let Some(endpoint) = &shared.endpoint {
+            parameters.push(("endpoint_url", endpoint.as_str()));
+        }
+        if shared.region != builder::DEFAULT_REGION {
+            parameters.push(("region", &shared.region));
+        }
+        if shared.keys.delimiter() != "/" {
+            parameters.push(("delimiter", shared.keys.delimiter()));
+        }
+        if !shared.strict {
+            parameters.push(("strict", "0"));
+        }
+        for (number, (name, value)) in parameters.into_iter().enumerate() {
+            let separator = if number == 0 { '?' } else { '&' };
+            url.push_str(&format!("{separator}{name}={}", encode(value)));
+        }
+        url
+    }
+}
+
+fn not_found(path: &str) -> Error {
+    Error::new(ErrorKind::ResourceNotFound).with_path(path)
+}
+
+/// A version can be read and not written.
+fn check_for_writing(options: &OpenOptions, path: &str) -> Result<()> {
+    if options.version_id.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidArgument)
+        .with_path(path)
+        .with_message("a version of an object can be read and not written"))
+}
+
+fn directory_info(name: &str, modified: Option<OffsetDateTime>, namespaces: Namespaces) -> Info {
+    let directory = Info::new(name, true);
+    if namespaces.contains(Namespaces::DETAILS) {
+        directory.with_details(info::directory_details(modified))
+    } else {
+        directory
+    }
+}
+
+impl FileSystem for S3Fs {
+    fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Ok(directory_info("", None, namespaces));
+        }
+        let find = || {
+            let key = self.shared.keys.file(&validated)?;
+            if let Some(file) = self.getinfo_file(&validated, &key, namespaces)? {
+                return Ok(Some(file));
+            }
+            self.getinfo_directory(&validated, path, namespaces)
+        };
+        let info = find().map_err(|error: Error| error.with_path_replaced(path))?;
+        info.ok_or_else(|| not_found(path))
+    }
+
+    fn listdir(&self, path: &str) -> Result<Vec<String>> {
+        let scan = self.scan(path)?;
+        let entries: Result<Vec<Entry>> = scan.collect();
+        Ok(list::names(entries.map_err(|e| e.with_path(path))?))
+    }
+
+    fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
+        let scan = self.scan(path)?;
+        Ok(self.infos(scan, path, namespaces))
+    }
+
+    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.make_directory(path, options)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        let mode = Mode::binary(mode).map_err(|error| error.with_path(path))?;
+        if mode.writing() {
+            let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+            return self
+                .open_write(&validated, key, path, mode, options)
+                .map_err(|error| error.with_path(path));
+        }
+        Ok(Box::new(self.open_read(path, options)?))
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.remove_file(path)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn removedir(&self, path: &str) -> Result<()> {
+        self.remove_directory(path)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
+        self.set_info(path, info)
+            .map_err(|error| error.with_path(path))
+    }
+
+    /// One HEAD. Its answer has no words: in a bucket that is not there, no file is there either;
+    /// [`exists`](FileSystem::exists) and [`isdir`](FileSystem::isdir) tell the two apart.
+    fn isfile(&self, path: &str) -> Result<bool> {
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Ok(false);
+        }
+        let key = self.shared.keys.file(&validated);
+        key.and_then(|key| self.is_object(&key))
+            .map_err(|error| error.with_path_replaced(path))
+    }
+
+    fn isdir(&self, path: &str) -> Result<bool> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        self.is_directory(&prefix, &validated)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn isempty(&self, path: &str) -> Result<bool> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        let page = self.first_keys(&prefix, 2);
+        let page = page.map_err(|error| error.with_path(path))?;
+        match page.objects.as_slice() {
+            [] if validated == "/" => Ok(true),
+            [] => Err(self.no_directory(&validated, path)),
+            // A marker with content is something that no path names.
+            [only] => Ok(only.key == prefix && only.size == 0),
+            _ => Ok(false),
+        }
+    }
+
+    fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let response = self
+            .objects()
+            .get(&key, None, &ReadOptions::from_call(options));
+        match response.and_then(client::Response::read_all) {
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            result => result.map_err(|error| error.with_path(path)),
+        }
+    }
+
+    fn writebytes_with(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
+        self.write_whole(path, contents, options)
+            .map_err(|error| error.with_path(path))
+    }
+
+    /// In strict mode P + 3 requests, otherwise one: the server decides whether the file is new.
+    fn create(&self, path: &str, wipe: bool) -> Result<bool> {
+        if wipe {
+            return self.writebytes(path, b"").map(|()| true);
+        }
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Ok(false);
+        }
+        let created = || -> Result<bool> {
+            let key = self.shared.keys.file(&validated)?;
+            if self.shared.strict {
+                if self.is_object(&key)?
+                    || self.is_directory(&self.prefix(&validated, path)?, &validated)?
+                {
+                    return Ok(false);
+                }
+                self.require_parent(&validated, path)?;
+            }
+            let target = self.target(key, path, &OpenOptions::default());
+            match target.put_new(b"") {
+                Ok(()) => Ok(true),
+                Err(error) if error.is(ErrorKind::FileExists) => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        created().map_err(|error| error.with_path_replaced(path))
+    }
+
+    /// As [`create`](FileSystem::create): S3 cannot set the times of an object that is there.
+    fn touch(&self, path: &str) -> Result<()> {
+        self.create(path, false).map(|_| ())
+    }
+
+    fn getmeta(&self) -> Meta {
+        Meta {
+            network: true,
+            read_only: self.shared.read_only,
+            ..Meta::default()
+        }
+    }
+
+    fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
+        let (validated, key) = self.file_key(path, ErrorKind::NoUrl)?;
+        match purpose {
+            "download" => Presign::new(self.objects().client(), path, key).url(),
+            "fs" => Ok(self.fs_url(&validated)),
+            other => Err(Error::new(ErrorKind::NoUrl)
+                .with_path(path)
+                .with_message(format!("there is no URL for {other:?}"))
+                .with_hint("the purposes are \"download\" and \"fs\"")),
+        }
+    }
+
+    fn validatepath(&self, path: &str) -> Result<String> {
+        let validated = self.normalize(path)?;
+        if validated != "/" {
+            let key = self.shared.keys.file(&validated);
+            key.map_err(|error| error.with_path_replaced(path))?;
+        }
+        Ok(validated)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn isclosed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl S3Fs {
+    /// Opens a file for reading, as the concrete type: one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](FileSystem::openbin).
+    pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let objects = Arc::clone(&self.shared.objects);
+        match S3Reader::open(objects, key, path, ReadOptions::from_call(options)) {
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            result => result.map_err(|error| error.with_path(path)),
+        }
+    }
+
+    /// The entries of a directory as the listing has them; the first page is asked for here.
+    fn scan(&self, path: &str) -> Result<Scan<'_>> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        let keys = &self.shared.keys;
+        let pages = Pages::new(self.objects(), &prefix, Some(keys.delimiter()));
+        let mut scan = Scan::new(pages, prefix, keys);
+        let is_there = scan.begin().map_err(|error| error.with_path(path))?;
+        if is_there || validated == "/" {
+            return Ok(scan);
+        }
+        Err(self.no_directory(&validated, path))
+    }
+
+    /// Entries as info structs, with as many HEAD requests as the namespaces need.
+    fn infos<'a>(&'a self, scan: Scan<'a>, path: &str, namespaces: Namespaces) -> Entries<'a> {
+        let path = path.to_owned();
+        let prefix = scan.prefix();
+        let infos: Entries<'a> = if namespaces.contains(Namespaces::S3) {
+            let mut scan = scan;
+            let pages = std::iter::from_fn(move || scan.next_page());
+            Box::new(pages.flat_map(move |page| match page {
+                Ok(entries) => self.head_entries(&prefix, &entries, namespaces),
+                Err(error) => vec![Err(error)],
+            }))
+        } else {
+            Box::new(scan.map(move |entry| self.entry_info(&entry?, namespaces)))
+        };
+        Box::new(infos.map(move |info| info.map_err(|error| error.with_path(path.as_str()))))
+    }
+
+    fn entry_info(&self, entry: &Entry, namespaces: Namespaces) -> Result<Info> {
+        match entry {
+            Entry::Directory(name) => Ok(directory_info(name, None, namespaces)),
+            Entry::File(name, object) => {
+                let mut file = info::listed_file(name, object);
+                if namespaces.contains(Namespaces::URLS) {
+                    let key = Key::new(object.key.as_str())?;
+                    let url = Presign::new(self.objects().client(), name, key).url()?;
+                    file = file.with_url("download", url);
+                }
+                Ok(file)
+            }
+        }
+    }
+
+    fn head_entries(
+        &self,
+        prefix: &str,
+        entries: &[Entry],
+        namespaces: Namespaces,
+    ) -> Vec<Result<Info>> {
+        let infos = parallel::map(entries, self.shared.max_workers, |entry| {
+            let info = self.entry_info(entry, namespaces)?;
+            let key = match entry {
+                Entry::File(_, object) => Key::new(object.key.as_str())?,
+                Entry::Directory(name) => {
+                    Key::new(format!("{prefix}{name}{}", self.shared.keys.delimiter()))?
+                }
+            };
+            let head = self.objects().head(&key, &ReadOptions::default(), true);
+            Ok(match found(head)? {
+                Some(head) => Some(info.with_s3(info::s3_info(head.headers()))),
+                // A directory needs no marker; a file that is gone by now is not there.
+                None => Some(info).filter(Info::is_dir),
+            })
+        });
+        infos.into_iter().filter_map(Result::transpose).collect()
+    }
+}
+
+/// Whether the answer was that no object has the key, or that the key cannot be read as one.
+fn is_missing_key(error: &Error) -> bool {
+    error.is(ErrorKind::ResourceNotFound)
+}

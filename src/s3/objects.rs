@@ -1,0 +1,448 @@
+//! [`Objects`]: the objects of one bucket, one request of the S3 API a method, with the
+//! filesystem's own arguments on each.
+
+use std::collections::BTreeMap;
+
+use crate::error::{ErrorKind, Result};
+use crate::options::{
+    DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, customer_key_headers, tagging_header,
+};
+use crate::s3::checksum;
+use crate::s3::client::xml::{self, ListPage};
+use crate::s3::client::{Client, Operation, Request, Response};
+use crate::s3::content_type;
+use crate::s3::key::Key;
+
+/// The type of an object whose name says nothing; S3's own default.
+const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+/// When a PUT may take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition<'a> {
+    /// In any case.
+    Any,
+    /// Only if no object has the key.
+    Absent,
+    /// Only if the object has this ETag.
+    Match(&'a str),
+}
+
+/// Which object a read means, and on which condition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadOptions {
+    pub(crate) download: DownloadArgs,
+    pub(crate) version_id: Option<String>,
+    pub(crate) if_match: Option<String>,
+}
+
+impl ReadOptions {
+    /// What a call's options say about reading.
+    pub(crate) fn from_call(options: &OpenOptions) -> Self {
+        Self {
+            download: options.download.clone(),
+            version_id: options.version_id.clone(),
+            if_match: options.if_match.clone(),
+        }
+    }
+}
+
+/// A range of an object's bytes, `end` included as HTTP has it; without `end`, to the last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) end: Option<u64>,
+}
+
+impl Range {
+    /// The value of the `Range` header.
+    pub(crate) fn header(self) -> String {
+        match self.end {
+            Some(end) => format!("bytes={}-{end}", self.start),
+            None => format!("bytes={}-", self.start),
+        }
+    }
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing<'a> {
+    pub(crate) prefix: &'a str,
+    /// With a delimiter, keys that have it after the prefix are folded into common prefixes.
+    pub(crate) delimiter: Option<&'a str>,
+    pub(crate) max_keys: Option<u32>,
+}
+
+/// The objects of one bucket.
+pub(crate) struct Objects {
+    client: Client,
+    upload: UploadArgs,
+    download: DownloadArgs,
+}
+
+impl Objects {
+    /// The objects that this client reaches, with the arguments that every call has.
+    pub(crate) fn new(client: Client, upload: UploadArgs, download: DownloadArgs) -> Self {
+        Self {
+            client,
+            upload,
+            download,
+        }
+    }
+
+    /// The client behind it.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What a call's upload arguments come to, on top of the filesystem's.
+    pub(crate) fn upload_args(&self, call: &UploadArgs) -> UploadArgs {
+        call.over(&self.upload)
+    }
+
+    /// The customer's key that a read with these arguments sends.
+    pub(crate) fn customer_key(&self, call: &DownloadArgs) -> Option<SseCustomerKey> {
+        call.over(&self.download).customer_key().cloned()
+    }
+
+    /// The headers of an object. One request; one more to tell why, if a refusal has no words.
+    ///
+    /// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    pub(crate) fn head(
+        &self,
+        key: &Key,
+        options: &ReadOptions,
+        with_checksums: bool,
+    ) -> Result<Response> {
+        let mut request = self.read(Operation::HeadObject, key, options)?;
+        if with_checksums {
+            request = request.header("x-amz-checksum-mode", "ENABLED");
+        }
+        let result = self.client.send(&request);
+        result.map_err(|error| {
+            // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
+            // secret, a wrong region and a missing permission.
+            let wordless = error
+                .s3()
+                .is_some_and(|s3| s3.code.is_empty() && matches!(s3.status, 301 | 307 | 400 | 403));
+            if !wordless {
+                return error;
+            }
+            let listing = Listing {
+                prefix: key.as_str(),
+                max_keys: Some(1),
+                ..Listing::default()
+            };
+            match self.list(&listing, None) {
+                Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => told,
+                _ => error,
+            }
+        })
+    }
+
+    /// An object's bytes, or a range of them. One request.
+    ///
+    /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+    pub(crate) fn get(
+        &self,
+        key: &Key,
+        range: Option<Range>,
+        options: &ReadOptions,
+    ) -> Result<Response> {
+        let range = range.map(Range::header);
+        let request = self
+            .read(Operation::GetObject, key, options)?
+            .header_if("range", range.as_deref());
+        self.client.send(&request)
+    }
+
+    fn read<'a>(
+        &self,
+        operation: Operation,
+        key: &'a Key,
+        options: &ReadOptions,
+    ) -> Result<Request<'a>> {
+        Ok(Request::object(operation, key)
+            .query_if("versionId", options.version_id.as_deref())
+            .header_if("if-match", options.if_match.as_deref())
+            .headers(options.download.over(&self.download).to_headers()?))
+    }
+
+    /// Stores an object. One request.
+    ///
+    /// `args` are complete: see [`Self::upload_args`]. A condition that does not hold is
+    /// `ResourceChanged`.
+    ///
+    /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+    pub(crate) fn put(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        args: &UploadArgs,
+        kept: &[(String, String)],
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let mut request = Request::object(Operation::PutObject, key)
+            .headers(with_kept(args, kept)?)
+            .body(bytes);
+        if !request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-type")
+        {
+            request = request.header("content-type", content_type_of(key));
+        }
+        if let Some(algorithm) = args.checksum() {
+            let (name, value) = checksum::header(algorithm, bytes);
+            request = request.header(name, value);
+        }
+        let request = match condition {
+            Condition::Any => request,
+            Condition::Absent => request.header("if-none-match", "*"),
+            Condition::Match(e_tag) => request.header("if-match", e_tag),
+        };
+        self.client.tell(&request).map(|_| ())
+    }
+
+    /// Deletes an object; that it is not there is no error. One request.
+    ///
+    /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
+    pub(crate) fn delete(&self, key: &Key) -> Result<()> {
+        let request =
+            Request::object(Operation::DeleteObject, key).headers(self.download.request_headers()?);
+        self.client.tell(&request).map(|_| ())
+    }
+
+    /// One page of a listing. One request.
+    ///
+    /// Source: [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
+    pub(crate) fn list(&self, listing: &Listing<'_>, token: Option<&str>) -> Result<ListPage> {
+        let max_keys = listing.max_keys.map(|count| count.to_string());
+        let request = Request::bucket(Operation::ListObjectsV2)
+            .query("list-type", "2")
+            .query("encoding-type", "url")
+            .query("prefix", listing.prefix)
+            .query_if("delimiter", listing.delimiter)
+            .query_if("max-keys", max_keys.as_deref())
+            .query_if("continuation-token", token)
+            .headers(self.download.request_headers()?);
+        self.client.ask(&request, xml::list_page)
+    }
+
+    /// The tags of an object. One request.
+    ///
+    /// Source: [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html).
+    pub(crate) fn tags(&self, key: &Key) -> Result<BTreeMap<String, String>> {
+        let request = Request::object(Operation::GetObjectTagging, key)
+            .query("tagging", "")
+            .headers(self.download.request_headers()?);
+        let tags = self.client.ask(&request, xml::tagging)?;
+        Ok(tags.into_iter().collect())
+    }
+
+    /// The tags of an object as a header of a PUT that replaces it; no request if it has none.
+    pub(crate) fn tags_header(&self, key: &Key, count: Option<u64>) -> Result<Option<String>> {
+        if count.unwrap_or_default() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(tagging_header(&self.tags(key)?)))
+    }
+
+    /// Makes the bucket, in the client's region. One request.
+    ///
+    /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
+    pub(crate) fn create_bucket(&self) -> Result<()> {
+        let body = xml::body::create_bucket(self.client.bucket().region());
+        let request = Request::bucket(Operation::CreateBucket).body(body.as_bytes());
+        self.client.tell(&request).map(|_| ())
+    }
+
+    /// Copies an object onto itself with other headers. One request; in parts above 5 GiB.
+    ///
+    /// `headers` replace all of its own; its tags stay. If its ETag is not this one any more, that
+    /// is `ResourceChanged` where the store looks at the condition.
+    pub(crate) fn rewrite(
+        &self,
+        key: &Key,
+        size: u64,
+        e_tag: &str,
+        headers: Vec<(String, String)>,
+        tag_count: Option<u64>,
+    ) -> Result<()> {
+        if size > MAX_COPY_BYTES {
+            return self.rewrite_in_parts(key, size, e_tag, headers, tag_count);
+        }
+        let request = self
+            .copy_source(Request::object(Operation::CopyObject, key), key, e_tag)?
+            .header("x-amz-metadata-directive", "REPLACE")
+            .headers(headers);
+        self.client.ask(&request, xml::copy_result).map(|_| ())
+    }
+
+    /// The headers that name an object as the source of a copy.
+    fn copy_source<'a>(
+        &self,
+        request: Request<'a>,
+        source: &Key,
+        e_tag: &str,
+    ) -> Result<Request<'a>> {
+        // The path of the object's URL is the key percent-encoded, with the same rules.
+        let bucket = self.client.bucket();
+        let url = bucket.object_url(source.as_str());
+        let base = bucket.base_url().path();
+        let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
+        let mut request = request
+            .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
+            .header("x-amz-copy-source-if-match", e_tag)
+            .headers(self.download.request_headers()?);
+        if let Some(key) = self.download.customer_key() {
+            request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
+        }
+        Ok(request)
+    }
+
+    /// Source: [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
+    fn rewrite_in_parts(
+        &self,
+        key: &Key,
+        size: u64,
+        e_tag: &str,
+        mut headers: Vec<(String, String)>,
+        tag_count: Option<u64>,
+    ) -> Result<()> {
+        // Only a plain copy keeps the tags by itself.
+        if let Some(tags) = self.tags_header(key, tag_count)? {
+            headers.push(("x-amz-tagging".into(), tags));
+        }
+        let create = Request::object(Operation::CreateMultipartUpload, key)
+            .query("uploads", "")
+            .headers(headers);
+        let upload = self.client.ask(&create, xml::created_upload)?;
+        let result = self.copy_parts(key, size, e_tag, &upload);
+        if result.is_err() {
+            let abort = Request::object(Operation::AbortMultipartUpload, key)
+                .query("uploadId", upload.as_str());
+            if let Err(error) = self.client.tell(&abort) {
+                log::warn!(
+                    "the multipart upload {upload:?} of {:?} stays behind: {error}",
+                    key.as_str()
+                );
+            }
+        }
+        result
+    }
+
+    fn copy_parts(&self, key: &Key, size: u64, e_tag: &str, upload: &str) -> Result<()> {
+        let part_size = copy_part_size(size);
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for number in 1.. {
+            let end = size.min(start + part_size);
+            let request = Request::object(Operation::UploadPartCopy, key)
+                .query("partNumber", number.to_string())
+                .query("uploadId", upload)
+                .header(
+                    "x-amz-copy-source-range",
+                    format!("bytes={start}-{}", end - 1),
+                );
+            let request = self.copy_source(request, key, e_tag)?;
+            let copied = self.client.ask(&request, xml::copy_result)?;
+            parts.push((number, copied.etag.unwrap_or_default()));
+            start = end;
+            if start == size {
+                break;
+            }
+        }
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|(number, e_tag)| xml::body::CompletedPart {
+                number: *number,
+                etag: e_tag,
+                checksum: None,
+            })
+            .collect();
+        let body = xml::body::complete_upload(&parts);
+        let complete = Request::object(Operation::CompleteMultipartUpload, key)
+            .query("uploadId", upload)
+            .header("content-type", "application/xml")
+            .header("if-match", e_tag)
+            .body(body.as_bytes());
+        self.client
+            .ask(&complete, xml::completed_upload)
+            .map(|_| ())
+    }
+}
+
+/// The largest object that one CopyObject copies.
+const MAX_COPY_BYTES: u64 = 5 << 30;
+
+/// Parts of half a GiB, or larger where 10,000 of them do not hold the object.
+fn copy_part_size(size: u64) -> u64 {
+    const MAX_PARTS: u64 = 10_000;
+    const PART: u64 = 512 << 20;
+    const STEP: u64 = 1 << 20;
+    PART.max(size.div_ceil(MAX_PARTS).next_multiple_of(STEP))
+}
+
+/// The headers that the arguments say, and the kept ones that they do not.
+pub(crate) fn with_kept(
+    args: &UploadArgs,
+    kept: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    let mut headers = args.to_headers()?;
+    let replaces_metadata = args.has_metadata();
+    for (name, value) in kept {
+        let said = headers.iter().any(|(said, _)| said == name)
+            || (replaces_metadata && name.starts_with("x-amz-meta-"));
+        if !said {
+            headers.push((name.clone(), value.clone()));
+        }
+    }
+    Ok(headers)
+}
+
+/// The content type that the name of an object says.
+pub(crate) fn content_type_of(key: &Key) -> &'static str {
+    content_type::guess(key.as_str()).unwrap_or(DEFAULT_CONTENT_TYPE)
+}
+
+/// Whether a conditional write failed on its condition.
+pub(crate) fn condition_failed(error: &crate::Error) -> bool {
+    error.is(ErrorKind::ResourceChanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_parts_has_at_most_10000_legal_parts() {
+        for size in [(5 << 30) + 1, 1 << 40, 5 << 40, 50_000_000_000_000] {
+            let part = copy_part_size(size);
+            assert!(size.div_ceil(part) <= 10_000, "{size}");
+            assert!((5 << 20..=5 << 30).contains(&part), "{size}");
+        }
+    }
+
+    #[test]
+    fn arguments_win_over_what_is_kept() {
+        let args = UploadArgs::new()
+            .content_type("text/csv")
+            .metadata("a", "1");
+        let kept = [
+            ("content-type".to_owned(), "text/plain".to_owned()),
+            ("cache-control".to_owned(), "no-store".to_owned()),
+            ("x-amz-meta-b".to_owned(), "2".to_owned()),
+        ];
+        let mut headers = with_kept(&args, &kept).unwrap();
+        headers.sort();
+        let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["cache-control", "content-type", "x-amz-meta-a"]);
+    }
+
+    #[test]
+    fn a_range_is_written_as_http_has_it() {
+        let from = |start, end| Range { start, end }.header();
+        assert_eq!(from(0, Some(9)), "bytes=0-9");
+        assert_eq!(from(7, None), "bytes=7-");
+    }
+}

@@ -1,0 +1,178 @@
+//! [`Presign`]: a URL that lets whoever has it do one thing with one object for a while.
+
+use std::fmt;
+use std::time::Duration;
+
+use rusty_s3::Method;
+use time::OffsetDateTime;
+
+use crate::dates::format_http_date;
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::client::Client;
+use crate::s3::key::Key;
+
+/// How long a presigned URL is good for unless it is said: an hour, as the original's.
+const DEFAULT_SECONDS: u64 = 3600;
+
+/// The longest that Signature Version 4 allows: 7 days.
+const MAX_SECONDS: u64 = 7 * 24 * 3600;
+
+/// What a presigned URL allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PresignMethod {
+    /// To download the object.
+    #[default]
+    Get,
+    /// To store the object.
+    Put,
+    /// To ask for its headers.
+    Head,
+    /// To delete it.
+    Delete,
+}
+
+/// A presigned URL in the making; [`S3Fs::presign`](crate::S3Fs::presign) begins one, and
+/// [`url`](Self::url) ends it. No request is made, and nothing is checked at the server.
+///
+/// A URL signed with temporary credentials dies with them, however long it was made for. Without
+/// credentials the URL is the object's plain one.
+///
+/// Source: [Sharing objects with presigned URLs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html).
+///
+/// ```
+/// use std::time::Duration;
+/// use s3fs::S3Fs;
+///
+/// let fs = S3Fs::builder("mybucket")
+///     .endpoint_url("http://127.0.0.1:9000")
+///     .aws_access_key_id("key")
+///     .aws_secret_access_key("secret")
+///     .build()?;
+/// let url = fs
+///     .presign("report.csv")?
+///     .expires(Duration::from_secs(600))
+///     .content_disposition("attachment; filename=\"report.csv\"")
+///     .url()?;
+/// assert!(url.starts_with("http://127.0.0.1:9000/mybucket/report.csv?X-Amz-"));
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+#[must_use = "url() makes the URL"]
+pub struct Presign<'a> {
+    client: &'a Client,
+    path: String,
+    key: Key,
+    method: PresignMethod,
+    expires: Duration,
+    query: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for Presign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presign")
+            .field("path", &self.path)
+            .field("method", &self.method)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Presign<'a> {
+    pub(super) fn new(client: &'a Client, path: &str, key: Key) -> Self {
+        Self {
+            client,
+            path: path.to_owned(),
+            key,
+            method: PresignMethod::Get,
+            expires: Duration::from_secs(DEFAULT_SECONDS),
+            query: Vec::new(),
+        }
+    }
+
+    /// How long the URL is good for: whole seconds, 1 s to 7 days. An hour unless it is said.
+    pub fn expires(mut self, expires: Duration) -> Self {
+        self.expires = expires;
+        self
+    }
+
+    /// What the URL allows; to download unless it is said.
+    pub fn method(mut self, method: PresignMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The version of the object.
+    pub fn version_id(self, version_id: impl Into<String>) -> Self {
+        self.set("versionId", version_id)
+    }
+
+    /// The `Content-Type` of the answer, instead of the object's.
+    pub fn content_type(self, value: impl Into<String>) -> Self {
+        self.set("response-content-type", value)
+    }
+
+    /// The `Content-Disposition` of the answer, instead of the object's.
+    pub fn content_disposition(self, value: impl Into<String>) -> Self {
+        self.set("response-content-disposition", value)
+    }
+
+    /// The `Content-Encoding` of the answer, instead of the object's.
+    pub fn content_encoding(self, value: impl Into<String>) -> Self {
+        self.set("response-content-encoding", value)
+    }
+
+    /// The `Content-Language` of the answer, instead of the object's.
+    pub fn content_language(self, value: impl Into<String>) -> Self {
+        self.set("response-content-language", value)
+    }
+
+    /// The `Cache-Control` of the answer, instead of the object's.
+    pub fn cache_control(self, value: impl Into<String>) -> Self {
+        self.set("response-cache-control", value)
+    }
+
+    /// The `Expires` of the answer, instead of the object's.
+    pub fn response_expires(self, when: OffsetDateTime) -> Self {
+        self.set(
+            "response-expires",
+            format_http_date(when).unwrap_or_default(),
+        )
+    }
+
+    fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.retain(|(set, _)| *set != name);
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// The URL. It is a secret: whoever has it can use it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an expiry outside of 1 s to 7 days, and
+    /// for response headers without credentials, which S3 refuses.
+    pub fn url(self) -> Result<String> {
+        let invalid = |message: String| {
+            Err(Error::new(ErrorKind::InvalidArgument)
+                .with_path(&self.path)
+                .with_message(message))
+        };
+        let seconds = self.expires.as_secs();
+        if self.expires.subsec_nanos() != 0 || !(1..=MAX_SECONDS).contains(&seconds) {
+            return invalid(format!(
+                "a presigned URL is good for 1 s to 7 days in whole seconds, and not for {:?}",
+                self.expires
+            ));
+        }
+        let overrides = self.query.iter().any(|(name, _)| name.starts_with("resp"));
+        if overrides && self.client.is_anonymous() {
+            return invalid("an unsigned URL cannot set headers of the answer".to_owned());
+        }
+        let method = match self.method {
+            PresignMethod::Get => Method::Get,
+            PresignMethod::Put => Method::Put,
+            PresignMethod::Head => Method::Head,
+            PresignMethod::Delete => Method::Delete,
+        };
+        self.client.presign(method, &self.key, &self.query, seconds)
+    }
+}

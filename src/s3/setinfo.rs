@@ -1,0 +1,249 @@
+//! What `setinfo` changes: from the raw info that the caller gives to the headers that replace an
+//! object's own.
+
+use std::collections::BTreeMap;
+
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::info::{Info, RawInfo, S3Info, Value};
+use crate::options::{check_metadata_name, check_value, header_of};
+use crate::s3::info::WRITEABLE;
+
+/// The times of the `details` namespace: PyFilesystem's tests demand that they are taken, and S3
+/// cannot keep them.
+const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
+
+/// The changes that `wanted` asks of the object or directory that is `current`: by key of the `s3`
+/// namespace.
+///
+/// What is already so is no change, so that a whole raw info can be given back with one value
+/// changed.
+pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<String, Value>> {
+    let raw = current.raw();
+    let mut changes = BTreeMap::new();
+    for namespace in wanted.namespaces() {
+        for (key, value) in wanted.values(namespace) {
+            let is_time = namespace == "details" && TIMES.contains(&key);
+            // A download URL is made anew for each info, and no two are the same.
+            let same = raw.get(namespace, key) == Some(value);
+            if key == "_write" || namespace == "urls" || is_time || same {
+                continue;
+            }
+            if namespace == "s3" && WRITEABLE[0].1.contains(&key) && current.is_file() {
+                changes.insert(key.to_owned(), value.clone());
+            } else {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
+                    .with_hint("Info::is_writeable tells what can"));
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The headers that an object keeps when it is written anew: its content headers, metadata,
+/// storage class, encryption and locks.
+///
+/// Tags and the ACL are not among its headers.
+pub(crate) fn kept_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
+    if info.missing_meta.unwrap_or_default() > 0 {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_message("it has metadata that no header can carry, and that would be lost"));
+    }
+    let retain_until = info
+        .object_lock_retain_until_date
+        .and_then(|date| date.format(&Rfc3339).ok());
+    let bucket_key = info.bucket_key_enabled.map(|enabled| enabled.to_string());
+    let kept = [
+        ("bucket_key_enabled", &bucket_key),
+        ("cache_control", &info.cache_control),
+        ("content_disposition", &info.content_disposition),
+        ("content_encoding", &info.content_encoding),
+        ("content_language", &info.content_language),
+        ("content_type", &info.content_type),
+        ("expires", &info.expires),
+        (
+            "object_lock_legal_hold_status",
+            &info.object_lock_legal_hold_status,
+        ),
+        ("object_lock_mode", &info.object_lock_mode),
+        ("object_lock_retain_until_date", &retain_until),
+        ("server_side_encryption", &info.server_side_encryption),
+        ("ssekms_key_id", &info.ssekms_key_id),
+        ("storage_class", &info.storage_class),
+        ("website_redirect_location", &info.website_redirect_location),
+    ];
+    let mut headers = Vec::new();
+    for (argument, value) in kept {
+        if let (Some(header), Some(value)) = (header_of(argument), value) {
+            headers.push((header.to_owned(), keepable(header, value)?));
+        }
+    }
+    for (name, value) in &info.metadata {
+        let header = format!("x-amz-meta-{name}");
+        let value = keepable(&header, value)?;
+        headers.push((header, value));
+    }
+    Ok(headers)
+}
+
+/// The headers after the changes.
+pub(crate) fn apply(
+    mut headers: Vec<(String, String)>,
+    changes: &BTreeMap<String, Value>,
+) -> Result<Vec<(String, String)>> {
+    for (key, value) in changes {
+        if key == "metadata" {
+            headers.retain(|(name, _)| !name.starts_with("x-amz-meta-"));
+            headers.extend(metadata_headers(value)?);
+            continue;
+        }
+        let Some(header) = header_of(key) else {
+            continue;
+        };
+        headers.retain(|(name, _)| name != header);
+        match value {
+            Value::Null => {}
+            Value::Text(text) => headers.push((header.to_owned(), check_value(header, text)?)),
+            Value::Bool(flag) => headers.push((header.to_owned(), flag.to_string())),
+            _ => return Err(wrong_type(key, "a text, or null to remove it")),
+        }
+    }
+    Ok(headers)
+}
+
+fn metadata_headers(value: &Value) -> Result<Vec<(String, String)>> {
+    let entries = match value {
+        Value::Map(entries) => entries,
+        Value::Null => return Ok(Vec::new()),
+        _ => return Err(wrong_type("metadata", "a map of texts, or null")),
+    };
+    let mut headers = Vec::new();
+    for (name, value) in entries {
+        let Value::Text(text) = value else {
+            return Err(wrong_type("metadata", "a map of texts, or null"));
+        };
+        let name = check_metadata_name(name)?.to_ascii_lowercase();
+        let header = format!("x-amz-meta-{name}");
+        let text = check_value(&header, text)?;
+        headers.push((header, text));
+    }
+    Ok(headers)
+}
+
+fn wrong_type(key: &str, expected: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument)
+        .with_message(format!("the value of {key:?} is not {expected}"))
+}
+
+/// A value that is sent again as it came; refused where it would change on the way.
+fn keepable(header: &str, value: &str) -> Result<String> {
+    check_value(header, value).map_err(|_| {
+        Error::new(ErrorKind::Unsupported).with_message(format!(
+            "its {header} has characters that cannot be sent again, and would be lost"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::info::{Details, ResourceType};
+
+    fn file() -> Info {
+        let mut s3 = S3Info {
+            content_type: Some("text/plain".into()),
+            cache_control: Some("no-store".into()),
+            storage_class: Some("STANDARD_IA".into()),
+            ..S3Info::default()
+        };
+        s3.metadata.insert("a".into(), "1".into());
+        Info::new("f", false)
+            .with_details(Details::new(ResourceType::File, 3, None))
+            .with_s3(s3)
+            .with_writeable(WRITEABLE)
+    }
+
+    fn headers_after(wanted: &RawInfo) -> Result<BTreeMap<String, String>> {
+        let current = file();
+        let kept = kept_headers(current.s3().unwrap())?;
+        let headers = apply(kept, &changes(wanted, &current)?)?;
+        Ok(headers.into_iter().collect())
+    }
+
+    #[test]
+    fn what_is_not_named_stays() {
+        let wanted = RawInfo::new().with("s3", "content_type", "text/csv");
+        let headers = headers_after(&wanted).unwrap();
+        assert_eq!(headers["content-type"], "text/csv");
+        assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(headers["x-amz-storage-class"], "STANDARD_IA");
+        assert_eq!(headers["x-amz-meta-a"], "1");
+    }
+
+    #[test]
+    fn null_removes_and_a_map_replaces_the_metadata() {
+        let metadata = BTreeMap::from([("B".to_owned(), "2".to_owned())]);
+        let wanted = RawInfo::new()
+            .with("s3", "cache_control", Value::Null)
+            .with("s3", "metadata", metadata);
+        let headers = headers_after(&wanted).unwrap();
+        assert!(!headers.contains_key("cache-control"));
+        assert!(!headers.contains_key("x-amz-meta-a"));
+        assert_eq!(headers["x-amz-meta-b"], "2");
+    }
+
+    #[test]
+    fn a_raw_info_given_back_changes_nothing() {
+        assert!(changes(&file().raw(), &file()).unwrap().is_empty());
+        let times = RawInfo::new().with("details", "modified", Value::Float(1.0));
+        assert!(changes(&times, &file()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_refused_by_name() {
+        for (namespace, key) in [
+            ("s3", "e_tag"),
+            ("details", "size"),
+            ("basic", "name"),
+            ("access", "permissions"),
+            ("nonsense", "x"),
+        ] {
+            let wanted = RawInfo::new().with(namespace, key, "other");
+            let error = changes(&wanted, &file()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains(key), "{error}");
+        }
+        let directory = Info::new("d", true);
+        let wanted = RawInfo::new().with("s3", "content_type", "text/csv");
+        assert!(changes(&wanted, &directory).is_err());
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused() {
+        for (key, value) in [
+            ("content_type", Value::Int(1)),
+            ("metadata", Value::from("text")),
+            ("metadata", Value::Map([("a".into(), Value::Int(1))].into())),
+        ] {
+            let error = headers_after(&RawInfo::new().with("s3", key, value)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn metadata_that_would_be_lost_is_not_rewritten() {
+        let mut info = S3Info::default();
+        info.metadata.insert("a".into(), "é".into());
+        assert_eq!(
+            kept_headers(&info).unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
+        let info = S3Info {
+            missing_meta: Some(1),
+            ..S3Info::default()
+        };
+        assert!(kept_headers(&info).is_err());
+    }
+}

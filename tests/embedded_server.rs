@@ -1,0 +1,15 @@
+//! The embedded server does what S3 does. What the other tests rely on is proved here, over HTTP.
+
+mod access;
+mod buckets;
+mod client;
+mod copies;
+mod deletes;
+mod faults;
+mod keys;
+mod large;
+mod listings;
+mod multipart;
+mod objects;
+mod server;
+mod versions;

@@ -1,0 +1,208 @@
+//! Who may do what: the checks that `s3s` leaves to the store, and the two hooks that it offers.
+//!
+//! `s3s` verifies signatures, dates and the credential's form. Here are the region, the session token, the
+//! seven-day limit, headers that were not signed, and what anonymous requests may do.
+//! Source: "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)", Amazon S3 API Reference.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use http::request::Parts;
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::{Timestamp, TimestampFormat};
+use s3s::{S3ErrorCode, S3Result};
+
+use super::answers::{Refusal, error, error_with};
+use super::attributes::text;
+use super::request::Target;
+
+/// What a server expects of its callers.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub access_key: String,
+    pub secret_key: String,
+    /// The session token that belongs to the key, if the key is temporary.
+    pub token: Option<String>,
+    pub region: String,
+    /// Whether anyone may read and list.
+    pub public_read: bool,
+}
+
+/// How far the clocks of client and server may be apart.
+const SKEW: Duration = Duration::from_secs(15 * 60);
+
+const WEEK: u64 = 7 * 24 * 60 * 60;
+
+/// The parts of a signature that are checked here, from the query or from the `Authorization` header.
+struct Signature {
+    in_query: bool,
+    credential: String,
+    signed_headers: String,
+    token: Option<String>,
+}
+
+impl Signature {
+    fn of(parts: &Parts, target: &Target) -> Option<Self> {
+        if let Some(credential) = target.query("X-Amz-Credential") {
+            return Some(Self {
+                in_query: true,
+                credential: credential.to_owned(),
+                signed_headers: target.query("X-Amz-SignedHeaders")?.to_owned(),
+                token: target.query("X-Amz-Security-Token").map(str::to_owned),
+            });
+        }
+        let authorization = text(&parts.headers, "authorization")?;
+        let field = |name| {
+            let (_, rest) = authorization.split_once(name)?;
+            Some(rest.split(',').next()?.trim().to_owned())
+        };
+        Some(Self {
+            in_query: false,
+            credential: field("Credential=")?,
+            signed_headers: field("SignedHeaders=")?,
+            token: text(&parts.headers, "x-amz-security-token").map(str::to_owned),
+        })
+    }
+
+    fn region(&self) -> Option<&str> {
+        // <key>/<date>/<region>/s3/aws4_request; the key may hold slashes.
+        self.credential.rsplit('/').nth(2)
+    }
+}
+
+impl Policy {
+    /// The checks before `s3s`'s own.
+    pub fn check(&self, parts: &Parts, target: &Target) -> Result<(), Refusal> {
+        let Some(signature) = Signature::of(parts, target) else {
+            return Ok(());
+        };
+        check_expires(target)?;
+        check_date(target)?;
+        self.check_region(&signature)?;
+        self.check_token(&signature)?;
+        check_all_signed(parts, &signature)
+    }
+
+    fn check_region(&self, signature: &Signature) -> Result<(), Refusal> {
+        let given = signature.region().unwrap_or_default();
+        if given == self.region {
+            return Ok(());
+        }
+        let (code, what) = if signature.in_query {
+            (
+                "AuthorizationQueryParametersError",
+                "Error parsing the X-Amz-Credential parameter",
+            )
+        } else {
+            (
+                "AuthorizationHeaderMalformed",
+                "The authorization header is malformed",
+            )
+        };
+        let message = format!(
+            "{what}; the region '{given}' is wrong; expecting '{}'",
+            self.region
+        );
+        Err(Refusal::new(StatusCode::BAD_REQUEST, code, message)
+            .detail("Region", &self.region)
+            .header("x-amz-bucket-region", &self.region))
+    }
+
+    fn check_token(&self, signature: &Signature) -> Result<(), Refusal> {
+        if signature.token == self.token {
+            return Ok(());
+        }
+        let message = "The provided token is malformed or otherwise invalid.";
+        let given = signature.token.as_deref().unwrap_or_default();
+        Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidToken", message).detail("Token-0", given))
+    }
+}
+
+fn check_expires(target: &Target) -> Result<(), Refusal> {
+    let Some(expires) = target.query("X-Amz-Expires") else {
+        return Ok(());
+    };
+    if expires.parse::<u64>().is_ok_and(|seconds| seconds <= WEEK) {
+        return Ok(());
+    }
+    let message = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds";
+    let code = "AuthorizationQueryParametersError";
+    Err(Refusal::new(StatusCode::BAD_REQUEST, code, message))
+}
+
+/// A presigned URL holds from its date on, give or take a quarter of an hour, until it expires. Both refusals are
+/// AccessDenied, unlike RequestTimeTooSkewed, which only signatures in headers get.
+fn check_date(target: &Target) -> Result<(), Refusal> {
+    let date = target.query("X-Amz-Date").and_then(parse_date);
+    let expires = target
+        .query("X-Amz-Expires")
+        .and_then(|text| text.parse().ok());
+    let (Some(date), Some(expires)) = (date, expires) else {
+        return Ok(());
+    };
+    let now = SystemTime::now();
+    let refuse = |message| Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message);
+    if date > Timestamp::from(now + SKEW) {
+        return Err(refuse("Request is not valid yet"));
+    }
+    if date < Timestamp::from(now - Duration::from_secs(expires)) {
+        let refusal = refuse("Request has expired");
+        return Err(refusal.detail("X-Amz-Expires", &expires.to_string()));
+    }
+    Ok(())
+}
+
+/// `20150830T123600Z`
+fn parse_date(text: &str) -> Option<Timestamp> {
+    let part = |range| text.get(range);
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
+    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    Timestamp::parse(TimestampFormat::DateTime, &text).ok()
+}
+
+/// Every `x-amz-*` header must be among the signed ones.
+fn check_all_signed(parts: &Parts, signature: &Signature) -> Result<(), Refusal> {
+    let signed: Vec<_> = signature.signed_headers.split(';').collect();
+    let unsigned: Vec<_> = parts
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-") && !signed.contains(name))
+        .collect();
+    if unsigned.is_empty() {
+        return Ok(());
+    }
+    let message = "There were headers present in the request which were not signed";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+        .detail("HeadersNotSigned", &unsigned.join(", ")))
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Policy {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == self.access_key {
+            return Ok(SecretKey::from(self.secret_key.clone()));
+        }
+        Err(error(S3ErrorCode::InvalidAccessKeyId))
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for Policy {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        const READS: [&str; 5] = [
+            "GetObject",
+            "HeadObject",
+            "HeadBucket",
+            "ListObjects",
+            "ListObjectsV2",
+        ];
+        let reads = READS.contains(&context.s3_op().name());
+        if context.credentials().is_some() || (self.public_read && reads) {
+            return Ok(());
+        }
+        Err(error_with(S3ErrorCode::AccessDenied, "Access Denied"))
+    }
+}

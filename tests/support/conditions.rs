@@ -1,0 +1,113 @@
+//! `If-Match` and its kin: on reads, on copy sources, on writes.
+//!
+//! Sources: GetObject, CopyObject and PutObject in the Amazon S3 API Reference; RFC 9110, section 13.2.2.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderValue};
+use s3s::dto::{Timestamp, TimestampFormat};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use super::answers::{error, error_with};
+use super::attributes::{set, text};
+use super::store::Object;
+
+/// Conditions of GET and HEAD: 412, or 304 with the ETag.
+pub fn check_read(object: &Object, headers: &HeaderMap) -> S3Result<()> {
+    match failed(object, headers, "") {
+        None => Ok(()),
+        Some(Failed::Match) => Err(error(S3ErrorCode::PreconditionFailed)),
+        Some(Failed::NoneMatch) => Err(not_modified(object)),
+    }
+}
+
+/// Conditions on the source of a copy: always 412.
+pub fn check_copy_source(object: &Object, headers: &HeaderMap) -> S3Result<()> {
+    match failed(object, headers, "x-amz-copy-source-") {
+        None => Ok(()),
+        Some(_) => Err(error(S3ErrorCode::PreconditionFailed)),
+    }
+}
+
+/// Conditions of PutObject, CompleteMultipartUpload and the destination of CopyObject.
+pub fn check_write(existing: Option<&Object>, headers: &HeaderMap) -> S3Result<()> {
+    match text(headers, "if-none-match") {
+        None => {}
+        Some("*") if existing.is_none() => {}
+        Some("*") => return Err(error(S3ErrorCode::PreconditionFailed)),
+        Some(_) => {
+            let message = "A header you provided implies functionality that is not implemented";
+            return Err(error_with(S3ErrorCode::NotImplemented, message));
+        }
+    }
+    match (text(headers, "if-match"), existing) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(error(S3ErrorCode::NoSuchKey)),
+        (Some(wanted), Some(object)) if matches_etag(wanted, object) => Ok(()),
+        _ => Err(error(S3ErrorCode::PreconditionFailed)),
+    }
+}
+
+/// `If-Match` of DeleteObject.
+pub fn check_delete(existing: Option<&Object>, wanted: Option<&str>) -> S3Result<()> {
+    match (wanted, existing) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(error(S3ErrorCode::NoSuchKey)),
+        (Some(wanted), Some(object)) if matches_etag(wanted, object) => Ok(()),
+        _ => Err(error(S3ErrorCode::PreconditionFailed)),
+    }
+}
+
+enum Failed {
+    Match,
+    NoneMatch,
+}
+
+/// An ETag condition makes S3 ignore the date condition beside it.
+fn failed(object: &Object, headers: &HeaderMap, prefix: &str) -> Option<Failed> {
+    let etag = |name| text(headers, &format!("{prefix}{name}"));
+    let date = |name| text(headers, &format!("{prefix}{name}")).and_then(parse_date);
+    let modified = Timestamp::from(object.modified);
+
+    let matches = match etag("if-match") {
+        Some(wanted) => matches_etag(wanted, object),
+        None => date("if-unmodified-since").is_none_or(|since| modified <= since),
+    };
+    if !matches {
+        return Some(Failed::Match);
+    }
+    let unchanged = match etag("if-none-match") {
+        Some(unwanted) => matches_etag(unwanted, object),
+        None => date("if-modified-since")
+            .is_some_and(|since| modified <= since && since <= Timestamp::from(SystemTime::now())),
+    };
+    unchanged.then_some(Failed::NoneMatch)
+}
+
+/// Whether the list of ETags, quoted or not, names this object's.
+fn matches_etag(list: &str, object: &Object) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|etag| etag == "*" || etag.trim_matches('"') == object.etag)
+}
+
+fn parse_date(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(TimestampFormat::HttpDate, text).ok()
+}
+
+fn not_modified(object: &Object) -> S3Error {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, "etag", &format!("\"{}\"", object.etag));
+    set(
+        &mut headers,
+        "last-modified",
+        &super::answers::http_date(object.modified),
+    );
+    let cache = object.headers.get("cache-control");
+    if let Some(Ok(cache)) = cache.map(|value| HeaderValue::from_str(value)) {
+        headers.insert("cache-control", cache);
+    }
+    let mut error = S3Error::new(S3ErrorCode::NotModified);
+    error.set_headers(headers);
+    error
+}

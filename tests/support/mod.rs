@@ -1,0 +1,375 @@
+//! An S3 server in the test process: real HTTP on a free loopback port, real signatures, an in-memory store.
+//!
+//! ```ignore
+//! let server = Server::start();
+//! server.bucket("bucket").put("a/b.txt", "hello");
+//! // ... let the library talk to server.endpoint() ...
+//! assert_eq!(server.requests().len(), 1);
+//! ```
+//!
+//! The tour, in the way of a request:
+//!
+//! - `http`: connections, byte counts, the steps that each request takes
+//! - `request`: which bucket, key and operation it names; `log`: what tests ask about it afterwards
+//! - `faults`: what goes wrong on demand
+//! - `auth`: who may do what; `answers`: S3's error documents
+//! - `service`: the operations there are, each of which is in `buckets`, `objects`, `deletes`, `copy`,
+//!   `multipart`, `listing`, `versioning` or `tagging`, with `attributes`, `conditions`, `checksum` and `upload`
+//!   as their helpers
+//! - `store`: what is kept; `content`: the bytes
+//!
+//! Dropping the server stops it and waits for its thread.
+
+// Each test binary and example uses its own part of this.
+#![allow(dead_code, unused_imports)]
+
+mod answers;
+mod attributes;
+mod auth;
+mod buckets;
+mod checksum;
+mod conditions;
+mod content;
+mod copy;
+mod deletes;
+mod faults;
+mod http;
+mod listing;
+mod log;
+mod multipart;
+mod objects;
+mod request;
+mod service;
+mod store;
+mod tagging;
+mod upload;
+mod versioning;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use s3s::host::MultiDomain;
+use s3s::service::S3ServiceBuilder;
+use tokio::sync::oneshot;
+
+pub use self::content::{Content, synthetic_bytes};
+pub use self::faults::{Answer, Fault, Faults, Rule};
+pub use self::log::LoggedRequest;
+pub use self::store::{Object, Part, Upload, Version};
+
+use self::auth::Policy;
+use self::http::Shared;
+use self::service::{Service, Settings};
+use self::store::{BucketData, Store};
+
+pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+pub const REGION: &str = "us-east-1";
+pub const BUCKET: &str = "bucket";
+
+/// A running server.
+pub struct Server {
+    port: u16,
+    shared: Arc<Shared>,
+    store: Arc<Store>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// A server as most tests want it: region `us-east-1`, one empty bucket named `bucket`.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    pub fn builder() -> Builder {
+        Builder {
+            policy: Policy {
+                access_key: ACCESS_KEY.into(),
+                secret_key: SECRET_KEY.into(),
+                token: None,
+                region: REGION.into(),
+                public_read: false,
+            },
+            settings: Settings::default(),
+            buckets: Vec::new(),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`, for path-style requests.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// `http://localhost:PORT`, for virtual-hosted requests to `http://bucket.localhost:PORT`.
+    pub fn host_endpoint(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn access_key(&self) -> &str {
+        &self.shared.policy.access_key
+    }
+
+    pub fn secret_key(&self) -> &str {
+        &self.shared.policy.secret_key
+    }
+
+    pub fn token(&self) -> Option<&str> {
+        self.shared.policy.token.as_deref()
+    }
+
+    pub fn region(&self) -> &str {
+        &self.shared.policy.region
+    }
+
+    /// Every request so far, in order of arrival.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.shared.log.requests()
+    }
+
+    /// The requests since the last time, so that a test can count what one call costs.
+    pub fn take_requests(&self) -> Vec<LoggedRequest> {
+        self.shared.log.take()
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Acquire)
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// The store behind the server, without HTTP. A bucket that does not exist is made.
+    pub fn bucket(&self, name: &str) -> Bucket {
+        self.store
+            .buckets()
+            .entry(name.to_owned())
+            .or_insert_with(BucketData::new);
+        Bucket {
+            store: Arc::clone(&self.store),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic on the server's thread has been printed; dropping must not panic too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What can be different from the usual server.
+pub struct Builder {
+    policy: Policy,
+    settings: Settings,
+    buckets: Vec<String>,
+}
+
+impl Builder {
+    /// The region that signatures must name.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.policy.region = region.into();
+        self
+    }
+
+    /// A bucket to start with, instead of `bucket`. May be said more than once.
+    #[must_use]
+    pub fn bucket(mut self, name: &str) -> Self {
+        self.buckets.push(name.into());
+        self
+    }
+
+    #[must_use]
+    pub fn credentials(mut self, access_key: &str, secret_key: &str) -> Self {
+        self.policy.access_key = access_key.into();
+        self.policy.secret_key = secret_key.into();
+        self
+    }
+
+    /// The credentials are temporary: every request must carry this session token.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.policy.token = Some(token.into());
+        self
+    }
+
+    /// Anyone may read and list.
+    #[must_use]
+    pub fn public_read(mut self, public: bool) -> Self {
+        self.policy.public_read = public;
+        self
+    }
+
+    /// The smallest part that is not the last, 5 MiB if not said.
+    #[must_use]
+    pub fn min_part_size(mut self, bytes: u64) -> Self {
+        self.settings.min_part_size = bytes;
+        self
+    }
+
+    /// Behaves as servers that do not know `encoding-type=url`.
+    #[must_use]
+    pub fn ignore_encoding_type(mut self, ignore: bool) -> Self {
+        self.settings.ignore_encoding_type = ignore;
+        self
+    }
+
+    /// Of larger bodies only the length and the digests are kept, so that a test can upload gigabytes.
+    #[must_use]
+    pub fn discard_over(mut self, bytes: u64) -> Self {
+        self.settings.discard_over = bytes;
+        self
+    }
+
+    pub fn start(self) -> Server {
+        let store = Arc::new(Store::default());
+        let names = if self.buckets.is_empty() {
+            vec![BUCKET.to_owned()]
+        } else {
+            self.buckets
+        };
+        for name in names {
+            store.buckets().insert(name, BucketData::new());
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
+        let port = listener.local_addr().expect("a bound address").port();
+        let service = Service {
+            store: Arc::clone(&store),
+            region: self.policy.region.clone(),
+            settings: self.settings,
+        };
+        let shared = Arc::new(Shared {
+            s3: s3_service(service, &self.policy, port),
+            policy: self.policy,
+            log: log::Log::default(),
+            faults: Faults::default(),
+            connections: AtomicUsize::new(0),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let thread = run(listener, Arc::clone(&shared), stopped);
+        Server {
+            port,
+            shared,
+            store,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+fn s3_service(service: Service, policy: &Policy, port: u16) -> s3s::service::S3Service {
+    let domains = ["localhost".to_owned(), format!("localhost:{port}")];
+    let mut builder = S3ServiceBuilder::new(service);
+    builder.set_auth(policy.clone());
+    builder.set_access(policy.clone());
+    builder.set_host(MultiDomain::new(domains).expect("different domains"));
+    builder.build()
+}
+
+/// Runs the server on a thread of its own until the sender of `stopped` is dropped. Requests that are still
+/// running, stalled ones among them, end with it.
+fn run(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stopped: oneshot::Receiver<()>,
+) -> JoinHandle<()> {
+    let serve = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            listener.set_nonblocking(true).expect("a listener of ours");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("inside the runtime");
+            tokio::spawn(http::accept(listener, shared));
+            let _ = stopped.await;
+        });
+    };
+    std::thread::Builder::new()
+        .name("s3-server".into())
+        .spawn(serve)
+        .expect("a thread")
+}
+
+/// A bucket of the store, around HTTP: for arranging and asserting. Nothing it does is logged or can fail.
+pub struct Bucket {
+    store: Arc<Store>,
+    name: String,
+}
+
+impl Bucket {
+    /// Puts an object as a plain PUT would.
+    pub fn put(&self, key: &str, content: impl Into<Content>) {
+        self.put_with(key, Object::new(content));
+    }
+
+    /// Puts an object with metadata, tags, a storage class, another time ...
+    pub fn put_with(&self, key: &str, mut object: Object) {
+        object.modified = store::whole_seconds(object.modified);
+        self.with(|bucket| bucket.push(key, Some(object)));
+    }
+
+    /// Puts `len` bytes that take no memory; `synthetic_bytes(seed, ..)` says what they are.
+    pub fn put_synthetic(&self, key: &str, seed: u64, len: u64) {
+        self.put(key, Content::synthetic(seed, len));
+    }
+
+    /// The current object, if there is one.
+    pub fn get(&self, key: &str) -> Option<Object> {
+        self.with(|bucket| bucket.current(key).cloned())
+    }
+
+    /// All keys with an object, in order of their UTF-8 bytes.
+    pub fn keys(&self) -> Vec<String> {
+        self.with(|bucket| bucket.live().map(|(key, _)| key.clone()).collect())
+    }
+
+    /// Removes an object, or marks it deleted if versions are kept. Whether it was there.
+    pub fn remove(&self, key: &str) -> bool {
+        let existed = self.get(key).is_some();
+        self.with(|bucket| deletes::delete_current(bucket, key));
+        existed
+    }
+
+    /// The multipart uploads that are neither completed nor aborted.
+    pub fn uploads(&self) -> Vec<Upload> {
+        self.with(|bucket| bucket.uploads.values().cloned().collect())
+    }
+
+    /// All versions of a key, oldest first.
+    pub fn versions(&self, key: &str) -> Vec<Version> {
+        self.with(|bucket| bucket.keys.get(key).cloned().unwrap_or_default())
+    }
+
+    /// Lets every deletion of this key fail with AccessDenied, alone and inside DeleteObjects.
+    pub fn refuse_delete(&self, key: &str) {
+        self.with(|bucket| bucket.undeletable.insert(key.to_owned()));
+    }
+
+    pub fn enable_versioning(&self) {
+        self.with(|bucket| bucket.versioning = Some("Enabled".into()));
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut BucketData) -> T) -> T {
+        let mut buckets = self.store.buckets();
+        // A test may have deleted the bucket over HTTP; its handle then makes it anew.
+        work(
+            buckets
+                .entry(self.name.clone())
+                .or_insert_with(BucketData::new),
+        )
+    }
+}

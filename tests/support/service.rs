@@ -1,0 +1,80 @@
+//! The operations that the server has, each with the module that does it.
+
+use std::sync::Arc;
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result};
+
+use super::store::Store;
+use super::{buckets, copy, deletes, listing, multipart, objects, tagging, versioning};
+
+/// The store, and how this server differs from others.
+pub struct Service {
+    pub store: Arc<Store>,
+    pub region: String,
+    pub settings: Settings,
+}
+
+pub struct Settings {
+    /// The smallest part that is not the last.
+    pub min_part_size: u64,
+    /// Of larger bodies only length and digests are kept.
+    pub discard_over: u64,
+    pub ignore_encoding_type: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_part_size: 5 * 1024 * 1024,
+            discard_over: u64::MAX,
+            ignore_encoding_type: false,
+        }
+    }
+}
+
+/// Writes the methods of the trait that only hand on to a function.
+macro_rules! operations {
+    ($($name:ident($input:ty) -> $output:ty = $function:path $(, $wait:ident)?;)*) => {
+        #[async_trait::async_trait]
+        impl S3 for Service {
+            $(async fn $name(&self, req: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                $function(self, req)$(.$wait)?
+            })*
+        }
+    };
+}
+
+operations! {
+    list_buckets(ListBucketsInput) -> ListBucketsOutput = buckets::list;
+    create_bucket(CreateBucketInput) -> CreateBucketOutput = buckets::create;
+    delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = buckets::delete;
+    head_bucket(HeadBucketInput) -> HeadBucketOutput = buckets::head;
+    get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = buckets::location;
+
+    put_object(PutObjectInput) -> PutObjectOutput = objects::put, await;
+    get_object(GetObjectInput) -> GetObjectOutput = objects::get;
+    head_object(HeadObjectInput) -> HeadObjectOutput = objects::head;
+    get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput = objects::attributes;
+    delete_object(DeleteObjectInput) -> DeleteObjectOutput = deletes::one;
+    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = deletes::many;
+    copy_object(CopyObjectInput) -> CopyObjectOutput = copy::object;
+    list_objects(ListObjectsInput) -> ListObjectsOutput = listing::v1;
+    list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = listing::v2;
+
+    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = multipart::create;
+    upload_part(UploadPartInput) -> UploadPartOutput = multipart::upload_part, await;
+    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput = copy::part;
+    list_parts(ListPartsInput) -> ListPartsOutput = multipart::list_parts;
+    list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput = multipart::list_uploads;
+    complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput = multipart::complete;
+    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput = multipart::abort;
+
+    get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = tagging::get;
+    put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput = tagging::put;
+    delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput = tagging::delete;
+
+    get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versioning::get;
+    put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput = versioning::put;
+    list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = versioning::list;
+}

@@ -1,0 +1,247 @@
+//! The data: buckets, keys, versions, multipart uploads. No HTTP here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use s3s::{S3ErrorCode, S3Result};
+
+use super::answers::error;
+use super::checksum::{self, Checksums};
+use super::content::{Content, mix};
+
+/// Everything that a server holds.
+#[derive(Default)]
+pub struct Store {
+    buckets: Mutex<BTreeMap<String, BucketData>>,
+}
+
+impl Store {
+    /// All buckets. One lock, held only while the data changes hands: every operation is atomic, as in S3.
+    pub fn buckets(&self) -> MutexGuard<'_, BTreeMap<String, BucketData>> {
+        // A test that panicked while holding the lock has failed already; the others go on.
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with a bucket, or answers `NoSuchBucket`.
+    pub fn with<T>(
+        &self,
+        bucket: &str,
+        work: impl FnOnce(&mut BucketData) -> S3Result<T>,
+    ) -> S3Result<T> {
+        let mut buckets = self.buckets();
+        let bucket = buckets
+            .get_mut(bucket)
+            .ok_or_else(|| error(S3ErrorCode::NoSuchBucket))?;
+        work(bucket)
+    }
+}
+
+/// An object, with all that S3 remembers about it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub content: Content,
+    /// Without the quotes.
+    pub etag: String,
+    /// Whole seconds, as S3 keeps it.
+    pub modified: SystemTime,
+    /// What PUT said and GET repeats, by lowercase header name: `content-type`, `cache-control`,
+    /// `x-amz-meta-*`, `x-amz-server-side-encryption`, `x-amz-object-lock-mode` ...
+    pub headers: BTreeMap<String, String>,
+    pub storage_class: String,
+    pub tags: Vec<(String, String)>,
+    pub checksums: Checksums,
+    /// `FULL_OBJECT` or `COMPOSITE`.
+    pub checksum_type: &'static str,
+    /// The parts of a multipart upload; empty for an object that was put in one piece.
+    pub parts: Vec<Part>,
+    /// The MD5 of the customer's key, for an object stored under SSE-C.
+    pub customer_key_md5: Option<String>,
+    /// What `x-amz-restore` says, for an archived object.
+    pub restore: Option<String>,
+}
+
+impl Object {
+    /// An object as a plain PUT makes it.
+    pub fn new(content: impl Into<Content>) -> Self {
+        let content = content.into();
+        let content_type = ("content-type".into(), "binary/octet-stream".into());
+        Self {
+            etag: checksum::etag(&content),
+            content,
+            modified: now(),
+            headers: BTreeMap::from([content_type]),
+            storage_class: "STANDARD".into(),
+            tags: Vec::new(),
+            checksums: Checksums::new(),
+            checksum_type: "FULL_OBJECT",
+            parts: Vec::new(),
+            customer_key_md5: None,
+            restore: None,
+        }
+    }
+
+    /// The same object with one more header, such as `("x-amz-meta-colour", "red")`.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_lowercase(), value.into());
+        self
+    }
+
+    pub fn len(&self) -> u64 {
+        self.content.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.content.is_empty()
+    }
+
+    /// The content, whole.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.content.to_vec()
+    }
+
+    /// Glacier's storage classes hold what cannot be read before it is restored.
+    pub fn is_archived(&self) -> bool {
+        matches!(self.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE")
+            && !self.restore.as_deref().is_some_and(is_restored)
+    }
+}
+
+fn is_restored(restore: &str) -> bool {
+    restore.contains("ongoing-request=\"false\"")
+}
+
+/// One entry in the history of a key. `object` is `None` for a delete marker.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// `null` for what was written before versioning was enabled.
+    pub id: String,
+    pub object: Option<Object>,
+    pub modified: SystemTime,
+}
+
+/// A part of a multipart upload.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub number: i32,
+    pub content: Content,
+    pub etag: String,
+    pub checksums: Checksums,
+    pub modified: SystemTime,
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    pub id: String,
+    pub key: String,
+    /// What the object will be, but for its content.
+    pub object: Object,
+    /// The checksum algorithm asked for at creation.
+    pub algorithm: Option<&'static str>,
+    pub parts: BTreeMap<i32, Part>,
+}
+
+/// A bucket. Rust's `String` orders by bytes of UTF-8, as S3 lists.
+pub struct BucketData {
+    pub created: SystemTime,
+    /// `None` if versioning was never set, else `Enabled` or `Suspended`.
+    pub versioning: Option<String>,
+    pub keys: BTreeMap<String, Vec<Version>>,
+    pub uploads: BTreeMap<String, Upload>,
+    /// Keys whose deletion is refused with AccessDenied.
+    pub undeletable: BTreeSet<String>,
+    next_id: u64,
+}
+
+impl BucketData {
+    pub fn new() -> Self {
+        Self {
+            created: now(),
+            versioning: None,
+            keys: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            undeletable: BTreeSet::new(),
+            next_id: 1,
+        }
+    }
+
+    /// The current object, if the key has one.
+    pub fn current(&self, key: &str) -> Option<&Object> {
+        self.keys.get(key)?.last()?.object.as_ref()
+    }
+
+    /// One version of a key, or its newest.
+    pub fn version(&self, key: &str, id: Option<&str>) -> Option<&Version> {
+        let versions = self.keys.get(key)?;
+        match id {
+            None => versions.last(),
+            Some(id) => versions.iter().find(|version| version.id == id),
+        }
+    }
+
+    pub fn version_mut(&mut self, key: &str, id: Option<&str>) -> Option<&mut Version> {
+        let versions = self.keys.get_mut(key)?;
+        match id {
+            None => versions.last_mut(),
+            Some(id) => versions.iter_mut().find(|version| version.id == id),
+        }
+    }
+
+    /// Makes `object` (or a delete marker) the newest version and answers its id, if versions are kept.
+    pub fn push(&mut self, key: &str, object: Option<Object>) -> Option<String> {
+        let keeps = self.versioning.as_deref() == Some("Enabled");
+        let id = if keeps { self.new_id() } else { "null".into() };
+        let modified = object.as_ref().map_or_else(now, |object| object.modified);
+        let versions = self.keys.entry(key.to_owned()).or_default();
+        versions.retain(|version| keeps || version.id != "null");
+        versions.push(Version {
+            id: id.clone(),
+            object,
+            modified,
+        });
+        self.versioning.is_some().then_some(id)
+    }
+
+    /// Removes one version for good.
+    pub fn remove_version(&mut self, key: &str, id: &str) -> Option<Version> {
+        let versions = self.keys.get_mut(key)?;
+        let at = versions.iter().position(|version| version.id == id)?;
+        let removed = versions.remove(at);
+        if versions.is_empty() {
+            self.keys.remove(key);
+        }
+        Some(removed)
+    }
+
+    /// An id for a version or an upload: opaque, never used twice.
+    pub fn new_id(&mut self) -> String {
+        let id = format!("{:016x}{:08x}", mix(self.next_id ^ 0x5eed), self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// The keys that a listing shows, in order.
+    pub fn live(&self) -> impl Iterator<Item = (&String, &Object)> {
+        self.live_from("")
+    }
+
+    /// The keys that a listing shows, from `start` on.
+    pub fn live_from(&self, start: &str) -> impl Iterator<Item = (&String, &Object)> {
+        let from = (std::ops::Bound::Included(start), std::ops::Bound::Unbounded);
+        self.keys
+            .range::<str, _>(from)
+            .filter_map(|(key, versions)| Some((key, versions.last()?.object.as_ref()?)))
+    }
+}
+
+/// Now, in whole seconds: S3 keeps no fractions.
+pub fn now() -> SystemTime {
+    whole_seconds(SystemTime::now())
+}
+
+pub fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
