@@ -1,0 +1,133 @@
+//! Making and listing directories.
+
+use super::{Case, fails, names};
+use crate::error::ErrorKind;
+use crate::filesystem::{FileSystem, MakedirOptions};
+use crate::info::Namespaces;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "makedir_makes_an_empty_directory",
+        check: makedir_makes_an_empty_directory,
+    },
+    Case {
+        name: "makedir_needs_its_parent",
+        check: makedir_needs_its_parent,
+    },
+    Case {
+        name: "makedir_refuses_what_is_there",
+        check: makedir_refuses_what_is_there,
+    },
+    Case {
+        name: "makedir_over_a_file_is_refused",
+        check: makedir_over_a_file_is_refused,
+    },
+    Case {
+        name: "listdir_names_each_child_once",
+        check: listdir_names_each_child_once,
+    },
+    Case {
+        name: "listing_needs_a_directory",
+        check: listing_needs_a_directory,
+    },
+    Case {
+        name: "isempty_tells_empty_directories",
+        check: isempty_tells_empty_directories,
+    },
+];
+
+fn makedir_makes_an_empty_directory(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.makedir("d/e").unwrap();
+    assert!(fs.isdir("d").unwrap() && fs.isdir("d/e").unwrap());
+    assert_eq!(names(fs, "d"), ["e"]);
+    assert!(fs.isempty("d/e").unwrap());
+    assert!(fs.listdir("d/e").unwrap().is_empty());
+}
+
+fn makedir_needs_its_parent(fs: &dyn FileSystem) {
+    fs.writebytes("f", b"").unwrap();
+    fails(fs.makedir("x/y"), ErrorKind::ResourceNotFound, "x/y");
+    fails(fs.makedir("f/y"), ErrorKind::DirectoryExpected, "f/y");
+    assert_eq!(names(fs, "/"), ["f"]);
+}
+
+fn makedir_refuses_what_is_there(fs: &dyn FileSystem) {
+    let recreate = MakedirOptions::new().recreate(true);
+    fs.makedir("d").unwrap();
+    fs.writebytes("d/f", b"content").unwrap();
+    fails(fs.makedir("d"), ErrorKind::DirectoryExists, "d");
+    fails(fs.makedir("/"), ErrorKind::DirectoryExists, "/");
+    fs.makedir_with("d", recreate).unwrap();
+    fs.makedir_with("/", recreate).unwrap();
+    fs.makedir_with("new", recreate).unwrap();
+    assert_eq!(fs.readbytes("d/f").unwrap(), b"content");
+    assert_eq!(names(fs, "/"), ["d", "new"]);
+}
+
+fn makedir_over_a_file_is_refused(fs: &dyn FileSystem) {
+    fs.writebytes("f", b"content").unwrap();
+    fails(fs.makedir("f"), ErrorKind::DirectoryExists, "f");
+    let recreate = MakedirOptions::new().recreate(true);
+    fails(
+        fs.makedir_with("f", recreate),
+        ErrorKind::DirectoryExpected,
+        "f",
+    );
+    assert_eq!(fs.readbytes("f").unwrap(), b"content");
+}
+
+fn listdir_names_each_child_once(fs: &dyn FileSystem) {
+    for directory in ["a", "a/b", "c"] {
+        fs.makedir(directory).unwrap();
+    }
+    for file in ["a.txt", "a/1", "a/2", "a/b/3", "z"] {
+        fs.writebytes(file, b"x").unwrap();
+    }
+    assert_eq!(names(fs, "/"), ["a", "a.txt", "c", "z"]);
+    assert_eq!(names(fs, "a"), ["1", "2", "b"]);
+    assert_eq!(names(fs, "a/b"), ["3"]);
+    assert!(names(fs, "c").is_empty());
+    let mut scanned: Vec<_> = fs
+        .scandir("a", Namespaces::BASIC)
+        .unwrap()
+        .map(|info| info.unwrap())
+        .map(|info| (info.name().to_owned(), info.is_dir()))
+        .collect();
+    scanned.sort();
+    let expected = [("1", false), ("2", false), ("b", true)];
+    assert_eq!(
+        scanned,
+        expected.map(|(name, is_dir)| (name.to_owned(), is_dir))
+    );
+    // PyFilesystem's page is the iterator's skip and take.
+    let page = fs.scandir("a", Namespaces::BASIC).unwrap().skip(1).take(1);
+    assert_eq!(page.count(), 1);
+}
+
+fn listing_needs_a_directory(fs: &dyn FileSystem) {
+    fs.writebytes("f", b"").unwrap();
+    fails(fs.listdir("f"), ErrorKind::DirectoryExpected, "f");
+    fails(fs.listdir("x"), ErrorKind::ResourceNotFound, "x");
+    fails(
+        fs.scandir("f", Namespaces::BASIC),
+        ErrorKind::DirectoryExpected,
+        "f",
+    );
+    fails(
+        fs.scandir("x", Namespaces::DETAILS),
+        ErrorKind::ResourceNotFound,
+        "x",
+    );
+}
+
+fn isempty_tells_empty_directories(fs: &dyn FileSystem) {
+    fs.makedir("full").unwrap();
+    fs.makedir("empty").unwrap();
+    fs.writebytes("full/f", b"").unwrap();
+    assert!(fs.isempty("empty").unwrap());
+    assert!(!fs.isempty("full").unwrap());
+    assert!(!fs.isempty("/").unwrap());
+    fails(fs.isempty("x"), ErrorKind::ResourceNotFound, "x");
+    fails(fs.isempty("full/f"), ErrorKind::DirectoryExpected, "full/f");
+}

@@ -1,0 +1,113 @@
+//! The suite that any [`FileSystem`] can be put through: PyFilesystem's contract, case by case.
+//!
+//! A filesystem of your own is tested with a few lines:
+//!
+//! ```no_run
+//! use s3fs::{FileSystem, S3Fs};
+//!
+//! // Each case gets a filesystem of its own, which is empty.
+//! let open = |case: &str| -> Box<dyn FileSystem> {
+//!     Box::new(S3Fs::builder("mybucket").dir_path(case).build().unwrap())
+//! };
+//! s3fs::conformance::run(&open, &[]);
+//! ```
+//!
+//! A case that does not hold panics, as a test does; nothing here is for use outside of tests, so
+//! that `unwrap` and `assert` are the way of the whole module.
+
+mod directories;
+mod files;
+mod info;
+mod paths;
+mod reading;
+mod removing;
+mod writing;
+
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::FileSystem;
+
+/// One promise, and the function that panics if a filesystem does not keep it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// The promise in words, as the name of a function.
+    pub name: &'static str,
+    /// What checks it, on an empty filesystem.
+    pub check: fn(&dyn FileSystem),
+}
+
+/// A case that a filesystem leaves out, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Exception {
+    /// The name of the [`Case`].
+    pub case: &'static str,
+    /// Why the filesystem cannot keep the promise.
+    pub reason: &'static str,
+}
+
+/// All cases.
+pub fn cases() -> impl Iterator<Item = Case> {
+    [
+        paths::CASES,
+        info::CASES,
+        directories::CASES,
+        reading::CASES,
+        writing::CASES,
+        files::CASES,
+        removing::CASES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// Runs all cases but the exceptions, each on the filesystem that `open` gives for its name.
+///
+/// # Panics
+///
+/// If a case does not hold, with its name in the output, or if an exception names no case.
+pub fn run(open: &dyn Fn(&str) -> Box<dyn FileSystem>, exceptions: &[Exception]) {
+    for exception in exceptions {
+        assert!(
+            cases().any(|case| case.name == exception.case),
+            "there is no case {:?} to leave out",
+            exception.case
+        );
+    }
+    let excepted = |case: &Case| exceptions.iter().any(|e| e.case == case.name);
+    for case in cases().filter(|case| !excepted(case)) {
+        let _named = NameOnPanic(case.name);
+        let fs = open(case.name);
+        (case.check)(&*fs);
+    }
+}
+
+/// Says which case it was if the thread panics in it.
+struct NameOnPanic(&'static str);
+
+impl Drop for NameOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the case that does not hold: {}", self.0);
+        }
+    }
+}
+
+/// Panics unless the operation failed with that kind, on that path.
+#[track_caller]
+fn fails<T>(result: Result<T>, kind: ErrorKind, path: &str) {
+    match result {
+        Ok(_) => panic!("{kind:?} on {path:?} was expected, and it succeeded"),
+        Err(error) => {
+            assert_eq!(error.kind(), kind, "{error}");
+            assert_eq!(error.path(), Some(path), "{error}");
+        }
+    }
+}
+
+/// The names in a directory, sorted.
+#[track_caller]
+fn names(fs: &dyn FileSystem, path: &str) -> Vec<String> {
+    let mut names = fs.listdir(path).unwrap();
+    names.sort();
+    names
+}

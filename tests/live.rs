@@ -1,0 +1,373 @@
+//! The suite on a real S3 server, named by environment variables.
+//!
+//! `S3FS_TEST_ENDPOINT`, `S3FS_TEST_ACCESS_KEY` and `S3FS_TEST_SECRET_KEY` are needed;
+//! `S3FS_TEST_REGION` is `us-east-1` unless it is said, `S3FS_TEST_BUCKET` is `s3fs-live`, and
+//! made if it is not there. `S3FS_TEST_STORE` names the store, for what it cannot do. Without any
+//! of them nothing is tested here, which is an error if `S3FS_TEST_REQUIRE` is 1. Everything
+//! happens in a directory of its own, which is removed at the end.
+
+use std::env;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use s3fs::conformance::{self, Exception};
+use s3fs::{
+    ErrorKind, FileSystem, Namespaces, OpenOptions, PresignMethod, RawInfo, S3Fs, S3FsBuilder,
+    UploadArgs,
+};
+
+use crate::operations::NOT_STRICT;
+
+/// A real store, and a directory in it.
+struct Live {
+    endpoint: String,
+    access_key: String,
+    secret_key: String,
+    region: String,
+    bucket: String,
+    store: String,
+    directory: String,
+}
+
+impl Live {
+    /// The store that the environment names, if it names one.
+    fn from_environment(test: &str) -> Option<Self> {
+        let get = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let Some(endpoint) = get("S3FS_TEST_ENDPOINT") else {
+            assert!(
+                env::var("S3FS_TEST_REQUIRE").as_deref() != Ok("1"),
+                "S3FS_TEST_REQUIRE is 1, and S3FS_TEST_ENDPOINT is not set"
+            );
+            assert!(
+                get("S3FS_TEST_ACCESS_KEY").is_none() && get("S3FS_TEST_SECRET_KEY").is_none(),
+                "the live tests need S3FS_TEST_ENDPOINT, too"
+            );
+            println!("not tested: S3FS_TEST_ENDPOINT names no store");
+            return None;
+        };
+        let need = |name: &str| get(name).unwrap_or_else(|| panic!("the live tests need {name}"));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let live = Self {
+            endpoint,
+            access_key: need("S3FS_TEST_ACCESS_KEY"),
+            secret_key: need("S3FS_TEST_SECRET_KEY"),
+            region: get("S3FS_TEST_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+            bucket: get("S3FS_TEST_BUCKET").unwrap_or_else(|| "s3fs-live".to_owned()),
+            store: get("S3FS_TEST_STORE").unwrap_or_default(),
+            directory: format!("s3fs-live-{test}-{}", now.as_nanos()),
+        };
+        let fs = live.builder().build().unwrap();
+        match fs.exists("any") {
+            Ok(_) => {}
+            Err(error) if error.s3().is_some_and(|s3| s3.code == "NoSuchBucket") => {
+                // Another test may have made it meanwhile.
+                let made = fs.create_bucket();
+                fs.exists("any").unwrap_or_else(|_| panic!("{made:?}"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+        Some(live)
+    }
+
+    fn builder(&self) -> S3FsBuilder {
+        S3Fs::builder(&self.bucket)
+            .endpoint_url(&self.endpoint)
+            .region(&self.region)
+            .aws_access_key_id(&self.access_key)
+            .aws_secret_access_key(&self.secret_key)
+    }
+
+    fn open(&self) -> S3Fs {
+        self.builder().dir_path(&self.directory).build().unwrap()
+    }
+
+    fn holds(&self, configure: fn(S3FsBuilder) -> S3FsBuilder, exceptions: &[Exception]) {
+        let number = AtomicUsize::new(0);
+        let open = |case: &str| -> Box<dyn FileSystem> {
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            let dir_path = format!("{}/{number}-{case}", self.directory);
+            Box::new(
+                configure(self.builder().dir_path(dir_path))
+                    .build()
+                    .unwrap(),
+            )
+        };
+        conformance::run(&open, exceptions);
+    }
+
+    fn is(&self, store: &str) -> bool {
+        self.store == store
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let fs = self.builder().strict(false).dir_path(&self.directory);
+        let removed = fs.build().and_then(|fs| remove_all(&fs, "/"));
+        if let Err(error) = removed {
+            eprintln!("{:?} stays behind: {error}", self.directory);
+        }
+    }
+}
+
+/// Removes all that is below a directory, and the directory.
+fn remove_all(fs: &S3Fs, directory: &str) -> s3fs::Result<()> {
+    let entries: Vec<_> = fs.scandir(directory, Namespaces::BASIC)?.collect();
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.make_path(directory)?;
+        if entry.is_dir() {
+            remove_all(fs, &path)?;
+        } else {
+            fs.remove(&path)?;
+        }
+    }
+    match fs.removedir(directory) {
+        // Without a marker it went with its last key.
+        Err(error) if error.is(ErrorKind::ResourceNotFound) || error.is(ErrorKind::RemoveRoot) => {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+#[test]
+fn the_strict_filesystem_keeps_the_whole_contract() {
+    if let Some(live) = Live::from_environment("strict") {
+        live.holds(|builder| builder, &[]);
+    }
+}
+
+#[test]
+fn a_filesystem_with_another_delimiter_keeps_the_whole_contract() {
+    if let Some(live) = Live::from_environment("delimiter") {
+        live.holds(|builder| builder.delimiter("|"), &[]);
+    }
+}
+
+#[test]
+fn without_strict_all_but_the_checks_hold() {
+    if let Some(live) = Live::from_environment("lenient") {
+        live.holds(|builder| builder.strict(false), NOT_STRICT);
+    }
+}
+
+/// More than one page, in one directory.
+#[test]
+fn a_listing_of_more_than_a_page_is_whole() {
+    let Some(live) = Live::from_environment("pages") else {
+        return;
+    };
+    let fs = live.builder().dir_path(&live.directory).strict(false);
+    let fs = fs.build().unwrap();
+    let write = |numbers: std::ops::Range<usize>| {
+        let fs = fs.clone();
+        move || {
+            for number in numbers {
+                fs.writebytes(&format!("many/{number:04}"), b"x").unwrap();
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            scope.spawn(write(worker * 260..(worker + 1) * 260));
+        }
+    });
+    let mut names = fs.listdir("many").unwrap();
+    assert_eq!(names.len(), 1040);
+    names.sort();
+    assert!(
+        names
+            .iter()
+            .enumerate()
+            .all(|(n, name)| *name == format!("{n:04}"))
+    );
+    let infos = fs.scandir("many", Namespaces::S3).unwrap();
+    assert_eq!(
+        infos
+            .filter(|info| info.as_ref().unwrap().s3().is_some())
+            .count(),
+        1040
+    );
+}
+
+/// Names that lose something on the way through careless URLs or XML.
+#[test]
+fn odd_names_are_exact() {
+    let Some(live) = Live::from_environment("names") else {
+        return;
+    };
+    let fs = live.open();
+    let long = "x".repeat(1024 - live.directory.len() - 1);
+    let names = [
+        " lead",
+        "trail ",
+        "a+b",
+        "a%20b",
+        "a?b#c",
+        "a&b=c",
+        "'\"<>",
+        "back\\slash",
+        "日本",
+        "🐚",
+        "e\u{301}",
+        "\u{1}\u{1f}",
+        "tab\t",
+        "~.-_",
+        "...",
+        "*",
+        "a:b@c!d",
+        &long,
+    ];
+    for name in names {
+        fs.writebytes(name, name.as_bytes()).unwrap();
+    }
+    let mut expected: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    expected.sort();
+    let mut listed = fs.listdir("/").unwrap();
+    listed.sort();
+    assert_eq!(listed, expected);
+    for name in names {
+        assert_eq!(fs.readbytes(name).unwrap(), name.as_bytes(), "{name:?}");
+        let url = fs.geturl(name).unwrap();
+        let body = ureq::get(&url).call().unwrap().body_mut().read_to_vec();
+        assert_eq!(body.unwrap(), name.as_bytes(), "{name:?}");
+        fs.remove(name).unwrap();
+    }
+    assert!(fs.isempty("/").unwrap());
+}
+
+#[test]
+fn what_an_upload_sets_is_kept_and_changed_by_setinfo() {
+    let Some(live) = Live::from_environment("info") else {
+        return;
+    };
+    let fs = live.open();
+    let args = UploadArgs::new()
+        .cache_control("max-age=60")
+        .content_disposition("inline")
+        .metadata("origin", "tide gauge")
+        .tag("team", "harbour");
+    fs.writebytes_with("f.csv", b"1,2\n", &OpenOptions::from(args))
+        .unwrap();
+    let change = RawInfo::new().with("s3", "content_type", "text/plain");
+    fs.setinfo("f.csv", &change).unwrap();
+    let mut file = fs.openbin("f.csv", "a").unwrap();
+    file.write_all(b"3,4\n").unwrap();
+    file.close().unwrap();
+    let info = fs.getinfo("f.csv", Namespaces::S3).unwrap();
+    let s3 = info.s3().unwrap();
+    assert_eq!(s3.content_type.as_deref(), Some("text/plain"));
+    assert_eq!(s3.cache_control.as_deref(), Some("max-age=60"));
+    assert_eq!(s3.content_disposition.as_deref(), Some("inline"));
+    assert_eq!(s3.metadata["origin"], "tide gauge");
+    assert_eq!(s3.content_length, Some(8));
+    assert_eq!(fs.readbytes("f.csv").unwrap(), b"1,2\n3,4\n");
+    if live.is("moto") || live.is("radosgw") {
+        println!("{}: tag count {:?}", live.store, s3.tag_count);
+    }
+}
+
+#[test]
+fn a_presigned_url_stores_and_deletes() {
+    let Some(live) = Live::from_environment("presign") else {
+        return;
+    };
+    let fs = live.open();
+    let put = fs.presign("new").unwrap().method(PresignMethod::Put);
+    ureq::put(&put.url().unwrap())
+        .send(&b"content"[..])
+        .unwrap();
+    assert_eq!(fs.readbytes("new").unwrap(), b"content");
+    let delete = fs.presign("new").unwrap().method(PresignMethod::Delete);
+    ureq::delete(&delete.url().unwrap()).call().unwrap();
+    assert!(!fs.exists("new").unwrap());
+}
+
+#[test]
+fn an_object_that_changed_meanwhile_is_not_overwritten() {
+    let Some(live) = Live::from_environment("changed") else {
+        return;
+    };
+    let fs = live.open();
+    fs.writebytes("f", b"old").unwrap();
+    let mut file = fs.openbin("f", "r+").unwrap();
+    file.write_all(b"mine").unwrap();
+    fs.writebytes("f", b"theirs").unwrap();
+    let error = file.close().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
+    assert_eq!(fs.readbytes("f").unwrap(), b"theirs");
+}
+
+#[test]
+fn one_of_eight_creates_a_file() {
+    let Some(live) = Live::from_environment("race") else {
+        return;
+    };
+    let fs = live.builder().dir_path(&live.directory).strict(false);
+    let fs = fs.build().unwrap();
+    let winners = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut file = fs.openbin("f", "x").unwrap();
+                match file.close() {
+                    Ok(()) => drop(winners.fetch_add(1, Ordering::Relaxed)),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::FileExists, "{error}"),
+                }
+            });
+        }
+    });
+    assert_eq!(winners.into_inner(), 1);
+}
+
+/// moto checks no signature.
+#[test]
+fn a_wrong_secret_is_told_as_one() {
+    let Some(live) = Live::from_environment("secret") else {
+        return;
+    };
+    if live.is("moto") {
+        println!("not tested: moto checks no signature");
+        return;
+    }
+    let wrong = live
+        .builder()
+        .aws_secret_access_key("wrong")
+        .build()
+        .unwrap();
+    for result in [
+        wrong.exists("f").map(|_| ()),
+        wrong.isfile("f").map(|_| ()),
+        wrong.listdir("/").map(|_| ()),
+        wrong.writebytes("f", b"x"),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_bucket_is_told_as_one() {
+    let Some(live) = Live::from_environment("bucket") else {
+        return;
+    };
+    let missing = S3Fs::builder("s3fs-no-such-bucket")
+        .endpoint_url(&live.endpoint)
+        .region(&live.region)
+        .aws_access_key_id(&live.access_key)
+        .aws_secret_access_key(&live.secret_key)
+        .build()
+        .unwrap();
+    for result in [
+        missing.exists("f").map(|_| ()),
+        missing.listdir("/").map(|_| ()),
+        missing.readbytes("f").map(|_| ()),
+        missing.writebytes("f", b"x"),
+        missing.makedir("d"),
+    ] {
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("s3fs-no-such-bucket"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Every operation, in every way that the filesystem can be opened, on the embedded server.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use s3fs::conformance::{self, Exception};
+use s3fs::{FileSystem, S3FsBuilder};
+
+use crate::common;
+use crate::support::Server;
+
+/// What strictness decides.
+pub const NOT_STRICT: &[Exception] = &[
+    Exception {
+        case: "makedir_needs_its_parent",
+        reason: "the parent is not looked at",
+    },
+    Exception {
+        case: "makedir_over_a_file_is_refused",
+        reason: "whether a file is there is not looked at",
+    },
+    Exception {
+        case: "writing_needs_its_parent",
+        reason: "the parent is not looked at",
+    },
+    Exception {
+        case: "a_directory_is_not_written",
+        reason: "whether a directory is there is not looked at",
+    },
+    Exception {
+        case: "x_refuses_what_is_there",
+        reason: "the server tells at close, not at open",
+    },
+    Exception {
+        case: "remove_needs_a_file",
+        reason: "S3 deletes what is not there without a word",
+    },
+    Exception {
+        case: "a_directory_stays_when_its_last_child_goes",
+        reason: "without a marker a directory is its keys",
+    },
+];
+
+/// The suite on one server, each case in a bucket of its own.
+fn holds(configure: fn(S3FsBuilder) -> S3FsBuilder, exceptions: &[Exception]) {
+    let server = Server::start();
+    let buckets = AtomicUsize::new(0);
+    let open = |_: &str| -> Box<dyn FileSystem> {
+        let bucket = format!("bucket-{}", buckets.fetch_add(1, Ordering::Relaxed));
+        server.bucket(&bucket);
+        let builder = configure(common::builder_of(&server, &bucket));
+        Box::new(builder.build().unwrap())
+    };
+    conformance::run(&open, exceptions);
+}
+
+#[test]
+fn the_strict_filesystem_keeps_the_whole_contract() {
+    holds(|builder| builder, &[]);
+}
+
+#[test]
+fn a_filesystem_in_a_directory_keeps_the_whole_contract() {
+    holds(|builder| builder.dir_path("some/where"), &[]);
+}
+
+#[test]
+fn a_filesystem_with_another_delimiter_keeps_the_whole_contract() {
+    holds(|builder| builder.dir_path("some/where").delimiter("|"), &[]);
+}
+
+#[test]
+fn without_strict_all_but_the_checks_hold() {
+    holds(|builder| builder.strict(false), NOT_STRICT);
+}
+
+/// A policy that allows one prefix is enough: `Permissions` in `S3Fs`'s documentation.
+#[test]
+fn nothing_outside_of_dir_path_is_asked_for() {
+    const ALLOWED: [&str; 8] = [
+        "CopyObject",
+        "DeleteObject",
+        "GetObject",
+        "GetObjectTagging",
+        "HeadObject",
+        "ListObjectsV2",
+        "PutObject",
+        "PutObjectTagging",
+    ];
+    let server = Server::start();
+    let open = |case: &str| -> Box<dyn FileSystem> {
+        let builder = common::builder(&server).dir_path(format!("mine/{case}"));
+        Box::new(builder.build().unwrap())
+    };
+    conformance::run(&open, &[]);
+    let requests = server.requests();
+    assert!(requests.len() > 100);
+    for request in requests {
+        let asked = match request.query("prefix") {
+            Some(prefix) => prefix.to_owned(),
+            None => request.key.clone(),
+        };
+        assert!(asked.starts_with("mine/"), "{request:?}");
+        assert!(ALLOWED.contains(&request.operation), "{request:?}");
+    }
+}
