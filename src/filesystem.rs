@@ -1,12 +1,18 @@
 //! [`FileSystem`]: the interface of every filesystem, in PyFilesystem's words, and
 //! [`FileSystemExt`]: the generic rest of it, for every `FileSystem`.
 
-use std::io::{Read, Write};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
+use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::path;
 
@@ -77,6 +83,49 @@ impl MakedirOptions {
         self
     }
 }
+
+/// How `copy_with` and `move_with` treat the file, and `copydir_with` and `movedir_with` the
+/// directory: PyFilesystem's keyword arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyOptions {
+    pub(crate) overwrite: bool,
+    pub(crate) create: bool,
+    pub(crate) preserve_time: bool,
+}
+
+impl CopyOptions {
+    /// PyFilesystem's defaults: nothing is overwritten or created, times are not kept.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a file that is there already is replaced; for `copy` and `movefile`. By default it
+    /// is [`DestinationExists`](ErrorKind::DestinationExists).
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether a target directory that is not there is made; for `copydir` and `movedir`. By
+    /// default it is [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Whether the time of the last change is kept, where the target can.
+    #[must_use]
+    pub fn preserve_time(mut self, preserve_time: bool) -> Self {
+        self.preserve_time = preserve_time;
+        self
+    }
+}
+
+/// An entry of a tree: the path of the directory that it is in, absolute, and what is known of it.
+pub type TreeEntries<'a> = Box<dyn Iterator<Item = Result<(String, Info)>> + Send + 'a>;
 
 /// A filesystem, in PyFilesystem's words.
 ///
@@ -346,7 +395,7 @@ pub trait FileSystem: Send + Sync {
         if self.create(path, false)? {
             return Ok(());
         }
-        let now = time::OffsetDateTime::now_utc();
+        let now = OffsetDateTime::now_utc();
         let times = RawInfo::new()
             .with("details", "accessed", now)
             .with("details", "modified", now);
@@ -450,6 +499,355 @@ pub trait FileSystem: Send + Sync {
         validate(path, &self.getmeta())
     }
 
+    /// Adds bytes to the end of a file, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](Self::openbin) with `"a"`.
+    #[doc(alias = "append")]
+    fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
+        let mut file = self.openbin(path, "a")?;
+        file.write_all(data)?;
+        file.close()
+    }
+
+    /// Adds UTF-8 text to the end of a file, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`appendbytes`](Self::appendbytes).
+    fn appendtext(&self, path: &str, text: &str) -> Result<()> {
+        self.appendbytes(path, text.as_bytes())
+    }
+
+    /// Writes all of a file to `target`, and says how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
+    /// [`FileExpected`](ErrorKind::FileExpected), and what `target` answers.
+    #[doc(alias = "getfile")]
+    fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
+        let mut file = self.openbin(path, "r")?;
+        Ok(io::copy(&mut file, target)?)
+    }
+
+    /// Writes all that `source` gives to a file, replacing what was there, and says how many bytes
+    /// that were.
+    ///
+    /// # Errors
+    ///
+    /// As [`writebytes`](Self::writebytes), and what `source` answers.
+    #[doc(alias = "setfile")]
+    #[doc(alias = "setbinfile")]
+    fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        let mut file = self.openbin(path, "w")?;
+        let count = io::copy(source, &mut file)?;
+        file.close()?;
+        Ok(count)
+    }
+
+    /// PyFilesystem's other word for [`upload`](Self::upload).
+    ///
+    /// # Errors
+    ///
+    /// As [`upload`](Self::upload).
+    fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        self.upload(path, source)
+    }
+
+    /// Makes a directory and those above it.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if it is there already,
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if something above it is a file.
+    #[doc(alias = "create_dir_all")]
+    fn makedirs(&self, path: &str) -> Result<()> {
+        self.makedirs_with(path, MakedirOptions::default())
+    }
+
+    /// Makes a directory and those above it, as [`makedirs`](Self::makedirs), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`makedirs`](Self::makedirs).
+    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        let validated = self.validatepath(path)?;
+        let made = || -> Result<()> {
+            let levels = path::recursepath(&validated)?;
+            for level in levels.iter().skip(1).filter(|level| **level != validated) {
+                self.makedir_with(level, MakedirOptions::new().recreate(true))?;
+            }
+            self.makedir_with(&validated, options)
+        };
+        made().map_err(|error| error.with_path_replaced(path))
+    }
+
+    /// Copies a file. Metadata comes along where both are on the same server.
+    ///
+    /// # Errors
+    ///
+    /// [`DestinationExists`](ErrorKind::DestinationExists),
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source or the parent of the target
+    /// is not there, [`FileExpected`](ErrorKind::FileExpected) if one is a directory,
+    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
+    fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.copy_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Copies a file, as [`copy`](Self::copy), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy`](Self::copy).
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        copy::within(self, src_path, dst_path, options)
+    }
+
+    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. Onto itself it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy`](Self::copy).
+    #[doc(alias = "move")]
+    #[doc(alias = "rename")]
+    fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.movefile_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Moves a file, as [`movefile`](Self::movefile), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`movefile`](Self::movefile).
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        copy::move_within(self, src_path, dst_path, options)
+    }
+
+    /// Copies what is in a directory into another one.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there,
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one is a file,
+    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if one lies in the other.
+    fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.copydir_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Copies what is in a directory, as [`copydir`](Self::copydir), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`copydir`](Self::copydir).
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        copy::dir_within(self, src_path, dst_path, options)
+    }
+
+    /// Moves what is in a directory into another one, and removes the first. Onto itself it does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`copydir`](Self::copydir).
+    #[doc(alias = "rename")]
+    fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.movedir_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Moves a directory, as [`movedir`](Self::movedir), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`movedir`](Self::movedir).
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        copy::move_dir_within(self, src_path, dst_path, options)
+    }
+
+    /// Removes a directory and all that is below it; of the root, all that is below it.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected).
+    #[doc(alias = "remove_dir_all")]
+    fn removetree(&self, path: &str) -> Result<()> {
+        let validated = self.validatepath(path)?;
+        let entries = self.scantree(path, Namespaces::BASIC)?;
+        for entry in entries {
+            let (directory, info) = entry?;
+            let entry_path = info.make_path(&directory)?;
+            if info.is_dir() {
+                self.removedir(&entry_path)?;
+            } else {
+                self.remove(&entry_path)?;
+            }
+        }
+        if validated == "/" {
+            return Ok(());
+        }
+        self.removedir(path)
+    }
+
+    /// Every entry below a directory, depth-first, each directory after what is in it.
+    ///
+    /// All whole-tree work goes through this, so that a filesystem can list a tree in a way of its
+    /// own: [`S3Fs`](crate::S3Fs) asks for 1,000 keys at a time, whatever directories they are in.
+    ///
+    /// # Errors
+    ///
+    /// As [`scandir`](Self::scandir); the iterator ends after an error.
+    fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        let validated = self.validatepath(path)?;
+        let root = self.scandir(path, namespaces)?;
+        let scan = move |path: &str| self.scandir(path, namespaces);
+        Ok(Box::new(DepthFirst {
+            scan,
+            open: vec![(validated, root, None)],
+        }))
+    }
+
+    /// The entries of a directory whose names begin with `name_prefix`.
+    ///
+    /// # Errors
+    ///
+    /// As [`scandir`](Self::scandir).
+    fn scandir_prefix(
+        &self,
+        path: &str,
+        name_prefix: &str,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        let name_prefix = name_prefix.to_owned();
+        let entries = self.scandir(path, namespaces)?;
+        Ok(Box::new(entries.filter(move |entry| {
+            entry
+                .as_ref()
+                .map_or(true, |info| info.name().starts_with(&name_prefix))
+        })))
+    }
+
+    /// When the content of a resource last changed, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
+        Ok(self.getdetails(path)?.modified())
+    }
+
+    /// Sets the times of a resource, where a filesystem can: S3 cannot, and does nothing then.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    #[doc(alias = "set_times")]
+    fn settimes(
+        &self,
+        path: &str,
+        accessed: Option<OffsetDateTime>,
+        modified: Option<OffsetDateTime>,
+    ) -> Result<()> {
+        let mut times = RawInfo::new();
+        for (key, time) in [("accessed", accessed), ("modified", modified)] {
+            if let Some(time) = time {
+                times = times.with("details", key, time);
+            }
+        }
+        self.setinfo(path, &times)
+    }
+
+    /// The path of a resource on the local disk.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSysPath`](ErrorKind::NoSysPath).
+    fn getsyspath(&self, path: &str) -> Result<PathBuf> {
+        self.validatepath(path)?;
+        Err(Error::new(ErrorKind::NoSysPath)
+            .with_path(path)
+            .with_message("this filesystem is not on the local disk"))
+    }
+
+    /// Whether [`getsyspath`](Self::getsyspath) has a path.
+    fn hassyspath(&self, path: &str) -> bool {
+        self.getsyspath(path).is_ok()
+    }
+
+    /// The path of a resource on the local disk, as the operating system writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSysPath`](ErrorKind::NoSysPath).
+    fn getospath(&self, path: &str) -> Result<OsString> {
+        self.getsyspath(path).map(PathBuf::into_os_string)
+    }
+
+    /// Whether a resource is a symbolic link; there are none but on the local disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    #[doc(alias = "is_symlink")]
+    fn islink(&self, path: &str) -> Result<bool> {
+        self.getinfo(path, Namespaces::BASIC).map(|_| false)
+    }
+
+    /// A short description of a resource, for people.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn desc(&self, path: &str) -> Result<String> {
+        self.getinfo(path, Namespaces::BASIC)?;
+        match self.getsyspath(path) {
+            Ok(path) => Ok(path.display().to_string()),
+            Err(_) => Ok(format!(
+                "{:?} on {}",
+                self.validatepath(path)?,
+                self.label()
+            )),
+        }
+    }
+
+    /// What this filesystem is called in [`desc`](Self::desc).
+    fn label(&self) -> String {
+        "this filesystem".to_owned()
+    }
+
+    /// Where a resource really is, whether or not it is there; nothing if the filesystem does not
+    /// know.
+    ///
+    /// # Errors
+    ///
+    /// Only of the path.
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        self.validatepath(path).map(|_| None)
+    }
+
+    /// Copies a file from where it really is, if this filesystem can do that by itself: `false` if
+    /// it cannot, and the bytes must come through the caller. The target is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy`](Self::copy).
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        let _ = source;
+        self.validatepath(dst_path).map(|_| false)
+    }
+
+    /// Copies, or moves, what is in a directory from where it really is, if this filesystem can do
+    /// that by itself: `false` if it cannot. Both directories have been looked at before.
+    ///
+    /// # Errors
+    ///
+    /// As [`copydir`](Self::copydir) and [`movedir`](Self::movedir).
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        let _ = (source, remove);
+        self.validatepath(dst_path).map(|_| false)
+    }
+
     /// Closes this handle; its clones stay open. Closing again does nothing.
     ///
     /// # Errors
@@ -521,6 +919,57 @@ pub trait FileSystemExt: FileSystem {
 }
 
 impl<F: FileSystem + ?Sized> FileSystemExt for F {}
+
+/// A directory that is being listed: its path, what is left of it, and its own entry in the
+/// directory above.
+type OpenDirectory<'a> = (String, Entries<'a>, Option<(String, Info)>);
+
+/// [`FileSystem::scantree`] over a filesystem that lists one directory at a time.
+struct DepthFirst<'a, S> {
+    scan: S,
+    open: Vec<OpenDirectory<'a>>,
+}
+
+impl<'a, S> DepthFirst<'a, S>
+where
+    S: Fn(&str) -> Result<Entries<'a>>,
+{
+    fn step(&mut self) -> Result<Option<(String, Info)>> {
+        while let Some((directory, entries, _)) = self.open.last_mut() {
+            match entries.next().transpose()? {
+                Some(info) if info.is_dir() => {
+                    let path = info.make_path(directory)?;
+                    let parent = directory.clone();
+                    let entries = (self.scan)(&path)?;
+                    self.open.push((path, entries, Some((parent, info))));
+                }
+                Some(info) => return Ok(Some((directory.clone(), info))),
+                None => {
+                    let done = self.open.pop();
+                    if let Some((_, _, Some(entry))) = done {
+                        return Ok(Some(entry));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a, S> Iterator for DepthFirst<'a, S>
+where
+    S: Fn(&str) -> Result<Entries<'a>>,
+{
+    type Item = Result<(String, Info)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.step();
+        if step.is_err() {
+            self.open.clear();
+        }
+        step.transpose()
+    }
+}
 
 /// `None` instead of an error that says that nothing is there.
 pub(crate) fn found<T>(result: Result<T>) -> Result<Option<T>> {
@@ -659,6 +1108,128 @@ macro_rules! forward {
             }
             fn validatepath(&self, path: &str) -> Result<String> {
                 (**self).validatepath(path)
+            }
+            fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
+                (**self).appendbytes(path, data)
+            }
+            fn appendtext(&self, path: &str, text: &str) -> Result<()> {
+                (**self).appendtext(path, text)
+            }
+            fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
+                (**self).download(path, target)
+            }
+            fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+                (**self).upload(path, source)
+            }
+            fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+                (**self).writefile(path, source)
+            }
+            fn makedirs(&self, path: &str) -> Result<()> {
+                (**self).makedirs(path)
+            }
+            fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+                (**self).makedirs_with(path, options)
+            }
+            fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
+                (**self).copy(src_path, dst_path)
+            }
+            fn copy_with(
+                &self,
+                src_path: &str,
+                dst_path: &str,
+                options: CopyOptions,
+            ) -> Result<()> {
+                (**self).copy_with(src_path, dst_path, options)
+            }
+            fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
+                (**self).movefile(src_path, dst_path)
+            }
+            fn movefile_with(
+                &self,
+                src_path: &str,
+                dst_path: &str,
+                options: CopyOptions,
+            ) -> Result<()> {
+                (**self).movefile_with(src_path, dst_path, options)
+            }
+            fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+                (**self).copydir(src_path, dst_path)
+            }
+            fn copydir_with(
+                &self,
+                src_path: &str,
+                dst_path: &str,
+                options: CopyOptions,
+            ) -> Result<()> {
+                (**self).copydir_with(src_path, dst_path, options)
+            }
+            fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+                (**self).movedir(src_path, dst_path)
+            }
+            fn movedir_with(
+                &self,
+                src_path: &str,
+                dst_path: &str,
+                options: CopyOptions,
+            ) -> Result<()> {
+                (**self).movedir_with(src_path, dst_path, options)
+            }
+            fn removetree(&self, path: &str) -> Result<()> {
+                (**self).removetree(path)
+            }
+            fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+                (**self).scantree(path, namespaces)
+            }
+            fn scandir_prefix(
+                &self,
+                path: &str,
+                name_prefix: &str,
+                namespaces: Namespaces,
+            ) -> Result<Entries<'_>> {
+                (**self).scandir_prefix(path, name_prefix, namespaces)
+            }
+            fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
+                (**self).getmodified(path)
+            }
+            fn settimes(
+                &self,
+                path: &str,
+                accessed: Option<OffsetDateTime>,
+                modified: Option<OffsetDateTime>,
+            ) -> Result<()> {
+                (**self).settimes(path, accessed, modified)
+            }
+            fn getsyspath(&self, path: &str) -> Result<PathBuf> {
+                (**self).getsyspath(path)
+            }
+            fn hassyspath(&self, path: &str) -> bool {
+                (**self).hassyspath(path)
+            }
+            fn getospath(&self, path: &str) -> Result<OsString> {
+                (**self).getospath(path)
+            }
+            fn islink(&self, path: &str) -> Result<bool> {
+                (**self).islink(path)
+            }
+            fn desc(&self, path: &str) -> Result<String> {
+                (**self).desc(path)
+            }
+            fn label(&self) -> String {
+                (**self).label()
+            }
+            fn location(&self, path: &str) -> Result<Option<Location>> {
+                (**self).location(path)
+            }
+            fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+                (**self).copy_from(source, dst_path)
+            }
+            fn copydir_from(
+                &self,
+                source: &Location,
+                dst_path: &str,
+                remove: bool,
+            ) -> Result<bool> {
+                (**self).copydir_from(source, dst_path, remove)
             }
             fn close(&self) -> Result<()> {
                 (**self).close()

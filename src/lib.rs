@@ -5,12 +5,14 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod copy;
 mod dates;
 mod error;
 mod file;
 mod filesystem;
 mod fs_url;
 mod info;
+mod location;
 mod mode;
 mod opener;
 mod options;
@@ -19,9 +21,12 @@ mod s3;
 
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use file::File;
-pub use filesystem::{Entries, FileSystem, FileSystemExt, MakedirOptions, Meta};
+pub use filesystem::{
+    CopyOptions, Entries, FileSystem, FileSystemExt, MakedirOptions, Meta, TreeEntries,
+};
 pub use fs_url::{FsUrl, redacted};
 pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
+pub use location::Location;
 pub use mode::Mode;
 pub use opener::{Opener, Registry, S3Opener, open_fs};
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};

@@ -1,0 +1,104 @@
+//! [`Location`]: where a resource really is, whichever filesystem led there.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a resource really is.
+///
+/// Two handles on the same bucket, with another `dir_path` or through a
+/// [`SubFs`](crate::SubFs), give the same location for the same object. Copies and moves ask it
+/// before anything changes, so that nothing is copied onto itself or into itself.
+#[derive(Clone)]
+pub struct Location {
+    realm: String,
+    file: String,
+    directory: String,
+    handle: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Location {
+    /// The location of what is called `file` as a file, and whose content begins with `directory`
+    /// as a directory, in a realm such as a bucket at an endpoint or the local disk.
+    ///
+    /// `directory` ends with the separator of the realm, or is empty for all of it.
+    #[must_use]
+    pub fn new(
+        realm: impl Into<String>,
+        file: impl Into<String>,
+        directory: impl Into<String>,
+    ) -> Self {
+        Self {
+            realm: realm.into(),
+            file: file.into(),
+            directory: directory.into(),
+            handle: None,
+        }
+    }
+
+    /// The same, with something by which a filesystem of the same kind reaches it directly.
+    #[must_use]
+    pub fn with_handle(mut self, handle: impl Any + Send + Sync) -> Self {
+        self.handle = Some(Arc::new(handle));
+        self
+    }
+
+    /// What [`with_handle`](Self::with_handle) gave, if it is of that type.
+    #[must_use]
+    pub fn handle<T: Any>(&self) -> Option<&T> {
+        self.handle.as_ref()?.downcast_ref()
+    }
+
+    /// Whether both are the same resource.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.realm == other.realm && self.file == other.file && self.directory == other.directory
+    }
+
+    /// Whether one of the two directories is the other or lies in it.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.realm == other.realm
+            && (self.directory.starts_with(&other.directory)
+                || other.directory.starts_with(&self.directory))
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({} {:?})", self.realm, self.directory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(path: &str) -> Location {
+        Location::new("disk", path, format!("{path}/"))
+    }
+
+    #[test]
+    fn a_directory_overlaps_what_is_in_it_and_not_its_namesakes() {
+        assert!(at("/a").overlaps(&at("/a/b")));
+        assert!(at("/a/b").overlaps(&at("/a")));
+        assert!(at("/a").overlaps(&at("/a")));
+        assert!(!at("/a").overlaps(&at("/ab")));
+        assert!(!at("/a").overlaps(&Location::new("memory", "/a", "/a/")));
+        assert!(Location::new("disk", "", "").overlaps(&at("/a")));
+    }
+
+    #[test]
+    fn the_same_path_in_another_realm_is_another_resource() {
+        assert!(at("/a").is_same(&at("/a")));
+        assert!(!at("/a").is_same(&Location::new("memory", "/a", "/a/")));
+        assert!(!at("/a").is_same(&at("/b")));
+    }
+
+    #[test]
+    fn a_handle_comes_back_as_what_it_was() {
+        let location = at("/a").with_handle(7_u32);
+        assert_eq!(location.handle::<u32>(), Some(&7));
+        assert_eq!(location.handle::<u64>(), None);
+    }
+}
