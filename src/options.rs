@@ -467,6 +467,22 @@ impl UploadArgs {
         self.metadata.is_some()
     }
 
+    /// The headers that say where and how a copy is stored. What the object is, its content headers,
+    /// metadata and tags, comes from its source.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn to_copy_headers(&self) -> Result<Vec<(String, String)>> {
+        let mut headers = self.to_headers()?;
+        headers.retain(|(name, _)| {
+            name.starts_with("x-amz-")
+                && !name.starts_with("x-amz-meta-")
+                && name != "x-amz-tagging"
+        });
+        Ok(headers)
+    }
+
     /// The headers that say all this in a request that creates an object.
     ///
     /// # Errors
@@ -553,6 +569,12 @@ impl DownloadArgs {
     /// The customer's key that was given.
     pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
+    }
+
+    /// Who must own the bucket.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        let owner = self.headers.get("x-amz-expected-bucket-owner")?;
+        Some(owner)
     }
 
     /// The headers of any request: who pays, who must own the bucket.

@@ -6,3 +6,4 @@ mod live;
 mod operations;
 mod requests;
 mod support;
+mod trees;

@@ -4,6 +4,7 @@ mod builder;
 mod checksum;
 mod client;
 mod content_type;
+mod copy;
 mod credentials;
 mod info;
 mod key;
@@ -14,10 +15,12 @@ mod presign;
 mod reader;
 mod scan;
 mod setinfo;
+mod tree;
 mod update;
 mod writer;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,8 +36,11 @@ pub use writer::S3Writer;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
-use crate::filesystem::{Entries, FileSystem, MakedirOptions, Meta, found};
+use crate::filesystem::{
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, found,
+};
 use crate::info::{Info, Namespaces, RawInfo};
+use crate::location::Location;
 use crate::mode::Mode;
 use crate::options::{OpenOptions, UploadArgs};
 use crate::path;
@@ -348,7 +354,11 @@ impl S3Fs {
     /// The checks before a write in strict mode: P + 1 requests.
     fn check_file_target(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
         self.require_parent(validated, path)?;
-        // Where both are there, the path means the file.
+        self.refuse_directory(validated, key, path)
+    }
+
+    /// An error if the path means a directory: one request. Where both are there, it means the file.
+    fn refuse_directory(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
         if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
             return Err(Error::new(ErrorKind::FileExpected).with_path(path));
         }
@@ -382,15 +392,15 @@ impl S3Fs {
     }
 
     /// Keeps a directory from vanishing with the last key below it: one request, and one more to
-    /// write its marker if nothing but keys that begin with `leaving` is there.
-    fn keep_parent(&self, validated: &str, leaving: &str) -> Result<()> {
+    /// write its marker if nothing is seen there but what is `leaving`.
+    fn keep_parent(&self, validated: &str, leaving: impl Fn(&str) -> bool) -> Result<()> {
         let parent = path::dirname(validated);
         if parent == "/" {
             return Ok(());
         }
         let marker = self.shared.keys.marker(parent)?;
         let page = self.first_keys(marker.as_str(), 2)?;
-        if page.objects.iter().any(|object| object.key != leaving) {
+        if page.objects.iter().any(|object| !leaving(&object.key)) {
             return Ok(());
         }
         self.put_marker(&marker).map(|_| ())
@@ -542,9 +552,9 @@ impl S3Fs {
             if !self.is_object(&key)? {
                 return Err(self.no_object(&validated, path));
             }
-            self.keep_parent(&validated, key.as_str())?;
+            self.keep_parent(&validated, |other| other == key.as_str())?;
         }
-        self.objects().delete(&key)
+        self.objects().delete(&key, None)
     }
 
     fn remove_directory(&self, path: &str) -> Result<()> {
@@ -572,9 +582,9 @@ impl S3Fs {
         }
         let marker = self.shared.keys.marker(&validated)?;
         if self.shared.strict {
-            self.keep_parent(&validated, marker.as_str())?;
+            self.keep_parent(&validated, |key| key == marker.as_str())?;
         }
-        self.objects().delete(&marker)
+        self.objects().delete(&marker, None)
     }
 
     fn make_directory(&self, path: &str, options: MakedirOptions) -> Result<()> {
@@ -611,6 +621,47 @@ impl S3Fs {
             return Ok(());
         }
         Err(exists())
+    }
+
+    /// From the deepest directory that is there, down: at most 2 k + 1 requests for k new levels in
+    /// strict mode, otherwise k.
+    fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let levels = path::recursepath(&validated)?;
+        let mut missing = Vec::new();
+        for level in levels.iter().skip(1).rev() {
+            let marker = self.shared.keys.marker(level)?;
+            if self.shared.strict && self.is_directory(marker.as_str(), level)? {
+                break;
+            }
+            missing.push((level, marker));
+        }
+        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
+        let Some((highest, _)) = missing.last() else {
+            return if options.recreate {
+                Ok(())
+            } else {
+                Err(exists())
+            };
+        };
+        // Below a directory that is not there, there are no files either.
+        if self.shared.strict && self.is_object(&self.shared.keys.file(highest)?)? {
+            return Err(if **highest == validated && !options.recreate {
+                exists().with_message("it is a file")
+            } else {
+                Error::new(ErrorKind::DirectoryExpected)
+                    .with_path(path)
+                    .with_message(format!("{highest:?} is a file"))
+            });
+        }
+        for (level, marker) in missing.iter().rev() {
+            let made = self.put_marker(marker)?;
+            if !made && **level == validated && !options.recreate {
+                return Err(exists());
+            }
+        }
+        Ok(())
     }
 
     fn set_info(&self, path: &str, wanted: &RawInfo) -> Result<()> {
@@ -831,6 +882,93 @@ impl FileSystem for S3Fs {
         self.create(path, false).map(|_| ())
     }
 
+    /// One GET, whatever the size.
+    fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let response = self.objects().get(&key, None, &ReadOptions::default());
+        let response = match response {
+            Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
+            response => response.map_err(|error| error.with_path(path))?,
+        };
+        let copied = io::copy(&mut response.into_reader(), target);
+        copied.map_err(|error| Error::from(error).with_path(path))
+    }
+
+    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.make_directories(path, options)
+            .map_err(|error| error.with_path_replaced(path))
+    }
+
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.copy_file(src_path, dst_path, options)
+    }
+
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.move_file(src_path, dst_path, options)
+    }
+
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.copy_directory(src_path, dst_path, options, false)
+    }
+
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.copy_directory(src_path, dst_path, options, true)
+    }
+
+    fn removetree(&self, path: &str) -> Result<()> {
+        self.remove_tree(path)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        self.scan_tree(path, namespaces)
+    }
+
+    /// Asks for the keys that begin so, and for nothing else; a directory that is not there has
+    /// none.
+    fn scandir_prefix(
+        &self,
+        path: &str,
+        name_prefix: &str,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        let keys = &self.shared.keys;
+        let delimiter = keys.delimiter();
+        if name_prefix.contains('/') || name_prefix.contains(delimiter) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let pages = Pages::new(
+            self.objects(),
+            &format!("{prefix}{name_prefix}"),
+            Some(delimiter),
+        );
+        Ok(self.infos(Scan::new(pages, prefix, keys), path, namespaces))
+    }
+
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        let validated = self.normalize(path)?;
+        let place = self.place(&validated);
+        place
+            .map(Some)
+            .map_err(|error| error.with_path_replaced(path))
+    }
+
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.copy_reached(source, dst_path)
+            .map_err(|error| error.with_path(dst_path))
+    }
+
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        self.copy_reached_directory(source, dst_path, remove)
+            .map_err(|error| error.with_path(dst_path))
+    }
+
+    fn label(&self) -> String {
+        self.to_string()
+    }
+
     fn getmeta(&self) -> Meta {
         Meta {
             network: true,
@@ -907,52 +1045,63 @@ impl S3Fs {
             let mut scan = scan;
             let pages = std::iter::from_fn(move || scan.next_page());
             Box::new(pages.flat_map(move |page| match page {
-                Ok(entries) => self.head_entries(&prefix, &entries, namespaces),
+                Ok(entries) => self.complete_all(&prefix, &entries, namespaces),
                 Err(error) => vec![Err(error)],
             }))
         } else {
-            Box::new(scan.map(move |entry| self.entry_info(&entry?, namespaces)))
+            Box::new(scan.filter_map(move |entry| {
+                let info = entry.and_then(|entry| self.listed(&prefix, &entry, namespaces));
+                info.transpose()
+            }))
         };
         Box::new(infos.map(move |info| info.map_err(|error| error.with_path(path.as_str()))))
     }
 
-    fn entry_info(&self, entry: &Entry, namespaces: Namespaces) -> Result<Info> {
-        match entry {
-            Entry::Directory(name) => Ok(directory_info(name, None, namespaces)),
-            Entry::File(name, object) => {
-                let mut file = info::listed_file(name, object);
-                if namespaces.contains(Namespaces::URLS) {
-                    let key = Key::new(object.key.as_str())?;
-                    let url = Presign::new(self.objects().client(), name, key).url()?;
-                    file = file.with_url("download", url);
-                }
-                Ok(file)
-            }
-        }
-    }
-
-    fn head_entries(
+    fn complete_all(
         &self,
         prefix: &str,
         entries: &[Entry],
         namespaces: Namespaces,
     ) -> Vec<Result<Info>> {
         let infos = parallel::map(entries, self.shared.max_workers, |entry| {
-            let info = self.entry_info(entry, namespaces)?;
-            let key = match entry {
-                Entry::File(_, object) => Key::new(object.key.as_str())?,
-                Entry::Directory(name) => {
-                    Key::new(format!("{prefix}{name}{}", self.shared.keys.delimiter()))?
-                }
-            };
-            let head = self.objects().head(&key, &ReadOptions::default(), true);
-            Ok(match found(head)? {
-                Some(head) => Some(info.with_s3(info::s3_info(head.headers()))),
-                // A directory needs no marker; a file that is gone by now is not there.
-                None => Some(info).filter(Info::is_dir),
-            })
+            self.listed(prefix, entry, namespaces)
         });
         infos.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// An entry of a listing as an info struct.
+    fn listed(&self, prefix: &str, entry: &Entry, namespaces: Namespaces) -> Result<Option<Info>> {
+        match entry {
+            Entry::File(name, object) => {
+                let info = info::listed_file(name, object);
+                self.complete(info, &object.key, namespaces)
+            }
+            Entry::Directory(name) => {
+                let info = directory_info(name, None, namespaces);
+                let marker = format!("{prefix}{name}{}", self.shared.keys.delimiter());
+                self.complete(info, &marker, namespaces)
+            }
+        }
+    }
+
+    /// Adds what the namespaces ask for beyond a listing; nothing if the file is gone by now.
+    fn complete(&self, mut info: Info, key: &str, namespaces: Namespaces) -> Result<Option<Info>> {
+        if namespaces.contains(Namespaces::URLS) && info.is_file() {
+            let client = self.objects().client();
+            let url = Presign::new(client, info.name(), Key::new(key)?).url()?;
+            info = info.with_url("download", url);
+        }
+        if !namespaces.contains(Namespaces::S3) || key.len() > MAX_KEY_BYTES {
+            return Ok(Some(info));
+        }
+        let options = ReadOptions::default();
+        Ok(
+            match found(self.objects().head(&Key::new(key)?, &options, true))? {
+                Some(head) => Some(info.with_s3(info::s3_info(head.headers()))),
+                // A directory needs no marker.
+                None => Some(info).filter(Info::is_dir),
+            },
+        )
     }
 }
 

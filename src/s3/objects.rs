@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{ErrorKind, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use md5::{Digest as _, Md5};
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{
     DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, customer_key_headers, tagging_header,
 };
@@ -11,7 +15,10 @@ use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage};
 use crate::s3::client::{Client, Operation, Request, Response};
 use crate::s3::content_type;
+use crate::s3::info::s3_info;
 use crate::s3::key::Key;
+use crate::s3::parallel;
+use crate::s3::setinfo::kept_headers;
 
 /// The type of an object whose name says nothing; S3's own default.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -77,15 +84,22 @@ pub(crate) struct Objects {
     client: Client,
     upload: UploadArgs,
     download: DownloadArgs,
+    max_workers: usize,
 }
 
 impl Objects {
     /// The objects that this client reaches, with the arguments that every call has.
-    pub(crate) fn new(client: Client, upload: UploadArgs, download: DownloadArgs) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        upload: UploadArgs,
+        download: DownloadArgs,
+        max_workers: usize,
+    ) -> Self {
         Self {
             client,
             upload,
             download,
+            max_workers,
         }
     }
 
@@ -195,20 +209,19 @@ impl Objects {
             let (name, value) = checksum::header(algorithm, bytes);
             request = request.header(name, value);
         }
-        let request = match condition {
-            Condition::Any => request,
-            Condition::Absent => request.header("if-none-match", "*"),
-            Condition::Match(e_tag) => request.header("if-match", e_tag),
-        };
-        self.client.tell(&request).map(|_| ())
+        self.client
+            .tell(&conditional(request, condition))
+            .map(|_| ())
     }
 
-    /// Deletes an object; that it is not there is no error. One request.
+    /// Deletes an object, if its ETag is that one where one is given and the store looks at it;
+    /// that it is not there is no error. One request.
     ///
     /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
-    pub(crate) fn delete(&self, key: &Key) -> Result<()> {
-        let request =
-            Request::object(Operation::DeleteObject, key).headers(self.download.request_headers()?);
+    pub(crate) fn delete(&self, key: &Key, e_tag: Option<&str>) -> Result<()> {
+        let request = Request::object(Operation::DeleteObject, key)
+            .headers(self.download.request_headers()?)
+            .header_if("if-match", e_tag);
         self.client.tell(&request).map(|_| ())
     }
 
@@ -268,56 +281,78 @@ impl Objects {
         headers: Vec<(String, String)>,
         tag_count: Option<u64>,
     ) -> Result<()> {
-        if size > MAX_COPY_BYTES {
-            return self.rewrite_in_parts(key, size, e_tag, headers, tag_count);
+        let source = Source {
+            objects: self,
+            key,
+            e_tag,
+            size,
+        };
+        if size <= MAX_COPY_BYTES {
+            let request = Request::object(Operation::CopyObject, key)
+                .header("x-amz-metadata-directive", "REPLACE")
+                .headers(headers);
+            let request = source.name_in(request)?;
+            return self.client.ask(&request, xml::copy_result).map(|_| ());
         }
-        let request = self
-            .copy_source(Request::object(Operation::CopyObject, key), key, e_tag)?
-            .header("x-amz-metadata-directive", "REPLACE")
-            .headers(headers);
+        self.copy_in_parts(&source, key, headers, tag_count, Condition::Match(e_tag))
+    }
+
+    /// Copies an object, whole. One request; above 5 GiB in parts, and what it is copied with is
+    /// asked for.
+    ///
+    /// Metadata, content headers and tags come along; `storage_class` is the source's.
+    ///
+    /// Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+    pub(crate) fn copy(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        storage_class: Option<&str>,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let mut headers = self.upload.to_copy_headers()?;
+        if let Some(class) = storage_class
+            && !headers
+                .iter()
+                .any(|(name, _)| name == "x-amz-storage-class")
+        {
+            headers.push(("x-amz-storage-class".to_owned(), class.to_owned()));
+        }
+        if source.size > MAX_COPY_BYTES {
+            let head = source
+                .objects
+                .head(source.key, &ReadOptions::default(), false)?;
+            let info = s3_info(head.headers());
+            for kept in kept_headers(&info)? {
+                if !headers.iter().any(|(name, _)| *name == kept.0) {
+                    headers.push(kept);
+                }
+            }
+            return self.copy_in_parts(source, key, headers, info.tag_count, condition);
+        }
+        let request = Request::object(Operation::CopyObject, key).headers(headers);
+        let request = conditional(source.name_in(request)?, condition);
         self.client.ask(&request, xml::copy_result).map(|_| ())
     }
 
-    /// The headers that name an object as the source of a copy.
-    fn copy_source<'a>(
-        &self,
-        request: Request<'a>,
-        source: &Key,
-        e_tag: &str,
-    ) -> Result<Request<'a>> {
-        // The path of the object's URL is the key percent-encoded, with the same rules.
-        let bucket = self.client.bucket();
-        let url = bucket.object_url(source.as_str());
-        let base = bucket.base_url().path();
-        let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
-        let mut request = request
-            .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
-            .header("x-amz-copy-source-if-match", e_tag)
-            .headers(self.download.request_headers()?);
-        if let Some(key) = self.download.customer_key() {
-            request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
-        }
-        Ok(request)
-    }
-
     /// Source: [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
-    fn rewrite_in_parts(
+    fn copy_in_parts(
         &self,
+        source: &Source<'_>,
         key: &Key,
-        size: u64,
-        e_tag: &str,
         mut headers: Vec<(String, String)>,
         tag_count: Option<u64>,
+        condition: Condition<'_>,
     ) -> Result<()> {
         // Only a plain copy keeps the tags by itself.
-        if let Some(tags) = self.tags_header(key, tag_count)? {
+        if let Some(tags) = source.objects.tags_header(source.key, tag_count)? {
             headers.push(("x-amz-tagging".into(), tags));
         }
         let create = Request::object(Operation::CreateMultipartUpload, key)
             .query("uploads", "")
             .headers(headers);
         let upload = self.client.ask(&create, xml::created_upload)?;
-        let result = self.copy_parts(key, size, e_tag, &upload);
+        let result = self.copy_parts(source, key, &upload, condition);
         if result.is_err() {
             let abort = Request::object(Operation::AbortMultipartUpload, key)
                 .query("uploadId", upload.as_str());
@@ -331,12 +366,20 @@ impl Objects {
         result
     }
 
-    fn copy_parts(&self, key: &Key, size: u64, e_tag: &str, upload: &str) -> Result<()> {
-        let part_size = copy_part_size(size);
-        let mut parts = Vec::new();
-        let mut start = 0;
-        for number in 1.. {
-            let end = size.min(start + part_size);
+    fn copy_parts(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        upload: &str,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let part_size = copy_part_size(source.size);
+        let parts: Vec<(u32, u64)> = (1..)
+            .zip(0..source.size.div_ceil(part_size))
+            .map(|(number, index)| (number, index * part_size))
+            .collect();
+        let copied = parallel::map(&parts, self.max_workers, |(number, start)| {
+            let end = source.size.min(start + part_size);
             let request = Request::object(Operation::UploadPartCopy, key)
                 .query("partNumber", number.to_string())
                 .query("uploadId", upload)
@@ -344,33 +387,130 @@ impl Objects {
                     "x-amz-copy-source-range",
                     format!("bytes={start}-{}", end - 1),
                 );
-            let request = self.copy_source(request, key, e_tag)?;
-            let copied = self.client.ask(&request, xml::copy_result)?;
-            parts.push((number, copied.etag.unwrap_or_default()));
-            start = end;
-            if start == size {
-                break;
-            }
-        }
-        let parts: Vec<_> = parts
+            self.client.ask(&source.name_in(request)?, xml::copy_result)
+        });
+        let copied: Result<Vec<_>> = copied.into_iter().collect();
+        let e_tags: Vec<_> = copied?
+            .into_iter()
+            .map(|part| part.etag.unwrap_or_default())
+            .collect();
+        let completed: Vec<_> = parts
             .iter()
-            .map(|(number, e_tag)| xml::body::CompletedPart {
+            .zip(&e_tags)
+            .map(|((number, _), e_tag)| xml::body::CompletedPart {
                 number: *number,
                 etag: e_tag,
                 checksum: None,
             })
             .collect();
-        let body = xml::body::complete_upload(&parts);
+        let body = xml::body::complete_upload(&completed);
         let complete = Request::object(Operation::CompleteMultipartUpload, key)
             .query("uploadId", upload)
             .header("content-type", "application/xml")
-            .header("if-match", e_tag)
             .body(body.as_bytes());
+        let complete = conditional(complete, condition);
         self.client
             .ask(&complete, xml::completed_upload)
             .map(|_| ())
     }
+
+    /// Deletes objects, 1,000 a request; what is not there is no error. Says which could not be
+    /// deleted, and why.
+    ///
+    /// A key that XML cannot carry is deleted by a request of its own, and so is every key on a
+    /// store that does not know this operation.
+    ///
+    /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
+    pub(crate) fn delete_many(&self, keys: &[&str]) -> Result<Vec<(String, Error)>> {
+        let (listed, single): (Vec<&str>, Vec<&str>) =
+            keys.iter().partition(|key| xml::body::xml_can_carry(key));
+        let mut failures = Vec::new();
+        for batch in listed.chunks(MAX_DELETED_KEYS) {
+            match self.delete_batch(batch) {
+                Ok(failed) => failures.extend(failed),
+                Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+                    failures.extend(self.delete_each(batch));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        failures.extend(self.delete_each(&single));
+        Ok(failures)
+    }
+
+    fn delete_batch(&self, keys: &[&str]) -> Result<Vec<(String, Error)>> {
+        let body = xml::body::delete(keys);
+        let digest = BASE64.encode(Md5::digest(&body));
+        let request = Request::bucket(Operation::DeleteObjects)
+            .query("delete", "")
+            .header("content-md5", digest)
+            .header("content-type", "application/xml")
+            .headers(self.download.request_headers()?)
+            .body(body.as_bytes());
+        let failures = self.client.ask(&request, xml::delete_failures)?;
+        let failures = failures.into_iter().map(|failure| {
+            let kind = match failure.code.as_str() {
+                "AccessDenied" => ErrorKind::PermissionDenied,
+                _ => ErrorKind::OperationFailed,
+            };
+            let error =
+                Error::new(kind).with_message(format!("{} {}", failure.code, failure.message));
+            (failure.key, error)
+        });
+        Ok(failures.collect())
+    }
+
+    fn delete_each(&self, keys: &[&str]) -> Vec<(String, Error)> {
+        let results = parallel::map(keys, self.max_workers, |key| {
+            Key::new(*key).and_then(|key| self.delete(&key, None))
+        });
+        let failed = keys.iter().zip(results);
+        failed
+            .filter_map(|(key, result)| Some(((*key).to_owned(), result.err()?)))
+            .collect()
+    }
 }
+
+/// An object that is copied, where it is and as it was last seen.
+pub(crate) struct Source<'a> {
+    pub(crate) objects: &'a Objects,
+    pub(crate) key: &'a Key,
+    pub(crate) e_tag: &'a str,
+    pub(crate) size: u64,
+}
+
+impl Source<'_> {
+    /// The request, with the headers that name this as what is copied.
+    fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
+        // The path of the object's URL is the key percent-encoded, with the same rules.
+        let bucket = self.objects.client.bucket();
+        let url = bucket.object_url(self.key.as_str());
+        let base = bucket.base_url().path();
+        let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
+        let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
+        let download = &self.objects.download;
+        let owner = download.owner();
+        let mut request = request
+            .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
+            .header_if("x-amz-copy-source-if-match", e_tag)
+            .header_if("x-amz-source-expected-bucket-owner", owner);
+        if let Some(key) = download.customer_key() {
+            request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
+        }
+        Ok(request)
+    }
+}
+
+fn conditional<'a>(request: Request<'a>, condition: Condition<'_>) -> Request<'a> {
+    match condition {
+        Condition::Any => request,
+        Condition::Absent => request.header("if-none-match", "*"),
+        Condition::Match(e_tag) => request.header("if-match", e_tag),
+    }
+}
+
+/// As many keys as one DeleteObjects takes.
+const MAX_DELETED_KEYS: usize = 1000;
 
 /// The largest object that one CopyObject copies.
 const MAX_COPY_BYTES: u64 = 5 << 30;

@@ -29,6 +29,7 @@ pub(crate) enum Operation {
     CreateBucket,
     CreateMultipartUpload,
     DeleteObject,
+    DeleteObjects,
     GetObject,
     GetObjectTagging,
     HeadObject,
@@ -47,6 +48,7 @@ impl Operation {
             Self::CreateBucket => "CreateBucket",
             Self::CreateMultipartUpload => "CreateMultipartUpload",
             Self::DeleteObject => "DeleteObject",
+            Self::DeleteObjects => "DeleteObjects",
             Self::GetObject => "GetObject",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::HeadObject => "HeadObject",
@@ -63,7 +65,7 @@ impl Operation {
         match self {
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
             Self::CreateBucket => "s3:CreateBucket",
-            Self::DeleteObject => "s3:DeleteObject",
+            Self::DeleteObject | Self::DeleteObjects => "s3:DeleteObject",
             Self::GetObject | Self::HeadObject => "s3:GetObject",
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::ListObjectsV2 => "s3:ListBucket",
@@ -83,7 +85,9 @@ impl Operation {
             Self::CopyObject | Self::CreateBucket | Self::PutObject | Self::UploadPartCopy => {
                 Method::Put
             }
-            Self::CompleteMultipartUpload | Self::CreateMultipartUpload => Method::Post,
+            Self::CompleteMultipartUpload | Self::CreateMultipartUpload | Self::DeleteObjects => {
+                Method::Post
+            }
         }
     }
 

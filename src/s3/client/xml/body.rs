@@ -46,6 +46,31 @@ pub(crate) fn create_bucket(region: &str) -> String {
     })
 }
 
+/// The body of [DeleteObjects][1], quiet, so that the answer lists the failures alone, for keys
+/// that [`xml_can_carry`].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+pub(crate) fn delete(keys: &[&str]) -> String {
+    document("Delete", |body| {
+        field(body, "Quiet", "true");
+        for key in keys {
+            element(body, "Object", |body| field(body, "Key", key));
+        }
+    })
+}
+
+/// Whether [XML 1.0](https://www.w3.org/TR/xml/#charsets) has all characters of that text.
+///
+/// An object whose key fails this is deleted by a request of its own.
+pub(crate) fn xml_can_carry(text: &str) -> bool {
+    let carries = |character| match character {
+        '\t' | '\n' | '\r' => true,
+        '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => false,
+        _ => true,
+    };
+    text.chars().all(carries)
+}
+
 fn document(root: &str, content: impl FnOnce(&mut String)) -> String {
     let mut body = format!("<{root} xmlns=\"{NAMESPACE}\">");
     content(&mut body);
@@ -110,6 +135,26 @@ mod tests {
              <ChecksumCRC32C>yZRlqg==</ChecksumCRC32C></Part>\
              </CompleteMultipartUpload>"
         );
+    }
+
+    #[test]
+    fn keys_to_delete_are_escaped() {
+        assert_eq!(
+            delete(&["a&b<c>\"'", " x\r\n\t"]),
+            "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>\
+             <Object><Key>a&amp;b&lt;c&gt;\"'</Key></Object>\
+             <Object><Key> x&#13;\n\t</Key></Object></Delete>"
+        );
+    }
+
+    #[test]
+    fn a_key_that_xml_cannot_carry_is_told() {
+        for key in ["a\0", "\u{7}", "\u{1f}", "x\u{fffe}", "\u{ffff}y"] {
+            assert!(!xml_can_carry(key), "{key:?}");
+        }
+        for key in ["", " ", "\t\n\r", "\u{7f}\u{85}", "é\u{fffd}\u{10ffff}"] {
+            assert!(xml_can_carry(key), "{key:?}");
+        }
     }
 
     #[test]

@@ -362,6 +362,42 @@ fn tag(document: &mut Document<'_>) -> Result<(String, String)> {
     Ok((key, value))
 }
 
+/// A key that DeleteObjects did not delete, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeleteFailure {
+    pub(crate) key: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// Reads the failures in the answer to [DeleteObjects][1], quiet or not.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+pub(crate) fn delete_failures(body: &[u8]) -> Result<Vec<DeleteFailure>> {
+    let mut failures = Vec::new();
+    read(body, &["DeleteResult"], |document, name| {
+        if name == "Error" {
+            failures.push(delete_failure(document)?);
+        }
+        Ok(())
+    })?;
+    Ok(failures)
+}
+
+fn delete_failure(document: &mut Document<'_>) -> Result<DeleteFailure> {
+    let mut failure = DeleteFailure::default();
+    document.children(|document, name| {
+        match name {
+            "Key" => document.text()?.clone_into(&mut failure.key),
+            "Code" => document.words()?.clone_into(&mut failure.code),
+            "Message" => document.words()?.clone_into(&mut failure.message),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(failure)
+}
+
 /// Reads a document whose root is one of `roots`, giving each of its children to `child`.
 fn read(
     body: &[u8],

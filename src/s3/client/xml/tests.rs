@@ -36,6 +36,7 @@ const COMPLETED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 
   <CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location>http://b.s3.amazonaws.com/k</Location><Bucket>b</Bucket><Key>k</Key><ETag>"3858f62230ac3c915f300c664312c11f-9"</ETag></CompleteMultipartUploadResult>"#;
 
+const DELETED: &str = r#"<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Deleted><Key>sample1.txt</Key></Deleted><Error><Key> sample2&#13;.txt</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>"#;
 const TAGGING: &str = r#"<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>k&amp;1</Key><Value> v </Value></Tag><Tag><Key>empty</Key><Value/></Tag></TagSet></Tagging>"#;
 
 fn listing(content: &str) -> Result<ListPage> {
@@ -493,6 +494,7 @@ fn an_error_with_status_200_is_told_from_every_answer() {
         created_upload(body).unwrap_err(),
         completed_upload(body).unwrap_err(),
         tagging(body).unwrap_err(),
+        delete_failures(body).unwrap_err(),
     ];
     for fault in faults {
         assert_eq!(fault, XmlError::Refused(Box::new(whole.clone())));
@@ -556,6 +558,19 @@ fn tags_are_read_untrimmed() {
     assert!(fault(tagging(nameless)).ends_with("in <Tagging><TagSet><Tag>"));
 }
 
+#[test]
+fn keys_that_were_not_deleted_are_named_with_their_reason() {
+    assert_eq!(
+        delete_failures(DELETED.as_bytes()).unwrap(),
+        [DeleteFailure {
+            key: " sample2\r.txt".into(),
+            code: "AccessDenied".into(),
+            message: "Access Denied".into(),
+        }]
+    );
+    assert_eq!(delete_failures(b"<DeleteResult/>"), Ok(Vec::new()));
+}
+
 /// A small generator of numbers, the same in every run.
 struct Random(u64);
 
@@ -609,7 +624,7 @@ impl Random {
     }
 }
 
-fn read_as_everything(body: &[u8]) -> [bool; 6] {
+fn read_as_everything(body: &[u8]) -> [bool; 7] {
     [
         list_page(body).is_ok(),
         error_answer(body).is_some(),
@@ -617,6 +632,7 @@ fn read_as_everything(body: &[u8]) -> [bool; 6] {
         created_upload(body).is_ok(),
         completed_upload(body).is_ok(),
         tagging(body).is_ok(),
+        delete_failures(body).is_ok(),
     ]
 }
 
@@ -631,6 +647,7 @@ fn no_bytes_make_a_parser_panic() {
         COPY,
         CREATED,
         COMPLETED,
+        DELETED,
         TAGGING,
     ];
     let mut random = Random(0x9E37_79B9_7F4A_7C15);

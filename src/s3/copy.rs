@@ -1,0 +1,222 @@
+//! Copying and moving single files on the server.
+
+use super::S3Fs;
+use super::key::Key;
+use super::objects::{Condition, ReadOptions, Source, condition_failed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{CopyOptions, FileSystem};
+use crate::location::Location;
+
+/// What an object was when it was copied: a move deletes this and nothing else.
+struct Copied {
+    key: Key,
+    e_tag: String,
+}
+
+impl S3Fs {
+    /// Where the resource at that validated path is: the same for every handle on the bucket.
+    pub(super) fn place(&self, validated: &str) -> Result<Location> {
+        let client = self.objects().client();
+        let endpoint = client.bucket().base_url().origin().ascii_serialization();
+        let realm = format!("s3 {endpoint} {}", self.shared.bucket_name);
+        let directory = self.shared.keys.directory(validated)?;
+        let file = match validated {
+            "/" => directory.clone(),
+            _ => self.shared.keys.file(validated)?.as_str().to_owned(),
+        };
+        Ok(Location::new(realm, file, directory).with_handle(Reached {
+            fs: self.clone(),
+            path: validated.to_owned(),
+        }))
+    }
+
+    /// Whether the server of this bucket can read that other one.
+    pub(super) fn reaches(&self, other: &S3Fs) -> bool {
+        let url = |fs: &S3Fs| fs.objects().client().bucket().base_url().clone();
+        let (own, others) = (url(self), url(other));
+        own.scheme() == others.scheme()
+            && own.port_or_known_default() == others.port_or_known_default()
+            && self.shared.endpoint == other.shared.endpoint
+            && self.shared.region == other.shared.region
+    }
+
+    pub(super) fn copy_file(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+        options: CopyOptions,
+    ) -> Result<()> {
+        self.copy_object(src_path, dst_path, options).map(|_| ())
+    }
+
+    pub(super) fn move_file(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+        options: CopyOptions,
+    ) -> Result<()> {
+        self.check_writeable(src_path)?;
+        let (source, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
+        let (_, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
+        if key == target {
+            if self.is_object(&key)? {
+                return Ok(());
+            }
+            return Err(self.no_object(&source, src_path));
+        }
+        let copied = self.copy_object(src_path, dst_path, options)?;
+        if self.shared.strict {
+            self.keep_parent(&source, |other| other == copied.key.as_str())
+                .map_err(|error| error.with_path(src_path))?;
+        }
+        self.delete_copied(&copied)
+            .map_err(|error| error.with_path(src_path))
+    }
+
+    /// Deletes the source of a move, unless it is another object by now.
+    fn delete_copied(&self, copied: &Copied) -> Result<()> {
+        match self.objects().delete(&copied.key, Some(&copied.e_tag)) {
+            Err(error) if condition_failed(&error) => Err(error
+                .with_message("it was copied, and replaced before it could be removed")
+                .with_hint("both are there: move it again for the newer content")),
+            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+                self.objects().delete(&copied.key, None)
+            }
+            result => result,
+        }
+    }
+
+    fn copy_object(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<Copied> {
+        self.check_writeable(dst_path)?;
+        let (source, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
+        let (validated, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
+        let about_target = |error: Error| error.with_path(dst_path);
+        if !options.overwrite {
+            self.refuse_existing(&validated, &target, dst_path)
+                .map_err(about_target)?;
+        }
+        let head = self.objects().head(&key, &ReadOptions::default(), false);
+        let head = match head {
+            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
+                return Err(self.no_object(&source, src_path));
+            }
+            head => head.map_err(|error| error.with_path(src_path))?,
+        };
+        if key == target {
+            return Err(Error::new(ErrorKind::IllegalDestination)
+                .with_path(dst_path)
+                .with_message("a file cannot be copied onto itself"));
+        }
+        if self.shared.strict {
+            self.require_parent(&validated, dst_path)
+                .map_err(about_target)?;
+            if options.overwrite {
+                self.refuse_directory(&validated, &target, dst_path)
+                    .map_err(about_target)?;
+            }
+        }
+        let e_tag = head.header("etag").unwrap_or_default().to_owned();
+        let object = Source {
+            objects: self.objects(),
+            key: &key,
+            e_tag: &e_tag,
+            size: head.content_length().unwrap_or_default(),
+        };
+        let class = head.header("x-amz-storage-class");
+        self.store_copy(&object, &target, class, options.overwrite)
+            .map_err(about_target)?;
+        Ok(Copied { key, e_tag })
+    }
+
+    /// Copies an object, over what is there only if that is wanted: the server decides, where it
+    /// looks at the condition.
+    fn store_copy(
+        &self,
+        source: &Source<'_>,
+        target: &Key,
+        class: Option<&str>,
+        overwrite: bool,
+    ) -> Result<()> {
+        if overwrite {
+            return self.objects().copy(source, target, class, Condition::Any);
+        }
+        match self
+            .objects()
+            .copy(source, target, class, Condition::Absent)
+        {
+            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+                self.objects().copy(source, target, class, Condition::Any)
+            }
+            // The condition may be the one on the source.
+            Err(error) if condition_failed(&error) && self.is_object(target)? => {
+                Err(error.with_kind(ErrorKind::DestinationExists))
+            }
+            result => result,
+        }
+    }
+
+    /// An error if anything is at the target.
+    fn refuse_existing(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
+        let exists = self.is_object(key)?
+            || self.shared.strict
+                && self.is_directory(&self.prefix(validated, path)?, validated)?;
+        if exists {
+            return Err(Error::new(ErrorKind::DestinationExists).with_path(path));
+        }
+        Ok(())
+    }
+
+    /// Copies a file that another handle reaches, if the server can: `FileSystem::copy_from`.
+    pub(super) fn copy_reached(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.check_writeable(dst_path)?;
+        let (validated, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
+        let Some(reached) = source.handle::<Reached>() else {
+            return Ok(false);
+        };
+        if !self.reaches(&reached.fs) {
+            return Ok(false);
+        }
+        let path = reached.path.as_str();
+        let (source, key) = reached.fs.file_key(path, ErrorKind::FileExpected)?;
+        let head = reached
+            .fs
+            .objects()
+            .head(&key, &ReadOptions::default(), false);
+        let head = match head {
+            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
+                return Err(reached.fs.no_object(&source, path));
+            }
+            head => head?,
+        };
+        if self.shared.strict {
+            self.check_file_target(&validated, &target, dst_path)?;
+        }
+        let object = Source {
+            objects: reached.fs.objects(),
+            key: &key,
+            e_tag: head.header("etag").unwrap_or_default(),
+            size: head.content_length().unwrap_or_default(),
+        };
+        let class = head.header("x-amz-storage-class");
+        let copied = self.objects().copy(&object, &target, class, Condition::Any);
+        match copied {
+            // These credentials may not read there: the caller's two handles can.
+            Err(error) if error.is(ErrorKind::PermissionDenied) => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+}
+
+/// What a location of S3 leads back to.
+pub(super) struct Reached {
+    pub(super) fs: S3Fs,
+    pub(super) path: String,
+}
+
+impl Reached {
+    /// What the keys of the directory begin with.
+    pub(super) fn prefix(&self) -> Result<String> {
+        let validated = self.fs.validatepath(&self.path)?;
+        self.fs.prefix(&validated, &self.path)
+    }
+}

@@ -1,0 +1,482 @@
+//! Whole-tree work, flat: the keys below a prefix, 1,000 a request, whatever directories they are
+//! in.
+
+use super::copy::Reached;
+use super::key::{Key, MAX_KEY_BYTES, Place};
+use super::list::{Pages, warn_unnameable};
+use super::objects::{Condition, Source, condition_failed};
+use super::{S3Fs, parallel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{CopyOptions, TreeEntries};
+use crate::info::{Info, Namespaces};
+use crate::location::Location;
+use crate::s3::client::xml::{ListPage, ListedObject};
+
+/// How many keys an error names.
+const NAMED_KEYS: usize = 3;
+
+impl S3Fs {
+    /// Removes all keys below a directory: 2 requests for each 1,000 of them, and in strict mode
+    /// the look at the parent and its marker.
+    pub(super) fn remove_tree(&self, path: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        let is_root = validated == "/";
+        let mut pages = Pages::new(self.objects(), &prefix, None);
+        let first = pages.next().transpose()?.unwrap_or_default();
+        if first.objects.is_empty() {
+            return if is_root {
+                Ok(())
+            } else {
+                Err(self.no_directory(&validated, path))
+            };
+        }
+        if self.shared.strict && !is_root {
+            self.keep_parent(&validated, |key| key.starts_with(&prefix))?;
+        }
+        let mut failures = Vec::new();
+        for page in std::iter::once(Ok(first)).chain(pages) {
+            let page = page?;
+            let keys = page.objects.iter().map(|object| object.key.as_str());
+            // The root stays, and so does its marker.
+            let keys: Vec<&str> = keys.filter(|key| !is_root || *key != prefix).collect();
+            failures.extend(self.objects().delete_many(&keys)?);
+        }
+        not_deleted(&failures)
+    }
+
+    pub(super) fn copy_directory(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+        options: CopyOptions,
+        remove: bool,
+    ) -> Result<()> {
+        self.check_writeable(if remove { src_path } else { dst_path })?;
+        let source = self.normalize(src_path)?;
+        let target = self.normalize(dst_path)?;
+        let src_prefix = self.prefix(&source, src_path)?;
+        let dst_prefix = self.prefix(&target, dst_path)?;
+        let target_is_there = !self.shared.strict || self.is_directory(&dst_prefix, &target)?;
+        if !target_is_there && !options.create {
+            return Err(self.no_directory(&target, dst_path));
+        }
+        let keys = self.all_keys(&src_prefix)?;
+        if keys.is_empty() && source != "/" {
+            return Err(self.no_directory(&source, src_path));
+        }
+        if src_prefix == dst_prefix && remove {
+            return Ok(());
+        }
+        if src_prefix.starts_with(&dst_prefix) || dst_prefix.starts_with(&src_prefix) {
+            return Err(Error::new(ErrorKind::IllegalDestination)
+                .with_path(dst_path)
+                .with_message("one directory lies in the other"));
+        }
+        if !target_is_there {
+            self.make_target(&target, dst_path)
+                .map_err(|error| error.with_path(dst_path))?;
+        }
+        let copied = self.copy_keys(self, &keys, &src_prefix, &dst_prefix, dst_path);
+        let copied = copied.map_err(|error| error.with_path(dst_path))?;
+        if !self.shared.strict && options.create && target != "/" {
+            self.put_marker(&self.shared.keys.marker(&target)?)?;
+        }
+        if remove {
+            let removed = self.remove_copied(&source, &src_prefix, &copied.keys);
+            removed.map_err(|error| error.with_path(src_path))?;
+        }
+        copied.outcome(src_path)
+    }
+
+    /// Makes the target of a copy, where no key is yet: P + 2 requests.
+    fn make_target(&self, validated: &str, path: &str) -> Result<()> {
+        self.require_parent(validated, path)?;
+        if self.is_object(&self.shared.keys.file(validated)?)? {
+            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(path));
+        }
+        self.put_marker(&self.shared.keys.marker(validated)?)
+            .map(|_| ())
+    }
+
+    /// Copies what is in a directory that another handle reaches, if the server can:
+    /// `FileSystem::copydir_from`.
+    pub(super) fn copy_reached_directory(
+        &self,
+        source: &Location,
+        dst_path: &str,
+        remove: bool,
+    ) -> Result<bool> {
+        self.check_writeable(dst_path)?;
+        let validated = self.normalize(dst_path)?;
+        let dst_prefix = self.prefix(&validated, dst_path)?;
+        let Some(reached) = source.handle::<Reached>() else {
+            return Ok(false);
+        };
+        let same_delimiter = self.shared.keys.delimiter() == reached.fs.shared.keys.delimiter();
+        if !self.reaches(&reached.fs) || !same_delimiter {
+            return Ok(false);
+        }
+        if remove {
+            reached.fs.check_writeable(&reached.path)?;
+        }
+        let src_prefix = reached.prefix()?;
+        let keys = reached.fs.all_keys(&src_prefix)?;
+        let copied = self.copy_keys(&reached.fs, &keys, &src_prefix, &dst_prefix, dst_path);
+        let copied = match copied {
+            // These credentials may not read there: the caller's two handles can.
+            Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(false),
+            copied => copied?,
+        };
+        if remove {
+            reached
+                .fs
+                .remove_copied(&reached.path, &src_prefix, &copied.keys)?;
+        }
+        copied.outcome(&reached.path).map(|()| true)
+    }
+
+    fn all_keys(&self, prefix: &str) -> Result<Vec<ListedObject>> {
+        let mut keys = Vec::new();
+        for page in Pages::new(self.objects(), prefix, None) {
+            keys.extend(page?.objects);
+        }
+        Ok(keys)
+    }
+
+    /// Copies every key below one prefix to the same below another, verbatim, in parallel. Nothing
+    /// is copied if a key does not fit below the other.
+    fn copy_keys(
+        &self,
+        source: &S3Fs,
+        keys: &[ListedObject],
+        src_prefix: &str,
+        dst_prefix: &str,
+        dst_path: &str,
+    ) -> Result<Copied> {
+        let mut jobs = Vec::new();
+        let mut left = Vec::new();
+        for object in keys {
+            let rest = object.key.strip_prefix(src_prefix).unwrap_or_default();
+            let target = format!("{dst_prefix}{rest}");
+            if target.len() > MAX_KEY_BYTES {
+                return Err(Error::new(ErrorKind::InvalidPath)
+                    .with_path(dst_path)
+                    .with_message(format!(
+                        "the key {:?} would be longer than {MAX_KEY_BYTES} bytes there",
+                        object.key
+                    )));
+            }
+            // The target has a marker of its own, or none is wanted.
+            if rest.is_empty() && object.size == 0 {
+                continue;
+            }
+            match (Key::new(object.key.as_str()), Key::new(target)) {
+                (Ok(from), Ok(to)) => jobs.push((object, from, to)),
+                _ => left.push(object.key.clone()),
+            }
+        }
+        let delimiter = self.shared.keys.delimiter();
+        let results = parallel::map(&jobs, self.shared.max_workers, |(object, from, to)| {
+            if object.size == 0 && object.key.ends_with(delimiter) {
+                // A marker with content that is there already must not become empty.
+                return self.put_marker(to).map(|_| ());
+            }
+            let source = Source {
+                objects: source.objects(),
+                key: from,
+                e_tag: object.etag.as_deref().unwrap_or_default(),
+                size: object.size,
+            };
+            let class = object.storage_class.as_deref();
+            let class = class.filter(|class| *class != "STANDARD");
+            self.objects().copy(&source, to, class, Condition::Any)
+        });
+        for ((object, ..), result) in jobs.iter().zip(results) {
+            result.map_err(|error| {
+                let hint = "what was copied before it is there, and nothing was removed";
+                let error = if condition_failed(&error) {
+                    error.with_message("an object was replaced while it was copied")
+                } else {
+                    error
+                };
+                error.with_hint(format!("it was the key {:?}; {hint}", object.key))
+            })?;
+        }
+        let marker = keys
+            .first()
+            .filter(|object| object.key == src_prefix && object.size == 0);
+        let copied = marker
+            .into_iter()
+            .chain(jobs.iter().map(|(object, ..)| *object));
+        Ok(Copied {
+            keys: copied.map(|object| object.key.clone()).collect(),
+            left,
+        })
+    }
+
+    /// Removes the keys that a move has copied, and no other.
+    fn remove_copied(&self, validated: &str, prefix: &str, keys: &[String]) -> Result<()> {
+        if self.shared.strict && validated != "/" {
+            self.keep_parent(validated, |key| key.starts_with(prefix))?;
+        }
+        let is_root = validated == "/";
+        let keys = keys.iter().map(String::as_str);
+        let keys: Vec<&str> = keys.filter(|key| !is_root || *key != prefix).collect();
+        not_deleted(&self.objects().delete_many(&keys)?)
+    }
+
+    /// All entries below a directory, from a flat listing: `FileSystem::scantree`.
+    pub(super) fn scan_tree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        let mut pages = Pages::new(self.objects(), &prefix, None);
+        let first = pages.next().transpose();
+        let first = first
+            .map_err(|error| error.with_path(path))?
+            .unwrap_or_default();
+        if first.objects.is_empty() && validated != "/" {
+            return Err(self.no_directory(&validated, path));
+        }
+        let mut tree = FlatTree {
+            fs: self,
+            pages,
+            prefix,
+            namespaces,
+            open: vec![Open::root(validated)],
+            ready: Vec::new().into_iter(),
+            unnameable: 0,
+            ended: false,
+        };
+        tree.take_page(first)
+            .map_err(|error| error.with_path(path))?;
+        let path = path.to_owned();
+        Ok(Box::new(tree.map(move |entry| {
+            entry.map_err(|error| error.with_path(path.as_str()))
+        })))
+    }
+}
+
+/// What a copy of a tree did.
+struct Copied {
+    keys: Vec<String>,
+    /// Keys that no URL can name.
+    left: Vec<String>,
+}
+
+impl Copied {
+    /// An error if keys were left out.
+    fn outcome(&self, path: &str) -> Result<()> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::OperationFailed)
+            .with_path(path)
+            .with_message(format!(
+                "{} keys were copied, and {} were not, since no URL can name them: {}",
+                self.keys.len(),
+                self.left.len(),
+                some_of(self.left.iter().map(String::as_str))
+            ))
+            .with_hint("they are where they were"))
+    }
+}
+
+fn some_of<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    let some: Vec<_> = keys
+        .take(NAMED_KEYS)
+        .map(|key| format!("{key:?}"))
+        .collect();
+    some.join(", ")
+}
+
+fn not_deleted(failures: &[(String, Error)]) -> Result<()> {
+    let Some((_, first)) = failures.first() else {
+        return Ok(());
+    };
+    Err(Error::new(first.kind()).with_message(format!(
+        "{} keys could not be deleted: {} ({})",
+        failures.len(),
+        some_of(failures.iter().map(|(key, _)| key.as_str())),
+        first.message().unwrap_or("no reason was given")
+    )))
+}
+
+/// A directory whose keys are being listed.
+struct Open {
+    /// The path of the directory that it is in.
+    parent: String,
+    path: String,
+    /// Its own key and its delimiter, relative to the prefix of the listing.
+    prefix: String,
+    info: Option<Info>,
+}
+
+impl Open {
+    fn root(path: String) -> Self {
+        Self {
+            parent: String::new(),
+            path,
+            prefix: String::new(),
+            info: None,
+        }
+    }
+}
+
+/// An entry of the tree, as the listing tells it.
+struct Found {
+    directory: String,
+    info: Info,
+    key: String,
+}
+
+/// The entries of a tree in the order of their keys, each directory after what is in it. Holds one
+/// page, and the directories from the root to where the listing is.
+struct FlatTree<'a> {
+    fs: &'a S3Fs,
+    pages: Pages<'a>,
+    prefix: String,
+    namespaces: Namespaces,
+    open: Vec<Open>,
+    ready: std::vec::IntoIter<(String, Info)>,
+    unnameable: usize,
+    ended: bool,
+}
+
+impl FlatTree<'_> {
+    fn take_page(&mut self, page: ListPage) -> Result<()> {
+        let mut entries = Vec::with_capacity(page.objects.len());
+        for object in page.objects {
+            self.take_object(object, &mut entries);
+        }
+        self.finish(entries)
+    }
+
+    /// Closes the directories that the key is not in, opens those that it is in, and adds it.
+    fn take_object(&mut self, object: ListedObject, entries: &mut Vec<Found>) {
+        let rest = object.key.get(self.prefix.len()..).unwrap_or_default();
+        while self.open.len() > 1
+            && self
+                .open
+                .last()
+                .is_some_and(|open| !rest.starts_with(&open.prefix))
+        {
+            self.close_last(entries);
+        }
+        let delimiter = self.fs.shared.keys.delimiter().to_owned();
+        loop {
+            let Some(open) = self.open.last() else { return };
+            let below = rest.get(open.prefix.len()..).unwrap_or_default();
+            if below.is_empty() {
+                // The marker of the directory; what has content is no marker.
+                if object.size > 0 {
+                    self.unnameable += 1;
+                }
+                return;
+            }
+            let Some(end) = below.find(&delimiter) else {
+                match self.fs.shared.keys.place("", below) {
+                    Place::Child(name) => {
+                        let info = super::info::listed_file(name, &object);
+                        entries.push(Found {
+                            directory: open.path.clone(),
+                            info,
+                            key: object.key,
+                        });
+                    }
+                    Place::Marker | Place::Unnameable => self.unnameable += 1,
+                }
+                return;
+            };
+            let with_delimiter = &below[..end + delimiter.len()];
+            let Place::Child(name) = self.fs.shared.keys.place("", with_delimiter) else {
+                self.unnameable += 1;
+                return;
+            };
+            let prefix = format!("{}{with_delimiter}", open.prefix);
+            let is_marker = rest == prefix && object.size == 0;
+            let modified = object.last_modified.filter(|_| is_marker);
+            let info = super::directory_info(name, modified, self.namespaces);
+            let opened = Open {
+                parent: open.path.clone(),
+                path: if open.path == "/" {
+                    format!("/{name}")
+                } else {
+                    format!("{}/{name}", open.path)
+                },
+                prefix,
+                info: Some(info),
+            };
+            self.open.push(opened);
+        }
+    }
+
+    fn close_last(&mut self, entries: &mut Vec<Found>) {
+        if let Some(Open {
+            parent,
+            prefix,
+            info: Some(info),
+            ..
+        }) = self.open.pop()
+        {
+            entries.push(Found {
+                directory: parent,
+                info,
+                key: format!("{}{prefix}", self.prefix),
+            });
+        }
+    }
+
+    /// Adds what the namespaces ask for beyond the listing.
+    fn finish(&mut self, entries: Vec<Found>) -> Result<()> {
+        let (fs, namespaces) = (self.fs, self.namespaces);
+        let complete = |found: &Found| {
+            let info = fs.complete(found.info.clone(), &found.key, namespaces)?;
+            Ok(info.map(|info| (found.directory.clone(), info)))
+        };
+        let beyond = namespaces.contains(Namespaces::S3) || namespaces.contains(Namespaces::URLS);
+        let finished: Vec<(String, Info)> = if beyond {
+            let completed = parallel::map(&entries, fs.shared.max_workers, complete);
+            let completed = completed.into_iter().filter_map(Result::transpose);
+            completed.collect::<Result<_>>()?
+        } else {
+            let listed = entries.into_iter();
+            listed.map(|found| (found.directory, found.info)).collect()
+        };
+        self.ready = finished.into_iter();
+        Ok(())
+    }
+
+    fn fetch(&mut self) -> Result<()> {
+        if let Some(page) = self.pages.next() {
+            return self.take_page(page?);
+        }
+        self.ended = true;
+        warn_unnameable(self.unnameable, &self.prefix);
+        let mut entries = Vec::new();
+        while self.open.len() > 1 {
+            self.close_last(&mut entries);
+        }
+        self.finish(entries)
+    }
+}
+
+impl Iterator for FlatTree<'_> {
+    type Item = Result<(String, Info)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.ready.next() {
+                return Some(Ok(entry));
+            }
+            if self.ended {
+                return None;
+            }
+            if let Err(error) = self.fetch() {
+                self.ended = true;
+                return Some(Err(error));
+            }
+        }
+    }
+}
