@@ -16,6 +16,9 @@ use crate::s3::key::Key;
 /// The type of an object whose name says nothing; S3's own default.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 
+/// The header that says how an object is encrypted; those about the how begin with its name.
+const ENCRYPTION: &str = "x-amz-server-side-encryption";
+
 /// When a PUT may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition<'a> {
@@ -271,11 +274,22 @@ impl Objects {
         if size > MAX_COPY_BYTES {
             return self.rewrite_in_parts(key, size, e_tag, headers, tag_count);
         }
+        let encryption = self.same_customer_key(&headers);
         let request = self
             .copy_source(Request::object(Operation::CopyObject, key), key, e_tag)?
             .header("x-amz-metadata-directive", "REPLACE")
-            .headers(headers);
+            .headers(headers)
+            .headers(encryption);
         self.client.ask(&request, xml::copy_result).map(|_| ())
+    }
+
+    /// The customer's key as the headers of a copy's target: a source that is under it stays under
+    /// it, unless the copy's own headers say how it is encrypted.
+    fn same_customer_key(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        let told = headers.iter().any(|(name, _)| name == ENCRYPTION);
+        let key = self.download.customer_key().filter(|_| !told);
+        key.map(|key| customer_key_headers("x-amz-", key).into())
+            .unwrap_or_default()
     }
 
     /// The headers that name an object as the source of a copy.
@@ -292,7 +306,7 @@ impl Objects {
         let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
         let mut request = request
             .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
-            .header("x-amz-copy-source-if-match", e_tag)
+            .header_if("x-amz-copy-source-if-match", said(e_tag))
             .headers(self.download.request_headers()?);
         if let Some(key) = self.download.customer_key() {
             request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
@@ -313,14 +327,18 @@ impl Objects {
         if let Some(tags) = self.tags_header(key, tag_count)? {
             headers.push(("x-amz-tagging".into(), tags));
         }
+        let encryption = self.same_customer_key(&headers);
         let create = Request::object(Operation::CreateMultipartUpload, key)
             .query("uploads", "")
-            .headers(headers);
+            .headers(headers)
+            .headers(encryption.clone())
+            .headers(self.download.request_headers()?);
         let upload = self.client.ask(&create, xml::created_upload)?;
-        let result = self.copy_parts(key, size, e_tag, &upload);
+        let result = self.copy_parts(key, size, e_tag, &upload, &encryption);
         if result.is_err() {
             let abort = Request::object(Operation::AbortMultipartUpload, key)
-                .query("uploadId", upload.as_str());
+                .query("uploadId", upload.as_str())
+                .headers(self.download.request_headers()?);
             if let Err(error) = self.client.tell(&abort) {
                 log::warn!(
                     "the multipart upload {upload:?} of {:?} stays behind: {error}",
@@ -331,7 +349,14 @@ impl Objects {
         result
     }
 
-    fn copy_parts(&self, key: &Key, size: u64, e_tag: &str, upload: &str) -> Result<()> {
+    fn copy_parts(
+        &self,
+        key: &Key,
+        size: u64,
+        e_tag: &str,
+        upload: &str,
+        encryption: &[(String, String)],
+    ) -> Result<()> {
         let part_size = copy_part_size(size);
         let mut parts = Vec::new();
         let mut start = 0;
@@ -343,7 +368,8 @@ impl Objects {
                 .header(
                     "x-amz-copy-source-range",
                     format!("bytes={start}-{}", end - 1),
-                );
+                )
+                .headers(encryption.to_vec());
             let request = self.copy_source(request, key, e_tag)?;
             let copied = self.client.ask(&request, xml::copy_result)?;
             parts.push((number, copied.etag.unwrap_or_default()));
@@ -364,7 +390,8 @@ impl Objects {
         let complete = Request::object(Operation::CompleteMultipartUpload, key)
             .query("uploadId", upload)
             .header("content-type", "application/xml")
-            .header("if-match", e_tag)
+            .header_if("if-match", said(e_tag))
+            .headers(self.download.request_headers()?)
             .body(body.as_bytes());
         self.client
             .ask(&complete, xml::completed_upload)
@@ -374,6 +401,11 @@ impl Objects {
 
 /// The largest object that one CopyObject copies.
 const MAX_COPY_BYTES: u64 = 5 << 30;
+
+/// An ETag, unless the store told none.
+fn said(e_tag: &str) -> Option<&str> {
+    Some(e_tag).filter(|e_tag| !e_tag.is_empty())
+}
 
 /// Parts of half a GiB, or larger where 10,000 of them do not hold the object.
 fn copy_part_size(size: u64) -> u64 {
