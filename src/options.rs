@@ -462,6 +462,21 @@ impl UploadArgs {
         self.sse_customer_key.as_ref()
     }
 
+    /// The headers of the ACL, which no answer tells and no copy keeps.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn access_headers(&self) -> Result<Vec<(String, String)>> {
+        let access = self
+            .headers
+            .iter()
+            .filter(|(name, _)| **name == "x-amz-acl" || name.starts_with("x-amz-grant-"));
+        access
+            .map(|(name, value)| Ok(((*name).to_owned(), check_value(name, value)?)))
+            .collect()
+    }
+
     /// Whether metadata entries are given.
     pub(crate) fn has_metadata(&self) -> bool {
         self.metadata.is_some()

@@ -271,6 +271,8 @@ impl Objects {
         headers: Vec<(String, String)>,
         tag_count: Option<u64>,
     ) -> Result<()> {
+        // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
+        let headers = [headers, self.upload.access_headers()?].concat();
         if size > MAX_COPY_BYTES {
             return self.rewrite_in_parts(key, size, e_tag, headers, tag_count);
         }
