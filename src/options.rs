@@ -462,6 +462,16 @@ impl UploadArgs {
         self.sse_customer_key.as_ref()
     }
 
+    /// How the object is encrypted, if that is said: S3's name of it, or nothing for a customer's
+    /// key.
+    pub(crate) fn encryption(&self) -> Option<&str> {
+        if self.sse_customer_key.is_some() {
+            return Some("");
+        }
+        let said = self.headers.get("x-amz-server-side-encryption");
+        said.map(String::as_str)
+    }
+
     /// The headers of the ACL, which no answer tells and no copy keeps.
     ///
     /// # Errors

@@ -424,14 +424,22 @@ pub(crate) fn with_kept(
 ) -> Result<Vec<(String, String)>> {
     let mut headers = args.to_headers()?;
     let replaces_metadata = args.has_metadata();
+    let encryption = args.encryption();
     for (name, value) in kept {
         let said = headers.iter().any(|(said, _)| said == name)
             || (replaces_metadata && name.starts_with("x-amz-meta-"));
-        if !said {
+        if !said && fits_encryption(name, encryption) {
             headers.push((name.clone(), value.clone()));
         }
     }
     Ok(headers)
+}
+
+/// Whether a kept header can stand beside what is now said of the encryption: S3 takes the headers
+/// of one kind only.
+pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
+    now_said.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
+        || !name.starts_with(ENCRYPTION)
 }
 
 /// The content type that the name of an object says.
@@ -471,6 +479,30 @@ mod tests {
         headers.sort();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["cache-control", "content-type", "x-amz-meta-a"]);
+    }
+
+    #[test]
+    fn one_kind_of_encryption_is_kept() {
+        let header = |end: &str, value: &str| (format!("{ENCRYPTION}{end}"), value.to_owned());
+        let kept = [
+            header("", "aws:kms"),
+            header("-aws-kms-key-id", "key-1"),
+            header("-bucket-key-enabled", "true"),
+        ];
+        let headers = |args: UploadArgs| {
+            let mut headers = with_kept(&args, &kept).unwrap();
+            headers.sort();
+            headers
+        };
+        assert_eq!(headers(UploadArgs::new()), kept);
+        let other = headers(UploadArgs::new().ssekms_key_id("key-2"));
+        assert_eq!(other[1], header("-aws-kms-key-id", "key-2"));
+        assert_eq!(other.len(), 3);
+        let aes = UploadArgs::new().server_side_encryption("AES256");
+        assert_eq!(headers(aes), [header("", "AES256")]);
+        let customer = UploadArgs::new().sse_customer_key(SseCustomerKey::new([7; 32]));
+        let names = headers(customer);
+        assert!(names.iter().all(|(name, _)| name.contains("-customer-")));
     }
 
     #[test]
