@@ -234,20 +234,25 @@ impl Objects {
     /// The tags of an object. One request.
     ///
     /// Source: [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html).
-    pub(crate) fn tags(&self, key: &Key) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn tags(&self, key: &Key, call: &DownloadArgs) -> Result<BTreeMap<String, String>> {
         let request = Request::object(Operation::GetObjectTagging, key)
             .query("tagging", "")
-            .headers(self.download.request_headers()?);
+            .headers(call.over(&self.download).request_headers()?);
         let tags = self.client.ask(&request, xml::tagging)?;
         Ok(tags.into_iter().collect())
     }
 
     /// The tags of an object as a header of a PUT that replaces it; no request if it has none.
-    pub(crate) fn tags_header(&self, key: &Key, count: Option<u64>) -> Result<Option<String>> {
+    pub(crate) fn tags_header(
+        &self,
+        key: &Key,
+        count: Option<u64>,
+        call: &DownloadArgs,
+    ) -> Result<Option<String>> {
         if count.unwrap_or_default() == 0 {
             return Ok(None);
         }
-        Ok(Some(tagging_header(&self.tags(key)?)))
+        Ok(Some(tagging_header(&self.tags(key, call)?)))
     }
 
     /// Makes the bucket, in the client's region. One request.
@@ -326,7 +331,7 @@ impl Objects {
         tag_count: Option<u64>,
     ) -> Result<()> {
         // Only a plain copy keeps the tags by itself.
-        if let Some(tags) = self.tags_header(key, tag_count)? {
+        if let Some(tags) = self.tags_header(key, tag_count, &DownloadArgs::new())? {
             headers.push(("x-amz-tagging".into(), tags));
         }
         let encryption = self.same_customer_key(&headers);

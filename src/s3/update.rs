@@ -8,8 +8,8 @@ use super::setinfo::kept_headers;
 use super::writer::{MAX_BUFFERED_BYTES, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
-use crate::filesystem::found;
 use crate::mode::Mode;
+use crate::options::DownloadArgs;
 use crate::s3::info::s3_info;
 
 /// A file opened with `a`, `r+`, `a+`, `w+` or `x+`.
@@ -39,6 +39,8 @@ enum Base {
     Object {
         e_tag: String,
         kept: Vec<(String, String)>,
+        /// What it was read with.
+        read: DownloadArgs,
     },
 }
 
@@ -86,16 +88,19 @@ impl S3Updater {
         let mut kept = kept_headers(&info)?;
         let e_tag = info.e_tag.unwrap_or_default();
         let content = response.read_all()?;
-        let tags = target.objects.tags_header(&target.key, info.tag_count)?;
+        let read = read.download.clone();
+        let tags = target
+            .objects
+            .tags_header(&target.key, info.tag_count, &read)?;
         kept.extend(tags.map(|tags| ("x-amz-tagging".to_owned(), tags)));
-        self.base = Base::Object { e_tag, kept };
+        self.base = Base::Object { e_tag, kept, read };
         self.content = Cursor::new(content);
         self.changed = false;
         Ok(())
     }
 
     /// Stores the object in place of the one that was opened.
-    fn replace(&self, e_tag: &str, kept: &[(String, String)]) -> Result<()> {
+    fn replace(&self, e_tag: &str, kept: &[(String, String)], read: &DownloadArgs) -> Result<()> {
         let bytes = self.content.get_ref();
         let condition = if e_tag.is_empty() {
             Condition::Any
@@ -104,7 +109,7 @@ impl S3Updater {
         };
         let result = self.target.put(bytes, kept, condition);
         match result {
-            Err(error) if condition_failed(&error) && self.is_still(e_tag)? => {
+            Err(error) if condition_failed(&error) && self.is_still(e_tag, read) => {
                 // Some stores (Ceph's) compare the ETag without its quotes.
                 let bare = Condition::Match(e_tag.trim_matches('"'));
                 self.target.put(bytes, kept, bare)
@@ -113,10 +118,14 @@ impl S3Updater {
         }
     }
 
-    fn is_still(&self, e_tag: &str) -> Result<bool> {
-        let options = ReadOptions::default();
-        let head = found(self.target.objects.head(&self.target.key, &options, false))?;
-        Ok(head.is_some_and(|head| head.header("etag") == Some(e_tag)))
+    /// Whether the object is surely the one that was opened.
+    fn is_still(&self, e_tag: &str, read: &DownloadArgs) -> bool {
+        let options = ReadOptions {
+            download: read.clone(),
+            ..ReadOptions::default()
+        };
+        let head = self.target.objects.head(&self.target.key, &options, false);
+        head.is_ok_and(|head| head.header("etag") == Some(e_tag))
     }
 
     fn usable(&self) -> io::Result<()> {
@@ -200,7 +209,7 @@ impl File for S3Updater {
         let result = match &self.base {
             Base::Replaced => self.target.put(bytes, &[], Condition::Any),
             Base::Absent => self.target.put_new(bytes),
-            Base::Object { e_tag, kept } => self.replace(e_tag, kept),
+            Base::Object { e_tag, kept, read } => self.replace(e_tag, kept, read),
         };
         result.map_err(|error| error.with_path(&self.target.path))
     }
