@@ -323,8 +323,7 @@ impl S3Fs {
 
     /// Whether an object has that key: one request.
     fn is_object(&self, key: &Key) -> Result<bool> {
-        let head = self.objects().head(key, &ReadOptions::default(), false);
-        Ok(found(head)?.is_some())
+        self.objects().exists(key)
     }
 
     /// P: an error unless the parent directory exists. One request, none in the root.
@@ -757,6 +756,11 @@ impl FileSystem for S3Fs {
         let key = self.shared.keys.file(&validated);
         key.and_then(|key| self.is_object(&key))
             .map_err(|error| error.with_path_replaced(path))
+    }
+
+    /// As `getinfo` asks, but an object under a customer's key that is not known here exists too.
+    fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.isfile(path)? || self.isdir(path)?)
     }
 
     fn isdir(&self, path: &str) -> Result<bool> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{ErrorKind, Result};
+use crate::filesystem::found;
 use crate::options::{
     DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, customer_key_headers, tagging_header,
 };
@@ -123,11 +124,12 @@ impl Objects {
         let result = self.client.send(&request);
         result.map_err(|error| {
             // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
-            // secret, a wrong region and a missing permission.
-            let wordless = error
+            // secret, a wrong region, a missing permission and a missing customer's key.
+            let status = error
                 .s3()
-                .is_some_and(|s3| s3.code.is_empty() && matches!(s3.status, 301 | 307 | 400 | 403));
-            if !wordless {
+                .filter(|s3| s3.code.is_empty())
+                .map(|s3| s3.status);
+            if !matches!(status, Some(301 | 307 | 400 | 403)) {
                 return error;
             }
             let listing = Listing {
@@ -135,11 +137,29 @@ impl Objects {
                 max_keys: Some(1),
                 ..Listing::default()
             };
+            let is_first = |page: &ListPage| {
+                let first = page.objects.first();
+                first.is_some_and(|object| object.key == key.as_str())
+            };
             match self.list(&listing, None) {
                 Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => told,
+                Ok(page) if status == Some(400) && is_first(&page) => error
+                    .with_kind(ErrorKind::PermissionDenied)
+                    .with_message("it is under a customer's key (SSE-C) that was not given")
+                    .with_hint("give it as sse_customer_key of the download_args"),
                 _ => error,
             }
         })
+    }
+
+    /// Whether an object has that key: one request; one more if it is under a customer's key that
+    /// is not the filesystem's.
+    pub(crate) fn exists(&self, key: &Key) -> Result<bool> {
+        match found(self.head(key, &ReadOptions::default(), false)) {
+            Ok(head) => Ok(head.is_some()),
+            Err(error) if lacks_customer_key(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// An object's bytes, or a range of them. One request.
@@ -450,6 +470,14 @@ pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
 /// The content type that the name of an object says.
 pub(crate) fn content_type_of(key: &Key) -> &'static str {
     content_type::guess(key.as_str()).unwrap_or(DEFAULT_CONTENT_TYPE)
+}
+
+/// Whether the object is there, and under a customer's key that was not given.
+fn lacks_customer_key(error: &crate::Error) -> bool {
+    error.is(ErrorKind::PermissionDenied)
+        && error
+            .s3()
+            .is_some_and(|s3| s3.status == 400 && s3.code.is_empty())
 }
 
 /// Whether a conditional write failed on its condition.
