@@ -372,7 +372,12 @@ impl S3FsBuilder {
             &user_agent(&self.user_agent_suffix)?,
         );
         Ok(S3Fs::assemble(super::Parts {
-            objects: Arc::new(Objects::new(client, self.upload, self.download)),
+            objects: Arc::new(Objects::new(
+                client,
+                keys.delimiter(),
+                self.upload,
+                self.download,
+            )),
             keys,
             bucket_name: self.bucket_name,
             dir_path: self.dir_path,

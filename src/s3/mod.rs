@@ -623,7 +623,7 @@ impl S3Fs {
         let key = self.shared.keys.file(&validated)?;
         let mut headers = setinfo::apply(setinfo::kept_headers(s3)?, &changes)?;
         if !headers.iter().any(|(name, _)| name == "content-type") {
-            let guessed = objects::content_type_of(&key).to_owned();
+            let guessed = self.objects().content_type_of(&key).to_owned();
             headers.push(("content-type".to_owned(), guessed));
         }
         let size = s3.content_length.unwrap_or_default();

@@ -79,15 +79,23 @@ pub(crate) struct Listing<'a> {
 /// The objects of one bucket.
 pub(crate) struct Objects {
     client: Client,
+    /// Where the last segment of a key, whose extension tells the content type, begins.
+    delimiter: String,
     upload: UploadArgs,
     download: DownloadArgs,
 }
 
 impl Objects {
     /// The objects that this client reaches, with the arguments that every call has.
-    pub(crate) fn new(client: Client, upload: UploadArgs, download: DownloadArgs) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        delimiter: &str,
+        upload: UploadArgs,
+        download: DownloadArgs,
+    ) -> Self {
         Self {
             client,
+            delimiter: delimiter.to_owned(),
             upload,
             download,
         }
@@ -96,6 +104,13 @@ impl Objects {
     /// The client behind it.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The content type that the name of an object says.
+    pub(crate) fn content_type_of(&self, key: &Key) -> &'static str {
+        let name = key.as_str().rsplit(self.delimiter.as_str()).next();
+        name.and_then(content_type::guess)
+            .unwrap_or(DEFAULT_CONTENT_TYPE)
     }
 
     /// What a call's upload arguments come to, on top of the filesystem's.
@@ -212,7 +227,7 @@ impl Objects {
             .iter()
             .any(|(name, _)| name == "content-type")
         {
-            request = request.header("content-type", content_type_of(key));
+            request = request.header("content-type", self.content_type_of(key));
         }
         if let Some(algorithm) = args.checksum() {
             let (name, value) = checksum::header(algorithm, bytes);
@@ -465,11 +480,6 @@ pub(crate) fn with_kept(
 pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
     now_said.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
         || !name.starts_with(ENCRYPTION)
-}
-
-/// The content type that the name of an object says.
-pub(crate) fn content_type_of(key: &Key) -> &'static str {
-    content_type::guess(key.as_str()).unwrap_or(DEFAULT_CONTENT_TYPE)
 }
 
 /// Whether the object is there, and under a customer's key that was not given.
