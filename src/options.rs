@@ -63,7 +63,8 @@ impl OpenOptions {
     }
 
     /// Reads or replaces the object only while its ETag is this one; otherwise the call fails
-    /// with [`ErrorKind::ResourceChanged`].
+    /// with [`ErrorKind::ResourceChanged`], or with [`ErrorKind::ResourceNotFound`] if it is gone.
+    /// It does not go with the modes that make a new file (`x`).
     #[must_use]
     pub fn if_match(mut self, e_tag: impl Into<String>) -> Self {
         self.if_match = Some(e_tag.into());

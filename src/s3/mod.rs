@@ -488,6 +488,11 @@ impl S3Fs {
     ) -> Result<Box<dyn File>> {
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
+        if mode.exclusive() && options.if_match.is_some() {
+            return Err(Error::new(ErrorKind::InvalidArgument)
+                .with_path(path)
+                .with_message("a file that must be new has no ETag to match"));
+        }
         if self.shared.strict && mode.create() {
             self.check_file_target(validated, &key, path)?;
             if mode.exclusive() && self.is_object(&key)? {

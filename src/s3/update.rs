@@ -31,8 +31,8 @@ pub struct S3Updater {
 
 /// What the file was when it was opened.
 enum Base {
-    /// Its content does not matter (`w+`).
-    Replaced,
+    /// Its content does not matter (`w+`), but its ETag may.
+    Replaced { if_match: Option<String> },
     /// It must not have been there (`x+`, or `a` on nothing).
     Absent,
     /// The object with this ETag and these headers.
@@ -60,10 +60,13 @@ impl S3Updater {
         };
         if mode.truncate() {
             if !mode.exclusive() {
-                updater.base = Base::Replaced;
+                updater.base = Base::Replaced {
+                    if_match: read.if_match.clone(),
+                };
             }
         } else if let Err(error) = updater.load(read) {
-            let creates = mode.create() && error.is(ErrorKind::ResourceNotFound);
+            let creates =
+                mode.create() && read.if_match.is_none() && error.is(ErrorKind::ResourceNotFound);
             if !creates {
                 updater.closed = true;
                 return Err(error);
@@ -207,7 +210,10 @@ impl File for S3Updater {
         }
         let bytes = self.content.get_ref();
         let result = match &self.base {
-            Base::Replaced => self.target.put(bytes, &[], Condition::Any),
+            Base::Replaced { if_match } => {
+                let condition = if_match.as_deref().map_or(Condition::Any, Condition::Match);
+                self.target.put(bytes, &[], condition)
+            }
             Base::Absent => self.target.put_new(bytes),
             Base::Object { e_tag, kept, read } => self.replace(e_tag, kept, read),
         };
