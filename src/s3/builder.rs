@@ -383,6 +383,7 @@ impl S3FsBuilder {
             dir_path: self.dir_path,
             endpoint: named_endpoint,
             region,
+            addressing_style: self.addressing_style,
             strict: self.strict,
             read_only: self.read_only,
             max_workers: self.max_workers,

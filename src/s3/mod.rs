@@ -171,6 +171,7 @@ struct Parts {
     /// Only if one was named.
     endpoint: Option<Url>,
     region: String,
+    addressing_style: AddressingStyle,
     strict: bool,
     read_only: bool,
     max_workers: usize,
@@ -637,7 +638,8 @@ impl S3Fs {
             .rewrite(&key, size, e_tag, headers, s3.tag_count)
     }
 
-    /// The `s3://` URL of a file or directory, which opens the same filesystem further down.
+    /// The `s3://` URL of a file or directory, which opens the same filesystem further down, but
+    /// for credentials and arguments, which a URL that is passed on should not have.
     fn fs_url(&self, validated: &str) -> String {
         let shared = &*self.shared;
         let encode = |text: &str| utf8_percent_encode(text, FS_URL).to_string();
@@ -658,8 +660,19 @@ impl S3Fs {
         if shared.keys.delimiter() != "/" {
             parameters.push(("delimiter", shared.keys.delimiter()));
         }
+        match shared.addressing_style {
+            AddressingStyle::Auto => {}
+            AddressingStyle::Path => parameters.push(("addressing_style", "path")),
+            AddressingStyle::VirtualHost => parameters.push(("addressing_style", "virtual")),
+        }
         if !shared.strict {
             parameters.push(("strict", "0"));
+        }
+        if shared.read_only {
+            parameters.push(("read_only", "1"));
+        }
+        if shared.objects.client().is_anonymous() {
+            parameters.push(("anonymous", "1"));
         }
         for (number, (name, value)) in parameters.into_iter().enumerate() {
             let separator = if number == 0 { '?' } else { '&' };
@@ -852,6 +865,9 @@ impl FileSystem for S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::NoUrl)?;
         match purpose {
             "download" => Presign::new(self.objects().client(), path, key).url(),
+            "fs" if key.as_str().contains(char::is_control) => Err(Error::new(ErrorKind::NoUrl)
+                .with_path(path)
+                .with_message("an FS URL cannot have control characters")),
             "fs" => Ok(self.fs_url(&validated)),
             other => Err(Error::new(ErrorKind::NoUrl)
                 .with_path(path)
