@@ -63,7 +63,8 @@ impl OpenOptions {
     }
 
     /// Reads or replaces the object only while its ETag is this one; otherwise the call fails
-    /// with [`ErrorKind::ResourceChanged`].
+    /// with [`ErrorKind::ResourceChanged`], or with [`ErrorKind::ResourceNotFound`] if it is gone.
+    /// It does not go with the modes that make a new file (`x`).
     #[must_use]
     pub fn if_match(mut self, e_tag: impl Into<String>) -> Self {
         self.if_match = Some(e_tag.into());
@@ -460,6 +461,31 @@ impl UploadArgs {
     /// The customer's key that was given.
     pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
+    }
+
+    /// How the object is encrypted, if that is said: S3's name of it, or nothing for a customer's
+    /// key.
+    pub(crate) fn encryption(&self) -> Option<&str> {
+        if self.sse_customer_key.is_some() {
+            return Some("");
+        }
+        let said = self.headers.get("x-amz-server-side-encryption");
+        said.map(String::as_str)
+    }
+
+    /// The headers of the ACL, which no answer tells and no copy keeps.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` where a header cannot carry a value.
+    pub(crate) fn access_headers(&self) -> Result<Vec<(String, String)>> {
+        let access = self
+            .headers
+            .iter()
+            .filter(|(name, _)| **name == "x-amz-acl" || name.starts_with("x-amz-grant-"));
+        access
+            .map(|(name, value)| Ok(((*name).to_owned(), check_value(name, value)?)))
+            .collect()
     }
 
     /// Whether metadata entries are given.

@@ -374,6 +374,7 @@ impl S3FsBuilder {
         Ok(S3Fs::assemble(super::Parts {
             objects: Arc::new(Objects::new(
                 client,
+                keys.delimiter(),
                 self.upload,
                 self.download,
                 self.max_workers,
@@ -383,6 +384,7 @@ impl S3FsBuilder {
             dir_path: self.dir_path,
             endpoint: named_endpoint,
             region,
+            addressing_style: self.addressing_style,
             strict: self.strict,
             read_only: self.read_only,
             max_workers: self.max_workers,

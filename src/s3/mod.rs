@@ -102,6 +102,7 @@ struct Parts {
     /// Only if one was named.
     endpoint: Option<Url>,
     region: String,
+    addressing_style: AddressingStyle,
     strict: bool,
     read_only: bool,
     max_workers: usize,
@@ -254,8 +255,7 @@ impl S3Fs {
 
     /// Whether an object has that key: one request.
     fn is_object(&self, key: &Key) -> Result<bool> {
-        let head = self.objects().head(key, &ReadOptions::default(), false);
-        Ok(found(head)?.is_some())
+        self.objects().exists(key)
     }
 
     /// P: an error unless the parent directory exists. One request, none in the root.
@@ -424,6 +424,11 @@ impl S3Fs {
     ) -> Result<Box<dyn File>> {
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
+        if mode.exclusive() && options.if_match.is_some() {
+            return Err(Error::new(ErrorKind::InvalidArgument)
+                .with_path(path)
+                .with_message("a file that must be new has no ETag to match"));
+        }
         if self.shared.strict && mode.create() {
             self.check_file_target(validated, &key, path)?;
             if mode.exclusive() && self.is_object(&key)? {
@@ -600,7 +605,7 @@ impl S3Fs {
         let key = self.shared.keys.file(&validated)?;
         let mut headers = setinfo::apply(setinfo::kept_headers(s3)?, &changes)?;
         if !headers.iter().any(|(name, _)| name == "content-type") {
-            let guessed = objects::content_type_of(&key).to_owned();
+            let guessed = self.objects().content_type_of(&key).to_owned();
             headers.push(("content-type".to_owned(), guessed));
         }
         let size = s3.content_length.unwrap_or_default();
@@ -609,7 +614,8 @@ impl S3Fs {
             .rewrite(&key, size, e_tag, headers, s3.tag_count)
     }
 
-    /// The `s3://` URL of a file or directory, which opens the same filesystem further down.
+    /// The `s3://` URL of a file or directory, which opens the same filesystem further down, but
+    /// for credentials and arguments, which a URL that is passed on should not have.
     fn fs_url(&self, validated: &str) -> String {
         let shared = &*self.shared;
         let encode = |text: &str| utf8_percent_encode(text, FS_URL).to_string();
@@ -630,8 +636,19 @@ impl S3Fs {
         if shared.keys.delimiter() != "/" {
             parameters.push(("delimiter", shared.keys.delimiter()));
         }
+        match shared.addressing_style {
+            AddressingStyle::Auto => {}
+            AddressingStyle::Path => parameters.push(("addressing_style", "path")),
+            AddressingStyle::VirtualHost => parameters.push(("addressing_style", "virtual")),
+        }
         if !shared.strict {
             parameters.push(("strict", "0"));
+        }
+        if shared.read_only {
+            parameters.push(("read_only", "1"));
+        }
+        if shared.objects.client().is_anonymous() {
+            parameters.push(("anonymous", "1"));
         }
         for (number, (name, value)) in parameters.into_iter().enumerate() {
             let separator = if number == 0 { '?' } else { '&' };
@@ -733,6 +750,11 @@ impl FileSystem for S3Fs {
         let key = self.shared.keys.file(&validated);
         key.and_then(|key| self.is_object(&key))
             .map_err(|error| error.with_path_replaced(path))
+    }
+
+    /// As `getinfo` asks, but an object under a customer's key that is not known here exists too.
+    fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.isfile(path)? || self.isdir(path)?)
     }
 
     fn isdir(&self, path: &str) -> Result<bool> {
@@ -906,6 +928,9 @@ impl FileSystem for S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::NoUrl)?;
         match purpose {
             "download" => Presign::new(self.objects().client(), path, key).url(),
+            "fs" if key.as_str().contains(char::is_control) => Err(Error::new(ErrorKind::NoUrl)
+                .with_path(path)
+                .with_message("an FS URL cannot have control characters")),
             "fs" => Ok(self.fs_url(&validated)),
             other => Err(Error::new(ErrorKind::NoUrl)
                 .with_path(path)

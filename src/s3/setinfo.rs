@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::info::{Info, RawInfo, S3Info, Value};
 use crate::options::{check_metadata_name, check_value, header_of};
 use crate::s3::info::WRITEABLE;
+use crate::s3::objects::fits_encryption;
 
 /// The times of the `details` namespace: PyFilesystem's tests demand that they are taken, and S3
 /// cannot keep them.
@@ -93,6 +94,13 @@ pub(crate) fn apply(
     mut headers: Vec<(String, String)>,
     changes: &BTreeMap<String, Value>,
 ) -> Result<Vec<(String, String)>> {
+    if let Some(encryption) = changes.get("server_side_encryption") {
+        let now_said = match encryption {
+            Value::Text(algorithm) => algorithm,
+            _ => "",
+        };
+        headers.retain(|(name, _)| fits_encryption(name, Some(now_said)));
+    }
     for (key, value) in changes {
         if key == "metadata" {
             headers.retain(|(name, _)| !name.starts_with("x-amz-meta-"));

@@ -8,8 +8,8 @@ use super::setinfo::kept_headers;
 use super::writer::{MAX_BUFFERED_BYTES, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
-use crate::filesystem::found;
 use crate::mode::Mode;
+use crate::options::DownloadArgs;
 use crate::s3::info::s3_info;
 
 /// A file opened with `a`, `r+`, `a+`, `w+` or `x+`.
@@ -31,14 +31,16 @@ pub struct S3Updater {
 
 /// What the file was when it was opened.
 enum Base {
-    /// Its content does not matter (`w+`).
-    Replaced,
+    /// Its content does not matter (`w+`), but its ETag may.
+    Replaced { if_match: Option<String> },
     /// It must not have been there (`x+`, or `a` on nothing).
     Absent,
     /// The object with this ETag and these headers.
     Object {
         e_tag: String,
         kept: Vec<(String, String)>,
+        /// What it was read with.
+        read: DownloadArgs,
     },
 }
 
@@ -58,10 +60,13 @@ impl S3Updater {
         };
         if mode.truncate() {
             if !mode.exclusive() {
-                updater.base = Base::Replaced;
+                updater.base = Base::Replaced {
+                    if_match: read.if_match.clone(),
+                };
             }
         } else if let Err(error) = updater.load(read) {
-            let creates = mode.create() && error.is(ErrorKind::ResourceNotFound);
+            let creates =
+                mode.create() && read.if_match.is_none() && error.is(ErrorKind::ResourceNotFound);
             if !creates {
                 updater.closed = true;
                 return Err(error);
@@ -86,16 +91,19 @@ impl S3Updater {
         let mut kept = kept_headers(&info)?;
         let e_tag = info.e_tag.unwrap_or_default();
         let content = response.read_all()?;
-        let tags = target.objects.tags_header(&target.key, info.tag_count)?;
+        let read = read.download.clone();
+        let tags = target
+            .objects
+            .tags_header(&target.key, info.tag_count, &read)?;
         kept.extend(tags.map(|tags| ("x-amz-tagging".to_owned(), tags)));
-        self.base = Base::Object { e_tag, kept };
+        self.base = Base::Object { e_tag, kept, read };
         self.content = Cursor::new(content);
         self.changed = false;
         Ok(())
     }
 
     /// Stores the object in place of the one that was opened.
-    fn replace(&self, e_tag: &str, kept: &[(String, String)]) -> Result<()> {
+    fn replace(&self, e_tag: &str, kept: &[(String, String)], read: &DownloadArgs) -> Result<()> {
         let bytes = self.content.get_ref();
         let condition = if e_tag.is_empty() {
             Condition::Any
@@ -104,7 +112,7 @@ impl S3Updater {
         };
         let result = self.target.put(bytes, kept, condition);
         match result {
-            Err(error) if condition_failed(&error) && self.is_still(e_tag)? => {
+            Err(error) if condition_failed(&error) && self.is_still(e_tag, read) => {
                 // Some stores (Ceph's) compare the ETag without its quotes.
                 let bare = Condition::Match(e_tag.trim_matches('"'));
                 self.target.put(bytes, kept, bare)
@@ -113,10 +121,14 @@ impl S3Updater {
         }
     }
 
-    fn is_still(&self, e_tag: &str) -> Result<bool> {
-        let options = ReadOptions::default();
-        let head = found(self.target.objects.head(&self.target.key, &options, false))?;
-        Ok(head.is_some_and(|head| head.header("etag") == Some(e_tag)))
+    /// Whether the object is surely the one that was opened.
+    fn is_still(&self, e_tag: &str, read: &DownloadArgs) -> bool {
+        let options = ReadOptions {
+            download: read.clone(),
+            ..ReadOptions::default()
+        };
+        let head = self.target.objects.head(&self.target.key, &options, false);
+        head.is_ok_and(|head| head.header("etag") == Some(e_tag))
     }
 
     fn usable(&self) -> io::Result<()> {
@@ -198,9 +210,12 @@ impl File for S3Updater {
         }
         let bytes = self.content.get_ref();
         let result = match &self.base {
-            Base::Replaced => self.target.put(bytes, &[], Condition::Any),
+            Base::Replaced { if_match } => {
+                let condition = if_match.as_deref().map_or(Condition::Any, Condition::Match);
+                self.target.put(bytes, &[], condition)
+            }
             Base::Absent => self.target.put_new(bytes),
-            Base::Object { e_tag, kept } => self.replace(e_tag, kept),
+            Base::Object { e_tag, kept, read } => self.replace(e_tag, kept, read),
         };
         result.map_err(|error| error.with_path(&self.target.path))
     }

@@ -3,10 +3,9 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
-use super::objects::{Condition, Objects, ReadOptions, condition_failed};
+use super::objects::{Condition, Objects, condition_failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
-use crate::filesystem::found;
 use crate::options::UploadArgs;
 use crate::s3::key::Key;
 
@@ -79,8 +78,7 @@ impl Target {
         match self.put(bytes, &[], Condition::Absent) {
             Err(error) if condition_failed(&error) => Err(exists()),
             Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
-                let options = ReadOptions::default();
-                if found(self.objects.head(&self.key, &options, false))?.is_some() {
+                if self.objects.exists(&self.key)? {
                     return Err(exists());
                 }
                 self.put(bytes, &[], Condition::Any)

@@ -177,6 +177,13 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// The same, with the first of the headers that have one name.
+    pub(crate) fn without_repeats(mut self) -> Self {
+        let mut seen = std::collections::BTreeSet::new();
+        self.headers.retain(|(name, _)| seen.insert(name.clone()));
+        self
+    }
+
     /// The same, with that body.
     pub(crate) fn body(mut self, body: &'a [u8]) -> Self {
         self.body = Some(body);

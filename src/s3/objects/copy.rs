@@ -1,0 +1,255 @@
+//! Copies on the server: of an object onto itself with other headers, and of one object to another.
+//!
+//! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
+//! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
+
+use super::{Condition, ENCRYPTION, Objects, ReadOptions};
+use crate::error::Result;
+use crate::options::{DownloadArgs, customer_key_headers};
+use crate::s3::client::xml;
+use crate::s3::client::{Operation, Request};
+use crate::s3::info::s3_info;
+use crate::s3::key::Key;
+use crate::s3::parallel;
+use crate::s3::setinfo::kept_headers;
+
+/// The largest object that one CopyObject copies.
+const MAX_COPY_BYTES: u64 = 5 << 30;
+
+/// An object that is copied, where it is and as it was last seen.
+pub(crate) struct Source<'a> {
+    pub(crate) objects: &'a Objects,
+    pub(crate) key: &'a Key,
+    /// Empty if the store told none.
+    pub(crate) e_tag: &'a str,
+    pub(crate) size: u64,
+}
+
+impl Source<'_> {
+    /// The request, with the headers that name this as what is copied.
+    fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
+        // The path of the object's URL is the key percent-encoded, with the same rules.
+        let bucket = self.objects.client.bucket();
+        let url = bucket.object_url(self.key.as_str());
+        let base = bucket.base_url().path();
+        let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
+        let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
+        let download = &self.objects.download;
+        let mut request = request
+            .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
+            .header_if("x-amz-copy-source-if-match", e_tag)
+            .header_if("x-amz-source-expected-bucket-owner", download.owner());
+        if let Some(key) = download.customer_key() {
+            request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
+        }
+        Ok(request)
+    }
+}
+
+impl Objects {
+    /// Copies an object onto itself with other headers. One request; in parts above 5 GiB.
+    ///
+    /// `headers` replace all of its own; its tags stay. If its ETag is not this one any more, that
+    /// is `ResourceChanged` where the store looks at the condition.
+    pub(crate) fn rewrite(
+        &self,
+        key: &Key,
+        size: u64,
+        e_tag: &str,
+        headers: Vec<(String, String)>,
+        tag_count: Option<u64>,
+    ) -> Result<()> {
+        let source = Source {
+            objects: self,
+            key,
+            e_tag,
+            size,
+        };
+        // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
+        let headers = [headers, self.upload.access_headers()?].concat();
+        if size > MAX_COPY_BYTES {
+            let condition = match e_tag {
+                "" => Condition::Any,
+                e_tag => Condition::Match(e_tag),
+            };
+            return self.copy_in_parts(&source, key, headers, tag_count, condition);
+        }
+        let request = Request::object(Operation::CopyObject, key)
+            .header("x-amz-metadata-directive", "REPLACE");
+        self.copy_at_once(&source, request, headers)
+    }
+
+    /// Copies an object, whole. One request; above 5 GiB in parts, and what it is copied with is
+    /// asked for.
+    ///
+    /// Metadata, content headers and tags come along; `storage_class` is the source's.
+    pub(crate) fn copy(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        storage_class: Option<&str>,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let mut headers = self.upload.to_copy_headers()?;
+        if let Some(class) = storage_class
+            && !headers
+                .iter()
+                .any(|(name, _)| name == "x-amz-storage-class")
+        {
+            headers.push(("x-amz-storage-class".to_owned(), class.to_owned()));
+        }
+        if source.size > MAX_COPY_BYTES {
+            let head = source
+                .objects
+                .head(source.key, &ReadOptions::default(), false)?;
+            let info = s3_info(head.headers());
+            for kept in kept_headers(&info)? {
+                if !headers.iter().any(|(name, _)| *name == kept.0) {
+                    headers.push(kept);
+                }
+            }
+            return self.copy_in_parts(source, key, headers, info.tag_count, condition);
+        }
+        let request = Request::object(Operation::CopyObject, key);
+        self.copy_at_once(source, condition.put_on(request), headers)
+    }
+
+    fn copy_at_once(
+        &self,
+        source: &Source<'_>,
+        request: Request<'_>,
+        headers: Vec<(String, String)>,
+    ) -> Result<()> {
+        let encryption = self.same_customer_key(&headers);
+        let request = source
+            .name_in(request)?
+            .headers(headers)
+            .headers(encryption)
+            .headers(self.download.request_headers()?)
+            .without_repeats();
+        self.client.ask(&request, xml::copy_result).map(|_| ())
+    }
+
+    /// The customer's key as the headers of a copy's target: a source that is under it stays under
+    /// it, unless the copy's own headers say how it is encrypted.
+    fn same_customer_key(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        let told = headers.iter().any(|(name, _)| name.starts_with(ENCRYPTION));
+        let key = self.download.customer_key().filter(|_| !told);
+        key.map(|key| customer_key_headers("x-amz-", key).into())
+            .unwrap_or_default()
+    }
+
+    fn copy_in_parts(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        mut headers: Vec<(String, String)>,
+        tag_count: Option<u64>,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        // Only a plain copy keeps the tags by itself.
+        let no_more = DownloadArgs::new();
+        if let Some(tags) = source
+            .objects
+            .tags_header(source.key, tag_count, &no_more)?
+        {
+            headers.push(("x-amz-tagging".into(), tags));
+        }
+        let encryption = self.same_customer_key(&headers);
+        let every = self.download.request_headers()?;
+        let create = Request::object(Operation::CreateMultipartUpload, key)
+            .query("uploads", "")
+            .headers(headers)
+            .headers(encryption.clone())
+            .headers(every.clone())
+            .without_repeats();
+        let upload = self.client.ask(&create, xml::created_upload)?;
+        let copied = self.copy_parts(source, key, &upload, &encryption, condition);
+        if copied.is_err() {
+            let abort = Request::object(Operation::AbortMultipartUpload, key)
+                .query("uploadId", upload.as_str())
+                .headers(every);
+            if let Err(error) = self.client.tell(&abort) {
+                log::warn!(
+                    "the multipart upload {upload:?} of {:?} stays behind: {error}",
+                    key.as_str()
+                );
+            }
+        }
+        copied
+    }
+
+    fn copy_parts(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        upload: &str,
+        encryption: &[(String, String)],
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let every = self.download.request_headers()?;
+        let part_size = copy_part_size(source.size);
+        let parts: Vec<(u32, u64)> = (1..)
+            .zip(0..source.size.div_ceil(part_size))
+            .map(|(number, index)| (number, index * part_size))
+            .collect();
+        let copied = parallel::map(&parts, self.max_workers, |(number, start)| {
+            let end = source.size.min(start + part_size);
+            let request = Request::object(Operation::UploadPartCopy, key)
+                .query("partNumber", number.to_string())
+                .query("uploadId", upload)
+                .header(
+                    "x-amz-copy-source-range",
+                    format!("bytes={start}-{}", end - 1),
+                )
+                .headers(encryption.to_vec())
+                .headers(every.clone());
+            self.client.ask(&source.name_in(request)?, xml::copy_result)
+        });
+        let copied: Result<Vec<_>> = copied.into_iter().collect();
+        let e_tags: Vec<_> = copied?
+            .into_iter()
+            .map(|part| part.etag.unwrap_or_default())
+            .collect();
+        let completed: Vec<_> = parts
+            .iter()
+            .zip(&e_tags)
+            .map(|((number, _), e_tag)| xml::body::CompletedPart {
+                number: *number,
+                etag: e_tag,
+                checksum: None,
+            })
+            .collect();
+        let body = xml::body::complete_upload(&completed);
+        let complete = Request::object(Operation::CompleteMultipartUpload, key)
+            .query("uploadId", upload)
+            .header("content-type", "application/xml")
+            .headers(every)
+            .body(body.as_bytes());
+        self.client
+            .ask(&condition.put_on(complete), xml::completed_upload)
+            .map(|_| ())
+    }
+}
+
+/// Parts of half a GiB, or larger where 10,000 of them do not hold the object.
+fn copy_part_size(size: u64) -> u64 {
+    const MAX_PARTS: u64 = 10_000;
+    const PART: u64 = 512 << 20;
+    const STEP: u64 = 1 << 20;
+    PART.max(size.div_ceil(MAX_PARTS).next_multiple_of(STEP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_parts_has_at_most_10000_legal_parts() {
+        for size in [(5 << 30) + 1, 1 << 40, 5 << 40, 50_000_000_000_000] {
+            let part = copy_part_size(size);
+            assert!(size.div_ceil(part) <= 10_000, "{size}");
+            assert!((5 << 20..=5 << 30).contains(&part), "{size}");
+        }
+    }
+}

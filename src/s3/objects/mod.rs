@@ -1,0 +1,405 @@
+//! [`Objects`]: the objects of one bucket, one request of the S3 API a method, with the
+//! filesystem's own arguments on each.
+
+mod copy;
+mod delete;
+
+use std::collections::BTreeMap;
+
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::found;
+use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
+pub(crate) use copy::Source;
+
+use crate::s3::checksum;
+use crate::s3::client::xml::{self, ListPage};
+use crate::s3::client::{Client, Operation, Request, Response};
+use crate::s3::content_type;
+use crate::s3::key::Key;
+
+/// The type of an object whose name says nothing; S3's own default.
+const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+/// The header that says how an object is encrypted; those about the how begin with its name.
+pub(in crate::s3) const ENCRYPTION: &str = "x-amz-server-side-encryption";
+
+/// When a PUT may take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition<'a> {
+    /// In any case.
+    Any,
+    /// Only if no object has the key.
+    Absent,
+    /// Only if the object has this ETag.
+    Match(&'a str),
+}
+
+impl Condition<'_> {
+    /// The request, on this condition.
+    pub(in crate::s3) fn put_on(self, request: Request<'_>) -> Request<'_> {
+        match self {
+            Self::Any => request,
+            Self::Absent => request.header("if-none-match", "*"),
+            Self::Match(e_tag) => request.header("if-match", e_tag),
+        }
+    }
+}
+
+/// Which object a read means, and on which condition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadOptions {
+    pub(crate) download: DownloadArgs,
+    pub(crate) version_id: Option<String>,
+    pub(crate) if_match: Option<String>,
+}
+
+impl ReadOptions {
+    /// What a call's options say about reading.
+    pub(crate) fn from_call(options: &OpenOptions) -> Self {
+        Self {
+            download: options.download.clone(),
+            version_id: options.version_id.clone(),
+            if_match: options.if_match.clone(),
+        }
+    }
+}
+
+/// A range of an object's bytes, `end` included as HTTP has it; without `end`, to the last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) end: Option<u64>,
+}
+
+impl Range {
+    /// The value of the `Range` header.
+    pub(crate) fn header(self) -> String {
+        match self.end {
+            Some(end) => format!("bytes={}-{end}", self.start),
+            None => format!("bytes={}-", self.start),
+        }
+    }
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing<'a> {
+    pub(crate) prefix: &'a str,
+    /// With a delimiter, keys that have it after the prefix are folded into common prefixes.
+    pub(crate) delimiter: Option<&'a str>,
+    pub(crate) max_keys: Option<u32>,
+}
+
+/// The objects of one bucket.
+pub(crate) struct Objects {
+    pub(in crate::s3) client: Client,
+    /// Where the last segment of a key, whose extension tells the content type, begins.
+    delimiter: String,
+    pub(in crate::s3) upload: UploadArgs,
+    pub(in crate::s3) download: DownloadArgs,
+    pub(in crate::s3) max_workers: usize,
+}
+
+impl Objects {
+    /// The objects that this client reaches, with the arguments that every call has.
+    pub(crate) fn new(
+        client: Client,
+        delimiter: &str,
+        upload: UploadArgs,
+        download: DownloadArgs,
+        max_workers: usize,
+    ) -> Self {
+        Self {
+            client,
+            delimiter: delimiter.to_owned(),
+            upload,
+            download,
+            max_workers,
+        }
+    }
+
+    /// The client behind it.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The content type that the name of an object says.
+    pub(crate) fn content_type_of(&self, key: &Key) -> &'static str {
+        let name = key.as_str().rsplit(self.delimiter.as_str()).next();
+        name.and_then(content_type::guess)
+            .unwrap_or(DEFAULT_CONTENT_TYPE)
+    }
+
+    /// What a call's upload arguments come to, on top of the filesystem's.
+    pub(crate) fn upload_args(&self, call: &UploadArgs) -> UploadArgs {
+        call.over(&self.upload)
+    }
+
+    /// The customer's key that a read with these arguments sends.
+    pub(crate) fn customer_key(&self, call: &DownloadArgs) -> Option<SseCustomerKey> {
+        call.over(&self.download).customer_key().cloned()
+    }
+
+    /// The headers of an object. One request; one more to tell why, if a refusal has no words.
+    ///
+    /// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+    pub(crate) fn head(
+        &self,
+        key: &Key,
+        options: &ReadOptions,
+        with_checksums: bool,
+    ) -> Result<Response> {
+        let mut request = self.read(Operation::HeadObject, key, options)?;
+        if with_checksums {
+            request = request.header("x-amz-checksum-mode", "ENABLED");
+        }
+        let result = self.client.send(&request);
+        result.map_err(|error| {
+            // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
+            // secret, a wrong region, a missing permission and a missing customer's key.
+            let status = error
+                .s3()
+                .filter(|s3| s3.code.is_empty())
+                .map(|s3| s3.status);
+            if !matches!(status, Some(301 | 307 | 400 | 403)) {
+                return error;
+            }
+            let listing = Listing {
+                prefix: key.as_str(),
+                max_keys: Some(1),
+                ..Listing::default()
+            };
+            let is_first = |page: &ListPage| {
+                let first = page.objects.first();
+                first.is_some_and(|object| object.key == key.as_str())
+            };
+            match self.list(&listing, None) {
+                Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => told,
+                Ok(page) if status == Some(400) && is_first(&page) => error
+                    .with_kind(ErrorKind::PermissionDenied)
+                    .with_message("it is under a customer's key (SSE-C) that was not given")
+                    .with_hint("give it as sse_customer_key of the download_args"),
+                _ => error,
+            }
+        })
+    }
+
+    /// Whether an object has that key: one request; one more if it is under a customer's key that
+    /// is not the filesystem's.
+    pub(crate) fn exists(&self, key: &Key) -> Result<bool> {
+        match found(self.head(key, &ReadOptions::default(), false)) {
+            Ok(head) => Ok(head.is_some()),
+            Err(error) if lacks_customer_key(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object's bytes, or a range of them. One request.
+    ///
+    /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+    pub(crate) fn get(
+        &self,
+        key: &Key,
+        range: Option<Range>,
+        options: &ReadOptions,
+    ) -> Result<Response> {
+        let range = range.map(Range::header);
+        let request = self
+            .read(Operation::GetObject, key, options)?
+            .header_if("range", range.as_deref());
+        self.client.send(&request)
+    }
+
+    fn read<'a>(
+        &self,
+        operation: Operation,
+        key: &'a Key,
+        options: &ReadOptions,
+    ) -> Result<Request<'a>> {
+        Ok(Request::object(operation, key)
+            .query_if("versionId", options.version_id.as_deref())
+            .header_if("if-match", options.if_match.as_deref())
+            .headers(options.download.over(&self.download).to_headers()?))
+    }
+
+    /// Stores an object. One request.
+    ///
+    /// `args` are complete: see [`Self::upload_args`]. A condition that does not hold is
+    /// `ResourceChanged`.
+    ///
+    /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+    pub(crate) fn put(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        args: &UploadArgs,
+        kept: &[(String, String)],
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let mut request = Request::object(Operation::PutObject, key)
+            .headers(with_kept(args, kept)?)
+            .body(bytes);
+        if !request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-type")
+        {
+            request = request.header("content-type", self.content_type_of(key));
+        }
+        if let Some(algorithm) = args.checksum() {
+            let (name, value) = checksum::header(algorithm, bytes);
+            request = request.header(name, value);
+        }
+        self.client.tell(&condition.put_on(request)).map(|_| ())
+    }
+
+    /// Deletes an object, if its ETag is that one where one is given and the store looks at it;
+    /// that it is not there is no error. One request.
+    ///
+    /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
+    pub(crate) fn delete(&self, key: &Key, e_tag: Option<&str>) -> Result<()> {
+        let request = Request::object(Operation::DeleteObject, key)
+            .headers(self.download.request_headers()?)
+            .header_if("if-match", e_tag);
+        self.client.tell(&request).map(|_| ())
+    }
+
+    /// One page of a listing. One request.
+    ///
+    /// Source: [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
+    pub(crate) fn list(&self, listing: &Listing<'_>, token: Option<&str>) -> Result<ListPage> {
+        let max_keys = listing.max_keys.map(|count| count.to_string());
+        let request = Request::bucket(Operation::ListObjectsV2)
+            .query("list-type", "2")
+            .query("encoding-type", "url")
+            .query("prefix", listing.prefix)
+            .query_if("delimiter", listing.delimiter)
+            .query_if("max-keys", max_keys.as_deref())
+            .query_if("continuation-token", token)
+            .headers(self.download.request_headers()?);
+        self.client.ask(&request, xml::list_page)
+    }
+
+    /// The tags of an object. One request.
+    ///
+    /// Source: [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html).
+    pub(crate) fn tags(&self, key: &Key, call: &DownloadArgs) -> Result<BTreeMap<String, String>> {
+        let request = Request::object(Operation::GetObjectTagging, key)
+            .query("tagging", "")
+            .headers(call.over(&self.download).request_headers()?);
+        let tags = self.client.ask(&request, xml::tagging)?;
+        Ok(tags.into_iter().collect())
+    }
+
+    /// The tags of an object as a header of a PUT that replaces it; no request if it has none.
+    pub(crate) fn tags_header(
+        &self,
+        key: &Key,
+        count: Option<u64>,
+        call: &DownloadArgs,
+    ) -> Result<Option<String>> {
+        if count.unwrap_or_default() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(tagging_header(&self.tags(key, call)?)))
+    }
+
+    /// Makes the bucket, in the client's region. One request.
+    ///
+    /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
+    pub(crate) fn create_bucket(&self) -> Result<()> {
+        let body = xml::body::create_bucket(self.client.bucket().region());
+        let request = Request::bucket(Operation::CreateBucket).body(body.as_bytes());
+        self.client.tell(&request).map(|_| ())
+    }
+}
+
+/// The headers that the arguments say, and the kept ones that they do not.
+pub(crate) fn with_kept(
+    args: &UploadArgs,
+    kept: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    let mut headers = args.to_headers()?;
+    let replaces_metadata = args.has_metadata();
+    let encryption = args.encryption();
+    for (name, value) in kept {
+        let said = headers.iter().any(|(said, _)| said == name)
+            || (replaces_metadata && name.starts_with("x-amz-meta-"));
+        if !said && fits_encryption(name, encryption) {
+            headers.push((name.clone(), value.clone()));
+        }
+    }
+    Ok(headers)
+}
+
+/// Whether a kept header can stand beside what is now said of the encryption: S3 takes the headers
+/// of one kind only.
+pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
+    now_said.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
+        || !name.starts_with(ENCRYPTION)
+}
+
+/// Whether the object is there, and under a customer's key that was not given.
+fn lacks_customer_key(error: &crate::Error) -> bool {
+    error.is(ErrorKind::PermissionDenied)
+        && error
+            .s3()
+            .is_some_and(|s3| s3.status == 400 && s3.code.is_empty())
+}
+
+/// Whether a conditional write failed on its condition.
+pub(crate) fn condition_failed(error: &crate::Error) -> bool {
+    error.is(ErrorKind::ResourceChanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_win_over_what_is_kept() {
+        let args = UploadArgs::new()
+            .content_type("text/csv")
+            .metadata("a", "1");
+        let kept = [
+            ("content-type".to_owned(), "text/plain".to_owned()),
+            ("cache-control".to_owned(), "no-store".to_owned()),
+            ("x-amz-meta-b".to_owned(), "2".to_owned()),
+        ];
+        let mut headers = with_kept(&args, &kept).unwrap();
+        headers.sort();
+        let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["cache-control", "content-type", "x-amz-meta-a"]);
+    }
+
+    #[test]
+    fn one_kind_of_encryption_is_kept() {
+        let header = |end: &str, value: &str| (format!("{ENCRYPTION}{end}"), value.to_owned());
+        let kept = [
+            header("", "aws:kms"),
+            header("-aws-kms-key-id", "key-1"),
+            header("-bucket-key-enabled", "true"),
+        ];
+        let headers = |args: UploadArgs| {
+            let mut headers = with_kept(&args, &kept).unwrap();
+            headers.sort();
+            headers
+        };
+        assert_eq!(headers(UploadArgs::new()), kept);
+        let other = headers(UploadArgs::new().ssekms_key_id("key-2"));
+        assert_eq!(other[1], header("-aws-kms-key-id", "key-2"));
+        assert_eq!(other.len(), 3);
+        let aes = UploadArgs::new().server_side_encryption("AES256");
+        assert_eq!(headers(aes), [header("", "AES256")]);
+        let customer = UploadArgs::new().sse_customer_key(SseCustomerKey::new([7; 32]));
+        let names = headers(customer);
+        assert!(names.iter().all(|(name, _)| name.contains("-customer-")));
+    }
+
+    #[test]
+    fn a_range_is_written_as_http_has_it() {
+        let from = |start, end| Range { start, end }.header();
+        assert_eq!(from(0, Some(9)), "bytes=0-9");
+        assert_eq!(from(7, None), "bytes=7-");
+    }
+}
