@@ -84,7 +84,7 @@ impl MakedirOptions {
     }
 }
 
-/// How `copy_with` and `move_with` treat the file, and `copydir_with` and `movedir_with` the
+/// How `copy_with` and `movefile_with` treat the file, and `copydir_with` and `movedir_with` the
 /// directory: PyFilesystem's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyOptions {

@@ -1,5 +1,117 @@
 //! An S3 bucket as a filesystem: PyFilesystem's S3FS in Rust. Blocking calls, few dependencies, no
 //! async runtime.
+//!
+//! ```no_run
+//! use s3fs::{FileSystem, Namespaces, open_fs};
+//!
+//! let fs = open_fs("s3://mybucket")?;
+//! fs.makedir("reports")?;
+//! fs.writetext("reports/hello.txt", "hello")?;
+//! for info in fs.scandir("reports", Namespaces::DETAILS)? {
+//!     let info = info?;
+//!     println!("{} {:?}", info.name(), info.size());
+//! }
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! # From the top
+//!
+//! [`FileSystem`] is the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `getinfo`, `copy`
+//! and the others, in PyFilesystem's words. [`S3Fs`] is the filesystem: a bucket, or a directory
+//! inside one. [`S3Fs::new`] takes a bucket's name and finds the rest in the environment, and
+//! [`S3Fs::builder`] takes everything. [`open_fs`] takes an FS URL, `s3://mybucket/reports`, and
+//! gives a `Box<dyn FileSystem>`; [`S3Opener`] says what such a URL may hold, and [`Registry`] lets
+//! a program add protocols of its own. None of them makes a request.
+//!
+//! ```
+//! use s3fs::{FileSystem, S3Fs};
+//!
+//! let fs = S3Fs::builder("mybucket")
+//!     .dir_path("reports")
+//!     .endpoint_url("http://127.0.0.1:9000")
+//!     .region("us-east-1")
+//!     .aws_access_key_id("key")
+//!     .aws_secret_access_key("secret")
+//!     .build()?;
+//!
+//! assert_eq!(fs.validatepath("2026//./tides.csv")?, "/2026/tides.csv");
+//! let url = fs.geturl("2026/tides.csv")?;
+//! assert!(url.starts_with("http://127.0.0.1:9000/mybucket/reports/2026/tides.csv?X-Amz-"));
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! [`File`] is an open file: [`Read`](std::io::Read), [`Write`](std::io::Write) and
+//! [`Seek`](std::io::Seek), and a [`close`](File::close) that publishes what was written. On S3 it
+//! is an [`S3Reader`], an [`S3Writer`] or an [`S3Updater`], as its [`Mode`] says.
+//! [`FileSystemExt::write_with`] is the way to write a file that cannot be got wrong: it closes if
+//! the closure returns `Ok`, and only then.
+//!
+//! [`OpenOptions`] says what one call sets beyond path and bytes: [`UploadArgs`] for what a write
+//! sets on the object (content type, metadata, tags, storage class, encryption, checksum),
+//! [`DownloadArgs`] for what a read sends along.
+//!
+//! [`Info`] is what is known about a file or a directory. [`Namespaces`] says how much of it is
+//! asked for: `basic` and [`Details`] come with every listing, [`S3Info`] is a request for each
+//! object. [`RawInfo`] is the same as values by name, which [`setinfo`](FileSystem::setinfo) takes.
+//!
+//! [`MakedirOptions`] and [`CopyOptions`] are PyFilesystem's keyword arguments, of making
+//! directories and of copying and moving. [`Location`], where a resource really is, and [`Meta`],
+//! what a filesystem is like, are for those who implement one.
+//!
+//! [`Error`] says what was asked, on which path, what came back, and what to do about it.
+//! [`ErrorKind`] is what to match on, in the names of PyFilesystem's exceptions, and [`S3Error`]
+//! what the server said. An `Error` converts to [`std::io::Error`] and back without loss.
+//!
+//! ```
+//! use s3fs::{ErrorKind, FileSystem, S3Fs};
+//!
+//! let fs = S3Fs::builder("mybucket")
+//!     .endpoint_url("http://127.0.0.1:9000")
+//!     .region("us-east-1")
+//!     .anonymous(true)
+//!     .build()?;
+//! let error = fs.readbytes("../other").unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::IllegalBackReference);
+//! assert_eq!(error.path(), Some("../other"));
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! [`path`] has PyFilesystem's functions on paths, which need no filesystem.
+//!
+//! # Semantics
+//!
+//! What is promised, and what S3 does not allow to promise:
+//!
+//! - [Directories](S3Fs#directories): when one exists, what a marker is, and what happens to keys
+//!   that no path can name.
+//! - [Strict](S3Fs#strict): which checks there are, what is left without them, and that a check and
+//!   the change after it are not one step.
+//! - [Requests](S3Fs#requests): how many each operation makes.
+//! - [Permissions](S3Fs#permissions): the IAM actions that each operation needs.
+//! - A written file is seen whole or not at all: `close` stores it in one request, and a file that
+//!   is dropped without `close` stores nothing ([`S3Writer`], [`S3Updater`]).
+//! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged)
+//!   and never a mixture of both ([`S3Reader`]).
+//! - Nothing is cached: each call asks the server.
+//! - A request is made once. What may be tried again is for the caller to decide.
+//!
+//! # Features
+//!
+//! - `rustls` (default): `https` endpoints, through rustls, ring and Mozilla's root certificates.
+//!   Without it only `http` endpoints can be used; `https`, and with it Amazon S3 itself, is
+//!   [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
+//! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
+//!
+//! # Secrets in logs
+//!
+//! Requests are logged with the `log` crate at debug level: operation, key, status, duration. No
+//! error, log line or `Debug` output of this crate has a secret, a token, an access key or the
+//! query of a signed URL in it. What [`geturl`](FileSystem::geturl) and [`Presign::url`] return is
+//! a secret for as long as it is valid.
+//!
+//! `ureq` and `ureq-proto`, which send the requests, log signed URLs where *trace* level is enabled
+//! for them. Keep them below it: with `env_logger`, for example,
+//! `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -33,3 +145,8 @@ pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, 
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
 };
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 /// Where a resource really is.
 ///
-/// Two handles on the same bucket, with another `dir_path` or through a
-/// directory opened as a filesystem, give the same location for the same object. Copies and moves ask it
-/// before anything changes, so that nothing is copied onto itself or into itself.
+/// Two handles on the same bucket, with another `dir_path` for example, give the same location for
+/// the same object. Copies and moves ask it before anything changes, so that nothing is copied onto
+/// itself or into itself.
 #[derive(Clone)]
 pub struct Location {
     realm: String,

@@ -1,5 +1,6 @@
 //! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object as it was when opened.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -34,6 +35,16 @@ pub struct S3Reader {
     /// The size of the next window; `None` is all the rest.
     window: Option<u64>,
     closed: bool,
+}
+
+impl fmt::Debug for S3Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Reader")
+            .field("path", &self.path)
+            .field("size", &self.size)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer that is being read.

@@ -1,6 +1,7 @@
 //! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`, changed in memory and stored by
 //! `close`.
 
+use std::fmt;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use super::objects::{Condition, ReadOptions, condition_failed};
@@ -42,6 +43,16 @@ enum Base {
         /// What it was read with.
         read: DownloadArgs,
     },
+}
+
+impl fmt::Debug for S3Updater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Updater")
+            .field("path", &self.target.path)
+            .field("size", &self.content.get_ref().len())
+            .field("position", &self.content.position())
+            .finish_non_exhaustive()
+    }
 }
 
 impl S3Updater {

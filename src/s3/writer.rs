@@ -1,5 +1,6 @@
 //! [`S3Writer`]: a file opened with `w` or `x`, published by `close`.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -40,6 +41,15 @@ enum State {
     /// A write did not go in whole: what is there is not what the caller meant.
     Failed,
     Closed,
+}
+
+impl fmt::Debug for S3Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Writer")
+            .field("path", &self.target.path)
+            .field("size", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl S3Writer {

@@ -5,6 +5,11 @@ use crate::s3::credentials::Credentials;
 /// What stands where a secret was.
 const HIDDEN: &str = "[hidden]";
 
+/// A credential that is shorter stands in other words by chance, and is hidden only where it is a
+/// word: an access key `a` must not make another error of `InvalidAccessKeyId`. Those of AWS have
+/// 16 characters and more.
+const SHORT: usize = 8;
+
 /// The query parameters whose values are secret; a server may quote the URL that it was asked.
 const PARAMETERS: [&str; 3] = [
     "X-Amz-Credential",
@@ -22,13 +27,29 @@ pub(super) fn redact(text: &str, credentials: Option<&Credentials>) -> String {
             Some(credentials.access_key_id()),
         ];
         for secret in secrets.into_iter().flatten().filter(|s| !s.is_empty()) {
-            text = text.replace(secret, HIDDEN);
+            text = hide(&text, secret);
         }
     }
     for parameter in PARAMETERS {
         text = hide_parameter(&text, parameter);
     }
     text
+}
+
+fn hide(text: &str, secret: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut end = 0;
+    for (at, found) in text.match_indices(secret) {
+        let joins = |c: char| secret.len() < SHORT && c.is_ascii_alphanumeric();
+        if text[..at].ends_with(joins) || text[at + found.len()..].starts_with(joins) {
+            continue;
+        }
+        result.push_str(&text[end..at]);
+        result.push_str(HIDDEN);
+        end = at + found.len();
+    }
+    result.push_str(&text[end..]);
+    result
 }
 
 fn hide_parameter(text: &str, parameter: &str) -> String {
@@ -73,6 +94,20 @@ mod tests {
         assert_eq!(
             redact("AKID and s3cr3t and tok", Some(&credentials)),
             "[hidden] and [hidden] and [hidden]"
+        );
+    }
+
+    #[test]
+    fn a_short_credential_is_hidden_as_a_word_only() {
+        let credentials = Credentials::new("a", "Key", None);
+        assert_eq!(
+            redact("InvalidAccessKeyId: a, (Key)/Key", Some(&credentials)),
+            "InvalidAccessKeyId: [hidden], ([hidden])/[hidden]"
+        );
+        let credentials = Credentials::new("admin", "administrator", None);
+        assert_eq!(
+            redact("theadministrators' admin", Some(&credentials)),
+            "the[hidden]s' [hidden]"
         );
     }
 }

@@ -1,0 +1,181 @@
+//! What this crate costs on top of the requests that it makes: small operations on the embedded
+//! server, each beside the bare ureq requests that do the same.
+//!
+//! The bare side sends URLs that were signed before the clock started, and reads each answer to
+//! its end; it signs nothing, parses nothing and checks nothing. Both sides take turns, and of
+//! all turns the median counts, so that what else the machine does meets both alike.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime};
+
+use s3fs::{FileSystem, Namespaces, PresignMethod, S3Fs};
+use support::{BUCKET, LoggedRequest, Server};
+use ureq::Agent;
+use url::Url;
+
+const TURNS: usize = 9;
+const TURN: Duration = Duration::from_millis(150);
+const VALID: Duration = Duration::from_secs(3600);
+
+const SMALL: usize = 4 << 10;
+const ENTRIES: usize = 10_000;
+
+/// A benchmark that goes wrong says so and ends.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> Outcome {
+    let server = Server::start();
+    let bucket = server.bucket(BUCKET);
+    let content = vec![7; SMALL];
+    bucket.put("small", content.clone());
+    for number in 0..ENTRIES {
+        bucket.put(&format!("many/{number:05}.txt"), "");
+    }
+    let fs = S3Fs::builder(BUCKET)
+        .endpoint_url(server.endpoint())
+        .aws_access_key_id(server.access_key())
+        .aws_secret_access_key(server.secret_key())
+        .region(server.region())
+        .strict(false)
+        .build()?;
+    let agent = Agent::new_with_defaults();
+
+    println!("cargo bench --bench operations\n");
+    println!(
+        "{:<30} {:>8} {:>9} {:>9} {:>7}",
+        "operation", "requests", "s3fs/s", "ureq/s", "ratio"
+    );
+
+    let head = signed(&fs, "small", PresignMethod::Head)?;
+    compare(
+        &server,
+        "getinfo, details",
+        || {
+            black_box(fs.getinfo("small", Namespaces::DETAILS)?);
+            Ok(())
+        },
+        || {
+            black_box(agent.head(&head).call()?);
+            Ok(())
+        },
+    )?;
+
+    let get = signed(&fs, "small", PresignMethod::Get)?;
+    compare(
+        &server,
+        "readbytes, 4 KiB",
+        || {
+            black_box(fs.readbytes("small")?);
+            Ok(())
+        },
+        || {
+            black_box(agent.get(&get).call()?.body_mut().read_to_vec()?);
+            Ok(())
+        },
+    )?;
+
+    let put = signed(&fs, "written", PresignMethod::Put)?;
+    compare(
+        &server,
+        "writebytes, 4 KiB, not strict",
+        || Ok(fs.writebytes("written", &content)?),
+        || {
+            agent.put(&put).send(&content)?.body_mut().read_to_vec()?;
+            Ok(())
+        },
+    )?;
+
+    let scan = || -> Outcome {
+        let infos: Result<Vec<_>, _> = fs.scandir("many", Namespaces::DETAILS)?.collect();
+        assert_eq!(infos?.len(), ENTRIES);
+        Ok(())
+    };
+    server.take_requests();
+    scan()?;
+    let pages = server.take_requests();
+    let pages: Result<Vec<Url>, _> = pages.iter().map(|page| resigned(&server, page)).collect();
+    let pages = pages?;
+    compare(&server, "scandir of 10,000, details", scan, || {
+        for page in &pages {
+            let mut answer = agent.get(page.as_str()).call()?;
+            black_box(answer.body_mut().read_to_vec()?);
+        }
+        Ok(())
+    })
+}
+
+/// Measures both ways in turns, and prints a line of the table.
+fn compare(
+    server: &Server,
+    name: &str,
+    s3fs: impl Fn() -> Outcome,
+    ureq: impl Fn() -> Outcome,
+) -> Outcome {
+    // The first calls connect.
+    s3fs()?;
+    ureq()?;
+    server.take_requests();
+    s3fs()?;
+    let requests = server.take_requests().len();
+
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        ours.push(turn(&s3fs)?);
+        bare.push(turn(&ureq)?);
+        // The log of the requests would grow.
+        server.take_requests();
+    }
+    let (ours, bare) = (median(ours), median(bare));
+    println!(
+        "{name:<30} {requests:>8} {:>9.0} {:>9.0} {:>7.2}",
+        1.0 / ours,
+        1.0 / bare,
+        ours / bare
+    );
+    Ok(())
+}
+
+/// Seconds a call takes, over one turn.
+fn turn(call: impl Fn() -> Outcome) -> Result<f64, Box<dyn std::error::Error>> {
+    let (started, mut calls) = (Instant::now(), 0_u32);
+    while started.elapsed() < TURN {
+        call()?;
+        calls += 1;
+    }
+    Ok(started.elapsed().as_secs_f64() / f64::from(calls))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn signed(fs: &S3Fs, path: &str, method: PresignMethod) -> s3fs::Result<String> {
+    fs.presign(path)?.method(method).expires(VALID).url()
+}
+
+/// The URL of a listing request that was made, signed once more.
+fn resigned(server: &Server, request: &LoggedRequest) -> Result<Url, Box<dyn std::error::Error>> {
+    let mut query: Vec<(&str, &str)> = request
+        .query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    query.sort_unstable();
+    let url = format!("{}{}", server.endpoint(), request.path).parse()?;
+    Ok(rusty_s3::signing::sign(
+        &SystemTime::now().try_into()?,
+        rusty_s3::Method::Get,
+        url,
+        server.access_key(),
+        server.secret_key(),
+        None,
+        server.region(),
+        VALID.as_secs(),
+        query.into_iter(),
+        std::iter::empty(),
+    ))
+}
