@@ -2,7 +2,8 @@
 
 use s3fs::{S3Fs, S3FsBuilder};
 
-use crate::support::{self, Server};
+use crate::embedded_server::client::{self, Reply};
+use crate::support::{self, LoggedRequest, Server};
 
 /// The filesystem of the server's bucket, with the server's credentials, not built yet.
 pub fn builder(server: &Server) -> S3FsBuilder {
@@ -21,4 +22,47 @@ pub fn builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
 /// The filesystem of the server's bucket, strict.
 pub fn open(server: &Server) -> S3Fs {
     builder(server).build().expect("parameters that can be")
+}
+
+/// The same, not strict.
+pub fn open_lenient(server: &Server) -> S3Fs {
+    let builder = builder(server).strict(false);
+    builder.build().expect("parameters that can be")
+}
+
+/// The answer to a URL, asked for as anyone would who was given it.
+#[track_caller]
+pub fn fetch(server: &Server, url: &str) -> Reply {
+    client::get(server, "").try_send(url).expect("an answer")
+}
+
+/// The requests since the last time that were of this operation.
+pub fn asked(server: &Server, operation: &str) -> Vec<LoggedRequest> {
+    let requests = server.take_requests().into_iter();
+    requests
+        .filter(|request| request.operation == operation)
+        .collect()
+}
+
+/// The requests since the last time that change something: operation and key, in their order.
+pub fn changes(server: &Server) -> Vec<String> {
+    let requests = server.take_requests().into_iter();
+    requests
+        .filter(|request| !matches!(request.method.as_str(), "GET" | "HEAD"))
+        .map(|request| format!("{} {}", request.operation, request.key))
+        .collect()
+}
+
+/// The FS URL of a directory in the server's bucket, with the server's credentials; `parameters` are encoded
+/// already and begin with `&`.
+pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
+    format!(
+        "s3://{}:{}@{}/{}?endpoint_url={}&region={}{parameters}",
+        client::encode(server.access_key()),
+        client::encode(server.secret_key()).replace('/', "%2F"),
+        support::BUCKET,
+        client::encode(dir_path),
+        client::encode(&server.endpoint()),
+        server.region(),
+    )
 }

@@ -2,7 +2,7 @@
 
 mod access;
 mod buckets;
-mod client;
+pub mod client;
 mod copies;
 mod deletes;
 mod faults;

@@ -1,9 +1,14 @@
 //! One test program for everything that meets a server, so that it is linked once.
 
+mod arguments;
 mod common;
 mod embedded_server;
+mod foreign;
+mod info;
 mod live;
+mod logged;
 mod operations;
+mod presign;
 mod requests;
 mod support;
 mod trees;

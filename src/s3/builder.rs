@@ -262,7 +262,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// The canned ACL of uploads.
+    /// The canned ACL of uploads, and of objects that [`setinfo`](crate::FileSystem::setinfo) stores
+    /// anew.
     pub fn acl(mut self, acl: impl Into<String>) -> Self {
         self.upload = self.upload.acl(acl);
         self
