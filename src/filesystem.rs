@@ -15,6 +15,7 @@ use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::path;
+use crate::subfs::SubFs;
 
 /// The entries of a directory, one after the other.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
@@ -674,20 +675,36 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "remove_dir_all")]
     fn removetree(&self, path: &str) -> Result<()> {
         let validated = self.validatepath(path)?;
-        let entries = self.scantree(path, Namespaces::BASIC)?;
-        for entry in entries {
-            let (directory, info) = entry?;
-            let entry_path = info.make_path(&directory)?;
-            if info.is_dir() {
-                self.removedir(&entry_path)?;
-            } else {
-                self.remove(&entry_path)?;
-            }
-        }
+        remove_below(self, path)?;
         if validated == "/" {
             return Ok(());
         }
-        self.removedir(path)
+        // A directory may vanish with its last child, on S3 without strict.
+        found(self.removedir(path)).map(|_| ())
+    }
+
+    /// Removes all that is below a directory, and keeps the directory: what
+    /// [`removetree`](Self::removetree) does with a root.
+    ///
+    /// # Errors
+    ///
+    /// As [`removetree`](Self::removetree).
+    fn emptydir(&self, path: &str) -> Result<()> {
+        remove_below(self, path)
+    }
+
+    /// An error unless a directory is there: what [`opendir`](FileSystemExt::opendir) asks first.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected).
+    fn check_directory(&self, path: &str) -> Result<()> {
+        if self.isdir(path)? {
+            return Ok(());
+        }
+        self.getinfo(path, Namespaces::BASIC)?;
+        Err(Error::new(ErrorKind::DirectoryExpected).with_path(path))
     }
 
     /// Every entry below a directory, depth-first, each directory after what is in it.
@@ -916,6 +933,100 @@ pub trait FileSystemExt: FileSystem {
         file.close()?;
         Ok(value)
     }
+
+    /// A directory as a filesystem of its own, which borrows this one.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let reports = fs.opendir("reports")?;
+    /// for name in reports.listdir("/")? {
+    ///     println!("{name}: {} bytes", reports.getsize(&name)?);
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected). On S3 without strict nothing is asked,
+    /// and the directory is what will be written in it.
+    fn opendir(&self, path: &str) -> Result<SubFs<&Self>> {
+        self.check_directory(path)?;
+        SubFs::new(self, path)
+    }
+
+    /// A directory as a filesystem of its own, which owns this one: for a filesystem that is cheap
+    /// to clone, or shared in an [`Arc`].
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use s3fs::{FileSystem, FileSystemExt};
+    ///
+    /// let fs: Arc<dyn FileSystem> = s3fs::open_fs("s3://mybucket")?.into();
+    /// let reports = Arc::clone(&fs).into_dir("reports")?;
+    /// std::thread::spawn(move || reports.writetext("hello.txt", "hello"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`opendir`](Self::opendir).
+    fn into_dir(self, path: &str) -> Result<SubFs<Self>>
+    where
+        Self: Sized,
+    {
+        self.check_directory(path)?;
+        SubFs::new(self, path)
+    }
+
+    /// Makes a directory, and opens it: PyFilesystem's `makedir`.
+    ///
+    /// # Errors
+    ///
+    /// As [`makedir`](FileSystem::makedir).
+    fn makedir_open(&self, path: &str) -> Result<SubFs<&Self>> {
+        self.makedir_open_with(path, MakedirOptions::default())
+    }
+
+    /// Makes a directory, and opens it, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`makedir_with`](FileSystem::makedir_with).
+    fn makedir_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
+        self.makedir_with(path, options)?;
+        SubFs::new(self, path)
+    }
+
+    /// Makes a directory and those above it, and opens it: PyFilesystem's `makedirs`.
+    ///
+    /// # Errors
+    ///
+    /// As [`makedirs`](FileSystem::makedirs).
+    fn makedirs_open(&self, path: &str) -> Result<SubFs<&Self>> {
+        self.makedirs_open_with(path, MakedirOptions::default())
+    }
+
+    /// Makes a directory and those above it, and opens it, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`makedirs_with`](FileSystem::makedirs_with).
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, FileSystemExt, MakedirOptions, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let july = fs.makedirs_open_with("2026/07", MakedirOptions::new().recreate(true))?;
+    /// july.writetext("01.txt", "sunny")?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    fn makedirs_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
+        self.makedirs_with(path, options)?;
+        SubFs::new(self, path)
+    }
 }
 
 impl<F: FileSystem + ?Sized> FileSystemExt for F {}
@@ -969,6 +1080,22 @@ where
         }
         step.transpose()
     }
+}
+
+/// Removes all that is below a directory, one after the other.
+fn remove_below(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
+    for entry in fs.scantree(path, Namespaces::BASIC)? {
+        let (directory, info) = entry?;
+        let entry_path = info.make_path(&directory)?;
+        let removed = if info.is_dir() {
+            fs.removedir(&entry_path)
+        } else {
+            fs.remove(&entry_path)
+        };
+        // What is gone already is what was wanted.
+        found(removed)?;
+    }
+    Ok(())
 }
 
 /// `None` instead of an error that says that nothing is there.
@@ -1176,6 +1303,12 @@ macro_rules! forward {
             }
             fn removetree(&self, path: &str) -> Result<()> {
                 (**self).removetree(path)
+            }
+            fn emptydir(&self, path: &str) -> Result<()> {
+                (**self).emptydir(path)
+            }
+            fn check_directory(&self, path: &str) -> Result<()> {
+                (**self).check_directory(path)
             }
             fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
                 (**self).scantree(path, namespaces)

@@ -225,6 +225,11 @@ impl Info {
         }
     }
 
+    pub(crate) fn with_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     pub(crate) fn with_details(mut self, details: Details) -> Self {
         self.details = Some(details);
         self

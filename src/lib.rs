@@ -130,6 +130,7 @@ mod opener;
 mod options;
 pub mod path;
 mod s3;
+mod subfs;
 
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use file::File;
@@ -145,6 +146,7 @@ pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, 
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
 };
+pub use subfs::SubFs;
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

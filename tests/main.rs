@@ -10,5 +10,6 @@ mod logged;
 mod operations;
 mod presign;
 mod requests;
+mod subfs;
 mod support;
 mod trees;

@@ -924,6 +924,27 @@ impl FileSystem for S3Fs {
         }
     }
 
+    /// Without strict, nothing is asked: a directory is the keys that are written in it.
+    fn check_directory(&self, path: &str) -> Result<()> {
+        if !self.shared.strict || self.isdir(path)? {
+            return self.validatepath(path).map(|_| ());
+        }
+        Err(self.no_directory(&self.normalize(path)?, path))
+    }
+
+    /// The marker is what keeps the directory.
+    fn emptydir(&self, path: &str) -> Result<()> {
+        self.removetree(path)?;
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Ok(());
+        }
+        let marker = self.shared.keys.marker(&validated)?;
+        self.put_marker(&marker)
+            .map(|_| ())
+            .map_err(|error| error.with_path(path))
+    }
+
     fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
         let (validated, key) = self.file_key(path, ErrorKind::NoUrl)?;
         match purpose {

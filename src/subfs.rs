@@ -1,0 +1,801 @@
+//! [`SubFs`]: a directory of a filesystem as a filesystem of its own.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::File;
+use crate::filesystem::{
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
+};
+use crate::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::location::Location;
+use crate::options::OpenOptions;
+
+/// A directory of a filesystem as a filesystem of its own.
+///
+/// [`opendir`](crate::FileSystemExt::opendir) gives one that borrows the filesystem, and
+/// [`into_dir`](crate::FileSystemExt::into_dir) one that owns it, such as a clone of
+/// [`S3Fs`](crate::S3Fs) or an `Arc<dyn FileSystem>`. Every call is passed on with the path below
+/// the directory, and costs what it costs there. No path leads out of the directory, and errors
+/// are about the paths that were given here.
+///
+/// The directory itself is the root: [`removedir`](FileSystem::removedir) refuses it, and
+/// [`removetree`](FileSystem::removetree) of it empties it and keeps it.
+/// [`close`](FileSystem::close) closes this handle and not the filesystem that it is in.
+///
+/// ```no_run
+/// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+///
+/// let fs = S3Fs::new("mybucket")?;
+/// let year = fs.makedir_open("2026")?;
+/// year.writetext("hello.txt", "hello")?;
+/// assert_eq!(fs.readtext("2026/hello.txt")?, "hello");
+/// assert!(year.readtext("../secret.txt").is_err());
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+///
+/// Source: [`fs.subfs.SubFS`](https://docs.pyfilesystem.org/en/latest/reference/subfs.html).
+pub struct SubFs<F> {
+    fs: F,
+    /// Validated: absolute and normalized.
+    directory: String,
+    closed: AtomicBool,
+}
+
+impl<F: FileSystem> SubFs<F> {
+    /// The directory at that path, without looking whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// Only of the path.
+    pub fn new(fs: F, path: &str) -> Result<Self> {
+        let directory = fs.validatepath(path)?;
+        Ok(Self {
+            fs,
+            directory,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The filesystem that the directory is in.
+    pub fn delegate_fs(&self) -> &F {
+        &self.fs
+    }
+
+    /// The path that a path has in [`delegate_fs`](Self::delegate_fs).
+    ///
+    /// # Errors
+    ///
+    /// As [`validatepath`](FileSystem::validatepath).
+    pub fn delegate_path(&self, path: &str) -> Result<String> {
+        self.check()?;
+        let validated = validate(path, &self.getmeta())?;
+        Ok(self.outer(&validated))
+    }
+
+    /// The filesystem that the directory is in, again.
+    pub fn into_inner(self) -> F {
+        self.fs
+    }
+
+    /// The validated path of this filesystem as a path of the other one.
+    fn outer(&self, validated: &str) -> String {
+        match (self.directory.as_str(), validated) {
+            ("/", _) => validated.to_owned(),
+            (directory, "/") => directory.to_owned(),
+            (directory, _) => format!("{directory}{validated}"),
+        }
+    }
+
+    fn names<'a>(&self, given: &[&'a str], delegated: &[&str]) -> Names<'a> {
+        Names {
+            directory: self.directory.clone(),
+            paths: given
+                .iter()
+                .zip(delegated)
+                .map(|(given, delegated)| ((*delegated).to_owned(), (*given).into()))
+                .collect(),
+        }
+    }
+
+    /// Passes a call about one path on.
+    fn at<T>(&self, path: &str, call: impl FnOnce(&F, &str) -> Result<T>) -> Result<T> {
+        let delegated = self.delegate_path(path)?;
+        call(&self.fs, &delegated)
+            .map_err(|error| self.names(&[path], &[&delegated]).translate(error))
+    }
+
+    /// Passes a call about one path on that cannot be the root: the name of the directory may also
+    /// be that of a file, which is outside.
+    fn below<T>(
+        &self,
+        path: &str,
+        for_root: ErrorKind,
+        call: impl FnOnce(&F, &str) -> Result<T>,
+    ) -> Result<T> {
+        self.refuse_root(path, for_root)?;
+        self.at(path, call)
+    }
+
+    /// Passes a call about a file on that reads from, or writes to, something else: only what the
+    /// errors say about this file is translated.
+    fn transfer<T>(&self, path: &str, call: impl FnOnce(&F, &str) -> Result<T>) -> Result<T> {
+        self.refuse_root(path, ErrorKind::FileExpected)?;
+        let delegated = self.delegate_path(path)?;
+        call(&self.fs, &delegated).map_err(|error| match error.path() {
+            Some(about) if about == delegated => error.with_path_replaced(path),
+            _ => error,
+        })
+    }
+
+    /// Passes a call about two paths on.
+    fn between<T>(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+        call: impl FnOnce(&F, &str, &str) -> Result<T>,
+    ) -> Result<T> {
+        let source = self.delegate_path(src_path)?;
+        let target = self.delegate_path(dst_path)?;
+        call(&self.fs, &source, &target).map_err(|error| {
+            self.names(&[src_path, dst_path], &[&source, &target])
+                .translate(error)
+        })
+    }
+
+    /// Passes a copy or move of a file on.
+    fn between_files<T>(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+        options: CopyOptions,
+        call: impl FnOnce(&F, &str, &str) -> Result<T>,
+    ) -> Result<T> {
+        self.delegate_path(src_path)?;
+        let for_root = if options.overwrite {
+            ErrorKind::FileExpected
+        } else {
+            ErrorKind::DestinationExists
+        };
+        self.refuse_root(dst_path, for_root)?;
+        self.refuse_root(src_path, ErrorKind::FileExpected)?;
+        self.between(src_path, dst_path, call)
+    }
+
+    fn is_root(&self, path: &str) -> Result<bool> {
+        Ok(self.delegate_path(path)? == self.directory)
+    }
+
+    fn refuse_root(&self, path: &str, kind: ErrorKind) -> Result<()> {
+        if self.is_root(path)? {
+            return Err(Error::new(kind)
+                .with_path(path)
+                .with_message("it is the root"));
+        }
+        Ok(())
+    }
+
+    /// What is known about the directory, under the name that a root has. A file of the same name
+    /// may be there as well, on S3: then it is not what is told of.
+    fn getinfo_root(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
+        self.at(path, |fs, delegated| {
+            let info = fs.getinfo(delegated, namespaces)?;
+            if info.is_dir() {
+                return Ok(info.with_name(""));
+            }
+            fs.check_directory(delegated)?;
+            Ok(Info::new("", true))
+        })
+    }
+
+    fn entries<'a>(&'a self, path: &str, entries: Entries<'a>) -> Result<Entries<'a>> {
+        let delegated = self.delegate_path(path)?;
+        let names = self.names(&[path], &[&delegated]).owned();
+        Ok(Box::new(entries.map(move |entry| {
+            entry.map_err(|error| names.translate(error))
+        })))
+    }
+}
+
+/// The paths that a call was given, and what they are called in the filesystem that it went to.
+struct Names<'a> {
+    directory: String,
+    paths: Vec<(String, std::borrow::Cow<'a, str>)>,
+}
+
+impl Names<'_> {
+    fn owned(self) -> Names<'static> {
+        let paths = self.paths.into_iter();
+        Names {
+            directory: self.directory,
+            paths: paths
+                .map(|(delegated, given)| (delegated, given.into_owned().into()))
+                .collect(),
+        }
+    }
+
+    /// The same error, about the path that the caller knows.
+    fn translate(&self, error: Error) -> Error {
+        let Some(about) = error.path() else {
+            return error;
+        };
+        let given = self.paths.iter().find(|(delegated, _)| delegated == about);
+        if let Some((_, given)) = given {
+            return error.with_path_replaced(given.as_ref());
+        }
+        match inner(&self.directory, about) {
+            Some(below) => error.with_path_replaced(below),
+            None => error,
+        }
+    }
+
+    fn translate_io(&self, error: io::Error) -> io::Error {
+        match error.downcast::<Error>() {
+            Ok(own) => self.translate(own).into(),
+            Err(other) => other,
+        }
+    }
+}
+
+/// What a path of the filesystem is called in its directory, if it is there.
+fn inner(directory: &str, outer: &str) -> Option<String> {
+    if directory == "/" {
+        return Some(outer.to_owned());
+    }
+    match outer.strip_prefix(directory)? {
+        "" => Some("/".to_owned()),
+        below if below.starts_with('/') => Some(below.to_owned()),
+        _ => None,
+    }
+}
+
+impl<F: Clone> Clone for SubFs<F> {
+    fn clone(&self) -> Self {
+        Self {
+            fs: self.fs.clone(),
+            directory: self.directory.clone(),
+            closed: AtomicBool::new(self.closed.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for SubFs<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubFs")
+            .field("fs", &self.fs)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: fmt::Display> fmt::Display for SubFs<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.fs, self.directory)
+    }
+}
+
+/// Every method that a filesystem may have a better way for is passed on to it.
+impl<F: FileSystem> FileSystem for SubFs<F> {
+    fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
+        if self.is_root(path)? {
+            return self.getinfo_root(path, namespaces);
+        }
+        self.at(path, |fs, path| fs.getinfo(path, namespaces))
+    }
+
+    fn listdir(&self, path: &str) -> Result<Vec<String>> {
+        self.at(path, |fs, path| fs.listdir(path))
+    }
+
+    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.at(path, |fs, path| fs.makedir_with(path, options))
+    }
+
+    fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        let file = self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.openbin_with(path, mode, options)
+        })?;
+        SubFile::boxed(self, path, file)
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| fs.remove(path))
+    }
+
+    fn removedir(&self, path: &str) -> Result<()> {
+        self.below(path, ErrorKind::RemoveRoot, |fs, path| fs.removedir(path))
+    }
+
+    fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
+        if self.is_root(path)? && self.at(path, |fs, path| fs.isfile(path))? {
+            self.at(path, |fs, path| fs.check_directory(path))?;
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_path(path)
+                .with_message("a file of the same name as the directory would be changed"));
+        }
+        self.at(path, |fs, path| fs.setinfo(path, info))
+    }
+
+    fn makedir(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| fs.makedir(path))
+    }
+
+    fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
+        let file = self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.openbin(path, mode)
+        })?;
+        SubFile::boxed(self, path, file)
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        if self.is_root(path)? {
+            return self.isdir(path);
+        }
+        self.at(path, |fs, path| fs.exists(path))
+    }
+
+    fn isfile(&self, path: &str) -> Result<bool> {
+        if self.is_root(path)? {
+            return Ok(false);
+        }
+        self.at(path, |fs, path| fs.isfile(path))
+    }
+
+    fn isdir(&self, path: &str) -> Result<bool> {
+        self.at(path, |fs, path| fs.isdir(path))
+    }
+
+    fn isempty(&self, path: &str) -> Result<bool> {
+        self.at(path, |fs, path| fs.isempty(path))
+    }
+
+    fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
+        let delegated = self.delegate_path(path)?;
+        let entries = self.fs.scandir(&delegated, namespaces);
+        let entries =
+            entries.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
+        self.entries(path, entries)
+    }
+
+    fn readbytes(&self, path: &str) -> Result<Vec<u8>> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| fs.readbytes(path))
+    }
+
+    fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.readbytes_with(path, options)
+        })
+    }
+
+    fn readtext(&self, path: &str) -> Result<String> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| fs.readtext(path))
+    }
+
+    fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.writebytes(path, contents)
+        })
+    }
+
+    fn writebytes_with(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.writebytes_with(path, contents, options)
+        })
+    }
+
+    fn writetext(&self, path: &str, contents: &str) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.writetext(path, contents)
+        })
+    }
+
+    fn create(&self, path: &str, wipe: bool) -> Result<bool> {
+        if self.is_root(path)? && !wipe {
+            return Ok(false);
+        }
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.create(path, wipe)
+        })
+    }
+
+    fn touch(&self, path: &str) -> Result<()> {
+        if self.is_root(path)? {
+            let now = OffsetDateTime::now_utc();
+            return self.settimes(path, Some(now), Some(now));
+        }
+        self.at(path, |fs, path| fs.touch(path))
+    }
+
+    fn getsize(&self, path: &str) -> Result<u64> {
+        if self.is_root(path)? {
+            return Ok(self.getdetails(path)?.size().unwrap_or_default());
+        }
+        self.at(path, |fs, path| fs.getsize(path))
+    }
+
+    fn gettype(&self, path: &str) -> Result<ResourceType> {
+        if self.is_root(path)? {
+            return self
+                .at(path, |fs, path| fs.check_directory(path))
+                .map(|()| ResourceType::Directory);
+        }
+        self.at(path, |fs, path| fs.gettype(path))
+    }
+
+    fn getbasic(&self, path: &str) -> Result<Info> {
+        if self.is_root(path)? {
+            return self.getinfo_root(path, Namespaces::BASIC);
+        }
+        self.at(path, |fs, path| fs.getbasic(path))
+    }
+
+    fn getdetails(&self, path: &str) -> Result<Info> {
+        if self.is_root(path)? {
+            return self.getinfo_root(path, Namespaces::DETAILS);
+        }
+        self.at(path, |fs, path| fs.getdetails(path))
+    }
+
+    fn getmeta(&self) -> Meta {
+        let mut meta = self.fs.getmeta();
+        let taken = self.directory.trim_end_matches('/').len();
+        meta.max_path_length = meta.max_path_length.map(|max| max.saturating_sub(taken));
+        meta
+    }
+
+    fn geturl(&self, path: &str) -> Result<String> {
+        self.below(path, ErrorKind::NoUrl, |fs, path| fs.geturl(path))
+    }
+
+    fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
+        if purpose == "fs" {
+            return self.at(path, |fs, path| fs.geturl_for(path, purpose));
+        }
+        self.below(path, ErrorKind::NoUrl, |fs, path| {
+            fs.geturl_for(path, purpose)
+        })
+    }
+
+    fn hasurl(&self, path: &str) -> bool {
+        self.below(path, ErrorKind::NoUrl, |fs, path| Ok(fs.hasurl(path)))
+            .unwrap_or(false)
+    }
+
+    fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
+        if purpose != "fs" && self.is_root(path).unwrap_or(true) {
+            return false;
+        }
+        self.at(path, |fs, path| Ok(fs.hasurl_for(path, purpose)))
+            .unwrap_or(false)
+    }
+
+    fn validatepath(&self, path: &str) -> Result<String> {
+        self.at(path, |fs, path| fs.validatepath(path))?;
+        validate(path, &self.getmeta())
+    }
+
+    fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.appendbytes(path, data)
+        })
+    }
+
+    fn appendtext(&self, path: &str, text: &str) -> Result<()> {
+        self.below(path, ErrorKind::FileExpected, |fs, path| {
+            fs.appendtext(path, text)
+        })
+    }
+
+    fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
+        self.transfer(path, |fs, path| fs.download(path, target))
+    }
+
+    fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        self.transfer(path, |fs, path| fs.upload(path, source))
+    }
+
+    fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        self.transfer(path, |fs, path| fs.writefile(path, source))
+    }
+
+    fn makedirs(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| fs.makedirs(path))
+    }
+
+    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.at(path, |fs, path| fs.makedirs_with(path, options))
+    }
+
+    fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        let options = CopyOptions::default();
+        self.between_files(src_path, dst_path, options, |fs, source, target| {
+            fs.copy(source, target)
+        })
+    }
+
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.between_files(src_path, dst_path, options, |fs, source, target| {
+            fs.copy_with(source, target, options)
+        })
+    }
+
+    fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        let options = CopyOptions::default();
+        self.between_files(src_path, dst_path, options, |fs, source, target| {
+            fs.movefile(source, target)
+        })
+    }
+
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.between_files(src_path, dst_path, options, |fs, source, target| {
+            fs.movefile_with(source, target, options)
+        })
+    }
+
+    fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.between(src_path, dst_path, |fs, source, target| {
+            fs.copydir(source, target)
+        })
+    }
+
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.between(src_path, dst_path, |fs, source, target| {
+            fs.copydir_with(source, target, options)
+        })
+    }
+
+    fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.between(src_path, dst_path, |fs, source, target| {
+            fs.movedir(source, target)
+        })
+    }
+
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        self.between(src_path, dst_path, |fs, source, target| {
+            fs.movedir_with(source, target, options)
+        })
+    }
+
+    fn removetree(&self, path: &str) -> Result<()> {
+        if self.is_root(path)? {
+            return self.emptydir(path);
+        }
+        self.at(path, |fs, path| fs.removetree(path))
+    }
+
+    fn emptydir(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| fs.emptydir(path))
+    }
+
+    fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        let delegated = self.delegate_path(path)?;
+        let names = self.names(&[path], &[&delegated]).owned();
+        let entries = self.fs.scantree(&delegated, namespaces);
+        let entries = entries.map_err(|error| names.translate(error))?;
+        Ok(Box::new(entries.map(move |entry| {
+            let (outer, info) = entry.map_err(|error| names.translate(error))?;
+            let directory = inner(&names.directory, &outer).ok_or_else(|| {
+                Error::new(ErrorKind::OperationFailed)
+                    .with_path(outer.as_str())
+                    .with_message("the tree has an entry that is not in the directory")
+            })?;
+            Ok((directory, info))
+        })))
+    }
+
+    fn scandir_prefix(
+        &self,
+        path: &str,
+        name_prefix: &str,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        let delegated = self.delegate_path(path)?;
+        let entries = self.fs.scandir_prefix(&delegated, name_prefix, namespaces);
+        let entries =
+            entries.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
+        self.entries(path, entries)
+    }
+
+    fn check_directory(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| fs.check_directory(path))
+    }
+
+    fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
+        if self.is_root(path)? {
+            return Ok(self.getdetails(path)?.modified());
+        }
+        self.at(path, |fs, path| fs.getmodified(path))
+    }
+
+    fn settimes(
+        &self,
+        path: &str,
+        accessed: Option<OffsetDateTime>,
+        modified: Option<OffsetDateTime>,
+    ) -> Result<()> {
+        if self.is_root(path)? && self.at(path, |fs, path| fs.isfile(path))? {
+            // What `setinfo` says about it.
+            return self.setinfo(path, &RawInfo::new());
+        }
+        self.at(path, |fs, path| fs.settimes(path, accessed, modified))
+    }
+
+    fn getsyspath(&self, path: &str) -> Result<PathBuf> {
+        self.at(path, |fs, path| fs.getsyspath(path))
+    }
+
+    fn hassyspath(&self, path: &str) -> bool {
+        self.at(path, |fs, path| Ok(fs.hassyspath(path)))
+            .unwrap_or(false)
+    }
+
+    fn getospath(&self, path: &str) -> Result<OsString> {
+        self.at(path, |fs, path| fs.getospath(path))
+    }
+
+    fn islink(&self, path: &str) -> Result<bool> {
+        self.at(path, |fs, path| fs.islink(path))
+    }
+
+    fn desc(&self, path: &str) -> Result<String> {
+        self.at(path, |fs, path| fs.desc(path))
+    }
+
+    fn label(&self) -> String {
+        format!("{:?} on {}", self.directory, self.fs.label())
+    }
+
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        self.at(path, |fs, path| fs.location(path))
+    }
+
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.below(dst_path, ErrorKind::FileExpected, |fs, path| {
+            fs.copy_from(source, path)
+        })
+    }
+
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        self.at(dst_path, |fs, path| fs.copydir_from(source, path, remove))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn isclosed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed) || self.fs.isclosed()
+    }
+}
+
+/// An open file whose errors are about the path that the caller gave.
+struct SubFile {
+    file: Box<dyn File>,
+    names: Names<'static>,
+}
+
+impl SubFile {
+    fn boxed<F: FileSystem>(
+        fs: &SubFs<F>,
+        path: &str,
+        file: Box<dyn File>,
+    ) -> Result<Box<dyn File>> {
+        let delegated = fs.delegate_path(path)?;
+        let names = fs.names(&[path], &[&delegated]).owned();
+        Ok(Box::new(Self { file, names }))
+    }
+
+    fn pass<T>(&mut self, call: impl FnOnce(&mut dyn File) -> io::Result<T>) -> io::Result<T> {
+        call(&mut *self.file).map_err(|error| self.names.translate_io(error))
+    }
+}
+
+impl Read for SubFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pass(|file| file.read(buffer))
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.pass(|file| file.read_vectored(buffers))
+    }
+
+    fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        self.pass(|file| file.read_to_end(bytes))
+    }
+}
+
+impl Write for SubFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pass(|file| file.write(bytes))
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.pass(|file| file.write_vectored(buffers))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass(|file| file.flush())
+    }
+}
+
+impl Seek for SubFile {
+    fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.pass(|file| file.seek(from))
+    }
+
+    fn stream_position(&mut self) -> io::Result<u64> {
+        self.pass(|file| file.stream_position())
+    }
+}
+
+impl File for SubFile {
+    fn set_len(&mut self, size: u64) -> io::Result<()> {
+        self.pass(|file| file.set_len(size))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let closed = self.file.close();
+        closed.map_err(|error| self.names.translate(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A method that is left out would be the default one, which may ask more of a server.
+    #[test]
+    fn every_method_of_the_interface_is_passed_on() {
+        let interface = include_str!("filesystem.rs");
+        let (_, interface) = interface.split_once("pub trait FileSystem:").unwrap();
+        let (interface, _) = interface.split_once("pub trait FileSystemExt").unwrap();
+        let (_, here) = include_str!("subfs.rs")
+            .split_once("FileSystem for SubFs<F> {")
+            .unwrap();
+        let methods = interface
+            .split("\n    fn ")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('('))
+            .map(|(name, _)| name);
+        let mut count = 0;
+        // The default of `check` is about the handle.
+        for name in methods.filter(|name| *name != "check") {
+            assert!(here.contains(&format!("\n    fn {name}(")), "{name}");
+            count += 1;
+        }
+        assert!(count > 60, "{count}");
+    }
+
+    #[test]
+    fn a_path_is_translated_back_only_if_it_is_in_the_directory() {
+        assert_eq!(inner("/a/b", "/a/b").as_deref(), Some("/"));
+        assert_eq!(inner("/a/b", "/a/b/c/d").as_deref(), Some("/c/d"));
+        assert_eq!(inner("/a/b", "/a/bc"), None);
+        assert_eq!(inner("/a/b", "/a"), None);
+        assert_eq!(inner("/", "/a").as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn an_error_is_about_the_path_that_was_given() {
+        let names = Names {
+            directory: "/d".to_owned(),
+            paths: vec![("/d/f".to_owned(), "x/../f".into())],
+        };
+        let about = |path: &str| {
+            let error = Error::new(ErrorKind::ResourceNotFound).with_path(path);
+            names.translate(error).path().map(str::to_owned)
+        };
+        assert_eq!(about("/d/f").as_deref(), Some("x/../f"));
+        assert_eq!(about("/d/e/g").as_deref(), Some("/e/g"));
+        assert_eq!(about("/elsewhere").as_deref(), Some("/elsewhere"));
+        let none = names.translate(Error::new(ErrorKind::FilesystemClosed));
+        assert_eq!(none.path(), None);
+    }
+}
