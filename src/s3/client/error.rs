@@ -66,6 +66,7 @@ pub(super) fn not_s3(
 /// The error of a request that got no answer.
 pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
     let host = host(bucket);
+    let is_https = bucket.base_url().scheme() == "https";
     match error {
         ureq::Error::Timeout(what) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time ({what})"))
@@ -73,6 +74,16 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
         ureq::Error::Io(error) if is_timeout(&error) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time"))
             .with_source(error),
+        // So rustls tells what is no TLS, and a certificate that it does not trust.
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData && is_https => {
+            Error::new(ErrorKind::RemoteConnection)
+                .with_message(format!("no TLS connection to {host}: {error}"))
+                .with_hint(
+                    "check the server's certificate; if the server speaks plain http, give an \
+                     endpoint that begins with http://",
+                )
+                .with_source(error)
+        }
         ureq::Error::Io(error) => Error::new(ErrorKind::RemoteConnection)
             .with_message(format!("no answer from {host}: {error}"))
             .with_hint("check that the endpoint is right and the server runs")
