@@ -280,7 +280,7 @@ impl S3Fs {
 
     /// The path normalized, on an open handle; its key is looked at by whoever makes it.
     fn normalize(&self, path: &str) -> Result<String> {
-        self.check()?;
+        self.check().map_err(|error| error.with_path(path))?;
         crate::filesystem::validate(path, &self.getmeta())
     }
 
@@ -293,7 +293,7 @@ impl S3Fs {
     }
 
     fn check_writeable(&self, path: &str) -> Result<()> {
-        self.check()?;
+        self.check().map_err(|error| error.with_path(path))?;
         if self.shared.read_only {
             return Err(Error::new(ErrorKind::ResourceReadOnly).with_path(path));
         }
