@@ -284,12 +284,15 @@ impl S3Fs {
         crate::filesystem::validate(path, &self.getmeta())
     }
 
-    /// What the keys in the directory at that validated path begin with.
+    /// What the keys in the directory at that validated path begin with. A path whose own key
+    /// would be too long is an error, whether a file or a directory is meant.
     fn prefix(&self, validated: &str, path: &str) -> Result<String> {
-        self.shared
-            .keys
-            .directory(validated)
-            .map_err(|error| error.with_path_replaced(path))
+        let keys = &self.shared.keys;
+        let prefix = match validated {
+            "/" => keys.directory(validated),
+            _ => keys.file(validated).and_then(|_| keys.directory(validated)),
+        };
+        prefix.map_err(|error| error.with_path_replaced(path))
     }
 
     fn check_writeable(&self, path: &str) -> Result<()> {
@@ -889,6 +892,9 @@ impl S3Fs {
     fn scan(&self, path: &str) -> Result<Scan<'_>> {
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
+        if prefix.len() > MAX_KEY_BYTES {
+            return Err(self.no_directory(&validated, path));
+        }
         let keys = &self.shared.keys;
         let pages = Pages::new(self.objects(), &prefix, Some(keys.delimiter()));
         let mut scan = Scan::new(pages, prefix, keys);
