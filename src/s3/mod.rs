@@ -336,15 +336,14 @@ impl S3Fs {
         if self.is_directory(&self.prefix(parent, path)?, parent)? {
             return Ok(());
         }
-        let is_file = self.is_object(&self.shared.keys.file(parent)?)?;
-        let kind = if is_file {
-            ErrorKind::DirectoryExpected
-        } else {
-            ErrorKind::ResourceNotFound
-        };
-        Err(Error::new(kind)
+        if self.is_object(&self.shared.keys.file(parent)?)? {
+            return Err(Error::new(ErrorKind::DirectoryExpected)
+                .with_path(path)
+                .with_message(format!("its parent {parent:?} is a file")));
+        }
+        Err(Error::new(ErrorKind::ResourceNotFound)
             .with_path(path)
-            .with_message(format!("its parent {parent:?} is no directory"))
+            .with_message(format!("its parent {parent:?} is not there"))
             .with_hint("make it with makedir, or open the filesystem with strict off"))
     }
 
