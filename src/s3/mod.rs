@@ -491,14 +491,14 @@ impl S3Fs {
     ) -> Result<Box<dyn File>> {
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
+        let target = self.target(key, path, options);
+        target.args.to_headers()?;
         if self.shared.strict && mode.create() {
-            self.check_file_target(validated, &key, path)?;
-            if mode.exclusive() && self.is_object(&key)? {
+            self.check_file_target(validated, &target.key, path)?;
+            if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
             }
         }
-        let target = self.target(key, path, options);
-        target.args.to_headers()?;
         if mode.truncate() && !mode.updating() {
             return Ok(Box::new(S3Writer::new(
                 target,
