@@ -99,6 +99,18 @@ impl Target {
             ))
             .with_hint("write it whole with writebytes, which takes up to 5 GiB")
     }
+
+    /// The error of an object that is too large to be held in memory while it is changed.
+    pub(super) fn too_large_to_update(&self, size: u64) -> Error {
+        Error::new(ErrorKind::Unsupported)
+            .with_path(&self.path)
+            .with_message(format!(
+                "it has {} MiB, and a file is changed in memory, {} MiB at most",
+                size >> 20,
+                MAX_BUFFERED_BYTES >> 20
+            ))
+            .with_hint("read it with r, and write it whole with writebytes")
+    }
 }
 
 impl Write for S3Writer {
