@@ -1,5 +1,6 @@
 //! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object as it was when opened.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -84,6 +85,13 @@ impl S3Reader {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        if self.closed {
+            return Err(file::closed(&self.path));
+        }
+        Ok(())
     }
 
     fn begin(&mut self, response: Response) -> Result<()> {
@@ -227,9 +235,7 @@ pub(crate) fn is_range_error(error: &Error) -> bool {
 
 impl Read for S3Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.closed {
-            return Err(file::closed(&self.path));
-        }
+        self.usable()?;
         self.read_some(buffer)
             .map_err(|error| error.with_path(&self.path).into())
     }
@@ -237,16 +243,15 @@ impl Read for S3Reader {
 
 impl Seek for S3Reader {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
-        if self.closed {
-            return Err(file::closed(&self.path));
-        }
-        self.position = file::seek_target(from, self.position, self.size)?;
+        self.usable()?;
+        self.position = file::seek_target(from, self.position, self.size, &self.path)?;
         Ok(self.position)
     }
 }
 
 impl Write for S3Reader {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.usable()?;
         Err(file::not_allowed(&self.path, "writing"))
     }
 
@@ -255,8 +260,19 @@ impl Write for S3Reader {
     }
 }
 
+impl fmt::Debug for S3Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Reader")
+            .field("path", &self.path)
+            .field("size", &self.size)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
 impl File for S3Reader {
     fn set_len(&mut self, _: u64) -> io::Result<()> {
+        self.usable()?;
         Err(file::not_allowed(&self.path, "writing"))
     }
 

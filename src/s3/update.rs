@@ -1,6 +1,7 @@
 //! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`, changed in memory and stored by
 //! `close`.
 
+use std::fmt;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use super::objects::{Condition, ReadOptions, condition_failed};
@@ -169,7 +170,7 @@ impl Seek for S3Updater {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
         let size = self.content.get_ref().len() as u64;
-        let target = file::seek_target(from, self.content.position(), size)?;
+        let target = file::seek_target(from, self.content.position(), size, &self.target.path)?;
         self.content.set_position(target);
         Ok(target)
     }
@@ -202,6 +203,16 @@ impl File for S3Updater {
             Base::Object { e_tag, kept } => self.replace(e_tag, kept),
         };
         result.map_err(|error| error.with_path(&self.target.path))
+    }
+}
+
+impl fmt::Debug for S3Updater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Updater")
+            .field("path", &self.target.path)
+            .field("mode", &self.mode)
+            .field("position", &self.content.position())
+            .finish_non_exhaustive()
     }
 }
 

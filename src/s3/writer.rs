@@ -1,5 +1,6 @@
 //! [`S3Writer`]: a file opened with `w` or `x`, published by `close`.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -52,6 +53,13 @@ impl S3Writer {
             if_match,
             state: State::Open,
         }
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        if self.state == State::Closed {
+            return Err(file::closed(&self.target.path));
+        }
+        Ok(())
     }
 }
 
@@ -115,9 +123,7 @@ impl Target {
 
 impl Write for S3Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.state == State::Closed {
-            return Err(file::closed(&self.target.path));
-        }
+        self.usable()?;
         if self.buffer.len() as u64 + bytes.len() as u64 > MAX_BUFFERED_BYTES {
             self.state = State::Failed;
             return Err(self.target.too_large().into());
@@ -134,8 +140,9 @@ impl Write for S3Writer {
 
 impl Seek for S3Writer {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.usable()?;
         let position = self.buffer.len() as u64;
-        if file::seek_target(from, position, position)? == position {
+        if file::seek_target(from, position, position, &self.target.path)? == position {
             return Ok(position);
         }
         Err(Error::new(ErrorKind::Unsupported)
@@ -148,12 +155,14 @@ impl Seek for S3Writer {
 
 impl Read for S3Writer {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.usable()?;
         Err(file::not_allowed(&self.target.path, "reading"))
     }
 }
 
 impl File for S3Writer {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
+        self.usable()?;
         if size == self.buffer.len() as u64 {
             return Ok(());
         }
@@ -179,6 +188,15 @@ impl File for S3Writer {
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for S3Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Writer")
+            .field("path", &self.target.path)
+            .field("written", &self.buffer.len())
+            .finish_non_exhaustive()
     }
 }
 
