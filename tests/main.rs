@@ -1,4 +1,6 @@
 //! One test program for everything that meets a server, so that it is linked once.
 
+mod bad_input;
 mod embedded_server;
+mod operations;
 mod support;
