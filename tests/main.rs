@@ -3,4 +3,5 @@
 mod bad_input;
 mod embedded_server;
 mod operations;
+mod secrets;
 mod support;
