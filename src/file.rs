@@ -59,7 +59,12 @@ pub(crate) fn closed(path: &str) -> io::Error {
 }
 
 /// Where a seek from `position` in a file of `size` bytes leads.
-pub(crate) fn seek_target(from: io::SeekFrom, position: u64, size: u64) -> io::Result<u64> {
+pub(crate) fn seek_target(
+    from: io::SeekFrom,
+    position: u64,
+    size: u64,
+    path: &str,
+) -> io::Result<u64> {
     let target = match from {
         io::SeekFrom::Start(offset) => Some(offset),
         io::SeekFrom::Current(offset) => position.checked_add_signed(offset),
@@ -67,6 +72,7 @@ pub(crate) fn seek_target(from: io::SeekFrom, position: u64, size: u64) -> io::R
     };
     target.ok_or_else(|| {
         Error::new(ErrorKind::InvalidArgument)
+            .with_path(path)
             .with_message("seek to a position before the start of the file")
             .into()
     })
@@ -79,12 +85,14 @@ mod tests {
 
     #[test]
     fn a_seek_never_leads_before_the_start() {
-        assert_eq!(seek_target(SeekFrom::Current(-3), 5, 9).unwrap(), 2);
-        assert_eq!(seek_target(SeekFrom::End(2), 5, 9).unwrap(), 11);
+        assert_eq!(seek_target(SeekFrom::Current(-3), 5, 9, "f").unwrap(), 2);
+        assert_eq!(seek_target(SeekFrom::End(2), 5, 9, "f").unwrap(), 11);
         assert_eq!(
-            seek_target(SeekFrom::End(-10), 5, 9).unwrap_err().kind(),
+            seek_target(SeekFrom::End(-10), 5, 9, "f")
+                .unwrap_err()
+                .kind(),
             io::ErrorKind::InvalidInput
         );
-        assert!(seek_target(SeekFrom::Current(1), u64::MAX, 9).is_err());
+        assert!(seek_target(SeekFrom::Current(1), u64::MAX, 9, "f").is_err());
     }
 }

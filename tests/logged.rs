@@ -1,17 +1,25 @@
-//! What the library warns of. A process has one logger, and this is the one of this test program.
+//! The one logger of this test program: it keeps what the library warns of, and lets every record be
+//! looked at for secrets.
 
 use std::cell::RefCell;
 use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// What is warned of while `work` runs, by this thread and no other.
-pub fn warnings(work: impl FnOnce()) -> Vec<String> {
+use crate::secrets;
+
+/// From here on records are logged, from debug level on.
+pub fn install() {
     static SET: Once = Once::new();
     SET.call_once(|| {
         log::set_logger(&Logger).expect("no other logger in this program");
-        log::set_max_level(LevelFilter::Warn);
+        log::set_max_level(LevelFilter::Debug);
     });
+}
+
+/// What is warned of while `work` runs, by this thread and no other.
+pub fn warnings(work: impl FnOnce()) -> Vec<String> {
+    install();
     WARNINGS.set(Some(Vec::new()));
     work();
     WARNINGS.take().unwrap_or_default()
@@ -26,11 +34,15 @@ struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= Level::Warn
+        metadata.level() <= Level::Debug
     }
 
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
+            return;
+        }
+        secrets::look_at(record);
+        if record.level() > Level::Warn {
             return;
         }
         WARNINGS.with_borrow_mut(|warnings| {

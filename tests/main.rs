@@ -1,8 +1,10 @@
 //! One test program for everything that meets a server, so that it is linked once.
 
 mod arguments;
+mod bad_input;
 mod common;
 mod embedded_server;
+mod every_operation;
 mod foreign;
 mod info;
 mod live;
@@ -10,6 +12,7 @@ mod logged;
 mod operations;
 mod presign;
 mod requests;
+mod secrets;
 mod subfs;
 mod support;
 mod trees;

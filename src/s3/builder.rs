@@ -468,7 +468,8 @@ fn parse_endpoint(text: &str) -> Result<Url> {
     if url.scheme() == "https" && !cfg!(feature = "rustls") {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_message(format!(
-                "the endpoint {shown:?} needs TLS, and it is not built in"
+                "the endpoint {} needs TLS, and it is not built in",
+                url.origin().ascii_serialization()
             ))
             .with_hint("turn the feature `rustls` of this crate on"));
     }

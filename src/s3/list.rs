@@ -13,7 +13,31 @@ pub(crate) struct Pages<'a> {
     prefix: String,
     delimiter: Option<String>,
     token: Option<String>,
+    watch: TokenWatch,
     ended: bool,
+}
+
+/// Sees that a listing goes round in a circle, of whatever length, and keeps but one token: that of
+/// the last page whose number is a power of two (Brent's cycle detection).
+#[derive(Default)]
+struct TokenWatch {
+    pages: u64,
+    kept: Option<String>,
+}
+
+impl TokenWatch {
+    /// Whether that token of the next page was there before. A circle is seen on its third round
+    /// at the latest.
+    fn repeats(&mut self, token: &str) -> bool {
+        if self.kept.as_deref() == Some(token) {
+            return true;
+        }
+        self.pages += 1;
+        if self.pages.is_power_of_two() {
+            self.kept = Some(token.to_owned());
+        }
+        false
+    }
 }
 
 impl<'a> Pages<'a> {
@@ -24,6 +48,7 @@ impl<'a> Pages<'a> {
             prefix: prefix.to_owned(),
             delimiter: delimiter.map(str::to_owned),
             token: None,
+            watch: TokenWatch::default(),
             ended: false,
         }
     }
@@ -37,7 +62,9 @@ impl<'a> Pages<'a> {
         let page = self.objects.list(&listing, self.token.as_deref())?;
         check_prefix(&page, &self.prefix)?;
         self.ended = page.next_token.is_none();
-        if !self.ended && page.next_token == self.token {
+        if let Some(token) = &page.next_token
+            && self.watch.repeats(token)
+        {
             return Err(Error::new(ErrorKind::OperationFailed)
                 .with_message("the listing does not end: its continuation token repeats"));
         }
@@ -206,6 +233,26 @@ mod tests {
             Entry::Directory("z".into()),
         ];
         assert_eq!(names(entries), ["x", "x-y", "z"]);
+    }
+
+    #[test]
+    fn tokens_that_go_round_are_seen_soon_and_others_never() {
+        for length in 1..50 {
+            for tail in [0, 1, 7, 100] {
+                let mut watch = TokenWatch::default();
+                let token = |at: u32| match at.checked_sub(tail) {
+                    Some(within) => (tail + within % length).to_string(),
+                    None => at.to_string(),
+                };
+                let seen = (0..).position(|at| watch.repeats(&token(at))).unwrap();
+                assert!(
+                    seen <= 3 * (tail + length) as usize,
+                    "{tail} + {length}: {seen}"
+                );
+            }
+        }
+        let mut watch = TokenWatch::default();
+        assert!((0..10_000).all(|at: u32| !watch.repeats(&at.to_string())));
     }
 
     #[test]

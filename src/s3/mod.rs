@@ -212,20 +212,23 @@ impl S3Fs {
 
     /// The path normalized, on an open handle; its key is looked at by whoever makes it.
     fn normalize(&self, path: &str) -> Result<String> {
-        self.check()?;
+        self.check().map_err(|error| error.with_path(path))?;
         crate::filesystem::validate(path, &self.getmeta())
     }
 
-    /// What the keys in the directory at that validated path begin with.
+    /// What the keys in the directory at that validated path begin with. A path whose own key
+    /// would be too long is an error, whether a file or a directory is meant.
     fn prefix(&self, validated: &str, path: &str) -> Result<String> {
-        self.shared
-            .keys
-            .directory(validated)
-            .map_err(|error| error.with_path_replaced(path))
+        let keys = &self.shared.keys;
+        let prefix = match validated {
+            "/" => keys.directory(validated),
+            _ => keys.file(validated).and_then(|_| keys.directory(validated)),
+        };
+        prefix.map_err(|error| error.with_path_replaced(path))
     }
 
     fn check_writeable(&self, path: &str) -> Result<()> {
-        self.check()?;
+        self.check().map_err(|error| error.with_path(path))?;
         if self.shared.read_only {
             return Err(Error::new(ErrorKind::ResourceReadOnly).with_path(path));
         }
@@ -264,15 +267,14 @@ impl S3Fs {
         if self.is_directory(&self.prefix(parent, path)?, parent)? {
             return Ok(());
         }
-        let is_file = self.is_object(&self.shared.keys.file(parent)?)?;
-        let kind = if is_file {
-            ErrorKind::DirectoryExpected
-        } else {
-            ErrorKind::ResourceNotFound
-        };
-        Err(Error::new(kind)
+        if self.is_object(&self.shared.keys.file(parent)?)? {
+            return Err(Error::new(ErrorKind::DirectoryExpected)
+                .with_path(path)
+                .with_message(format!("its parent {parent:?} is a file")));
+        }
+        Err(Error::new(ErrorKind::ResourceNotFound)
             .with_path(path)
-            .with_message(format!("its parent {parent:?} is no directory"))
+            .with_message(format!("its parent {parent:?} is not there"))
             .with_hint("make it with makedir, or open the filesystem with strict off"))
     }
 
@@ -429,14 +431,14 @@ impl S3Fs {
                 .with_path(path)
                 .with_message("a file that must be new has no ETag to match"));
         }
+        let target = self.target(key, path, options);
+        target.args.to_headers()?;
         if self.shared.strict && mode.create() {
-            self.check_file_target(validated, &key, path)?;
-            if mode.exclusive() && self.is_object(&key)? {
+            self.check_file_target(validated, &target.key, path)?;
+            if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
             }
         }
-        let target = self.target(key, path, options);
-        target.args.to_headers()?;
         if mode.truncate() && !mode.updating() {
             return Ok(Box::new(S3Writer::new(
                 target,
@@ -998,6 +1000,9 @@ impl S3Fs {
     fn scan(&self, path: &str) -> Result<Scan<'_>> {
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
+        if prefix.len() > MAX_KEY_BYTES {
+            return Err(self.no_directory(&validated, path));
+        }
         let keys = &self.shared.keys;
         let pages = Pages::new(self.objects(), &prefix, Some(keys.delimiter()));
         let mut scan = Scan::new(pages, prefix, keys);

@@ -97,6 +97,13 @@ impl S3Reader {
         self.size
     }
 
+    fn usable(&self) -> io::Result<()> {
+        if self.closed {
+            return Err(file::closed(&self.path));
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, response: Response) -> Result<()> {
         self.pin(&response);
         let length = response.content_length();
@@ -238,9 +245,7 @@ pub(crate) fn is_range_error(error: &Error) -> bool {
 
 impl Read for S3Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.closed {
-            return Err(file::closed(&self.path));
-        }
+        self.usable()?;
         self.read_some(buffer)
             .map_err(|error| error.with_path(&self.path).into())
     }
@@ -248,16 +253,15 @@ impl Read for S3Reader {
 
 impl Seek for S3Reader {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
-        if self.closed {
-            return Err(file::closed(&self.path));
-        }
-        self.position = file::seek_target(from, self.position, self.size)?;
+        self.usable()?;
+        self.position = file::seek_target(from, self.position, self.size, &self.path)?;
         Ok(self.position)
     }
 }
 
 impl Write for S3Reader {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.usable()?;
         Err(file::not_allowed(&self.path, "writing"))
     }
 
@@ -268,6 +272,7 @@ impl Write for S3Reader {
 
 impl File for S3Reader {
     fn set_len(&mut self, _: u64) -> io::Result<()> {
+        self.usable()?;
         Err(file::not_allowed(&self.path, "writing"))
     }
 

@@ -28,6 +28,9 @@ pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<Strin
             let is_time = namespace == "details" && TIMES.contains(&key);
             // A download URL is made anew for each info, and no two are the same.
             let same = raw.get(namespace, key) == Some(value);
+            if is_time && !matches!(value, Value::Int(_) | Value::Float(_) | Value::Null) {
+                return Err(wrong_type(key, "seconds since 1970, or null"));
+            }
             if key == "_write" || namespace == "urls" || is_time || same {
                 continue;
             }
@@ -111,10 +114,12 @@ pub(crate) fn apply(
             continue;
         };
         headers.retain(|(name, _)| name != header);
+        let is_flag = key == "bucket_key_enabled";
         match value {
             Value::Null => {}
+            Value::Bool(flag) if is_flag => headers.push((header.to_owned(), flag.to_string())),
+            _ if is_flag => return Err(wrong_type(key, "true or false, or null to remove it")),
             Value::Text(text) => headers.push((header.to_owned(), check_value(header, text)?)),
-            Value::Bool(flag) => headers.push((header.to_owned(), flag.to_string())),
             _ => return Err(wrong_type(key, "a text, or null to remove it")),
         }
     }

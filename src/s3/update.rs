@@ -92,11 +92,10 @@ impl S3Updater {
     fn load(&mut self, read: &ReadOptions) -> Result<()> {
         let target = &self.target;
         let response = target.objects.get(&target.key, None, read)?;
-        if response
-            .content_length()
-            .is_some_and(|size| size > MAX_BUFFERED_BYTES)
+        if let Some(size) = response.content_length()
+            && size > MAX_BUFFERED_BYTES
         {
-            return Err(target.too_large());
+            return Err(target.too_large_to_update(size));
         }
         let info = s3_info(response.headers());
         let mut kept = kept_headers(&info)?;
@@ -193,7 +192,7 @@ impl Seek for S3Updater {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
         let size = self.content.get_ref().len() as u64;
-        let target = file::seek_target(from, self.content.position(), size)?;
+        let target = file::seek_target(from, self.content.position(), size, &self.target.path)?;
         self.content.set_position(target);
         Ok(target)
     }

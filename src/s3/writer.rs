@@ -62,6 +62,13 @@ impl S3Writer {
             state: State::Open,
         }
     }
+
+    fn usable(&self) -> io::Result<()> {
+        if self.state == State::Closed {
+            return Err(file::closed(&self.target.path));
+        }
+        Ok(())
+    }
 }
 
 impl Target {
@@ -107,13 +114,23 @@ impl Target {
             ))
             .with_hint("write it whole with writebytes, which takes up to 5 GiB")
     }
+
+    /// The error of an object that is too large to be held in memory while it is changed.
+    pub(super) fn too_large_to_update(&self, size: u64) -> Error {
+        Error::new(ErrorKind::Unsupported)
+            .with_path(&self.path)
+            .with_message(format!(
+                "it has {} MiB, and a file is changed in memory, {} MiB at most",
+                size >> 20,
+                MAX_BUFFERED_BYTES >> 20
+            ))
+            .with_hint("read it with r, and write it whole with writebytes")
+    }
 }
 
 impl Write for S3Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.state == State::Closed {
-            return Err(file::closed(&self.target.path));
-        }
+        self.usable()?;
         if self.buffer.len() as u64 + bytes.len() as u64 > MAX_BUFFERED_BYTES {
             self.state = State::Failed;
             return Err(self.target.too_large().into());
@@ -130,8 +147,9 @@ impl Write for S3Writer {
 
 impl Seek for S3Writer {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.usable()?;
         let position = self.buffer.len() as u64;
-        if file::seek_target(from, position, position)? == position {
+        if file::seek_target(from, position, position, &self.target.path)? == position {
             return Ok(position);
         }
         Err(Error::new(ErrorKind::Unsupported)
@@ -144,12 +162,14 @@ impl Seek for S3Writer {
 
 impl Read for S3Writer {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.usable()?;
         Err(file::not_allowed(&self.target.path, "reading"))
     }
 }
 
 impl File for S3Writer {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
+        self.usable()?;
         if size == self.buffer.len() as u64 {
             return Ok(());
         }

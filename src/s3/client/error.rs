@@ -4,10 +4,9 @@ use std::io;
 
 use rusty_s3::Bucket;
 
-use super::redact::redact;
+use super::redact::Secrets;
 use super::{Operation, Response, xml};
 use crate::error::{Error, ErrorKind, S3Error};
-use crate::s3::credentials::Credentials;
 
 /// How much of an answer that is not S3's is quoted.
 const QUOTED_CHARS: usize = 120;
@@ -17,27 +16,28 @@ pub(super) fn refusal(
     response: &Response,
     body: &[u8],
     bucket: &Bucket,
-    credentials: Option<&Credentials>,
+    secrets: &Secrets<'_>,
+    anonymous: bool,
 ) -> Error {
     let answer = xml::error_answer(body);
     if answer.is_none() && !body.trim_ascii().is_empty() {
-        return not_s3(response, body, "it is not S3's XML", bucket, credentials);
+        return not_s3(response, body, "it is not S3's XML", bucket, secrets);
     }
     let answer = answer.unwrap_or_default();
-    let header = |name| response.header(name).unwrap_or_default().to_owned();
+    let header = |name| secrets.hide(response.header(name).unwrap_or_default());
     let s3 = S3Error {
         operation: response.operation.name().to_owned(),
         status: response.status(),
-        code: redact(&answer.code, credentials),
-        message: redact(&answer.message, credentials),
-        request_id: Some(answer.request_id)
+        code: secrets.hide(&answer.code),
+        message: secrets.hide(&answer.message),
+        request_id: Some(secrets.hide(&answer.request_id))
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| header("x-amz-request-id")),
         region: Some(header("x-amz-bucket-region"))
             .filter(|region| !region.is_empty())
-            .or(answer.region),
+            .or(answer.region.map(|region| secrets.hide(&region))),
     };
-    let meaning = meaning(&s3, response.operation, bucket, credentials.is_none());
+    let meaning = meaning(&s3, response.operation, bucket, anonymous);
     meaning.with_s3(s3)
 }
 
@@ -47,11 +47,12 @@ pub(super) fn not_s3(
     body: &[u8],
     why: &str,
     bucket: &Bucket,
-    credentials: Option<&Credentials>,
+    secrets: &Secrets<'_>,
 ) -> Error {
-    let text = redact(&String::from_utf8_lossy(body), credentials);
+    let text = secrets.hide(&String::from_utf8_lossy(body));
     let start: String = text.chars().take(QUOTED_CHARS).collect();
-    let content_type = response.header("content-type").unwrap_or("no content type");
+    let content_type = secrets.hide(response.header("content-type").unwrap_or("no content type"));
+    let why = secrets.hide(why);
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
             "{} answered {} to {} with {content_type}, and {why}: {start:?}",
@@ -65,6 +66,7 @@ pub(super) fn not_s3(
 /// The error of a request that got no answer.
 pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
     let host = host(bucket);
+    let is_https = bucket.base_url().scheme() == "https";
     match error {
         ureq::Error::Timeout(what) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time ({what})"))
@@ -72,6 +74,16 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
         ureq::Error::Io(error) if is_timeout(&error) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time"))
             .with_source(error),
+        // So rustls tells what is no TLS, and a certificate that it does not trust.
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData && is_https => {
+            Error::new(ErrorKind::RemoteConnection)
+                .with_message(format!("no TLS connection to {host}: {error}"))
+                .with_hint(
+                    "check the server's certificate; if the server speaks plain http, give an \
+                     endpoint that begins with http://",
+                )
+                .with_source(error)
+        }
         ureq::Error::Io(error) => Error::new(ErrorKind::RemoteConnection)
             .with_message(format!("no answer from {host}: {error}"))
             .with_hint("check that the endpoint is right and the server runs")
@@ -210,6 +222,11 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
                  is not there",
             operation.permission()
         )),
+        ("", 404) if operation.needs_no_object() => of(
+            ErrorKind::OperationFailed,
+            &format!("{} has no bucket {:?}", host(bucket), bucket.name()),
+        )
+        .with_hint("check the name, and that the endpoint is that of an S3 server"),
         (_, 404) => of(ErrorKind::ResourceNotFound, "the bucket has no such object"),
         (_, 408) => of(
             ErrorKind::Timeout,

@@ -18,6 +18,7 @@ use ureq::{Agent, AsSendBody, SendBody};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::Credentials;
 use crate::s3::key::Key;
+use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
 use xml::XmlError;
@@ -141,25 +142,36 @@ impl Client {
             headers: parts.headers,
             body,
         };
-        if response.status.is_success() {
+        let is_success = response.status.is_success();
+        let lacks_e_tag =
+            request.operation.answers_with_e_tag() && !response.headers.contains_key("etag");
+        if is_success && !lacks_e_tag {
             return Ok(response);
         }
         // What was not read of an error's body only costs the connection.
         let body = response.read_start(MAX_ERROR_BYTES);
-        Err(self.refusal(&response, &body))
+        Err(if is_success {
+            // A portal or a proxy answers so, and would pass for a file or a finished write.
+            self.misfit(request, &response, &body, "it has no ETag")
+        } else {
+            self.refusal(request, &response, &body)
+        })
     }
 
     /// Sends a request whose answer is a document, and reads that.
     pub(crate) fn ask<T>(
         &self,
         request: &Request<'_>,
-        read: impl FnOnce(&[u8]) -> Result<T, XmlError>,
+        read: impl Fn(&[u8]) -> Result<T, XmlError>,
     ) -> Result<T> {
         let mut response = self.send(request)?;
         let body = response.read_document()?;
-        read(&body).map_err(|error| match error {
-            XmlError::Refused(_) => self.refusal(&response, &body),
-            other => self.not_s3(&response, &body, &other.to_string()),
+        read(&body).map_err(|error| {
+            // The error quotes a piece of the answer: it is told of the answer without its secrets,
+            // half of which a piece could have.
+            let hidden = self.secrets(request).hide(&String::from_utf8_lossy(&body));
+            let error = read(hidden.as_bytes()).err().unwrap_or(error);
+            self.misfit(request, &response, &body, &error.to_string())
         })
     }
 
@@ -167,10 +179,10 @@ impl Client {
     pub(crate) fn tell(&self, request: &Request<'_>) -> Result<Response> {
         let mut response = self.send(request)?;
         let body = response.read_document()?;
-        if request.operation.may_fail_in_200() && xml::error_answer(&body).is_some() {
-            return Err(self.refusal(&response, &body));
+        if body.trim_ascii().is_empty() || xml::is_other_document(&body) {
+            return Ok(response);
         }
-        Ok(response)
+        Err(self.misfit(request, &response, &body, "no content belongs there"))
     }
 
     /// A presigned URL, valid for so many seconds from now.
@@ -247,14 +259,25 @@ impl Client {
         self.agent.run(request)
     }
 
-    /// The error that an answer of the server stands for.
-    fn refusal(&self, response: &Response, body: &[u8]) -> Error {
-        error::refusal(response, body, &self.bucket, self.credentials.as_ref())
+    /// What no text about that request may show.
+    fn secrets<'a>(&'a self, request: &'a Request<'_>) -> Secrets<'a> {
+        Secrets::of(self.credentials.as_ref(), &request.headers)
     }
 
-    /// The error of an answer that is no answer of the S3 API.
-    fn not_s3(&self, response: &Response, body: &[u8], why: &str) -> Error {
-        error::not_s3(response, body, why, &self.bucket, self.credentials.as_ref())
+    /// The error that an answer of the server stands for.
+    fn refusal(&self, request: &Request<'_>, response: &Response, body: &[u8]) -> Error {
+        let secrets = self.secrets(request);
+        error::refusal(response, body, &self.bucket, &secrets, self.is_anonymous())
+    }
+
+    /// The error of a success that is not what was asked for: an error document, which a 200 may
+    /// carry, or no answer of the S3 API.
+    fn misfit(&self, request: &Request<'_>, response: &Response, body: &[u8], why: &str) -> Error {
+        if xml::error_answer(body).is_some() {
+            return self.refusal(request, response, body);
+        }
+        let secrets = self.secrets(request);
+        error::not_s3(response, body, why, &self.bucket, &secrets)
     }
 }
 

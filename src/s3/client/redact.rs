@@ -10,30 +10,51 @@ const HIDDEN: &str = "[hidden]";
 /// 16 characters and more.
 const SHORT: usize = 8;
 
-/// The query parameters whose values are secret; a server may quote the URL that it was asked.
+/// The query parameters whose values are secret, in lower case; a server may quote the URL that it
+/// was asked.
 const PARAMETERS: [&str; 3] = [
-    "X-Amz-Credential",
-    "X-Amz-Security-Token",
-    "X-Amz-Signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
 ];
 
-/// The text without the credentials and without the secret parts of signed URLs.
-pub(super) fn redact(text: &str, credentials: Option<&Credentials>) -> String {
-    let mut text = text.to_owned();
-    if let Some(credentials) = credentials {
-        let secrets = [
-            Some(credentials.secret_access_key()),
-            credentials.session_token(),
-            Some(credentials.access_key_id()),
-        ];
-        for secret in secrets.into_iter().flatten().filter(|s| !s.is_empty()) {
+/// What the headers end with that carry a customer's key (SSE-C).
+const CUSTOMER_KEY: &str = "-server-side-encryption-customer-key";
+
+/// What a request carries that no text may show.
+pub(super) struct Secrets<'a>(Vec<&'a str>);
+
+impl<'a> Secrets<'a> {
+    /// The credentials, and the customer's key among the headers.
+    pub(super) fn of(
+        credentials: Option<&'a Credentials>,
+        headers: &'a [(String, String)],
+    ) -> Self {
+        let mut secrets = Vec::new();
+        if let Some(credentials) = credentials {
+            secrets.push(credentials.secret_access_key());
+            secrets.extend(credentials.session_token());
+            secrets.push(credentials.access_key_id());
+        }
+        let keys = headers
+            .iter()
+            .filter(|(name, _)| name.ends_with(CUSTOMER_KEY));
+        secrets.extend(keys.map(|(_, key)| key.as_str()));
+        secrets.retain(|secret| !secret.is_empty());
+        Self(secrets)
+    }
+
+    /// The text without them, and without the secret parts of signed URLs.
+    pub(super) fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
             text = hide(&text, secret);
         }
+        for parameter in PARAMETERS {
+            text = hide_parameter(&text, parameter);
+        }
+        text
     }
-    for parameter in PARAMETERS {
-        text = hide_parameter(&text, parameter);
-    }
-    text
 }
 
 fn hide(text: &str, secret: &str) -> String {
@@ -53,24 +74,34 @@ fn hide(text: &str, secret: &str) -> String {
 }
 
 fn hide_parameter(text: &str, parameter: &str) -> String {
+    // In lower case, ASCII keeps its places.
+    let lower = text.to_ascii_lowercase();
+    let (mut rest, mut lower) = (text, lower.as_str());
     let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(parameter) {
+    while let Some(at) = lower.find(parameter) {
         let (before, after) = rest.split_at(at + parameter.len());
         result.push_str(before);
-        rest = after;
-        // "name=value", or "name: value" in a canonical request.
-        if let Some(value) = after.strip_prefix('=') {
-            let end = value
-                .find(|c: char| c == '&' || c == '<' || c == '"' || c == '\'' || c.is_whitespace())
-                .unwrap_or(value.len());
-            result.push('=');
-            result.push_str(HIDDEN);
-            rest = &value[end..];
+        (rest, lower) = (after, lower.split_at(at + parameter.len()).1);
+        // The second is how a URL stands in the query of another.
+        for equals in ["=", "%3d"] {
+            if let Some(value) = lower.strip_prefix(equals) {
+                let (shown, _) = rest.split_at(equals.len());
+                result.push_str(shown);
+                result.push_str(HIDDEN);
+                let end = equals.len() + value_length(value);
+                (rest, lower) = (rest.split_at(end).1, lower.split_at(end).1);
+            }
         }
     }
     result.push_str(rest);
     result
+}
+
+/// How long the value is that the text begins with.
+fn value_length(text: &str) -> usize {
+    let ends = |c: char| matches!(c, '&' | '<' | '"' | '\'') || c.is_whitespace();
+    let end = text.find(ends).unwrap_or(text.len());
+    text.find("%26").map_or(end, |ampersand| end.min(ampersand))
 }
 
 #[cfg(test)]
@@ -82,18 +113,38 @@ mod tests {
         let text = "asked <http://h/k?X-Amz-Credential=AKID%2F2013&amp;X-Amz-Expires=300&\
                     X-Amz-Security-Token=tok&X-Amz-Signature=abc> X-Amz-Signature";
         assert_eq!(
-            redact(text, None),
+            Secrets::of(None, &[]).hide(text),
             "asked <http://h/k?X-Amz-Credential=[hidden]&amp;X-Amz-Expires=300&\
              X-Amz-Security-Token=[hidden]&X-Amz-Signature=[hidden] X-Amz-Signature"
         );
     }
 
     #[test]
-    fn the_credentials_themselves_are_hidden() {
-        let credentials = Credentials::new("AKID", "s3cr3t", Some("tok"));
+    fn a_url_in_the_query_of_another_loses_its_secrets() {
+        let text = "http://portal/?to=http%3A%2F%2Fh%2Fk%3FX-Amz-Signature%3Dabc%26X-Amz-Date%3D1 \
+                    x-amz-signature=\u{130}def";
         assert_eq!(
-            redact("AKID and s3cr3t and tok", Some(&credentials)),
-            "[hidden] and [hidden] and [hidden]"
+            Secrets::of(None, &[]).hide(text),
+            "http://portal/?to=http%3A%2F%2Fh%2Fk%3FX-Amz-Signature%3D[hidden]%26X-Amz-Date%3D1 \
+             x-amz-signature=[hidden]"
+        );
+    }
+
+    #[test]
+    fn the_credentials_and_the_customers_key_are_hidden() {
+        let credentials = Credentials::new("AKID", "s3cr3t", Some("tok"));
+        let headers = [
+            ("x-amz-server-side-encryption-customer-key", "QUJD"),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-key",
+                "REVG",
+            ),
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(
+            Secrets::of(Some(&credentials), &headers).hide("AKID s3cr3t tok QUJD REVG AES256"),
+            "[hidden] [hidden] [hidden] [hidden] [hidden] AES256"
         );
     }
 
@@ -101,12 +152,12 @@ mod tests {
     fn a_short_credential_is_hidden_as_a_word_only() {
         let credentials = Credentials::new("a", "Key", None);
         assert_eq!(
-            redact("InvalidAccessKeyId: a, (Key)/Key", Some(&credentials)),
+            Secrets::of(Some(&credentials), &[]).hide("InvalidAccessKeyId: a, (Key)/Key"),
             "InvalidAccessKeyId: [hidden], ([hidden])/[hidden]"
         );
         let credentials = Credentials::new("admin", "administrator", None);
         assert_eq!(
-            redact("theadministrators' admin", Some(&credentials)),
+            Secrets::of(Some(&credentials), &[]).hide("theadministrators' admin"),
             "the[hidden]s' [hidden]"
         );
     }

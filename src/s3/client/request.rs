@@ -99,12 +99,24 @@ impl Operation {
         )
     }
 
-    /// Whether a 200 may carry an error in its body.
+    /// Whether every success has an ETag among its headers.
     ///
-    /// Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html),
-    /// "Response".
-    pub(crate) fn may_fail_in_200(self) -> bool {
-        self.is_long()
+    /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html) and
+    /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html), "Response
+    /// syntax".
+    pub(crate) fn answers_with_e_tag(self) -> bool {
+        matches!(self, Self::GetObject | Self::HeadObject | Self::PutObject)
+    }
+
+    /// Whether it lists or makes something, so that no object can be missing.
+    pub(crate) fn needs_no_object(self) -> bool {
+        matches!(
+            self,
+            Self::CreateBucket
+                | Self::CreateMultipartUpload
+                | Self::ListObjectsV2
+                | Self::PutObject
+        )
     }
 }
 

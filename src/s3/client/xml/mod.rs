@@ -192,6 +192,15 @@ pub(crate) fn error_answer(body: &[u8]) -> Option<ErrorAnswer> {
     is_error(root.local_name().into_inner()).then(|| read_error(&mut document))
 }
 
+/// Whether the body is an XML document that is neither an error nor a web page.
+pub(crate) fn is_other_document(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    Document::open(&text).is_ok_and(|(_, root)| {
+        let root = root.local_name().into_inner();
+        !is_error(root) && !root.eq_ignore_ascii_case("html")
+    })
+}
+
 /// `ErrorResponse` is how STS, and stores that resemble it, wrap the same fields.
 fn is_error(root: &str) -> bool {
     matches!(root, "Error" | "ErrorResponse")

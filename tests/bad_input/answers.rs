@@ -1,0 +1,294 @@
+//! Answers that no S3 server gives, or gives only when something is wrong.
+
+use std::io::Read as _;
+
+use s3fs::{Error, ErrorKind, FileSystem as _, Namespaces, RawInfo};
+
+use super::scene::{Refused, Scene};
+use crate::every_operation;
+use crate::support::{Answer, Content, Fault, Object, Rule, synthetic_bytes};
+
+const PAGE: &str = "<!DOCTYPE html><html><body>Welcome to <b>the portal</b></body></html>";
+const BARE_PAGE: &str = "<html><body>It works!</body></html>";
+
+/// Every operation meets this answer to all of its requests, and takes it for none of S3's.
+fn every_operation_is_wary_of(answer: &Answer, except: &[&str], kind: ErrorKind, words: &str) {
+    let scene = Scene::new();
+    let always = Fault::Answer(answer.clone());
+    scene.server.faults().add(Rule::any().always(), always);
+    for strict in [true, false] {
+        let fs = scene.built(|builder| builder.strict(strict));
+        for operation in every_operation::asking() {
+            let excepted = except.contains(&operation.name);
+            // Strict, they look at what is there first.
+            if !excepted || (strict && operation.name == "remove") {
+                scene
+                    .refuses(&fs, operation, "dir/./child")
+                    .is(kind)
+                    .says([words]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_with_status_200_is_told_by_every_operation() {
+    for page in [PAGE, BARE_PAGE] {
+        let words = "check that the endpoint is that of an S3 server";
+        every_operation_is_wary_of(
+            &Answer::html(200, page),
+            &[],
+            ErrorKind::OperationFailed,
+            words,
+        );
+    }
+}
+
+#[test]
+fn a_page_with_status_200_is_quoted_with_the_host_it_came_from() {
+    let scene = Scene::new();
+    let page = Fault::Answer(Answer::html(200, PAGE));
+    scene.server.faults().add(Rule::any().always(), page);
+    let fs = scene.fs();
+    for result in [
+        fs.readbytes("file").map(drop),
+        fs.writebytes("file", b"new"),
+    ] {
+        scene
+            .refused("a page", result)
+            .says([&scene.server.endpoint(), "200", "text/html"]);
+    }
+    scene
+        .refused("listdir", fs.listdir("dir"))
+        .says(["DOCTYPE html"]);
+}
+
+#[test]
+fn a_page_with_status_500_is_told_by_every_operation() {
+    let answer = Answer::html(500, PAGE);
+    every_operation_is_wary_of(&answer, &[], ErrorKind::OperationFailed, "500");
+}
+
+#[test]
+fn json_is_told_by_every_operation() {
+    for status in [200, 500] {
+        let json = Answer::new(status, "{\"message\": \"Missing Authentication Token\"}")
+            .header("content-type", "application/json");
+        let words = status.to_string();
+        every_operation_is_wary_of(&json, &[], ErrorKind::OperationFailed, &words);
+    }
+}
+
+#[test]
+fn an_answer_of_nothing_is_told_by_every_operation_but_a_blind_delete() {
+    let nothing = Answer::new(200, "");
+    let words = "S3";
+    every_operation_is_wary_of(&nothing, &["remove"], ErrorKind::OperationFailed, words);
+}
+
+#[test]
+fn an_xml_of_something_else_is_told_by_every_operation_but_a_blind_delete() {
+    let feed = Answer::new(200, "<?xml version=\"1.0\"?><feed><entry/></feed>")
+        .header("content-type", "application/xml");
+    every_operation_is_wary_of(&feed, &["remove"], ErrorKind::OperationFailed, "S3");
+}
+
+#[test]
+fn a_server_that_knows_no_such_page_is_not_taken_for_an_empty_bucket() {
+    for answer in [Answer::new(404, ""), Answer::html(404, PAGE)] {
+        let scene = Scene::new();
+        let always = Fault::Answer(answer);
+        scene.server.faults().add(Rule::any().always(), always);
+        let fs = scene.fs();
+        let results = [
+            ("exists", fs.exists("file").map(drop)),
+            ("isdir", fs.isdir("file").map(drop)),
+            ("listdir", fs.listdir("file").map(drop)),
+            ("getinfo", fs.getinfo("file", Namespaces::BASIC).map(drop)),
+            ("remove", fs.remove("file")),
+            ("writebytes", fs.writebytes("file", b"new")),
+        ];
+        for (what, result) in results {
+            scene
+                .refused(what, result)
+                .is(ErrorKind::OperationFailed)
+                .about("file")
+                .says([&scene.server.endpoint(), "404"]);
+        }
+    }
+}
+
+#[test]
+fn an_error_behind_status_200_fails_setinfo() {
+    let scene = Scene::new();
+    let late = Fault::error(200, "InternalError");
+    scene
+        .server
+        .faults()
+        .add(Rule::on("CopyObject").always(), late);
+    let changes = RawInfo::new().with("s3", "content_type", "text/csv");
+    scene
+        .refused("setinfo", scene.fs().setinfo("dir/../file", &changes))
+        .is(ErrorKind::OperationFailed)
+        .about("dir/../file")
+        .says(["CopyObject", "InternalError", "A fault made by the test"]);
+}
+
+#[test]
+fn an_error_behind_status_200_fails_a_write() {
+    let scene = Scene::new();
+    for operation in ["PutObject", "DeleteObject"] {
+        let late = Fault::error(200, "InternalError");
+        scene
+            .server
+            .faults()
+            .add(Rule::on(operation).always(), late);
+    }
+    let fs = scene.built(|builder| builder.strict(false));
+    for (what, result) in [
+        ("writebytes", fs.writebytes("file", b"new")),
+        ("remove", fs.remove("file")),
+    ] {
+        let refused = scene.refused(what, result).about("file");
+        refused
+            .is(ErrorKind::OperationFailed)
+            .says(["InternalError"]);
+    }
+}
+
+fn listing(keys: &[&str], next: Option<&str>) -> Answer {
+    let contents: String = keys
+        .iter()
+        .map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>"))
+        .collect();
+    let token = next.map_or(String::new(), |token| {
+        format!("<NextContinuationToken>{token}</NextContinuationToken>")
+    });
+    Answer::new(
+        200,
+        format!(
+            "<ListBucketResult><IsTruncated>{}</IsTruncated>{token}{contents}</ListBucketResult>",
+            next.is_some()
+        ),
+    )
+}
+
+fn listed(scene: &Scene, what: &str, path: &str) -> Refused {
+    let fs = scene.fs();
+    let scanned: Result<Vec<_>, Error> = fs
+        .scandir(path, Namespaces::BASIC)
+        .and_then(Iterator::collect);
+    scene.refused(what, scanned).about(path);
+    scene.refused(what, fs.listdir(path)).about(path)
+}
+
+#[test]
+fn a_listing_of_keys_that_were_not_asked_for_is_not_believed() {
+    let scene = Scene::new();
+    let foreign = Fault::Answer(listing(&["dir/child", "other/x"], None));
+    scene
+        .server
+        .faults()
+        .add(Rule::on("ListObjectsV2").always(), foreign);
+    let words = ["\"dir/\"", "\"other/x\"", "not asked for"];
+    listed(&scene, "a listing", "dir")
+        .is(ErrorKind::OperationFailed)
+        .says(words);
+    for operation in ["isdir", "isempty", "removedir", "makedir", "writebytes"] {
+        let operation = every_operation::asking().find(|o| o.name == operation);
+        scene.refuses(&scene.fs(), operation.expect("that operation"), "dir/sub");
+    }
+}
+
+#[test]
+fn a_listing_whose_tokens_repeat_ends_with_an_error() {
+    for tokens in [
+        &["a"][..],
+        &["a", "b"],
+        &["a", "b", "c"],
+        &["a", "b", "c", "d", "e"],
+    ] {
+        let scene = Scene::new();
+        for (at, token) in tokens.iter().enumerate() {
+            let next = tokens.get(at + 1).copied().unwrap_or(tokens[0]);
+            let page = Fault::Answer(listing(&["dir/child"], Some(next)));
+            let asks = move |asked: Option<&str>| asked == Some(token);
+            let rule = Rule::on("ListObjectsV2")
+                .when(move |request| asks(request.query("continuation-token")))
+                .always();
+            scene.server.faults().add(rule, page);
+        }
+        let first = Fault::Answer(listing(&["dir/child"], Some(tokens[0])));
+        scene
+            .server
+            .faults()
+            .add(Rule::on("ListObjectsV2").always(), first);
+        listed(&scene, "a listing", "dir")
+            .is(ErrorKind::OperationFailed)
+            .says(["does not end", "continuation token repeats"]);
+    }
+}
+
+#[test]
+fn a_truncated_listing_without_a_token_is_told() {
+    let scene = Scene::new();
+    let page = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+    let page = Fault::Answer(Answer::new(200, page));
+    scene
+        .server
+        .faults()
+        .add(Rule::on("ListObjectsV2").always(), page);
+    listed(&scene, "a listing", "dir")
+        .is(ErrorKind::OperationFailed)
+        .says(["NextContinuationToken"]);
+}
+
+#[test]
+fn a_listing_that_breaks_off_is_told() {
+    let scene = Scene::new();
+    scene
+        .server
+        .faults()
+        .add(Rule::on("ListObjectsV2").always(), Fault::Truncate(50));
+    listed(&scene, "a listing", "dir").is(ErrorKind::RemoteConnection);
+}
+
+#[test]
+fn a_body_that_breaks_off_is_never_the_file() {
+    const SIZE: u64 = 3 << 20;
+    for at in [0, 1, 100_000, (1 << 20) + 1] {
+        let scene = Scene::new().and("large", Object::new(Content::synthetic(7, SIZE)));
+        scene
+            .server
+            .faults()
+            .add(Rule::on("GetObject").always(), Fault::Truncate(at));
+        let fs = scene.fs();
+        scene
+            .refused("readbytes", fs.readbytes("dir/../large"))
+            .is(ErrorKind::RemoteConnection)
+            .about("dir/../large")
+            .says(["broke off"]);
+
+        let mut bytes = Vec::new();
+        let read = fs.openbin("dir/../large", "r").and_then(|mut file| {
+            file.read_to_end(&mut bytes)?;
+            file.close()
+        });
+        scene
+            .refused("openbin", read)
+            .is(ErrorKind::RemoteConnection)
+            .about("dir/../large");
+        assert_eq!(
+            bytes,
+            synthetic_bytes(7, 0, bytes.len()),
+            "what came is right"
+        );
+
+        for mode in ["a", "r+"] {
+            scene
+                .refused(mode, fs.openbin("large", mode).map(drop))
+                .is(ErrorKind::RemoteConnection)
+                .about("large");
+        }
+    }
+}

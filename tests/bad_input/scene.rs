@@ -1,0 +1,154 @@
+//! What the tests of this directory have in common: a bucket that must stay as it is, and an error that must
+//! say enough.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use s3fs::{Error, ErrorKind, Result, S3Fs, S3FsBuilder};
+
+use crate::every_operation::Operation;
+use crate::support::{ACCESS_KEY, BUCKET, Bucket, Object, REGION, SECRET_KEY, Server};
+
+/// A bucket with `file`, `dir/` that holds `child`, and `empty/`.
+pub struct Scene {
+    pub server: Server,
+    before: BTreeMap<String, String>,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        Self::on(Server::start())
+    }
+
+    pub fn on(server: Server) -> Self {
+        let bucket = server.bucket(BUCKET);
+        bucket.put("file", "content");
+        bucket.put("dir/", "");
+        bucket.put("dir/child", "content");
+        bucket.put("empty/", "");
+        let before = everything(&bucket);
+        Self { server, before }
+    }
+
+    /// The same bucket with more in it.
+    pub fn and(mut self, key: &str, object: Object) -> Self {
+        self.bucket().put_with(key, object);
+        self.note();
+        self
+    }
+
+    /// What is there now is what must stay.
+    pub fn note(&mut self) {
+        self.before = everything(&self.bucket());
+    }
+
+    pub fn bucket(&self) -> Bucket {
+        self.server.bucket(BUCKET)
+    }
+
+    /// A filesystem that everything is right with.
+    pub fn fs(&self) -> S3Fs {
+        self.built(|builder| builder)
+    }
+
+    /// A filesystem that something is different with.
+    pub fn built(&self, change: impl FnOnce(S3FsBuilder) -> S3FsBuilder) -> S3Fs {
+        change(builder(&self.server.endpoint()))
+            .build()
+            .expect("a filesystem")
+    }
+
+    /// The error of a call that must fail and leave the bucket as it was.
+    pub fn refused<T: Debug>(&self, what: &str, result: Result<T>) -> Refused {
+        self.unchanged(what);
+        refused(what, result)
+    }
+
+    pub fn unchanged(&self, what: &str) {
+        assert_eq!(everything(&self.bucket()), self.before, "{what}");
+        assert!(self.bucket().uploads().is_empty(), "{what}");
+    }
+
+    /// The same, of an operation on a path, which the error must name as it was given.
+    pub fn refuses(&self, fs: &S3Fs, operation: &Operation, path: &str) -> Refused {
+        let strict = if fs.is_strict() { "" } else { ", not strict" };
+        let what = format!("{} {path:?}{strict}", operation.name);
+        self.refused(&what, operation.on(fs, path)).about(path)
+    }
+
+    /// No request was made since the last time.
+    pub fn asked_nothing(&self, what: &str) {
+        let requests = self.server.take_requests();
+        assert!(requests.is_empty(), "{what}: {requests:?}");
+    }
+}
+
+/// A builder with everything said, so that neither the environment nor a file is asked.
+pub fn builder(endpoint: &str) -> S3FsBuilder {
+    S3Fs::builder(BUCKET)
+        .aws_access_key_id(ACCESS_KEY)
+        .aws_secret_access_key(SECRET_KEY)
+        .region(REGION)
+        .endpoint_url(endpoint)
+}
+
+/// An error, with what was done as the name of the assertions.
+pub struct Refused {
+    what: String,
+    pub error: Error,
+}
+
+/// The error of a call that must fail.
+pub fn refused<T: Debug>(what: &str, result: Result<T>) -> Refused {
+    match result {
+        Ok(value) => panic!("{what}: it should fail, and answers {value:?}"),
+        Err(error) => Refused {
+            what: what.to_owned(),
+            error,
+        },
+    }
+}
+
+impl Refused {
+    pub fn is(self, kind: ErrorKind) -> Self {
+        assert_eq!(self.error.kind(), kind, "{}: {}", self.what, self.error);
+        self
+    }
+
+    pub fn about(self, path: &str) -> Self {
+        let told = self.error.path();
+        assert_eq!(told, Some(path), "{}: {}", self.what, self.error);
+        self
+    }
+
+    pub fn says<const N: usize>(self, words: [&str; N]) -> Self {
+        let text = self.error.to_string();
+        for word in words {
+            assert!(
+                text.contains(word),
+                "{}: {text:?} lacks {word:?}",
+                self.what
+            );
+        }
+        self
+    }
+}
+
+/// All that a bucket holds, in a form that can be compared and read.
+fn everything(bucket: &Bucket) -> BTreeMap<String, String> {
+    let objects = bucket.keys().into_iter().map(|key| {
+        let object = bucket.get(&key).map(|object| {
+            format!(
+                "{} {:?} {:?} {:?} {} {:?}",
+                object.etag,
+                object.len(),
+                object.modified,
+                object.headers,
+                object.storage_class,
+                object.tags,
+            )
+        });
+        (key, object.unwrap_or_default())
+    });
+    objects.collect()
+}
