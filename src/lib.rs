@@ -125,6 +125,7 @@ mod filesystem;
 mod fs_url;
 mod info;
 mod location;
+mod memoryfs;
 mod mode;
 mod opener;
 mod options;
@@ -140,6 +141,7 @@ pub use filesystem::{
 pub use fs_url::{FsUrl, redacted};
 pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
 pub use location::Location;
+pub use memoryfs::MemoryFs;
 pub use mode::Mode;
 pub use opener::{Opener, Registry, S3Opener, open_fs};
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};

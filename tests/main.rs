@@ -9,6 +9,7 @@ mod foreign;
 mod info;
 mod live;
 mod logged;
+mod memory;
 mod operations;
 mod presign;
 mod requests;

@@ -1,0 +1,225 @@
+//! [`MemoryFile`]: an open file of a [`MemoryFs`](super::MemoryFs), published by `close`.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use super::Store;
+use super::tree::Place;
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, File};
+use crate::mode::Mode;
+
+/// An open file: what it was when it was opened, and what became of it since.
+pub(super) struct MemoryFile {
+    store: Arc<Store>,
+    path: String,
+    key: String,
+    mode: Mode,
+    base: Base,
+    /// Shared with the store until it is written.
+    content: Arc<Vec<u8>>,
+    position: u64,
+    changed: bool,
+    /// A write did not go in whole: what is there is not what the caller meant.
+    failed: bool,
+    closed: bool,
+}
+
+/// What the file was when it was opened.
+pub(super) enum Base {
+    /// Its content does not matter (`w`).
+    Replaced,
+    /// It must not have been there (`x`, or `a` on nothing).
+    Absent,
+    /// It was this, and must still be when it is published (`a`, `r+`).
+    Content(Arc<Vec<u8>>),
+}
+
+impl MemoryFile {
+    pub(super) fn new(store: Arc<Store>, place: &Place<'_>, mode: Mode, base: Base) -> Self {
+        let content = match &base {
+            Base::Content(content) => Arc::clone(content),
+            Base::Replaced | Base::Absent => Arc::default(),
+        };
+        Self {
+            store,
+            path: place.path.to_owned(),
+            key: place.key.clone(),
+            mode,
+            // What is created is stored even if nothing is written.
+            changed: !matches!(base, Base::Content(_)),
+            position: if mode.appending() {
+                length(&content)
+            } else {
+                0
+            },
+            base,
+            content,
+            failed: false,
+            closed: false,
+        }
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        if self.closed {
+            return Err(file::closed(&self.path));
+        }
+        Ok(())
+    }
+
+    /// That it is open for writing, and has room for that many bytes.
+    fn writable(&mut self, size: Option<u64>) -> io::Result<&mut Vec<u8>> {
+        self.usable()?;
+        if !self.mode.writing() {
+            return Err(file::not_allowed(&self.path, "writing"));
+        }
+        let content = Arc::make_mut(&mut self.content);
+        let room = size
+            .and_then(|size| usize::try_from(size).ok())
+            .map(|size| content.try_reserve(size.saturating_sub(content.len())));
+        if !matches!(room, Some(Ok(()))) {
+            self.failed = true;
+            return Err(Error::new(ErrorKind::InsufficientStorage)
+                .with_path(&self.path)
+                .with_message("there is no memory for a file of that size")
+                .into());
+        }
+        self.changed = true;
+        Ok(content)
+    }
+
+    /// Whether it is written from start to end, as a file on S3 is that was opened with `w` or `x`.
+    fn is_sequential(&self) -> bool {
+        self.mode.truncate() && !self.mode.updating()
+    }
+
+    fn publish(&self) -> Result<()> {
+        let mut tree = self.store.write();
+        let place = Place::new(&self.path, &self.key);
+        let now = tree.file(&place).ok().map(|node| &node.content);
+        let error = match (&self.base, now) {
+            (Base::Replaced, _) | (Base::Absent, None) => None,
+            (Base::Content(base), Some(now)) if base == now => None,
+            (Base::Absent, Some(_)) => Some(ErrorKind::FileExists),
+            (Base::Content(_), Some(_)) => Some(ErrorKind::ResourceChanged),
+            (Base::Content(_), None) => Some(ErrorKind::ResourceNotFound),
+        };
+        match error {
+            None => tree.put(&self.key, Arc::clone(&self.content)),
+            Some(kind) => {
+                return Err(place
+                    .error(kind)
+                    .with_message("it was changed while it was open here"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn length(content: &[u8]) -> u64 {
+    content.len() as u64
+}
+
+/// The error of moving in a file that is written from start to end.
+fn sequential(path: &str) -> io::Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_path(path)
+        .with_message("a file opened with w or x is written from start to end")
+        .with_hint("open it with w+ to move in it")
+        .into()
+}
+
+impl Read for MemoryFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.usable()?;
+        if !self.mode.reading() {
+            return Err(file::not_allowed(&self.path, "reading"));
+        }
+        let start = usize::try_from(self.position).unwrap_or(usize::MAX);
+        let mut rest = self.content.get(start..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Write for MemoryFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.usable()?;
+        if !self.mode.writing() {
+            return Err(file::not_allowed(&self.path, "writing"));
+        }
+        if self.mode.appending() {
+            self.position = length(&self.content);
+        }
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let position = self.position;
+        let content = self.writable(position.checked_add(length(bytes)))?;
+        let mut cursor = Cursor::new(content);
+        cursor.set_position(position);
+        let count = cursor.write(bytes)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Never publishes: only `close` does.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for MemoryFile {
+    fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.usable()?;
+        let target = file::seek_target(from, self.position, length(&self.content))?;
+        if self.is_sequential() && target != self.position {
+            return Err(sequential(&self.path));
+        }
+        self.position = target;
+        Ok(target)
+    }
+}
+
+impl File for MemoryFile {
+    fn set_len(&mut self, size: u64) -> io::Result<()> {
+        if self.is_sequential() {
+            self.usable()?;
+            return match size == length(&self.content) {
+                true => Ok(()),
+                false => Err(sequential(&self.path)),
+            };
+        }
+        let content = self.writable(Some(size))?;
+        // There is room for it, so that the size is one of memory.
+        content.resize(usize::try_from(size).unwrap_or_default(), 0);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        if self.failed {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_path(&self.path)
+                .with_message("a write to it failed before, so that nothing was stored"));
+        }
+        match self.changed && self.mode.writing() {
+            true => self.publish(),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        if !self.closed && self.changed {
+            log::warn!(
+                "{:?} was dropped without close(): nothing was stored",
+                self.path
+            );
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! [`Tree`]: files and directories by key, and what can be done with them in one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{CopyOptions, MakedirOptions};
+use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::path;
+
+/// What `setinfo` can change of a file.
+const WRITEABLE: &[(&str, &[&str])] = &[("details", &["modified"])];
+
+/// The times of the `details` namespace. Only `modified` is kept; the others are passed over, as
+/// S3 does.
+const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
+
+/// A path as the caller gave it, and the key that it stands for.
+pub(super) struct Place<'a> {
+    pub(super) path: &'a str,
+    /// Without `/` at either end; empty for the root.
+    pub(super) key: String,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(path: &'a str, validated: &str) -> Self {
+        Self {
+            path,
+            key: path::relpath(validated).to_owned(),
+        }
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.key.is_empty()
+    }
+
+    /// Its key as a directory: what the keys in it begin with.
+    pub(super) fn directory(&self) -> String {
+        as_directory(&self.key)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        path::basename(&self.key)
+    }
+
+    pub(super) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind).with_path(self.path)
+    }
+}
+
+/// A file.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) content: Arc<Vec<u8>>,
+    modified: OffsetDateTime,
+}
+
+impl Node {
+    fn info(&self, name: &str, namespaces: Namespaces) -> Info {
+        let info = Info::new(name, false).with_writeable(WRITEABLE);
+        if !namespaces.contains(Namespaces::DETAILS) {
+            return info;
+        }
+        let size = self.content.len() as u64;
+        info.with_details(Details::new(ResourceType::File, size, Some(self.modified)))
+    }
+}
+
+/// Files and directories, by their keys on S3: `a/b` is a file and `a/b/` a directory, so that one
+/// order, the keys', holds for both, and both can be there.
+///
+/// The directory of whatever is there is there too; the root always is, and is not in the set.
+#[derive(Default)]
+pub(super) struct Tree {
+    files: BTreeMap<String, Node>,
+    directories: BTreeSet<String>,
+}
+
+impl Tree {
+    pub(super) fn is_file(&self, place: &Place<'_>) -> bool {
+        self.files.contains_key(&place.key)
+    }
+
+    pub(super) fn is_dir(&self, place: &Place<'_>) -> bool {
+        place.is_root() || self.directories.contains(&place.directory())
+    }
+
+    fn exists(&self, place: &Place<'_>) -> bool {
+        self.is_file(place) || self.is_dir(place)
+    }
+
+    /// The file at that place, or what it means that there is none.
+    pub(super) fn file(&self, place: &Place<'_>) -> Result<&Node> {
+        self.files.get(&place.key).ok_or_else(|| {
+            place.error(if self.is_dir(place) {
+                ErrorKind::FileExpected
+            } else {
+                ErrorKind::ResourceNotFound
+            })
+        })
+    }
+
+    /// The key of the directory at that place, or what it means that there is none.
+    fn directory(&self, place: &Place<'_>) -> Result<String> {
+        if self.is_dir(place) {
+            return Ok(place.directory());
+        }
+        Err(place.error(if self.is_file(place) {
+            ErrorKind::DirectoryExpected
+        } else {
+            ErrorKind::ResourceNotFound
+        }))
+    }
+
+    /// An error unless the parent directory is there.
+    fn require_parent(&self, place: &Place<'_>) -> Result<()> {
+        let parent = parent(&place.key);
+        if parent.is_empty() || self.directories.contains(parent) {
+            return Ok(());
+        }
+        let parent = parent.trim_end_matches('/');
+        let kind = if self.files.contains_key(parent) {
+            ErrorKind::DirectoryExpected
+        } else {
+            ErrorKind::ResourceNotFound
+        };
+        Err(place
+            .error(kind)
+            .with_message(format!("its parent \"/{parent}\" is no directory"))
+            .with_hint("make it with makedir"))
+    }
+
+    /// An error unless a file can be written at that place.
+    pub(super) fn check_file_target(&self, place: &Place<'_>) -> Result<()> {
+        self.require_parent(place)?;
+        // Where both are there, the path means the file.
+        if self.is_dir(place) && !self.is_file(place) {
+            return Err(place.error(ErrorKind::FileExpected));
+        }
+        Ok(())
+    }
+
+    /// Stores a file, now. Its directory is made if it went while the file was being written, as
+    /// it is on S3 by the key in it.
+    pub(super) fn put(&mut self, key: &str, content: Arc<Vec<u8>>) {
+        let modified = OffsetDateTime::now_utc();
+        self.insert(key.to_owned(), Node { content, modified });
+    }
+
+    fn insert(&mut self, key: String, node: Node) {
+        self.make_directories(parent(&key));
+        self.files.insert(key, node);
+    }
+
+    /// Makes the directory of that key and those above it.
+    fn make_directories(&mut self, directory: &str) {
+        let ends = directory.match_indices('/').map(|(end, _)| end + 1);
+        for level in ends.filter_map(|end| directory.get(..end)) {
+            if !self.directories.contains(level) {
+                self.directories.insert(level.to_owned());
+            }
+        }
+    }
+
+    pub(super) fn getinfo(&self, place: &Place<'_>, namespaces: Namespaces) -> Result<Info> {
+        match self.files.get(&place.key) {
+            Some(node) => Ok(node.info(place.name(), namespaces)),
+            None if self.is_dir(place) => Ok(directory_info(place.name(), namespaces)),
+            None => Err(place.error(ErrorKind::ResourceNotFound)),
+        }
+    }
+
+    pub(super) fn setinfo(&mut self, place: &Place<'_>, wanted: &RawInfo) -> Result<()> {
+        let current = self.getinfo(place, Namespaces::DETAILS)?;
+        let modified = new_time(wanted, &current).map_err(|error| error.with_path(place.path))?;
+        if let (Some(modified), Some(node)) = (modified, self.files.get_mut(&place.key)) {
+            node.modified = modified;
+        }
+        Ok(())
+    }
+
+    pub(super) fn makedir(&mut self, place: &Place<'_>, options: MakedirOptions) -> Result<()> {
+        if !place.is_root() {
+            self.require_parent(place)?;
+        }
+        if self.is_dir(place) {
+            return match options.recreate {
+                true => Ok(()),
+                false => Err(place.error(ErrorKind::DirectoryExists)),
+            };
+        }
+        if self.is_file(place) {
+            return Err(match options.recreate {
+                true => place.error(ErrorKind::DirectoryExpected),
+                false => place
+                    .error(ErrorKind::DirectoryExists)
+                    .with_message("it is a file"),
+            });
+        }
+        self.directories.insert(place.directory());
+        Ok(())
+    }
+
+    pub(super) fn isempty(&self, place: &Place<'_>) -> Result<bool> {
+        let directory = self.directory(place)?;
+        let file = self.files.range::<str, _>(after(&directory)).next();
+        let child = self.directories.range::<str, _>(after(&directory)).next();
+        let mut first = file.map(|(key, _)| key).into_iter().chain(child);
+        Ok(!first.any(|key| key.starts_with(&directory)))
+    }
+
+    /// The entries of a directory, in the order of their keys.
+    pub(super) fn scandir(&self, place: &Place<'_>, namespaces: Namespaces) -> Result<Vec<Info>> {
+        let directory = self.directory(place)?;
+        let mut children: Vec<(&str, Info)> = Vec::new();
+        let mut files = self.files.range::<str, _>(after(&directory));
+        while let Some((key, node)) = files.next() {
+            let Some(name) = key.strip_prefix(&directory) else {
+                break;
+            };
+            match name.split_once('/') {
+                None => children.push((key, node.info(name, namespaces))),
+                // What is deeper is not gone through.
+                Some((child, _)) => {
+                    let end = end_of(&format!("{directory}{child}/"));
+                    files = self.files.range::<str, _>(from(&end));
+                }
+            }
+        }
+        let mut directories = self.directories.range::<str, _>(after(&directory));
+        while let Some(key) = directories.next() {
+            let Some(name) = key.strip_prefix(&directory) else {
+                break;
+            };
+            let name = name.trim_end_matches('/');
+            children.push((key, directory_info(name, namespaces)));
+            directories = self.directories.range::<str, _>(from(&end_of(key)));
+        }
+        children.sort_by_key(|(key, _)| *key);
+        Ok(children.into_iter().map(|(_, info)| info).collect())
+    }
+
+    /// All that is below a directory with the directory that it is in, in the order of their keys,
+    /// each directory after what is in it.
+    pub(super) fn scantree(
+        &self,
+        place: &Place<'_>,
+        namespaces: Namespaces,
+    ) -> Result<Vec<(String, Info)>> {
+        let directory = self.directory(place)?;
+        let entry = |key: &str, node: Option<&Node>| {
+            let name = path::basename(key.trim_end_matches('/'));
+            let info = match node {
+                Some(node) => node.info(name, namespaces),
+                None => directory_info(name, namespaces),
+            };
+            let above = parent(key).trim_end_matches('/');
+            (format!("/{above}"), info)
+        };
+        let mut entries = Vec::new();
+        let mut open: Vec<&str> = Vec::new();
+        for (key, node) in self.below(&directory) {
+            while let Some(done) = open.pop_if(|open| !key.starts_with(*open)) {
+                entries.push(entry(done, None));
+            }
+            match node {
+                Some(_) => entries.push(entry(key, node)),
+                None => open.push(key),
+            }
+        }
+        entries.extend(open.into_iter().rev().map(|key| entry(key, None)));
+        Ok(entries)
+    }
+
+    /// All files and directories below a directory, in the order of their keys.
+    fn below<'a>(&'a self, directory: &str) -> Vec<(&'a str, Option<&'a Node>)> {
+        let is_below = |key: &str| key.starts_with(directory);
+        let files = self.files.range::<str, _>(after(directory));
+        let files = files
+            .take_while(|(key, _)| is_below(key))
+            .map(|(key, node)| (key.as_str(), Some(node)));
+        let directories = self.directories.range::<str, _>(after(directory));
+        let directories = directories
+            .take_while(|key| is_below(key))
+            .map(|key| (key.as_str(), None));
+        let mut all: Vec<_> = files.chain(directories).collect();
+        all.sort_by_key(|(key, _)| *key);
+        all
+    }
+
+    pub(super) fn remove(&mut self, place: &Place<'_>) -> Result<()> {
+        self.file(place)?;
+        self.files.remove(&place.key);
+        Ok(())
+    }
+
+    pub(super) fn removedir(&mut self, place: &Place<'_>) -> Result<()> {
+        if place.is_root() {
+            return Err(place.error(ErrorKind::RemoveRoot));
+        }
+        if !self.isempty(place)? {
+            return Err(place.error(ErrorKind::DirectoryNotEmpty));
+        }
+        self.directories.remove(&place.directory());
+        Ok(())
+    }
+
+    pub(super) fn removetree(&mut self, place: &Place<'_>) -> Result<()> {
+        let directory = self.directory(place)?;
+        let below = self.below(&directory).into_iter();
+        let below: Vec<String> = below.map(|(key, _)| key.to_owned()).collect();
+        for key in below {
+            self.files.remove(&key);
+            self.directories.remove(&key);
+        }
+        self.directories.remove(&directory);
+        Ok(())
+    }
+
+    pub(super) fn copy(
+        &mut self,
+        source: &Place<'_>,
+        target: &Place<'_>,
+        options: CopyOptions,
+    ) -> Result<()> {
+        if !options.overwrite && self.exists(target) {
+            return Err(target.error(ErrorKind::DestinationExists));
+        }
+        let node = self.file(source)?.clone();
+        if source.key == target.key {
+            return Err(target
+                .error(ErrorKind::IllegalDestination)
+                .with_message("a file cannot be copied onto itself"));
+        }
+        if target.is_root() {
+            return Err(target.error(ErrorKind::FileExpected));
+        }
+        self.check_file_target(target)?;
+        self.insert(target.key.clone(), copied(node, options));
+        Ok(())
+    }
+
+    pub(super) fn movefile(
+        &mut self,
+        source: &Place<'_>,
+        target: &Place<'_>,
+        options: CopyOptions,
+    ) -> Result<()> {
+        if source.key == target.key {
+            return self.file(source).map(|_| ());
+        }
+        self.copy(source, target, options)?;
+        self.remove(source)
+    }
+
+    pub(super) fn copydir(
+        &mut self,
+        source: &Place<'_>,
+        target: &Place<'_>,
+        options: CopyOptions,
+    ) -> Result<()> {
+        self.check_directories(source, target, options)?;
+        check_overlap(source, target)?;
+        self.check_directory_target(target)?;
+        self.merge(&source.directory(), &target.directory(), options);
+        Ok(())
+    }
+
+    pub(super) fn movedir(
+        &mut self,
+        source: &Place<'_>,
+        target: &Place<'_>,
+        options: CopyOptions,
+    ) -> Result<()> {
+        self.check_directories(source, target, options)?;
+        if source.key == target.key {
+            return Ok(());
+        }
+        check_overlap(source, target)?;
+        self.check_directory_target(target)?;
+        self.merge(&source.directory(), &target.directory(), options);
+        self.removetree(source)
+    }
+
+    fn check_directories(
+        &self,
+        source: &Place<'_>,
+        target: &Place<'_>,
+        options: CopyOptions,
+    ) -> Result<()> {
+        if !options.create && !self.exists(target) {
+            return Err(target.error(ErrorKind::ResourceNotFound));
+        }
+        self.directory(source).map(|_| ())
+    }
+
+    /// An error if the target, or something above it, is a file and no directory.
+    fn check_directory_target(&self, target: &Place<'_>) -> Result<()> {
+        let directory = target.directory();
+        for (end, _) in directory.match_indices('/') {
+            let (file, level) = (directory.get(..end), directory.get(..=end));
+            let is_dir = level.is_some_and(|level| self.directories.contains(level));
+            if !is_dir && file.is_some_and(|file| self.files.contains_key(file)) {
+                return Err(target.error(ErrorKind::DirectoryExpected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies every key below one directory below another one.
+    fn merge(&mut self, source: &str, target: &str, options: CopyOptions) {
+        let moved = |key: &str| {
+            key.strip_prefix(source)
+                .map(|rest| format!("{target}{rest}"))
+        };
+        let mut files = Vec::new();
+        let mut directories = vec![target.to_owned()];
+        for (key, node) in self.below(source) {
+            match node {
+                Some(node) => files.extend(moved(key).zip(Some(copied(node.clone(), options)))),
+                None => directories.extend(moved(key)),
+            }
+        }
+        for directory in directories {
+            self.make_directories(&directory);
+        }
+        self.files.extend(files);
+    }
+}
+
+/// A file's copy: as new, unless its time is to be kept.
+fn copied(node: Node, options: CopyOptions) -> Node {
+    match options.preserve_time {
+        true => node,
+        false => Node {
+            modified: OffsetDateTime::now_utc(),
+            ..node
+        },
+    }
+}
+
+fn check_overlap(source: &Place<'_>, target: &Place<'_>) -> Result<()> {
+    let (from, to) = (source.directory(), target.directory());
+    if from.starts_with(&to) || to.starts_with(&from) {
+        return Err(target
+            .error(ErrorKind::IllegalDestination)
+            .with_message("one directory lies in the other"));
+    }
+    Ok(())
+}
+
+/// A directory has no times: on S3 it may be there without an object of its own.
+fn directory_info(name: &str, namespaces: Namespaces) -> Info {
+    let info = Info::new(name, true);
+    if namespaces.contains(Namespaces::DETAILS) {
+        info.with_details(Details::new(ResourceType::Directory, 0, None))
+    } else {
+        info
+    }
+}
+
+/// The time of the last change that `wanted` asks for, if it does.
+fn new_time(wanted: &RawInfo, current: &Info) -> Result<Option<OffsetDateTime>> {
+    let raw = current.raw();
+    let mut modified = None;
+    for namespace in wanted.namespaces() {
+        for (key, value) in wanted.values(namespace) {
+            let is_time = namespace == "details" && TIMES.contains(&key);
+            // What is already so is no change, so that a whole raw info can be given back.
+            let same = raw.get(namespace, key) == Some(value);
+            if same || key == "_write" {
+                continue;
+            }
+            if !is_time {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
+                    .with_hint("Info::is_writeable tells what can"));
+            }
+            if key == "modified" {
+                modified = Some(time_of(value)?);
+            }
+        }
+    }
+    Ok(modified)
+}
+
+/// A time from seconds since 1970.
+fn time_of(value: &Value) -> Result<OffsetDateTime> {
+    let micros = match value {
+        Value::Int(seconds) => i128::from(*seconds) * 1_000_000,
+        // Too large a number becomes the largest, which is no time.
+        Value::Float(seconds) if seconds.is_finite() => (seconds * 1e6).round() as i128,
+        _ => return Err(no_time()),
+    };
+    OffsetDateTime::from_unix_timestamp_nanos(micros.saturating_mul(1_000)).map_err(|_| no_time())
+}
+
+fn no_time() -> Error {
+    Error::new(ErrorKind::InvalidArgument)
+        .with_message("the value of \"modified\" is not a time in seconds since 1970")
+}
+
+/// A key with the `/` of a directory; the root's is empty.
+fn as_directory(key: &str) -> String {
+    match key {
+        "" => String::new(),
+        key => format!("{key}/"),
+    }
+}
+
+/// The key of the directory that a file or a directory is in; empty for the root.
+fn parent(key: &str) -> &str {
+    let name = key.trim_end_matches('/');
+    let end = name.rfind('/').map_or(0, |slash| slash + 1);
+    name.get(..end).unwrap_or_default()
+}
+
+/// The range of the keys after that one.
+fn after(key: &str) -> (Bound<&str>, Bound<&str>) {
+    (Bound::Excluded(key), Bound::Unbounded)
+}
+
+/// The range of the keys from that one on.
+fn from(key: &str) -> (Bound<&str>, Bound<&str>) {
+    (Bound::Included(key), Bound::Unbounded)
+}
+
+/// Where the keys after all that is below that directory begin: `0` comes after `/`.
+fn end_of(directory: &str) -> String {
+    format!("{}0", directory.trim_end_matches('/'))
+}
