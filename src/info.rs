@@ -80,6 +80,16 @@ pub enum ResourceType {
     Directory = 1,
     /// A file.
     File = 2,
+    /// A character device.
+    Character = 3,
+    /// A block device.
+    BlockSpecialFile = 4,
+    /// A pipe.
+    Fifo = 5,
+    /// A socket.
+    Socket = 6,
+    /// A symbolic link that is not followed.
+    Symlink = 7,
 }
 
 /// The `details` namespace.

@@ -129,6 +129,7 @@ mod memoryfs;
 mod mode;
 mod opener;
 mod options;
+mod osfs;
 pub mod path;
 mod s3;
 mod subfs;
@@ -145,6 +146,7 @@ pub use memoryfs::MemoryFs;
 pub use mode::Mode;
 pub use opener::{Opener, Registry, S3Opener, open_fs};
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
+pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
 };

@@ -11,6 +11,7 @@ mod live;
 mod logged;
 mod memory;
 mod operations;
+mod osfs;
 mod presign;
 mod requests;
 mod secrets;

@@ -57,7 +57,7 @@ use writer::Target;
 const MAX_PUT_BYTES: u64 = 5 << 30;
 
 /// What a path in an FS URL must have encoded to be read back.
-const FS_URL: &AsciiSet = &CONTROLS
+pub(crate) const FS_URL: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'!')
     .add(b'"')

@@ -1,0 +1,909 @@
+//! [`OsFs`]: a directory of the local disk as a filesystem.
+
+mod file;
+mod place;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, FileTimes, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::utf8_percent_encode;
+use time::OffsetDateTime;
+use url::Url;
+
+use crate::copy;
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::File;
+use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, found};
+use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::location::Location;
+use crate::mode::Mode;
+use crate::options::OpenOptions;
+use crate::path;
+use crate::s3::FS_URL;
+use file::{Draft, OsFile, draft_prefix, identity, rename_new, replaceable};
+use place::{Place, Root, is_missing};
+
+/// What `setinfo` can change.
+const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
+
+/// A directory of the local disk as a filesystem.
+///
+/// Cheap to clone, and shared by threads. [`close`](FileSystem::close) closes one handle and not
+/// its clones.
+///
+/// ```
+/// use s3fs::{FileSystem, OsFs};
+///
+/// let directory = std::env::temp_dir().join(format!("s3fs-doc-{}", std::process::id()));
+/// std::fs::create_dir_all(&directory)?;
+/// let fs = OsFs::new(&directory)?;
+/// fs.writetext("hello.txt", "hello")?;
+/// assert_eq!(std::fs::read_to_string(directory.join("hello.txt"))?, "hello");
+/// fs.removetree("/")?;
+/// std::fs::remove_dir(&directory)?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+///
+/// # Open files
+///
+/// Nothing is visible before [`close`](File::close): a file that is opened for writing, in any
+/// mode, is written to a new file in the same directory, synced, and renamed. A file that is
+/// dropped leaves what was there before, and so does a program that dies, but for the new file,
+/// whose name begins with `.s3fs-draft-`. The modes `r+`, `a` and `a+` begin with a copy of the
+/// file, which takes as long as reading it; if the file is another one by the time of `close`,
+/// that is [`ResourceChanged`](ErrorKind::ResourceChanged). Of several `x` on one path, one wins.
+///
+/// The permissions of a file are kept when it is written, and a file that is protected against
+/// writing is not replaced. Its owner, its other hard links and its extended attributes are not
+/// kept, as it is a new file. What is neither file nor directory is not opened.
+///
+/// # Symbolic links
+///
+/// Links are followed as long as they stay below the root, which is the directory that
+/// [`new`](Self::new) was given, with its own links resolved. A link that leads out of it is
+/// [`PermissionDenied`](ErrorKind::PermissionDenied); listings have it, and those that lead nowhere,
+/// as what they are: entries that are no directories. [`remove`](FileSystem::remove) and
+/// [`removetree`](FileSystem::removetree) remove a link, and never what it leads to. Listing a
+/// directory that links lead through twice is an error, so that no tree is without an end.
+///
+/// Where a path leads is looked at before each operation. A process that replaces a directory by
+/// a link at that very moment can make the operation follow it: the root is no protection against
+/// other programs that write in it.
+///
+/// # Names
+///
+/// A name that is not UTF-8 is no path here. Listings leave it out, with one warning in the log,
+/// and it keeps a directory from being empty; [`removetree`](FileSystem::removetree) removes it.
+#[derive(Debug)]
+pub struct OsFs {
+    root: Root,
+    sync: bool,
+    closed: AtomicBool,
+}
+
+/// How [`OsFs::new_with`] opens a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OsFsOptions {
+    create: bool,
+    sync: bool,
+}
+
+impl Default for OsFsOptions {
+    fn default() -> Self {
+        Self {
+            create: false,
+            sync: true,
+        }
+    }
+}
+
+impl OsFsOptions {
+    /// The directory must be there, and files are synced.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the directory, and those above it, are made if they are not there.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Whether the bytes of a file are on the disk before it is published, so that a failure of
+    /// the power leaves the old file or the new one. Without it many small files are written
+    /// faster.
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+}
+
+impl Clone for OsFs {
+    fn clone(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            sync: self.sync,
+            closed: AtomicBool::new(self.isclosed()),
+        }
+    }
+}
+
+impl fmt::Display for OsFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<osfs '{}'>", self.root.path().display())
+    }
+}
+
+impl OsFs {
+    /// The directory at that path, which must be there. A relative path is relative to the current
+    /// directory, now and not later.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateFailed`](ErrorKind::CreateFailed), saying why.
+    pub fn new(root_path: impl AsRef<Path>) -> Result<Self> {
+        Self::new_with(root_path, OsFsOptions::default())
+    }
+
+    /// The directory at that path, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn new_with(root_path: impl AsRef<Path>, options: OsFsOptions) -> Result<Self> {
+        let root_path = root_path.as_ref();
+        let open = || {
+            if options.create {
+                fs::create_dir_all(root_path)?;
+            }
+            Root::new(root_path)
+        };
+        let root = open().map_err(|error: io::Error| {
+            let failed = Error::new(ErrorKind::CreateFailed)
+                .with_path(root_path.display().to_string())
+                .with_message(error.to_string());
+            match error.kind() {
+                io::ErrorKind::NotFound => failed.with_hint("make it, or open it with create"),
+                _ => failed,
+            }
+            .with_source(error)
+        })?;
+        Ok(Self {
+            root,
+            sync: options.sync,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The directory that the paths are below, its symbolic links resolved.
+    #[must_use]
+    pub fn root_path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Does something with the validated path, on an open handle; errors are about the path.
+    fn at<T>(&self, path: &str, act: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let validated = self.validatepath(path)?;
+        act(&validated).map_err(|error| error.with_path(path))
+    }
+
+    /// Where the resource at that path is, and its metadata, links followed.
+    fn find(&self, validated: &str) -> Result<(PathBuf, Metadata)> {
+        let real = self.root.resolve(validated)?;
+        let metadata = fs::metadata(&real).map_err(missing)?;
+        Ok((real, metadata))
+    }
+
+    /// Where the entry at that path is, and its metadata: of a link, not of what it leads to.
+    fn find_entry(&self, validated: &str) -> Result<(PathBuf, Metadata)> {
+        let entry = self.root.entry(validated)?;
+        let metadata = fs::symlink_metadata(&entry).map_err(missing)?;
+        Ok((entry, metadata))
+    }
+
+    /// Where a file is that is to be made, in a directory that must be there.
+    fn target(&self, validated: &str) -> Result<PathBuf> {
+        if validated == "/" {
+            return Err(Error::new(ErrorKind::FileExpected).with_message("it is the root"));
+        }
+        let target = self.root.resolve(validated)?;
+        self.require_parent(validated)?;
+        Ok(target)
+    }
+
+    fn require_parent(&self, validated: &str) -> Result<()> {
+        let parent = path::dirname(validated);
+        let (_, metadata) = self.find(parent).map_err(|error| {
+            if error.is(ErrorKind::ResourceNotFound) {
+                error.with_message(format!("its parent {parent:?} is not there"))
+            } else {
+                error
+            }
+        })?;
+        if metadata.is_dir() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::DirectoryExpected)
+            .with_message(format!("its parent {parent:?} is no directory")))
+    }
+
+    /// Opens the directory at that path for listing.
+    fn read_dir(&self, validated: &str) -> Result<(PathBuf, fs::ReadDir)> {
+        let (real, metadata) = self.find(validated)?;
+        if !metadata.is_dir() {
+            return Err(Error::new(ErrorKind::DirectoryExpected));
+        }
+        self.root.refuse_loops(validated, &real)?;
+        let entries = fs::read_dir(&real)?;
+        Ok((real, entries))
+    }
+
+    /// What is known about an entry that a listing has; nothing if it is gone by now.
+    fn entry_info(
+        &self,
+        entry: &fs::DirEntry,
+        name: &str,
+        namespaces: Namespaces,
+    ) -> Result<Option<Info>> {
+        let own = match entry.metadata() {
+            Err(error) if is_missing(&error) => return Ok(None),
+            own => own?,
+        };
+        let metadata = if own.is_symlink() {
+            // A link that leads out, or nowhere, or round and round, is an entry like others.
+            let real = fs::canonicalize(entry.path()).map_err(Error::from);
+            let target = real.and_then(|real| Ok(fs::metadata(self.root.confine(real)?)?));
+            target.unwrap_or(own)
+        } else {
+            own
+        };
+        Ok(Some(info(name, &metadata, namespaces)))
+    }
+
+    /// Removes what is in a directory; links are not followed.
+    fn empty(&self, directory: &Path) -> Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let removed = if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                remove_entry(&entry.path())
+            };
+            match removed {
+                Err(error) if !is_missing(&error) => {
+                    let message = format!("below {}: {error}", entry.path().display());
+                    return Err(Error::from(error).with_message(message));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// An error if something in the tree has no path, so that a copy would leave it out, and the
+    /// move that the copy is for would remove it.
+    fn require_paths(&self, directory: &Path) -> Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_none() {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_message(format!("{:?} is not UTF-8", entry.path()))
+                    .with_hint("rename it first"));
+            }
+            if entry.file_type()?.is_dir() {
+                self.require_paths(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a file by renaming it: `false` if that is not safe, and it must be copied.
+    fn rename_file(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<bool> {
+        let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
+        let (Ok((from, own)), Ok(to)) = (self.find_entry(&source), self.target(&target)) else {
+            return Ok(false);
+        };
+        // A link that is moved would lead elsewhere.
+        if !own.is_file() || from == to {
+            return Ok(false);
+        }
+        let named = |error: Error| error.with_path(dst_path);
+        let Some(old) = replaceable(&to).map_err(named)? else {
+            return match rename_new(&from, &to, ErrorKind::DestinationExists) {
+                Err(error) if error.is(ErrorKind::DestinationExists) => Err(named(error)),
+                renamed => Ok(renamed.is_ok()),
+            };
+        };
+        if !options.overwrite {
+            return Ok(false);
+        }
+        if identity(&old).is_some() && identity(&old) == identity(&own) {
+            // Two names of one file: a rename would do nothing.
+            fs::remove_file(&from).map_err(|error| Error::from(error).with_path(src_path))?;
+            return Ok(true);
+        }
+        Ok(fs::rename(&from, &to).is_ok())
+    }
+
+    /// Renames a directory to one that is not there, or empty: `false` if that cannot be, and it
+    /// must be copied.
+    fn rename_dir(&self, place: &Place, dst_path: &str) -> Result<bool> {
+        let target = self.validatepath(dst_path)?;
+        let is_directory = fs::symlink_metadata(&place.real).is_ok_and(|own| own.is_dir());
+        if target == "/" || !place.movable || !is_directory {
+            return Ok(false);
+        }
+        let Some((to, own)) = found(self.find_entry(&target))? else {
+            let parent = path::dirname(&target);
+            self.makedirs_with(parent, MakedirOptions::new().recreate(true))
+                .map_err(|error| error.with_path_replaced(dst_path))?;
+            let to = self.root.entry(&target)?;
+            return Ok(fs::rename(&place.real, to).is_ok());
+        };
+        let is_empty = own.is_dir() && fs::read_dir(&to).is_ok_and(|mut all| all.next().is_none());
+        Ok(is_empty && fs::rename(&place.real, &to).is_ok())
+    }
+
+    fn set_times(
+        &self,
+        validated: &str,
+        accessed: Option<SystemTime>,
+        modified: Option<SystemTime>,
+    ) -> Result<()> {
+        let (real, metadata) = self.find(validated)?;
+        let mut times = FileTimes::new();
+        if let Some(accessed) = accessed {
+            times = times.set_accessed(accessed);
+        }
+        if let Some(modified) = modified {
+            times = times.set_modified(modified);
+        }
+        if accessed.is_none() && modified.is_none() {
+            return Ok(());
+        }
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_message("only the times of files and directories can be set"));
+        }
+        // A file that may only be written is its owner's as well.
+        let opened =
+            fs::File::open(&real).or_else(|_| fs::OpenOptions::new().write(true).open(&real))?;
+        opened.set_times(times)?;
+        Ok(())
+    }
+}
+
+/// Removes a file, or a link whatever it leads to.
+fn remove_entry(entry: &Path) -> io::Result<()> {
+    match fs::remove_file(entry) {
+        // Windows tells links to directories from links to files.
+        Err(_) if cfg!(windows) && entry.is_symlink() => fs::remove_dir(entry),
+        removed => removed,
+    }
+}
+
+/// The error of looking for something: below a file there is nothing.
+fn missing(error: io::Error) -> Error {
+    if is_missing(&error) {
+        return Error::new(ErrorKind::ResourceNotFound);
+    }
+    error.into()
+}
+
+fn info(name: &str, metadata: &Metadata, namespaces: Namespaces) -> Info {
+    let info = Info::new(name, metadata.is_dir()).with_writeable(WRITEABLE);
+    if namespaces.contains(Namespaces::DETAILS) {
+        info.with_details(details(metadata))
+    } else {
+        info
+    }
+}
+
+fn details(metadata: &Metadata) -> Details {
+    let size = if metadata.is_dir() { 0 } else { metadata.len() };
+    let known = |time: io::Result<SystemTime>| time.ok().and_then(from_system);
+    let mut details = Details::new(kind(metadata), size, known(metadata.modified()));
+    details.accessed = known(metadata.accessed());
+    details.created = known(metadata.created());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        details.metadata_changed = OffsetDateTime::from_unix_timestamp(metadata.ctime())
+            .ok()
+            .and_then(|time| time.checked_add(time::Duration::nanoseconds(metadata.ctime_nsec())));
+    }
+    details
+}
+
+fn kind(metadata: &Metadata) -> ResourceType {
+    let kind = metadata.file_type();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let special = [
+            (kind.is_char_device(), ResourceType::Character),
+            (kind.is_block_device(), ResourceType::BlockSpecialFile),
+            (kind.is_fifo(), ResourceType::Fifo),
+            (kind.is_socket(), ResourceType::Socket),
+        ];
+        if let Some((_, special)) = special.into_iter().find(|(is, _)| *is) {
+            return special;
+        }
+    }
+    if kind.is_dir() {
+        ResourceType::Directory
+    } else if kind.is_file() {
+        ResourceType::File
+    } else if kind.is_symlink() {
+        ResourceType::Symlink
+    } else {
+        ResourceType::Unknown
+    }
+}
+
+/// A time of the system's, if the calendar has it.
+fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
+    let epoch = OffsetDateTime::UNIX_EPOCH;
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => epoch.checked_add(after.try_into().ok()?),
+        Err(before) => epoch.checked_sub(before.duration().try_into().ok()?),
+    }
+}
+
+/// A time as the system has it, if it does.
+fn to_system(time: OffsetDateTime) -> Option<SystemTime> {
+    let since = time - OffsetDateTime::UNIX_EPOCH;
+    if since.is_negative() {
+        SystemTime::UNIX_EPOCH.checked_sub(since.unsigned_abs())
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(since.unsigned_abs())
+    }
+}
+
+/// The time that a raw info names, in seconds since 1970.
+fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
+    let seconds = match info.get("details", key) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Int(seconds)) => *seconds as f64,
+        Some(Value::Float(seconds)) => *seconds,
+        Some(_) => f64::NAN,
+    };
+    let micros = (seconds.abs() * 1e6).round();
+    let time = if micros < 1e18 {
+        let since = Duration::from_micros(micros as u64);
+        if seconds < 0.0 {
+            SystemTime::UNIX_EPOCH.checked_sub(since)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(since)
+        }
+    } else {
+        None
+    };
+    time.map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidArgument)
+            .with_message(format!("{key:?} is no time in seconds since 1970"))
+    })
+}
+
+/// An error if something is to be changed that cannot be.
+fn check_changes(wanted: &RawInfo, current: &Info) -> Result<()> {
+    const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
+    let raw = current.raw();
+    for namespace in wanted.namespaces() {
+        for (key, value) in wanted.values(namespace) {
+            let is_time = namespace == "details" && TIMES.contains(&key);
+            let same = raw.get(namespace, key) == Some(value);
+            if is_time || same || key == "_write" || namespace == "urls" {
+                continue;
+            }
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
+                .with_hint("Info::is_writeable tells what can"));
+        }
+    }
+    Ok(())
+}
+
+/// Options that would be ignored to the loss of what they protect.
+fn check_options(options: &OpenOptions) -> Result<()> {
+    if options.version_id.is_none() && options.if_match.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported)
+        .with_message("files on the local disk have no versions and no ETags"))
+}
+
+/// The names of a directory that a path can have, and a warning about the others.
+fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
+    if is_draft(name) {
+        return None;
+    }
+    let text = name.to_str();
+    *unnameable += usize::from(text.is_none());
+    text
+}
+
+/// Whether it is a file that this process has not published yet.
+fn is_draft(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with(draft_prefix()))
+}
+
+fn warn_unnameable(count: usize, directory: &Path) {
+    if count > 0 {
+        log::warn!(
+            "{count} names in {} are left out: they are not UTF-8",
+            directory.display()
+        );
+    }
+}
+
+impl FileSystem for OsFs {
+    fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
+        self.at(path, |validated| {
+            let (_, metadata) = self.find(validated)?;
+            let info = info(path::basename(validated), &metadata, namespaces);
+            if namespaces.contains(Namespaces::URLS) && info.is_file() {
+                return Ok(info.with_url("download", self.geturl(path)?));
+            }
+            Ok(info)
+        })
+    }
+
+    fn listdir(&self, path: &str) -> Result<Vec<String>> {
+        self.at(path, |validated| {
+            let (directory, entries) = self.read_dir(validated)?;
+            let mut names = Vec::new();
+            let mut unnameable = 0;
+            for entry in entries {
+                let name = entry?.file_name();
+                names.extend(nameable(&name, &mut unnameable).map(str::to_owned));
+            }
+            warn_unnameable(unnameable, &directory);
+            Ok(names)
+        })
+    }
+
+    fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
+        let (directory, mut entries) = self.at(path, |validated| self.read_dir(validated))?;
+        let validated = self.validatepath(path)?;
+        let path = path.to_owned();
+        let mut unnameable = 0;
+        let mut next = move || -> Option<Result<Info>> {
+            loop {
+                let Some(entry) = entries.next() else {
+                    warn_unnameable(std::mem::take(&mut unnameable), &directory);
+                    return None;
+                };
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => return Some(Err(error.into())),
+                };
+                let file_name = entry.file_name();
+                let Some(name) = nameable(&file_name, &mut unnameable) else {
+                    continue;
+                };
+                match self.entry_info(&entry, name, namespaces).transpose() {
+                    Some(Ok(info)) if namespaces.contains(Namespaces::URLS) && info.is_file() => {
+                        let url =
+                            path::join([&validated, name]).and_then(|path| self.geturl(&path));
+                        return Some(url.map(|url| info.with_url("download", url)));
+                    }
+                    Some(info) => return Some(info),
+                    None => {}
+                }
+            }
+        };
+        let mut ended = false;
+        Ok(Box::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let info = next();
+            ended = !matches!(info, Some(Ok(_)));
+            info.map(|info| info.map_err(|error| error.with_path(path.as_str())))
+        })))
+    }
+
+    fn isempty(&self, path: &str) -> Result<bool> {
+        self.at(path, |validated| {
+            let (_, entries) = self.read_dir(validated)?;
+            for entry in entries {
+                if !is_draft(&entry?.file_name()) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.at(path, |validated| {
+            let made = if validated == "/" {
+                Err(io::ErrorKind::AlreadyExists.into())
+            } else {
+                self.require_parent(validated)?;
+                fs::create_dir(self.root.entry(validated)?)
+            };
+            match made {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let is_dir = self.find(validated).is_ok_and(|(_, there)| there.is_dir());
+                    match (options.recreate, is_dir) {
+                        (true, true) => Ok(()),
+                        (true, false) => Err(Error::new(ErrorKind::DirectoryExpected)),
+                        (false, true) => Err(Error::new(ErrorKind::DirectoryExists)),
+                        (false, false) => Err(Error::new(ErrorKind::DirectoryExists)
+                            .with_message("it is no directory")),
+                    }
+                }
+                made => made.map_err(Error::from),
+            }
+        })
+    }
+
+    fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        let mode = Mode::binary(mode).map_err(|error| error.with_path(path))?;
+        self.at(path, |validated| {
+            check_options(options)?;
+            let real = if mode.create() {
+                // A link that leads nowhere is there.
+                if mode.exclusive() && self.find_entry(validated).is_ok() && validated != "/" {
+                    return Err(Error::new(ErrorKind::FileExists));
+                }
+                self.target(validated)?
+            } else {
+                self.find(validated)?.0
+            };
+            let file = OsFile::open(path, &real, mode, self.sync)?;
+            Ok(Box::new(file) as Box<dyn File>)
+        })
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.at(path, |validated| {
+            let (entry, own) = self.find_entry(validated)?;
+            if own.is_dir() {
+                return Err(Error::new(ErrorKind::FileExpected));
+            }
+            remove_entry(&entry).map_err(missing)
+        })
+    }
+
+    fn removedir(&self, path: &str) -> Result<()> {
+        self.at(path, |validated| {
+            if validated == "/" {
+                return Err(Error::new(ErrorKind::RemoveRoot));
+            }
+            let (entry, own) = self.find_entry(validated)?;
+            if own.is_symlink() {
+                return Err(Error::new(ErrorKind::DirectoryExpected)
+                    .with_message("it is a symbolic link")
+                    .with_hint("remove it with remove"));
+            }
+            if !own.is_dir() {
+                return Err(Error::new(ErrorKind::DirectoryExpected));
+            }
+            fs::remove_dir(entry).map_err(Error::from)
+        })
+    }
+
+    fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
+        self.at(path, |validated| {
+            check_changes(info, &self.getdetails(path)?)?;
+            let accessed = wanted_time(info, "accessed")?;
+            let modified = wanted_time(info, "modified")?;
+            self.set_times(validated, accessed, modified)
+        })
+    }
+
+    fn settimes(
+        &self,
+        path: &str,
+        accessed: Option<OffsetDateTime>,
+        modified: Option<OffsetDateTime>,
+    ) -> Result<()> {
+        let possible =
+            |time: Option<OffsetDateTime>| match time.map(to_system) {
+                Some(None) => Err(Error::new(ErrorKind::InvalidArgument)
+                    .with_message("the system has no such time")),
+                time => Ok(time.flatten()),
+            };
+        self.at(path, |validated| {
+            self.set_times(validated, possible(accessed)?, possible(modified)?)
+        })
+    }
+
+    fn getmeta(&self) -> Meta {
+        let invalid_path_chars = if cfg!(windows) {
+            ('\0'..' ').chain("\\:*?\"<>|".chars()).collect()
+        } else {
+            "\0".to_owned()
+        };
+        Meta {
+            invalid_path_chars,
+            supports_rename: true,
+            ..Meta::default()
+        }
+    }
+
+    /// `"download"` gives a `file://` URL, and `"fs"` an `osfs://` one.
+    fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
+        self.at(path, |_| {
+            let no_url = |why: String| Error::new(ErrorKind::NoUrl).with_message(why);
+            let place = self.getsyspath(path)?;
+            match purpose {
+                "download" => Url::from_file_path(&place)
+                    .map(String::from)
+                    .map_err(|()| no_url("its path on the disk has no URL".to_owned())),
+                "fs" => {
+                    let text = place
+                        .to_str()
+                        .ok_or_else(|| no_url("its path on the disk is not UTF-8".to_owned()))?;
+                    Ok(format!("osfs://{}", utf8_percent_encode(text, FS_URL)))
+                }
+                other => Err(no_url(format!("there is no URL for {other:?}"))
+                    .with_hint("the purposes are \"download\" and \"fs\"")),
+            }
+        })
+    }
+
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        if self.rename_file(src_path, dst_path, options)? {
+            return Ok(());
+        }
+        copy::move_within(self, src_path, dst_path, options)
+    }
+
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        let source = self.location(src_path)?;
+        let target = self.location(dst_path)?;
+        let apart = source
+            .as_ref()
+            .zip(target)
+            .is_some_and(|(s, t)| !s.overlaps(&t));
+        if apart && (options.create || self.exists(dst_path)?) {
+            let place = source.as_ref().and_then(Location::handle::<Place>);
+            if let Some(place) = place
+                && self.rename_dir(place, dst_path)?
+            {
+                return Ok(());
+            }
+        }
+        self.at(src_path, |validated| match self.find_entry(validated) {
+            Ok((entry, own)) if own.is_dir() => self.require_paths(&entry),
+            _ => Ok(()),
+        })?;
+        copy::move_dir_within(self, src_path, dst_path, options)
+    }
+
+    /// Of a symbolic link, the link alone.
+    fn removetree(&self, path: &str) -> Result<()> {
+        self.at(path, |validated| {
+            if validated == "/" {
+                return self.empty(self.root.path());
+            }
+            let (entry, own) = self.find_entry(validated)?;
+            let is_directory = own.is_dir() || self.isdir(path)?;
+            if !is_directory {
+                return Err(Error::new(ErrorKind::DirectoryExpected));
+            }
+            if own.is_symlink() {
+                return remove_entry(&entry).map_err(Error::from);
+            }
+            self.empty(&entry)?;
+            fs::remove_dir(&entry).map_err(Error::from)
+        })
+    }
+
+    fn emptydir(&self, path: &str) -> Result<()> {
+        self.at(path, |validated| {
+            let (real, metadata) = self.find(validated)?;
+            if !metadata.is_dir() {
+                return Err(Error::new(ErrorKind::DirectoryExpected));
+            }
+            self.empty(&real)
+        })
+    }
+
+    /// A symbolic link is not resolved here, and one that leads out of the root is refused.
+    fn getsyspath(&self, path: &str) -> Result<PathBuf> {
+        self.at(path, |validated| {
+            let entry = self.root.entry(validated)?;
+            if let Ok(real) = fs::canonicalize(&entry) {
+                self.root.confine(real)?;
+            }
+            Ok(entry)
+        })
+    }
+
+    /// Also true for a link that leads nowhere, or out of the root.
+    fn islink(&self, path: &str) -> Result<bool> {
+        self.at(path, |validated| {
+            let (_, own) = self.find_entry(validated)?;
+            Ok(own.is_symlink())
+        })
+    }
+
+    fn label(&self) -> String {
+        format!("the local disk at {}", self.root.path().display())
+    }
+
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        self.at(path, |validated| self.root.location(validated).map(Some))
+    }
+
+    /// From another place on the local disk, with its permissions.
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.at(dst_path, |validated| {
+            let Some(place) = source.handle::<Place>() else {
+                return Ok(false);
+            };
+            let target = self.target(validated)?;
+            let (file, draft) = Draft::copy_of(&place.real, &target, self.sync)?;
+            draft.publish(file)?;
+            Ok(true)
+        })
+    }
+
+    /// A move from another place on the same disk, where nothing is yet.
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        match source.handle::<Place>() {
+            Some(place) if remove => self.rename_dir(place, dst_path),
+            _ => self.validatepath(dst_path).map(|_| false),
+        }
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn isclosed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_go_to_the_system_and_back() {
+        for seconds in [0, 1, -1, 1_500_000_000, -10_000_000_000] {
+            let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+                + time::Duration::nanoseconds(123_456_700);
+            assert_eq!(to_system(time).and_then(from_system), Some(time));
+        }
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 50);
+        assert_eq!(from_system(far), None);
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_refused() {
+        let wanted = |value: Value| {
+            let info = RawInfo::new().with("details", "modified", value);
+            wanted_time(&info, "modified")
+        };
+        assert_eq!(wanted(Value::Null).unwrap(), None);
+        assert_eq!(wanted(Value::Int(0)).unwrap(), Some(SystemTime::UNIX_EPOCH));
+        assert!(wanted(Value::Float(-1.5)).is_ok());
+        for value in [
+            Value::Float(f64::NAN),
+            Value::Float(f64::INFINITY),
+            Value::Float(1e300),
+            Value::from("yesterday"),
+            Value::Bool(true),
+        ] {
+            let error = wanted(value.clone()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! [`OsFile`]: an open file on the local disk, and the draft that its changes go to.
+
+use std::fs::{self, File as DiskFile, Metadata, OpenOptions as DiskOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use super::place::is_missing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{File, closed, not_allowed};
+use crate::mode::Mode;
+
+/// An open file on the local disk.
+pub(super) struct OsFile {
+    /// As the caller gave it.
+    path: String,
+    mode: Mode,
+    file: Option<DiskFile>,
+    /// Where changes go until they are published; a file that is read has none.
+    draft: Option<Draft>,
+    /// Why a write did not go in whole: what is there is not what the caller meant.
+    failed: Option<Error>,
+}
+
+impl OsFile {
+    /// Opens the file at that place, which is in a directory that is there.
+    pub(super) fn open(path: &str, real: &Path, mode: Mode, sync: bool) -> Result<Self> {
+        let (file, draft) = if mode.writing() {
+            let (file, draft) = Draft::open(real, mode, sync)?;
+            (file, Some(draft))
+        } else {
+            regular(&fs::metadata(real)?)?;
+            (DiskFile::open(real)?, None)
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            mode,
+            file: Some(file),
+            draft,
+            failed: None,
+        })
+    }
+
+    fn named(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        Error::from(error).with_path(self.path.as_str()).into()
+    }
+
+    fn opened(&mut self) -> io::Result<&mut DiskFile> {
+        self.file.as_mut().ok_or_else(|| closed(&self.path))
+    }
+
+    fn read_with<T>(&mut self, read: impl FnOnce(&mut DiskFile) -> io::Result<T>) -> io::Result<T> {
+        if !self.mode.reading() {
+            return Err(not_allowed(&self.path, "reading"));
+        }
+        let result = read(self.opened()?);
+        result.map_err(|error| self.named(error))
+    }
+
+    fn write_with<T>(
+        &mut self,
+        write: impl FnOnce(&mut DiskFile) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if !self.mode.writing() {
+            return Err(not_allowed(&self.path, "writing"));
+        }
+        let result = write(self.opened()?);
+        if let Some(draft) = &mut self.draft {
+            draft.changed = true;
+        }
+        result.map_err(|error| {
+            if error.kind() == io::ErrorKind::Interrupted {
+                return error;
+            }
+            let error = Error::from(error).with_path(self.path.as_str());
+            self.failed.get_or_insert_with(|| error.clone());
+            error.into()
+        })
+    }
+}
+
+impl Read for OsFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_with(|file| file.read(buffer))
+    }
+
+    fn read_to_end(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        self.read_with(|file| file.read_to_end(bytes))
+    }
+}
+
+impl Write for OsFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(|file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.opened().map(|_| ())
+    }
+}
+
+impl Seek for OsFile {
+    fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        let result = self.opened()?.seek(from);
+        result.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => Error::new(ErrorKind::InvalidArgument)
+                .with_path(self.path.as_str())
+                .with_message("seek to a position before the start of the file")
+                .into(),
+            _ => self.named(error),
+        })
+    }
+}
+
+impl File for OsFile {
+    fn set_len(&mut self, size: u64) -> io::Result<()> {
+        self.write_with(|file| file.set_len(size))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let (Some(file), draft) = (self.file.take(), self.draft.take()) else {
+            return Ok(());
+        };
+        let Some(draft) = draft else {
+            return Ok(());
+        };
+        if let Some(failed) = self.failed.take() {
+            return Err(failed.with_hint("nothing was stored"));
+        }
+        draft
+            .publish(file)
+            .map_err(|error| error.with_path(self.path.as_str()))
+    }
+}
+
+impl Drop for OsFile {
+    fn drop(&mut self) {
+        if self.draft.as_ref().is_some_and(|draft| draft.changed) {
+            log::warn!(
+                "{:?} was dropped without close(): nothing was stored",
+                self.path
+            );
+        }
+    }
+}
+
+/// A file of its own, in the same directory, that becomes the file when it is complete. Dropping
+/// it removes it.
+pub(super) struct Draft {
+    temporary: PathBuf,
+    target: PathBuf,
+    base: Base,
+    changed: bool,
+    sync: bool,
+}
+
+/// What was there when the draft was made.
+enum Base {
+    /// It does not matter.
+    Replaced,
+    /// Nothing; if something is there in the end, it is an error of that kind.
+    Absent(ErrorKind),
+    /// The file that the draft began with.
+    Copied(Stamp),
+}
+
+impl Draft {
+    fn open(target: &Path, mode: Mode, sync: bool) -> Result<(DiskFile, Self)> {
+        let old = replaceable(target)?;
+        match &old {
+            None if !mode.create() => return Err(Error::new(ErrorKind::ResourceNotFound)),
+            Some(_) if mode.exclusive() => return Err(Error::new(ErrorKind::FileExists)),
+            _ => {}
+        }
+        let base = match &old {
+            _ if mode.exclusive() => Base::Absent(ErrorKind::FileExists),
+            _ if mode.truncate() => Base::Replaced,
+            Some(old) => Base::Copied(Stamp::new(old)),
+            None => Base::Absent(ErrorKind::ResourceChanged),
+        };
+        let mut options = DiskOptions::new();
+        options.read(mode.reading()).write(true);
+        options.append(mode.appending());
+        let (mut file, draft) = Self::make(target, base, &options, sync)?;
+        if let Some(old) = &old {
+            file.set_permissions(old.permissions())?;
+        }
+        if matches!(draft.base, Base::Copied(_)) {
+            io::copy(&mut DiskFile::open(target)?, &mut file)?;
+        }
+        if !mode.appending() {
+            file.rewind()?;
+        }
+        Ok((file, draft))
+    }
+
+    /// A draft with the content and the permissions of another file, to be published over whatever
+    /// is at `target`.
+    pub(super) fn copy_of(source: &Path, target: &Path, sync: bool) -> Result<(DiskFile, Self)> {
+        regular(&fs::metadata(source)?)?;
+        replaceable(target)?;
+        let (file, mut draft) =
+            Self::make(target, Base::Replaced, DiskOptions::new().write(true), sync)?;
+        fs::copy(source, &draft.temporary)?;
+        draft.changed = true;
+        Ok((file, draft))
+    }
+
+    fn make(
+        target: &Path,
+        base: Base,
+        options: &DiskOptions,
+        sync: bool,
+    ) -> Result<(DiskFile, Self)> {
+        let temporary = target.with_file_name(draft_name());
+        let file = options.clone().create_new(true).open(&temporary)?;
+        let draft = Self {
+            temporary,
+            target: target.to_owned(),
+            changed: !matches!(base, Base::Copied(_)),
+            base,
+            sync,
+        };
+        Ok((file, draft))
+    }
+
+    /// Makes the draft the file, in one step.
+    pub(super) fn publish(self, file: DiskFile) -> Result<()> {
+        if !self.changed {
+            return Ok(());
+        }
+        if self.sync {
+            file.sync_all()?;
+        }
+        drop(file);
+        match &self.base {
+            Base::Replaced => fs::rename(&self.temporary, &self.target)?,
+            Base::Absent(taken) => rename_new(&self.temporary, &self.target, *taken)?,
+            Base::Copied(stamp) => {
+                let now = fs::symlink_metadata(&self.target).ok();
+                if now.as_ref().map(Stamp::new).as_ref() != Some(stamp) {
+                    return Err(Error::new(ErrorKind::ResourceChanged)
+                        .with_message(
+                            "the file was replaced, changed or removed after it was opened",
+                        )
+                        .with_hint("open it again"));
+                }
+                fs::rename(&self.temporary, &self.target)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After a rename it is gone.
+        match fs::remove_file(&self.temporary) {
+            Err(error) if !is_missing(&error) => {
+                log::warn!("{} was left behind: {error}", self.temporary.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// By what a file is known again.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+    identity: Option<(u64, u64)>,
+}
+
+impl Stamp {
+    fn new(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            identity: identity(metadata),
+        }
+    }
+}
+
+/// What is the same for all names of a file, where the system tells.
+pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
+/// Renames a file to a name that nothing has: of several that try, one wins.
+pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()> {
+    let exists = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::new(taken).with_message("something was made there meanwhile")
+        }
+        _ => error.into(),
+    };
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from).map_err(|error| {
+            // Nobody else can have it by this name yet.
+            let undone = fs::remove_file(to);
+            Error::from(undone.err().unwrap_or(error))
+        }),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(error)),
+        Err(_) => {
+            // A disk without hard links: an empty file takes the name first.
+            DiskOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(to)
+                .map_err(exists)?;
+            fs::rename(from, to).map_err(|error| {
+                let undone = fs::remove_file(to);
+                Error::from(undone.err().unwrap_or(error))
+            })
+        }
+    }
+}
+
+/// What is at that place, if it is a file that may be replaced; nothing if nothing is there.
+pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
+    let old = match fs::symlink_metadata(target) {
+        Err(error) if is_missing(&error) => return Ok(None),
+        old => old?,
+    };
+    regular(&old)?;
+    // A rename would replace a file that is protected against writing.
+    DiskOptions::new().write(true).open(target)?;
+    Ok(Some(old))
+}
+
+/// An error unless it is a file that can be read and written to its end.
+fn regular(metadata: &Metadata) -> Result<()> {
+    if metadata.is_dir() {
+        return Err(Error::new(ErrorKind::FileExpected));
+    }
+    if !metadata.is_file() {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_message("it is a device, a pipe or a socket, and not a regular file"));
+    }
+    Ok(())
+}
+
+/// A name that nothing has.
+fn draft_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{}{number}", draft_prefix())
+}
+
+/// What the names of the drafts of this process begin with.
+///
+/// They are left out of listings. What a process leaves behind that was killed has another name,
+/// and is not hidden.
+pub(super) fn draft_prefix() -> &'static str {
+    static PREFIX: OnceLock<String> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let random = RandomState::new().hash_one(std::process::id());
+        format!(".s3fs-draft-{random:016x}-")
+    })
+}

@@ -1,0 +1,157 @@
+//! From a path to its place on the disk, and never out of the root.
+
+use std::fs;
+use std::io;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::location::Location;
+use crate::path;
+
+/// The directory that all paths are below: canonical.
+#[derive(Clone, Debug)]
+pub(super) struct Root(PathBuf);
+
+/// How an `OsFs` reaches a resource of another one directly.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Canonical, as far as it is there.
+    pub(super) real: PathBuf,
+    /// Whether it can be renamed: it is neither a root nor what a symbolic link leads to.
+    pub(super) movable: bool,
+}
+
+impl Root {
+    /// The root at that directory, which must be there.
+    pub(super) fn new(directory: &Path) -> io::Result<Self> {
+        let canonical = fs::canonicalize(directory)?;
+        if !fs::metadata(&canonical)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(canonical))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The place that a validated path names, links not looked at.
+    fn join(&self, validated: &str) -> PathBuf {
+        let names = validated.split('/').filter(|name| !name.is_empty());
+        let mut joined = self.0.clone();
+        joined.extend(names);
+        joined
+    }
+
+    /// Where a resource really is, symbolic links followed; what is not there yet is where its
+    /// directory is.
+    pub(super) fn resolve(&self, validated: &str) -> Result<PathBuf> {
+        let named = self.join(validated);
+        match fs::canonicalize(&named) {
+            Ok(real) => self.confine(real),
+            Err(error) if is_missing(&error) && validated != "/" => {
+                if fs::symlink_metadata(&named).is_ok() {
+                    return Err(Error::new(ErrorKind::ResourceNotFound)
+                        .with_message("it is a symbolic link that leads nowhere")
+                        .with_hint("remove the link first"));
+                }
+                let (parent, name) = path::split(validated);
+                Ok(self.resolve(parent)?.join(name))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where the entry of a directory is: a symbolic link itself, and not what it leads to.
+    pub(super) fn entry(&self, validated: &str) -> Result<PathBuf> {
+        if validated == "/" {
+            return Ok(self.0.clone());
+        }
+        let (parent, name) = path::split(validated);
+        Ok(self.resolve(parent)?.join(name))
+    }
+
+    /// An error if symbolic links on the way lead through the same directory twice: whoever lists
+    /// a tree would never come to its end.
+    pub(super) fn refuse_loops(&self, validated: &str, real: &Path) -> Result<()> {
+        if real == self.join(validated) {
+            return Ok(());
+        }
+        let mut passed = Vec::new();
+        for level in path::recursepath(validated)? {
+            let real = self.resolve(&level)?;
+            if passed.contains(&real) {
+                return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
+                    "a symbolic link leads back to {}, so that the tree has no end",
+                    real.display()
+                )));
+            }
+            passed.push(real);
+        }
+        Ok(())
+    }
+
+    /// The place, if it is in the root.
+    pub(super) fn confine(&self, real: PathBuf) -> Result<PathBuf> {
+        if real.starts_with(&self.0) {
+            return Ok(real);
+        }
+        Err(Error::new(ErrorKind::PermissionDenied)
+            .with_message("a symbolic link leads out of the root of the filesystem")
+            .with_hint("open a filesystem at a root that holds what the link leads to"))
+    }
+
+    /// Where a resource is, for comparison with others.
+    pub(super) fn location(&self, validated: &str) -> Result<Location> {
+        let entry = self.entry(validated)?;
+        // A link that leads nowhere, or out of the root, is only where it is.
+        let Ok(real) = self.resolve(validated) else {
+            return Ok(located(&entry));
+        };
+        let movable = validated != "/" && real == entry;
+        Ok(located(&real).with_handle(Place { real, movable }))
+    }
+}
+
+fn located(place: &Path) -> Location {
+    let name = comparable(place);
+    let directory = format!("{}{MAIN_SEPARATOR}", name.trim_end_matches(MAIN_SEPARATOR));
+    Location::new("disk", name, directory)
+}
+
+/// A text that is the same for the same path only: a path need not be UTF-8.
+fn comparable(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// Whether nothing is there, or a file is where a directory would have to be.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn different_paths_compare_as_different() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let text = |bytes: &[u8]| comparable(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(text(b"/a/\xc3\xa9"), "/a/é");
+        assert_ne!(text(b"/a/\xff"), text(b"/a/\xfe"));
+        assert_ne!(text(b"/a/\xff"), text(b"/a/\\xff"));
+        assert!(text(b"/a/\xff/b").starts_with(&text(b"/a/\xff")));
+    }
+}

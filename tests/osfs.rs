@@ -1,0 +1,683 @@
+//! The local disk: the suite, what is published when, and where links and odd names lead.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use s3fs::conformance;
+use s3fs::{
+    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces, OpenOptions, OsFs,
+    OsFsOptions, RawInfo, ResourceType,
+};
+
+/// A new directory, removed when it is dropped.
+pub struct Directory(PathBuf);
+
+impl Directory {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "s3fs-test-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = fs::canonicalize(std::env::temp_dir()).unwrap().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The filesystem of a directory in it, beside which there may be more.
+    fn open(&self) -> OsFs {
+        OsFs::new_with(self.join("root"), OsFsOptions::new().create(true)).unwrap()
+    }
+}
+
+impl Deref for Directory {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// The names in a directory, as the system has them.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn fails<T>(result: Result<T, Error>, kind: ErrorKind, path: &str) -> Error {
+    let error = result.err().expect("an error");
+    assert_eq!((error.kind(), error.path()), (kind, Some(path)), "{error}");
+    error
+}
+
+#[test]
+fn the_local_disk_keeps_the_whole_contract() {
+    let directory = Directory::new();
+    let open = |case: &str| -> Box<dyn FileSystem> {
+        let options = OsFsOptions::new().create(true);
+        Box::new(OsFs::new_with(directory.join("plain").join(case), options).unwrap())
+    };
+    conformance::run(&open, &[]);
+    let open = |case: &str| -> Box<dyn FileSystem> {
+        let options = OsFsOptions::new().create(true).sync(false);
+        let fs = OsFs::new_with(directory.join("sub").join(case), options).unwrap();
+        fs.makedirs("some/where").unwrap();
+        Box::new(fs.into_dir("some/where").unwrap())
+    };
+    conformance::run(&open, &[]);
+}
+
+#[test]
+fn the_root_must_be_a_directory() {
+    let directory = Directory::new();
+    fs::write(directory.join("f"), "").unwrap();
+    for name in ["no", "f", "f/x"] {
+        let error = OsFs::new(directory.join(name)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CreateFailed, "{name}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let create = OsFsOptions::new().create(true);
+    assert!(OsFs::new_with(directory.join("f/x"), create).is_err());
+    OsFs::new_with(directory.join("a/b"), create).unwrap();
+    assert!(directory.join("a/b").is_dir());
+}
+
+#[test]
+fn nothing_is_visible_before_close() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.writetext("f", "old").unwrap();
+    for mode in ["w", "w+", "r+", "a", "a+"] {
+        let mut file = os.openbin("f", mode).unwrap();
+        file.write_all(b"new").unwrap();
+        file.flush().unwrap();
+        assert_eq!(os.readtext("f").unwrap(), "old", "{mode}");
+        assert_eq!(os.listdir("/").unwrap(), ["f"], "{mode}");
+        drop(file);
+        assert_eq!(os.readtext("f").unwrap(), "old", "{mode}");
+    }
+    for mode in ["w", "x", "a"] {
+        let mut file = os.openbin("new", mode).unwrap();
+        file.write_all(b"new").unwrap();
+        assert!(!os.exists("new").unwrap(), "{mode}");
+        drop(file);
+        assert!(!os.exists("new").unwrap(), "{mode}");
+    }
+    assert_eq!(names(os.root_path()), ["f"]);
+    os.makedir("d").unwrap();
+    let file = os.openbin("d/f", "x").unwrap();
+    assert!(os.isempty("d").unwrap() && os.listdir("d").unwrap().is_empty());
+    drop(file);
+    os.removedir("d").unwrap();
+}
+
+#[test]
+fn a_file_that_was_changed_by_another_is_not_overwritten() {
+    let directory = Directory::new();
+    let os = directory.open();
+    for mode in ["r+", "a", "a+"] {
+        os.writetext("f", "old").unwrap();
+        let mut file = os.openbin("f", mode).unwrap();
+        file.write_all(b"mine").unwrap();
+        os.writetext("f", "the other's").unwrap();
+        fails(file.close(), ErrorKind::ResourceChanged, "f");
+        assert_eq!(os.readtext("f").unwrap(), "the other's", "{mode}");
+    }
+    let mut file = os.openbin("new", "a").unwrap();
+    file.write_all(b"mine").unwrap();
+    os.writetext("new", "the other's").unwrap();
+    fails(file.close(), ErrorKind::ResourceChanged, "new");
+    assert_eq!(os.readtext("new").unwrap(), "the other's");
+    // What was not changed is not stored, and needs no base.
+    let mut file = os.openbin("f", "r+").unwrap();
+    file.read_exact(&mut [0]).unwrap();
+    os.remove("f").unwrap();
+    file.close().unwrap();
+    assert_eq!(names(os.root_path()), ["new"]);
+}
+
+#[test]
+fn of_many_that_create_a_file_one_wins() {
+    let directory = Directory::new();
+    let os = directory.open();
+    let won = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (os, won) = (&os, &won);
+            scope.spawn(move || {
+                let mut file = os.openbin("f", "x").unwrap_or_else(|error| {
+                    assert_eq!(error.kind(), ErrorKind::FileExists);
+                    os.openbin(&format!("other-{number}"), "x").unwrap()
+                });
+                write!(file, "{number}").unwrap();
+                match file.close() {
+                    Ok(()) => won.fetch_add(1, Ordering::Relaxed),
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::FileExists);
+                        0
+                    }
+                };
+            });
+        }
+    });
+    let others = os.listdir("/").unwrap().len() - 1;
+    assert_eq!(won.load(Ordering::Relaxed), others + 1);
+    assert_eq!(os.getsize("f").unwrap(), 1);
+}
+
+#[test]
+fn times_are_told_and_set() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedir("d").unwrap();
+    os.writetext("f", "12345").unwrap();
+    let info = os.getdetails("f").unwrap();
+    assert!(info.modified().is_some() && info.accessed().is_some());
+    assert!(info.is_writeable("details", "modified"));
+    assert!(!info.is_writeable("details", "created"));
+    assert!(!info.is_writeable("access", "permissions"));
+    for path in ["f", "d"] {
+        let when = info.modified().unwrap() - time::Duration::days(1000);
+        os.settimes(path, None, Some(when)).unwrap();
+        let after = os.getdetails(path).unwrap();
+        assert_eq!(after.modified(), Some(when), "{path}");
+        // What is not named stays.
+        let times = RawInfo::new().with("details", "accessed", 1_000_000_000_u64);
+        os.setinfo(path, &times).unwrap();
+        let after = os.getdetails(path).unwrap();
+        assert_eq!(after.modified(), Some(when), "{path}");
+        assert_eq!(after.accessed().unwrap().unix_timestamp(), 1_000_000_000);
+        os.touch(path).unwrap();
+        assert!(os.getmodified(path).unwrap() > Some(when));
+    }
+    let raw = os.getdetails("f").unwrap().raw();
+    os.setinfo("f", &raw).unwrap();
+    let bad = RawInfo::new().with("details", "modified", "yesterday");
+    fails(os.setinfo("f", &bad), ErrorKind::InvalidArgument, "f");
+    let bad = RawInfo::new().with("details", "size", 7_u64);
+    fails(os.setinfo("f", &bad), ErrorKind::Unsupported, "f");
+}
+
+#[test]
+fn a_copy_keeps_the_time_if_that_is_asked_for() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.writetext("f", "content").unwrap();
+    let when = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(10_000);
+    os.settimes("f", None, Some(when)).unwrap();
+    os.copy("f", "new").unwrap();
+    os.copy_with("f", "kept", CopyOptions::new().preserve_time(true))
+        .unwrap();
+    assert_eq!(os.readtext("new").unwrap(), "content");
+    assert_ne!(os.getmodified("new").unwrap(), Some(when));
+    assert_eq!(os.getmodified("kept").unwrap(), Some(when));
+    fails(os.copy("f", "new"), ErrorKind::DestinationExists, "new");
+    fails(os.copy("no", "x"), ErrorKind::ResourceNotFound, "no");
+    fails(os.copy("f", "no/x"), ErrorKind::ResourceNotFound, "no/x");
+    fails(os.copy("f", "f/x"), ErrorKind::DirectoryExpected, "f/x");
+    let overwrite = CopyOptions::new().overwrite(true);
+    let itself = os.copy_with("f", "./f", overwrite);
+    fails(itself, ErrorKind::IllegalDestination, "./f");
+    os.makedir("d").unwrap();
+    fails(
+        os.copy_with("f", "d", overwrite),
+        ErrorKind::FileExpected,
+        "d",
+    );
+    assert_eq!(names(os.root_path()), ["d", "f", "kept", "new"]);
+}
+
+#[test]
+fn a_file_is_moved_and_replaces_only_what_it_may() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedir("d").unwrap();
+    os.writetext("f", "content").unwrap();
+    os.writetext("g", "other").unwrap();
+    fails(os.movefile("f", "g"), ErrorKind::DestinationExists, "g");
+    fails(os.movefile("no", "x"), ErrorKind::ResourceNotFound, "no");
+    fails(os.movefile("d", "x"), ErrorKind::FileExpected, "d");
+    let overwrite = CopyOptions::new().overwrite(true);
+    fails(
+        os.movefile_with("f", "d", overwrite),
+        ErrorKind::FileExpected,
+        "d",
+    );
+    os.movefile("f", "f").unwrap();
+    assert_eq!(os.readtext("f").unwrap(), "content");
+    os.movefile_with("f", "g", overwrite).unwrap();
+    os.movefile("g", "d/h").unwrap();
+    assert_eq!(os.readtext("d/h").unwrap(), "content");
+    assert_eq!(names(os.root_path()), ["d"]);
+    // Two names of one file.
+    fs::hard_link(os.root_path().join("d/h"), os.root_path().join("i")).unwrap();
+    os.movefile_with("i", "d/h", overwrite).unwrap();
+    assert_eq!(names(os.root_path()), ["d"]);
+    assert_eq!(os.readtext("d/h").unwrap(), "content");
+}
+
+#[test]
+fn a_directory_is_moved_whole_or_into_another() {
+    let directory = Directory::new();
+    let os = directory.open();
+    let create = CopyOptions::new().create(true);
+    os.makedirs("a/b").unwrap();
+    os.writetext("a/b/f", "content").unwrap();
+    fails(os.movedir("a", "x"), ErrorKind::ResourceNotFound, "x");
+    fails(os.movedir("no", "a"), ErrorKind::ResourceNotFound, "no");
+    let into_itself = os.movedir_with("a", "a/b/c", create);
+    fails(into_itself, ErrorKind::IllegalDestination, "a/b/c");
+    os.movedir("a", "a").unwrap();
+    os.movedir_with("a", "x/y", create).unwrap();
+    assert_eq!(os.readtext("x/y/b/f").unwrap(), "content");
+    assert!(!os.exists("a").unwrap());
+    os.makedir("a").unwrap();
+    os.movedir("x/y", "a").unwrap();
+    assert!(!os.exists("x/y").unwrap());
+    os.makedirs("m/b").unwrap();
+    os.writetext("m/b/g", "more").unwrap();
+    os.movedir("m", "a").unwrap();
+    assert_eq!(os.readtext("a/b/g").unwrap(), "more");
+    assert_eq!(os.readtext("a/b/f").unwrap(), "content");
+    assert!(!os.exists("m").unwrap());
+    let other = os.opendir("a").unwrap();
+    os.makedir("z").unwrap();
+    other.movedir_with("b", "b2", create).unwrap();
+    assert_eq!(names(&os.root_path().join("a/b2")), ["f", "g"]);
+    assert!(os.copydir("a", "a/b2").is_err());
+}
+
+#[test]
+fn urls_and_system_paths_name_the_file() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.writetext("a b?#é", "content").unwrap();
+    let place = os.getsyspath("a b?#é").unwrap();
+    assert_eq!(fs::read_to_string(&place).unwrap(), "content");
+    assert!(os.hassyspath("/") && os.hassyspath("not/there"));
+    assert_eq!(os.getospath("/").unwrap(), os.root_path().as_os_str());
+    let url = url::Url::parse(&os.geturl("a b?#é").unwrap()).unwrap();
+    assert_eq!(url.to_file_path().unwrap(), place);
+    let url = s3fs::FsUrl::parse(&os.geturl_for("a b?#é", "fs").unwrap()).unwrap();
+    assert_eq!(url.protocol(), "osfs");
+    assert_eq!(Path::new(url.resource()), place);
+    fails(os.geturl_for("f", "no"), ErrorKind::NoUrl, "f");
+    assert!(os.desc("/").unwrap().contains("root"));
+    assert!(os.getmeta().supports_rename && !os.getmeta().network);
+}
+
+#[test]
+fn options_that_protect_are_not_ignored() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.writetext("f", "content").unwrap();
+    let options = OpenOptions::new().if_match("\"e-tag\"");
+    let refused = os.writebytes_with("f", b"new", &options);
+    fails(refused, ErrorKind::Unsupported, "f");
+    assert_eq!(os.readtext("f").unwrap(), "content");
+}
+
+#[test]
+fn the_same_place_has_one_location() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedir("d").unwrap();
+    os.writetext("d/f", "content").unwrap();
+    let inner = OsFs::new(os.root_path().join("d")).unwrap();
+    let at = |fs: &dyn FileSystem, path: &str| fs.location(path).unwrap().unwrap();
+    assert!(at(&os, "d/f").is_same(&at(&inner, "f")));
+    assert!(at(&os, "d").is_same(&at(&inner, "/")));
+    assert!(at(&os, "/").overlaps(&at(&inner, "new")));
+    assert!(!at(&os, "d2").overlaps(&at(&inner, "/")));
+    // One copies from the other without a detour.
+    let other = directory.join("other");
+    let other = OsFs::new_with(other, OsFsOptions::new().create(true)).unwrap();
+    assert!(other.copy_from(&at(&os, "d/f"), "f").unwrap());
+    assert_eq!(other.readtext("f").unwrap(), "content");
+    assert!(!other.copydir_from(&at(&os, "d"), "d", false).unwrap());
+    assert!(other.copydir_from(&at(&os, "d"), "new/d", true).unwrap());
+    assert_eq!(other.readtext("new/d/f").unwrap(), "content");
+    assert!(!os.exists("d").unwrap());
+    // A root stays where it is.
+    assert!(!other.copydir_from(&at(&os, "/"), "d", true).unwrap());
+}
+
+#[test]
+fn a_tree_is_removed_and_its_root_kept() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedirs("a/b/c").unwrap();
+    os.writetext("a/b/f", "content").unwrap();
+    fails(os.removetree("no"), ErrorKind::ResourceNotFound, "no");
+    fails(
+        os.removetree("a/b/f"),
+        ErrorKind::DirectoryExpected,
+        "a/b/f",
+    );
+    os.removetree("a/b").unwrap();
+    assert_eq!(names(&os.root_path().join("a")), [""; 0]);
+    os.writetext("f", "content").unwrap();
+    os.removetree("/").unwrap();
+    assert_eq!(names(os.root_path()), [""; 0]);
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    /// Whether permissions keep this process from anything: they do not if it is root's.
+    fn is_bound_by_permissions(directory: &Directory) -> bool {
+        let probe = directory.join("probe");
+        fs::create_dir(&probe).unwrap();
+        fs::set_permissions(&probe, fs::Permissions::from_mode(0o000)).unwrap();
+        let bound = fs::read_dir(&probe).is_err();
+        fs::remove_dir(&probe).unwrap();
+        bound
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_link_that_leads_out_of_the_root_is_refused() {
+        let directory = Directory::new();
+        let os = directory.open();
+        fs::create_dir_all(directory.join("outside/d")).unwrap();
+        fs::write(directory.join("outside/f"), "secret").unwrap();
+        symlink(directory.join("outside"), os.root_path().join("abs")).unwrap();
+        symlink("../outside", os.root_path().join("rel")).unwrap();
+        symlink("../outside/f", os.root_path().join("file")).unwrap();
+        symlink("../outside/new", os.root_path().join("new")).unwrap();
+        for path in ["abs", "rel", "abs/f", "rel/f", "rel/d", "rel/new", "file"] {
+            let refused = ErrorKind::PermissionDenied;
+            fails(os.getinfo(path, Namespaces::BASIC), refused, path);
+            fails(os.exists(path), refused, path);
+            fails(os.listdir(path), refused, path);
+            fails(os.scandir(path, Namespaces::BASIC), refused, path);
+            fails(os.readbytes(path), refused, path);
+            fails(os.writebytes(path, b"new"), refused, path);
+            fails(os.appendbytes(path, b"new"), refused, path);
+            fails(os.openbin(path, "r+"), refused, path);
+            fails(os.touch(path), refused, path);
+            fails(os.settimes(path, None, None), refused, path);
+            fails(os.getsyspath(path), refused, path);
+            fails(os.geturl(path), refused, path);
+            fails(os.copy(path, "copy"), refused, path);
+            fails(os.emptydir(path), refused, path);
+            fails(os.removetree(path), refused, path);
+            fails(os.opendir(path), refused, path);
+            assert!(os.movefile(path, "copy").is_err(), "{path}");
+            assert!(
+                os.movedir_with(path, "copy", CopyOptions::new().create(true))
+                    .is_err()
+            );
+            if path.contains('/') {
+                fails(os.makedir(path), refused, path);
+                fails(os.remove(path), refused, path);
+                fails(os.removedir(path), refused, path);
+                fails(os.openbin(path, "x"), refused, path);
+            }
+        }
+        fails(
+            os.makedir("rel/new"),
+            ErrorKind::PermissionDenied,
+            "rel/new",
+        );
+        assert!(os.writebytes("new", b"new").is_err());
+        assert!(os.openbin("new", "x").is_err());
+        // A copy of the tree does not take what is outside.
+        os.makedir("target").unwrap();
+        os.makedir("source").unwrap();
+        symlink("../../outside/f", os.root_path().join("source/f")).unwrap();
+        assert!(os.copydir("source", "target").is_err());
+        assert_eq!(names(&os.root_path().join("target")), [""; 0]);
+        let outside = names(&directory.join("outside"));
+        assert_eq!(outside, ["d", "f"]);
+        assert_eq!(
+            fs::read_to_string(directory.join("outside/f")).unwrap(),
+            "secret"
+        );
+        // Listings have it, and it can be removed.
+        let infos = os.scandir("/", Namespaces::DETAILS).unwrap();
+        let links: Vec<_> = infos
+            .map(Result::unwrap)
+            .filter(|info| info.kind() == Some(ResourceType::Symlink))
+            .collect();
+        assert_eq!(links.len(), 4);
+        assert!(links.iter().all(|link| !link.is_dir()));
+        assert!(os.islink("rel").unwrap() && !os.islink("target").unwrap());
+        os.removetree("/").unwrap();
+        assert_eq!(names(os.root_path()), [""; 0]);
+        assert_eq!(names(&directory.join("outside")), ["d", "f"]);
+    }
+
+    #[test]
+    fn a_link_within_the_root_is_followed() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.makedirs("d/e").unwrap();
+        os.writetext("d/f", "content").unwrap();
+        symlink("d", os.root_path().join("l")).unwrap();
+        symlink("f", os.root_path().join("d/m")).unwrap();
+        assert!(os.isdir("l").unwrap() && os.isfile("l/m").unwrap());
+        assert_eq!(os.readtext("l/m").unwrap(), "content");
+        let listed = os.scandir("/", Namespaces::DETAILS).unwrap();
+        assert!(listed.map(Result::unwrap).all(|info| info.is_dir()));
+        assert!(
+            os.location("l/f")
+                .unwrap()
+                .unwrap()
+                .is_same(&os.location("d/f").unwrap().unwrap())
+        );
+        // What is written is the file, and the link stays a link.
+        os.writetext("l/m", "new").unwrap();
+        os.appendtext("l/m", "!").unwrap();
+        assert_eq!(
+            fs::read_link(os.root_path().join("d/m")).unwrap(),
+            Path::new("f")
+        );
+        assert_eq!(os.readtext("d/f").unwrap(), "new!");
+        let onto_itself = os.copy_with("l/m", "d/f", CopyOptions::new().overwrite(true));
+        fails(onto_itself, ErrorKind::IllegalDestination, "d/f");
+        let into_itself = os.copydir_with("d", "l/e", CopyOptions::new());
+        fails(into_itself, ErrorKind::IllegalDestination, "l/e");
+        // A link that is moved or removed leaves what it leads to.
+        os.movefile("d/m", "moved").unwrap();
+        assert_eq!(os.readtext("moved").unwrap(), "new!");
+        assert!(!os.islink("moved").unwrap());
+        fails(os.removedir("l"), ErrorKind::DirectoryExpected, "l");
+        os.removetree("l").unwrap();
+        symlink("d", os.root_path().join("l")).unwrap();
+        os.remove("l").unwrap();
+        assert_eq!(names(&os.root_path().join("d")), ["e", "f"]);
+        // So does a tree that holds one.
+        os.makedir("t").unwrap();
+        symlink("../d", os.root_path().join("t/l")).unwrap();
+        os.removetree("t").unwrap();
+        assert_eq!(os.readtext("d/f").unwrap(), "new!");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_told() {
+        let directory = Directory::new();
+        let os = directory.open();
+        symlink("nothing", os.root_path().join("l")).unwrap();
+        assert!(!os.exists("l").unwrap() && os.islink("l").unwrap());
+        assert_eq!(os.listdir("/").unwrap(), ["l"]);
+        fails(os.readbytes("l"), ErrorKind::ResourceNotFound, "l");
+        fails(os.writebytes("l", b""), ErrorKind::ResourceNotFound, "l");
+        fails(os.openbin("l", "x"), ErrorKind::FileExists, "l");
+        fails(os.makedir("l"), ErrorKind::DirectoryExists, "l");
+        os.remove("l").unwrap();
+        assert!(os.isempty("/").unwrap());
+    }
+
+    #[test]
+    fn a_loop_of_links_is_an_error_and_no_endless_tree() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.makedirs("a/b").unwrap();
+        os.writetext("a/b/f", "content").unwrap();
+        symlink("x", os.root_path().join("y")).unwrap();
+        symlink("y", os.root_path().join("x")).unwrap();
+        assert!(os.exists("x").is_err() && os.readbytes("x").is_err());
+        assert!(os.listdir("/").unwrap().contains(&"x".to_owned()));
+        os.remove("x").unwrap();
+        os.remove("y").unwrap();
+        symlink("..", os.root_path().join("a/b/up")).unwrap();
+        symlink(".", os.root_path().join("a/b/here")).unwrap();
+        // A path may go through it, and nothing lists it again and again.
+        assert_eq!(os.readtext("a/b/up/b/here/f").unwrap(), "content");
+        for path in ["a/b/up", "a/b/here", "a/b/up/b"] {
+            let error = fails(os.listdir(path), ErrorKind::OperationFailed, path);
+            assert!(error.to_string().contains("leads back"), "{error}");
+        }
+        let tree = os.scantree("/", Namespaces::BASIC).unwrap();
+        let (entries, errors): (Vec<_>, Vec<_>) = tree.partition(Result::is_ok);
+        assert_eq!(errors.len(), 1);
+        assert!(entries.len() < 4);
+        let copied = os.copydir_with("a", "copy", CopyOptions::new().create(true));
+        assert_eq!(copied.unwrap_err().kind(), ErrorKind::OperationFailed);
+        os.removetree("a").unwrap();
+        assert!(!os.exists("a").unwrap());
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_left_out_and_counts() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.makedir("d").unwrap();
+        let odd = std::ffi::OsString::from_vec(b"\xff\xfe".to_vec());
+        fs::write(os.root_path().join("d").join(&odd), "content").unwrap();
+        assert!(os.listdir("d").unwrap().is_empty());
+        assert_eq!(os.scandir("d", Namespaces::DETAILS).unwrap().count(), 0);
+        assert!(!os.isempty("d").unwrap());
+        fails(os.removedir("d"), ErrorKind::DirectoryNotEmpty, "d");
+        // A move that would have to copy it changes nothing.
+        os.makedir("full").unwrap();
+        os.writetext("full/f", "content").unwrap();
+        os.writetext("d/g", "content").unwrap();
+        let error = fails(os.movedir("d", "full"), ErrorKind::Unsupported, "d");
+        assert!(error.to_string().contains("UTF-8"), "{error}");
+        assert_eq!(names(&os.root_path().join("full")), ["f"]);
+        assert!(os.root_path().join("d").join(&odd).exists());
+        // One that renames the directory takes it along.
+        os.movedir_with("d", "e", CopyOptions::new().create(true))
+            .unwrap();
+        assert!(os.root_path().join("e").join(&odd).exists());
+        os.removetree("e").unwrap();
+        assert_eq!(names(os.root_path()), ["full"]);
+        // A root may have such a name.
+        let root = directory.join(&odd);
+        let odd = OsFs::new_with(root, OsFsOptions::new().create(true)).unwrap();
+        odd.writetext("f", "content").unwrap();
+        assert_eq!(odd.readtext("f").unwrap(), "content");
+        fails(odd.geturl_for("f", "fs"), ErrorKind::NoUrl, "f");
+    }
+
+    #[test]
+    fn the_permissions_of_a_file_are_kept() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.writetext("f", "old").unwrap();
+        let place = os.root_path().join("f");
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
+        let mut file = os.openbin("f", "w").unwrap();
+        // The new file is never open to more than the old one.
+        let draft = names(os.root_path()).remove(0);
+        assert!(draft.starts_with(".s3fs-draft-"), "{draft}");
+        assert_eq!(mode(&os.root_path().join(draft)), 0o640);
+        file.write_all(b"new").unwrap();
+        file.close().unwrap();
+        os.appendtext("f", "!").unwrap();
+        assert_eq!(mode(&place), 0o640);
+        os.copy("f", "copy").unwrap();
+        assert_eq!(mode(&os.root_path().join("copy")), 0o640);
+        assert_eq!(os.readtext("copy").unwrap(), "new!");
+    }
+
+    #[test]
+    fn what_permissions_refuse_is_told() {
+        let directory = Directory::new();
+        if !is_bound_by_permissions(&directory) {
+            return;
+        }
+        let os = directory.open();
+        os.makedir("d").unwrap();
+        os.writetext("d/f", "content").unwrap();
+        os.writetext("f", "content").unwrap();
+        let set = |path: &str, mode| {
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(os.root_path().join(path), permissions).unwrap();
+        };
+        set("d", 0);
+        set("f", 0o444);
+        let refused = ErrorKind::PermissionDenied;
+        fails(os.listdir("d"), refused, "d");
+        fails(os.readbytes("d/f"), refused, "d/f");
+        fails(os.writebytes("d/g", b""), refused, "d/g");
+        fails(os.makedir("d/g"), refused, "d/g");
+        fails(os.writebytes("f", b"new"), refused, "f");
+        fails(os.appendbytes("f", b"new"), refused, "f");
+        assert!(
+            os.scantree("/", Namespaces::BASIC)
+                .unwrap()
+                .any(|e| e.is_err())
+        );
+        let removed = os.removetree("/");
+        set("d", 0o755);
+        assert_eq!(removed.unwrap_err().kind(), refused);
+        assert_eq!(os.readtext("d/f").unwrap(), "content");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let directory = Directory::new();
+        let os = directory.open();
+        let socket = os.root_path().join("s");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_eq!(os.gettype("s").unwrap(), ResourceType::Socket);
+        for mode in ["r", "w", "a", "r+"] {
+            fails(os.openbin("s", mode), ErrorKind::Unsupported, "s");
+        }
+        let overwrite = CopyOptions::new().overwrite(true);
+        os.writetext("f", "content").unwrap();
+        assert!(os.copy_with("f", "s", overwrite).is_err());
+        assert!(os.movefile_with("f", "s", overwrite).is_err());
+        assert_eq!(os.gettype("s").unwrap(), ResourceType::Socket);
+        os.remove("s").unwrap();
+    }
+}
+
+#[test]
+fn a_file_is_read_and_written_at_any_position() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.writetext("f", "0123456789").unwrap();
+    let mut file = os.openbin("f", "r+").unwrap();
+    file.seek(SeekFrom::End(-3)).unwrap();
+    file.write_all(b"x").unwrap();
+    let error: Error = file.seek(SeekFrom::Current(-100)).unwrap_err().into();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(error.path(), Some("f"));
+    file.close().unwrap();
+    assert_eq!(os.readtext("f").unwrap(), "0123456x89");
+}
