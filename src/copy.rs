@@ -155,7 +155,9 @@ fn copy_tree(
     let recreate = MakedirOptions::new().recreate(true);
     let root = src_fs.validatepath(src_path)?;
     let target = dst_fs.validatepath(dst_path)?;
-    dst_fs.makedirs_with(&target, recreate)?;
+    dst_fs
+        .makedirs_with(&target, recreate)
+        .map_err(|error| error.with_path_replaced(dst_path))?;
     for entry in src_fs.scantree(src_path, Namespaces::BASIC)? {
         let (directory, info) = entry?;
         let below = crate::path::frombase(&root, &directory)?;
