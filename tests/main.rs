@@ -10,6 +10,7 @@ mod info;
 mod live;
 mod logged;
 mod memory;
+mod model;
 mod operations;
 mod osfs;
 mod presign;

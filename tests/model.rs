@@ -1,0 +1,320 @@
+//! Random sequences of calls on [`MemoryFs`] and a strict [`S3Fs`] side by side: every answer, every
+//! error and all that is there after each call agree.
+//!
+//! `S3FS_MODEL_SEED` and `S3FS_MODEL_SEQUENCES` say with which seed to begin and how many sequences
+//! to run. A difference prints the seed of its sequence, and a script of the few calls that show it.
+
+mod call;
+mod generator;
+mod shrink;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fmt::Write;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::thread;
+
+use s3fs::{ErrorKind, FileSystem, MemoryFs, Namespaces, S3Fs};
+
+use crate::common;
+use crate::support::{Bucket, Server};
+use call::{Call, Outcome, Slots};
+use generator::Random;
+
+const SEED: u64 = 20_260_101;
+const SEQUENCES: u64 = 200;
+const CALLS: usize = 60;
+
+/// Where in its bucket the filesystem is: by turns the whole bucket and a directory in it.
+const DIR_PATHS: [&str; 3] = ["", "some/where", "é a"];
+
+/// The same directory twice: in memory, and on S3.
+struct Pair {
+    memory: MemoryFs,
+    s3: S3Fs,
+    bucket: Bucket,
+    prefix: String,
+    in_memory: Slots,
+    on_s3: Slots,
+}
+
+/// All that is there, by path.
+#[derive(Debug, Default, PartialEq)]
+struct Tree {
+    files: BTreeMap<String, Vec<u8>>,
+    directories: BTreeSet<String>,
+}
+
+/// A call that did not do the same.
+struct Difference {
+    index: usize,
+    memory: String,
+    s3: String,
+}
+
+/// How often each method succeeded, and the kinds of all failures.
+#[derive(Default)]
+struct Tally {
+    succeeded: BTreeMap<&'static str, usize>,
+    failures: BTreeSet<String>,
+}
+
+impl Pair {
+    /// An empty pair; `number` was not used before.
+    fn new(server: &Server, number: u64) -> Self {
+        let name = format!("model-{number}");
+        let dir_path = DIR_PATHS[number as usize % DIR_PATHS.len()];
+        let bucket = server.bucket(&name);
+        let s3 = common::builder_of(server, &name).dir_path(dir_path);
+        Self {
+            memory: MemoryFs::new(),
+            s3: s3.build().expect("parameters that can be"),
+            bucket,
+            prefix: match dir_path {
+                "" => String::new(),
+                path => format!("{path}/"),
+            },
+            in_memory: Slots::default(),
+            on_s3: Slots::default(),
+        }
+    }
+
+    /// Makes the call on both, and tells what each did if that is not the same.
+    fn make(&mut self, call: &Call, tally: &mut Tally) -> Result<(), (String, String)> {
+        if would_merge_files_and_directories(call, &self.memory) {
+            return Ok(());
+        }
+        let memory = call.make(&self.memory, &mut self.in_memory);
+        let s3 = match (call, &memory) {
+            (Call::Foreign(path, text), Outcome::Value(_)) => {
+                self.bucket.put(&format!("{}{path}", self.prefix), text.clone());
+                memory.clone()
+            }
+            // What a strict filesystem could not have made is left out.
+            (Call::Foreign(..), _) => memory.clone(),
+            _ => call.make(&self.s3, &mut self.on_s3),
+        };
+        tally.count(call, &memory);
+        if memory != s3 {
+            return Err((memory.to_string(), s3.to_string()));
+        }
+        let (memory, s3) = (tree_in_memory(&self.memory), self.tree_on_s3());
+        if memory != s3 {
+            return Err((format!("leaves {memory:?}"), format!("leaves {s3:?}")));
+        }
+        Ok(())
+    }
+
+    /// What the keys of the bucket are, without asking the filesystem.
+    fn tree_on_s3(&self) -> Tree {
+        let mut tree = Tree::default();
+        for key in self.bucket.keys() {
+            let path = key.strip_prefix(&self.prefix);
+            let path = path.unwrap_or_else(|| panic!("{key:?} is outside of {:?}", self.prefix));
+            for (end, _) in path.match_indices('/') {
+                tree.directories.insert(format!("/{}", &path[..end]));
+            }
+            let content = self.bucket.get(&key).expect("a key of the bucket").bytes();
+            match path.ends_with('/') {
+                true => assert!(content.is_empty(), "the marker {key:?} has content"),
+                false => drop(tree.files.insert(format!("/{path}"), content)),
+            }
+        }
+        tree
+    }
+}
+
+fn tree_in_memory(fs: &MemoryFs) -> Tree {
+    let mut tree = Tree::default();
+    for entry in fs.scantree("/", Namespaces::BASIC).unwrap() {
+        let (directory, info) = entry.unwrap();
+        let path = info.make_path(&directory).unwrap();
+        if info.is_dir() {
+            tree.directories.insert(path);
+        } else {
+            let content = fs.readbytes(&path).unwrap();
+            tree.files.insert(path, content);
+        }
+    }
+    tree
+}
+
+/// Whether the call copies a file to where a directory is, or the reverse, as a part of a tree.
+///
+/// In memory both are there afterwards, and so they could be on S3, but there the trees are copied
+/// file by file through `upload` and `makedirs`, which refuse: such calls are made on neither.
+fn would_merge_files_and_directories(call: &Call, fs: &MemoryFs) -> bool {
+    let Call::Transfer("copydir" | "movedir", from, to, _) = call else {
+        return false;
+    };
+    let (Ok(from), Ok(to)) = (fs.validatepath(from), fs.validatepath(to)) else {
+        return false;
+    };
+    let tree = tree_in_memory(fs);
+    let below = |paths: Vec<&String>| -> BTreeSet<String> {
+        let merged = |path: &String| {
+            let rest = |base: &str| path.strip_prefix(base).filter(|rest| rest.starts_with('/'));
+            rest(&from).or_else(|| rest(&to)).map(str::to_owned)
+        };
+        paths.into_iter().filter_map(merged).collect()
+    };
+    let files = below(tree.files.keys().collect());
+    let directories = below(tree.directories.iter().collect());
+    !files.is_disjoint(&directories)
+}
+
+impl Tally {
+    fn count(&mut self, call: &Call, outcome: &Outcome) {
+        match outcome {
+            Outcome::Value(_) => *self.succeeded.entry(call.method()).or_default() += 1,
+            Outcome::Failure(kind, _) => drop(self.failures.insert(format!("{kind:?}"))),
+            Outcome::Skipped => {}
+        }
+    }
+}
+
+/// Makes the calls on a new pair up to the first difference.
+fn difference(
+    server: &Server,
+    number: u64,
+    calls: &[Call],
+    tally: &mut Tally,
+) -> Option<Difference> {
+    let mut pair = Pair::new(server, number);
+    for (index, call) in calls.iter().enumerate() {
+        if let Err((memory, s3)) = pair.make(call, tally) {
+            return Some(Difference { index, memory, s3 });
+        }
+    }
+    None
+}
+
+/// The shortest script that shows a difference, in words.
+fn report(server: &Server, seed: u64, mut calls: Vec<Call>, first: &Difference) -> String {
+    calls.truncate(first.index + 1);
+    // As many pairs as it takes, in buckets that were not used, at the same dir_path.
+    let mut number = seed % DIR_PATHS.len() as u64 + (1 << 32) * DIR_PATHS.len() as u64;
+    let mut again = |calls: &[Call]| {
+        number += DIR_PATHS.len() as u64;
+        difference(server, number, calls, &mut Tally::default())
+    };
+    let calls = shrink::shrink(calls, |calls| again(calls).is_some());
+    let mut text = format!(
+        "S3FS_MODEL_SEED={seed} S3FS_MODEL_SEQUENCES=1: MemoryFs and S3Fs differ in the last of\n"
+    );
+    for call in &calls {
+        let _ = writeln!(text, "    {call}");
+    }
+    let last = again(&calls);
+    let last = last.as_ref().unwrap_or(first);
+    let _ = write!(text, "MemoryFs: {}\nS3Fs:     {}", last.memory, last.s3);
+    text
+}
+
+fn number_of(variable: &str, default: u64) -> u64 {
+    match env::var(variable) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable}={text:?} is no number")),
+        Err(_) => default,
+    }
+}
+
+/// Runs the sequences that no other worker has begun, on a server of its own, up to the first
+/// difference.
+fn work(seeds: &Mutex<Range<u64>>) -> Result<Tally, String> {
+    let server = Server::start();
+    let mut tally = Tally::default();
+    loop {
+        let Some(seed) = seeds.lock().unwrap().next() else {
+            return Ok(tally);
+        };
+        let _named = SeedOnPanic(seed);
+        let calls = generator::calls(&mut Random::new(seed), CALLS);
+        if let Some(first) = difference(&server, seed, &calls, &mut tally) {
+            *seeds.lock().unwrap() = 0..0;
+            return Err(report(&server, seed, calls, &first));
+        }
+        // The log of a long run would be long.
+        server.take_requests();
+    }
+}
+
+/// Says which sequence it was if the thread panics in it.
+struct SeedOnPanic(u64);
+
+impl Drop for SeedOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("S3FS_MODEL_SEED={} S3FS_MODEL_SEQUENCES=1 panics", self.0);
+        }
+    }
+}
+
+#[test]
+fn memory_and_s3_do_the_same_in_any_order_of_calls() {
+    let first = number_of("S3FS_MODEL_SEED", SEED);
+    let count = number_of("S3FS_MODEL_SEQUENCES", SEQUENCES);
+    println!("S3FS_MODEL_SEED={first} S3FS_MODEL_SEQUENCES={count}");
+    let seeds = Mutex::new(first..first.saturating_add(count));
+    let workers = thread::available_parallelism().map_or(1, |count| count.get().min(4));
+    let tally = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(&seeds))).collect();
+        let mut tally = Tally::default();
+        for worker in workers {
+            match worker.join() {
+                Ok(Ok(counted)) => tally.add(counted),
+                Ok(Err(report)) => panic!("{report}"),
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+        tally
+    });
+    if count >= SEQUENCES {
+        tally.check();
+    }
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        for (method, count) in other.succeeded {
+            *self.succeeded.entry(method).or_default() += count;
+        }
+        self.failures.extend(other.failures);
+    }
+
+    /// The sequences are worth nothing if all calls fail, or none does.
+    fn check(&self) {
+        let asks = call::ASKS.iter().chain(&call::REMOVALS);
+        let methods = asks.chain(&call::PUTS).chain(&call::TRANSFERS);
+        for method in methods.chain(&[
+            "makedir", "makedirs", "create", "setinfo", "openbin", "close",
+        ]) {
+            let count = self.succeeded.get(method).copied().unwrap_or_default();
+            assert!(count >= 5, "{method} succeeded {count} times");
+        }
+        for kind in [
+            ErrorKind::ResourceNotFound,
+            ErrorKind::FileExpected,
+            ErrorKind::DirectoryExpected,
+            ErrorKind::DirectoryExists,
+            ErrorKind::FileExists,
+            ErrorKind::DestinationExists,
+            ErrorKind::DirectoryNotEmpty,
+            ErrorKind::RemoveRoot,
+            ErrorKind::IllegalDestination,
+            ErrorKind::IllegalBackReference,
+            ErrorKind::InvalidCharsInPath,
+            ErrorKind::InvalidMode,
+            ErrorKind::ResourceChanged,
+            ErrorKind::Unsupported,
+        ] {
+            assert!(
+                self.failures.contains(&format!("{kind:?}")),
+                "{kind:?} never came"
+            );
+        }
+    }
+}
