@@ -89,7 +89,8 @@ impl Pair {
         let memory = call.make(&self.memory, &mut self.in_memory);
         let s3 = match (call, &memory) {
             (Call::Foreign(path, text), Outcome::Value(_)) => {
-                self.bucket.put(&format!("{}{path}", self.prefix), text.clone());
+                self.bucket
+                    .put(&format!("{}{path}", self.prefix), text.clone());
                 memory.clone()
             }
             // What a strict filesystem could not have made is left out.

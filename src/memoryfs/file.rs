@@ -173,7 +173,7 @@ impl Write for MemoryFile {
 impl Seek for MemoryFile {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
-        let target = file::seek_target(from, self.position, length(&self.content))?;
+        let target = file::seek_target(from, self.position, length(&self.content), &self.path)?;
         if self.is_sequential() && target != self.position {
             return Err(sequential(&self.path));
         }

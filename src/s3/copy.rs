@@ -56,9 +56,9 @@ impl S3Fs {
         options: CopyOptions,
     ) -> Result<()> {
         self.check_writeable(src_path)?;
-        let (source, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
-        let (_, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
-        if key == target {
+        let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
+        if source == target {
+            let (_, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
             if self.is_object(&key)? {
                 return Ok(());
             }
@@ -88,13 +88,13 @@ impl S3Fs {
 
     fn copy_object(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<Copied> {
         self.check_writeable(dst_path)?;
-        let (source, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
-        let (validated, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
+        self.validatepath(src_path)?;
+        self.validatepath(dst_path)?;
         let about_target = |error: Error| error.with_path(dst_path);
         if !options.overwrite {
-            self.refuse_existing(&validated, &target, dst_path)
-                .map_err(about_target)?;
+            self.refuse_existing(dst_path).map_err(about_target)?;
         }
+        let (source, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
         let head = self.objects().head(&key, &ReadOptions::default(), false);
         let head = match head {
             Err(error) if error.is(ErrorKind::ResourceNotFound) => {
@@ -102,6 +102,7 @@ impl S3Fs {
             }
             head => head.map_err(|error| error.with_path(src_path))?,
         };
+        let (validated, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
         if key == target {
             return Err(Error::new(ErrorKind::IllegalDestination)
                 .with_path(dst_path)
@@ -156,10 +157,11 @@ impl S3Fs {
     }
 
     /// An error if anything is at the target.
-    fn refuse_existing(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
-        let exists = self.is_object(key)?
+    fn refuse_existing(&self, path: &str) -> Result<()> {
+        let (validated, key) = self.file_key(path, ErrorKind::DestinationExists)?;
+        let exists = self.is_object(&key)?
             || self.shared.strict
-                && self.is_directory(&self.prefix(validated, path)?, validated)?;
+                && self.is_directory(&self.prefix(&validated, path)?, &validated)?;
         if exists {
             return Err(Error::new(ErrorKind::DestinationExists).with_path(path));
         }

@@ -560,40 +560,53 @@ impl S3Fs {
     fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
-        let levels = path::recursepath(&validated)?;
+        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
+        let missing = self.missing_levels(&validated, 0)?;
+        if let Some(file) = self.file_above(&missing)? {
+            return Err(if file == validated && !options.recreate {
+                exists().with_message("it is a file")
+            } else {
+                no_directory_below(file, path)
+            });
+        }
+        if self.make_levels(&missing)? || options.recreate {
+            return Ok(());
+        }
+        Err(exists())
+    }
+
+    /// The directories that are not there, from that one up, with their markers; the first so many
+    /// are known not to be. Without strict, all of them.
+    fn missing_levels(&self, validated: &str, known: usize) -> Result<Vec<(String, Key)>> {
         let mut missing = Vec::new();
-        for level in levels.iter().skip(1).rev() {
-            let marker = self.shared.keys.marker(level)?;
-            if self.shared.strict && self.is_directory(marker.as_str(), level)? {
+        for level in path::recursepath(validated)?.into_iter().skip(1).rev() {
+            let marker = self.shared.keys.marker(&level)?;
+            let is_known = missing.len() < known || !self.shared.strict;
+            if !is_known && self.is_directory(marker.as_str(), &level)? {
                 break;
             }
             missing.push((level, marker));
         }
-        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
-        let Some((highest, _)) = missing.last() else {
-            return if options.recreate {
-                Ok(())
-            } else {
-                Err(exists())
-            };
+        Ok(missing)
+    }
+
+    /// The file in whose place a missing directory would be made: the highest of them, since below
+    /// a directory that is not there, there are no files either.
+    fn file_above<'a>(&self, missing: &'a [(String, Key)]) -> Result<Option<&'a str>> {
+        let Some((highest, _)) = missing.last().filter(|_| self.shared.strict) else {
+            return Ok(None);
         };
-        // Below a directory that is not there, there are no files either.
-        if self.shared.strict && self.is_object(&self.shared.keys.file(highest)?)? {
-            return Err(if **highest == validated && !options.recreate {
-                exists().with_message("it is a file")
-            } else {
-                Error::new(ErrorKind::DirectoryExpected)
-                    .with_path(path)
-                    .with_message(format!("{highest:?} is a file"))
-            });
+        let is_file = self.is_object(&self.shared.keys.file(highest)?)?;
+        Ok(is_file.then_some(highest.as_str()))
+    }
+
+    /// Makes missing directories, the highest first. Says whether the deepest was not there yet.
+    fn make_levels(&self, missing: &[(String, Key)]) -> Result<bool> {
+        let mut made = false;
+        for (_, marker) in missing.iter().rev() {
+            made = self.put_marker(marker)?;
         }
-        for (level, marker) in missing.iter().rev() {
-            let made = self.put_marker(marker)?;
-            if !made && **level == validated && !options.recreate {
-                return Err(exists());
-            }
-        }
-        Ok(())
+        Ok(made)
     }
 
     fn set_info(&self, path: &str, wanted: &RawInfo) -> Result<()> {
@@ -662,6 +675,12 @@ impl S3Fs {
 
 fn not_found(path: &str) -> Error {
     Error::new(ErrorKind::ResourceNotFound).with_path(path)
+}
+
+fn no_directory_below(file: &str, path: &str) -> Error {
+    Error::new(ErrorKind::DirectoryExpected)
+        .with_path(path)
+        .with_message(format!("{file:?} is a file"))
 }
 
 /// A version can be read and not written.
@@ -873,8 +892,7 @@ impl FileSystem for S3Fs {
         self.scan_tree(path, namespaces)
     }
 
-    /// Asks for the keys that begin so, and for nothing else; a directory that is not there has
-    /// none.
+    /// Asks for the keys that begin so, and for nothing else (+ 1 request if there are none).
     fn scandir_prefix(
         &self,
         path: &str,
@@ -886,14 +904,22 @@ impl FileSystem for S3Fs {
         let keys = &self.shared.keys;
         let delimiter = keys.delimiter();
         if name_prefix.contains('/') || name_prefix.contains(delimiter) {
-            return Ok(Box::new(std::iter::empty()));
+            // No name has these; whether there is a directory is still told.
+            return self.scandir(path, namespaces).map(|_| {
+                let none: Entries<'_> = Box::new(std::iter::empty());
+                none
+            });
         }
-        let pages = Pages::new(
-            self.objects(),
-            &format!("{prefix}{name_prefix}"),
-            Some(delimiter),
-        );
-        Ok(self.infos(Scan::new(pages, prefix, keys), path, namespaces))
+        let wanted = format!("{prefix}{name_prefix}");
+        let pages = Pages::new(self.objects(), &wanted, Some(delimiter));
+        let mut scan = Scan::new(pages, prefix.clone(), keys);
+        let found = scan
+            .begin()
+            .and_then(|any| Ok(any || self.is_directory(&prefix, &validated)?));
+        if found.map_err(|error| error.with_path(path))? {
+            return Ok(self.infos(scan, path, namespaces));
+        }
+        Err(self.no_directory(&validated, path))
     }
 
     fn location(&self, path: &str) -> Result<Option<Location>> {

@@ -5,7 +5,7 @@ use super::copy::Reached;
 use super::key::{Key, MAX_KEY_BYTES, Place};
 use super::list::{Pages, warn_unnameable};
 use super::objects::{Condition, Source, condition_failed};
-use super::{S3Fs, parallel};
+use super::{S3Fs, no_directory_below, parallel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, TreeEntries};
 use crate::info::{Info, Namespaces};
@@ -59,8 +59,10 @@ impl S3Fs {
         let src_prefix = self.prefix(&source, src_path)?;
         let dst_prefix = self.prefix(&target, dst_path)?;
         let target_is_there = !self.shared.strict || self.is_directory(&dst_prefix, &target)?;
-        if !target_is_there && !options.create {
-            return Err(self.no_directory(&target, dst_path));
+        let target_is_file =
+            !target_is_there && self.is_object(&self.shared.keys.file(&target)?)?;
+        if !target_is_there && !target_is_file && !options.create {
+            return Err(Error::new(ErrorKind::ResourceNotFound).with_path(dst_path));
         }
         let keys = self.all_keys(&src_prefix)?;
         if keys.is_empty() && source != "/" {
@@ -74,9 +76,12 @@ impl S3Fs {
                 .with_path(dst_path)
                 .with_message("one directory lies in the other"));
         }
+        if target_is_file {
+            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(dst_path));
+        }
         if !target_is_there {
             self.make_target(&target, dst_path)
-                .map_err(|error| error.with_path(dst_path))?;
+                .map_err(|error| error.with_path_replaced(dst_path))?;
         }
         let copied = self.copy_keys(self, &keys, &src_prefix, &dst_prefix, dst_path);
         let copied = copied.map_err(|error| error.with_path(dst_path))?;
@@ -90,14 +95,15 @@ impl S3Fs {
         copied.outcome(src_path)
     }
 
-    /// Makes the target of a copy, where no key is yet: P + 2 requests.
+    /// Makes the target of a copy, which is known not to be there, and those above it.
     fn make_target(&self, validated: &str, path: &str) -> Result<()> {
-        self.require_parent(validated, path)?;
-        if self.is_object(&self.shared.keys.file(validated)?)? {
-            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(path));
+        let missing = self.missing_levels(validated, 1)?;
+        if missing.len() > 1
+            && let Some(file) = self.file_above(&missing)?
+        {
+            return Err(no_directory_below(file, path));
         }
-        self.put_marker(&self.shared.keys.marker(validated)?)
-            .map(|_| ())
+        self.make_levels(&missing).map(|_| ())
     }
 
     /// Copies what is in a directory that another handle reaches, if the server can:
