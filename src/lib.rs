@@ -40,6 +40,10 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
+//! [`MemoryFs`] is a filesystem in memory that behaves as a strict [`S3Fs`] does, for tests;
+//! [`OsFs`] is a directory of the local disk. [`SubFs`] is a directory of any filesystem as a
+//! filesystem of its own; [`opendir`](FileSystemExt::opendir) gives one.
+//!
 //! [`File`] is an open file: [`Read`](std::io::Read), [`Write`](std::io::Write) and
 //! [`Seek`](std::io::Seek), and a [`close`](File::close) that publishes what was written. On S3 it
 //! is an [`S3Reader`], an [`S3Writer`] or an [`S3Updater`], as its [`Mode`] says.
@@ -86,6 +90,8 @@
 //!   that no path can name.
 //! - [Strict](S3Fs#strict): which checks there are, what is left without them, and that a check and
 //!   the change after it are not one step.
+//! - [What is atomic, and what is not](S3Fs#what-is-atomic-and-what-is-not): what others can see of
+//!   a write, a move, a tree that is copied or removed.
 //! - [Requests](S3Fs#requests): how many each operation makes.
 //! - [Permissions](S3Fs#permissions): the IAM actions that each operation needs.
 //! - A written file is seen whole or not at all: `close` stores it in one request, and a file that
