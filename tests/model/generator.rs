@@ -118,14 +118,16 @@ pub fn calls(random: &mut Random, count: usize) -> Vec<Call> {
 /// A file that is changed, or loses its directory, while it is open.
 fn race(random: &mut Random) -> [Call; 4] {
     let (slot, path, mode) = (random.below(SLOTS), path(random), random.pick(&HELD_MODES));
-    let other = match random.one_in(4) {
-        true => path.rsplit_once('/').map_or(path, |(parent, _)| parent),
-        false => path,
+    let directory = path.rsplit_once('/').map_or(path, |(parent, _)| parent);
+    let meanwhile = match random.below(4) {
+        0 => Call::Ask("removetree", directory),
+        1 => transfer(random, directory),
+        _ => call(random, path),
     };
     [
         Call::Open(slot, path, mode),
         Call::Take(slot, Step::Write("race".to_owned())),
-        call(random, other),
+        meanwhile,
         Call::Close(slot),
     ]
 }
