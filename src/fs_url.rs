@@ -92,6 +92,18 @@ impl FsUrl {
         })
     }
 
+    /// What a path of the local disk, as it is, would be as an FS URL.
+    pub(crate) fn of_os_path(path: &str) -> Self {
+        Self {
+            protocol: "osfs".to_owned(),
+            username: None,
+            password: None,
+            resource: path.to_owned(),
+            params: Vec::new(),
+            path: None,
+        }
+    }
+
     /// The protocol, such as `s3`, as it was written.
     #[must_use]
     pub fn protocol(&self) -> &str {

@@ -150,7 +150,7 @@ pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
 pub use location::Location;
 pub use memoryfs::MemoryFs;
 pub use mode::Mode;
-pub use opener::{Opener, Registry, S3Opener, open_fs};
+pub use opener::{OpenFsOptions, Opener, OsOpener, Registry, S3Opener, open_fs, open_fs_with};
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{

@@ -1,12 +1,61 @@
 //! [`open_fs`] and [`Registry`]: from an FS URL to an open filesystem.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::FileSystem;
 use crate::fs_url::{FsUrl, redacted};
+use crate::osfs::{OsFs, OsFsOptions};
 use crate::s3::{S3Fs, S3FsBuilder};
+
+/// How [`open_fs_with`] opens a filesystem: the keyword arguments of PyFilesystem's `open_fs`.
+///
+/// ```no_run
+/// use s3fs::{FileSystem, OpenFsOptions, open_fs_with};
+///
+/// let fs = open_fs_with("~/reports", &OpenFsOptions::new().create(true))?;
+/// fs.writetext("hello.txt", "hello")?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenFsOptions {
+    pub(crate) writeable: bool,
+    pub(crate) create: bool,
+    pub(crate) cwd: PathBuf,
+}
+
+impl OpenFsOptions {
+    /// PyFilesystem's defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the filesystem must be writeable: one that is read-only is then an error. By
+    /// default it need not be, which does not make it read-only.
+    #[must_use]
+    pub fn writeable(mut self, writeable: bool) -> Self {
+        self.writeable = writeable;
+        self
+    }
+
+    /// Whether the directory is made if it is not there: on S3 its marker, and never a bucket.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// What relative paths of the local disk are relative to; by default the current directory.
+    #[must_use]
+    pub fn cwd(mut self, cwd: impl Into<PathBuf>) -> Self {
+        self.cwd = cwd.into();
+        self
+    }
+}
 
 /// What opens the FS URLs of a protocol.
 ///
@@ -18,6 +67,18 @@ pub trait Opener: Send + Sync {
     ///
     /// Whatever keeps it from being opened.
     fn open_fs(&self, url: &FsUrl) -> Result<Box<dyn FileSystem>>;
+
+    /// Opens the filesystem that the URL names, with options. Unless it is overridden, it takes no
+    /// notice of them; that a filesystem is [`writeable`](OpenFsOptions::writeable) is for the
+    /// [`Registry`] to look at.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_fs`](Self::open_fs).
+    fn open_fs_with(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
+        let _ = options;
+        self.open_fs(url)
+    }
 }
 
 impl<F> Opener for F
@@ -74,6 +135,72 @@ impl Opener for S3Opener {
     fn open_fs(&self, url: &FsUrl) -> Result<Box<dyn FileSystem>> {
         Ok(Box::new(self.open(url)?))
     }
+
+    /// With [`create`](OpenFsOptions::create), the requests of [`S3Fs::create_root`] are made.
+    fn open_fs_with(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
+        let fs = self.open(url)?;
+        if options.create {
+            fs.create_root()?;
+        }
+        Ok(Box::new(fs))
+    }
+}
+
+/// Opens `osfs://` and `file://` URLs: directories of the local disk.
+///
+/// `osfs:///var/lib` is absolute, `osfs://data/2026` relative to [`OpenFsOptions::cwd`], and
+/// `osfs://~/data` in the home directory. The path is percent-decoded; there are no parameters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsOpener;
+
+impl OsOpener {
+    /// The opener.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Opens an `osfs://` URL as the concrete type.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_fs`].
+    pub fn open(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<OsFs> {
+        let malformed = |what: String| Error::new(ErrorKind::ParseUrl).with_message(what);
+        if url.username().is_some() {
+            return Err(malformed("the local disk has no users".to_owned())
+                .with_hint("write an `@` in a path as `%40`"));
+        }
+        if let Some((name, _)) = url.params().next() {
+            return Err(malformed(format!("there is no parameter {name:?}"))
+                .with_hint("write a `?` in a path as `%3F`"));
+        }
+        let resource = url.resource();
+        let path = match resource.strip_prefix('~') {
+            Some(below) if below.is_empty() || below.starts_with('/') => {
+                let home = env::home_dir().ok_or_else(|| {
+                    Error::new(ErrorKind::CreateFailed)
+                        .with_message("the home directory is not known")
+                        .with_hint("set HOME, or write the path in full")
+                })?;
+                home.join(below.trim_start_matches('/'))
+            }
+            _ => PathBuf::from(resource),
+        };
+        // An absolute path takes the place of what it is joined to.
+        let path = PathBuf::from(".").join(&options.cwd).join(path);
+        OsFs::new_with(path, OsFsOptions::new().create(options.create))
+    }
+}
+
+impl Opener for OsOpener {
+    fn open_fs(&self, url: &FsUrl) -> Result<Box<dyn FileSystem>> {
+        self.open_fs_with(url, &OpenFsOptions::default())
+    }
+
+    fn open_fs_with(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
+        Ok(Box::new(self.open(url, options)?))
+    }
 }
 
 /// The protocols that FS URLs may have.
@@ -110,13 +237,15 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// The protocols of this crate: `s3`.
+    /// The protocols of this crate: `s3`, `osfs` and `file`.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Self {
             openers: BTreeMap::new(),
         };
         registry.register("s3", S3Opener::new());
+        registry.register("osfs", OsOpener::new());
+        registry.register("file", OsOpener::new());
         registry
     }
 
@@ -126,30 +255,61 @@ impl Registry {
             .insert(protocol.to_ascii_lowercase(), Box::new(opener));
     }
 
-    /// Opens an FS URL.
+    /// Opens an FS URL, or a path of the local disk.
     ///
     /// # Errors
     ///
     /// As [`open_fs`].
     pub fn open_fs(&self, fs_url: &str) -> Result<Box<dyn FileSystem>> {
-        let url = FsUrl::parse(fs_url)?;
+        self.open_fs_with(fs_url, &OpenFsOptions::default())
+    }
+
+    /// Opens an FS URL, or a path of the local disk, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_fs_with`].
+    pub fn open_fs_with(
+        &self,
+        fs_url: &str,
+        options: &OpenFsOptions,
+    ) -> Result<Box<dyn FileSystem>> {
+        let opened = if fs_url.contains("://") {
+            self.open_url(&FsUrl::parse(fs_url)?, options)
+        } else {
+            let url = FsUrl::of_os_path(fs_url);
+            self.open_url(&url, options).map_err(|error| {
+                error.with_hint(
+                    "without `://` it is a path of the local disk, and `create` makes it; a \
+                     bucket is s3://…",
+                )
+            })
+        };
+        // A user's secret may stand in what was taken for a path.
+        opened.map_err(|error| error.with_path_replaced(redacted(fs_url)))
+    }
+
+    fn open_url(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
         let Some(opener) = self.openers.get(&url.protocol().to_ascii_lowercase()) else {
             let known: Vec<_> = self.openers.keys().map(String::as_str).collect();
             return Err(Error::new(ErrorKind::UnsupportedProtocol)
-                .with_path(redacted(fs_url))
                 .with_message(format!("no opener knows {:?}", url.protocol()))
                 .with_hint(format!("the protocols are: {}", known.join(", "))));
         };
-        opener
-            .open_fs(&url)
-            .map_err(|error| error.with_path(redacted(fs_url)))
+        let fs = opener.open_fs_with(url, options)?;
+        if options.writeable && fs.getmeta().read_only {
+            return Err(Error::new(ErrorKind::ResourceReadOnly)
+                .with_message("it was to be opened writeable"));
+        }
+        Ok(fs)
     }
 }
 
-/// Opens an FS URL, such as `s3://mybucket/reports`.
+/// Opens an FS URL, such as `s3://mybucket/reports` or `osfs:///var/lib`.
 ///
-/// What a URL may say stands in [`S3Opener`]; [`Registry`] lets a program add protocols. No request
-/// is made.
+/// What a URL may say stands in [`S3Opener`] and [`OsOpener`]; [`Registry`] lets a program add
+/// protocols. A text without `://` is a path of the local disk, as it stands: in it, `%`, `?`, `!`
+/// and `@` are characters like others. No request is made.
 ///
 /// Source: [`fs.open_fs`](https://docs.pyfilesystem.org/en/latest/openers.html).
 ///
@@ -158,14 +318,27 @@ impl Registry {
 ///
 /// let fs = open_fs("s3://key:secret@mybucket/reports?endpoint_url=http://127.0.0.1:9000")?;
 /// assert!(fs.geturl("a.csv")?.starts_with("http://127.0.0.1:9000/mybucket/reports/a.csv?"));
+///
+/// let here = open_fs(".")?;
+/// assert!(here.isdir("/")?);
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 ///
 /// # Errors
 ///
 /// [`ParseUrl`](ErrorKind::ParseUrl) for a malformed URL or an unknown parameter,
-/// [`UnsupportedProtocol`](ErrorKind::UnsupportedProtocol), and as [`S3FsBuilder::build`]. No error
-/// quotes what stands before the last `@` of the URL.
+/// [`UnsupportedProtocol`](ErrorKind::UnsupportedProtocol), and as [`S3FsBuilder::build`] and
+/// [`OsFs::new`]. No error quotes what stands before the last `@` of the URL.
 pub fn open_fs(fs_url: &str) -> Result<Box<dyn FileSystem>> {
     Registry::new().open_fs(fs_url)
+}
+
+/// Opens an FS URL, as [`open_fs`], with options.
+///
+/// # Errors
+///
+/// As [`open_fs`]; [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem must be
+/// writeable and is not; with `create` as [`S3Fs::create_root`] and [`OsFs::new_with`].
+pub fn open_fs_with(fs_url: &str, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
+    Registry::new().open_fs_with(fs_url, options)
 }

@@ -11,6 +11,7 @@ mod live;
 mod logged;
 mod memory;
 mod model;
+mod opener;
 mod operations;
 mod osfs;
 mod presign;

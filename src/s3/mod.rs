@@ -184,6 +184,34 @@ impl S3Fs {
         self.objects().create_bucket()
     }
 
+    /// Makes the directory at `dir_path`, if it is not there: its marker, and never a bucket. At
+    /// most three requests, one without strict; none if `dir_path` is the whole bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if an object of that name is there, in
+    /// strict mode; [`PermissionDenied`](ErrorKind::PermissionDenied).
+    pub fn create_root(&self) -> Result<()> {
+        self.check_writeable("/")?;
+        let prefix = self.prefix("/", "/")?;
+        let Some(name) = prefix.strip_suffix(self.shared.keys.delimiter()) else {
+            return Ok(());
+        };
+        let made = || -> Result<()> {
+            if self.shared.strict {
+                if !self.first_keys(&prefix, 1)?.objects.is_empty() {
+                    return Ok(());
+                }
+                if self.is_object(&Key::new(name)?)? {
+                    return Err(Error::new(ErrorKind::DirectoryExpected)
+                        .with_message(format!("the object {name:?} is there")));
+                }
+            }
+            self.put_marker(&self.shared.keys.marker("/")?).map(|_| ())
+        };
+        made().map_err(|error| error.with_path("/"))
+    }
+
     /// Begins a presigned URL for a file: no request.
     ///
     /// # Errors
