@@ -13,9 +13,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
+use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
 use crate::subfs::SubFs;
+use crate::text::TextFile;
 
 /// The entries of a directory, one after the other.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
@@ -932,6 +934,45 @@ pub trait FileSystemExt: FileSystem {
         let value = write(&mut file).map_err(Into::into)?;
         file.close()?;
         Ok(value)
+    }
+
+    /// Opens a file, PyFilesystem's way: for text, unless `b` is in the mode.
+    ///
+    /// Text is UTF-8. What is read comes as it is, line ends and byte order mark too, and is checked
+    /// on the way; what is written is not changed. A character may be cut between two reads, and
+    /// after a seek checking starts anew. With `b` it is [`openbin`](FileSystem::openbin).
+    ///
+    /// ```no_run
+    /// use std::io::{BufRead, BufReader};
+    /// use s3fs::{FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for line in BufReader::new(fs.open("tides.csv", "r")?).lines() {
+    ///     println!("{}", line?);
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](FileSystem::openbin). Reading what is not UTF-8 is
+    /// [`OperationFailed`](ErrorKind::OperationFailed), with the position of the byte.
+    fn open(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
+        self.open_with(path, mode, &OpenOptions::default())
+    }
+
+    /// Opens a file, as [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    fn open_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        let parsed = Mode::new(mode).map_err(|error| error.with_path(path))?;
+        let file = self.openbin_with(path, &mode.replace('t', ""), options)?;
+        if mode.contains('b') || !parsed.reading() {
+            return Ok(file);
+        }
+        Ok(Box::new(TextFile::new(file, path)?))
     }
 
     /// A directory as a filesystem of its own, which borrows this one.

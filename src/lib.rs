@@ -139,6 +139,7 @@ mod osfs;
 pub mod path;
 mod s3;
 mod subfs;
+mod text;
 
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use file::File;

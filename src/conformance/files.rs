@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use super::{Case, fails, names};
 use crate::error::{Error, ErrorKind};
 use crate::file::File;
-use crate::filesystem::FileSystem;
+use crate::filesystem::{FileSystem, FileSystemExt};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -47,6 +47,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "a_mode_allows_what_it_says",
         check: a_mode_allows_what_it_says,
+    },
+    Case {
+        name: "open_is_for_text_unless_b_is_in_the_mode",
+        check: open_is_for_text_unless_b_is_in_the_mode,
     },
     Case {
         name: "a_closed_file_says_so",
@@ -226,6 +230,33 @@ fn a_mode_allows_what_it_says(fs: &dyn FileSystem) {
     unsupported(writer.read(&mut byte));
     writer.close().unwrap();
     assert_eq!(fs.readbytes("f").unwrap(), b"content");
+}
+
+fn open_is_for_text_unless_b_is_in_the_mode(fs: &dyn FileSystem) {
+    let mut file = fs.open("f", "wt").unwrap();
+    file.write_all("héllo\r\nwörld\n".as_bytes()).unwrap();
+    file.close().unwrap();
+    for mode in ["r", "rt", "rb", "r+"] {
+        let mut file = fs.open("f", mode).unwrap();
+        assert_eq!(rest(&mut file), "héllo\r\nwörld\n".as_bytes(), "{mode}");
+        file.seek(SeekFrom::Start(3)).unwrap();
+        assert_eq!(rest(&mut file), "llo\r\nwörld\n".as_bytes(), "{mode}");
+        file.close().unwrap();
+    }
+    let mut file = fs.open("f", "a").unwrap();
+    file.write_all(b"\xff!").unwrap();
+    file.close().unwrap();
+    let mut file = fs.open("f", "r").unwrap();
+    let mut bytes = Vec::new();
+    let error = Error::from(file.read_to_end(&mut bytes).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::OperationFailed);
+    assert_eq!(error.path(), Some("f"));
+    assert!(error.to_string().contains("byte 15"), "{error}");
+    assert_eq!(rest(&mut fs.open("f", "rb").unwrap()).len(), 17);
+    for mode in ["", "q", "rbt", "rw"] {
+        fails(fs.open("f", mode), ErrorKind::InvalidMode, "f");
+    }
+    fails(fs.open("no", "r"), ErrorKind::ResourceNotFound, "no");
 }
 
 fn a_closed_file_says_so(fs: &dyn FileSystem) {
