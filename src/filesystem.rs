@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
+use crate::filter::FilterDir;
+use crate::glob::GlobPattern;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::mode::Mode;
@@ -18,6 +20,7 @@ use crate::options::OpenOptions;
 use crate::path;
 use crate::subfs::SubFs;
 use crate::text::TextFile;
+use crate::wildcard;
 
 /// The entries of a directory, one after the other.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
@@ -867,6 +870,79 @@ pub trait FileSystem: Send + Sync {
         self.validatepath(dst_path).map(|_| false)
     }
 
+    /// Whether a name matches one of the [wildcards](crate::wildcard), or there are none:
+    /// PyFilesystem's `match`. Case counts, unless the filesystem is
+    /// [case-insensitive](Meta::case_insensitive).
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// assert!(fs.matches(&["*.py"], "__init__.py"));
+    /// assert!(!fs.matches(&["*.jpg", "*.png"], "photo.gif"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[doc(alias = "match")]
+    fn matches(&self, patterns: &[&str], name: &str) -> bool {
+        wildcard::get_matcher(patterns, !self.getmeta().case_insensitive)(name)
+    }
+
+    /// Whether a path matches one of the [glob patterns](crate::glob), or there are none. With
+    /// `accept_prefix`, it is enough that a path below it can match. Case counts as in
+    /// [`matches`](Self::matches).
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs/glob.py", false)?);
+    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs", true)?);
+    /// assert!(!fs.match_glob(&["src/**/*.py"], "/docs", true)?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalBackReference`](ErrorKind::IllegalBackReference) if a pattern leads above the root.
+    fn match_glob(&self, patterns: &[&str], path: &str, accept_prefix: bool) -> Result<bool> {
+        let patterns = GlobPattern::all(patterns, !self.getmeta().case_insensitive)?;
+        let matches = |pattern: &GlobPattern| match accept_prefix {
+            true => pattern.leads_below(path),
+            false => pattern.matches(path),
+        };
+        Ok(patterns.is_empty() || patterns.iter().any(matches))
+    }
+
+    /// The entries of a directory whose names match. PyFilesystem's `page` is the iterator's `skip`
+    /// and `take`.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, FilterDir, Namespaces, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let filter = FilterDir::new().files(["*.csv"]).exclude_dirs([".*"]);
+    /// for info in fs.filterdir("reports", &filter, Namespaces::BASIC)? {
+    ///     println!("{}", info?.name());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`scandir`](Self::scandir).
+    fn filterdir(
+        &self,
+        path: &str,
+        filter: &FilterDir,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        let wanted = filter.matcher(!self.getmeta().case_insensitive);
+        let entries = self.scandir(path, namespaces)?;
+        Ok(Box::new(
+            entries.filter(move |entry| entry.as_ref().map_or(true, &wanted)),
+        ))
+    }
+
     /// Closes this handle; its clones stay open. Closing again does nothing.
     ///
     /// # Errors
@@ -1413,6 +1489,25 @@ macro_rules! forward {
             }
             fn check(&self) -> Result<()> {
                 (**self).check()
+            }
+            fn matches(&self, patterns: &[&str], name: &str) -> bool {
+                (**self).matches(patterns, name)
+            }
+            fn match_glob(
+                &self,
+                patterns: &[&str],
+                path: &str,
+                accept_prefix: bool,
+            ) -> Result<bool> {
+                (**self).match_glob(patterns, path, accept_prefix)
+            }
+            fn filterdir(
+                &self,
+                path: &str,
+                filter: &FilterDir,
+                namespaces: Namespaces,
+            ) -> Result<Entries<'_>> {
+                (**self).filterdir(path, filter, namespaces)
             }
         }
     )*};

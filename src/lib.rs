@@ -128,7 +128,9 @@ mod dates;
 mod error;
 mod file;
 mod filesystem;
+mod filter;
 mod fs_url;
+pub mod glob;
 mod info;
 mod location;
 mod memoryfs;
@@ -140,12 +142,14 @@ pub mod path;
 mod s3;
 mod subfs;
 mod text;
+pub mod wildcard;
 
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use file::File;
 pub use filesystem::{
     CopyOptions, Entries, FileSystem, FileSystemExt, MakedirOptions, Meta, TreeEntries,
 };
+pub use filter::FilterDir;
 pub use fs_url::{FsUrl, redacted};
 pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
 pub use location::Location;

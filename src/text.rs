@@ -118,7 +118,9 @@ impl Write for TextFile {
 impl Seek for TextFile {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         let from = match from {
-            SeekFrom::Current(_) => SeekFrom::Start(seek_target(from, self.position, 0)?),
+            SeekFrom::Current(_) => {
+                SeekFrom::Start(seek_target(from, self.position, 0, &self.path)?)
+            }
             from => from,
         };
         let position = self.file.seek(from)?;

@@ -17,6 +17,7 @@
 
 mod directories;
 mod files;
+mod globbing;
 mod info;
 mod paths;
 mod reading;
@@ -54,6 +55,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         writing::CASES,
         files::CASES,
         removing::CASES,
+        globbing::CASES,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,92 @@
+//! [`FilterDir`]: which entries of a directory are wanted, by their names.
+
+use crate::info::Info;
+use crate::wildcard::Patterns;
+
+/// Which entries [`filterdir`](crate::FileSystem::filterdir) gives: [wildcards](crate::wildcard)
+/// for files and for directories. A list that is empty leaves nothing out.
+///
+/// ```
+/// use s3fs::FilterDir;
+///
+/// let filter = FilterDir::new().files(["*.csv"]).exclude_dirs([".*"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterDir {
+    files: Vec<String>,
+    dirs: Vec<String>,
+    exclude_files: Vec<String>,
+    exclude_dirs: Vec<String>,
+}
+
+impl FilterDir {
+    /// PyFilesystem's defaults: everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of the files, only those that match one of these. Directories come all the same.
+    #[must_use]
+    pub fn files<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.files = strings(patterns);
+        self
+    }
+
+    /// Of the directories, only those that match one of these. Files come all the same.
+    #[must_use]
+    pub fn dirs<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.dirs = strings(patterns);
+        self
+    }
+
+    /// No files that match one of these.
+    #[must_use]
+    pub fn exclude_files<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.exclude_files = strings(patterns);
+        self
+    }
+
+    /// No directories that match one of these.
+    #[must_use]
+    pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.exclude_dirs = strings(patterns);
+        self
+    }
+
+    /// What says of an entry whether it is wanted.
+    pub(crate) fn matcher(&self, case_sensitive: bool) -> impl Fn(&Info) -> bool + Send + use<> {
+        let patterns = |list: &[String]| Patterns::new(list, case_sensitive);
+        let files = (patterns(&self.files), patterns(&self.exclude_files));
+        let dirs = (patterns(&self.dirs), patterns(&self.exclude_dirs));
+        move |info| {
+            let (wanted, unwanted) = if info.is_dir() { &dirs } else { &files };
+            (wanted.is_empty() || wanted.any(info.name())) && !unwanted.any(info.name())
+        }
+    }
+}
+
+/// The patterns as the options keep them.
+pub(crate) fn strings<I>(patterns: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: Into<String>,
+{
+    patterns.into_iter().map(Into::into).collect()
+}
