@@ -20,6 +20,7 @@ use crate::options::OpenOptions;
 use crate::path;
 use crate::subfs::SubFs;
 use crate::text::TextFile;
+use crate::walk::{BoundWalker, Walker};
 use crate::wildcard;
 
 /// The entries of a directory, one after the other.
@@ -1143,6 +1144,25 @@ pub trait FileSystemExt: FileSystem {
     fn makedirs_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
         self.makedirs_with(path, options)?;
         SubFs::new(self, path)
+    /// Walks through directories: PyFilesystem's `walk`. Options are set on the [`Walker`], which
+    /// then gives steps, files, directories or infos.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for path in fs.walk().exclude_dirs([".git"]).files("/") {
+    ///     println!("{}", path?);
+    /// }
+    /// for step in fs.walk() {
+    ///     let step = step?;
+    ///     println!("{} has {} files", step.path, step.files.len());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[doc(alias = "WalkDir")]
+    fn walk(&self) -> BoundWalker<'_, Self> {
+        Walker::new().bind(self)
     }
 }
 

@@ -142,6 +142,7 @@ pub mod path;
 mod s3;
 mod subfs;
 mod text;
+mod walk;
 pub mod wildcard;
 
 pub use error::{Error, ErrorKind, Result, S3Error};
@@ -167,3 +168,4 @@ pub use subfs::SubFs;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+pub use walk::{BoundWalker, Search, Step, Walked, Walker};

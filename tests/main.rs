@@ -20,3 +20,4 @@ mod secrets;
 mod subfs;
 mod support;
 mod trees;
+mod walking;

@@ -22,6 +22,7 @@ mod info;
 mod paths;
 mod reading;
 mod removing;
+mod walking;
 mod writing;
 
 use crate::error::{ErrorKind, Result};
@@ -56,6 +57,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         files::CASES,
         removing::CASES,
         globbing::CASES,
+        walking::CASES,
     ]
     .into_iter()
     .flatten()

@@ -54,9 +54,19 @@ impl GlobPattern {
         self.takes_kind(path.ends_with('/')) && reaches_end(&self.components, names(path))
     }
 
+    /// Whether the path of a directory, with or without `/` at its end, matches.
+    pub(crate) fn matches_directory(&self, path: &str) -> bool {
+        reaches_end(&self.components, names(path))
+    }
+
     /// Whether a path that begins with that one can match.
     pub(crate) fn leads_below(&self, path: &str) -> bool {
         ways(&self.components, names(path)).contains(&true)
+    }
+
+    /// Whether it can match in every directory.
+    pub(crate) fn leads_anywhere(&self) -> bool {
+        matches!(self.components.first(), Some(Component::AnyDepth))
     }
 
     /// Whether it can match a directory, or a file: `**` at the end matches both.

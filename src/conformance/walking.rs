@@ -1,0 +1,168 @@
+//! Walking through directories. The order within a directory is the filesystem's own.
+
+use super::{Case, fails};
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::{FileSystem, FileSystemExt};
+use crate::info::Namespaces;
+use crate::walk::{Search, Step};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "a_walk_comes_by_everything_once",
+        check: a_walk_comes_by_everything_once,
+    },
+    Case {
+        name: "directories_come_first_or_last",
+        check: directories_come_first_or_last,
+    },
+    Case {
+        name: "steps_tell_what_scandir_tells",
+        check: steps_tell_what_scandir_tells,
+    },
+    Case {
+        name: "a_walk_takes_what_its_options_say",
+        check: a_walk_takes_what_its_options_say,
+    },
+    Case {
+        name: "a_walk_needs_a_directory",
+        check: a_walk_needs_a_directory,
+    },
+];
+
+const DIRS: [&str; 5] = ["/a", "/a/b", "/a/b/c", "/d", "/empty"];
+const FILES: [&str; 6] = [
+    "/a/b/c/deep.txt",
+    "/a/b/x.py",
+    "/a/x.py",
+    "/d/.hidden",
+    "/d/y.txt",
+    "/x.py",
+];
+
+fn make_tree(fs: &dyn FileSystem) {
+    for directory in DIRS {
+        fs.makedir(directory).unwrap();
+    }
+    for file in FILES {
+        fs.writebytes(file, file.as_bytes()).unwrap();
+    }
+}
+
+/// What a walk came by, sorted.
+#[track_caller]
+fn sorted(walked: impl Iterator<Item = Result<String>>) -> Vec<String> {
+    let mut paths: Vec<_> = walked.map(|path| path.unwrap()).collect();
+    paths.sort();
+    paths
+}
+
+fn a_walk_comes_by_everything_once(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for search in [Search::Breadth, Search::Depth] {
+        let walker = fs.walk().search(search);
+        assert_eq!(sorted(walker.files("/")), FILES);
+        assert_eq!(sorted(walker.dirs("")), DIRS);
+        let infos = walker.info("a", Namespaces::DETAILS).map(|entry| {
+            let (path, info) = entry?;
+            if info.is_file() {
+                assert_eq!(info.size(), Some(path.len() as u64));
+            }
+            Ok(path)
+        });
+        let below = ["/a/b", "/a/b/c", "/a/b/c/deep.txt", "/a/b/x.py", "/a/x.py"];
+        assert_eq!(sorted(infos), below);
+    }
+    assert_eq!(sorted(fs.walk().files("/")), FILES);
+    assert!(sorted(fs.walk().files("empty")).is_empty());
+}
+
+fn directories_come_first_or_last(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for (search, is_first) in [(Search::Breadth, true), (Search::Depth, false)] {
+        let walked = fs.walk().search(search).info("/", Namespaces::BASIC);
+        let walked: Vec<_> = walked.map(|entry| entry.unwrap().0).collect();
+        let position = |path: &str| walked.iter().position(|walked| walked == path).unwrap();
+        for (outer, inner) in [
+            ("/a", "/a/b"),
+            ("/a/b/c", "/a/b/c/deep.txt"),
+            ("/d", "/d/y.txt"),
+        ] {
+            assert_eq!(position(outer) < position(inner), is_first, "{walked:?}");
+        }
+    }
+    let steps = fs.walk().walk("/", Namespaces::BASIC);
+    let levels = steps.map(|step| step.unwrap().path.trim_matches('/').split('/').count());
+    assert!(levels.is_sorted());
+}
+
+fn steps_tell_what_scandir_tells(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for search in [Search::Breadth, Search::Depth] {
+        let walker = fs.walk().search(search);
+        let steps: Result<Vec<Step>> = walker.walk("/", Namespaces::DETAILS).collect();
+        let steps = steps.unwrap();
+        let mut paths: Vec<_> = steps.iter().map(|step| step.path.as_str()).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["/", "/a", "/a/b", "/a/b/c", "/d", "/empty"]);
+        for step in steps {
+            let entries = fs.scandir(&step.path, Namespaces::DETAILS).unwrap();
+            let entries: Vec<_> = entries.map(|entry| entry.unwrap()).collect();
+            let (dirs, files) = entries.into_iter().partition(|entry| entry.is_dir());
+            assert_eq!((step.dirs, step.files), (dirs, files), "{}", step.path);
+        }
+    }
+}
+
+fn a_walk_takes_what_its_options_say(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for search in [Search::Breadth, Search::Depth] {
+        let walk = || fs.walk().search(search);
+        let files = |walker: crate::walk::BoundWalker<dyn FileSystem>| sorted(walker.files("/"));
+        assert_eq!(
+            files(walk().filter(["*.py"])),
+            ["/a/b/x.py", "/a/x.py", "/x.py"]
+        );
+        assert_eq!(
+            files(walk().exclude(["*.py", ".*"])),
+            ["/a/b/c/deep.txt", "/d/y.txt"]
+        );
+        assert_eq!(files(walk().filter_dirs(["a"])), ["/a/x.py", "/x.py"]);
+        assert_eq!(files(walk().exclude_dirs(["b", "d"])), ["/a/x.py", "/x.py"]);
+        assert_eq!(
+            files(walk().filter_glob(["a/**/*.py"])),
+            ["/a/b/x.py", "/a/x.py"]
+        );
+        assert_eq!(
+            files(walk().exclude_glob(["a/b", "**/.*"])),
+            ["/a/x.py", "/d/y.txt", "/x.py"]
+        );
+        assert_eq!(files(walk().max_depth(1)), ["/x.py"]);
+        assert_eq!(
+            sorted(walk().max_depth(2).dirs("/")),
+            ["/a", "/a/b", "/d", "/empty"]
+        );
+        assert_eq!(sorted(walk().max_depth(1).dirs("/a")), ["/a/b"]);
+    }
+}
+
+fn a_walk_needs_a_directory(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for search in [Search::Breadth, Search::Depth] {
+        let mut missing = fs.walk().search(search).files("x");
+        fails(missing.next().unwrap(), ErrorKind::ResourceNotFound, "x");
+        assert!(missing.next().is_none());
+        let mut file = fs.walk().search(search).walk("a/x.py", Namespaces::BASIC);
+        fails(file.next().unwrap(), ErrorKind::DirectoryExpected, "a/x.py");
+        assert!(file.next().is_none());
+        let mut above = fs.walk().search(search).dirs("../x");
+        fails(
+            above.next().unwrap(),
+            ErrorKind::IllegalBackReference,
+            "../x",
+        );
+        let ignoring = fs.walk().search(search).ignore_errors(true);
+        assert!(ignoring.files("x").next().is_none());
+    }
+    let mut files = fs.walk().files("x");
+    fails(files.next().unwrap(), ErrorKind::ResourceNotFound, "x");
+}

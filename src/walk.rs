@@ -1,0 +1,669 @@
+//! [`Walker`]: every directory below a directory, and all that is in them.
+//!
+//! ```no_run
+//! use s3fs::{FileSystemExt, Namespaces, S3Fs};
+//!
+//! let fs = S3Fs::new("mybucket")?;
+//! for path in fs.walk().filter(["*.csv"]).files("/reports") {
+//!     println!("{}", path?);
+//! }
+//! let mut bytes = 0;
+//! for step in fs.walk().walk("/", Namespaces::DETAILS) {
+//!     bytes += step?.files.iter().filter_map(|info| info.size()).sum::<u64>();
+//! }
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::iter;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::filesystem::{Entries, FileSystem, TreeEntries};
+use crate::filter::strings;
+use crate::glob::GlobPattern;
+use crate::info::{Info, Namespaces};
+use crate::path;
+use crate::wildcard::Patterns;
+
+/// What a walk comes by, one after the other. It ends after an error.
+pub type Walked<'a, T> = Box<dyn Iterator<Item = Result<T>> + Send + 'a>;
+
+/// A walker that knows its filesystem: PyFilesystem's `BoundWalker`.
+pub type BoundWalker<'a, F> = Walker<&'a F>;
+
+/// In which order directories are walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Search {
+    /// From the top down: first all that is in a directory, then what is in its directories.
+    #[default]
+    Breadth,
+    /// From the bottom up: each directory after what is in it.
+    Depth,
+}
+
+/// A directory that was walked through.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The directory, absolute.
+    pub path: String,
+    /// The directories in it.
+    pub dirs: Vec<Info>,
+    /// The files in it.
+    pub files: Vec<Info>,
+}
+
+/// Walks through the directories of a filesystem:
+/// [`fs.walk.Walker`](https://docs.pyfilesystem.org/en/latest/reference/walk.html).
+///
+/// [`FileSystemExt::walk`](crate::FileSystemExt::walk) gives one that walks in its filesystem.
+/// Options that will be used again are set on a `Walker` that is [bound](Self::bind) later.
+///
+/// ```
+/// use s3fs::{Walker, S3Fs};
+///
+/// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+/// let sources = Walker::new().filter(["*.rs"]).exclude_dirs(["target", ".*"]);
+/// let paths = sources.bind(&fs).files("/project");
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+///
+/// Patterns are matched as [`FileSystem::matches`] does; an empty list leaves nothing out.
+///
+/// # Order and requests
+///
+/// [`walk`](Self::walk), [`dirs`](Self::dirs) and [`info`](Self::info) go breadth-first unless
+/// [`search`](Self::search) says otherwise: one listing for each directory, in PyFilesystem's order.
+/// Directories that the options leave out are not listed. In memory are the names of the directories
+/// still to be listed.
+///
+/// A depth-first walk that leaves no directory out goes through [`FileSystem::scantree`], which on S3
+/// asks for 1,000 keys at a time, whatever directories they are in. In memory are the directories
+/// between the start and where the walk is. So do [`files`](Self::files), which come in the order of
+/// the tree then and not breadth-first, unless [`search`](Self::search) asks for an order.
+///
+/// These leave directories out, and cost a listing for each one that is not: `filter_dirs`,
+/// `exclude_dirs`, `max_depth`, `exclude_glob`, and `filter_glob` without a pattern that begins with
+/// `**`. A walk that goes on after errors lists one directory at a time, too.
+#[derive(Clone, Default)]
+pub struct Walker<F = ()> {
+    fs: F,
+    options: Options,
+}
+
+/// Decides whether a walk goes on after an error.
+type OnError = Arc<dyn Fn(&str, &Error) -> bool + Send + Sync>;
+
+#[derive(Clone, Default)]
+struct Options {
+    search: Option<Search>,
+    filter: Vec<String>,
+    exclude: Vec<String>,
+    filter_dirs: Vec<String>,
+    exclude_dirs: Vec<String>,
+    filter_glob: Vec<String>,
+    exclude_glob: Vec<String>,
+    max_depth: Option<usize>,
+    on_error: Option<OnError>,
+}
+
+impl<F> fmt::Debug for Walker<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        f.debug_struct("Walker")
+            .field("search", &options.search)
+            .field("filter", &options.filter)
+            .field("exclude", &options.exclude)
+            .field("filter_dirs", &options.filter_dirs)
+            .field("exclude_dirs", &options.exclude_dirs)
+            .field("filter_glob", &options.filter_glob)
+            .field("exclude_glob", &options.exclude_glob)
+            .field("max_depth", &options.max_depth)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Walker {
+    /// PyFilesystem's defaults: everything, breadth-first, up to the first error.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same walker, for that filesystem.
+    pub fn bind<F: FileSystem + ?Sized>(self, fs: &F) -> BoundWalker<'_, F> {
+        Walker {
+            fs,
+            options: self.options,
+        }
+    }
+}
+
+impl<F> Walker<F> {
+    /// In which order directories are walked.
+    #[must_use]
+    pub fn search(mut self, search: Search) -> Self {
+        self.options.search = Some(search);
+        self
+    }
+
+    /// Only files whose names match one of these [wildcards](crate::wildcard).
+    #[must_use]
+    pub fn filter<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.filter = strings(patterns);
+        self
+    }
+
+    /// No files whose names match one of these wildcards.
+    #[must_use]
+    pub fn exclude<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.exclude = strings(patterns);
+        self
+    }
+
+    /// Only directories whose names match one of these wildcards, and what is in them. The directory
+    /// that the walk starts from is walked in any case.
+    #[must_use]
+    pub fn filter_dirs<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.filter_dirs = strings(patterns);
+        self
+    }
+
+    /// No directories whose names match one of these wildcards, and nothing that is below them.
+    #[must_use]
+    pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.exclude_dirs = strings(patterns);
+        self
+    }
+
+    /// Only files whose whole paths match one of these [glob patterns](crate::glob), and the
+    /// directories in which such files can be.
+    #[must_use]
+    pub fn filter_glob<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.filter_glob = strings(patterns);
+        self
+    }
+
+    /// No files and no directories whose whole paths match one of these glob patterns, and nothing
+    /// that is below these directories. A pattern that ends with `/` means directories alone.
+    #[must_use]
+    pub fn exclude_glob<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.options.exclude_glob = strings(patterns);
+        self
+    }
+
+    /// How many levels of directories are walked: with 1, what is in the directory that the walk
+    /// starts from. The directories at the last level are named and not listed.
+    #[must_use]
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.options.max_depth = Some(levels);
+        self
+    }
+
+    /// Whether a directory that cannot be listed is passed over; by default the walk ends with the
+    /// error. It replaces [`on_error`](Self::on_error).
+    #[must_use]
+    pub fn ignore_errors(mut self, ignore: bool) -> Self {
+        self.options.on_error = ignore.then(|| -> OnError { Arc::new(|_, _| true) });
+        self
+    }
+
+    /// Decides about a directory that cannot be listed, whose path and error it is given: `true`
+    /// passes over it, and `false` ends the walk with the error. It replaces
+    /// [`ignore_errors`](Self::ignore_errors).
+    ///
+    /// ```
+    /// use s3fs::{ErrorKind, Walker};
+    ///
+    /// let walker = Walker::new().on_error(|path, error| {
+    ///     eprintln!("{path}: {error}");
+    ///     error.is(ErrorKind::PermissionDenied)
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_error(
+        mut self,
+        decide: impl Fn(&str, &Error) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.on_error = Some(Arc::new(decide));
+        self
+    }
+}
+
+impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
+    /// The directories from `path` on, each with what is in it.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, Namespaces, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for step in fs.walk().walk("reports", Namespaces::BASIC) {
+    ///     let step = step?;
+    ///     println!("{}: {} files", step.path, step.files.len());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The iterator gives what [`scandir`](FileSystem::scandir) answers, unless it is ignored, and
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a glob pattern that leads
+    /// above the root.
+    #[doc(alias = "read_dir")]
+    pub fn walk(&self, path: &str, namespaces: Namespaces) -> Walked<'a, Step> {
+        let mut events = self.events(path, namespaces, self.is_depth_first());
+        let mut open: HashMap<String, (Vec<Info>, Vec<Info>)> = HashMap::new();
+        Box::new(until_error(move || {
+            for event in events.by_ref() {
+                let (directory, entry) = event?;
+                let Some(info) = entry else {
+                    let (dirs, files) = open.remove(&directory).unwrap_or_default();
+                    let path = directory;
+                    return Ok(Some(Step { path, dirs, files }));
+                };
+                let (dirs, files) = open.entry(directory).or_default();
+                if info.is_dir() { dirs } else { files }.push(info);
+            }
+            Ok(None)
+        }))
+    }
+
+    /// The absolute paths of the files below a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`walk`](Self::walk).
+    pub fn files(&self, path: &str) -> Walked<'a, String> {
+        let in_any_order = self.options.search != Some(Search::Breadth);
+        let events = self.events(path, Namespaces::BASIC, in_any_order);
+        Box::new(paths(events).filter_map(|entry| match entry {
+            Ok((_, info)) if info.is_dir() => None,
+            entry => Some(entry.map(|(path, _)| path)),
+        }))
+    }
+
+    /// The absolute paths of the directories below a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`walk`](Self::walk).
+    pub fn dirs(&self, path: &str) -> Walked<'a, String> {
+        let events = self.events(path, Namespaces::BASIC, self.is_depth_first());
+        Box::new(paths(events).filter_map(|entry| match entry {
+            Ok((_, info)) if info.is_file() => None,
+            entry => Some(entry.map(|(path, _)| path)),
+        }))
+    }
+
+    /// All that is below a directory: absolute paths, and what is known of each.
+    ///
+    /// # Errors
+    ///
+    /// As [`walk`](Self::walk).
+    pub fn info(&self, path: &str, namespaces: Namespaces) -> Walked<'a, (String, Info)> {
+        Box::new(paths(self.events(path, namespaces, self.is_depth_first())))
+    }
+
+    fn is_depth_first(&self) -> bool {
+        self.options.search == Some(Search::Depth)
+    }
+
+    /// What a walk comes by; `flat` if the order of the tree is as good as any, or asked for.
+    fn events(&self, path: &str, namespaces: Namespaces, flat: bool) -> Walked<'a, Event> {
+        let begin = || {
+            let start = self.fs.validatepath(path)?;
+            let rules = Rules::new(&self.options, self.fs.getmeta().case_insensitive)?;
+            Ok((start, rules))
+        };
+        let (start, rules) = match begin() {
+            Ok(begun) => begun,
+            Err(error) => return Box::new(iter::once(Err(error))),
+        };
+        if flat && !rules.prune() && self.options.on_error.is_none() {
+            let mut flat = Flat::new(self.fs, path, start, rules, namespaces);
+            return Box::new(until_error(move || flat.step()));
+        }
+        let scanner = Scanner {
+            fs: self.fs,
+            rules,
+            namespaces,
+            given: path.to_owned(),
+            start: start.clone(),
+            on_error: self.options.on_error.clone(),
+        };
+        if self.is_depth_first() {
+            let mut depth = Depth {
+                scanner,
+                start: Some(start),
+                open: Vec::new(),
+            };
+            return Box::new(until_error(move || depth.step()));
+        }
+        let mut breadth = Breadth {
+            scanner,
+            open: None,
+            queue: VecDeque::from([start]),
+        };
+        Box::new(until_error(move || breadth.step()))
+    }
+}
+
+/// The steps of a [`walk`](Walker::walk) from the root, with the `basic` namespace.
+impl<'a, F: FileSystem + ?Sized> IntoIterator for Walker<&'a F> {
+    type Item = Result<Step>;
+    type IntoIter = Walked<'a, Step>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.walk("/", Namespaces::BASIC)
+    }
+}
+
+/// An entry of a directory; or the directory's end, after the last one.
+type Event = (String, Option<Info>);
+
+/// The entries with their paths, without the ends of directories.
+fn paths<'a>(
+    events: Walked<'a, Event>,
+) -> impl Iterator<Item = Result<(String, Info)>> + Send + 'a {
+    events.filter_map(|event| match event {
+        Ok((directory, Some(info))) => Some(Ok((path::combine(&directory, info.name()), info))),
+        Ok((_, None)) => None,
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// What `step` gives, up to nothing or to the first error.
+pub(crate) fn until_error<T>(
+    mut step: impl FnMut() -> Result<Option<T>>,
+) -> impl Iterator<Item = Result<T>> {
+    let mut ended = false;
+    iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let item = step().transpose();
+        ended = !matches!(item, Some(Ok(_)));
+        item
+    })
+}
+
+/// Which directories and files a walk takes.
+struct Rules {
+    filter: Patterns,
+    exclude: Patterns,
+    filter_dirs: Patterns,
+    exclude_dirs: Patterns,
+    filter_glob: Vec<GlobPattern>,
+    exclude_glob: Vec<GlobPattern>,
+    max_depth: Option<usize>,
+}
+
+impl Rules {
+    fn new(options: &Options, case_insensitive: bool) -> Result<Self> {
+        let patterns = |list: &[String]| Patterns::new(list, !case_insensitive);
+        Ok(Self {
+            filter: patterns(&options.filter),
+            exclude: patterns(&options.exclude),
+            filter_dirs: patterns(&options.filter_dirs),
+            exclude_dirs: patterns(&options.exclude_dirs),
+            filter_glob: GlobPattern::all(&options.filter_glob, !case_insensitive)?,
+            exclude_glob: GlobPattern::all(&options.exclude_glob, !case_insensitive)?,
+            max_depth: options.max_depth,
+        })
+    }
+
+    /// Whether there may be directories that are not walked.
+    fn prune(&self) -> bool {
+        let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
+        self.max_depth.is_some()
+            || !self.filter_dirs.is_empty()
+            || !self.exclude_dirs.is_empty()
+            || !self.exclude_glob.is_empty()
+            || !(self.filter_glob.is_empty() || anywhere)
+    }
+
+    /// Whether a directory is part of the walk.
+    fn take_dir(&self, path: &str, name: &str) -> bool {
+        let leads_below = |pattern: &GlobPattern| pattern.leads_below(path);
+        let matches = |pattern: &GlobPattern| pattern.matches_directory(path);
+        (self.filter_dirs.is_empty() || self.filter_dirs.any(name))
+            && !self.exclude_dirs.any(name)
+            && (self.filter_glob.is_empty() || self.filter_glob.iter().any(leads_below))
+            && !self.exclude_glob.iter().any(matches)
+    }
+
+    fn take_file(&self, directory: &str, name: &str) -> bool {
+        if !(self.filter.is_empty() || self.filter.any(name)) || self.exclude.any(name) {
+            return false;
+        }
+        if self.filter_glob.is_empty() && self.exclude_glob.is_empty() {
+            return true;
+        }
+        let path = path::combine(directory, name);
+        let matches = |pattern: &GlobPattern| pattern.matches(&path);
+        (self.filter_glob.is_empty() || self.filter_glob.iter().any(matches))
+            && !self.exclude_glob.iter().any(matches)
+    }
+}
+
+/// A walk through [`FileSystem::scantree`].
+struct Flat<'a, F: ?Sized> {
+    fs: &'a F,
+    given: String,
+    start: String,
+    rules: Rules,
+    namespaces: Namespaces,
+    entries: Option<TreeEntries<'a>>,
+    /// The directory whose own entry was the last one: all that is in it came before.
+    ended: Option<String>,
+    is_done: bool,
+}
+
+impl<'a, F: FileSystem + ?Sized> Flat<'a, F> {
+    fn new(fs: &'a F, given: &str, start: String, rules: Rules, namespaces: Namespaces) -> Self {
+        Self {
+            fs,
+            given: given.to_owned(),
+            start,
+            rules,
+            namespaces,
+            entries: None,
+            ended: None,
+            is_done: false,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Event>> {
+        if let Some(directory) = self.ended.take() {
+            return Ok(Some((directory, None)));
+        }
+        let entries = match &mut self.entries {
+            Some(entries) => entries,
+            none => none.insert(self.fs.scantree(&self.given, self.namespaces)?),
+        };
+        for entry in entries {
+            let (directory, info) = entry?;
+            if info.is_dir() {
+                self.ended = Some(path::combine(&directory, info.name()));
+                return Ok(Some((directory, Some(info))));
+            }
+            if self.rules.take_file(&directory, info.name()) {
+                return Ok(Some((directory, Some(info))));
+            }
+        }
+        if self.is_done {
+            return Ok(None);
+        }
+        self.is_done = true;
+        self.entries = Some(Box::new(iter::empty()));
+        Ok(Some((self.start.clone(), None)))
+    }
+}
+
+/// Lists one directory at a time, and knows what to do about errors.
+struct Scanner<'a, F: ?Sized> {
+    fs: &'a F,
+    rules: Rules,
+    namespaces: Namespaces,
+    /// The start as the caller gave it, for errors.
+    given: String,
+    start: String,
+    on_error: Option<OnError>,
+}
+
+impl<'a, F: FileSystem + ?Sized> Scanner<'a, F> {
+    fn scan(&self, directory: String) -> Result<Open<'a>> {
+        let path = match directory == self.start {
+            true => &self.given,
+            false => &directory,
+        };
+        let entries = match self.fs.scandir(path, self.namespaces) {
+            Ok(entries) => entries,
+            Err(error) => self.pass_over(&directory, error)?,
+        };
+        Ok(Open {
+            directory,
+            entries,
+            own: None,
+        })
+    }
+
+    /// The next entry that is part of the walk, with its path if it is a directory that is listed.
+    fn next(&self, open: &mut Open<'a>) -> Result<Option<(Info, Option<String>)>> {
+        loop {
+            let info = match open.entries.next() {
+                Some(Ok(info)) => info,
+                Some(Err(error)) => {
+                    open.entries = self.pass_over(&open.directory, error)?;
+                    continue;
+                }
+                None => {
+                    open.entries = Box::new(iter::empty());
+                    return Ok(None);
+                }
+            };
+            if info.is_file() {
+                if self.rules.take_file(&open.directory, info.name()) {
+                    return Ok(Some((info, None)));
+                }
+                continue;
+            }
+            let path = path::combine(&open.directory, info.name());
+            if self.rules.take_dir(&path, info.name()) {
+                let is_listed = self.is_within_depth(&path);
+                return Ok(Some((info, is_listed.then_some(path))));
+            }
+        }
+    }
+
+    fn is_within_depth(&self, directory: &str) -> bool {
+        let depth = depth(directory) - depth(&self.start);
+        self.rules.max_depth.is_none_or(|levels| depth < levels)
+    }
+
+    /// No entries, if the caller wants to go on.
+    fn pass_over(&self, directory: &str, error: Error) -> Result<Entries<'a>> {
+        match &self.on_error {
+            Some(decide) if decide(directory, &error) => Ok(Box::new(iter::empty())),
+            _ => Err(error),
+        }
+    }
+}
+
+/// A directory that is being listed.
+struct Open<'a> {
+    directory: String,
+    entries: Entries<'a>,
+    /// In a depth-first walk, its own entry in the directory above, which comes after all that is
+    /// in it.
+    own: Option<(String, Info)>,
+}
+
+struct Breadth<'a, F: ?Sized> {
+    scanner: Scanner<'a, F>,
+    open: Option<Open<'a>>,
+    queue: VecDeque<String>,
+}
+
+impl<F: FileSystem + ?Sized> Breadth<'_, F> {
+    fn step(&mut self) -> Result<Option<Event>> {
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => match self.queue.pop_front() {
+                Some(directory) => none.insert(self.scanner.scan(directory)?),
+                None => return Ok(None),
+            },
+        };
+        if let Some((info, listed)) = self.scanner.next(open)? {
+            self.queue.extend(listed);
+            return Ok(Some((open.directory.clone(), Some(info))));
+        }
+        Ok(self.open.take().map(|ended| (ended.directory, None)))
+    }
+}
+
+struct Depth<'a, F: ?Sized> {
+    scanner: Scanner<'a, F>,
+    start: Option<String>,
+    open: Vec<Open<'a>>,
+}
+
+impl<F: FileSystem + ?Sized> Depth<'_, F> {
+    fn step(&mut self) -> Result<Option<Event>> {
+        if let Some(start) = self.start.take() {
+            self.open.push(self.scanner.scan(start)?);
+        }
+        while let Some(open) = self.open.last_mut() {
+            match self.scanner.next(open)? {
+                Some((info, Some(path))) => {
+                    let own = (open.directory.clone(), info);
+                    let mut below = self.scanner.scan(path)?;
+                    below.own = Some(own);
+                    self.open.push(below);
+                }
+                Some((info, None)) => return Ok(Some((open.directory.clone(), Some(info)))),
+                None => {
+                    if let Some((parent, info)) = open.own.take() {
+                        return Ok(Some((parent, Some(info))));
+                    }
+                    return Ok(self.open.pop().map(|ended| (ended.directory, None)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How many names an absolute path has.
+fn depth(path: &str) -> usize {
+    match path.trim_matches('/') {
+        "" => 0,
+        names => names.matches('/').count() + 1,
+    }
+}
