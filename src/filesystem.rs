@@ -12,7 +12,7 @@ use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filter::FilterDir;
-use crate::glob::GlobPattern;
+use crate::glob::{Glob, GlobPattern};
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::mode::Mode;
@@ -1144,6 +1144,8 @@ pub trait FileSystemExt: FileSystem {
     fn makedirs_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
         self.makedirs_with(path, options)?;
         SubFs::new(self, path)
+    }
+
     /// Walks through directories: PyFilesystem's `walk`. Options are set on the [`Walker`], which
     /// then gives steps, files, directories or infos.
     ///
@@ -1163,6 +1165,23 @@ pub trait FileSystemExt: FileSystem {
     #[doc(alias = "WalkDir")]
     fn walk(&self) -> BoundWalker<'_, Self> {
         Walker::new().bind(self)
+    }
+
+    /// What matches a [glob pattern](crate::glob): PyFilesystem's `glob`. The [`Glob`] gives the
+    /// matches, counts them, or removes them.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for found in fs.glob("reports/**/*.csv") {
+    ///     println!("{}", found?.path);
+    /// }
+    /// let removed = fs.glob("**/*.tmp").exclude_dirs([".git"]).remove()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    fn glob(&self, pattern: &str) -> Glob<'_, Self> {
+        Glob::new(self, pattern)
     }
 }
 

@@ -17,15 +17,39 @@
 //! A pattern that ends with `/` matches directories, one that ends with `**` both, and any other
 //! one files. Patterns and paths may begin with `/` or not: they start at the root.
 //!
+//! ```no_run
+//! use s3fs::{FileSystemExt, Namespaces, S3Fs};
+//!
+//! let fs = S3Fs::new("mybucket")?;
+//! for found in fs.glob("reports/2026-*/**/*.csv").iter(Namespaces::DETAILS) {
+//!     let found = found?;
+//!     println!("{} {:?}", found.path, found.info.size());
+//! }
+//! println!("{} bytes of logs", fs.glob("**/*.log").count()?.data);
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
 //! Source: [`fs.glob`](https://docs.pyfilesystem.org/en/latest/reference/glob.html). PyFilesystem
-//! translates to regular expressions, in which `?` and `[!seq]` match a `/` and `src/**` matches
-//! `/srcs`; here nothing but `**` goes from one directory to another.
+//! translates to regular expressions, in which `?` and `[!seq]` match a `/`, `src/*` matches `/src/`
+//! itself, and `src/**` matches `/srcs`; here nothing but `**` goes from one directory to another,
+//! and no name is empty.
 
+mod lines;
 mod pattern;
+mod search;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::iter;
 
 pub(crate) use pattern::GlobPattern;
+use search::Matcher;
 
 use crate::error::Result;
+use crate::filesystem::FileSystem;
+use crate::filter::strings;
+use crate::info::{Info, Namespaces};
+use crate::walk::{Walked, until_error};
 
 /// Whether a path matches a pattern: PyFilesystem's `match`. The path of a directory ends with `/`.
 ///
@@ -60,4 +84,219 @@ pub fn matches(pattern: &str, path: &str) -> Result<bool> {
 #[doc(alias = "imatch")]
 pub fn imatches(pattern: &str, path: &str) -> Result<bool> {
     Ok(GlobPattern::new(pattern, false)?.matches(path))
+}
+
+/// What a pattern matched.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GlobMatch {
+    /// The absolute path; that of a directory ends with `/`.
+    pub path: String,
+    /// What is known of it.
+    pub info: Info,
+}
+
+/// What [`Glob::count`] counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Bytes in the files.
+    pub data: u64,
+}
+
+/// What [`Glob::count_lines`] counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineCounts {
+    /// Lines.
+    pub lines: u64,
+    /// Lines with something else than white space.
+    pub non_blank: u64,
+}
+
+/// A pattern in a filesystem, from [`FileSystemExt::glob`](crate::FileSystemExt::glob):
+/// PyFilesystem's `Globber`.
+///
+/// Only what can match is asked for. Names without a wildcard are followed and not listed; a
+/// wildcard lists the entries that begin as it does; from the first `**` on, the tree is walked
+/// through [`FileSystem::scantree`]. Of `a/b*/c.txt` that is one listing of what begins with `b` in
+/// `a`, and one look at `c.txt` in each directory found.
+///
+/// Matches come in the order in which directories list them, those of `**` depth-first, each
+/// directory after what is in it. A directory on the way that is not there is no error: nothing
+/// matches.
+#[must_use]
+pub struct Glob<'a, F: ?Sized> {
+    fs: &'a F,
+    pattern: String,
+    case_sensitive: bool,
+    exclude_dirs: Vec<String>,
+}
+
+impl<F: ?Sized> fmt::Debug for Glob<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Glob")
+            .field("pattern", &self.pattern)
+            .field("case_sensitive", &self.case_sensitive)
+            .field("exclude_dirs", &self.exclude_dirs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
+    pub(crate) fn new(fs: &'a F, pattern: &str) -> Self {
+        Self {
+            fs,
+            pattern: pattern.to_owned(),
+            case_sensitive: true,
+            exclude_dirs: Vec::new(),
+        }
+    }
+
+    /// Whether case counts; by default it does. If not, every directory on the way is listed.
+    pub fn case_sensitive(mut self, case_sensitive: bool) -> Self {
+        self.case_sensitive = case_sensitive;
+        self
+    }
+
+    /// Leaves out directories whose names match one of these [wildcards](crate::wildcard), and all
+    /// that is below them. `**` then costs one listing for each directory.
+    pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.exclude_dirs = strings(patterns);
+        self
+    }
+
+    /// What matches.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, Namespaces, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for found in fs.glob("**/*.py").iter(Namespaces::BASIC) {
+    ///     println!("{}", found?.path);
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The iterator gives what [`scandir`](FileSystem::scandir) and
+    /// [`getinfo`](FileSystem::getinfo) answer, and
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a pattern that leads
+    /// above the root.
+    pub fn iter(&self, namespaces: Namespaces) -> Walked<'a, GlobMatch> {
+        let pattern = match GlobPattern::new(&self.pattern, self.case_sensitive) {
+            Ok(pattern) => pattern,
+            Err(error) => return Box::new(iter::once(Err(error))),
+        };
+        let matcher = Matcher::new(self.fs, pattern, &self.exclude_dirs, namespaces);
+        let mut matches = matcher.matches();
+        Box::new(until_error(move || matches.next().transpose()))
+    }
+
+    /// Counts files, directories, and the bytes in the files.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let logs = fs.glob("**/*.log").count()?;
+    /// println!("{} bytes in {} files", logs.data, logs.files);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`iter`](Self::iter).
+    pub fn count(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for found in self.iter(Namespaces::DETAILS) {
+            let info = found?.info;
+            if info.is_dir() {
+                counts.directories += 1;
+            } else {
+                counts.files += 1;
+                counts.data += info.size().unwrap_or_default();
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Counts the lines in the files, which are read one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`iter`](Self::iter), and what reading answers.
+    pub fn count_lines(&self) -> Result<LineCounts> {
+        let mut counts = LineCounts::default();
+        for found in self.iter(Namespaces::BASIC) {
+            let found = found?;
+            if found.info.is_file() {
+                let file = self.fs.openbin(&found.path, "r")?;
+                lines::count(file, &mut counts).map_err(|error| error.with_path(found.path))?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Removes what matches, directories with all that is in them, and says how many matches there
+    /// were. Everything is found before anything is removed.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// println!("{} removed", fs.glob("**/*.pyc").remove()?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`iter`](Self::iter), [`remove`](FileSystem::remove) and
+    /// [`removetree`](FileSystem::removetree); what was removed before the error stays removed.
+    pub fn remove(&self) -> Result<u64> {
+        let found: Result<Vec<_>> = self.iter(Namespaces::BASIC).collect();
+        let found = found?;
+        let directories = found.iter().filter(|found| found.info.is_dir());
+        let directories: HashSet<&str> = directories.map(|found| found.path.as_str()).collect();
+        let mut count = 0;
+        for found in &found {
+            count += 1;
+            // What is in a directory that matches goes with it.
+            if parents(&found.path).any(|parent| directories.contains(parent)) {
+                continue;
+            }
+            if found.info.is_dir() {
+                self.fs.removetree(&found.path)?;
+            } else {
+                self.fs.remove(&found.path)?;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// What matches, with the `basic` namespace.
+impl<'a, F: FileSystem + ?Sized> IntoIterator for Glob<'a, F> {
+    type Item = Result<GlobMatch>;
+    type IntoIter = Walked<'a, GlobMatch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter(Namespaces::BASIC)
+    }
+}
+
+/// The directories that a path lies in, each with its `/` at the end.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    let own = path.trim_end_matches('/');
+    let slashes = own.match_indices('/').map(|(at, _)| at);
+    slashes.filter_map(|at| path.get(..=at))
 }

@@ -161,6 +161,21 @@ impl Pattern {
         }
     }
 
+    /// The characters that every match begins with, exactly.
+    pub(crate) fn literal_prefix(&self) -> String {
+        let characters = self.tokens.iter().map_while(|token| match token {
+            Token::Char(c) if self.case_sensitive => Some(*c),
+            _ => None,
+        });
+        characters.collect()
+    }
+
+    /// The only name that matches, if there is no more than one.
+    pub(crate) fn literal(&self) -> Option<String> {
+        let prefix = self.literal_prefix();
+        (prefix.chars().count() == self.tokens.len()).then_some(prefix)
+    }
+
     pub(crate) fn matches(&self, name: &str) -> bool {
         let is_star = |token: &Token| *token == Token::Star;
         let takes = |token: &Token, c| self.takes(token, c);
@@ -718,5 +733,19 @@ mod tests {
         assert!(!matches(&format!("{}b", "*?".repeat(100)), &name));
         assert!(matches(&"*a".repeat(100), &name));
         assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_literal_beginning_is_known() {
+        let prefix = |pattern, case| Pattern::new(pattern, case).literal_prefix();
+        assert_eq!(prefix("2026-*.csv", true), "2026-");
+        assert_eq!(prefix("[a]b", true), "");
+        assert_eq!(prefix("Ab*", false), "");
+        assert_eq!(
+            Pattern::new("a.txt", true).literal().as_deref(),
+            Some("a.txt")
+        );
+        assert_eq!(Pattern::new("a.tx?", true).literal(), None);
+        assert_eq!(Pattern::new("a.txt", false).literal(), None);
     }
 }

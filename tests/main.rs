@@ -16,6 +16,7 @@ mod operations;
 mod osfs;
 mod presign;
 mod requests;
+mod requests_tree;
 mod secrets;
 mod subfs;
 mod support;

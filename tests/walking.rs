@@ -390,3 +390,33 @@ fn a_walker_can_be_bound_to_any_filesystem() {
     let steps: s3fs::Result<Vec<Step>> = fs.walk().into_iter().collect();
     assert_eq!(steps.unwrap().len(), 10);
 }
+
+#[test]
+fn a_name_that_is_file_and_directory_is_both() {
+    let server = Server::start();
+    for key in ["x", "x/y", "z/x", "z/x/y"] {
+        server.bucket("bucket").put(key, "content");
+    }
+    let fs = common::open(&server);
+    for search in [Search::Breadth, Search::Depth] {
+        let infos = fs.walk().search(search).info("/", Namespaces::BASIC);
+        let mut infos: Vec<_> = infos.map(|entry| entry.unwrap()).collect();
+        infos.sort_by(|a, b| a.0.cmp(&b.0));
+        let shown: Vec<_> = infos.iter().map(|(path, info)| shown(path, info)).collect();
+        assert_eq!(shown, ["x", "x/", "x/y", "z/", "z/x", "z/x/", "z/x/y"]);
+    }
+    let found = |pattern: &str| {
+        let matches = fs.glob(pattern).into_iter();
+        let mut paths: Vec<_> = matches.map(|found| found.unwrap().path).collect();
+        paths.sort();
+        paths
+    };
+    assert_eq!(found("x"), ["/x"]);
+    assert_eq!(found("x/"), ["/x/"]);
+    assert_eq!(found("x/*"), ["/x/y"]);
+    assert_eq!(found("x/**"), ["/x", "/x/", "/x/y"]);
+    assert_eq!(found("*/x/"), ["/z/x/"]);
+    assert_eq!(found("z/?/y"), ["/z/x/y"]);
+    assert_eq!(fs.glob("z/x/").remove().unwrap(), 1);
+    assert_eq!(server.bucket("bucket").keys(), ["x", "x/y", "z/x"]);
+}

@@ -1,9 +1,11 @@
 //! Names and paths that match patterns.
 
+use super::walking::{DIRS, FILES, make_tree};
 use super::{Case, fails};
-use crate::error::ErrorKind;
-use crate::filesystem::FileSystem;
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::{FileSystem, FileSystemExt};
 use crate::filter::FilterDir;
+use crate::glob::{Counts, Glob, GlobMatch, LineCounts};
 use crate::info::Namespaces;
 
 pub(super) const CASES: &[Case] = &[
@@ -14,6 +16,30 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "filterdir_gives_what_matches",
         check: filterdir_gives_what_matches,
+    },
+    Case {
+        name: "a_glob_finds_what_matches",
+        check: a_glob_finds_what_matches,
+    },
+    Case {
+        name: "a_glob_leaves_directories_out",
+        check: a_glob_leaves_directories_out,
+    },
+    Case {
+        name: "matches_tell_what_getinfo_tells",
+        check: matches_tell_what_getinfo_tells,
+    },
+    Case {
+        name: "a_glob_counts",
+        check: a_glob_counts,
+    },
+    Case {
+        name: "a_glob_removes_what_matches",
+        check: a_glob_removes_what_matches,
+    },
+    Case {
+        name: "a_glob_stays_below_the_root",
+        check: a_glob_stays_below_the_root,
     },
 ];
 
@@ -76,5 +102,181 @@ fn filterdir_gives_what_matches(fs: &dyn FileSystem) {
         fs.filterdir("x", &all(), Namespaces::BASIC),
         ErrorKind::ResourceNotFound,
         "x",
+    );
+}
+
+/// What PyFilesystem finds in the tree.
+const TABLE: &[(&str, &[&str])] = &[
+    ("*", &["/x.py"]),
+    ("*.py", &["/x.py"]),
+    ("*/", &["/a/", "/d/", "/empty/"]),
+    (
+        "**",
+        &[
+            "/a/",
+            "/a/b/",
+            "/a/b/c/",
+            "/a/b/c/deep.txt",
+            "/a/b/x.py",
+            "/a/x.py",
+            "/d/",
+            "/d/.hidden",
+            "/d/y.txt",
+            "/empty/",
+            "/x.py",
+        ],
+    ),
+    ("**/", &["/a/", "/a/b/", "/a/b/c/", "/d/", "/empty/"]),
+    ("**/*.py", &["/a/b/x.py", "/a/x.py", "/x.py"]),
+    ("a/*.py", &["/a/x.py"]),
+    (
+        "a/**",
+        &[
+            "/a/",
+            "/a/b/",
+            "/a/b/c/",
+            "/a/b/c/deep.txt",
+            "/a/b/x.py",
+            "/a/x.py",
+        ],
+    ),
+    ("a/**/", &["/a/", "/a/b/", "/a/b/c/"]),
+    ("a/**/*.py", &["/a/b/x.py", "/a/x.py"]),
+    ("a/**/c/*", &["/a/b/c/deep.txt"]),
+    ("a/b/c/deep.txt", &["/a/b/c/deep.txt"]),
+    ("a/b/", &["/a/b/"]),
+    ("a/b", &[]),
+    ("*/*.txt", &["/d/y.txt"]),
+    ("*/b/*.py", &["/a/b/x.py"]),
+    ("[ad]/?.*", &["/a/x.py", "/d/y.txt"]),
+    ("[!d]/*/", &["/a/b/"]),
+    ("a/b/**/deep.txt", &["/a/b/c/deep.txt"]),
+    ("missing/*", &[]),
+    ("missing/**", &[]),
+    ("x.py/*", &[]),
+    ("a/x.py/**", &["/a/x.py"]),
+    (
+        "**/b/**",
+        &["/a/b/", "/a/b/c/", "/a/b/c/deep.txt", "/a/b/x.py"],
+    ),
+    ("d/.*", &["/d/.hidden"]),
+    ("empty/**", &["/empty/"]),
+    ("e*/**", &["/empty/"]),
+    ("./a/../d/*", &["/d/.hidden", "/d/y.txt"]),
+    ("/d/*", &["/d/.hidden", "/d/y.txt"]),
+    ("", &[]),
+    ("/", &[]),
+    ("*/**/x.py", &["/a/b/x.py", "/a/x.py"]),
+    ("**/x.py/", &[]),
+];
+
+#[track_caller]
+fn sorted<F: FileSystem + ?Sized>(glob: Glob<F>) -> Vec<String> {
+    let mut paths: Vec<_> = glob.into_iter().map(|found| found.unwrap().path).collect();
+    paths.sort();
+    paths
+}
+
+fn a_glob_finds_what_matches(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for (pattern, expected) in TABLE {
+        assert_eq!(sorted(fs.glob(pattern)), *expected, "{pattern}");
+    }
+    if !fs.getmeta().case_insensitive {
+        assert!(sorted(fs.glob("*/X.PY")).is_empty());
+    }
+    let any_case = |pattern| sorted(fs.glob(pattern).case_sensitive(false));
+    assert_eq!(any_case("A/X.*"), ["/a/x.py"]);
+    assert_eq!(any_case("**/X.Py"), ["/a/b/x.py", "/a/x.py", "/x.py"]);
+}
+
+fn a_glob_leaves_directories_out(fs: &dyn FileSystem) {
+    make_tree(fs);
+    let without_b = |pattern| sorted(fs.glob(pattern).exclude_dirs(["b"]));
+    assert_eq!(without_b("**/*.py"), ["/a/x.py", "/x.py"]);
+    assert_eq!(without_b("a/*/"), [""; 0]);
+    assert_eq!(without_b("a/b/*.py"), [""; 0]);
+    assert_eq!(without_b("a/b/"), [""; 0]);
+    assert_eq!(without_b("a/**"), ["/a/", "/a/x.py"]);
+    // It is no pattern for files.
+    assert_eq!(
+        sorted(fs.glob("*/*.txt").exclude_dirs(["y.txt"])),
+        ["/d/y.txt"]
+    );
+    assert!(sorted(fs.glob("a/**").exclude_dirs(["a"])).is_empty());
+}
+
+fn matches_tell_what_getinfo_tells(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for pattern in ["**", "*/*", "a/*/", "a/x.py", "a/b/", "a/**"] {
+        for found in fs.glob(pattern).iter(Namespaces::DETAILS) {
+            let GlobMatch { path, info } = found.unwrap();
+            let told = fs.getinfo(&path, Namespaces::DETAILS).unwrap();
+            assert_eq!(info.name(), told.name(), "{pattern}");
+            assert_eq!(info.kind().unwrap(), told.kind().unwrap(), "{pattern}");
+            assert_eq!(info.size().unwrap(), told.size().unwrap(), "{pattern}");
+            assert_eq!(info.is_dir(), path.ends_with('/'), "{pattern}");
+        }
+    }
+}
+
+fn a_glob_counts(fs: &dyn FileSystem) {
+    make_tree(fs);
+    let data = FILES.iter().map(|path| path.len() as u64).sum();
+    let all = Counts {
+        files: FILES.len() as u64,
+        directories: DIRS.len() as u64,
+        data,
+    };
+    assert_eq!(fs.glob("**").count().unwrap(), all);
+    assert_eq!(fs.glob("missing/*").count().unwrap(), Counts::default());
+
+    fs.writebytes("a/lines.md", b"one\n\ntwo\n  \nthree")
+        .unwrap();
+    fs.writebytes("a/b/more.md", b"\n").unwrap();
+    let lines = LineCounts {
+        lines: 6,
+        non_blank: 3,
+    };
+    assert_eq!(fs.glob("**/*.md").count_lines().unwrap(), lines);
+    assert_eq!(fs.glob("**/").count_lines().unwrap(), LineCounts::default());
+}
+
+fn a_glob_removes_what_matches(fs: &dyn FileSystem) {
+    make_tree(fs);
+    let left = || -> Vec<String> {
+        let files: Result<Vec<_>> = fs.walk().files("/").collect();
+        let mut files = files.unwrap();
+        files.sort();
+        files
+    };
+    assert_eq!(fs.glob("missing/**").remove().unwrap(), 0);
+    assert_eq!(fs.glob("*/*").remove().unwrap(), 3);
+    assert_eq!(left(), ["/a/b/c/deep.txt", "/a/b/x.py", "/x.py"]);
+    assert!(fs.isdir("a/b/c").unwrap());
+    assert_eq!(fs.glob("a/b/**").remove().unwrap(), 4);
+    assert_eq!(left(), ["/x.py"]);
+    assert!(!fs.exists("a/b").unwrap());
+    fs.makedirs("p/q/r").unwrap();
+    fs.writebytes("p/f", b"x").unwrap();
+    assert_eq!(fs.glob("**/q/**/").remove().unwrap(), 2);
+    assert_eq!(left(), ["/p/f", "/x.py"]);
+    fs.glob("**").remove().unwrap();
+    assert!(fs.isempty("/").unwrap());
+}
+
+fn a_glob_stays_below_the_root(fs: &dyn FileSystem) {
+    let above = "a/../../*";
+    let mut found = fs.glob(above).iter(Namespaces::BASIC);
+    fails(
+        found.next().unwrap(),
+        ErrorKind::IllegalBackReference,
+        above,
+    );
+    assert!(found.next().is_none());
+    fails(
+        fs.glob(above).remove(),
+        ErrorKind::IllegalBackReference,
+        above,
     );
 }

@@ -29,8 +29,9 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-const DIRS: [&str; 5] = ["/a", "/a/b", "/a/b/c", "/d", "/empty"];
-const FILES: [&str; 6] = [
+/// The tree that walks and globs are tried on.
+pub(super) const DIRS: [&str; 5] = ["/a", "/a/b", "/a/b/c", "/d", "/empty"];
+pub(super) const FILES: [&str; 6] = [
     "/a/b/c/deep.txt",
     "/a/b/x.py",
     "/a/x.py",
@@ -39,7 +40,8 @@ const FILES: [&str; 6] = [
     "/x.py",
 ];
 
-fn make_tree(fs: &dyn FileSystem) {
+/// Every file holds its own path.
+pub(super) fn make_tree(fs: &dyn FileSystem) {
     for directory in DIRS {
         fs.makedir(directory).unwrap();
     }

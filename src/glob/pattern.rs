@@ -6,7 +6,7 @@ use crate::wildcard::{Pattern, follow};
 
 /// What one component of a glob pattern stands for.
 #[derive(Clone, Debug)]
-enum Component {
+pub(crate) enum Component {
     /// `**`: any number of directories, or none.
     AnyDepth,
     /// One name.
@@ -49,6 +49,10 @@ impl GlobPattern {
             .collect()
     }
 
+    pub(crate) fn components(&self) -> &[Component] {
+        &self.components
+    }
+
     /// Whether a path matches; one that ends with `/` is a directory's.
     pub(crate) fn matches(&self, path: &str) -> bool {
         self.takes_kind(path.ends_with('/')) && reaches_end(&self.components, names(path))
@@ -70,7 +74,7 @@ impl GlobPattern {
     }
 
     /// Whether it can match a directory, or a file: `**` at the end matches both.
-    fn takes_kind(&self, is_dir: bool) -> bool {
+    pub(crate) fn takes_kind(&self, is_dir: bool) -> bool {
         match self.components.last() {
             _ if self.directories_only => is_dir,
             Some(Component::AnyDepth) => true,
@@ -80,7 +84,10 @@ impl GlobPattern {
 }
 
 /// Whether names, one below the other, match all of the components.
-fn reaches_end<'n>(components: &[Component], names: impl IntoIterator<Item = &'n str>) -> bool {
+pub(crate) fn reaches_end<'n>(
+    components: &[Component],
+    names: impl IntoIterator<Item = &'n str>,
+) -> bool {
     ways(components, names).last() == Some(&true)
 }
 

@@ -1,0 +1,196 @@
+//! Finding what a glob pattern matches, and asking for no more than can match.
+
+use std::iter;
+use std::sync::Arc;
+
+use super::GlobMatch;
+use super::pattern::{Component, GlobPattern, reaches_end};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::FileSystem;
+use crate::info::{Info, Namespaces};
+use crate::path;
+use crate::walk::{Search, Walked, Walker};
+use crate::wildcard::{Pattern, Patterns};
+
+/// Follows a pattern through a filesystem, component by component.
+pub(super) struct Matcher<'a, F: ?Sized>(Arc<Parts<'a, F>>);
+
+struct Parts<'a, F: ?Sized> {
+    fs: &'a F,
+    pattern: GlobPattern,
+    exclude_dirs: Vec<String>,
+    excluded: Patterns,
+    namespaces: Namespaces,
+}
+
+impl<F: ?Sized> Clone for Matcher<'_, F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
+    pub(super) fn new(
+        fs: &'a F,
+        pattern: GlobPattern,
+        exclude_dirs: &[String],
+        namespaces: Namespaces,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            fs,
+            pattern,
+            exclude_dirs: exclude_dirs.to_vec(),
+            excluded: Patterns::new(exclude_dirs, !fs.getmeta().case_insensitive),
+            namespaces,
+        }))
+    }
+
+    /// All matches. Nothing is asked for before the first one is wanted.
+    pub(super) fn matches(self) -> Walked<'a, GlobMatch> {
+        Box::new(iter::once_with(move || self.below("/", 0)).flatten())
+    }
+
+    /// The components from that one on.
+    fn rest(&self, at: usize) -> &[Component] {
+        self.0.pattern.components().get(at..).unwrap_or_default()
+    }
+
+    /// Whether the components up to that one are enough for a match.
+    fn is_enough(&self, at: usize) -> bool {
+        reaches_end(self.rest(at + 1), [])
+    }
+
+    /// What is asked for of an entry that the component matches.
+    fn namespaces(&self, at: usize) -> Namespaces {
+        match self.is_enough(at) {
+            true => self.0.namespaces,
+            false => Namespaces::BASIC,
+        }
+    }
+
+    /// The matches below a directory, of the components from that one on.
+    fn below(&self, directory: &str, at: usize) -> Walked<'a, GlobMatch> {
+        match self.rest(at) {
+            [] => Box::new(iter::empty()),
+            [Component::AnyDepth, ..] => self.tree(directory, at),
+            [Component::Name(pattern), ..] => match pattern.literal() {
+                Some(name) => self.named(directory, &name, at),
+                None => self.listed(directory, pattern, at),
+            },
+        }
+    }
+
+    /// From a `**` on: the tree.
+    fn tree(&self, directory: &str, at: usize) -> Walked<'a, GlobMatch> {
+        let parts = &self.0;
+        let walker = Walker::new()
+            .search(Search::Depth)
+            .exclude_dirs(&parts.exclude_dirs);
+        let entries = walker.bind(parts.fs).info(directory, parts.namespaces);
+        let start = directory.len();
+        let matcher = self.clone();
+        Box::new(if_there(directory, entries).filter_map(move |entry| {
+            let (path, info) = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error)),
+            };
+            let names = path.get(start..).unwrap_or_default().split('/');
+            let names = names.filter(|name| !name.is_empty());
+            let is_match =
+                matcher.0.pattern.takes_kind(info.is_dir()) && reaches_end(matcher.rest(at), names);
+            is_match.then(|| Ok(match_at(path, info)))
+        }))
+    }
+
+    /// A wildcard: the entries that begin as it does.
+    fn listed(&self, directory: &str, pattern: &Pattern, at: usize) -> Walked<'a, GlobMatch> {
+        let prefix = pattern.literal_prefix();
+        let entries = self
+            .0
+            .fs
+            .scandir_prefix(directory, &prefix, self.namespaces(at));
+        let entries = match entries {
+            Ok(entries) => if_there(directory, entries),
+            Err(error) => if_there(directory, Box::new(iter::once(Err(error)))),
+        };
+        let (matcher, pattern) = (self.clone(), pattern.clone());
+        let directory = directory.to_owned();
+        Box::new(entries.flat_map(move |entry| match entry {
+            Ok(info) if pattern.matches(info.name()) => matcher.follow(&directory, info, at),
+            Ok(_) => Box::new(iter::empty()),
+            Err(error) => Box::new(iter::once(Err(error))),
+        }))
+    }
+
+    /// A name without a wildcard, which is looked at only if it can be a match.
+    fn named(&self, directory: &str, name: &str, at: usize) -> Walked<'a, GlobMatch> {
+        if !self.is_enough(at) {
+            let is_excluded = self.0.excluded.any(name);
+            return match is_excluded {
+                true => Box::new(iter::empty()),
+                false => self.below(&path::combine(directory, name), at + 1),
+            };
+        }
+        let infos = match self.entries_named(directory, name, at) {
+            Ok(infos) => infos,
+            Err(error) => return Box::new(iter::once(Err(error))),
+        };
+        let (matcher, directory) = (self.clone(), directory.to_owned());
+        let infos = infos.into_iter();
+        Box::new(infos.flat_map(move |info| matcher.follow(&directory, info, at)))
+    }
+
+    /// The file of that name, or the directory. On S3 there may be both, of which `getinfo` tells
+    /// the file.
+    fn entries_named(&self, directory: &str, name: &str, at: usize) -> Result<Vec<Info>> {
+        let Parts { fs, pattern, .. } = &*self.0;
+        let path = path::combine(directory, name);
+        let namespaces = self.namespaces(at);
+        let info = match fs.getinfo(&path, namespaces) {
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            info => info?,
+        };
+        if info.is_dir() || !pattern.takes_kind(true) || !fs.isdir(&path)? {
+            return Ok(vec![info]);
+        }
+        let entries = fs.scandir_prefix(directory, name, namespaces)?;
+        let is_named = |entry: &Result<Info>| entry.as_ref().map_or(true, |i| i.name() == name);
+        entries.filter(is_named).collect()
+    }
+
+    /// The match that an entry is, and those below it.
+    fn follow(&self, directory: &str, info: Info, at: usize) -> Walked<'a, GlobMatch> {
+        if info.is_dir() && self.0.excluded.any(info.name()) {
+            return Box::new(iter::empty());
+        }
+        let path = path::combine(directory, info.name());
+        let is_dir = info.is_dir();
+        let is_match = self.is_enough(at) && self.0.pattern.takes_kind(is_dir);
+        let own = is_match.then(|| Ok(match_at(path.clone(), info)));
+        if !is_dir || self.rest(at + 1).is_empty() {
+            return Box::new(own.into_iter());
+        }
+        let matcher = self.clone();
+        let below = iter::once_with(move || matcher.below(&path, at + 1)).flatten();
+        Box::new(own.into_iter().chain(below))
+    }
+}
+
+fn match_at(mut path: String, info: Info) -> GlobMatch {
+    if info.is_dir() {
+        path.push('/');
+    }
+    GlobMatch { path, info }
+}
+
+fn is_missing(error: &Error) -> bool {
+    error.is(ErrorKind::ResourceNotFound) || error.is(ErrorKind::DirectoryExpected)
+}
+
+/// The entries of a directory of which the pattern told, and which need not be there. The root is.
+fn if_there<'a, T: 'a>(directory: &str, entries: Walked<'a, T>) -> Walked<'a, T> {
+    if directory == "/" {
+        return entries;
+    }
+    Box::new(entries.filter(|entry| !entry.as_ref().is_err_and(is_missing)))
+}

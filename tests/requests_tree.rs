@@ -1,0 +1,163 @@
+//! What walks and globs ask of the server, counted there, on a tree of 2,500 objects in 100
+//! directories.
+
+use s3fs::{FileSystemExt, Namespaces, S3Fs, Search, Walker};
+
+use crate::common;
+use crate::support::Server;
+
+const BASIC: Namespaces = Namespaces::BASIC;
+
+/// `t/d00/f00.txt` to `t/d99/f24.txt`, without markers.
+fn tree(server: &Server) -> S3Fs {
+    let bucket = server.bucket("bucket");
+    for directory in 0..100 {
+        for file in 0..25 {
+            bucket.put(&format!("t/d{directory:02}/f{file:02}.txt"), "content");
+        }
+    }
+    common::open(server)
+}
+
+/// The requests that `act` made, as operation and prefix or key.
+fn asked(server: &Server, act: impl FnOnce() -> usize, found: usize) -> Vec<String> {
+    server.take_requests();
+    assert_eq!(act(), found);
+    let requests = server.take_requests().into_iter();
+    let shown = requests.map(|request| match request.query("prefix") {
+        Some(prefix) => format!("{} {prefix}", request.operation),
+        None => format!("{} {}", request.operation, request.key),
+    });
+    shown.collect()
+}
+
+fn each_once(asked: &[String]) -> bool {
+    let mut sorted = asked.to_vec();
+    sorted.sort();
+    sorted.dedup();
+    sorted.len() == asked.len()
+}
+
+#[test]
+fn a_breadth_first_walk_lists_each_directory_once() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let listed = asked(&server, || fs.walk().walk("t", BASIC).count(), 101);
+    assert_eq!(listed.len(), 101);
+    assert!(each_once(&listed));
+    let details = || fs.walk().info("t", Namespaces::DETAILS).count();
+    assert_eq!(asked(&server, details, 2_600).len(), 101);
+    assert_eq!(
+        asked(&server, || fs.walk().dirs("t").count(), 100).len(),
+        101
+    );
+    let breadth = || fs.walk().search(Search::Breadth).files("t").count();
+    assert_eq!(asked(&server, breadth, 2_500).len(), 101);
+}
+
+#[test]
+fn a_walk_that_goes_on_after_errors_lists_each_directory_once() {
+    let server = Server::start();
+    let fs = tree(&server);
+    for search in [Search::Breadth, Search::Depth] {
+        let walker = fs.walk().search(search).ignore_errors(true);
+        let listed = asked(&server, || walker.files("t").count(), 2_500);
+        assert_eq!(listed.len(), 101);
+        assert!(each_once(&listed));
+    }
+}
+
+#[test]
+fn a_pruned_walk_lists_no_directory_that_it_leaves_out() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let check = |walker: Walker, path: &str, files: usize, listings: usize| {
+        for search in [Search::Breadth, Search::Depth] {
+            let walker = walker.clone().search(search).bind(&fs);
+            let listed = asked(&server, || walker.files(path).count(), files);
+            assert_eq!(listed.len(), listings, "{walker:?} asked {listed:#?}");
+            assert!(each_once(&listed), "{walker:?} asked {listed:#?}");
+        }
+    };
+    let walker = Walker::new;
+    check(walker().exclude_dirs(["d9*"]), "t", 2_250, 91);
+    check(walker().filter_dirs(["d0*"]), "t", 250, 11);
+    check(walker().filter_dirs(["t", "d0?"]), "/", 250, 12);
+    check(walker().max_depth(1), "t", 0, 1);
+    check(walker().max_depth(2), "/", 0, 2);
+    check(walker().filter_glob(["t/d0?/f00.txt"]), "/", 10, 12);
+    check(walker().exclude_glob(["t/d[1-9]*"]), "t", 250, 11);
+    check(walker().exclude_glob(["**/t"]), "/", 0, 1);
+}
+
+#[test]
+fn a_walk_that_is_left_early_lists_no_more() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let steps = fs.walk();
+    assert!(asked(&server, || drop_unused(steps.walk("t", BASIC)), 0).is_empty());
+    let three = || fs.walk().walk("t", BASIC).take(3).count();
+    assert_eq!(asked(&server, three, 3).len(), 3);
+    let pruned = fs.walk().search(Search::Depth).exclude_dirs(["none"]);
+    let thirty = || pruned.files("t").take(30).count();
+    assert_eq!(asked(&server, thirty, 30).len(), 3);
+}
+
+fn drop_unused(iterator: impl Iterator) -> usize {
+    drop(iterator);
+    0
+}
+
+#[test]
+fn a_glob_asks_for_what_can_match() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let glob = |pattern: &str, found: usize| {
+        let count = || {
+            let matches: s3fs::Result<Vec<_>> = fs.glob(pattern).into_iter().collect();
+            matches.unwrap().len()
+        };
+        asked(&server, count, found)
+    };
+    // Names without wildcards are not listed.
+    assert_eq!(glob("t/d05/f01.txt", 1), ["HeadObject t/d05/f01.txt"]);
+    assert_eq!(glob("t/d05/*.txt", 25), ["ListObjectsV2 t/d05/"]);
+    assert_eq!(glob("t/d05/**/f0*", 10), ["ListObjectsV2 t/d05/"]);
+    // A wildcard is one listing, and what comes after it one look each.
+    let found = glob("t/d0*/f01.txt", 10);
+    assert_eq!(found.len(), 11, "{found:?}");
+    let looks = found
+        .iter()
+        .filter(|asked| asked.starts_with("HeadObject t/d0"));
+    assert_eq!(looks.count(), 10, "{found:?}");
+    assert_eq!(glob("t/d0*/f0[12].txt", 20).len(), 11);
+    assert_eq!(glob("t/d[0-4]*/", 50).len(), 1);
+    // Nothing is listed that begins otherwise, and nothing below what is not there.
+    let found = glob("t/d05/f2*", 5);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|asked| asked.starts_with("ListObjectsV2 t/d05/"))
+    );
+    assert!(glob("missing/*/x", 0).len() <= 2);
+    assert!(glob("missing/**", 0).len() <= 2);
+    assert!(glob("t/d05/f01.txt/*", 0).len() <= 2);
+    let excluded = || {
+        fs.glob("t/*/f01.txt")
+            .exclude_dirs(["t"])
+            .into_iter()
+            .count()
+    };
+    assert!(asked(&server, excluded, 0).is_empty());
+}
+
+#[test]
+fn a_glob_that_leaves_directories_out_does_not_list_them() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let glob = fs.glob("t/**/f01.txt").exclude_dirs(["d[1-9]*"]);
+    let listed = asked(&server, || glob.into_iter().count(), 10);
+    assert_eq!(listed.len(), 11);
+    assert!(each_once(&listed));
+}
