@@ -50,6 +50,9 @@ pub struct Meta {
     pub unicode_paths: bool,
     /// Whether it is a view of other filesystems.
     pub is_virtual: bool,
+    /// Whether a file and a directory can have the same path, as on S3, where `x` and `x/y` are
+    /// two keys. Copies and moves ask it before anything changes.
+    pub holds_file_beside_directory: bool,
 }
 
 impl Default for Meta {
@@ -64,6 +67,7 @@ impl Default for Meta {
             thread_safe: true,
             unicode_paths: true,
             is_virtual: false,
+            holds_file_beside_directory: false,
         }
     }
 }
@@ -74,6 +78,7 @@ impl Default for Meta {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MakedirOptions {
     pub(crate) recreate: bool,
+    pub(crate) beside_file: bool,
 }
 
 impl MakedirOptions {
@@ -87,6 +92,14 @@ impl MakedirOptions {
     #[must_use]
     pub fn recreate(mut self, recreate: bool) -> Self {
         self.recreate = recreate;
+        self
+    }
+
+    /// Whether a file of that path may be there, and stays; by default it is an error. Only where
+    /// [`Meta::holds_file_beside_directory`] says so.
+    #[must_use]
+    pub fn beside_file(mut self, beside_file: bool) -> Self {
+        self.beside_file = beside_file;
         self
     }
 }

@@ -55,6 +55,13 @@ impl Location {
         self.realm == other.realm && self.file == other.file && self.directory == other.directory
     }
 
+    /// Whether both are the same file, whatever their directories are called: under another
+    /// delimiter the same object has another directory beside it.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.realm == other.realm && self.file == other.file
+    }
+
     /// Whether one of the two directories is the other or lies in it.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -93,6 +100,17 @@ mod tests {
         assert!(at("/a").is_same(&at("/a")));
         assert!(!at("/a").is_same(&Location::new("memory", "/a", "/a/")));
         assert!(!at("/a").is_same(&at("/b")));
+    }
+
+    #[test]
+    fn a_file_is_the_same_under_another_delimiter() {
+        let (slash, bar) = (
+            Location::new("s3", "a", "a/"),
+            Location::new("s3", "a", "a|"),
+        );
+        assert!(slash.is_same_file(&bar) && !slash.is_same(&bar));
+        assert!(!slash.is_same_file(&Location::new("s3", "b", "a/")));
+        assert!(!slash.is_same_file(&Location::new("disk", "a", "a/")));
     }
 
     #[test]

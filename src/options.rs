@@ -32,6 +32,7 @@ pub struct OpenOptions {
     pub(crate) download: DownloadArgs,
     pub(crate) version_id: Option<String>,
     pub(crate) if_match: Option<String>,
+    pub(crate) beside_directory: bool,
 }
 
 impl OpenOptions {
@@ -68,6 +69,15 @@ impl OpenOptions {
     #[must_use]
     pub fn if_match(mut self, e_tag: impl Into<String>) -> Self {
         self.if_match = Some(e_tag.into());
+        self
+    }
+
+    /// Whether a file may be made where a directory has that path; by default it is an error. Only
+    /// where [`Meta::holds_file_beside_directory`](crate::Meta::holds_file_beside_directory) says
+    /// so.
+    #[must_use]
+    pub fn beside_directory(mut self, beside_directory: bool) -> Self {
+        self.beside_directory = beside_directory;
         self
     }
 }

@@ -1,5 +1,7 @@
 //! Copying and moving single files on the server.
 
+use url::Url;
+
 use super::S3Fs;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions, Source, condition_failed};
@@ -15,19 +17,20 @@ struct Copied {
 
 impl S3Fs {
     /// Where the resource at that validated path is: the same for every handle on the bucket.
+    ///
+    /// The realm is the bucket at its endpoint; on AWS the bucket alone, since its name is one of a
+    /// kind there, and any region's endpoint leads to it.
     pub(super) fn place(&self, validated: &str) -> Result<Location> {
-        let client = self.objects().client();
-        let endpoint = client.bucket().base_url().origin().ascii_serialization();
-        let realm = format!("s3 {endpoint} {}", self.shared.bucket_name);
         let directory = self.shared.keys.directory(validated)?;
-        let file = match validated {
-            "/" => directory.clone(),
-            _ => self.shared.keys.file(validated)?.as_str().to_owned(),
-        };
-        Ok(Location::new(realm, file, directory).with_handle(Reached {
-            fs: self.clone(),
-            path: validated.to_owned(),
-        }))
+        let delimiter = self.shared.keys.delimiter();
+        let file = directory.strip_suffix(delimiter).unwrap_or(&directory);
+        let realm = realm(self.shared.endpoint.as_ref(), self.bucket_name());
+        Ok(
+            Location::new(realm, file, directory.as_str()).with_handle(Reached {
+                fs: self.clone(),
+                path: validated.to_owned(),
+            }),
+        )
     }
 
     /// Whether the server of this bucket can read that other one.
@@ -191,7 +194,7 @@ impl S3Fs {
             head => head?,
         };
         if self.shared.strict {
-            self.check_file_target(&validated, &target, dst_path)?;
+            self.require_parent(&validated, dst_path)?;
         }
         let object = Source {
             objects: reached.fs.objects(),
@@ -220,5 +223,19 @@ impl Reached {
     pub(super) fn prefix(&self) -> Result<String> {
         let validated = self.fs.validatepath(&self.path)?;
         self.fs.prefix(&validated, &self.path)
+    }
+}
+
+/// What [`Location`] calls the bucket at that endpoint; without one it is on AWS.
+fn realm(endpoint: Option<&Url>, bucket: &str) -> String {
+    let host = endpoint.and_then(Url::host_str).unwrap_or_default();
+    let is_aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+    match endpoint.filter(|_| !is_aws) {
+        None => format!("s3://{bucket}"),
+        Some(url) => {
+            let port = url.port_or_known_default().unwrap_or_default();
+            let path = url.path().trim_end_matches('/');
+            format!("s3://{host}:{port}{path}/{bucket}")
+        }
     }
 }

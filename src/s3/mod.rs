@@ -307,8 +307,17 @@ impl S3Fs {
     }
 
     /// The checks before a write in strict mode: P + 1 requests.
-    fn check_file_target(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
+    fn check_file_target(
+        &self,
+        validated: &str,
+        key: &Key,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<()> {
         self.require_parent(validated, path)?;
+        if options.beside_directory {
+            return Ok(());
+        }
         self.refuse_directory(validated, key, path)
     }
 
@@ -462,7 +471,7 @@ impl S3Fs {
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.shared.strict && mode.create() {
-            self.check_file_target(validated, &target.key, path)?;
+            self.check_file_target(validated, &target.key, path, options)?;
             if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
             }
@@ -496,7 +505,7 @@ impl S3Fs {
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.shared.strict {
-            self.check_file_target(&validated, &target.key, path)?;
+            self.check_file_target(&validated, &target.key, path, options)?;
         }
         let condition = match &options.if_match {
             Some(e_tag) => Condition::Match(e_tag),
@@ -569,7 +578,7 @@ impl S3Fs {
                     Err(exists())
                 };
             }
-            if self.is_object(&self.shared.keys.file(&validated)?)? {
+            if !options.beside_file && self.is_object(&self.shared.keys.file(&validated)?)? {
                 return Err(if options.recreate {
                     Error::new(ErrorKind::DirectoryExpected).with_path(path)
                 } else {
@@ -976,6 +985,7 @@ impl FileSystem for S3Fs {
         Meta {
             network: true,
             read_only: self.shared.read_only,
+            holds_file_beside_directory: true,
             ..Meta::default()
         }
     }
