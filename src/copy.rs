@@ -1,59 +1,245 @@
-//! Copying and moving, within a filesystem and between any two.
+//! Copying: within a filesystem, and between any two; PyFilesystem's
+//! [`fs.copy`](https://docs.pyfilesystem.org/en/latest/reference/copy.html).
+//!
+//! ```no_run
+//! use s3fs::{FileSystem, S3Fs, TransferOptions, copy};
+//!
+//! let archive = S3Fs::new("archive")?;
+//! let work = S3Fs::builder("work").dir_path("2026").build()?;
+//! let options = TransferOptions::new().workers(8);
+//! let report = copy::copy_fs(&work, &archive, &options)?;
+//! println!("{} files, {} bytes", report.copied(), report.bytes());
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! Where both are on one server, it copies by itself, and no byte passes through here. Otherwise
+//! files stream from one to the other, and no file is ever held whole.
+//!
+//! All that a listing of the source shows is checked before anything changes: a target that is the
+//! source or lies in it, names that the target cannot have or takes for one, a file and a directory
+//! of one path where the target cannot hold both. A copy that fails leaves in the target what it
+//! had copied, and the source as it was.
 
+use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory, transfer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
-use crate::info::Namespaces;
+use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions, found};
+use crate::moving;
+use crate::pair::{Pair, illegal};
+use crate::path;
+use crate::snapshot::Snapshot;
 
-/// Whether the two paths are one resource.
-fn is_same(
-    src_fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_fs: &(impl FileSystem + ?Sized),
-    dst_path: &str,
-) -> Result<bool> {
-    let source = src_fs.location(src_path)?;
-    let target = dst_fs.location(dst_path)?;
-    Ok(source.zip(target).is_some_and(|(s, t)| s.is_same(&t)))
+/// Which files are copied; PyFilesystem's `condition`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Condition {
+    /// All.
+    #[default]
+    Always,
+    /// Those that changed after the file in the target did, and those whose times are not known or
+    /// that the target does not have.
+    Newer,
+    /// Those that changed before the file in the target did, and those whose times are not known or
+    /// that the target does not have.
+    Older,
+    /// Those that the target has.
+    Exists,
+    /// Those that the target does not have.
+    NotExists,
 }
 
-/// Whether one of the two directories is the other or lies in it.
-fn overlap(
-    src_fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_fs: &(impl FileSystem + ?Sized),
-    dst_path: &str,
-) -> Result<bool> {
-    let source = src_fs.location(src_path)?;
-    let target = dst_fs.location(dst_path)?;
-    Ok(source.zip(target).is_some_and(|(s, t)| s.overlaps(&t)))
+impl Condition {
+    /// Whether that file is to be copied; the target is asked, unless all are.
+    pub(crate) fn is_met(self, job: &Job, dst: &dyn FileSystem) -> Result<bool> {
+        let is_earlier = match self {
+            Self::Always => return Ok(true),
+            Self::Exists => return dst.exists(&job.dst_path),
+            Self::NotExists => return dst.exists(&job.dst_path).map(|exists| !exists),
+            Self::Newer => |first, second| first < second,
+            Self::Older => |first, second| second < first,
+        };
+        let Some(target) = found(dst.getmodified(&job.dst_path))? else {
+            return Ok(true);
+        };
+        let times = target.zip(job.modified);
+        Ok(times.is_none_or(|(target, source)| is_earlier(target, source)))
+    }
 }
 
-/// Copies the bytes of a file, or has the target do it, and keeps its time if that is asked for.
-fn transfer(
+/// Copies all that is in one filesystem into another.
+///
+/// # Errors
+///
+/// As [`copy_dir`].
+pub fn copy_fs(
+    src_fs: &(impl FileSystem + ?Sized),
+    dst_fs: &(impl FileSystem + ?Sized),
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    copy_fs_if(src_fs, dst_fs, Condition::Always, options)
+}
+
+/// Copies what is in one filesystem into another, if a condition holds for the file.
+///
+/// # Errors
+///
+/// As [`copy_dir`].
+pub fn copy_fs_if(
+    src_fs: &(impl FileSystem + ?Sized),
+    dst_fs: &(impl FileSystem + ?Sized),
+    condition: Condition,
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    copy_dir_if(src_fs, "/", dst_fs, "/", condition, options)
+}
+
+/// Copies what is in a directory into a directory of another filesystem, or of the same. It is
+/// made if it is not there, and files that are there are replaced.
+///
+/// # Errors
+///
+/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source is not there,
+/// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one of them is a file,
+/// [`IllegalDestination`](ErrorKind::IllegalDestination) if they are one, or one lies in the other,
+/// [`InvalidPath`](ErrorKind::InvalidPath) and
+/// [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
+/// [`Unsupported`](ErrorKind::Unsupported) for two that it takes for one; all of them before
+/// anything has changed. Then those of the single files: the first of them, or
+/// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
+/// them gathered.
+pub fn copy_dir(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_fs: &(impl FileSystem + ?Sized),
     dst_path: &str,
-    preserve_time: bool,
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    copy_dir_if(
+        src_fs,
+        src_path,
+        dst_fs,
+        dst_path,
+        Condition::Always,
+        options,
+    )
+}
+
+/// Copies what is in a directory, as [`copy_dir`], if a condition holds for the file. The target is
+/// asked about each file right before it is copied.
+///
+/// # Errors
+///
+/// As [`copy_dir`].
+pub fn copy_dir_if(
+    src_fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_fs: &(impl FileSystem + ?Sized),
+    dst_path: &str,
+    condition: Condition,
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    let pair = Pair::new(&src_fs, &dst_fs);
+    check_directories(pair, src_path, dst_path)?;
+    copy_tree(pair, src_path, dst_path, condition, options)
+}
+
+/// Copies a file to another filesystem, or within one; a file that is there is replaced.
+///
+/// # Errors
+///
+/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source, or the target's parent, is not
+/// there, [`FileExpected`](ErrorKind::FileExpected) if one of them is a directory,
+/// [`IllegalDestination`](ErrorKind::IllegalDestination) if they are one file.
+pub fn copy_file(
+    src_fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_fs: &(impl FileSystem + ?Sized),
+    dst_path: &str,
+    options: &TransferOptions<'_>,
 ) -> Result<()> {
-    let by_itself = match src_fs.location(src_path)? {
-        Some(source) => dst_fs.copy_from(&source, dst_path)?,
-        None => false,
-    };
-    if !by_itself {
-        let mut file = src_fs.openbin(src_path, "r")?;
-        dst_fs.upload(dst_path, &mut file)?;
-    }
-    if preserve_time && let Some(modified) = src_fs.getmodified(src_path)? {
-        dst_fs.settimes(dst_path, None, Some(modified))?;
-    }
-    Ok(())
+    copy_file_if(
+        src_fs,
+        src_path,
+        dst_fs,
+        dst_path,
+        Condition::Always,
+        options,
+    )
+    .map(|_| ())
 }
 
-fn illegal(path: &str, why: &str) -> Error {
-    Error::new(ErrorKind::IllegalDestination)
-        .with_path(path)
-        .with_message(why)
+/// Copies a file, as [`copy_file`], if a condition holds for it. Says whether it did.
+///
+/// # Errors
+///
+/// As [`copy_file`].
+pub fn copy_file_if(
+    src_fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_fs: &(impl FileSystem + ?Sized),
+    dst_path: &str,
+    condition: Condition,
+    options: &TransferOptions<'_>,
+) -> Result<bool> {
+    let pair = Pair::new(&src_fs, &dst_fs);
+    let job = file_job(pair, src_path, dst_path)?;
+    if pair.is_same_file(src_path, dst_path)? {
+        return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
+    }
+    if pair.is_one && condition == Condition::Always && options.is_plain() {
+        let overwrite = CopyOptions::new().overwrite(true);
+        return src_fs
+            .copy_with(src_path, dst_path, overwrite)
+            .map(|()| true);
+    }
+    let run = Run::new(options);
+    let copied = run.copy(pair, &[job], condition)?.len();
+    run.finish(Report::default(), src_path)?;
+    Ok(copied > 0)
+}
+
+/// Copies the directories below a directory, and no files.
+///
+/// # Errors
+///
+/// As [`copy_dir`].
+pub fn copy_structure(
+    src_fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_fs: &(impl FileSystem + ?Sized),
+    dst_path: &str,
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    let pair = Pair::new(&src_fs, &dst_fs);
+    check_directories(pair, src_path, dst_path)?;
+    let mut tree = Snapshot::read(pair.src, src_path)?;
+    tree.files.clear();
+    tree.check_fits(src_path, pair.dst, dst_path)?;
+    let actions = make_directories(pair.dst, dst_path, &tree, options)?;
+    Run::new(options).finish(
+        Report {
+            actions,
+            ..Report::default()
+        },
+        src_path,
+    )
+}
+
+/// Gives a file the time of the last change of another, where its filesystem can.
+///
+/// # Errors
+///
+/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there.
+pub fn copy_modified_time(
+    src_fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_fs: &(impl FileSystem + ?Sized),
+    dst_path: &str,
+) -> Result<()> {
+    let pair = Pair::new(&src_fs, &dst_fs);
+    match pair.src.getmodified(src_path)? {
+        Some(modified) => crate::bulk::set_modified(pair.dst, dst_path, modified),
+        None => Ok(()),
+    }
 }
 
 /// [`FileSystem::copy_with`] of a filesystem that has no way of its own.
@@ -63,18 +249,17 @@ pub(crate) fn within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
+    let pair = Pair::new(&fs, &fs);
     fs.validatepath(src_path)?;
     fs.validatepath(dst_path)?;
     if !options.overwrite && fs.exists(dst_path)? {
         return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
     }
-    if fs.getinfo(src_path, Namespaces::BASIC)?.is_dir() {
-        return Err(Error::new(ErrorKind::FileExpected).with_path(src_path));
+    let job = file_job(pair, src_path, dst_path)?;
+    if pair.is_same_file(src_path, dst_path)? {
+        return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
     }
-    if is_same(fs, src_path, fs, dst_path)? {
-        return Err(illegal(dst_path, "a file cannot be copied onto itself"));
-    }
-    transfer(fs, src_path, fs, dst_path, options.preserve_time)
+    transfer(pair, &job, options.preserve_time, &|_| Ok(()))
 }
 
 /// [`FileSystem::movefile_with`] of a filesystem that has no way of its own.
@@ -84,14 +269,13 @@ pub(crate) fn move_within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    if is_same(fs, src_path, fs, dst_path)? {
-        return match fs.getinfo(src_path, Namespaces::BASIC)?.is_dir() {
-            true => Err(Error::new(ErrorKind::FileExpected).with_path(src_path)),
-            false => Ok(()),
-        };
+    let pair = Pair::new(&fs, &fs);
+    let before = pair.source_file(src_path)?;
+    if pair.is_same_file(src_path, dst_path)? {
+        return Ok(());
     }
     fs.copy_with(src_path, dst_path, options)?;
-    fs.remove(src_path)
+    moving::remove_copied(pair.src, src_path, &before)
 }
 
 /// [`FileSystem::copydir_with`] of a filesystem that has no way of its own.
@@ -101,11 +285,11 @@ pub(crate) fn dir_within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    check_directories(fs, src_path, dst_path, options)?;
-    if overlap(fs, src_path, fs, dst_path)? {
-        return Err(illegal(dst_path, "one directory lies in the other"));
-    }
-    copy_tree(fs, src_path, fs, dst_path, options)
+    let pair = Pair::new(&fs, &fs);
+    check_within(pair, src_path, dst_path, options)?;
+    pair.refuse_overlap(src_path, dst_path)?;
+    let options = TransferOptions::new().preserve_time(options.preserve_time);
+    copy_tree(pair, src_path, dst_path, Condition::Always, &options).map(|_| ())
 }
 
 /// [`FileSystem::movedir_with`] of a filesystem that has no way of its own.
@@ -115,63 +299,153 @@ pub(crate) fn move_dir_within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    check_directories(fs, src_path, dst_path, options)?;
-    if is_same(fs, src_path, fs, dst_path)? {
+    let pair = Pair::new(&fs, &fs);
+    check_within(pair, src_path, dst_path, options)?;
+    if pair.is_same_directory(src_path, dst_path)? {
         return Ok(());
     }
-    if overlap(fs, src_path, fs, dst_path)? {
-        return Err(illegal(dst_path, "one directory lies in the other"));
+    pair.refuse_overlap(src_path, dst_path)?;
+    let options = TransferOptions::new().preserve_time(options.preserve_time);
+    let report = moving::move_tree(pair, src_path, dst_path, &options)?;
+    match report.left_behind() {
+        [] => Ok(()),
+        left => Err(Error::new(ErrorKind::DirectoryNotEmpty)
+            .with_path(src_path)
+            .with_message(format!(
+                "it was moved, but for what came or changed meanwhile: {left:?}"
+            ))),
     }
-    copy_tree(fs, src_path, fs, dst_path, options)?;
-    fs.removetree(src_path)
 }
 
-fn check_directories(
-    fs: &(impl FileSystem + ?Sized),
+/// PyFilesystem's checks of `copydir` and `movedir`, but for what the two are to each other.
+fn check_within(
+    pair: Pair<'_>,
     src_path: &str,
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    fs.validatepath(src_path)?;
-    fs.validatepath(dst_path)?;
-    if !options.create && !fs.exists(dst_path)? {
+    pair.src.validatepath(src_path)?;
+    pair.dst.validatepath(dst_path)?;
+    if !options.create && !pair.dst.exists(dst_path)? {
         return Err(Error::new(ErrorKind::ResourceNotFound).with_path(dst_path));
     }
-    if !fs.isdir(src_path)? {
-        fs.getinfo(src_path, Namespaces::BASIC)?;
-        return Err(Error::new(ErrorKind::DirectoryExpected).with_path(src_path));
-    }
-    Ok(())
+    pair.source_directory(src_path)?;
+    pair.target_directory(dst_path).map(|_| ())
 }
 
-/// Copies all that is below one directory into another, which is made if it is not there.
+/// What is looked at before one directory is copied into another.
+fn check_directories(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result<()> {
+    pair.refuse_overlap(src_path, dst_path)?;
+    pair.source_directory(src_path)?;
+    pair.target_directory(dst_path).map(|_| ())
+}
+
+/// What is to be done for one file, if both paths can be files.
+pub(crate) fn file_job(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result<Job> {
+    let info = pair.source_file(src_path)?;
+    pair.refuse_directory(dst_path)?;
+    Ok(Job {
+        src_path: src_path.to_owned(),
+        dst_path: dst_path.to_owned(),
+        size: info.size().unwrap_or_default(),
+        modified: info.modified(),
+        beside_directory: false,
+    })
+}
+
+/// Copies what is below one directory into another, once both have been looked at.
 fn copy_tree(
-    src_fs: &(impl FileSystem + ?Sized),
+    pair: Pair<'_>,
     src_path: &str,
-    dst_fs: &(impl FileSystem + ?Sized),
     dst_path: &str,
-    options: CopyOptions,
-) -> Result<()> {
-    let recreate = MakedirOptions::new().recreate(true);
-    let root = src_fs.validatepath(src_path)?;
-    let target = dst_fs.validatepath(dst_path)?;
-    dst_fs
-        .makedirs_with(&target, recreate)
-        .map_err(|error| error.with_path_replaced(dst_path))?;
-    for entry in src_fs.scantree(src_path, Namespaces::BASIC)? {
-        let (directory, info) = entry?;
-        let below = crate::path::frombase(&root, &directory)?;
-        let below = crate::path::join([target.as_str(), crate::path::relpath(below)])?;
-        let source = info.make_path(&directory)?;
-        let target = info.make_path(&below)?;
-        if info.is_dir() {
-            dst_fs.makedirs_with(&target, recreate)?;
-            continue;
-        }
-        if !dst_fs.isdir(&below)? {
-            dst_fs.makedirs_with(&below, recreate)?;
-        }
-        transfer(src_fs, &source, dst_fs, &target, options.preserve_time)?;
+    condition: Condition,
+    options: &TransferOptions<'_>,
+) -> Result<Report> {
+    if condition == Condition::Always && transfer_whole(pair, src_path, dst_path, options, false)? {
+        let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
+        let actions = vec![Action::CopyDir { src_path, dst_path }];
+        return Ok(Report {
+            actions,
+            ..Report::default()
+        });
     }
-    Ok(())
+    let tree = Snapshot::read(pair.src, src_path)?;
+    tree.check_fits(src_path, pair.dst, dst_path)?;
+    let mut report = Report {
+        actions: make_directories(pair.dst, dst_path, &tree, options)?,
+        ..Report::default()
+    };
+    let run = Run::new(options);
+    let jobs = jobs(&tree, src_path, dst_path);
+    let copied = run.copy(pair, &jobs, condition)?;
+    report.actions.extend(copied.into_iter().map(copy_action));
+    run.finish(report, src_path)
+}
+
+/// Whether the target has copied, or moved, the whole directory by itself.
+pub(crate) fn transfer_whole(
+    pair: Pair<'_>,
+    src_path: &str,
+    dst_path: &str,
+    options: &TransferOptions<'_>,
+    remove: bool,
+) -> Result<bool> {
+    let Some(source) = pair.src.location(src_path)?.filter(|_| options.is_plain()) else {
+        return Ok(false);
+    };
+    if !pair.dst.copydir_from(&source, dst_path, remove)? {
+        return Ok(false);
+    }
+    if !pair.dst.isdir(dst_path)? {
+        // There was nothing to copy.
+        pair.dst
+            .makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
+    }
+    Ok(true)
+}
+
+/// Makes the target directory and, below it, all directories of the tree.
+pub(crate) fn make_directories(
+    dst: &dyn FileSystem,
+    dst_path: &str,
+    tree: &Snapshot,
+    options: &TransferOptions<'_>,
+) -> Result<Vec<Action>> {
+    let mut actions = Vec::new();
+    if !dst.isdir(dst_path)? {
+        if !options.dry_run {
+            dst.makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
+        }
+        actions.push(Action::Makedir(dst_path.to_owned()));
+    }
+    let doubles = tree.doubles();
+    for directory in &tree.directories {
+        let target = path::combine(dst_path, directory);
+        if !options.dry_run {
+            make_directory(dst, &target, doubles.contains(&**directory))?;
+        }
+        actions.push(Action::Makedir(target));
+    }
+    Ok(actions)
+}
+
+/// What is to be done for the files of a tree.
+pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> {
+    let doubles = tree.doubles();
+    let job = |file: &crate::snapshot::SnapshotFile| Job {
+        src_path: path::combine(src_path, &file.path),
+        dst_path: path::combine(dst_path, &file.path),
+        size: file.size,
+        modified: file.modified,
+        beside_directory: doubles.contains(&*file.path),
+    };
+    tree.files.iter().map(job).collect()
+}
+
+/// What a report says of a file that was copied.
+pub(crate) fn copy_action(job: &Job) -> Action {
+    Action::Copy {
+        src_path: job.src_path.clone(),
+        dst_path: job.dst_path.clone(),
+    }
 }

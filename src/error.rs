@@ -30,6 +30,9 @@ pub enum ErrorKind {
     DestinationExists,
     /// `removedir` on a directory that still holds something.
     DirectoryNotEmpty,
+    /// Files of a copy, move or mirror failed, and the others went on, as was asked for:
+    /// [`Failures`](crate::Failures) has each error.
+    BulkCopyFailed,
     /// `removedir` on the root.
     RemoveRoot,
     /// A copy or move whose source and target are the same or overlap.
@@ -92,6 +95,7 @@ impl ErrorKind {
             Self::FileExists => "file exists",
             Self::DestinationExists => "destination exists",
             Self::DirectoryNotEmpty => "directory is not empty",
+            Self::BulkCopyFailed => "not all files were copied",
             Self::RemoveRoot => "the root cannot be removed",
             Self::IllegalDestination => "illegal destination",
             Self::InvalidPath => "invalid path",
@@ -316,6 +320,7 @@ impl Error {
             | ErrorKind::UnsupportedProtocol => io::ErrorKind::Unsupported,
             ErrorKind::RemoteConnection => io::ErrorKind::ConnectionAborted,
             ErrorKind::ArchivedObject
+            | ErrorKind::BulkCopyFailed
             | ErrorKind::CreateFailed
             | ErrorKind::FilesystemClosed
             | ErrorKind::OperationFailed

@@ -121,9 +121,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod bulk;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod copy;
+pub mod copy;
 mod dates;
 mod error;
 mod file;
@@ -134,17 +135,23 @@ pub mod glob;
 mod info;
 mod location;
 mod memoryfs;
+pub mod mirror;
 mod mode;
+pub mod moving;
+mod names;
 mod opener;
 mod options;
 mod osfs;
+mod pair;
 pub mod path;
 mod s3;
+mod snapshot;
 mod subfs;
 mod text;
 mod walk;
 pub mod wildcard;
 
+pub use bulk::{Action, Failures, OnError, Report, TransferOptions};
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use file::File;
 pub use filesystem::{

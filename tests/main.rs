@@ -3,6 +3,7 @@
 mod arguments;
 mod bad_input;
 mod common;
+mod copying;
 mod embedded_server;
 mod every_operation;
 mod foreign;

@@ -1,0 +1,533 @@
+//! Many files at a time: what a copy, move or mirror may be told, what it reports, and the threads
+//! that do it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use time::OffsetDateTime;
+
+use crate::copy::Condition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{FileSystem, MakedirOptions, found};
+use crate::options::OpenOptions;
+use crate::pair::Pair;
+use crate::path;
+
+type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
+type OnEachError<'a> = Box<dyn FnMut(&Error) -> OnError + Send + 'a>;
+type Progress<'a> = Box<dyn FnMut(u64) -> Result<()> + Send + 'a>;
+
+/// What copies, moves and mirrors may be told; PyFilesystem's keyword arguments, and some more.
+///
+/// ```
+/// use s3fs::{OnError, TransferOptions};
+///
+/// let mut copied = Vec::new();
+/// let options = TransferOptions::new()
+///     .workers(4)
+///     .preserve_time(true)
+///     .on_copy(|src_path, dst_path| {
+///         copied.push((src_path.to_owned(), dst_path.to_owned()));
+///         Ok(())
+///     })
+///     .on_error(|error| {
+///         eprintln!("{error}");
+///         OnError::Gather
+///     });
+/// ```
+#[derive(Default)]
+pub struct TransferOptions<'a> {
+    pub(crate) workers: usize,
+    pub(crate) preserve_time: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) allow_empty_source: bool,
+    /// The contrary of `copy_if_newer`, whose default is true.
+    pub(crate) copy_always: bool,
+    on_copy: Mutex<Option<OnCopy<'a>>>,
+    on_error: Mutex<Option<OnEachError<'a>>>,
+    progress: Mutex<Option<Progress<'a>>>,
+}
+
+impl<'a> TransferOptions<'a> {
+    /// PyFilesystem's defaults: one file after the other, the first error stops.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many threads copy at a time; 0 and 1 are the caller's alone.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Whether files keep the time of their last change, where the target can.
+    #[must_use]
+    pub fn preserve_time(mut self, preserve_time: bool) -> Self {
+        self.preserve_time = preserve_time;
+        self
+    }
+
+    /// Whether nothing is changed, and [`Report::actions`] lists what would be.
+    #[must_use]
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// Whether a move or mirror takes a source that is not there for an empty one. By default it
+    /// is [`ResourceNotFound`](ErrorKind::ResourceNotFound), and so is a root that holds nothing:
+    /// on S3, a mistyped `dir_path` looks like that.
+    #[must_use]
+    pub fn allow_empty_source(mut self, allow_empty_source: bool) -> Self {
+        self.allow_empty_source = allow_empty_source;
+        self
+    }
+
+    /// Whether a mirror leaves a file alone that has the same size as its source and is not older;
+    /// by default it does.
+    #[must_use]
+    pub fn copy_if_newer(mut self, copy_if_newer: bool) -> Self {
+        self.copy_always = !copy_if_newer;
+        self
+    }
+
+    /// Called with the paths in source and target after each file that was copied, from the thread
+    /// that copied it, one call at a time. An error cancels everything, and is what comes back.
+    #[must_use]
+    pub fn on_copy(mut self, on_copy: impl FnMut(&str, &str) -> Result<()> + Send + 'a) -> Self {
+        self.on_copy = Mutex::new(Some(Box::new(on_copy)));
+        self
+    }
+
+    /// Called with each error of a single file, to say whether the others go on. Without it the
+    /// first error stops.
+    #[must_use]
+    pub fn on_error(mut self, on_error: impl FnMut(&Error) -> OnError + Send + 'a) -> Self {
+        self.on_error = Mutex::new(Some(Box::new(on_error)));
+        self
+    }
+
+    /// Called with the number of bytes that were copied so far, of all files, each time some more
+    /// were. An error cancels everything, in the middle of files too, and is what comes back.
+    #[must_use]
+    pub fn progress(mut self, progress: impl FnMut(u64) -> Result<()> + Send + 'a) -> Self {
+        self.progress = Mutex::new(Some(Box::new(progress)));
+        self
+    }
+
+    /// Whether a filesystem may do it all by itself: nothing is asked for but the copy, and nobody
+    /// looks at single files.
+    pub(crate) fn is_plain(&self) -> bool {
+        let looks = lock(&self.on_copy).is_some() || lock(&self.progress).is_some();
+        !looks && !self.dry_run && !self.preserve_time
+    }
+}
+
+impl fmt::Debug for TransferOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferOptions")
+            .field("workers", &self.workers)
+            .field("preserve_time", &self.preserve_time)
+            .field("dry_run", &self.dry_run)
+            .field("allow_empty_source", &self.allow_empty_source)
+            .field("copy_if_newer", &!self.copy_always)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the other files go on after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// Everything stops, and the error comes back.
+    Stop,
+    /// The others go on; at the end comes [`BulkCopyFailed`](ErrorKind::BulkCopyFailed), with all
+    /// errors in its [`Failures`].
+    Gather,
+}
+
+/// What a copy, move or mirror did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) bytes: u64,
+    pub(crate) left_behind: Vec<String>,
+}
+
+impl Report {
+    /// All that was done: directories, copies, removals, in an order that does not depend on the
+    /// threads.
+    #[must_use]
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// How many files were copied one by one: [`Action::Copy`].
+    #[must_use]
+    pub fn copied(&self) -> usize {
+        let copies = self.actions.iter();
+        copies
+            .filter(|action| matches!(action, Action::Copy { .. }))
+            .count()
+    }
+
+    /// How many bytes the files had that were copied one by one; none in a dry run.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What a move left in the source: what came or changed after the move began, or could not be
+    /// copied.
+    #[must_use]
+    pub fn left_behind(&self) -> &[String] {
+        &self.left_behind
+    }
+}
+
+/// One thing that a copy, move or mirror does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// A directory is made in the target, unless it is there.
+    Makedir(String),
+    /// A file is copied.
+    Copy {
+        /// Its path in the source.
+        src_path: String,
+        /// Its path in the target.
+        dst_path: String,
+    },
+    /// The target's server copies all of a directory by itself.
+    CopyDir {
+        /// The directory in the source.
+        src_path: String,
+        /// The directory in the target.
+        dst_path: String,
+    },
+    /// The target's server moves all of a directory by itself.
+    MoveDir {
+        /// The directory in the source.
+        src_path: String,
+        /// The directory in the target.
+        dst_path: String,
+    },
+    /// A file is removed: of a move in the source, of a mirror in the target.
+    Remove(String),
+    /// An empty directory is removed: of a move in the source.
+    Removedir(String),
+    /// A directory is removed with all that is in it: of a mirror in the target.
+    Removetree(String),
+}
+
+/// The errors of single files, and what was done nevertheless: the source of an error of the kind
+/// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed).
+#[derive(Clone, Debug)]
+pub struct Failures {
+    errors: Vec<Error>,
+    report: Report,
+}
+
+impl Failures {
+    /// The failures behind an error, if it has some.
+    #[must_use]
+    pub fn of(error: &Error) -> Option<&Self> {
+        std::error::Error::source(error)?.downcast_ref()
+    }
+
+    /// Each error.
+    #[must_use]
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.errors.len();
+        write!(f, "{number} failed")?;
+        match self.errors.first() {
+            Some(first) => write!(f, ", the first: {first}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failures {}
+
+/// A file to copy.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) src_path: String,
+    pub(crate) dst_path: String,
+    pub(crate) size: u64,
+    pub(crate) modified: Option<OffsetDateTime>,
+    /// Whether the target has, or will have, a directory of that path, too.
+    pub(crate) beside_directory: bool,
+}
+
+/// One call at work: its options, and what went wrong so far.
+pub(crate) struct Run<'r, 'a> {
+    pub(crate) options: &'r TransferOptions<'a>,
+    bytes: Mutex<u64>,
+    stopped: AtomicBool,
+    /// Why it stopped.
+    fatal: Mutex<Option<Error>>,
+    failures: Mutex<Vec<Error>>,
+}
+
+impl<'r, 'a> Run<'r, 'a> {
+    pub(crate) fn new(options: &'r TransferOptions<'a>) -> Self {
+        Self {
+            options,
+            bytes: Mutex::new(0),
+            stopped: AtomicBool::new(false),
+            fatal: Mutex::new(None),
+            failures: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Copies the files that the condition wants, and gives those that were copied.
+    pub(crate) fn copy<'j>(
+        &self,
+        pair: Pair<'_>,
+        jobs: &'j [Job],
+        condition: Condition,
+    ) -> Result<Vec<&'j Job>> {
+        self.each(
+            jobs,
+            |job| {
+                if !condition.is_met(job, pair.dst)? {
+                    return Ok(false);
+                }
+                if !self.options.dry_run {
+                    transfer(pair, job, self.options.preserve_time, &|n| self.advance(n))?;
+                }
+                Ok(true)
+            },
+            |job| self.copied(job),
+        )
+    }
+
+    /// Does the work on each item, and gives those for which it said yes, in their order. `after`
+    /// is called for these; its errors stop in any case.
+    pub(crate) fn each<'i, T: Sync>(
+        &self,
+        items: &'i [T],
+        work: impl Fn(&T) -> Result<bool> + Sync,
+        after: impl Fn(&T) -> Result<()> + Sync,
+    ) -> Result<Vec<&'i T>> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        let work_on = || {
+            while !self.stopped.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { break };
+                match work(item) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        lock(&done).push((index, item));
+                        after(item).unwrap_or_else(|error| self.stop(error));
+                    }
+                    Err(error) => self.failed(error),
+                }
+            }
+        };
+        let workers = self.options.workers.min(items.len());
+        if workers <= 1 {
+            work_on();
+        } else {
+            thread::scope(|scope| {
+                for _ in 0..workers {
+                    scope.spawn(work_on);
+                }
+            });
+        }
+        if let Some(error) = lock(&self.fatal).take() {
+            return Err(error);
+        }
+        let mut done = std::mem::take(&mut *lock(&done));
+        done.sort_unstable_by_key(|(index, _)| *index);
+        Ok(done.into_iter().map(|(_, item)| item).collect())
+    }
+
+    /// Removes each item, and gives those that were removed. The last of each directory goes after
+    /// all others: removed at the same time, two could each take the other for what keeps the
+    /// directory from vanishing.
+    pub(crate) fn remove<'i, T: Sync>(
+        &self,
+        items: &'i [T],
+        path_of: impl Fn(&T) -> &str,
+        remove: impl Fn(&T) -> Result<()> + Sync,
+    ) -> Result<Vec<&'i T>> {
+        let parents = items.iter().map(|item| path::dirname(path_of(item)));
+        let lasts: HashMap<&str, usize> = parents.zip(0..).collect();
+        let lasts: HashSet<usize> = lasts.into_values().collect();
+        let (last, others): (Vec<_>, Vec<_>) = items
+            .iter()
+            .enumerate()
+            .partition(|(index, _)| lasts.contains(index));
+        let mut removed = Vec::new();
+        for batch in [&others, &last] {
+            let done = self.each(
+                batch,
+                |(_, item)| found(remove(item)).map(|_| true),
+                |_| Ok(()),
+            )?;
+            removed.extend(done.into_iter().copied());
+        }
+        removed.sort_unstable_by_key(|(index, _)| *index);
+        Ok(removed.into_iter().map(|(_, item)| item).collect())
+    }
+
+    /// Whether anything has failed and been gathered.
+    pub(crate) fn has_failures(&self) -> bool {
+        !lock(&self.failures).is_empty()
+    }
+
+    /// The report, or what was gathered.
+    pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
+        report.bytes = *lock(&self.bytes);
+        let errors = std::mem::take(&mut *lock(&self.failures));
+        if errors.is_empty() {
+            return Ok(report);
+        }
+        let failures = Failures { errors, report };
+        Err(Error::new(ErrorKind::BulkCopyFailed)
+            .with_path(src_path)
+            .with_message(failures.to_string())
+            .with_source(failures))
+    }
+
+    /// Adds bytes that were copied.
+    pub(crate) fn advance(&self, count: u64) -> Result<()> {
+        let mut progress = lock(&self.options.progress);
+        let done = {
+            let mut bytes = lock(&self.bytes);
+            *bytes += count;
+            *bytes
+        };
+        if count > 0
+            && let Some(progress) = progress.as_mut()
+            && let Err(error) = progress(done)
+        {
+            self.stop(error.clone());
+            return Err(error);
+        }
+        if self.stopped.load(Ordering::Relaxed) {
+            // Another thread has the reason; this only ends the file that is under way.
+            return Err(Error::new(ErrorKind::OperationFailed).with_message("it was cancelled"));
+        }
+        Ok(())
+    }
+
+    fn copied(&self, job: &Job) -> Result<()> {
+        match lock(&self.options.on_copy).as_mut() {
+            Some(on_copy) if !self.options.dry_run => on_copy(&job.src_path, &job.dst_path),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, error: Error) {
+        if self.stopped.load(Ordering::Relaxed) {
+            return;
+        }
+        let decision = lock(&self.options.on_error)
+            .as_mut()
+            .map_or(OnError::Stop, |on_error| on_error(&error));
+        match decision {
+            OnError::Gather => lock(&self.failures).push(error),
+            OnError::Stop => self.stop(error),
+        }
+    }
+
+    /// The first reason to stop is the one that comes back.
+    fn stop(&self, error: Error) {
+        lock(&self.fatal).get_or_insert(error);
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Copies one file: the target does it by itself, or the bytes come through here.
+pub(crate) fn transfer(
+    pair: Pair<'_>,
+    job: &Job,
+    preserve_time: bool,
+    seen: &dyn Fn(u64) -> Result<()>,
+) -> Result<()> {
+    let by_itself = match pair.src.location(&job.src_path)? {
+        Some(source) => pair.dst.copy_from(&source, &job.dst_path)?,
+        None => false,
+    };
+    if by_itself {
+        seen(job.size)?;
+    } else {
+        let inner = pair.src.openbin(&job.src_path, "r")?;
+        let mut source = Watched { inner, seen };
+        if job.beside_directory {
+            upload_beside(pair.dst, &job.dst_path, &mut source)?;
+        } else {
+            pair.dst.upload(&job.dst_path, &mut source)?;
+        }
+    }
+    if preserve_time && let Some(modified) = job.modified {
+        set_modified(pair.dst, &job.dst_path, modified)?;
+    }
+    Ok(())
+}
+
+/// Sets the time of the last change where a filesystem can.
+pub(crate) fn set_modified(
+    fs: &dyn FileSystem,
+    path: &str,
+    modified: OffsetDateTime,
+) -> Result<()> {
+    match fs.settimes(path, None, Some(modified)) {
+        Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+/// [`FileSystem::upload`] to a path that a directory has, too.
+fn upload_beside(fs: &dyn FileSystem, path: &str, source: &mut dyn Read) -> Result<()> {
+    let options = OpenOptions::new().beside_directory(true);
+    let mut file = fs.openbin_with(path, "w", &options)?;
+    io::copy(source, &mut file)?;
+    file.close()
+}
+
+/// A directory that is there afterwards, a file beside it or not.
+pub(crate) fn make_directory(fs: &dyn FileSystem, path: &str, beside_file: bool) -> Result<()> {
+    let options = MakedirOptions::new().recreate(true);
+    fs.makedir_with(path, options.beside_file(beside_file))
+}
+
+/// A file that is being read, and how far.
+struct Watched<'w, R> {
+    inner: R,
+    seen: &'w dyn Fn(u64) -> Result<()>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        (self.seen)(count as u64)?;
+        Ok(count)
+    }
+}
+
+/// A callback that panicked has ended the call; what it left is not looked at.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,119 @@
+//! [`Pair`]: the two filesystems of a copy or move, and whether two paths are one place.
+
+use std::ptr;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{FileSystem, found};
+use crate::info::{Info, Namespaces};
+use crate::location::Location;
+use crate::names;
+use crate::path;
+
+/// Where from and where to.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    pub(crate) src: &'a dyn FileSystem,
+    pub(crate) dst: &'a dyn FileSystem,
+    /// Whether both are one handle.
+    pub(crate) is_one: bool,
+}
+
+impl<'a> Pair<'a> {
+    /// References to references, since only what has a size becomes a `dyn FileSystem`.
+    pub(crate) fn new<F, G>(src: &'a &F, dst: &'a &G) -> Self
+    where
+        F: FileSystem + ?Sized,
+        G: FileSystem + ?Sized,
+    {
+        Self {
+            src,
+            dst,
+            is_one: ptr::addr_eq::<F, G>(*src, *dst),
+        }
+    }
+
+    /// Whether the two paths are one file.
+    pub(crate) fn is_same_file(&self, src_path: &str, dst_path: &str) -> Result<bool> {
+        let locations = self.locations(src_path, dst_path)?;
+        Ok(locations.is_some_and(|(src, dst)| src.is_same_file(&dst)))
+    }
+
+    /// Whether the two paths are one directory.
+    pub(crate) fn is_same_directory(&self, src_path: &str, dst_path: &str) -> Result<bool> {
+        let locations = self.locations(src_path, dst_path)?;
+        Ok(locations.is_some_and(|(src, dst)| src.is_same(&dst)))
+    }
+
+    /// An error if one of the two directories is the other or lies in it.
+    pub(crate) fn refuse_overlap(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        match self.locations(src_path, dst_path)? {
+            Some((src, dst)) if src.overlaps(&dst) => Err(illegal(dst_path).with_message(format!(
+                "it and the source {src_path:?} are one directory, or one lies in the other"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is at the source, which must be a file.
+    pub(crate) fn source_file(&self, src_path: &str) -> Result<Info> {
+        let info = self.src.getinfo(src_path, Namespaces::DETAILS)?;
+        if info.is_dir() {
+            return Err(Error::new(ErrorKind::FileExpected).with_path(src_path));
+        }
+        Ok(info)
+    }
+
+    /// An error if a directory is where a file is to be written.
+    pub(crate) fn refuse_directory(&self, dst_path: &str) -> Result<()> {
+        match found(self.dst.getinfo(dst_path, Namespaces::BASIC))? {
+            Some(info) if info.is_dir() => {
+                Err(Error::new(ErrorKind::FileExpected).with_path(dst_path))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An error unless the source is a directory.
+    pub(crate) fn source_directory(&self, src_path: &str) -> Result<()> {
+        if self.src.isdir(src_path)? {
+            return Ok(());
+        }
+        self.src.getinfo(src_path, Namespaces::BASIC)?;
+        Err(Error::new(ErrorKind::DirectoryExpected).with_path(src_path))
+    }
+
+    /// Whether the target directory is there; an error if it is a file.
+    pub(crate) fn target_directory(&self, dst_path: &str) -> Result<bool> {
+        if self.dst.isdir(dst_path)? {
+            return Ok(true);
+        }
+        if self.dst.exists(dst_path)? {
+            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(dst_path));
+        }
+        Ok(false)
+    }
+
+    /// Where both really are; nothing if that cannot be known of both.
+    fn locations(&self, src_path: &str, dst_path: &str) -> Result<Option<(Location, Location)>> {
+        let known = self
+            .src
+            .location(src_path)?
+            .zip(self.dst.location(dst_path)?);
+        if known.is_some() || !self.is_one {
+            return Ok(known);
+        }
+        Ok(Some((self.assumed(src_path)?, self.assumed(dst_path)?)))
+    }
+
+    /// In one filesystem that does not tell where its resources are, the path tells.
+    fn assumed(&self, path: &str) -> Result<Location> {
+        let path = names::folded(&self.src.validatepath(path)?, &self.src.getmeta());
+        let directory = path::forcedir(&path).into_owned();
+        Ok(Location::new("", path, directory))
+    }
+}
+
+/// The error of a target that is the source, or lies in it.
+pub(crate) fn illegal(dst_path: &str) -> Error {
+    Error::new(ErrorKind::IllegalDestination).with_path(dst_path)
+}

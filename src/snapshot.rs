@@ -1,0 +1,128 @@
+//! [`Snapshot`]: what is in a tree, as one listing shows it, and whether a target has room for it.
+//!
+//! Copies, moves and mirrors work on a snapshot, so that everything that they check is checked
+//! before the first change, and they never touch what came later. It takes memory for the paths.
+
+use std::collections::{HashMap, HashSet};
+
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::{FileSystem, Meta};
+use crate::info::Namespaces;
+use crate::names;
+use crate::path;
+
+/// What is below a directory; paths are relative to it, without a leading slash.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Each after the one that it is in.
+    pub(crate) directories: Vec<String>,
+    /// In the order of the listing.
+    pub(crate) files: Vec<SnapshotFile>,
+}
+
+/// A file of a [`Snapshot`].
+#[derive(Debug)]
+pub(crate) struct SnapshotFile {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) modified: Option<OffsetDateTime>,
+}
+
+impl Snapshot {
+    /// Lists all that is below a directory.
+    pub(crate) fn read(fs: &dyn FileSystem, root: &str) -> Result<Self> {
+        let base = fs.validatepath(root)?;
+        let mut snapshot = Self::default();
+        for entry in fs.scantree(root, Namespaces::DETAILS)? {
+            let (directory, info) = entry?;
+            let below = path::relpath(path::frombase(&base, &directory)?);
+            let path = match below {
+                "" => info.name().to_owned(),
+                below => format!("{below}/{}", info.name()),
+            };
+            let names = below.split('/').filter(|name| !name.is_empty());
+            if let Some(why) = names.chain([info.name()]).find_map(names::not_a_name) {
+                return Err(Error::new(ErrorKind::InvalidPath)
+                    .with_path(path::combine(root, &path))
+                    .with_message(format!("the source lists it, and {why}")));
+            }
+            if info.is_dir() {
+                snapshot.directories.push(path);
+            } else {
+                snapshot.files.push(SnapshotFile {
+                    path,
+                    size: info.size().unwrap_or_default(),
+                    modified: info.modified(),
+                });
+            }
+        }
+        // A path is before those that it is the beginning of.
+        snapshot.directories.sort_unstable();
+        Ok(snapshot)
+    }
+
+    /// Whether nothing is below the directory.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.directories.is_empty() && self.files.is_empty()
+    }
+
+    /// The paths that are both a file and a directory.
+    pub(crate) fn doubles(&self) -> HashSet<&str> {
+        let directories: HashSet<&str> = self.directories.iter().map(String::as_str).collect();
+        let files = self.files.iter().map(|file| file.path.as_str());
+        files.filter(|path| directories.contains(path)).collect()
+    }
+
+    /// An error if the target of a copy from `src_path` cannot hold all of it below `dst_path`.
+    pub(crate) fn check_fits(
+        &self,
+        src_path: &str,
+        dst: &dyn FileSystem,
+        dst_path: &str,
+    ) -> Result<()> {
+        let meta = dst.getmeta();
+        let given = |path: &str| path::combine(src_path, path);
+        let files = self.files.iter().map(|file| file.path.as_str());
+        for path in self.directories.iter().map(String::as_str).chain(files) {
+            if let Some(why) = names::unfit(path::basename(path), &meta) {
+                return Err(Error::new(ErrorKind::InvalidPath)
+                    .with_path(given(path))
+                    .with_message(why)
+                    .with_hint("rename it in the source; nothing was changed"));
+            }
+            dst.validatepath(&path::combine(dst_path, path))
+                .map_err(|error| error.with_path_replaced(given(path)))?;
+        }
+        let doubles = self.doubles();
+        if let Some(path) = doubles.iter().min()
+            && !meta.holds_file_beside_directory
+        {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_path(given(path))
+                .with_message("it is both a file and a directory, and the target cannot hold both")
+                .with_hint("rename one of them in the source; nothing was changed"));
+        }
+        if meta.case_insensitive {
+            return self.check_case(src_path, &meta, &doubles);
+        }
+        Ok(())
+    }
+
+    /// An error if two paths differ in nothing but case.
+    fn check_case(&self, src_path: &str, meta: &Meta, doubles: &HashSet<&str>) -> Result<()> {
+        let mut seen: HashMap<String, &str> = HashMap::new();
+        let files = self.files.iter().map(|file| file.path.as_str());
+        for path in self.directories.iter().map(String::as_str).chain(files) {
+            let other = seen.insert(names::folded(path, meta), path);
+            if let Some(other) = other.filter(|other| *other != path || !doubles.contains(path)) {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_path(path::combine(src_path, path))
+                    .with_message(format!("the target takes it and {other:?} for one name"))
+                    .with_hint("rename one of them in the source; nothing was changed"));
+            }
+        }
+        Ok(())
+    }
+}
