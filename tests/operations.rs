@@ -23,6 +23,26 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "the parent is not looked at",
     },
     Exception {
+        case: "upload_needs_a_place",
+        reason: "the parent is not looked at, nor whether a directory is there",
+    },
+    Exception {
+        case: "appending_needs_a_place",
+        reason: "the parent is not looked at, nor whether a directory is there",
+    },
+    Exception {
+        case: "copy_needs_a_place",
+        reason: "the parent is not looked at",
+    },
+    Exception {
+        case: "movefile_needs_a_place",
+        reason: "the parent is not looked at",
+    },
+    Exception {
+        case: "makedirs_is_stopped_by_a_file",
+        reason: "whether a file is there is not looked at",
+    },
+    Exception {
         case: "a_directory_is_not_written",
         reason: "whether a directory is there is not looked at",
     },

@@ -15,13 +15,17 @@
 //! A case that does not hold panics, as a test does; nothing here is for use outside of tests, so
 //! that `unwrap` and `assert` are the way of the whole module.
 
+mod copying;
 mod directories;
 mod files;
 mod globbing;
 mod info;
 mod paths;
+mod places;
 mod reading;
 mod removing;
+mod transfers;
+mod trees;
 mod walking;
 mod writing;
 
@@ -58,6 +62,10 @@ pub fn cases() -> impl Iterator<Item = Case> {
         removing::CASES,
         globbing::CASES,
         walking::CASES,
+        transfers::CASES,
+        trees::CASES,
+        places::CASES,
+        copying::CASES,
     ]
     .into_iter()
     .flatten()

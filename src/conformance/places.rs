@@ -1,0 +1,126 @@
+//! When a resource changed, what it is called, and where it is.
+
+use time::{Duration, OffsetDateTime};
+
+use super::{Case, fails};
+use crate::error::ErrorKind;
+use crate::filesystem::FileSystem;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "getmodified_tells_when_a_file_changed",
+        check: getmodified_tells_when_a_file_changed,
+    },
+    Case {
+        name: "settimes_sets_what_can_be_set",
+        check: settimes_sets_what_can_be_set,
+    },
+    Case {
+        name: "desc_names_the_resource",
+        check: desc_names_the_resource,
+    },
+    Case {
+        name: "islink_needs_a_resource",
+        check: islink_needs_a_resource,
+    },
+    Case {
+        name: "a_syspath_is_there_or_it_is_not",
+        check: a_syspath_is_there_or_it_is_not,
+    },
+    Case {
+        name: "a_location_is_the_same_by_any_path",
+        check: a_location_is_the_same_by_any_path,
+    },
+];
+
+fn getmodified_tells_when_a_file_changed(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.writetext("d/f", "content").unwrap();
+    let modified = fs.getmodified("d/f").unwrap().unwrap();
+    assert_eq!(fs.getdetails("d/f").unwrap().modified(), Some(modified));
+    assert_eq!((OffsetDateTime::now_utc() - modified).whole_days(), 0);
+    fs.getmodified("d").unwrap();
+    fs.getmodified("/").unwrap();
+    fails(fs.getmodified("x"), ErrorKind::ResourceNotFound, "x");
+    fails(fs.getmodified("d/x"), ErrorKind::ResourceNotFound, "d/x");
+}
+
+fn settimes_sets_what_can_be_set(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    let accessed = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+    let modified = accessed + Duration::hours(1);
+    fs.settimes("f", Some(accessed), Some(modified)).unwrap();
+    let info = fs.getdetails("f").unwrap();
+    for (key, is, wanted) in [
+        ("accessed", info.accessed(), accessed),
+        ("modified", info.modified(), modified),
+    ] {
+        if info.is_writeable("details", key) {
+            assert_eq!(is, Some(wanted), "{key}");
+        }
+    }
+    fs.settimes("f", None, None).unwrap();
+    assert_eq!(fs.getdetails("f").unwrap().modified(), info.modified());
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+    let set = fs.settimes("x", None, Some(modified));
+    fails(set, ErrorKind::ResourceNotFound, "x");
+}
+
+fn desc_names_the_resource(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.writetext("d/file", "content").unwrap();
+    assert!(fs.desc("d/file").unwrap().contains("file"));
+    assert!(fs.desc("d").unwrap().contains('d'));
+    assert!(!fs.desc("/").unwrap().is_empty());
+    fails(fs.desc("x"), ErrorKind::ResourceNotFound, "x");
+}
+
+fn islink_needs_a_resource(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.writetext("f", "content").unwrap();
+    for path in ["f", "d", "/"] {
+        assert!(!fs.islink(path).unwrap(), "{path:?}");
+    }
+    fails(fs.islink("x"), ErrorKind::ResourceNotFound, "x");
+}
+
+fn a_syspath_is_there_or_it_is_not(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    if fs.hassyspath("f") {
+        let syspath = fs.getsyspath("f").unwrap();
+        assert_eq!(std::fs::read(&syspath).unwrap(), b"content");
+        assert_eq!(fs.getospath("f").unwrap(), syspath.into_os_string());
+    } else {
+        fails(fs.getsyspath("f"), ErrorKind::NoSysPath, "f");
+        fails(fs.getospath("f"), ErrorKind::NoSysPath, "f");
+    }
+    let outside = fs.getsyspath("../f");
+    fails(outside, ErrorKind::IllegalBackReference, "../f");
+    assert!(!fs.hassyspath("../f"));
+}
+
+fn a_location_is_the_same_by_any_path(fs: &dyn FileSystem) {
+    fs.makedirs("d/e").unwrap();
+    fails(fs.location("../d"), ErrorKind::IllegalBackReference, "../d");
+    let Some(d) = fs.location("d").unwrap() else {
+        return;
+    };
+    let at = |path: &str| fs.location(path).unwrap().unwrap();
+    for same in ["/d", "d/", "./d", "d/e/.."] {
+        assert!(
+            at(same).is_same(&d) && at(same).is_same_file(&d),
+            "{same:?}"
+        );
+    }
+    for apart in ["d.bak", "e", "D2"] {
+        assert!(
+            !at(apart).is_same(&d) && !at(apart).overlaps(&d),
+            "{apart:?}"
+        );
+        assert!(!at(apart).is_same_file(&d), "{apart:?}");
+    }
+    for related in ["/", "d/e", "d/new/er"] {
+        assert!(!at(related).is_same(&d), "{related:?}");
+        assert!(at(related).overlaps(&d), "{related:?}");
+    }
+}

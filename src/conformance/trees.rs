@@ -1,0 +1,148 @@
+//! Whole trees: making the directories above one, removing all below one.
+
+use super::{Case, fails, names};
+use crate::error::ErrorKind;
+use crate::filesystem::{FileSystem, MakedirOptions};
+use crate::info::Namespaces;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "makedirs_makes_what_is_above",
+        check: makedirs_makes_what_is_above,
+    },
+    Case {
+        name: "makedirs_refuses_what_is_there",
+        check: makedirs_refuses_what_is_there,
+    },
+    Case {
+        name: "makedirs_is_stopped_by_a_file",
+        check: makedirs_is_stopped_by_a_file,
+    },
+    Case {
+        name: "removetree_removes_all_below",
+        check: removetree_removes_all_below,
+    },
+    Case {
+        name: "removetree_needs_a_directory",
+        check: removetree_needs_a_directory,
+    },
+    Case {
+        name: "removetree_of_the_root_empties_it",
+        check: removetree_of_the_root_empties_it,
+    },
+    Case {
+        name: "removetree_keeps_the_directory_above",
+        check: removetree_keeps_the_directory_above,
+    },
+    Case {
+        name: "scantree_gives_each_entry_once_and_directories_last",
+        check: scantree_gives_each_entry_once_and_directories_last,
+    },
+];
+
+fn makedirs_makes_what_is_above(fs: &dyn FileSystem) {
+    fs.makedirs("a/b/c").unwrap();
+    for directory in ["a", "a/b", "a/b/c"] {
+        assert!(fs.isdir(directory).unwrap(), "{directory:?}");
+    }
+    assert!(fs.isempty("a/b/c").unwrap());
+    fs.makedirs("/a/b//d").unwrap();
+    assert_eq!(names(fs, "a/b"), ["c", "d"]);
+    // Names that repeat are different directories.
+    fs.makedirs("r/r/r").unwrap();
+    assert_eq!(names(fs, "r/r"), ["r"]);
+    assert!(fs.isempty("r/r/r").unwrap());
+}
+
+fn makedirs_refuses_what_is_there(fs: &dyn FileSystem) {
+    let recreate = MakedirOptions::new().recreate(true);
+    fs.makedirs("a/b").unwrap();
+    fs.writetext("a/b/f", "content").unwrap();
+    fails(fs.makedirs("a/b"), ErrorKind::DirectoryExists, "a/b");
+    fails(fs.makedirs("a"), ErrorKind::DirectoryExists, "a");
+    fails(fs.makedirs("/"), ErrorKind::DirectoryExists, "/");
+    for path in ["a/b", "a", "/", "c/d"] {
+        fs.makedirs_with(path, recreate).unwrap();
+    }
+    assert!(fs.isdir("c/d").unwrap());
+    assert_eq!(fs.readtext("a/b/f").unwrap(), "content");
+}
+
+fn makedirs_is_stopped_by_a_file(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    for path in ["f/a", "f/a/b"] {
+        fails(fs.makedirs(path), ErrorKind::DirectoryExpected, path);
+    }
+    fails(fs.makedirs("f"), ErrorKind::DirectoryExists, "f");
+    assert_eq!(names(fs, "/"), ["f"]);
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+}
+
+fn removetree_removes_all_below(fs: &dyn FileSystem) {
+    fs.makedirs("d/a/b/c").unwrap();
+    fs.makedirs("d/empty").unwrap();
+    fs.makedir("d.bak").unwrap();
+    for file in ["d/f", "d/a/f", "d/a/b/c/1", "d/a/b/c/2", "d.bak/f"] {
+        fs.writetext(file, "x").unwrap();
+    }
+    fs.removetree("d").unwrap();
+    assert!(!fs.exists("d").unwrap() && !fs.exists("d/a/b/c/1").unwrap());
+    assert_eq!(names(fs, "/"), ["d.bak"]);
+    assert_eq!(names(fs, "d.bak"), ["f"]);
+}
+
+fn removetree_needs_a_directory(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    fails(fs.removetree("f"), ErrorKind::DirectoryExpected, "f");
+    fails(fs.removetree("x"), ErrorKind::ResourceNotFound, "x");
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+}
+
+fn removetree_of_the_root_empties_it(fs: &dyn FileSystem) {
+    fs.makedirs("a/b").unwrap();
+    fs.writetext("a/f", "x").unwrap();
+    fs.writetext("f", "x").unwrap();
+    fs.removetree("/").unwrap();
+    assert!(fs.isdir("/").unwrap() && fs.isempty("/").unwrap());
+    fs.removetree("").unwrap();
+    fs.writetext("f", "x").unwrap();
+    fs.makedir("d").unwrap();
+    assert_eq!(names(fs, "/"), ["d", "f"]);
+}
+
+fn removetree_keeps_the_directory_above(fs: &dyn FileSystem) {
+    fs.makedirs("d/e").unwrap();
+    fs.writetext("d/e/f", "x").unwrap();
+    fs.removetree("d/e").unwrap();
+    assert!(fs.isdir("d").unwrap() && fs.isempty("d").unwrap());
+}
+
+fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
+    fs.makedirs("d/a/b").unwrap();
+    for file in ["d/f", "d/a/f", "d/a/b/f", "g"] {
+        fs.writetext(file, "123").unwrap();
+    }
+    let entries: Vec<_> = fs
+        .scantree("d", Namespaces::DETAILS)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .collect();
+    let paths: Vec<String> = entries
+        .iter()
+        .map(|(directory, info)| info.make_path(directory).unwrap())
+        .collect();
+    let mut sorted = paths.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["/d/a", "/d/a/b", "/d/a/b/f", "/d/a/f", "/d/f"]);
+    let place = |path: &str| paths.iter().position(|listed| listed == path);
+    assert!(place("/d/a/b/f") < place("/d/a/b") && place("/d/a/b") < place("/d/a"));
+    assert!(place("/d/a/f") < place("/d/a"));
+    for (_, info) in entries {
+        assert!(info.is_dir() || info.size() == Some(3));
+    }
+    fs.writetext("f", "x").unwrap();
+    let scanned = fs.scantree("x", Namespaces::BASIC);
+    fails(scanned.map(|_| ()), ErrorKind::ResourceNotFound, "x");
+    let scanned = fs.scantree("f", Namespaces::BASIC);
+    fails(scanned.map(|_| ()), ErrorKind::DirectoryExpected, "f");
+}
