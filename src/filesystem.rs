@@ -629,7 +629,8 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`copy`](Self::copy).
+    /// As [`copy`](Self::copy), and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
+    /// changed while it was copied: both stay.
     #[doc(alias = "move")]
     #[doc(alias = "rename")]
     fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
@@ -670,7 +671,8 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`copydir`](Self::copydir).
+    /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if
+    /// something came into the source, or changed there, after it was listed: that stays.
     #[doc(alias = "rename")]
     fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.movedir_with(src_path, dst_path, CopyOptions::default())
@@ -874,7 +876,9 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// Copies, or moves, what is in a directory from where it really is, if this filesystem can do
-    /// that by itself: `false` if it cannot. Both directories have been looked at before.
+    /// that by itself: `false` if it cannot, and nothing is changed then. Both directories have
+    /// been looked at before; the target may not be there yet. A move removes what it copied, and
+    /// nothing else.
     ///
     /// # Errors
     ///
