@@ -274,7 +274,8 @@ impl Registry {
         fs_url: &str,
         options: &OpenFsOptions,
     ) -> Result<Box<dyn FileSystem>> {
-        let opened = if fs_url.contains("://") {
+        // An empty text is a variable that was not set, and never the current directory.
+        let opened = if fs_url.contains("://") || fs_url.is_empty() {
             self.open_url(&FsUrl::parse(fs_url)?, options)
         } else {
             let url = FsUrl::of_os_path(fs_url);

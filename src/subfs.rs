@@ -13,6 +13,7 @@ use crate::file::File;
 use crate::filesystem::{
     CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
 };
+use crate::filter::FilterDir;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::options::OpenOptions;
@@ -225,7 +226,12 @@ impl Names<'_> {
         let Some(about) = error.path() else {
             return error;
         };
-        let given = self.paths.iter().find(|(delegated, _)| delegated == about);
+        let mut given = self.paths.iter().filter(|(path, _)| path == about);
+        // Where source and target are one, these are about the target, which comes last.
+        let given = match error.kind() {
+            ErrorKind::IllegalDestination | ErrorKind::DestinationExists => given.next_back(),
+            _ => given.next(),
+        };
         if let Some((_, given)) = given {
             return error.with_path_replaced(given.as_ref());
         }
@@ -597,6 +603,28 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     ) -> Result<Entries<'_>> {
         let delegated = self.delegate_path(path)?;
         let entries = self.fs.scandir_prefix(&delegated, name_prefix, namespaces);
+        let entries =
+            entries.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
+        self.entries(path, entries)
+    }
+
+    fn matches(&self, patterns: &[&str], name: &str) -> bool {
+        self.fs.matches(patterns, name)
+    }
+
+    /// The patterns are about the paths of this directory.
+    fn match_glob(&self, patterns: &[&str], path: &str, accept_prefix: bool) -> Result<bool> {
+        self.fs.match_glob(patterns, path, accept_prefix)
+    }
+
+    fn filterdir(
+        &self,
+        path: &str,
+        filter: &FilterDir,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        let delegated = self.delegate_path(path)?;
+        let entries = self.fs.filterdir(&delegated, filter, namespaces);
         let entries =
             entries.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
         self.entries(path, entries)

@@ -45,7 +45,8 @@ fn a_directory_of_the_local_disk_is_opened_by_url_and_by_path() {
         assert_eq!(fs.unwrap().readtext("f").unwrap(), "content");
     }
     let here = std::env::current_dir().unwrap();
-    for current in ["", ".", "osfs://", "osfs://."] {
+    assert_eq!(open_fs("").err().unwrap().kind(), ErrorKind::ParseUrl);
+    for current in [".", "osfs://", "osfs://."] {
         let fs = open_fs(current).unwrap();
         assert_eq!(
             fs.getsyspath("/").unwrap(),

@@ -140,9 +140,9 @@ fn a_glob_asks_for_what_can_match() {
             .iter()
             .all(|asked| asked.starts_with("ListObjectsV2 t/d05/"))
     );
-    assert!(glob("missing/*/x", 0).len() <= 2);
-    assert!(glob("missing/**", 0).len() <= 2);
-    assert!(glob("t/d05/f01.txt/*", 0).len() <= 2);
+    for nothing in ["missing/*/x", "missing/**", "t/d05/f01.txt/*"] {
+        assert!(glob(nothing, 0).len() <= 3, "{nothing}");
+    }
     let excluded = || {
         fs.glob("t/*/f01.txt")
             .exclude_dirs(["t"])
