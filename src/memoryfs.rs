@@ -10,7 +10,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
-use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, TreeEntries, validate};
+use crate::filesystem::{
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
+};
 use crate::info::{Info, Namespaces, RawInfo};
 use crate::location::Location;
 use crate::mode::Mode;
@@ -105,10 +107,10 @@ impl MemoryFs {
         Ok(Place::new(path, &validate(path, &self.getmeta())?))
     }
 
-    fn open(&self, place: &Place<'_>, mode: Mode) -> Result<MemoryFile> {
+    fn open(&self, place: &Place<'_>, mode: Mode, options: &OpenOptions) -> Result<MemoryFile> {
         let tree = self.store.read();
         if mode.create() {
-            tree.check_file_target(place)?;
+            tree.check_file_target(place, options)?;
         }
         let base = match tree.file(place) {
             Ok(_) if mode.exclusive() => return Err(place.error(ErrorKind::FileExists)),
@@ -196,7 +198,7 @@ impl FileSystem for MemoryFs {
         let mode = Mode::binary(mode).map_err(|error| error.with_path(path))?;
         let place = self.file_place(path)?;
         check_options(options, path)?;
-        Ok(Box::new(self.open(&place, mode)?))
+        Ok(Box::new(self.open(&place, mode, options)?))
     }
 
     fn remove(&self, path: &str) -> Result<()> {
@@ -248,7 +250,7 @@ impl FileSystem for MemoryFs {
         check_options(options, path)?;
         let content = Arc::new(contents.to_vec());
         let mut tree = self.store.write();
-        tree.check_file_target(&place)?;
+        tree.check_file_target(&place, options)?;
         tree.put(&place.key, content);
         Ok(())
     }
@@ -285,6 +287,13 @@ impl FileSystem for MemoryFs {
         Ok(Box::new(entries.into_iter().map(Ok)))
     }
 
+    fn getmeta(&self) -> Meta {
+        Meta {
+            holds_file_beside_directory: true,
+            ..Meta::default()
+        }
+    }
+
     fn label(&self) -> String {
         self.to_string()
     }
@@ -308,7 +317,7 @@ impl FileSystem for MemoryFs {
         let source = Place::new(&origin.path, &origin.path);
         let content = Arc::clone(&origin.store.read().file(&source)?.content);
         let mut tree = self.store.write();
-        tree.check_file_target(&target)?;
+        tree.check_file_target(&target, &OpenOptions::default())?;
         tree.put(&target.key, content);
         Ok(true)
     }

@@ -83,9 +83,6 @@ impl Pair {
 
     /// Makes the call on both, and tells what each did if that is not the same.
     fn make(&mut self, call: &Call, tally: &mut Tally) -> Result<(), (String, String)> {
-        if would_merge_files_and_directories(call, &self.memory) {
-            return Ok(());
-        }
         let memory = call.make(&self.memory, &mut self.in_memory);
         let s3 = match (call, &memory) {
             (Call::Foreign(path, text), Outcome::Value(_)) => {
@@ -140,30 +137,6 @@ fn tree_in_memory(fs: &MemoryFs) -> Tree {
         }
     }
     tree
-}
-
-/// Whether the call copies a file to where a directory is, or the reverse, as a part of a tree.
-///
-/// In memory both are there afterwards, and so they could be on S3, but there the trees are copied
-/// file by file through `upload` and `makedirs`, which refuse: such calls are made on neither.
-fn would_merge_files_and_directories(call: &Call, fs: &MemoryFs) -> bool {
-    let Call::Transfer("copydir" | "movedir", from, to, _) = call else {
-        return false;
-    };
-    let (Ok(from), Ok(to)) = (fs.validatepath(from), fs.validatepath(to)) else {
-        return false;
-    };
-    let tree = tree_in_memory(fs);
-    let below = |paths: Vec<&String>| -> BTreeSet<String> {
-        let merged = |path: &String| {
-            let rest = |base: &str| path.strip_prefix(base).filter(|rest| rest.starts_with('/'));
-            rest(&from).or_else(|| rest(&to)).map(str::to_owned)
-        };
-        paths.into_iter().filter_map(merged).collect()
-    };
-    let files = below(tree.files.keys().collect());
-    let directories = below(tree.directories.iter().collect());
-    !files.is_disjoint(&directories)
 }
 
 impl Tally {

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, MakedirOptions};
 use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::options::OpenOptions;
 use crate::path;
 
 /// What `setinfo` can change of a file.
@@ -134,10 +135,10 @@ impl Tree {
     }
 
     /// An error unless a file can be written at that place.
-    pub(super) fn check_file_target(&self, place: &Place<'_>) -> Result<()> {
+    pub(super) fn check_file_target(&self, place: &Place<'_>, options: &OpenOptions) -> Result<()> {
         self.require_parent(place)?;
         // Where both are there, the path means the file.
-        if self.is_dir(place) && !self.is_file(place) {
+        if self.is_dir(place) && !self.is_file(place) && !options.beside_directory {
             return Err(place.error(ErrorKind::FileExpected));
         }
         Ok(())
@@ -192,7 +193,7 @@ impl Tree {
                 false => Err(place.error(ErrorKind::DirectoryExists)),
             };
         }
-        if self.is_file(place) {
+        if self.is_file(place) && !options.beside_file {
             return Err(match options.recreate {
                 true => place.error(ErrorKind::DirectoryExpected),
                 false => place
@@ -338,7 +339,7 @@ impl Tree {
         if target.is_root() {
             return Err(target.error(ErrorKind::FileExpected));
         }
-        self.check_file_target(target)?;
+        self.check_file_target(target, &OpenOptions::default())?;
         self.insert(target.key.clone(), copied(node, options));
         Ok(())
     }
