@@ -270,8 +270,15 @@ pub(crate) fn move_within(
     options: CopyOptions,
 ) -> Result<()> {
     let pair = Pair::new(&fs, &fs);
-    let before = pair.source_file(src_path)?;
-    if pair.is_same_file(src_path, dst_path)? {
+    let is_same = pair.is_same_file(src_path, dst_path)?;
+    let before = match pair.source_file(src_path) {
+        // Where both are wrong, PyFilesystem tells of the target, as for a copy.
+        Err(_) if !is_same && !options.overwrite && fs.exists(dst_path)? => {
+            return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
+        }
+        before => before?,
+    };
+    if is_same {
         return Ok(());
     }
     fs.copy_with(src_path, dst_path, options)?;

@@ -395,10 +395,14 @@ impl Tree {
         if !options.create && !self.exists(target) {
             return Err(target.error(ErrorKind::ResourceNotFound));
         }
-        self.directory(source).map(|_| ())
+        self.directory(source)?;
+        match self.is_file(target) && !self.is_dir(target) {
+            true => Err(target.error(ErrorKind::DirectoryExpected)),
+            false => Ok(()),
+        }
     }
 
-    /// An error if the target, or something above it, is a file and no directory.
+    /// An error if something above the target is a file and no directory.
     fn check_directory_target(&self, target: &Place<'_>) -> Result<()> {
         let directory = target.directory();
         for (end, _) in directory.match_indices('/') {
