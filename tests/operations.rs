@@ -59,6 +59,10 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "the target is not looked at",
     },
     Exception {
+        case: "copydir_needs_directories",
+        reason: "whether the target is a file is not looked at",
+    },
+    Exception {
         case: "movefile_replaces_only_when_told",
         reason: "whether a directory is there is not looked at",
     },

@@ -71,13 +71,13 @@ impl S3Fs {
         if src_prefix == dst_prefix && remove {
             return Ok(());
         }
+        if target_is_file {
+            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(dst_path));
+        }
         if src_prefix.starts_with(&dst_prefix) || dst_prefix.starts_with(&src_prefix) {
             return Err(Error::new(ErrorKind::IllegalDestination)
                 .with_path(dst_path)
                 .with_message("one directory lies in the other"));
-        }
-        if target_is_file {
-            return Err(Error::new(ErrorKind::DirectoryExpected).with_path(dst_path));
         }
         if !target_is_there {
             self.make_target(&target, dst_path)
