@@ -20,6 +20,7 @@ use crate::options::OpenOptions;
 use crate::path;
 use crate::subfs::SubFs;
 use crate::text::TextFile;
+use crate::tree::{self, TreeCounts, TreeOptions};
 use crate::walk::{BoundWalker, Walker};
 use crate::wildcard;
 
@@ -1199,6 +1200,34 @@ pub trait FileSystemExt: FileSystem {
     /// ```
     fn glob(&self, pattern: &str) -> Glob<'_, Self> {
         Glob::new(self, pattern)
+    }
+
+    /// Draws directories as a tree, and says how many directories and files it drew:
+    /// PyFilesystem's `tree`.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystemExt, S3Fs, TreeOptions};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// fs.tree(&mut std::io::stdout(), &TreeOptions::new().path("docs").max_levels(2))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// ```text
+    /// |-- img
+    /// |   `-- logo.png
+    /// |-- index.md
+    /// `-- intro.md
+    /// ```
+    ///
+    /// Control characters in names are drawn escaped. A directory that cannot be listed is drawn
+    /// with its error below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`scandir`](FileSystem::scandir) of the first directory, and what `out` answers.
+    fn tree(&self, out: &mut dyn Write, options: &TreeOptions) -> Result<TreeCounts> {
+        tree::render(self, out, options)
     }
 }
 

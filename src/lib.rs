@@ -148,6 +148,7 @@ mod s3;
 mod snapshot;
 mod subfs;
 mod text;
+mod tree;
 mod walk;
 pub mod wildcard;
 
@@ -170,9 +171,10 @@ pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
 };
 pub use subfs::SubFs;
+pub use tree::{TreeCounts, TreeOptions};
+pub use walk::{BoundWalker, Search, Step, Walked, Walker};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-pub use walk::{BoundWalker, Search, Step, Walked, Walker};

@@ -4,6 +4,7 @@ mod arguments;
 mod bad_input;
 mod common;
 mod copying;
+mod drawing;
 mod embedded_server;
 mod every_operation;
 mod foreign;

@@ -210,7 +210,7 @@ const GLOBS: &[Row] = &[
     },
 ];
 
-fn tree(server: &Server) -> S3Fs {
+pub fn tree(server: &Server) -> S3Fs {
     for key in KEYS {
         let content = if key.ends_with('/') { "" } else { "x" };
         server.bucket("bucket").put(key, content);

@@ -4,6 +4,7 @@ use super::{Case, fails};
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::{FileSystem, FileSystemExt};
 use crate::info::{Info, Namespaces};
+use crate::tree::TreeOptions;
 use crate::walk::{Search, Step};
 
 pub(super) const CASES: &[Case] = &[
@@ -26,6 +27,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "a_walk_needs_a_directory",
         check: a_walk_needs_a_directory,
+    },
+    Case {
+        name: "a_tree_is_drawn",
+        check: a_tree_is_drawn,
     },
 ];
 
@@ -176,4 +181,29 @@ fn a_walk_needs_a_directory(fs: &dyn FileSystem) {
     }
     let mut files = fs.walk().files("x");
     fails(files.next().unwrap(), ErrorKind::ResourceNotFound, "x");
+}
+
+fn a_tree_is_drawn(fs: &dyn FileSystem) {
+    make_tree(fs);
+    let mut drawing = Vec::new();
+    let options = TreeOptions::new().exclude(["c", "e*"]);
+    let counts = fs.tree(&mut drawing, &options).unwrap();
+    assert_eq!((counts.dirs, counts.files), (3, 5));
+    let expected = "\
+|-- a
+|   |-- b
+|   |   `-- x.py
+|   `-- x.py
+|-- d
+|   |-- .hidden
+|   `-- y.txt
+`-- x.py
+";
+    assert_eq!(String::from_utf8(drawing).unwrap(), expected);
+    let missing = TreeOptions::new().path("x");
+    fails(
+        fs.tree(&mut Vec::new(), &missing),
+        ErrorKind::ResourceNotFound,
+        "x",
+    );
 }
