@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filter::FilterDir;
 use crate::glob::{Glob, GlobPattern};
+use crate::hash;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::mode::Mode;
@@ -962,6 +963,30 @@ pub trait FileSystem: Send + Sync {
         ))
     }
 
+    /// The hash of a file's content, in hexadecimal digits. `name` is `md5`, `sha224`, `sha256`,
+    /// `sha384`, `sha512`, or, with the crate's feature `sha1`, `sha1`. The file is read through
+    /// and never held in memory.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// println!("{}", fs.hash("backup.tar", "sha256")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedHash`](ErrorKind::UnsupportedHash) for another name, and as
+    /// [`download`](Self::download).
+    #[doc(alias = "checksum")]
+    fn hash(&self, path: &str, name: &str) -> Result<String> {
+        self.validatepath(path)?;
+        let mut hasher = hash::hasher(name).map_err(|error| error.with_path(path))?;
+        self.download(path, &mut hasher)?;
+        Ok(hasher.finish())
+    }
+
     /// Closes this handle; its clones stay open. Closing again does nothing.
     ///
     /// # Errors
@@ -1593,6 +1618,9 @@ macro_rules! forward {
                 namespaces: Namespaces,
             ) -> Result<Entries<'_>> {
                 (**self).filterdir(path, filter, namespaces)
+            }
+            fn hash(&self, path: &str, name: &str) -> Result<String> {
+                (**self).hash(path, name)
             }
         }
     )*};

@@ -132,6 +132,7 @@ mod filesystem;
 mod filter;
 mod fs_url;
 pub mod glob;
+mod hash;
 mod info;
 mod location;
 mod memoryfs;

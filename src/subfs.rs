@@ -630,6 +630,10 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.entries(path, entries)
     }
 
+    fn hash(&self, path: &str, name: &str) -> Result<String> {
+        self.at(path, |fs, path| fs.hash(path, name))
+    }
+
     fn check_directory(&self, path: &str) -> Result<()> {
         self.at(path, |fs, path| fs.check_directory(path))
     }

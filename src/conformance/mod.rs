@@ -19,6 +19,7 @@ mod copying;
 mod directories;
 mod files;
 mod globbing;
+mod hashing;
 mod info;
 mod paths;
 mod places;
@@ -66,6 +67,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         trees::CASES,
         places::CASES,
         copying::CASES,
+        hashing::CASES,
     ]
     .into_iter()
     .flatten()
