@@ -110,33 +110,16 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
+    #[rustfmt::skip]
     const PATHS: [&str; 21] = [
-        "/a",
-        "/a/",
-        "/ab",
-        "/ab/",
-        "/a.py",
-        "/A.PY",
-        "/b/",
-        "/b/a.py",
-        "/b/c/",
-        "/b/c/a.py",
-        "/b/c/d/",
-        "/b/c/d/a.py",
-        "/a/b",
-        "/a/b/",
-        "/a/b/c.txt",
-        "/a/x/c.txt",
-        "/ab/c.txt",
-        "/a/x/y/c.txt",
-        "/.git/",
-        "/.git/config",
-        "/[x]/a.py",
+        "/a", "/a/", "/ab", "/ab/", "/a.py", "/A.PY", "/b/", "/b/a.py", "/b/c/", "/b/c/a.py", "/b/c/d/",
+        "/b/c/d/a.py", "/a/b", "/a/b/", "/a/b/c.txt", "/a/x/c.txt", "/ab/c.txt", "/a/x/y/c.txt", "/.git/", "/.git/config", "/[x]/a.py",
     ];
 
     /// What PyFilesystem 2.4.16 answers: a pattern, and for each of `PATHS` whether it matches. A
     /// `+` is a match of its regular expression alone, which lets `?` and `[!z]` match a `/`, `*` a
     /// name without characters, and `a/**` begin in the middle of a name.
+    #[rustfmt::skip]
     const TABLE: &[(&str, &str)] = &[
         ("*", "x.x.xx..............."),
         ("*/", ".x.x..x...........x.."),
