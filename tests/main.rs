@@ -18,6 +18,7 @@ mod operations;
 mod osfs;
 mod presign;
 mod requests;
+mod requests_flat;
 mod requests_tree;
 mod secrets;
 mod subfs;

@@ -63,6 +63,14 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "whether the target is a file is not looked at",
     },
     Exception {
+        case: "movedir_makes_its_target_only_when_told",
+        reason: "the target is not looked at",
+    },
+    Exception {
+        case: "movedir_needs_directories",
+        reason: "whether the target is a file is not looked at",
+    },
+    Exception {
         case: "movefile_replaces_only_when_told",
         reason: "whether a directory is there is not looked at",
     },
