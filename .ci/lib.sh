@@ -1,4 +1,4 @@
-# What .ci/run and the server scripts share: messages, packages, ports, server processes. Sourced, never run.
+# What .ci/run and the other scripts share: messages, packages, ports, server processes. Sourced, never run.
 # shellcheck shell=bash
 
 say() {
@@ -51,6 +51,22 @@ apt_install() (
     as_root "${apt[@]}" update >&2 </dev/null || say "apt-get update failed; going on with the package lists at hand"
     as_root "${apt[@]}" install -y --no-install-recommends "$@" >&2 </dev/null || die "apt-get cannot install $*"
 )
+
+# make_venv DIR PACKAGE...: PyPI's packages in a virtual environment in DIR, if they are not there.
+make_venv() {
+    local venv=$1 packages=("${@:2}")
+    # Written last: an installation that was interrupted, has other packages or was moved is made anew.
+    local complete=$venv/complete wanted="${packages[*]} in $venv" python=python3
+    [[ -e $complete && $(<"$complete") == "$wanted" ]] && return
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        apt_install python3-venv
+        python=/usr/bin/python3 # Debian's, which the package is for
+    fi
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --no-input --no-cache-dir --disable-pip-version-check "${packages[@]}" >&2 ||
+        die "pip cannot install ${packages[*]}"
+    echo "$wanted" >"$complete"
+}
 
 # --- ports ---
 

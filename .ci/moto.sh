@@ -14,17 +14,7 @@ venv=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")/target/ci/moto
 packages=('moto[s3]==5.2.*' 'flask==3.1.*' 'flask-cors==6.0.*')
 
 install() {
-    # Written last: an installation that was interrupted, has other packages or was moved is made anew.
-    local complete=$venv/complete wanted="${packages[*]} in $venv" python=python3
-    [[ -e $complete && $(<"$complete") == "$wanted" ]] && return
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        apt_install python3-venv
-        python=/usr/bin/python3 # Debian's, which the package is for
-    fi
-    "$python" -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --no-input --no-cache-dir --disable-pip-version-check "${packages[@]}" >&2 ||
-        die "pip cannot install ${packages[*]}"
-    echo "$wanted" >"$complete"
+    make_venv "$venv" "${packages[@]}"
 }
 
 start() {
