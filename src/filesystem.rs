@@ -81,6 +81,9 @@ impl Default for Meta {
 pub struct MakedirOptions {
     pub(crate) recreate: bool,
     pub(crate) beside_file: bool,
+    /// How many of the highest levels `makedirs` takes for given: those of a directory that was
+    /// opened as a filesystem.
+    pub(crate) given_levels: usize,
 }
 
 impl MakedirOptions {

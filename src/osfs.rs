@@ -56,7 +56,8 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// dropped leaves what was there before, and so does a program that dies, but for the new file,
 /// whose name begins with `.s3fs-draft-`. The modes `r+`, `a` and `a+` begin with a copy of the
 /// file, which takes as long as reading it; if the file is another one by the time of `close`,
-/// that is [`ResourceChanged`](ErrorKind::ResourceChanged). Of several `x` on one path, one wins.
+/// that is [`ResourceChanged`](ErrorKind::ResourceChanged), and if there was none and now there is,
+/// [`FileExists`](ErrorKind::FileExists). Of several `x` on one path, one wins.
 ///
 /// The permissions of a file are kept when it is written, and a file that is protected against
 /// writing is not replaced. Its owner, its other hard links and its extended attributes are not
@@ -315,20 +316,25 @@ impl OsFs {
         if !own.is_file() || from == to {
             return Ok(false);
         }
-        let named = |error: Error| error.with_path(dst_path);
-        let Some(old) = replaceable(&to).map_err(named)? else {
-            return match rename_new(&from, &to, ErrorKind::DestinationExists) {
-                Err(error) if error.is(ErrorKind::DestinationExists) => Err(named(error)),
-                renamed => Ok(renamed.is_ok()),
-            };
-        };
-        if !options.overwrite {
+        let Ok(old) = replaceable(&to) else {
             return Ok(false);
-        }
-        if identity(&old).is_some() && identity(&old) == identity(&own) {
-            // Two names of one file: a rename would do nothing.
-            fs::remove_file(&from).map_err(|error| Error::from(error).with_path(src_path))?;
-            return Ok(true);
+        };
+        match old {
+            Some(_) if !options.overwrite => return Ok(false),
+            None if !options.overwrite => {
+                return match rename_new(&from, &to, ErrorKind::DestinationExists) {
+                    Err(error) if error.is(ErrorKind::DestinationExists) => {
+                        Err(error.with_path(dst_path))
+                    }
+                    renamed => Ok(renamed.is_ok()),
+                };
+            }
+            Some(old) if identity(&old).is_some() && identity(&old) == identity(&own) => {
+                // Two names of one file: a rename would do nothing.
+                fs::remove_file(&from).map_err(|error| Error::from(error).with_path(src_path))?;
+                return Ok(true);
+            }
+            _ => {}
         }
         Ok(fs::rename(&from, &to).is_ok())
     }
@@ -655,7 +661,8 @@ impl FileSystem for OsFs {
             check_options(options)?;
             let real = if mode.create() {
                 // A link that leads nowhere is there.
-                if mode.exclusive() && self.find_entry(validated).is_ok() && validated != "/" {
+                let own = self.find_entry(validated).map(|(_, own)| own);
+                if mode.exclusive() && own.is_ok_and(|own| own.is_symlink()) && !self.isdir(path)? {
                     return Err(Error::new(ErrorKind::FileExists));
                 }
                 self.target(validated)?

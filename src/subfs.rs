@@ -14,9 +14,11 @@ use crate::filesystem::{
     CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
 };
 use crate::filter::FilterDir;
-use crate::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::info::{Info, Namespaces, RawInfo, ResourceType, Value};
 use crate::location::Location;
+use crate::mode::Mode;
 use crate::options::OpenOptions;
+use crate::path;
 
 /// A directory of a filesystem as a filesystem of its own.
 ///
@@ -135,18 +137,29 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// Passes a call about two paths on.
+    /// Passes a call about two paths on. Where both are one, the kind of an error tells which of
+    /// them was meant; `target_first` is whether the target is the first to be missed.
     fn between<T>(
         &self,
         src_path: &str,
         dst_path: &str,
+        target_first: bool,
         call: impl FnOnce(&F, &str, &str) -> Result<T>,
     ) -> Result<T> {
         let source = self.delegate_path(src_path)?;
         let target = self.delegate_path(dst_path)?;
         call(&self.fs, &source, &target).map_err(|error| {
-            self.names(&[src_path, dst_path], &[&source, &target])
-                .translate(error)
+            let about_target = match error.kind() {
+                ErrorKind::DestinationExists | ErrorKind::IllegalDestination => true,
+                ErrorKind::ResourceNotFound => target_first,
+                _ => false,
+            };
+            let names = if about_target {
+                self.names(&[dst_path, src_path], &[&target, &source])
+            } else {
+                self.names(&[src_path, dst_path], &[&source, &target])
+            };
+            names.translate(error)
         })
     }
 
@@ -158,15 +171,17 @@ impl<F: FileSystem> SubFs<F> {
         options: CopyOptions,
         call: impl FnOnce(&F, &str, &str) -> Result<T>,
     ) -> Result<T> {
-        self.delegate_path(src_path)?;
-        let for_root = if options.overwrite {
-            ErrorKind::FileExpected
-        } else {
-            ErrorKind::DestinationExists
-        };
-        self.refuse_root(dst_path, for_root)?;
-        self.refuse_root(src_path, ErrorKind::FileExpected)?;
-        self.between(src_path, dst_path, call)
+        let (from_root, to_root) = (self.is_root(src_path)?, self.is_root(dst_path)?);
+        if from_root || to_root {
+            // What a filesystem says about a directory, in the order in which it looks.
+            if !options.overwrite && self.exists(dst_path)? {
+                return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
+            }
+            let is_dir = self.getinfo(src_path, Namespaces::BASIC)?.is_dir();
+            let refused = if is_dir { src_path } else { dst_path };
+            return Err(Error::new(ErrorKind::FileExpected).with_path(refused));
+        }
+        self.between(src_path, dst_path, false, call)
     }
 
     fn is_root(&self, path: &str) -> Result<bool> {
@@ -226,12 +241,7 @@ impl Names<'_> {
         let Some(about) = error.path() else {
             return error;
         };
-        let mut given = self.paths.iter().filter(|(path, _)| path == about);
-        // Where source and target are one, these are about the target, which comes last.
-        let given = match error.kind() {
-            ErrorKind::IllegalDestination | ErrorKind::DestinationExists => given.next_back(),
-            _ => given.next(),
-        };
+        let given = self.paths.iter().find(|(delegated, _)| delegated == about);
         if let Some((_, given)) = given {
             return error.with_path_replaced(given.as_ref());
         }
@@ -304,6 +314,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        Mode::binary(mode).map_err(|error| error.with_path(path))?;
         let file = self.below(path, ErrorKind::FileExpected, |fs, path| {
             fs.openbin_with(path, mode, options)
         })?;
@@ -319,11 +330,19 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
-        if self.is_root(path)? && self.at(path, |fs, path| fs.isfile(path))? {
-            self.at(path, |fs, path| fs.check_directory(path))?;
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_path(path)
-                .with_message("a file of the same name as the directory would be changed"));
+        if self.is_root(path)? {
+            if self.at(path, |fs, path| fs.isfile(path))? {
+                self.at(path, |fs, path| fs.check_directory(path))?;
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_path(path)
+                    .with_message("a file of the same name as the directory would be changed"));
+            }
+            // The name that was told here is no change of the one that it has there.
+            if info.get("basic", "name") == Some(&Value::from("")) {
+                let name = path::basename(&self.directory);
+                let info = info.clone().with("basic", "name", name);
+                return self.at(path, |fs, path| fs.setinfo(path, &info));
+            }
         }
         self.at(path, |fs, path| fs.setinfo(path, info))
     }
@@ -333,6 +352,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
+        Mode::binary(mode).map_err(|error| error.with_path(path))?;
         let file = self.below(path, ErrorKind::FileExpected, |fs, path| {
             fs.openbin(path, mode)
         })?;
@@ -511,10 +531,12 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn makedirs(&self, path: &str) -> Result<()> {
-        self.at(path, |fs, path| fs.makedirs(path))
+        self.makedirs_with(path, MakedirOptions::default())
     }
 
-    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    /// Nothing is made above the directory.
+    fn makedirs_with(&self, path: &str, mut options: MakedirOptions) -> Result<()> {
+        options.given_levels += path::iteratepath(&self.directory)?.len();
         self.at(path, |fs, path| fs.makedirs_with(path, options))
     }
 
@@ -545,25 +567,25 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.between(src_path, dst_path, |fs, source, target| {
+        self.between(src_path, dst_path, true, |fs, source, target| {
             fs.copydir(source, target)
         })
     }
 
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        self.between(src_path, dst_path, |fs, source, target| {
+        self.between(src_path, dst_path, !options.create, |fs, source, target| {
             fs.copydir_with(source, target, options)
         })
     }
 
     fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.between(src_path, dst_path, |fs, source, target| {
+        self.between(src_path, dst_path, true, |fs, source, target| {
             fs.movedir(source, target)
         })
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        self.between(src_path, dst_path, |fs, source, target| {
+        self.between(src_path, dst_path, !options.create, |fs, source, target| {
             fs.movedir_with(source, target, options)
         })
     }

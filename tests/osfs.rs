@@ -141,8 +141,13 @@ fn a_file_that_was_changed_by_another_is_not_overwritten() {
     let mut file = os.openbin("new", "a").unwrap();
     file.write_all(b"mine").unwrap();
     os.writetext("new", "the other's").unwrap();
-    fails(file.close(), ErrorKind::ResourceChanged, "new");
+    fails(file.close(), ErrorKind::FileExists, "new");
     assert_eq!(os.readtext("new").unwrap(), "the other's");
+    let mut file = os.openbin("f", "a").unwrap();
+    file.write_all(b"mine").unwrap();
+    os.remove("f").unwrap();
+    fails(file.close(), ErrorKind::ResourceNotFound, "f");
+    os.writetext("f", "old").unwrap();
     // What was not changed is not stored, and needs no base.
     let mut file = os.openbin("f", "r+").unwrap();
     file.read_exact(&mut [0]).unwrap();
@@ -178,6 +183,18 @@ fn of_many_that_create_a_file_one_wins() {
     let others = os.listdir("/").unwrap().len() - 1;
     assert_eq!(won.load(Ordering::Relaxed), others + 1);
     assert_eq!(os.getsize("f").unwrap(), 1);
+}
+
+#[test]
+fn a_directory_is_not_opened_in_any_mode() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedir("d").unwrap();
+    for mode in ["r", "r+", "w", "x", "x+", "a", "a+"] {
+        fails(os.openbin("d", mode), ErrorKind::FileExpected, "d");
+        fails(os.openbin("/", mode), ErrorKind::FileExpected, "/");
+    }
+    assert!(os.isempty("d").unwrap());
 }
 
 #[test]
@@ -250,6 +267,7 @@ fn a_file_is_moved_and_replaces_only_what_it_may() {
     os.writetext("f", "content").unwrap();
     os.writetext("g", "other").unwrap();
     fails(os.movefile("f", "g"), ErrorKind::DestinationExists, "g");
+    fails(os.movefile("f", "d"), ErrorKind::DestinationExists, "d");
     fails(os.movefile("no", "x"), ErrorKind::ResourceNotFound, "no");
     fails(os.movefile("d", "x"), ErrorKind::FileExpected, "d");
     let overwrite = CopyOptions::new().overwrite(true);

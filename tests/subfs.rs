@@ -210,7 +210,12 @@ fn a_directory_costs_the_same_requests_as_the_filesystem() {
                 requests.sort();
                 requests
             };
-            assert_eq!(asked(true), asked(false), "{name} (strict: {strict})");
+            let mut without = asked(false);
+            if *name == "makedirs" && !strict {
+                // The directory itself is there, and is not made again.
+                without.retain(|request| *request != "PutObject \"d/\" \"\"");
+            }
+            assert_eq!(asked(true), without, "{name} (strict: {strict})");
         }
     }
 }
@@ -287,6 +292,15 @@ fn paths_are_those_of_the_directory() {
     assert_eq!(error.path(), Some("e//g"));
     let error = directory.copy("e/no", "new").unwrap_err();
     assert_eq!(error.path(), Some("e/no"));
+    // One resource under two names: each error is about the one that it means.
+    let error = directory.copy("f", "./f").unwrap_err();
+    assert_eq!(error.path(), Some("./f"));
+    let error = directory.copy("no", "./no").unwrap_err();
+    assert_eq!(error.path(), Some("no"));
+    let error = directory.copydir("no", "./no").unwrap_err();
+    assert_eq!(error.path(), Some("./no"));
+    // What was told of the root can be given back.
+    directory.setinfo("/", &root.raw()).unwrap();
     let mut file = directory.openbin("./f", "r").unwrap();
     file.close().unwrap();
     let error: s3fs::Error = file.read(&mut [0]).unwrap_err().into();
@@ -320,8 +334,13 @@ fn a_file_of_the_directorys_name_is_out_of_reach() {
     for result in refused {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::FileExpected);
     }
-    let error = directory.copy("f", "/").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DestinationExists);
+    for from in ["f", "/", "no"] {
+        let error = directory.copy(from, "/").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DestinationExists, "{from}");
+    }
+    let overwrite = CopyOptions::new().overwrite(true);
+    let error = directory.copy_with("no", "/", overwrite).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceNotFound);
     assert_eq!(directory.geturl("/").unwrap_err().kind(), ErrorKind::NoUrl);
     let change = RawInfo::new().with("s3", "content_type", "text/csv");
     assert!(directory.setinfo("/", &change).is_err());

@@ -164,8 +164,8 @@ pub(super) struct Draft {
 enum Base {
     /// It does not matter.
     Replaced,
-    /// Nothing; if something is there in the end, it is an error of that kind.
-    Absent(ErrorKind),
+    /// Nothing; if something is there in the end, it stands.
+    Absent,
     /// The file that the draft began with.
     Copied(Stamp),
 }
@@ -179,10 +179,9 @@ impl Draft {
             _ => {}
         }
         let base = match &old {
-            _ if mode.exclusive() => Base::Absent(ErrorKind::FileExists),
-            _ if mode.truncate() => Base::Replaced,
+            _ if mode.truncate() && !mode.exclusive() => Base::Replaced,
             Some(old) => Base::Copied(Stamp::new(old)),
-            None => Base::Absent(ErrorKind::ResourceChanged),
+            None => Base::Absent,
         };
         let mut options = DiskOptions::new();
         options.read(mode.reading()).write(true);
@@ -241,14 +240,14 @@ impl Draft {
         drop(file);
         match &self.base {
             Base::Replaced => fs::rename(&self.temporary, &self.target)?,
-            Base::Absent(taken) => rename_new(&self.temporary, &self.target, *taken)?,
+            Base::Absent => {
+                rename_new(&self.temporary, &self.target, ErrorKind::FileExists)?;
+            }
             Base::Copied(stamp) => {
-                let now = fs::symlink_metadata(&self.target).ok();
-                if now.as_ref().map(Stamp::new).as_ref() != Some(stamp) {
+                let now = fs::symlink_metadata(&self.target)?;
+                if Stamp::new(&now) != *stamp {
                     return Err(Error::new(ErrorKind::ResourceChanged)
-                        .with_message(
-                            "the file was replaced, changed or removed after it was opened",
-                        )
+                        .with_message("the file was replaced or changed after it was opened")
                         .with_hint("open it again"));
                 }
                 fs::rename(&self.temporary, &self.target)?;

@@ -598,7 +598,11 @@ impl S3Fs {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
-        let missing = self.missing_levels(&validated, 0)?;
+        let mut missing = self.missing_levels(&validated, 0)?;
+        if !self.shared.strict {
+            let levels = missing.len().saturating_sub(options.given_levels);
+            missing.truncate(levels);
+        }
         if let Some(file) = self.file_above(&missing)? {
             return Err(if file == validated && !options.recreate {
                 exists().with_message("it is a file")
