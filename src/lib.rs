@@ -80,7 +80,10 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! [`path`] has PyFilesystem's functions on paths, which need no filesystem.
+//! On top of any filesystem, [`FileSystemExt::walk`] walks through directories, [`glob`] finds what
+//! matches a pattern, [`FileSystemExt::tree`] draws, and [`copy`], [`moving`] and [`mirror`] work
+//! between any two. [`path`] and [`wildcard`] have PyFilesystem's functions on paths and names,
+//! which need no filesystem.
 //!
 //! # Semantics
 //!

@@ -102,32 +102,14 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        let fs = self.builder().strict(false).dir_path(&self.directory);
-        let removed = fs.build().and_then(|fs| remove_all(&fs, "/"));
-        if let Err(error) = removed {
-            eprintln!("{:?} stays behind: {error}", self.directory);
+        // What was made under another delimiter has keys of another shape.
+        for delimiter in ["/", "|"] {
+            let fs = self.builder().dir_path(&self.directory);
+            let fs = fs.delimiter(delimiter).build();
+            if let Err(error) = fs.and_then(|fs| fs.removetree("/")) {
+                eprintln!("{:?} stays behind: {error}", self.directory);
+            }
         }
-    }
-}
-
-/// Removes all that is below a directory, and the directory.
-fn remove_all(fs: &S3Fs, directory: &str) -> s3fs::Result<()> {
-    let entries: Vec<_> = fs.scandir(directory, Namespaces::BASIC)?.collect();
-    for entry in entries {
-        let entry = entry?;
-        let path = entry.make_path(directory)?;
-        if entry.is_dir() {
-            remove_all(fs, &path)?;
-        } else {
-            fs.remove(&path)?;
-        }
-    }
-    match fs.removedir(directory) {
-        // Without a marker it went with its last key.
-        Err(error) if error.is(ErrorKind::ResourceNotFound) || error.is(ErrorKind::RemoveRoot) => {
-            Ok(())
-        }
-        result => result,
     }
 }
 

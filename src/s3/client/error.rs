@@ -169,7 +169,7 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
             ErrorKind::PermissionDenied,
             "the secret access key is not the one that belongs to the access key",
         )
-        .with_hint("check aws_secret_access_key; in a URL it must be percent-encoded"),
+        .with_hint("check aws_secret_access_key; in a URL, its %, ? and ! must be percent-encoded"),
         ("ExpiredToken" | "TokenRefreshRequired", _) => {
             of(ErrorKind::PermissionDenied, "the credentials have expired")
                 .with_hint("get new temporary credentials")
