@@ -1,15 +1,19 @@
 //! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
 
 mod builder;
+mod checks;
 mod checksum;
 mod client;
 mod content_type;
 mod copy;
 mod credentials;
+mod directories;
+mod entries;
 mod info;
 mod key;
 mod list;
 mod objects;
+mod open;
 mod parallel;
 mod presign;
 mod reader;
@@ -25,7 +29,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use time::OffsetDateTime;
 use url::Url;
 
 pub use builder::{AddressingStyle, S3FsBuilder};
@@ -36,25 +39,18 @@ pub use writer::S3Writer;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
-use crate::filesystem::{
-    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, found,
-};
+use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
 use crate::info::{Info, Namespaces, RawInfo};
 use crate::location::Location;
 use crate::mode::Mode;
-use crate::options::{OpenOptions, UploadArgs};
+use crate::options::OpenOptions;
 use crate::path;
-use client::xml::ListPage;
-use key::{Key, KeyMap, MAX_KEY_BYTES};
-use list::{Entry, Pages, check_prefix};
-use objects::{Condition, Listing, Objects, ReadOptions, condition_failed};
+use checks::{is_missing_key, not_found};
+use entries::directory_info;
+use key::{Key, KeyMap};
+use list::{Entry, Pages};
+use objects::{Objects, ReadOptions};
 use scan::Scan;
-use writer::Target;
-
-/// The largest object that one PUT stores.
-///
-/// Source: [Amazon S3 multipart upload limits](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
-const MAX_PUT_BYTES: u64 = 5 << 30;
 
 /// What a path in an FS URL must have encoded to be read back.
 pub(crate) const FS_URL: &AsciiSet = &CONTROLS
@@ -263,393 +259,6 @@ impl S3Fs {
         Ok(())
     }
 
-    /// The first keys that begin with that prefix: one request, or none where no key can.
-    fn first_keys(&self, prefix: &str, count: u32) -> Result<ListPage> {
-        if prefix.len() > MAX_KEY_BYTES {
-            return Ok(ListPage::default());
-        }
-        let listing = Listing {
-            prefix,
-            delimiter: None,
-            max_keys: Some(count),
-        };
-        let page = self.objects().list(&listing, None)?;
-        check_prefix(&page, prefix)?;
-        Ok(page)
-    }
-
-    /// Whether the directory whose keys begin with that prefix exists: one request; none for the
-    /// root, whose prefix every key has.
-    fn is_directory(&self, prefix: &str, validated: &str) -> Result<bool> {
-        Ok(validated == "/" || !self.first_keys(prefix, 1)?.objects.is_empty())
-    }
-
-    /// Whether an object has that key: one request.
-    fn is_object(&self, key: &Key) -> Result<bool> {
-        self.objects().exists(key)
-    }
-
-    /// P: an error unless the parent directory exists. One request, none in the root.
-    fn require_parent(&self, validated: &str, path: &str) -> Result<()> {
-        let parent = path::dirname(validated);
-        if self.is_directory(&self.prefix(parent, path)?, parent)? {
-            return Ok(());
-        }
-        if self.is_object(&self.shared.keys.file(parent)?)? {
-            return Err(Error::new(ErrorKind::DirectoryExpected)
-                .with_path(path)
-                .with_message(format!("its parent {parent:?} is a file")));
-        }
-        Err(Error::new(ErrorKind::ResourceNotFound)
-            .with_path(path)
-            .with_message(format!("its parent {parent:?} is not there"))
-            .with_hint("make it with makedir, or open the filesystem with strict off"))
-    }
-
-    /// The checks before a write in strict mode: P + 1 requests.
-    fn check_file_target(
-        &self,
-        validated: &str,
-        key: &Key,
-        path: &str,
-        options: &OpenOptions,
-    ) -> Result<()> {
-        self.require_parent(validated, path)?;
-        if options.beside_directory {
-            return Ok(());
-        }
-        self.refuse_directory(validated, key, path)
-    }
-
-    /// An error if the path means a directory: one request. Where both are there, it means the file.
-    fn refuse_directory(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
-        if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
-            return Err(Error::new(ErrorKind::FileExpected).with_path(path));
-        }
-        Ok(())
-    }
-
-    /// What it means that no object has the key of that path: one request.
-    fn no_object(&self, validated: &str, path: &str) -> Error {
-        let directory = self
-            .prefix(validated, path)
-            .and_then(|prefix| self.is_directory(&prefix, validated));
-        match directory {
-            Ok(true) => Error::new(ErrorKind::FileExpected).with_path(path),
-            Ok(false) => not_found(path),
-            Err(error) => error.with_path(path),
-        }
-    }
-
-    /// What it means that no key lies below that path: one request.
-    fn no_directory(&self, validated: &str, path: &str) -> Error {
-        let is_object = self
-            .shared
-            .keys
-            .file(validated)
-            .and_then(|key| self.is_object(&key));
-        match is_object {
-            Ok(true) => Error::new(ErrorKind::DirectoryExpected).with_path(path),
-            Ok(false) => not_found(path),
-            Err(error) => error.with_path(path),
-        }
-    }
-
-    /// Keeps a directory from vanishing with the last key below it: one request, and one more to
-    /// write its marker if nothing is seen there but what is `leaving`.
-    fn keep_parent(&self, validated: &str, leaving: impl Fn(&str) -> bool) -> Result<()> {
-        let parent = path::dirname(validated);
-        if parent == "/" {
-            return Ok(());
-        }
-        let marker = self.shared.keys.marker(parent)?;
-        let page = self.first_keys(marker.as_str(), 2)?;
-        if page.objects.iter().any(|object| !leaving(&object.key)) {
-            return Ok(());
-        }
-        self.put_marker(&marker).map(|_| ())
-    }
-
-    /// Writes a directory's marker unless something is there: one request. Says whether it did.
-    fn put_marker(&self, marker: &Key) -> Result<bool> {
-        let args = self.objects().upload_args(&UploadArgs::new());
-        let put = |condition| self.objects().put(marker, b"", &args, &[], condition);
-        match put(Condition::Absent) {
-            Ok(()) => Ok(true),
-            Err(error) if condition_failed(&error) => Ok(false),
-            // The store knows no conditions; what is there is looked at right before.
-            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
-                if self.is_object(marker)? {
-                    return Ok(false);
-                }
-                put(Condition::Any).map(|()| true)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn getinfo_file(
-        &self,
-        validated: &str,
-        key: &Key,
-        namespaces: Namespaces,
-    ) -> Result<Option<Info>> {
-        let with_s3 = namespaces.contains(Namespaces::S3);
-        let head = self.objects().head(key, &ReadOptions::default(), with_s3);
-        let Some(head) = found(head)? else {
-            return Ok(None);
-        };
-        let mut file = Info::new(path::basename(validated), false).with_writeable(info::WRITEABLE);
-        if namespaces.contains(Namespaces::DETAILS) {
-            file = file.with_details(info::file_details(head.headers()));
-        }
-        if with_s3 {
-            file = file.with_s3(info::s3_info(head.headers()));
-        }
-        if namespaces.contains(Namespaces::URLS) {
-            file = file.with_url("download", self.geturl(validated)?);
-        }
-        Ok(Some(file))
-    }
-
-    fn getinfo_directory(
-        &self,
-        validated: &str,
-        path: &str,
-        namespaces: Namespaces,
-    ) -> Result<Option<Info>> {
-        let prefix = self.prefix(validated, path)?;
-        let page = self.first_keys(&prefix, 1)?;
-        let Some(first) = page.objects.first() else {
-            return Ok(None);
-        };
-        let marker = Some(first).filter(|object| object.key == prefix);
-        let modified = marker.and_then(|marker| marker.last_modified);
-        let mut directory = directory_info(path::basename(validated), modified, namespaces);
-        if namespaces.contains(Namespaces::S3) && marker.is_some() {
-            let marker = self.shared.keys.marker(validated)?;
-            let head = self.objects().head(&marker, &ReadOptions::default(), true);
-            if let Some(head) = found(head)? {
-                directory = directory.with_s3(info::s3_info(head.headers()));
-            }
-        }
-        Ok(Some(directory))
-    }
-
-    /// The arguments of an open file, and where it goes.
-    fn target(&self, key: Key, path: &str, options: &OpenOptions) -> Target {
-        let mut args = self.objects().upload_args(&options.upload);
-        // What was read with a customer's key is written with it again.
-        if args.customer_key().is_none()
-            && let Some(key) = self.objects().customer_key(&options.download)
-        {
-            args = args.sse_customer_key(key);
-        }
-        Target {
-            objects: Arc::clone(&self.shared.objects),
-            key,
-            path: path.to_owned(),
-            args,
-        }
-    }
-
-    fn open_write(
-        &self,
-        validated: &str,
-        key: Key,
-        path: &str,
-        mode: Mode,
-        options: &OpenOptions,
-    ) -> Result<Box<dyn File>> {
-        self.check_writeable(path)?;
-        check_for_writing(options, path)?;
-        if mode.exclusive() && options.if_match.is_some() {
-            return Err(Error::new(ErrorKind::InvalidArgument)
-                .with_path(path)
-                .with_message("a file that must be new has no ETag to match"));
-        }
-        let target = self.target(key, path, options);
-        target.args.to_headers()?;
-        if self.shared.strict && mode.create() {
-            self.check_file_target(validated, &target.key, path, options)?;
-            if mode.exclusive() && self.is_object(&target.key)? {
-                return Err(Error::new(ErrorKind::FileExists).with_path(path));
-            }
-        }
-        if mode.truncate() && !mode.updating() {
-            return Ok(Box::new(S3Writer::new(
-                target,
-                mode.exclusive(),
-                options.if_match.clone(),
-            )));
-        }
-        let read = ReadOptions::from_call(options);
-        match S3Updater::open(target, mode, &read) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
-                Err(self.no_object(validated, path))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn write_whole(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
-        self.check_writeable(path)?;
-        check_for_writing(options, path)?;
-        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        if contents.len() as u64 > MAX_PUT_BYTES {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_path(path)
-                .with_message("one request stores 5 GiB at most"));
-        }
-        let target = self.target(key, path, options);
-        target.args.to_headers()?;
-        if self.shared.strict {
-            self.check_file_target(&validated, &target.key, path, options)?;
-        }
-        let condition = match &options.if_match {
-            Some(e_tag) => Condition::Match(e_tag),
-            None => Condition::Any,
-        };
-        target.put(contents, &[], condition)
-    }
-
-    fn remove_file(&self, path: &str) -> Result<()> {
-        self.check_writeable(path)?;
-        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        if self.shared.strict {
-            if !self.is_object(&key)? {
-                return Err(self.no_object(&validated, path));
-            }
-            self.keep_parent(&validated, |other| other == key.as_str())?;
-        }
-        self.objects().delete(&key, None)
-    }
-
-    fn remove_directory(&self, path: &str) -> Result<()> {
-        self.check_writeable(path)?;
-        let validated = self.normalize(path)?;
-        if validated == "/" {
-            return Err(Error::new(ErrorKind::RemoveRoot).with_path(path));
-        }
-        let prefix = self.prefix(&validated, path)?;
-        let page = self.first_keys(&prefix, 2)?;
-        let [marker] = page.objects.as_slice() else {
-            return Err(if page.objects.is_empty() {
-                self.no_directory(&validated, path)
-            } else {
-                Error::new(ErrorKind::DirectoryNotEmpty).with_path(path)
-            });
-        };
-        if marker.key != prefix || marker.size > 0 {
-            let error = Error::new(ErrorKind::DirectoryNotEmpty).with_path(path);
-            return Err(if marker.key == prefix {
-                error.with_message(format!("the object {prefix:?} has content"))
-            } else {
-                error
-            });
-        }
-        let marker = self.shared.keys.marker(&validated)?;
-        if self.shared.strict {
-            self.keep_parent(&validated, |key| key == marker.as_str())?;
-        }
-        self.objects().delete(&marker, None)
-    }
-
-    fn make_directory(&self, path: &str, options: MakedirOptions) -> Result<()> {
-        self.check_writeable(path)?;
-        let validated = self.normalize(path)?;
-        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
-        if validated == "/" {
-            return if options.recreate {
-                Ok(())
-            } else {
-                Err(exists())
-            };
-        }
-        let marker = self.shared.keys.marker(&validated);
-        let marker = marker.map_err(|error| error.with_path_replaced(path))?;
-        if self.shared.strict {
-            self.require_parent(&validated, path)?;
-            if self.is_directory(marker.as_str(), &validated)? {
-                return if options.recreate {
-                    Ok(())
-                } else {
-                    Err(exists())
-                };
-            }
-            if !options.beside_file && self.is_object(&self.shared.keys.file(&validated)?)? {
-                return Err(if options.recreate {
-                    Error::new(ErrorKind::DirectoryExpected).with_path(path)
-                } else {
-                    exists().with_message("it is a file")
-                });
-            }
-        }
-        if self.put_marker(&marker)? || options.recreate {
-            return Ok(());
-        }
-        Err(exists())
-    }
-
-    /// From the deepest directory that is there, down: at most 2 k + 1 requests for k new levels in
-    /// strict mode, otherwise k.
-    fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
-        self.check_writeable(path)?;
-        let validated = self.normalize(path)?;
-        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
-        let mut missing = self.missing_levels(&validated, 0)?;
-        if !self.shared.strict {
-            let levels = missing.len().saturating_sub(options.given_levels);
-            missing.truncate(levels);
-        }
-        if let Some(file) = self.file_above(&missing)? {
-            return Err(if file == validated && !options.recreate {
-                exists().with_message("it is a file")
-            } else {
-                no_directory_below(file, path)
-            });
-        }
-        if self.make_levels(&missing)? || options.recreate {
-            return Ok(());
-        }
-        Err(exists())
-    }
-
-    /// The directories that are not there, from that one up, with their markers; the first so many
-    /// are known not to be. Without strict, all of them.
-    fn missing_levels(&self, validated: &str, known: usize) -> Result<Vec<(String, Key)>> {
-        let mut missing = Vec::new();
-        for level in path::recursepath(validated)?.into_iter().skip(1).rev() {
-            let marker = self.shared.keys.marker(&level)?;
-            let is_known = missing.len() < known || !self.shared.strict;
-            if !is_known && self.is_directory(marker.as_str(), &level)? {
-                break;
-            }
-            missing.push((level, marker));
-        }
-        Ok(missing)
-    }
-
-    /// The file in whose place a missing directory would be made: the highest of them, since below
-    /// a directory that is not there, there are no files either.
-    fn file_above<'a>(&self, missing: &'a [(String, Key)]) -> Result<Option<&'a str>> {
-        let Some((highest, _)) = missing.last().filter(|_| self.shared.strict) else {
-            return Ok(None);
-        };
-        let is_file = self.is_object(&self.shared.keys.file(highest)?)?;
-        Ok(is_file.then_some(highest.as_str()))
-    }
-
-    /// Makes missing directories, the highest first. Says whether the deepest was not there yet.
-    fn make_levels(&self, missing: &[(String, Key)]) -> Result<bool> {
-        let mut made = false;
-        for (_, marker) in missing.iter().rev() {
-            made = self.put_marker(marker)?;
-        }
-        Ok(made)
-    }
-
     fn set_info(&self, path: &str, wanted: &RawInfo) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
@@ -711,35 +320,6 @@ impl S3Fs {
             url.push_str(&format!("{separator}{name}={}", encode(value)));
         }
         url
-    }
-}
-
-fn not_found(path: &str) -> Error {
-    Error::new(ErrorKind::ResourceNotFound).with_path(path)
-}
-
-fn no_directory_below(file: &str, path: &str) -> Error {
-    Error::new(ErrorKind::DirectoryExpected)
-        .with_path(path)
-        .with_message(format!("{file:?} is a file"))
-}
-
-/// A version can be read and not written.
-fn check_for_writing(options: &OpenOptions, path: &str) -> Result<()> {
-    if options.version_id.is_none() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::InvalidArgument)
-        .with_path(path)
-        .with_message("a version of an object can be read and not written"))
-}
-
-fn directory_info(name: &str, modified: Option<OffsetDateTime>, namespaces: Namespaces) -> Info {
-    let directory = Info::new(name, true);
-    if namespaces.contains(Namespaces::DETAILS) {
-        directory.with_details(info::directory_details(modified))
-    } else {
-        directory
     }
 }
 
@@ -1047,109 +627,4 @@ impl FileSystem for S3Fs {
     fn isclosed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
-}
-
-impl S3Fs {
-    /// Opens a file for reading, as the concrete type: one request.
-    ///
-    /// # Errors
-    ///
-    /// As [`openbin`](FileSystem::openbin).
-    pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
-        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        let objects = Arc::clone(&self.shared.objects);
-        match S3Reader::open(objects, key, path, ReadOptions::from_call(options)) {
-            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
-            result => result.map_err(|error| error.with_path(path)),
-        }
-    }
-
-    /// The entries of a directory as the listing has them; the first page is asked for here.
-    fn scan(&self, path: &str) -> Result<Scan<'_>> {
-        let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
-        if prefix.len() > MAX_KEY_BYTES {
-            return Err(self.no_directory(&validated, path));
-        }
-        let keys = &self.shared.keys;
-        let pages = Pages::new(self.objects(), &prefix, Some(keys.delimiter()));
-        let mut scan = Scan::new(pages, prefix, keys);
-        let is_there = scan.begin().map_err(|error| error.with_path(path))?;
-        if is_there || validated == "/" {
-            return Ok(scan);
-        }
-        Err(self.no_directory(&validated, path))
-    }
-
-    /// Entries as info structs, with as many HEAD requests as the namespaces need.
-    fn infos<'a>(&'a self, scan: Scan<'a>, path: &str, namespaces: Namespaces) -> Entries<'a> {
-        let path = path.to_owned();
-        let prefix = scan.prefix();
-        let infos: Entries<'a> = if namespaces.contains(Namespaces::S3) {
-            let mut scan = scan;
-            let pages = std::iter::from_fn(move || scan.next_page());
-            Box::new(pages.flat_map(move |page| match page {
-                Ok(entries) => self.complete_all(&prefix, &entries, namespaces),
-                Err(error) => vec![Err(error)],
-            }))
-        } else {
-            Box::new(scan.filter_map(move |entry| {
-                let info = entry.and_then(|entry| self.listed(&prefix, &entry, namespaces));
-                info.transpose()
-            }))
-        };
-        Box::new(infos.map(move |info| info.map_err(|error| error.with_path(path.as_str()))))
-    }
-
-    fn complete_all(
-        &self,
-        prefix: &str,
-        entries: &[Entry],
-        namespaces: Namespaces,
-    ) -> Vec<Result<Info>> {
-        let infos = parallel::map(entries, self.shared.max_workers, |entry| {
-            self.listed(prefix, entry, namespaces)
-        });
-        infos.into_iter().filter_map(Result::transpose).collect()
-    }
-
-    /// An entry of a listing as an info struct.
-    fn listed(&self, prefix: &str, entry: &Entry, namespaces: Namespaces) -> Result<Option<Info>> {
-        match entry {
-            Entry::File(name, object) => {
-                let info = info::listed_file(name, object);
-                self.complete(info, &object.key, namespaces)
-            }
-            Entry::Directory(name) => {
-                let info = directory_info(name, None, namespaces);
-                let marker = format!("{prefix}{name}{}", self.shared.keys.delimiter());
-                self.complete(info, &marker, namespaces)
-            }
-        }
-    }
-
-    /// Adds what the namespaces ask for beyond a listing; nothing if the file is gone by now.
-    fn complete(&self, mut info: Info, key: &str, namespaces: Namespaces) -> Result<Option<Info>> {
-        if namespaces.contains(Namespaces::URLS) && info.is_file() {
-            let client = self.objects().client();
-            let url = Presign::new(client, info.name(), Key::new(key)?).url()?;
-            info = info.with_url("download", url);
-        }
-        if !namespaces.contains(Namespaces::S3) || key.len() > MAX_KEY_BYTES {
-            return Ok(Some(info));
-        }
-        let options = ReadOptions::default();
-        Ok(
-            match found(self.objects().head(&Key::new(key)?, &options, true))? {
-                Some(head) => Some(info.with_s3(info::s3_info(head.headers()))),
-                // A directory needs no marker.
-                None => Some(info).filter(Info::is_dir),
-            },
-        )
-    }
-}
-
-/// Whether the answer was that no object has the key, or that the key cannot be read as one.
-fn is_missing_key(error: &Error) -> bool {
-    error.is(ErrorKind::ResourceNotFound)
 }

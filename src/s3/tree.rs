@@ -2,10 +2,12 @@
 //! in.
 
 use super::copy::Reached;
+use super::directories::no_directory_below;
+use super::entries::directory_info;
 use super::key::{Key, MAX_KEY_BYTES, Place};
 use super::list::{Pages, warn_unnameable};
 use super::objects::{Condition, Source, condition_failed};
-use super::{S3Fs, no_directory_below, parallel};
+use super::{S3Fs, parallel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, TreeEntries};
 use crate::info::{Info, Namespaces};
@@ -403,7 +405,7 @@ impl FlatTree<'_> {
             let prefix = format!("{}{with_delimiter}", open.prefix);
             let is_marker = rest == prefix && object.size == 0;
             let modified = object.last_modified.filter(|_| is_marker);
-            let info = super::directory_info(name, modified, self.namespaces);
+            let info = directory_info(name, modified, self.namespaces);
             let opened = Open {
                 parent: open.path.clone(),
                 path: if open.path == "/" {

@@ -1,0 +1,132 @@
+//! What is looked at before something is changed, and what it means that nothing is there.
+
+use super::S3Fs;
+use super::key::{Key, MAX_KEY_BYTES};
+use super::list::check_prefix;
+use super::objects::Listing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::OpenOptions;
+use crate::path;
+use crate::s3::client::xml::ListPage;
+
+impl S3Fs {
+    /// The first keys that begin with that prefix: one request, or none where no key can.
+    pub(super) fn first_keys(&self, prefix: &str, count: u32) -> Result<ListPage> {
+        if prefix.len() > MAX_KEY_BYTES {
+            return Ok(ListPage::default());
+        }
+        let listing = Listing {
+            prefix,
+            delimiter: None,
+            max_keys: Some(count),
+        };
+        let page = self.objects().list(&listing, None)?;
+        check_prefix(&page, prefix)?;
+        Ok(page)
+    }
+
+    /// Whether the directory whose keys begin with that prefix exists: one request; none for the
+    /// root, whose prefix every key has.
+    pub(super) fn is_directory(&self, prefix: &str, validated: &str) -> Result<bool> {
+        Ok(validated == "/" || !self.first_keys(prefix, 1)?.objects.is_empty())
+    }
+
+    /// Whether an object has that key: one request.
+    pub(super) fn is_object(&self, key: &Key) -> Result<bool> {
+        self.objects().exists(key)
+    }
+
+    /// P: an error unless the parent directory exists. One request, none in the root.
+    pub(super) fn require_parent(&self, validated: &str, path: &str) -> Result<()> {
+        let parent = path::dirname(validated);
+        if self.is_directory(&self.prefix(parent, path)?, parent)? {
+            return Ok(());
+        }
+        if self.is_object(&self.shared.keys.file(parent)?)? {
+            return Err(Error::new(ErrorKind::DirectoryExpected)
+                .with_path(path)
+                .with_message(format!("its parent {parent:?} is a file")));
+        }
+        Err(Error::new(ErrorKind::ResourceNotFound)
+            .with_path(path)
+            .with_message(format!("its parent {parent:?} is not there"))
+            .with_hint("make it with makedir, or open the filesystem with strict off"))
+    }
+
+    /// The checks before a write in strict mode: P + 1 requests.
+    pub(super) fn check_file_target(
+        &self,
+        validated: &str,
+        key: &Key,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<()> {
+        self.require_parent(validated, path)?;
+        if options.beside_directory {
+            return Ok(());
+        }
+        self.refuse_directory(validated, key, path)
+    }
+
+    /// An error if the path means a directory: one request. Where both are there, it means the file.
+    pub(super) fn refuse_directory(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
+        if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
+            return Err(Error::new(ErrorKind::FileExpected).with_path(path));
+        }
+        Ok(())
+    }
+
+    /// What it means that no object has the key of that path: one request.
+    pub(super) fn no_object(&self, validated: &str, path: &str) -> Error {
+        let directory = self
+            .prefix(validated, path)
+            .and_then(|prefix| self.is_directory(&prefix, validated));
+        match directory {
+            Ok(true) => Error::new(ErrorKind::FileExpected).with_path(path),
+            Ok(false) => not_found(path),
+            Err(error) => error.with_path(path),
+        }
+    }
+
+    /// What it means that no key lies below that path: one request.
+    pub(super) fn no_directory(&self, validated: &str, path: &str) -> Error {
+        let is_object = self
+            .shared
+            .keys
+            .file(validated)
+            .and_then(|key| self.is_object(&key));
+        match is_object {
+            Ok(true) => Error::new(ErrorKind::DirectoryExpected).with_path(path),
+            Ok(false) => not_found(path),
+            Err(error) => error.with_path(path),
+        }
+    }
+
+    /// Keeps a directory from vanishing with the last key below it: one request, and one more to
+    /// write its marker if nothing is seen there but what is `leaving`.
+    pub(super) fn keep_parent(
+        &self,
+        validated: &str,
+        leaving: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        let parent = path::dirname(validated);
+        if parent == "/" {
+            return Ok(());
+        }
+        let marker = self.shared.keys.marker(parent)?;
+        let page = self.first_keys(marker.as_str(), 2)?;
+        if page.objects.iter().any(|object| !leaving(&object.key)) {
+            return Ok(());
+        }
+        self.put_marker(&marker).map(|_| ())
+    }
+}
+
+pub(super) fn not_found(path: &str) -> Error {
+    Error::new(ErrorKind::ResourceNotFound).with_path(path)
+}
+
+/// Whether the answer was that no object has the key, or that the key cannot be read as one.
+pub(super) fn is_missing_key(error: &Error) -> bool {
+    error.is(ErrorKind::ResourceNotFound)
+}

@@ -1,0 +1,175 @@
+//! Making and removing directories, which are markers and keys below them; removing files.
+
+use super::S3Fs;
+use super::key::Key;
+use super::objects::{Condition, condition_failed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::MakedirOptions;
+use crate::options::UploadArgs;
+use crate::path;
+
+impl S3Fs {
+    /// Writes a directory's marker unless something is there: one request. Says whether it did.
+    pub(super) fn put_marker(&self, marker: &Key) -> Result<bool> {
+        let args = self.objects().upload_args(&UploadArgs::new());
+        let put = |condition| self.objects().put(marker, b"", &args, &[], condition);
+        match put(Condition::Absent) {
+            Ok(()) => Ok(true),
+            Err(error) if condition_failed(&error) => Ok(false),
+            // The store knows no conditions; what is there is looked at right before.
+            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+                if self.is_object(marker)? {
+                    return Ok(false);
+                }
+                put(Condition::Any).map(|()| true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn remove_file(&self, path: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        if self.shared.strict {
+            if !self.is_object(&key)? {
+                return Err(self.no_object(&validated, path));
+            }
+            self.keep_parent(&validated, |other| other == key.as_str())?;
+        }
+        self.objects().delete(&key, None)
+    }
+
+    pub(super) fn remove_directory(&self, path: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        if validated == "/" {
+            return Err(Error::new(ErrorKind::RemoveRoot).with_path(path));
+        }
+        let prefix = self.prefix(&validated, path)?;
+        let page = self.first_keys(&prefix, 2)?;
+        let [marker] = page.objects.as_slice() else {
+            return Err(if page.objects.is_empty() {
+                self.no_directory(&validated, path)
+            } else {
+                Error::new(ErrorKind::DirectoryNotEmpty).with_path(path)
+            });
+        };
+        if marker.key != prefix || marker.size > 0 {
+            let error = Error::new(ErrorKind::DirectoryNotEmpty).with_path(path);
+            return Err(if marker.key == prefix {
+                error.with_message(format!("the object {prefix:?} has content"))
+            } else {
+                error
+            });
+        }
+        let marker = self.shared.keys.marker(&validated)?;
+        if self.shared.strict {
+            self.keep_parent(&validated, |key| key == marker.as_str())?;
+        }
+        self.objects().delete(&marker, None)
+    }
+
+    pub(super) fn make_directory(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
+        if validated == "/" {
+            return if options.recreate {
+                Ok(())
+            } else {
+                Err(exists())
+            };
+        }
+        let marker = self.shared.keys.marker(&validated);
+        let marker = marker.map_err(|error| error.with_path_replaced(path))?;
+        if self.shared.strict {
+            self.require_parent(&validated, path)?;
+            if self.is_directory(marker.as_str(), &validated)? {
+                return if options.recreate {
+                    Ok(())
+                } else {
+                    Err(exists())
+                };
+            }
+            if !options.beside_file && self.is_object(&self.shared.keys.file(&validated)?)? {
+                return Err(if options.recreate {
+                    Error::new(ErrorKind::DirectoryExpected).with_path(path)
+                } else {
+                    exists().with_message("it is a file")
+                });
+            }
+        }
+        if self.put_marker(&marker)? || options.recreate {
+            return Ok(());
+        }
+        Err(exists())
+    }
+
+    /// From the deepest directory that is there, down: at most 2 k + 1 requests for k new levels in
+    /// strict mode, otherwise k.
+    pub(super) fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
+        self.check_writeable(path)?;
+        let validated = self.normalize(path)?;
+        let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
+        let mut missing = self.missing_levels(&validated, 0)?;
+        if !self.shared.strict {
+            let levels = missing.len().saturating_sub(options.given_levels);
+            missing.truncate(levels);
+        }
+        if let Some(file) = self.file_above(&missing)? {
+            return Err(if file == validated && !options.recreate {
+                exists().with_message("it is a file")
+            } else {
+                no_directory_below(file, path)
+            });
+        }
+        if self.make_levels(&missing)? || options.recreate {
+            return Ok(());
+        }
+        Err(exists())
+    }
+
+    /// The directories that are not there, from that one up, with their markers; the first so many
+    /// are known not to be. Without strict, all of them.
+    pub(super) fn missing_levels(
+        &self,
+        validated: &str,
+        known: usize,
+    ) -> Result<Vec<(String, Key)>> {
+        let mut missing = Vec::new();
+        for level in path::recursepath(validated)?.into_iter().skip(1).rev() {
+            let marker = self.shared.keys.marker(&level)?;
+            let is_known = missing.len() < known || !self.shared.strict;
+            if !is_known && self.is_directory(marker.as_str(), &level)? {
+                break;
+            }
+            missing.push((level, marker));
+        }
+        Ok(missing)
+    }
+
+    /// The file in whose place a missing directory would be made: the highest of them, since below
+    /// a directory that is not there, there are no files either.
+    pub(super) fn file_above<'a>(&self, missing: &'a [(String, Key)]) -> Result<Option<&'a str>> {
+        let Some((highest, _)) = missing.last().filter(|_| self.shared.strict) else {
+            return Ok(None);
+        };
+        let is_file = self.is_object(&self.shared.keys.file(highest)?)?;
+        Ok(is_file.then_some(highest.as_str()))
+    }
+
+    /// Makes missing directories, the highest first. Says whether the deepest was not there yet.
+    pub(super) fn make_levels(&self, missing: &[(String, Key)]) -> Result<bool> {
+        let mut made = false;
+        for (_, marker) in missing.iter().rev() {
+            made = self.put_marker(marker)?;
+        }
+        Ok(made)
+    }
+}
+
+pub(super) fn no_directory_below(file: &str, path: &str) -> Error {
+    Error::new(ErrorKind::DirectoryExpected)
+        .with_path(path)
+        .with_message(format!("{file:?} is a file"))
+}
