@@ -5,12 +5,25 @@ use std::sync::Arc;
 use std::thread;
 
 use s3fs::conformance;
-use s3fs::{CopyOptions, ErrorKind, FileSystem, MemoryFs, Namespaces, OpenOptions, RawInfo, Value};
+use s3fs::{
+    CopyOptions, ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, OpenOptions, RawInfo,
+    Value,
+};
 use time::{Duration, OffsetDateTime};
 
 #[test]
 fn memory_keeps_the_whole_contract() {
     conformance::run(&|_| Box::new(MemoryFs::new()), &[]);
+}
+
+#[test]
+fn a_directory_in_memory_keeps_the_whole_contract() {
+    let open = |_: &str| -> Box<dyn FileSystem> {
+        let fs = MemoryFs::new();
+        fs.makedirs("some/where").unwrap();
+        Box::new(fs.into_dir("some/where").unwrap())
+    };
+    conformance::run(&open, &[]);
 }
 
 #[test]

@@ -83,9 +83,6 @@ impl Pair {
 
     /// Makes the call on both, and tells what each did if that is not the same.
     fn make(&mut self, call: &Call, tally: &mut Tally) -> Result<(), (String, String)> {
-        if would_merge_files_and_directories(call, &self.memory) {
-            return Ok(());
-        }
         let memory = call.make(&self.memory, &mut self.in_memory);
         let s3 = match (call, &memory) {
             (Call::Foreign(path, text), Outcome::Value(_)) => {
@@ -140,31 +137,6 @@ fn tree_in_memory(fs: &MemoryFs) -> Tree {
         }
     }
     tree
-}
-
-/// Whether the call merges two trees of which one has a file where the other has a directory.
-///
-/// In memory both are there afterwards, and so they could be on S3, but there the trees are copied
-/// file by file, which refuses a file where the target has a directory, and the reverse: such calls
-/// are made on neither. What is both in the source alone is copied as both.
-fn would_merge_files_and_directories(call: &Call, fs: &MemoryFs) -> bool {
-    let Call::Transfer("copydir" | "movedir", from, to, _) = call else {
-        return false;
-    };
-    let (Ok(from), Ok(to)) = (fs.validatepath(from), fs.validatepath(to)) else {
-        return false;
-    };
-    let tree = tree_in_memory(fs);
-    let below = |base: &str, paths: Vec<&String>| -> BTreeSet<String> {
-        let rest = |path: &String| {
-            let rest = path.strip_prefix(base)?;
-            rest.starts_with('/').then(|| rest.to_owned())
-        };
-        paths.into_iter().filter_map(rest).collect()
-    };
-    let files = |base: &str| below(base, tree.files.keys().collect());
-    let directories = |base: &str| below(base, tree.directories.iter().collect());
-    !files(&from).is_disjoint(&directories(&to)) || !directories(&from).is_disjoint(&files(&to))
 }
 
 impl Tally {

@@ -225,15 +225,15 @@ fn copydir_asks_for_each_key_once() {
     for (strict, beyond) in [(true, 4), (false, 1)] {
         let server = Server::start();
         let bucket = server.bucket("bucket");
-        for number in 0..1100 {
+        for number in 0..2500 {
             bucket.put(&format!("d/tree/{number}"), "x");
         }
         let fs = common::builder(&server).strict(strict).build().unwrap();
         fs.copydir_with("d/tree", "d/copy", create()).unwrap();
-        assert_eq!(contents(&bucket, "d/copy/").len(), 1101);
+        assert_eq!(contents(&bucket, "d/copy/").len(), 2501);
         let requests = server.requests().len();
-        assert!(requests <= 2 + 1100 + beyond, "{requests}");
-        assert_eq!(asked(&server, "CopyObject"), 1100);
+        assert!(requests <= 3 + 2500 + beyond, "{requests}");
+        assert_eq!(asked(&server, "CopyObject"), 2500);
     }
 }
 
@@ -255,13 +255,13 @@ fn movedir_moves_every_key_verbatim() {
 fn movedir_asks_what_copydir_asks_and_once_for_each_thousand_keys() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
-    for number in 0..1100 {
+    for number in 0..2500 {
         bucket.put(&format!("d/tree/{number}"), "x");
     }
     let fs = common::open(&server);
     fs.movedir_with("d/tree", "d/moved", create()).unwrap();
     let requests = server.requests().len();
-    assert!(requests <= (2 + 1100 + 4) + (2 + 1 + 1), "{requests}");
+    assert!(requests <= (3 + 2500 + 4) + (3 + 1 + 1), "{requests}");
     assert!(fs.isdir("d").unwrap() && !fs.exists("d/tree").unwrap());
 }
 
