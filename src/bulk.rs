@@ -478,7 +478,8 @@ pub(crate) fn transfer(
         if job.beside_directory {
             upload_beside(pair.dst, &job.dst_path, &mut source)?;
         } else {
-            pair.dst.upload(&job.dst_path, &mut source)?;
+            pair.dst
+                .upload_sized(&job.dst_path, &mut source, job.size)?;
         }
     }
     if preserve_time && let Some(modified) = job.modified {

@@ -572,6 +572,18 @@ pub trait FileSystem: Send + Sync {
         Ok(count)
     }
 
+    /// Writes what `source` gives to a file, as [`upload`](Self::upload), where its size is known
+    /// before: a filesystem can then pass it on as it comes.
+    ///
+    /// # Errors
+    ///
+    /// As [`upload`](Self::upload); where it is passed on as it comes, also if the source has
+    /// another size. Nothing is stored then.
+    fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
+        let _ = size;
+        self.upload(path, source)
+    }
+
     /// PyFilesystem's other word for [`upload`](Self::upload).
     ///
     /// # Errors
@@ -1477,6 +1489,9 @@ macro_rules! forward {
             }
             fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
                 (**self).upload(path, source)
+            }
+            fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
+                (**self).upload_sized(path, source, size)
             }
             fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
                 (**self).writefile(path, source)

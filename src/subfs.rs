@@ -522,6 +522,10 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.transfer(path, |fs, path| fs.download(path, target))
     }
 
+    fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
+        self.transfer(path, |fs, path| fs.upload_sized(path, source, size))
+    }
+
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
         self.transfer(path, |fs, path| fs.upload(path, source))
     }

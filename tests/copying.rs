@@ -10,7 +10,7 @@ use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
     Action, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, Info, Location,
-    MakedirOptions, Meta, Namespaces, OnError, OpenOptions, RawInfo, Report, Result, S3Fs,
+    MakedirOptions, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo, Report, Result, S3Fs,
     TransferOptions, TreeEntries,
 };
 
@@ -1103,4 +1103,42 @@ fn one_bucket_is_one_place_whatever_led_there() {
     assert!(aws.is_same(&build(None, "eu-west-1")));
     let named = build(Some("https://s3.eu-west-1.amazonaws.com"), "eu-west-1");
     assert!(aws.is_same(&named));
+}
+
+#[test]
+fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
+    let server = Server::builder().discard_over(1 << 20).start();
+    let fs = common::open(&server);
+    // More than an open file holds in memory; the zeros of a sparse file take no room.
+    let size = 300 << 20;
+    let directory = std::env::temp_dir().join(format!("s3fs-up-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let file = std::fs::File::create(directory.join("big")).unwrap();
+    file.set_len(size).unwrap();
+    let disk = OsFs::new(&directory).unwrap();
+    let copied = copy::copy_file(&disk, "big", &fs, "big", &TransferOptions::new());
+    std::fs::remove_dir_all(&directory).unwrap();
+    copied.unwrap();
+    assert_eq!(fs.getsize("big").unwrap(), size);
+    let puts = server.requests();
+    assert_eq!(
+        puts.iter().filter(|r| r.operation == "PutObject").count(),
+        1
+    );
+}
+
+#[test]
+fn a_source_of_another_size_than_it_said_stores_nothing() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    bucket.put("f", "old");
+    let fs = common::open(&server);
+    for size in [4, 6, 1000] {
+        let error = fs.upload_sized("f", &mut &b"tides"[..], size).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OperationFailed, "{error}");
+        assert_eq!(error.path(), Some("f"));
+        assert_eq!(bucket.get("f").unwrap().bytes(), b"old");
+    }
+    assert_eq!(fs.upload_sized("f", &mut &b"tides"[..], 5).unwrap(), 5);
+    assert_eq!(fs.readbytes("f").unwrap(), b"tides");
 }

@@ -24,7 +24,7 @@ mod update;
 mod writer;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -469,6 +469,15 @@ impl FileSystem for S3Fs {
     /// As [`create`](FileSystem::create): S3 cannot set the times of an object that is there.
     fn touch(&self, path: &str) -> Result<()> {
         self.create(path, false).map(|_| ())
+    }
+
+    /// Up to 5 GiB as one streamed PUT, of which nothing is held back here.
+    fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
+        let written = self.write_from(path, source, size);
+        if written.map_err(|error| error.with_path(path))? {
+            return Ok(size);
+        }
+        self.upload(path, source)
     }
 
     /// One GET, whatever the size.

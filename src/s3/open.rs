@@ -1,5 +1,6 @@
 //! Opening files, and writing them whole.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use super::checks::is_missing_key;
@@ -11,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::mode::Mode;
 use crate::options::OpenOptions;
+use crate::s3::client::Exactly;
 
 /// The largest object that one PUT stores.
 ///
@@ -99,6 +101,24 @@ impl S3Fs {
             None => Condition::Any,
         };
         target.put(contents, &[], condition)
+    }
+
+    /// Stores what a source of that size gives, as it comes: P + 2 requests in strict mode,
+    /// otherwise one. `false` if one streamed request cannot do it.
+    pub(super) fn write_from(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<bool> {
+        self.check_writeable(path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let options = OpenOptions::default();
+        let target = self.target(key, path, &options);
+        if size == 0 || size > MAX_PUT_BYTES || target.args.checksum().is_some() {
+            return Ok(false);
+        }
+        if self.shared.strict {
+            self.check_file_target(&validated, &target.key, path, &options)?;
+        }
+        let source = Exactly::new(source, size);
+        self.objects().put_from(&target.key, source, &target.args)?;
+        Ok(true)
     }
 
     /// Opens a file for reading, as the concrete type: one request.

@@ -68,6 +68,10 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
     let host = host(bucket);
     let is_https = bucket.base_url().scheme() == "https";
     match error {
+        // What the caller's own source answered.
+        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+            Error::from(error)
+        }
         ureq::Error::Timeout(what) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time ({what})"))
             .with_hint("the timeouts can be set when the filesystem is built"),

@@ -1,6 +1,7 @@
 //! The one way to S3: a [`Request`] goes in, a checked [`Response`] comes out, and nothing else
 //! here knows about HTTP.
 
+mod body;
 mod error;
 mod redact;
 mod request;
@@ -18,6 +19,7 @@ use ureq::{Agent, AsSendBody, SendBody};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::Credentials;
 use crate::s3::key::Key;
+pub(crate) use body::{Exactly, Payload};
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
@@ -32,7 +34,7 @@ const MAX_ERROR_BYTES: u64 = 64 << 10;
 
 /// From this size on, a body waits for the server's word that it may come, so that a refusal
 /// arrives as S3's error and not as a broken connection.
-const EXPECT_CONTINUE_BYTES: usize = 1 << 20;
+const EXPECT_CONTINUE_BYTES: u64 = 1 << 20;
 
 /// How long a server gets for that word; ureq then sends anyway.
 const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
@@ -117,9 +119,13 @@ impl Client {
 
     /// Sends a request. An answer that is not a success is an error.
     pub(crate) fn send(&self, request: &Request<'_>) -> Result<Response> {
+        self.send_with(request, Payload::Bytes(request.body.unwrap_or_default()))
+    }
+
+    fn send_with(&self, request: &Request<'_>, payload: Payload<'_>) -> Result<Response> {
         let url = request.url(&self.bucket, self.credentials.as_ref(), SystemTime::now())?;
         let started = Instant::now();
-        let answer = self.transmit(request, url.as_str());
+        let answer = self.transmit(request, url.as_str(), payload);
         let milliseconds = started.elapsed().as_millis();
         let name = request.operation.name();
         let key = request.key.map_or("", Key::as_str);
@@ -177,7 +183,16 @@ impl Client {
 
     /// Sends a request whose answer says nothing more than that it succeeded.
     pub(crate) fn tell(&self, request: &Request<'_>) -> Result<Response> {
-        let mut response = self.send(request)?;
+        self.tell_with(request, Payload::Bytes(request.body.unwrap_or_default()))
+    }
+
+    /// Sends a request with that body, whose answer says nothing more than that it succeeded.
+    pub(crate) fn tell_with(
+        &self,
+        request: &Request<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Response> {
+        let mut response = self.send_with(request, payload)?;
         let body = response.read_document()?;
         if body.trim_ascii().is_empty() || xml::is_other_document(&body) {
             return Ok(response);
@@ -208,6 +223,7 @@ impl Client {
         &self,
         request: &Request<'_>,
         url: &str,
+        payload: Payload<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let mut builder = ureq::http::Request::builder()
             .method(request.operation.method().to_str())
@@ -218,16 +234,16 @@ impl Client {
         if !matches!(request.operation.method(), Method::Put | Method::Post) {
             return self.run(builder.body(())?, request.operation);
         }
-        let body = request.body.unwrap_or_default();
-        builder = builder.header("content-length", body.len());
+        let length = payload.length();
+        builder = builder.header("content-length", length);
         let expect =
-            body.len() >= EXPECT_CONTINUE_BYTES && !self.ignores_expect.load(Ordering::Relaxed);
+            length >= EXPECT_CONTINUE_BYTES && !self.ignores_expect.load(Ordering::Relaxed);
         if expect {
             builder = builder.header("expect", "100-continue");
         }
         let started = Cell::new(None);
         let mut reader = BodyOnItsWay {
-            rest: body,
+            payload,
             started: &started,
         };
         let asked = Instant::now();
@@ -282,17 +298,17 @@ impl Client {
 }
 
 /// A request body that remembers when its first byte was asked for.
-struct BodyOnItsWay<'a> {
-    rest: &'a [u8],
-    started: &'a Cell<Option<Instant>>,
+struct BodyOnItsWay<'p, 's> {
+    payload: Payload<'p>,
+    started: &'s Cell<Option<Instant>>,
 }
 
-impl Read for BodyOnItsWay<'_> {
+impl Read for BodyOnItsWay<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.started.get().is_none() {
             self.started.set(Some(Instant::now()));
         }
-        self.rest.read(buffer)
+        self.payload.read(buffer)
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) use copy::Source;
 
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage};
-use crate::s3::client::{Client, Operation, Request, Response};
+use crate::s3::client::{Client, Exactly, Operation, Payload, Request, Response};
 use crate::s3::content_type;
 use crate::s3::key::Key;
 
@@ -236,21 +236,39 @@ impl Objects {
         kept: &[(String, String)],
         condition: Condition<'_>,
     ) -> Result<()> {
-        let mut request = Request::object(Operation::PutObject, key)
-            .headers(with_kept(args, kept)?)
-            .body(bytes);
-        if !request
-            .headers
-            .iter()
-            .any(|(name, _)| name == "content-type")
-        {
-            request = request.header("content-type", self.content_type_of(key));
-        }
+        let mut request = self.put_request(key, args, kept)?.body(bytes);
         if let Some(algorithm) = args.checksum() {
             let (name, value) = checksum::header(algorithm, bytes);
             request = request.header(name, value);
         }
         self.client.tell(&condition.put_on(request)).map(|_| ())
+    }
+
+    /// Stores an object from a source, as it comes. One request; without a checksum, since its
+    /// header would have to be known before.
+    pub(crate) fn put_from(&self, key: &Key, source: Exactly<'_>, args: &UploadArgs) -> Result<()> {
+        let request = self.put_request(key, args, &[])?;
+        self.client
+            .tell_with(&request, Payload::Stream(source))
+            .map(|_| ())
+    }
+
+    fn put_request<'a>(
+        &self,
+        key: &'a Key,
+        args: &UploadArgs,
+        kept: &[(String, String)],
+    ) -> Result<Request<'a>> {
+        let request = Request::object(Operation::PutObject, key).headers(with_kept(args, kept)?);
+        let has_type = request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-type");
+        Ok(if has_type {
+            request
+        } else {
+            request.header("content-type", self.content_type_of(key))
+        })
     }
 
     /// Deletes an object, if its ETag is that one where one is given and the store looks at it;
