@@ -130,6 +130,7 @@ pub mod conformance;
 pub mod copy;
 mod dates;
 mod error;
+mod extension;
 mod file;
 mod filesystem;
 mod filter;
@@ -148,6 +149,7 @@ mod options;
 mod osfs;
 mod pair;
 pub mod path;
+mod pointers;
 mod s3;
 mod snapshot;
 mod subfs;
@@ -158,10 +160,9 @@ pub mod wildcard;
 
 pub use bulk::{Action, Failures, OnError, Report, TransferOptions};
 pub use error::{Error, ErrorKind, Result, S3Error};
+pub use extension::FileSystemExt;
 pub use file::File;
-pub use filesystem::{
-    CopyOptions, Entries, FileSystem, FileSystemExt, MakedirOptions, Meta, TreeEntries,
-};
+pub use filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
 pub use filter::FilterDir;
 pub use fs_url::{FsUrl, redacted};
 pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};

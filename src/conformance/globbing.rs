@@ -3,7 +3,8 @@
 use super::walking::{DIRS, FILES, make_tree};
 use super::{Case, fails};
 use crate::error::{ErrorKind, Result};
-use crate::filesystem::{FileSystem, FileSystemExt};
+use crate::extension::FileSystemExt;
+use crate::filesystem::FileSystem;
 use crate::filter::FilterDir;
 use crate::glob::{Counts, Glob, GlobMatch, LineCounts};
 use crate::info::Namespaces;

@@ -2,7 +2,8 @@
 
 use super::{Case, fails};
 use crate::error::{ErrorKind, Result};
-use crate::filesystem::{FileSystem, FileSystemExt};
+use crate::extension::FileSystemExt;
+use crate::filesystem::FileSystem;
 use crate::info::{Info, Namespaces};
 use crate::tree::TreeOptions;
 use crate::walk::{Search, Step};

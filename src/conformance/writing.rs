@@ -2,7 +2,8 @@
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
-use crate::filesystem::{FileSystem, FileSystemExt};
+use crate::extension::FileSystemExt;
+use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
