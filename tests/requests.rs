@@ -566,6 +566,60 @@ fn making_directories_costs_what_the_table_says() {
 }
 
 #[test]
+fn transfers_and_appends_cost_what_the_table_says() {
+    check(&[
+        row(
+            "download of 2 MiB",
+            two_mib,
+            |fs| {
+                assert_eq!(fs.download("f", &mut std::io::sink()).unwrap(), 2 << 20);
+            },
+            1,
+            1,
+        ),
+        row(
+            "upload",
+            a_file,
+            |fs| {
+                assert_eq!(fs.upload("d/new", &mut &b"x"[..]).unwrap(), 1);
+            },
+            3,
+            1,
+        ),
+        row(
+            "upload_sized",
+            a_file,
+            |fs| {
+                assert_eq!(fs.upload_sized("d/new", &mut &b"x"[..], 1).unwrap(), 1);
+            },
+            3,
+            1,
+        ),
+        row(
+            "appendbytes to a file",
+            a_file,
+            |fs| fs.appendbytes("f", b"x").unwrap(),
+            3,
+            2,
+        ),
+        row(
+            "appendbytes to nothing",
+            a_file,
+            |fs| fs.appendbytes("d/new", b"x").unwrap(),
+            4,
+            2,
+        ),
+        row(
+            "location",
+            a_file,
+            |fs| drop(fs.location("f").unwrap()),
+            0,
+            0,
+        ),
+    ]);
+}
+
+#[test]
 fn setinfo_costs_two_requests() {
     check(&[
         row(

@@ -415,7 +415,7 @@ fn copy_and_move_cost_what_the_table_says() {
 
 #[test]
 fn makedirs_costs_at_most_three_requests_for_each_new_level() {
-    for (strict, at_most) in [(true, 9), (false, 3)] {
+    for (strict, at_most) in [(true, 2 * 3 + 1), (false, 3)] {
         let server = Server::start();
         let fs = common::builder(&server).strict(strict).build().unwrap();
         fs.makedirs("a/b/c").unwrap();
