@@ -380,9 +380,11 @@ fn a_tree_that_does_not_fit_is_refused_before_anything_changes() {
     bucket.put(&format!("{}/f", "d".repeat(100)), "x");
     let before = bucket.keys();
     let fs = common::open(&server);
-    let error = fs.copydir("t", &"d".repeat(100)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidPath);
-    assert_eq!(bucket.keys(), before);
+    for target in ["d".repeat(100), "e".repeat(100)] {
+        let error = fs.copydir_with("t", &target, create()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidPath);
+        assert_eq!(bucket.keys(), before);
+    }
 }
 
 #[test]

@@ -81,11 +81,12 @@ impl S3Fs {
                 .with_path(dst_path)
                 .with_message("one directory lies in the other"));
         }
+        let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
         if !target_is_there {
             self.make_target(&target, dst_path)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
-        let copied = self.copy_keys(self, &keys, &src_prefix, &dst_prefix, dst_path);
+        let copied = self.copy_keys(self, plan);
         let copied = copied.map_err(|error| error.with_path(dst_path))?;
         if !self.shared.strict && options.create && target != "/" {
             self.put_marker(&self.shared.keys.marker(&target)?)?;
@@ -131,8 +132,8 @@ impl S3Fs {
         }
         let src_prefix = reached.prefix()?;
         let keys = reached.fs.all_keys(&src_prefix)?;
-        let copied = self.copy_keys(&reached.fs, &keys, &src_prefix, &dst_prefix, dst_path);
-        let copied = match copied {
+        let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
+        let copied = match self.copy_keys(&reached.fs, plan) {
             // These credentials may not read there: the caller's two handles can.
             Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(false),
             copied => copied?,
@@ -153,40 +154,10 @@ impl S3Fs {
         Ok(keys)
     }
 
-    /// Copies every key below one prefix to the same below another, verbatim, in parallel. Nothing
-    /// is copied if a key does not fit below the other.
-    fn copy_keys(
-        &self,
-        source: &S3Fs,
-        keys: &[ListedObject],
-        src_prefix: &str,
-        dst_prefix: &str,
-        dst_path: &str,
-    ) -> Result<Copied> {
-        let mut jobs = Vec::new();
-        let mut left = Vec::new();
-        for object in keys {
-            let rest = object.key.strip_prefix(src_prefix).unwrap_or_default();
-            let target = format!("{dst_prefix}{rest}");
-            if target.len() > MAX_KEY_BYTES {
-                return Err(Error::new(ErrorKind::InvalidPath)
-                    .with_path(dst_path)
-                    .with_message(format!(
-                        "the key {:?} would be longer than {MAX_KEY_BYTES} bytes there",
-                        object.key
-                    )));
-            }
-            // The target has a marker of its own, or none is wanted.
-            if rest.is_empty() && object.size == 0 {
-                continue;
-            }
-            match (Key::new(object.key.as_str()), Key::new(target)) {
-                (Ok(from), Ok(to)) => jobs.push((object, from, to)),
-                _ => left.push(object.key.clone()),
-            }
-        }
+    /// Copies what is planned from that filesystem, verbatim and in parallel.
+    fn copy_keys(&self, source: &S3Fs, plan: Plan<'_>) -> Result<Copied> {
         let delimiter = self.shared.keys.delimiter();
-        let results = parallel::map(&jobs, self.shared.max_workers, |(object, from, to)| {
+        let results = parallel::map(&plan.jobs, self.shared.max_workers, |(object, from, to)| {
             if object.size == 0 && object.key.ends_with(delimiter) {
                 // A marker with content that is there already must not become empty.
                 return self.put_marker(to).map(|_| ());
@@ -201,7 +172,7 @@ impl S3Fs {
             let class = class.filter(|class| *class != "STANDARD");
             self.objects().copy(&source, to, class, Condition::Any)
         });
-        for ((object, ..), result) in jobs.iter().zip(results) {
+        for ((object, ..), result) in plan.jobs.iter().zip(results) {
             result.map_err(|error| {
                 let hint = "what was copied before it is there, and nothing was removed";
                 let error = if condition_failed(&error) {
@@ -212,15 +183,15 @@ impl S3Fs {
                 error.with_hint(format!("it was the key {:?}; {hint}", object.key))
             })?;
         }
-        let marker = keys
-            .first()
-            .filter(|object| object.key == src_prefix && object.size == 0);
-        let copied = marker
-            .into_iter()
-            .chain(jobs.iter().map(|(object, ..)| *object));
+        let copied = plan.jobs.iter().map(|(object, ..)| *object);
         Ok(Copied {
-            keys: copied.map(|object| object.key.clone()).collect(),
-            left,
+            keys: plan
+                .marker
+                .into_iter()
+                .chain(copied)
+                .map(|object| object.key.clone())
+                .collect(),
+            left: plan.left,
         })
     }
 
@@ -263,6 +234,52 @@ impl S3Fs {
         Ok(Box::new(tree.map(move |entry| {
             entry.map_err(|error| error.with_path(path.as_str()))
         })))
+    }
+}
+
+/// Which keys are copied where, decided before anything changes.
+struct Plan<'a> {
+    jobs: Vec<(&'a ListedObject, Key, Key)>,
+    /// The source's own marker: the target has one of its own, or none is wanted.
+    marker: Option<&'a ListedObject>,
+    /// Keys that no URL can name.
+    left: Vec<String>,
+}
+
+impl<'a> Plan<'a> {
+    /// Every key below one prefix to the same below another; an error if one does not fit there.
+    fn new(
+        keys: &'a [ListedObject],
+        src_prefix: &str,
+        dst_prefix: &str,
+        dst_path: &str,
+    ) -> Result<Self> {
+        let mut plan = Self {
+            jobs: Vec::with_capacity(keys.len()),
+            marker: None,
+            left: Vec::new(),
+        };
+        for object in keys {
+            let rest = object.key.strip_prefix(src_prefix).unwrap_or_default();
+            let target = format!("{dst_prefix}{rest}");
+            if target.len() > MAX_KEY_BYTES {
+                return Err(Error::new(ErrorKind::InvalidPath)
+                    .with_path(dst_path)
+                    .with_message(format!(
+                        "the key {:?} would be longer than {MAX_KEY_BYTES} bytes there",
+                        object.key
+                    )));
+            }
+            if rest.is_empty() && object.size == 0 {
+                plan.marker = Some(object);
+                continue;
+            }
+            match (Key::new(object.key.as_str()), Key::new(target)) {
+                (Ok(from), Ok(to)) => plan.jobs.push((object, from, to)),
+                _ => plan.left.push(object.key.clone()),
+            }
+        }
+        Ok(plan)
     }
 }
 
