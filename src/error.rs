@@ -195,6 +195,7 @@ struct Inner {
     hint: Option<String>,
     s3: Option<S3Error>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    unsure: bool,
 }
 
 impl Error {
@@ -208,6 +209,7 @@ impl Error {
             hint: None,
             s3: None,
             source: None,
+            unsure: false,
         }))
     }
 
@@ -290,6 +292,19 @@ impl Error {
         self.0.kind == kind
     }
 
+    /// The same error, saying whether what was asked for may have been done all the same.
+    pub(crate) fn with_unsure(mut self, unsure: bool) -> Self {
+        self.0.unsure = unsure;
+        self
+    }
+
+    /// Whether a change that was asked for may have been made although it is told as an error: an
+    /// answer was lost, of this attempt or of an earlier one of the same call.
+    #[cfg_attr(not(test), expect(dead_code, reason = "those who can look ask this"))]
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.0.unsure
+    }
+
     fn io_kind(&self) -> io::ErrorKind {
         match self.0.kind {
             ErrorKind::ResourceNotFound => io::ErrorKind::NotFound,
@@ -341,6 +356,9 @@ impl fmt::Display for Error {
         }
         if let Some(s3) = &inner.s3 {
             write!(f, " ({s3})")?;
+        }
+        if inner.unsure {
+            f.write_str("; it may have been done all the same")?;
         }
         if let Some(hint) = &inner.hint {
             write!(f, "; {hint}")?;
@@ -446,6 +464,19 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InsufficientStorage);
         assert!(error.to_string().contains("disk full"), "{error}");
         assert!(StdError::source(&error).is_some());
+    }
+
+    #[test]
+    fn an_error_says_whether_the_change_may_have_been_made() {
+        let lost = Error::new(ErrorKind::RemoteConnection).with_message("no answer");
+        assert!(!lost.is_unsure());
+        let lost = lost.with_unsure(true).with_hint("look");
+        assert!(lost.is_unsure());
+        assert_eq!(
+            lost.to_string(),
+            "connection failed: no answer; it may have been done all the same; look"
+        );
+        assert!(Error::from(io::Error::from(lost)).is_unsure());
     }
 
     #[test]

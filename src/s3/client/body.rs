@@ -1,6 +1,9 @@
-//! The body of a request: bytes, or what a source gives, of exactly its declared length.
+//! The body of a request: bytes, a section of a source, or what a source gives once, of exactly its
+//! declared length.
 
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 
@@ -8,7 +11,17 @@ use crate::error::{Error, ErrorKind};
 pub(crate) enum Payload<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// What a source gives.
+    /// So many bytes of a source, from that one on; each attempt reads them anew.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "parts of local files are sent so")
+    )]
+    Section {
+        source: &'a dyn ReadAt,
+        start: u64,
+        length: u64,
+    },
+    /// What a source gives: sent once, unless nothing of it was read yet.
     Stream(Exactly<'a>),
 }
 
@@ -17,40 +30,176 @@ impl Payload<'_> {
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Stream(source) => source.left,
+            Self::Section { length, .. } => *length,
+            Self::Stream(source) => source.length,
+        }
+    }
+
+    /// Whether it can be sent from its start.
+    pub(super) fn can_begin(&self) -> bool {
+        match self {
+            Self::Bytes(_) | Self::Section { .. } => true,
+            Self::Stream(source) => !source.begun,
+        }
+    }
+
+    /// It, from its start.
+    pub(super) fn outgoing(&mut self) -> Outgoing<'_> {
+        let length = self.length();
+        let source = match self {
+            Self::Bytes(bytes) => Source::Bytes(bytes),
+            Self::Section { source, start, .. } => Source::Section(Section {
+                source: *source,
+                position: *start,
+                left: length,
+            }),
+            Self::Stream(source) => Source::Stream(source),
+        };
+        Outgoing {
+            source,
+            left: length,
+            started: Cell::new(None),
         }
     }
 }
 
-impl Read for Payload<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Bytes(bytes) => bytes.read(buffer),
-            Self::Stream(source) => source.read(buffer),
-        }
+/// A body on its way: it knows when its first byte was asked for, and whether its last one was.
+pub(super) struct Outgoing<'a> {
+    source: Source<'a>,
+    left: u64,
+    started: Cell<Option<Instant>>,
+}
+
+enum Source<'a> {
+    Bytes(&'a [u8]),
+    Section(Section<'a>),
+    Stream(&'a mut dyn Read),
+}
+
+impl Outgoing<'_> {
+    /// When its first byte was asked for.
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.started.get()
     }
+
+    /// How much of it was not read: with any of that the server cannot have done what was asked.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+impl Read for Outgoing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.started.get().is_none() {
+            self.started.set(Some(Instant::now()));
+        }
+        let count = match &mut self.source {
+            Source::Bytes(bytes) => bytes.read(buffer),
+            Source::Section(section) => section.read(buffer),
+            Source::Stream(source) => source.read(buffer),
+        }?;
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(count)
+    }
+}
+
+/// Bytes that can be read at any place, and again.
+pub(crate) trait ReadAt: Sync {
+    /// Reads some of the bytes from that offset on; none only at the end.
+    ///
+    /// # Errors
+    ///
+    /// What the source says.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut rest = self.get(start..).unwrap_or_default();
+        rest.read(buffer)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.as_slice().read_at(buffer, offset)
+    }
+}
+
+#[cfg(unix)]
+impl ReadAt for std::fs::File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+}
+
+#[cfg(windows)]
+impl ReadAt for std::fs::File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        // The position that this moves is nobody's: a file that is read so is not read otherwise.
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+}
+
+/// A section of a source, from where it was not read yet.
+struct Section<'a> {
+    source: &'a dyn ReadAt,
+    position: u64,
+    left: u64,
+}
+
+impl Read for Section<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let wanted = wanted.min(buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let count = loop {
+            match self.source.read_at(&mut buffer[..wanted], self.position) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result.map_err(of_source)?,
+            }
+        };
+        if count == 0 {
+            return Err(wrong_length("less"));
+        }
+        self.position += count as u64;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// An error of the caller's source, marked so that it is not taken for one of the connection.
+fn of_source(error: io::Error) -> io::Error {
+    Error::from(error).into()
+}
+
+fn wrong_length(what: &str) -> io::Error {
+    Error::new(ErrorKind::OperationFailed)
+        .with_message(format!("the source gave {what} than its size"))
+        .with_hint("it may have been changed meanwhile; nothing was stored")
+        .into()
 }
 
 /// A source that gives exactly so many bytes, or an error: a shorter body would keep the connection
 /// waiting for ever, and a longer one would be stored cut.
 pub(crate) struct Exactly<'a> {
     source: &'a mut dyn Read,
+    length: u64,
     left: u64,
+    begun: bool,
 }
 
 impl<'a> Exactly<'a> {
     pub(crate) fn new(source: &'a mut dyn Read, length: u64) -> Self {
         Self {
             source,
+            length,
             left: length,
+            begun: false,
         }
-    }
-
-    fn wrong_length(what: &str) -> io::Error {
-        Error::new(ErrorKind::OperationFailed)
-            .with_message(format!("the source gave {what} than its size"))
-            .with_hint("it may have been changed meanwhile; nothing was stored")
-            .into()
     }
 }
 
@@ -61,14 +210,15 @@ impl Read for Exactly<'_> {
         if wanted == 0 {
             return Ok(0);
         }
-        let count = self.source.read(&mut buffer[..wanted])?;
+        self.begun = true;
+        let count = self.source.read(&mut buffer[..wanted]).map_err(of_source)?;
         if count == 0 {
-            return Err(Self::wrong_length("less"));
+            return Err(wrong_length("less"));
         }
         self.left -= count as u64;
         // The last bytes are only let go when it is sure that they are the last.
-        if self.left == 0 && self.source.read(&mut [0])? > 0 {
-            return Err(Self::wrong_length("more"));
+        if self.left == 0 && self.source.read(&mut [0]).map_err(of_source)? > 0 {
+            return Err(wrong_length("more"));
         }
         Ok(count)
     }
@@ -89,6 +239,77 @@ mod tests {
     fn a_source_of_its_length_is_read_whole() {
         assert_eq!(read_all(b"tides", 5).unwrap(), b"tides");
         assert_eq!(read_all(b"", 0).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_section_is_read_from_its_start_each_time() {
+        let content = b"tides and moons".to_vec();
+        let mut payload = Payload::Section {
+            source: &content,
+            start: 6,
+            length: 3,
+        };
+        for _ in 0..2 {
+            assert!(payload.can_begin());
+            let mut bytes = Vec::new();
+            let mut outgoing = payload.outgoing();
+            assert_eq!(outgoing.left(), 3);
+            outgoing.read_to_end(&mut bytes).unwrap();
+            assert_eq!(outgoing.left(), 0);
+            assert_eq!(bytes, b"and");
+        }
+    }
+
+    #[test]
+    fn a_section_that_its_source_does_not_have_is_an_error() {
+        let content: &[u8] = b"tides";
+        for start in [3, 5, 6, u64::MAX - 3] {
+            let mut section = Section {
+                source: &content.to_vec(),
+                position: start,
+                left: 3,
+            };
+            let error = section.read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(Error::from(error).kind(), ErrorKind::OperationFailed);
+        }
+    }
+
+    #[cfg(any(unix, windows))]
+    #[test]
+    fn a_file_is_read_at_any_place_and_again() {
+        let mut file = tempfile();
+        io::Write::write_all(&mut file, b"tides").unwrap();
+        for _ in 0..2 {
+            let mut buffer = [0; 8];
+            assert_eq!(file.read_at(&mut buffer, 3).unwrap(), 2);
+            assert_eq!(&buffer[..2], b"es");
+            assert_eq!(file.read_at(&mut buffer, 5).unwrap(), 0);
+        }
+    }
+
+    /// A file that nothing else has, gone from its directory where the system allows that.
+    #[cfg(any(unix, windows))]
+    fn tempfile() -> std::fs::File {
+        let name = format!("s3fs-body-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .unwrap();
+        let _ = std::fs::remove_file(&path);
+        file
+    }
+
+    #[test]
+    fn a_stream_begins_once() {
+        let mut source: &[u8] = b"tides";
+        let mut payload = Payload::Stream(Exactly::new(&mut source, 5));
+        assert!(payload.can_begin());
+        payload.outgoing().read_exact(&mut [0]).unwrap();
+        assert!(!payload.can_begin());
     }
 
     #[test]

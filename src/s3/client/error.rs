@@ -112,6 +112,40 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
     }
 }
 
+/// Whether the error comes from the way to a connection, before the request is sent on it.
+pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Timeout(phase) => {
+            matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect)
+        }
+        ureq::Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::AddrNotAvailable
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::InvalidData
+                | io::ErrorKind::NetworkUnreachable
+        ),
+        // What ureq calls so comes after a request was sent.
+        ureq::Error::Protocol(_)
+        | ureq::Error::LargeResponseHeader(..)
+        | ureq::Error::BodyStalled => false,
+        _ => true,
+    }
+}
+
+/// Whether a change may have been made although the server answers that status.
+///
+/// `SlowDown` is said instead of doing anything. Any other 5xx may come from what stands between,
+/// or from a server that failed after the change.
+pub(super) fn may_be_done(status: u16, body: &[u8]) -> bool {
+    let refused = || {
+        let code = xml::error_answer(body).map(|answer| answer.code);
+        code.is_some_and(|code| matches!(code.as_str(), "SlowDown" | "NotImplemented"))
+    };
+    (500..=599).contains(&status) && status != 501 && !refused()
+}
+
 /// The error of a body that broke off.
 pub(super) fn while_reading(error: io::Error) -> Error {
     // ureq wraps its own errors in io errors, where the kind is lost.

@@ -7,7 +7,6 @@ mod redact;
 mod request;
 pub(crate) mod xml;
 
-use std::cell::Cell;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,6 +18,8 @@ use ureq::{Agent, AsSendBody, SendBody};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::Credentials;
 use crate::s3::key::Key;
+#[expect(unused_imports, reason = "those who send parts of files name it")]
+pub(crate) use body::ReadAt;
 pub(crate) use body::{Exactly, Payload};
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
@@ -122,17 +123,22 @@ impl Client {
         self.send_with(request, Payload::Bytes(request.body.unwrap_or_default()))
     }
 
-    fn send_with(&self, request: &Request<'_>, payload: Payload<'_>) -> Result<Response> {
+    fn send_with(&self, request: &Request<'_>, mut payload: Payload<'_>) -> Result<Response> {
+        if !payload.can_begin() {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("what is sent was read from a source that gives it only once"));
+        }
         let url = request.url(&self.bucket, self.credentials.as_ref(), SystemTime::now())?;
         let started = Instant::now();
-        let answer = self.transmit(request, url.as_str(), payload);
+        let answer = self.transmit(request, url.as_str(), &mut payload);
         let milliseconds = started.elapsed().as_millis();
         let name = request.operation.name();
         let key = request.key.map_or("", Key::as_str);
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => {
-                let error = error::transport(error, &self.bucket);
+            Err(lost) => {
+                let unsure = lost.may_have_arrived && request.operation.changes();
+                let error = error::transport(lost.error, &self.bucket).with_unsure(unsure);
                 log::debug!("{name} {key:?}: {error}, after {milliseconds} ms");
                 return Err(error);
             }
@@ -160,7 +166,9 @@ impl Client {
             // A portal or a proxy answers so, and would pass for a file or a finished write.
             self.misfit(request, &response, &body, "it has no ETag")
         } else {
-            self.refusal(request, &response, &body)
+            let unsure =
+                request.operation.changes() && error::may_be_done(response.status(), &body);
+            self.refusal(request, &response, &body).with_unsure(unsure)
         })
     }
 
@@ -223,8 +231,8 @@ impl Client {
         &self,
         request: &Request<'_>,
         url: &str,
-        payload: Payload<'_>,
-    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        payload: &mut Payload<'_>,
+    ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
         let mut builder = ureq::http::Request::builder()
             .method(request.operation.method().to_str())
             .uri(url);
@@ -232,7 +240,8 @@ impl Client {
             builder = builder.header(name, value);
         }
         if !matches!(request.operation.method(), Method::Put | Method::Post) {
-            return self.run(builder.body(())?, request.operation);
+            let outgoing = builder.body(()).map_err(Lost::before)?;
+            return self.run(outgoing, request.operation).map_err(Lost::after);
         }
         let length = payload.length();
         builder = builder.header("content-length", length);
@@ -241,20 +250,22 @@ impl Client {
         if expect {
             builder = builder.header("expect", "100-continue");
         }
-        let started = Cell::new(None);
-        let mut reader = BodyOnItsWay {
-            payload,
-            started: &started,
-        };
+        let mut body = payload.outgoing();
         let asked = Instant::now();
-        let outgoing = builder.body(SendBody::from_reader(&mut reader))?;
+        let outgoing = builder
+            .body(SendBody::from_reader(&mut body))
+            .map_err(Lost::before)?;
         let answer = self.run(outgoing, request.operation);
-        let waited = started.get().map(|started| started.duration_since(asked));
+        let waited = body.started().map(|started| started.duration_since(asked));
         if expect && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
             log::debug!("the server does not answer Expect: 100-continue; it is not sent again");
             self.ignores_expect.store(true, Ordering::Relaxed);
         }
-        answer
+        // With a part of the body only, the server cannot have done anything.
+        answer.map_err(|error| match body.left() {
+            0 => Lost::after(error),
+            _ => Lost::before(error),
+        })
     }
 
     fn run(
@@ -297,18 +308,28 @@ impl Client {
     }
 }
 
-/// A request body that remembers when its first byte was asked for.
-struct BodyOnItsWay<'p, 's> {
-    payload: Payload<'p>,
-    started: &'s Cell<Option<Instant>>,
+/// A request that got no answer.
+struct Lost {
+    error: ureq::Error,
+    /// Whether the server may have had all of it.
+    may_have_arrived: bool,
 }
 
-impl Read for BodyOnItsWay<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.started.get().is_none() {
-            self.started.set(Some(Instant::now()));
+impl Lost {
+    /// Before all of it was sent.
+    fn before(error: impl Into<ureq::Error>) -> Self {
+        Self {
+            error: error.into(),
+            may_have_arrived: false,
         }
-        self.payload.read(buffer)
+    }
+
+    /// When all of it may have been sent, unless the error is one of connecting.
+    fn after(error: ureq::Error) -> Self {
+        Self {
+            may_have_arrived: !error::is_before_sending(&error),
+            error,
+        }
     }
 }
 

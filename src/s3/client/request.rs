@@ -99,6 +99,11 @@ impl Operation {
         )
     }
 
+    /// Whether it changes what is stored.
+    pub(crate) fn changes(self) -> bool {
+        !matches!(self.method(), Method::Get | Method::Head)
+    }
+
     /// Whether every success has an ETag among its headers.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html) and
