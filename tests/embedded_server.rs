@@ -10,6 +10,8 @@ mod keys;
 mod large;
 mod listings;
 mod multipart;
+mod network;
 mod objects;
 mod server;
+mod stores;
 mod versions;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::client::{delete, get, list, put, raw};
-use crate::support::Server;
+use crate::support::{Fault, Rule, Server};
 
 #[test]
 fn a_wrong_secret_is_refused() {
@@ -50,6 +50,71 @@ fn a_url_from_the_future_is_refused() {
     let mut call = get(&server, "a");
     call.at = SystemTime::now() + Duration::from_secs(600);
     call.send().refused(404, "NoSuchKey");
+}
+
+#[test]
+fn a_server_judges_by_its_own_clock_and_says_what_that_is() {
+    for ahead in [3600, -3600] {
+        let server = Server::builder().clock_ahead(ahead).start();
+        server.bucket("bucket").put("a b//ö", "x");
+        let reply = get(&server, "a b//ö").send().refused(403, "AccessDenied");
+        let hour = Duration::from_secs(3600);
+        let theirs = if ahead > 0 {
+            SystemTime::now() + hour
+        } else {
+            SystemTime::now() - hour
+        };
+        let said = httpdate(reply.header("date"));
+        let apart = |a: SystemTime, b: SystemTime| a.max(b).duration_since(a.min(b)).unwrap();
+        assert!(apart(said, theirs) < Duration::from_secs(60), "{ahead}");
+
+        let mut call = get(&server, "a b//ö")
+            .query("response-content-type", "text/x+y z")
+            .header("x-amz-checksum-mode", "ENABLED");
+        call.at = theirs;
+        assert_eq!(call.send().ok().body, b"x");
+        let mut call = get(&server, "a b//ö");
+        (call.at, call.secret_key) = (theirs, "wrong".into());
+        assert_eq!(call.send().status, 403);
+        server.set_clock_ahead(0);
+        get(&server, "a b//ö").send().ok();
+    }
+}
+
+fn httpdate(text: &str) -> SystemTime {
+    use s3s::dto::{Timestamp, TimestampFormat};
+    let date = Timestamp::parse(TimestampFormat::HttpDate, text).expect("a date");
+    time::OffsetDateTime::from(date).into()
+}
+
+#[test]
+fn made_up_answers_have_the_servers_date() {
+    let server = Server::builder().clock_ahead(-86_400).start();
+    server
+        .faults()
+        .add(Rule::any(), Fault::error(403, "RequestTimeTooSkewed"));
+    let reply = get(&server, "a").send();
+    assert!(httpdate(reply.header("date")) < SystemTime::now() - Duration::from_secs(86_000));
+}
+
+#[test]
+fn credentials_expire_and_others_take_their_place() {
+    let server = Server::builder().token("token").start();
+    server.bucket("bucket").put("a", "x");
+    server.add_credentials("AKIANEW", "new secret", Some("new token"));
+    let renewed = |token: &str| {
+        let mut call = get(&server, "a");
+        call.access_key = "AKIANEW".into();
+        call.secret_key = "new secret".into();
+        call.token = Some(token.into());
+        call.send()
+    };
+    get(&server, "a").send().ok();
+    renewed("new token").ok();
+    server.expire_token();
+    get(&server, "a").send().refused(400, "ExpiredToken");
+    renewed("new token").ok();
+    renewed("token").refused(400, "InvalidToken");
 }
 
 #[test]

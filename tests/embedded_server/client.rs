@@ -248,12 +248,24 @@ pub fn decode(text: &str) -> String {
 
 /// Sends bytes as they are and reads until the server closes.
 pub fn raw(server: &Server, request: &str) -> String {
+    String::from_utf8_lossy(&raw_bytes(server, request)).into_owned()
+}
+
+/// A GET as it is sent, signed.
+pub fn raw_get(server: &Server, key: &str) -> String {
+    let url = get(server, key).signed_url();
+    let path = &url[url::Position::BeforePath..];
+    let port = server.port();
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n")
+}
+
+pub fn raw_bytes(server: &Server, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
     // A connection that a fault cuts ends with an error; what came before it counts.
     let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
+    answer
 }
 
 pub fn base64(bytes: &[u8]) -> String {

@@ -1,10 +1,8 @@
 //! Faults on demand.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::client::{agent, get, put};
+use super::client::{agent, get, put, raw_bytes, raw_get};
 use super::copies::copy;
 use crate::support::{Answer, Fault, LoggedRequest, Rule, SECRET_KEY, Server, synthetic_bytes};
 
@@ -130,15 +128,7 @@ fn truncated_at(at: u64) {
     server
         .faults()
         .add(Rule::on("GetObject"), Fault::Truncate(at));
-    let url = get(&server, "a").signed_url();
-    let path = &url[url::Position::BeforePath..];
-    let reply = raw_bytes(
-        &server,
-        &format!(
-            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
-            server.port()
-        ),
-    );
+    let reply = raw_bytes(&server, &raw_get(&server, "a"));
     let split = reply
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
@@ -153,14 +143,6 @@ fn truncated_at(at: u64) {
         reply.len() - split
     );
     assert_eq!(server.requests()[0].bytes_out, at);
-}
-
-fn raw_bytes(server: &Server, request: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    answer
 }
 
 #[test]

@@ -173,13 +173,13 @@ pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// `x-amz-request-id`, `x-amz-id-2`, `Date` and `Server`, which every answer carries.
-pub fn add_common_headers(headers: &mut HeaderMap, id: &str) {
+pub fn add_common_headers(headers: &mut HeaderMap, id: &str, now: SystemTime) {
     headers.insert("x-amz-request-id", header_value(id));
     headers.insert("x-amz-id-2", header_value(&host_id(id)));
     headers.insert(header::SERVER, HeaderValue::from_static("AmazonS3"));
     headers
         .entry(header::DATE)
-        .or_insert_with(|| header_value(&http_date(SystemTime::now())));
+        .or_insert_with(|| header_value(&http_date(now)));
 }
 
 fn host_id(id: &str) -> String {

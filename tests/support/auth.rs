@@ -4,10 +4,11 @@
 //! seven-day limit, headers that were not signed, and what anonymous requests may do.
 //! Source: "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)", Amazon S3 API Reference.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{Timestamp, TimestampFormat};
@@ -15,18 +16,37 @@ use s3s::{S3ErrorCode, S3Result};
 
 use super::answers::{Refusal, error, error_with};
 use super::attributes::text;
+use super::clock::{self, Clock, parse_date};
 use super::request::Target;
 
-/// What a server expects of its callers.
+/// What a server expects of its callers. Clones share what changes.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// Those that the server started with.
+    pub keys: Keys,
+    pub region: String,
+    /// Whether anyone may read and list.
+    pub public_read: bool,
+    pub clock: Clock,
+    pub changed: Arc<Mutex<Changed>>,
+}
+
+/// Credentials.
+#[derive(Clone, Debug)]
+pub struct Keys {
     pub access_key: String,
     pub secret_key: String,
     /// The session token that belongs to the key, if the key is temporary.
     pub token: Option<String>,
-    pub region: String,
-    /// Whether anyone may read and list.
-    pub public_read: bool,
+}
+
+/// What has become of the credentials since the server started.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Whether the first ones have expired.
+    pub expired: bool,
+    /// Others, which are accepted too.
+    pub more: Vec<Keys>,
 }
 
 /// How far the clocks of client and server may be apart.
@@ -69,16 +89,43 @@ impl Signature {
         // <key>/<date>/<region>/s3/aws4_request; the key may hold slashes.
         self.credential.rsplit('/').nth(2)
     }
+
+    fn access_key(&self) -> &str {
+        let before = self.credential.rsplitn(5, '/').nth(4);
+        before.unwrap_or_default()
+    }
+}
+
+/// The request as `s3s` has to see it, if the server's clock is not the machine's.
+pub fn signed_now(policy: &Policy, parts: &Parts, target: &Target) -> Option<Uri> {
+    let signature = Signature::of(parts, target).filter(|_| !policy.clock.is_right())?;
+    let keys = policy.keys_of(signature.access_key())?;
+    clock::signed_now(parts, target, &keys, &policy.region)
 }
 
 impl Policy {
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The credentials with this access key.
+    fn keys_of(&self, access_key: &str) -> Option<Keys> {
+        let changed = self.changed();
+        let mut known = changed.more.iter().chain([&self.keys]);
+        known.find(|keys| keys.access_key == access_key).cloned()
+    }
+
     /// The checks before `s3s`'s own.
     pub fn check(&self, parts: &Parts, target: &Target) -> Result<(), Refusal> {
         let Some(signature) = Signature::of(parts, target) else {
             return Ok(());
         };
         check_expires(target)?;
-        check_date(target)?;
+        check_date(target, self.now())?;
         self.check_region(&signature)?;
         self.check_token(&signature)?;
         check_all_signed(parts, &signature)
@@ -110,12 +157,22 @@ impl Policy {
     }
 
     fn check_token(&self, signature: &Signature) -> Result<(), Refusal> {
-        if signature.token == self.token {
-            return Ok(());
+        let keys = self.keys_of(signature.access_key());
+        let wanted = keys.as_ref().and_then(|keys| keys.token.as_ref());
+        let refuse = |code, message: &str| {
+            let given = signature.token.as_deref().unwrap_or_default();
+            Refusal::new(StatusCode::BAD_REQUEST, code, message).detail("Token-0", given)
+        };
+        // Whose token an unknown key would have cannot be told: `s3s` refuses the key.
+        if keys.is_some() && signature.token.as_ref() != wanted {
+            let message = "The provided token is malformed or otherwise invalid.";
+            return Err(refuse("InvalidToken", message));
         }
-        let message = "The provided token is malformed or otherwise invalid.";
-        let given = signature.token.as_deref().unwrap_or_default();
-        Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidToken", message).detail("Token-0", given))
+        let is_first = signature.access_key() == self.keys.access_key;
+        if is_first && self.changed().expired {
+            return Err(refuse("ExpiredToken", "The provided token has expired."));
+        }
+        Ok(())
     }
 }
 
@@ -133,7 +190,7 @@ fn check_expires(target: &Target) -> Result<(), Refusal> {
 
 /// A presigned URL holds from its date on, give or take a quarter of an hour, until it expires. Both refusals are
 /// AccessDenied, unlike RequestTimeTooSkewed, which only signatures in headers get.
-fn check_date(target: &Target) -> Result<(), Refusal> {
+fn check_date(target: &Target, now: SystemTime) -> Result<(), Refusal> {
     let date = target.query("X-Amz-Date").and_then(parse_date);
     let expires = target
         .query("X-Amz-Expires")
@@ -141,25 +198,24 @@ fn check_date(target: &Target) -> Result<(), Refusal> {
     let (Some(date), Some(expires)) = (date, expires) else {
         return Ok(());
     };
-    let now = SystemTime::now();
     let refuse = |message| Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message);
     if date > Timestamp::from(now + SKEW) {
         return Err(refuse("Request is not valid yet"));
     }
     if date < Timestamp::from(now - Duration::from_secs(expires)) {
         let refusal = refuse("Request has expired");
-        return Err(refusal.detail("X-Amz-Expires", &expires.to_string()));
+        return Err(refusal
+            .detail("X-Amz-Expires", &expires.to_string())
+            .detail("ServerTime", &iso_date(now)));
     }
     Ok(())
 }
 
-/// `20150830T123600Z`
-fn parse_date(text: &str) -> Option<Timestamp> {
-    let part = |range| text.get(range);
-    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
-    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
-    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
-    Timestamp::parse(TimestampFormat::DateTime, &text).ok()
+fn iso_date(time: SystemTime) -> String {
+    let mut text = Vec::new();
+    let written = Timestamp::from(time).format(TimestampFormat::DateTime, &mut text);
+    written.expect("a date of our time can be written");
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Every `x-amz-*` header must be among the signed ones.
@@ -182,10 +238,10 @@ fn check_all_signed(parts: &Parts, signature: &Signature) -> Result<(), Refusal>
 #[async_trait::async_trait]
 impl S3Auth for Policy {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        if access_key == self.access_key {
-            return Ok(SecretKey::from(self.secret_key.clone()));
+        match self.keys_of(access_key) {
+            Some(keys) => Ok(SecretKey::from(keys.secret_key)),
+            None => Err(error(S3ErrorCode::InvalidAccessKeyId)),
         }
-        Err(error(S3ErrorCode::InvalidAccessKeyId))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Sources: GetObject, CopyObject and PutObject in the Amazon S3 API Reference; RFC 9110, section 13.2.2.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue};
@@ -11,6 +12,44 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use super::answers::{error, error_with};
 use super::attributes::{set, text};
 use super::store::Object;
+
+/// A request that may have conditions, and on which stores differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guarded {
+    Put,
+    Complete,
+    /// The destination of CopyObject.
+    Copy,
+    /// The source of CopyObject and of UploadPartCopy.
+    CopySource,
+    Delete,
+}
+
+/// What a store makes of conditions. AWS honours all of them.
+#[derive(Default)]
+pub struct Manners {
+    /// As if they were not there.
+    pub ignored: BTreeSet<Guarded>,
+    /// They are answered 501.
+    pub refused: BTreeSet<Guarded>,
+    /// `If-Match` of a write matches only an ETag without its quotes.
+    pub quoted_never_matches: bool,
+}
+
+impl Manners {
+    /// Whether conditions count, for a request that has some.
+    fn count(&self, what: Guarded) -> S3Result<bool> {
+        if self.refused.contains(&what) {
+            return Err(not_implemented());
+        }
+        Ok(!self.ignored.contains(&what))
+    }
+}
+
+fn not_implemented() -> S3Error {
+    let message = "A header you provided implies functionality that is not implemented";
+    error_with(S3ErrorCode::NotImplemented, message)
+}
 
 /// Conditions of GET and HEAD: 412, or 304 with the ETag.
 pub fn check_read(object: &Object, headers: &HeaderMap) -> S3Result<()> {
@@ -22,37 +61,54 @@ pub fn check_read(object: &Object, headers: &HeaderMap) -> S3Result<()> {
 }
 
 /// Conditions on the source of a copy: always 412.
-pub fn check_copy_source(object: &Object, headers: &HeaderMap) -> S3Result<()> {
+pub fn check_copy_source(manners: &Manners, object: &Object, headers: &HeaderMap) -> S3Result<()> {
     match failed(object, headers, "x-amz-copy-source-") {
-        None => Ok(()),
-        Some(_) => Err(error(S3ErrorCode::PreconditionFailed)),
+        Some(_) if manners.count(Guarded::CopySource)? => {
+            Err(error(S3ErrorCode::PreconditionFailed))
+        }
+        _ => Ok(()),
     }
 }
 
 /// Conditions of PutObject, CompleteMultipartUpload and the destination of CopyObject.
-pub fn check_write(existing: Option<&Object>, headers: &HeaderMap) -> S3Result<()> {
-    match text(headers, "if-none-match") {
+pub fn check_write(
+    manners: &Manners,
+    what: Guarded,
+    existing: Option<&Object>,
+    headers: &HeaderMap,
+) -> S3Result<()> {
+    let (none_match, matches) = (text(headers, "if-none-match"), text(headers, "if-match"));
+    if none_match.is_none() && matches.is_none() || !manners.count(what)? {
+        return Ok(());
+    }
+    match none_match {
         None => {}
         Some("*") if existing.is_none() => {}
         Some("*") => return Err(error(S3ErrorCode::PreconditionFailed)),
-        Some(_) => {
-            let message = "A header you provided implies functionality that is not implemented";
-            return Err(error_with(S3ErrorCode::NotImplemented, message));
-        }
+        Some(_) => return Err(not_implemented()),
     }
-    match (text(headers, "if-match"), existing) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(error(S3ErrorCode::NoSuchKey)),
-        (Some(wanted), Some(object)) if matches_etag(wanted, object) => Ok(()),
-        _ => Err(error(S3ErrorCode::PreconditionFailed)),
-    }
+    check_match(manners, matches, existing)
 }
 
 /// `If-Match` of DeleteObject.
-pub fn check_delete(existing: Option<&Object>, wanted: Option<&str>) -> S3Result<()> {
+pub fn check_delete(
+    manners: &Manners,
+    existing: Option<&Object>,
+    wanted: Option<&str>,
+) -> S3Result<()> {
+    if wanted.is_some() && manners.count(Guarded::Delete)? {
+        return check_match(manners, wanted, existing);
+    }
+    Ok(())
+}
+
+fn check_match(manners: &Manners, wanted: Option<&str>, existing: Option<&Object>) -> S3Result<()> {
     match (wanted, existing) {
         (None, _) => Ok(()),
         (Some(_), None) => Err(error(S3ErrorCode::NoSuchKey)),
+        (Some(wanted), Some(_)) if manners.quoted_never_matches && wanted.contains('"') => {
+            Err(error(S3ErrorCode::PreconditionFailed))
+        }
         (Some(wanted), Some(object)) if matches_etag(wanted, object) => Ok(()),
         _ => Err(error(S3ErrorCode::PreconditionFailed)),
     }

@@ -10,7 +10,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use super::answers::{error, error_with};
 use super::attributes::{self, set, text};
 use super::checksum;
-use super::conditions;
+use super::conditions::{self, Guarded};
 use super::multipart;
 use super::objects::{self, Found};
 use super::service::Service;
@@ -42,8 +42,10 @@ pub fn object(
         ..with_checksums(&copy)
     };
     let mut answer = attributes::encryption(&copy);
+    let manners = &service.settings.conditions;
     let version = service.store.with(&input.bucket, |bucket| {
-        conditions::check_write(bucket.current(&input.key), &headers)?;
+        let existing = bucket.current(&input.key);
+        conditions::check_write(manners, Guarded::Copy, existing, &headers)?;
         Ok(bucket.push(&input.key, Some(copy)))
     })?;
     if let Some(version) = version {
@@ -138,7 +140,7 @@ impl<'a> Source<'a> {
         })?;
         let prefix = "x-amz-copy-source-server-side-encryption-customer-";
         attributes::check_customer_key(&found.object, headers, prefix)?;
-        conditions::check_copy_source(&found.object, headers)?;
+        conditions::check_copy_source(&service.settings.conditions, &found.object, headers)?;
         if found.object.is_archived() {
             let message = "Operation is not valid for the source object's storage class";
             return Err(error_with(S3ErrorCode::InvalidObjectState, message));

@@ -30,7 +30,7 @@ pub fn one(
     let if_match = text(&req.headers, "if-match");
     let outcome = service.store.with(&input.bucket, |bucket| {
         let version = input.version_id.as_deref();
-        delete(bucket, &input.key, version, if_match)
+        delete(service, bucket, &input.key, version, if_match)
     })?;
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: outcome.is_marker.then_some(true),
@@ -52,7 +52,7 @@ pub fn many(
         for object in objects {
             let version = object.version_id.as_deref();
             let etag = object.e_tag.as_ref().map(ETag::value);
-            match delete(bucket, &object.key, version, etag) {
+            match delete(service, bucket, &object.key, version, etag) {
                 Ok(outcome) => deleted.push(confirm(object, outcome)),
                 Err(error) => errors.push(refuse(object, &error)),
             }
@@ -89,12 +89,13 @@ fn refuse(object: ObjectIdentifier, error: &s3s::S3Error) -> Error {
 }
 
 fn delete(
+    service: &Service,
     bucket: &mut BucketData,
     key: &str,
     version: Option<&str>,
     if_match: Option<&str>,
 ) -> S3Result<Outcome> {
-    conditions::check_delete(bucket.current(key), if_match)?;
+    conditions::check_delete(&service.settings.conditions, bucket.current(key), if_match)?;
     if bucket.undeletable.contains(key) {
         return Err(error_with(S3ErrorCode::AccessDenied, "Access Denied"));
     }

@@ -19,6 +19,7 @@ use s3s::Body;
 
 use super::answers;
 use super::attributes::set;
+use super::content::mix;
 use super::log::LoggedRequest;
 
 /// What goes wrong.
@@ -28,22 +29,64 @@ pub enum Fault {
     Answer(Answer),
     /// The connection is closed without an answer; the request has no effect.
     DropBefore,
-    /// The request takes effect, its answer is lost.
-    DropAfter,
-    /// The request is handled this much later.
-    Delay(Duration),
-    /// The connection is closed after this many bytes of the answer's body; `Content-Length` says otherwise.
-    Truncate(u64),
+    /// The connection is reset without an answer; the request has no effect.
+    ResetBefore,
     /// No answer ever comes, and the connection stays open; the request has no effect.
     Stall,
+    /// When more than this many bytes of the request's body have come, the connection is reset; the request has no
+    /// effect. What has a shorter body gets through.
+    ResetUpload(u64),
+    /// After this many bytes of the request's body no more are taken, and the connection stays open; the request
+    /// has no effect. What has a shorter body gets through.
+    StallUpload(u64),
+    /// The request is handled this much later.
+    Delay(Duration),
+
+    /// The request takes effect, its answer is lost.
+    DropAfter,
+    /// The request takes effect; the connection is reset after this many bytes of its answer, head included.
+    Reset(u64),
+    /// The request takes effect; after this many bytes of its answer, head included, no more come, and the
+    /// connection stays open.
+    StallAnswer(u64),
+    /// The request takes effect; its answer, head included, comes this many bytes at a time, with a pause after each.
+    Drip { bytes: u64, pause: Duration },
+    /// The connection is closed after this many bytes of the answer's body; `Content-Length` says otherwise.
+    Truncate(u64),
+    /// The same with a reset.
+    ResetBody(u64),
     /// After this many bytes of the answer's body no more come, and the connection stays open.
     StallBody(u64),
+    /// One bit of this byte of the answer's body is another; its length is true.
+    Corrupt(u64),
 }
 
 impl Fault {
     /// An S3 error document with this status.
     pub fn error(status: u16, code: &str) -> Self {
         Self::Answer(Answer::error(status, code))
+    }
+
+    /// An error that asks to be left alone for so many seconds.
+    pub fn retry_after(status: u16, code: &str, seconds: u64) -> Self {
+        Self::Answer(Answer::error(status, code).header("retry-after", &seconds.to_string()))
+    }
+
+    /// What another region's endpoint says of the bucket: 301 `PermanentRedirect`, or 400
+    /// `AuthorizationHeaderMalformed`.
+    pub fn wrong_region(status: u16, region: &str) -> Self {
+        let code = match status {
+            301 => "PermanentRedirect",
+            _ => "AuthorizationHeaderMalformed",
+        };
+        let region_element = format!("<Region>{region}</Region>");
+        let answer = Answer::error_with(status, code, &region_element);
+        Self::Answer(answer.header("x-amz-bucket-region", region))
+    }
+
+    /// What the answer to temporary credentials is that are temporary no more.
+    pub fn expired_token() -> Self {
+        Self::error(400, "ExpiredToken")
     }
 }
 
@@ -66,8 +109,13 @@ impl Answer {
 
     /// An S3 error document. With status 200 it is the late error of CopyObject or CompleteMultipartUpload.
     pub fn error(status: u16, code: &str) -> Self {
+        Self::error_with(status, code, "")
+    }
+
+    /// The same with more elements in the document.
+    pub fn error_with(status: u16, code: &str, details: &str) -> Self {
         let id = answers::request_id();
-        let document = answers::document(code, "A fault made by the test", "");
+        let document = answers::document(code, "A fault made by the test", details);
         Self::new(status, answers::complete_document(&document, "/", &id))
             .header("content-type", "application/xml")
             .header("x-amz-request-id", &id)
@@ -191,6 +239,29 @@ impl fmt::Debug for Rule {
 #[derive(Default)]
 pub struct Faults {
     rules: Mutex<Vec<(Rule, Fault)>>,
+    chance: Mutex<Option<Chance>>,
+}
+
+/// Faults that come by chance, the same ones for the same seed and order of requests.
+struct Chance {
+    seed: u64,
+    per_mille: u64,
+    faults: Vec<Fault>,
+    asked: u64,
+    came: usize,
+}
+
+impl Chance {
+    fn draw(&mut self) -> Option<Fault> {
+        let number = mix(self.seed ^ mix(self.asked));
+        self.asked += 1;
+        if number % 1000 >= self.per_mille {
+            return None;
+        }
+        self.came += 1;
+        let which = (number / 1000) as usize % self.faults.len();
+        self.faults.get(which).cloned()
+    }
 }
 
 impl Faults {
@@ -198,9 +269,27 @@ impl Faults {
         self.rules().push((rule, fault));
     }
 
-    /// Forgets all rules.
+    /// From here on so many of 1,000 requests that no rule chooses meet one of these faults.
+    pub fn by_chance(&self, seed: u64, per_mille: u64, faults: Vec<Fault>) {
+        assert!(!faults.is_empty(), "something must go wrong");
+        *self.chance() = Some(Chance {
+            seed,
+            per_mille,
+            faults,
+            asked: 0,
+            came: 0,
+        });
+    }
+
+    /// How many faults came by chance.
+    pub fn came_by_chance(&self) -> usize {
+        self.chance().as_ref().map_or(0, |chance| chance.came)
+    }
+
+    /// Forgets all rules and chances.
     pub fn clear(&self) {
         self.rules().clear();
+        *self.chance() = None;
     }
 
     /// How many rules are not used up, so that a test can say that its faults happened.
@@ -220,7 +309,11 @@ impl Faults {
                 return Some(fault.clone());
             }
         }
-        None
+        self.chance().as_mut().and_then(Chance::draw)
+    }
+
+    fn chance(&self) -> MutexGuard<'_, Option<Chance>> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rules(&self) -> MutexGuard<'_, Vec<(Rule, Fault)>> {

@@ -1,34 +1,33 @@
 //! The HTTP side: connections, the way of a request through log, faults, checks and `s3s`, and byte counts.
 
-use std::fmt;
-use std::future::{self, Future as _};
-use std::pin::Pin;
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use s3s::Body;
 use s3s::service::S3Service;
-use s3s::{Body, StdError};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
-use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
 
 use super::answers::{self, Refusal};
-use super::auth::Policy;
+use super::auth::{self, Policy};
+use super::bodies::{Counted, Cut, End, Outgoing};
 use super::checksum;
 use super::faults::{Fault, Faults};
 use super::log::{Entry, Log};
 use super::request::Target;
+use super::wire::{Control, Gate, Wire};
 
 /// S3's limit for the body of DeleteObjects.
 const DELETE_LIMIT: usize = 2 * 1024 * 1024;
@@ -43,6 +42,17 @@ pub struct Shared {
     pub log: Log,
     pub faults: Faults,
     pub connections: AtomicUsize,
+    pub network: Network,
+}
+
+/// How the server is reached.
+#[derive(Default)]
+pub struct Network {
+    /// Bytes a second that each connection moves, in each direction; as many as can be if not said.
+    pub rate: Option<u64>,
+    /// How much later each request is looked at.
+    pub latency: Duration,
+    pub tls: Option<TlsAcceptor>,
 }
 
 /// Accepts connections until the task is dropped.
@@ -51,15 +61,37 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         // A connection that is gone before it is accepted is the client's business.
         if let Ok((stream, _)) = listener.accept().await {
             let number = shared.connections.fetch_add(1, Ordering::AcqRel) + 1;
-            tokio::spawn(serve_connection(stream, number, Arc::clone(&shared)));
+            tokio::spawn(begin_connection(stream, number, Arc::clone(&shared)));
         }
     }
 }
 
-async fn serve_connection(stream: TcpStream, number: usize, shared: Arc<Shared>) {
+async fn begin_connection(stream: TcpStream, number: usize, shared: Arc<Shared>) {
     // Small answers leave at once. Where that cannot be set, the server is only slower.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| handle(Arc::clone(&shared), request, number));
+    let control = Arc::new(Control::default());
+    let wire = Wire::new(stream, Arc::clone(&control), shared.network.rate);
+    match &shared.network.tls {
+        None => serve_connection(wire, control, number, shared).await,
+        Some(acceptor) => {
+            // A client that does not trust the certificate ends here.
+            if let Ok(stream) = acceptor.accept(wire).await {
+                serve_connection(stream, control, number, Arc::clone(&shared)).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    control: Arc<Control>,
+    number: usize,
+    shared: Arc<Shared>,
+) {
+    let service = service_fn(|request| {
+        let (shared, control) = (Arc::clone(&shared), Arc::clone(&control));
+        handle(shared, control, request, number)
+    });
     // An error here is a connection that the client or a fault has cut.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -69,44 +101,72 @@ async fn serve_connection(stream: TcpStream, number: usize, shared: Arc<Shared>)
 /// The way of one request. An error makes hyper cut the connection.
 async fn handle(
     shared: Arc<Shared>,
+    control: Arc<Control>,
     request: Request<Incoming>,
     connection: usize,
 ) -> Result<Response<Outgoing>, Cut> {
+    control.begin();
     let (parts, body) = request.into_parts();
     let target = Target::of(&parts);
     let entry = shared.log.begin(&parts, &target, connection);
-    let body = Counted {
-        inner: Some(body),
-        entry: Arc::clone(&entry),
-        waits: parts.headers.contains_key(header::EXPECT),
-    };
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let mut body = Counted::new(body, Arc::clone(&entry), waits);
+    if !shared.network.latency.is_zero() {
+        tokio::time::sleep(shared.network.latency).await;
+    }
     let fault = shared.faults.next(entry.request());
     let mut end = End::Whole;
     match fault {
         Some(Fault::DropBefore) => return Err(Cut),
-        Some(Fault::Stall) => return future::pending().await,
+        Some(Fault::ResetBefore) => {
+            control.reset();
+            return Err(Cut);
+        }
+        Some(Fault::Stall) => return pending().await,
         Some(Fault::Answer(answer)) => {
-            drain(body).await;
-            return Ok(outgoing(answer.into_response(), entry, End::Whole));
+            body.drain().await;
+            let response = dated(answer.into_response(), &shared.policy);
+            return Ok(Outgoing::of(response, entry, control, End::Whole));
         }
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::Truncate(at)) => end = End::Cut(at),
+        Some(Fault::ResetBody(at)) => end = End::Reset(at),
         Some(Fault::StallBody(at)) => end = End::Stall(at),
-        Some(Fault::DropAfter) | None => {}
+        Some(Fault::Corrupt(at)) => end = End::Corrupt(at),
+        Some(Fault::ResetUpload(at) | Fault::StallUpload(at)) => {
+            let reached = body.limit(at);
+            let answer = pin!(answer(&shared, parts, target, body));
+            // Both futures live on while the connection stands still.
+            let response = match select(answer, pin!(reached.notified())).await {
+                Either::Left((response, _)) => response?,
+                Either::Right(_) if matches!(fault, Some(Fault::ResetUpload(_))) => {
+                    control.reset();
+                    return Err(Cut);
+                }
+                Either::Right(_still) => return pending().await,
+            };
+            return Ok(Outgoing::of(response, entry, control, End::Whole));
+        }
+        Some(Fault::DropAfter | Fault::Reset(_) | Fault::StallAnswer(_) | Fault::Drip { .. })
+        | None => {}
     }
     let response = answer(&shared, parts, target, body).await?;
-    if matches!(fault, Some(Fault::DropAfter)) {
-        return Err(Cut);
+    match fault {
+        Some(Fault::DropAfter) => return Err(Cut),
+        Some(Fault::Reset(at)) => control.set(Gate::Reset(at)),
+        Some(Fault::StallAnswer(at)) => control.set(Gate::Stall(at)),
+        Some(Fault::Drip { bytes, pause }) => control.set(Gate::Drip(bytes, pause)),
+        _ => {}
     }
-    Ok(outgoing(response, entry, end))
+    Ok(Outgoing::of(response, entry, control, end))
 }
 
-/// Reads what the client is sending anyway, so that the connection can be used again. A client that waits for
-/// `100 Continue` is answered at once, as S3 does.
-async fn drain(mut body: Counted) {
-    if !body.waits {
-        while let Some(Ok(_)) = body.frame().await {}
-    }
+/// Answers that a test made up have the server's time too, unless they say another.
+fn dated(mut response: Response<Body>, policy: &Policy) -> Response<Body> {
+    let date = || answers::header_value(&answers::http_date(policy.now()));
+    let headers = response.headers_mut();
+    headers.entry(header::DATE).or_insert_with(date);
+    response
 }
 
 /// The S3 answer to a request.
@@ -125,12 +185,15 @@ async fn answer(
     };
     let response = match checked {
         Ok(body) => {
+            if let Some(uri) = auth::signed_now(&shared.policy, &parts, &target) {
+                parts.uri = uri;
+            }
             let request = Request::from_parts(parts, body);
             shared.s3.call(request).await.map_err(|_| Cut)?
         }
         Err(refusal) => refusal.into_response(),
     };
-    let mut response = finish(response, &method, &resource);
+    let mut response = finish(response, &method, &resource, &shared.policy);
     if target.operation == "HeadBucket" {
         let region = answers::header_value(&shared.policy.region);
         response.headers_mut().insert("x-amz-bucket-region", region);
@@ -205,9 +268,14 @@ async fn check_delete_digest(
 }
 
 /// What `s3s` leaves to be done: ids and standard headers, complete error documents, no body where HTTP has none.
-fn finish(mut response: Response<Body>, method: &Method, resource: &str) -> Response<Body> {
+fn finish(
+    mut response: Response<Body>,
+    method: &Method,
+    resource: &str,
+    policy: &Policy,
+) -> Response<Body> {
     let id = answers::request_id();
-    answers::add_common_headers(response.headers_mut(), &id);
+    answers::add_common_headers(response.headers_mut(), &id, policy.now());
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
     if let Some(xml) = xml(&response) {
@@ -242,164 +310,5 @@ fn finish_head(response: &mut Response<Body>, failed: bool) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     } else if response.headers().contains_key(header::CONTENT_RANGE) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    }
-}
-
-fn outgoing(response: Response<Body>, entry: Arc<Entry>, end: End) -> Response<Outgoing> {
-    entry.answered(response.status().as_u16());
-    response.map(|inner| Outgoing {
-        inner,
-        entry,
-        end,
-        sent: 0,
-        leaving: None,
-    })
-}
-
-/// Says to hyper that the connection is to be cut.
-#[derive(Debug)]
-struct Cut;
-
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is cut on purpose")
-    }
-}
-
-impl std::error::Error for Cut {}
-
-/// A request body that counts what is read of it.
-struct Counted {
-    /// `None` when it has been left to a task that reads the rest.
-    inner: Option<Incoming>,
-    entry: Arc<Entry>,
-    /// Whether the client sends its body only when told to.
-    waits: bool,
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(inner) = &mut self.inner else {
-            return Poll::Ready(None);
-        };
-        let polled = Pin::new(inner).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.entry.received(frame.data_ref().map_or(0, Bytes::len));
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Incoming::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or(SizeHint::with_exact(0), HttpBody::size_hint)
-    }
-}
-
-/// What is left of a refused body is read up to here: hyper closes the connection on what is not read, and a
-/// client that is still sending might then miss the answer.
-const SMALL: u64 = 1024 * 1024;
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let is_small = self.size_hint().upper().is_some_and(|left| left <= SMALL);
-        if self.waits || self.is_end_stream() || !is_small {
-            return;
-        }
-        let mut rest = Counted {
-            inner: self.inner.take(),
-            entry: Arc::clone(&self.entry),
-            waits: true,
-        };
-        // Without a runtime the server is being stopped, and nobody waits for the answer.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { while let Some(Ok(_)) = rest.frame().await {} });
-        }
-    }
-}
-
-/// How far the body of an answer gets.
-#[derive(Clone, Copy)]
-enum End {
-    Whole,
-    Cut(u64),
-    Stall(u64),
-}
-
-impl End {
-    fn at(self) -> Option<u64> {
-        match self {
-            Self::Whole => None,
-            Self::Cut(at) | Self::Stall(at) => Some(at),
-        }
-    }
-}
-
-/// A response body that counts what is sent of it, and ends early if a fault says so.
-struct Outgoing {
-    inner: Body,
-    entry: Arc<Entry>,
-    end: End,
-    sent: u64,
-    /// The time that what was sent before a cut has to leave.
-    leaving: Option<Pin<Box<Sleep>>>,
-}
-
-/// hyper forgets what it has not written when a body fails.
-const TIME_TO_LEAVE: Duration = Duration::from_millis(30);
-
-impl Outgoing {
-    fn cut(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        let leaving = self
-            .leaving
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(TIME_TO_LEAVE)));
-        ready!(leaving.as_mut().poll(context));
-        Poll::Ready(Some(Err(Box::new(Cut))))
-    }
-}
-
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = StdError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        let left = self.end.at().map(|at| at - self.sent);
-        if left == Some(0) {
-            return match self.end {
-                End::Cut(_) => self.cut(context),
-                _ => Poll::Pending,
-            };
-        }
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        polled.map_ok(|frame| match frame.into_data() {
-            Ok(mut data) => {
-                data.truncate(usize::try_from(left.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
-                self.sent += data.len() as u64;
-                self.entry.sent(data.len());
-                Frame::data(data)
-            }
-            Err(trailers) => trailers,
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.end, End::Whole) && self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

@@ -67,12 +67,12 @@ impl Entry {
         self.status.store(status, Ordering::Release);
     }
 
-    pub fn received(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Ordering::AcqRel);
+    pub fn received(&self, bytes: u64) {
+        self.bytes_in.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    pub fn sent(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Ordering::AcqRel);
+    pub fn sent(&self, bytes: u64) {
+        self.bytes_out.fetch_add(bytes, Ordering::AcqRel);
     }
 
     fn snapshot(&self) -> LoggedRequest {

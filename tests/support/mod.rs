@@ -9,10 +9,11 @@
 //!
 //! The tour, in the way of a request:
 //!
-//! - `http`: connections, byte counts, the steps that each request takes
+//! - `http`: connections, the steps that each request takes; `wire` and `bodies`: the bytes on their way, counted,
+//!   slowed down, cut; `tls`: the certificate of an https server
 //! - `request`: which bucket, key and operation it names; `log`: what tests ask about it afterwards
 //! - `faults`: what goes wrong on demand
-//! - `auth`: who may do what; `answers`: S3's error documents
+//! - `auth`: who may do what; `clock`: when; `answers`: S3's error documents
 //! - `service`: the operations there are, each of which is in `buckets`, `objects`, `deletes`, `copy`,
 //!   `multipart`, `listing`, `versioning` or `tagging`, with `attributes`, `conditions`, `checksum` and `upload`
 //!   as their helpers
@@ -26,8 +27,10 @@
 mod answers;
 mod attributes;
 mod auth;
+mod bodies;
 mod buckets;
 mod checksum;
+mod clock;
 mod conditions;
 mod content;
 mod copy;
@@ -42,27 +45,33 @@ mod request;
 mod service;
 mod store;
 mod tagging;
+mod tls;
 mod upload;
 mod versioning;
+mod wire;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use s3s::host::MultiDomain;
 use s3s::service::S3ServiceBuilder;
 use tokio::sync::oneshot;
 
+pub use self::conditions::Guarded;
 pub use self::content::{Content, synthetic_bytes};
 pub use self::faults::{Answer, Fault, Faults, Rule};
 pub use self::log::LoggedRequest;
 pub use self::store::{Object, Part, Upload, Version};
 
-use self::auth::Policy;
-use self::http::Shared;
+use self::auth::{Changed, Keys, Policy};
+use self::clock::Clock;
+use self::http::{Network, Shared};
 use self::service::{Service, Settings};
 use self::store::{BucketData, Store};
+use self::tls::Identity;
 
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -74,6 +83,8 @@ pub struct Server {
     port: u16,
     shared: Arc<Shared>,
     store: Arc<Store>,
+    /// The certificate authority of an https server.
+    ca_pem: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,20 +98,31 @@ impl Server {
     pub fn builder() -> Builder {
         Builder {
             policy: Policy {
-                access_key: ACCESS_KEY.into(),
-                secret_key: SECRET_KEY.into(),
-                token: None,
+                keys: Keys {
+                    access_key: ACCESS_KEY.into(),
+                    secret_key: SECRET_KEY.into(),
+                    token: None,
+                },
                 region: REGION.into(),
                 public_read: false,
+                clock: Clock::default(),
+                changed: Arc::default(),
             },
             settings: Settings::default(),
+            network: Network::default(),
+            ca_pem: None,
             buckets: Vec::new(),
         }
     }
 
-    /// `http://127.0.0.1:PORT`, for path-style requests.
+    /// `http://127.0.0.1:PORT`, for path-style requests; `https` if the server was started so.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.ca_pem.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// `http://localhost:PORT`, for virtual-hosted requests to `http://bucket.localhost:PORT`.
@@ -113,15 +135,15 @@ impl Server {
     }
 
     pub fn access_key(&self) -> &str {
-        &self.shared.policy.access_key
+        &self.shared.policy.keys.access_key
     }
 
     pub fn secret_key(&self) -> &str {
-        &self.shared.policy.secret_key
+        &self.shared.policy.keys.secret_key
     }
 
     pub fn token(&self) -> Option<&str> {
-        self.shared.policy.token.as_deref()
+        self.shared.policy.keys.token.as_deref()
     }
 
     pub fn region(&self) -> &str {
@@ -147,6 +169,53 @@ impl Server {
         &self.shared.faults
     }
 
+    /// What trusts an https server, as PEM; empty for an http server.
+    pub fn ca_pem(&self) -> &str {
+        self.ca_pem.as_deref().unwrap_or_default()
+    }
+
+    /// The credentials that the server started with expire now.
+    pub fn expire_token(&self) {
+        self.shared.policy.changed().expired = true;
+    }
+
+    /// Other credentials, which are accepted from here on.
+    pub fn add_credentials(&self, access_key: &str, secret_key: &str, token: Option<&str>) {
+        self.shared.policy.changed().more.push(Keys {
+            access_key: access_key.into(),
+            secret_key: secret_key.into(),
+            token: token.map(str::to_owned),
+        });
+    }
+
+    /// From here on the server's clock is so many seconds ahead of the machine's, behind if negative.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.shared.policy.clock.set_ahead(seconds);
+    }
+
+    /// Closes all connections and accepts no more, until `restart`.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic on the server's thread has been printed; dropping must not panic too.
+            let _ = thread.join();
+        }
+    }
+
+    /// Closes all connections and accepts new ones, on the same port, with the same store.
+    pub fn restart(&mut self) {
+        self.stop();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port));
+        let listener = listener.expect("the port that was just given up");
+        self.run(listener);
+    }
+
+    fn run(&mut self, listener: TcpListener) {
+        let (stop, stopped) = oneshot::channel();
+        self.thread = Some(run(listener, Arc::clone(&self.shared), stopped));
+        self.stop = Some(stop);
+    }
+
     /// The store behind the server, without HTTP. A bucket that does not exist is made.
     pub fn bucket(&self, name: &str) -> Bucket {
         self.store
@@ -162,11 +231,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic on the server's thread has been printed; dropping must not panic too.
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }
 
@@ -174,6 +239,8 @@ impl Drop for Server {
 pub struct Builder {
     policy: Policy,
     settings: Settings,
+    network: Network,
+    ca_pem: Option<String>,
     buckets: Vec<String>,
 }
 
@@ -194,15 +261,15 @@ impl Builder {
 
     #[must_use]
     pub fn credentials(mut self, access_key: &str, secret_key: &str) -> Self {
-        self.policy.access_key = access_key.into();
-        self.policy.secret_key = secret_key.into();
+        self.policy.keys.access_key = access_key.into();
+        self.policy.keys.secret_key = secret_key.into();
         self
     }
 
     /// The credentials are temporary: every request must carry this session token.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
-        self.policy.token = Some(token.into());
+        self.policy.keys.token = Some(token.into());
         self
     }
 
@@ -234,6 +301,88 @@ impl Builder {
         self
     }
 
+    /// Every connection moves so many bytes a second at most, in each direction.
+    #[must_use]
+    pub fn throttle(mut self, bytes_per_second: u64) -> Self {
+        self.network.rate = Some(bytes_per_second);
+        self
+    }
+
+    /// Every request is looked at so much later.
+    #[must_use]
+    pub fn latency(mut self, time: Duration) -> Self {
+        self.network.latency = time;
+        self
+    }
+
+    /// The server speaks https, with a certificate for `127.0.0.1` and `localhost` that only `ca_pem` vouches for.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        let identity = Identity::new(&["127.0.0.1", "localhost", "*.localhost"]);
+        self.network.tls = Some(identity.acceptor);
+        self.ca_pem = Some(identity.ca_pem);
+        self
+    }
+
+    /// The server's clock is so many seconds ahead of the machine's, behind if negative.
+    #[must_use]
+    pub fn clock_ahead(self, seconds: i64) -> Self {
+        self.policy.clock.set_ahead(seconds);
+        self
+    }
+
+    /// Conditions of these requests are taken for absent.
+    #[must_use]
+    pub fn ignore_conditions(mut self, of: impl IntoIterator<Item = Guarded>) -> Self {
+        self.settings.conditions.ignored.extend(of);
+        self
+    }
+
+    /// Conditions of these requests are answered 501.
+    #[must_use]
+    pub fn refuse_conditions(mut self, of: impl IntoIterator<Item = Guarded>) -> Self {
+        self.settings.conditions.refused.extend(of);
+        self
+    }
+
+    /// A quoted `If-Match` of a write is answered 412, whatever the object's ETag; without quotes it is understood.
+    #[must_use]
+    pub fn quoted_etags_never_match(mut self, never: bool) -> Self {
+        self.settings.conditions.quoted_never_matches = never;
+        self
+    }
+
+    /// CompleteMultipartUpload is refused if it leaves out a part that was uploaded.
+    #[must_use]
+    pub fn want_every_part(mut self, wants: bool) -> Self {
+        self.settings.wants_every_part = wants;
+        self
+    }
+
+    /// The answer to CompleteMultipartUpload does not tell the ETag.
+    #[must_use]
+    pub fn complete_without_etag(mut self, without: bool) -> Self {
+        self.settings.completes_without_etag = without;
+        self
+    }
+
+    /// There are no multipart uploads: they are answered 501.
+    #[must_use]
+    pub fn without_multipart(mut self, without: bool) -> Self {
+        self.settings.lacks_multipart = without;
+        self
+    }
+
+    /// All that Ceph's radosgw does otherwise with writes.
+    #[must_use]
+    pub fn like_radosgw(self) -> Self {
+        use Guarded::{Complete, Copy, CopySource, Delete};
+        self.ignore_conditions([Complete, Copy, CopySource, Delete])
+            .quoted_etags_never_match(true)
+            .want_every_part(true)
+            .complete_without_etag(true)
+    }
+
     pub fn start(self) -> Server {
         let store = Arc::new(Store::default());
         let names = if self.buckets.is_empty() {
@@ -257,16 +406,18 @@ impl Builder {
             log: log::Log::default(),
             faults: Faults::default(),
             connections: AtomicUsize::new(0),
+            network: self.network,
         });
-        let (stop, stopped) = oneshot::channel();
-        let thread = run(listener, Arc::clone(&shared), stopped);
-        Server {
+        let mut server = Server {
             port,
             shared,
             store,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+            ca_pem: self.ca_pem,
+            stop: None,
+            thread: None,
+        };
+        server.run(listener);
+        server
     }
 }
 

@@ -10,7 +10,7 @@ use super::answers::{error, error_with};
 use super::attributes::{self, set, text};
 use super::buckets::owner;
 use super::checksum::{self, Checksums};
-use super::conditions;
+use super::conditions::{self, Guarded};
 use super::content::Content;
 use super::listing::{encode, encode_if, encoding};
 use super::objects::size;
@@ -23,6 +23,9 @@ pub fn create(
     req: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let (input, headers) = (req.input, req.headers);
+    if service.settings.lacks_multipart {
+        return Err(error(S3ErrorCode::NotImplemented));
+    }
     let mut object = attributes::from_request(&headers)?;
     let algorithm = text(&headers, "x-amz-checksum-algorithm").and_then(checksum::algorithm);
     object.checksum_type = checksum_type(&headers, algorithm)?;
@@ -149,11 +152,16 @@ pub fn complete(
     let (input, headers) = (req.input, req.headers);
     let listed = input.multipart_upload.and_then(|list| list.parts);
     let listed = listed.filter(|parts| !parts.is_empty());
+    let settings = &service.settings;
     let (object, version) = service.store.with(&input.bucket, |bucket| {
         let upload = find(bucket, &input.key, &input.upload_id)?.clone();
         let listed = listed.ok_or_else(|| error(S3ErrorCode::MalformedXML))?;
-        let parts = choose(&upload, &listed, service.settings.min_part_size)?;
-        conditions::check_write(bucket.current(&input.key), &headers)?;
+        let parts = choose(&upload, &listed, settings.min_part_size)?;
+        if settings.wants_every_part && parts.len() < upload.parts.len() {
+            return Err(error(S3ErrorCode::InvalidPart));
+        }
+        let existing = bucket.current(&input.key);
+        conditions::check_write(&settings.conditions, Guarded::Complete, existing, &headers)?;
         let object = joined(upload, parts);
         check_size(&object, input.mpu_object_size)?;
         check_whole(&object, &headers)?;
@@ -166,6 +174,10 @@ pub fn complete(
     if let Some(version) = version {
         set(&mut answer, "x-amz-version-id", &version);
     }
+    let etag = match settings.completes_without_etag {
+        true => String::new(),
+        false => object.etag,
+    };
     let host = text(&headers, "host").unwrap_or("localhost");
     let output = CompleteMultipartUploadOutput {
         location: Some(format!(
@@ -175,7 +187,7 @@ pub fn complete(
         )),
         bucket: Some(input.bucket),
         key: Some(input.key),
-        e_tag: Some(ETag::Strong(object.etag)),
+        e_tag: Some(ETag::Strong(etag)),
         checksum_crc32: sums.checksum_crc32,
         checksum_crc32c: sums.checksum_crc32c,
         checksum_crc64nvme: sums.checksum_crc64nvme,

@@ -9,7 +9,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::answers::{error, error_custom, error_with, http_date};
 use super::attributes::{self, set, text};
 use super::checksum;
-use super::conditions;
+use super::conditions::{self, Guarded};
 use super::content::Content;
 use super::request::query_pairs;
 use super::service::Service;
@@ -22,10 +22,14 @@ pub async fn put(
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let (input, headers) = (req.input, req.headers);
     let mut object = attributes::from_request(&headers)?;
+    let check = |existing: Option<&store::Object>| {
+        let manners = &service.settings.conditions;
+        conditions::check_write(manners, Guarded::Put, existing, &headers)
+    };
     // Refused before the body is read where that is possible, so that `Expect: 100-continue` saves the upload.
-    service.store.with(&input.bucket, |bucket| {
-        conditions::check_write(bucket.current(&input.key), &headers)
-    })?;
+    service
+        .store
+        .with(&input.bucket, |bucket| check(bucket.current(&input.key)))?;
     let trailers = req.trailing_headers.as_ref();
     let limit = service.settings.discard_over;
     let received = upload::receive(input.body, &headers, trailers, None, limit).await?;
@@ -38,7 +42,7 @@ pub async fn put(
     attributes::add_checksums(&mut answer, &object);
     set(&mut answer, "etag", &format!("\"{}\"", object.etag));
     let version = service.store.with(&input.bucket, |bucket| {
-        conditions::check_write(bucket.current(&input.key), &headers)?;
+        check(bucket.current(&input.key))?;
         Ok(bucket.push(&input.key, Some(object)))
     })?;
     if let Some(version) = version {

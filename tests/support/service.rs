@@ -5,6 +5,7 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use super::conditions::Manners;
 use super::store::Store;
 use super::{buckets, copy, deletes, listing, multipart, objects, tagging, versioning};
 
@@ -21,6 +22,13 @@ pub struct Settings {
     /// Of larger bodies only length and digests are kept.
     pub discard_over: u64,
     pub ignore_encoding_type: bool,
+    pub conditions: Manners,
+    /// CompleteMultipartUpload must list every part that was uploaded.
+    pub wants_every_part: bool,
+    /// The answer to CompleteMultipartUpload has an `<ETag/>` without text.
+    pub completes_without_etag: bool,
+    /// CreateMultipartUpload is answered 501.
+    pub lacks_multipart: bool,
 }
 
 impl Default for Settings {
@@ -29,6 +37,10 @@ impl Default for Settings {
             min_part_size: 5 * 1024 * 1024,
             discard_over: u64::MAX,
             ignore_encoding_type: false,
+            conditions: Manners::default(),
+            wants_every_part: false,
+            completes_without_etag: false,
+            lacks_multipart: false,
         }
     }
 }

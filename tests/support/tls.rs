@@ -1,0 +1,43 @@
+//! A certificate of the server's own, which nobody trusts who was not given it.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// What a server shows, and what a client must be given to trust it.
+pub struct Identity {
+    pub acceptor: TlsAcceptor,
+    pub ca_pem: String,
+}
+
+impl Identity {
+    /// A new certificate authority, and a certificate of it for these names.
+    pub fn new(names: &[&str]) -> Self {
+        let ca_key = KeyPair::generate().expect("a key");
+        let mut ca = CertificateParams::new(Vec::new()).expect("no names");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
+
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let server = CertificateParams::new(names).expect("names that can be");
+        let certificate = server
+            .signed_by(&key, &Issuer::new(ca, ca_key))
+            .expect("a certificate");
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions that ring has")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a key that fits");
+        Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            ca_pem,
+        }
+    }
+}
