@@ -135,6 +135,9 @@ mod file;
 mod filesystem;
 mod filter;
 mod fs_url;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 mod hash;
 mod info;

@@ -8,6 +8,7 @@ mod drawing;
 mod embedded_server;
 mod every_operation;
 mod foreign;
+mod fuzzing;
 mod info;
 mod live;
 mod logged;

@@ -5,7 +5,7 @@
 //! to run. A difference prints the seed of its sequence, and a script of the few calls that show it.
 
 mod call;
-mod generator;
+pub mod generator;
 mod shrink;
 
 use std::collections::{BTreeMap, BTreeSet};

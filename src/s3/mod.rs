@@ -9,6 +9,8 @@ mod copy;
 mod credentials;
 mod directories;
 mod entries;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod info;
 mod key;
 mod list;

@@ -220,7 +220,7 @@ impl S3Reader {
 }
 
 /// Where the answered range ends (exclusive), and the size of the object.
-fn content_range(header: &str, start: u64) -> Result<(u64, u64)> {
+pub(super) fn content_range(header: &str, start: u64) -> Result<(u64, u64)> {
     parse_content_range(header)
         .filter(|(first, last, size)| *first == start && first <= last && last < size)
         .map(|(_, last, size)| (last + 1, size))

@@ -30,6 +30,12 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) use environment::Environment;
 use profile::LazyProfile;
 
+/// Whether the text can be read as one of the shared files.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_shared_file(text: &str) -> bool {
+    ini::parse(text).is_ok()
+}
+
 /// An access key, its secret, and the session token of temporary ones.
 #[derive(Clone)]
 pub(crate) struct Credentials {

@@ -1,0 +1,208 @@
+//! What meets bytes that others wrote, as functions of bytes: for the fuzzer in `fuzz/`, and for the tests, which
+//! give them bytes of their own.
+//!
+//! Each reads its bytes in every way that the library would, and panics where a promise does not hold. None of this
+//! is part of the crate's interface.
+
+use crate::fs_url::{FsUrl, redacted};
+use crate::wildcard::Pattern;
+use crate::{ErrorKind, Mode, S3FsBuilder, dates, glob, path, wildcard};
+
+pub use crate::s3::fuzzing::{aws_config, content_range, error_answers, keys, xml_answers};
+
+/// A target: it takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// All targets, by the names that they have in `fuzz/`.
+pub const TARGETS: [(&str, Target); 9] = [
+    ("aws_config", aws_config),
+    ("content_range", content_range),
+    ("dates", dates),
+    ("error_answers", error_answers),
+    ("fs_urls", fs_urls),
+    ("keys", keys),
+    ("paths", paths),
+    ("patterns", patterns),
+    ("xml_answers", xml_answers),
+];
+
+/// The bytes as text; what is not UTF-8 is replaced.
+pub(crate) fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data).into_owned()
+}
+
+/// The bytes as two texts, apart at their first line end.
+pub(crate) fn two_texts(data: &[u8]) -> (String, String) {
+    let mut halves = data.splitn(2, |byte| *byte == b'\n').map(text);
+    let first = halves.next().unwrap_or_default();
+    (first, halves.next().unwrap_or_default())
+}
+
+/// FS URLs: what is read, and that no secret is shown of what is not.
+pub fn fs_urls(data: &[u8]) {
+    const SECRET: &str = "KjHgFdSaQwEr";
+    let url = text(data);
+    read_url(&url);
+    // Wherever it stands, what comes before the last `@` is never shown.
+    let (before, after) = two_texts(data);
+    let url = format!("{before}{SECRET}@{after}");
+    read_url(&url);
+    let is_secret = |read: &FsUrl| {
+        let of_user = [read.username(), read.password()];
+        of_user
+            .into_iter()
+            .flatten()
+            .any(|part| part.contains(SECRET))
+    };
+    let mut shown = redacted(&url);
+    match FsUrl::parse(&url) {
+        // What is neither user nor password may have an `@`, and is shown.
+        Ok(read) if !is_secret(&read) => {}
+        Ok(read) => {
+            shown += &format!("{read:?}");
+            match S3FsBuilder::from_url(&read, false) {
+                Ok(builder) => shown += &format!("{builder:?}"),
+                Err(error) => shown += &format!("{error} {error:?}"),
+            }
+        }
+        Err(error) => shown += &format!("{error} {error:?}"),
+    }
+    assert!(
+        after.contains('@') || !shown.contains(SECRET),
+        "{url:?} shows its secret: {shown}"
+    );
+}
+
+fn read_url(url: &str) {
+    let hidden = redacted(url);
+    assert_eq!(
+        hidden,
+        redacted(&hidden),
+        "hidden twice, {url:?} is another"
+    );
+    match FsUrl::parse(url) {
+        Ok(read) => {
+            assert!(
+                url.starts_with(read.protocol()),
+                "{url:?} has another protocol"
+            );
+            for (name, value) in read.params() {
+                assert_eq!(read.param(name), Some(value), "{url:?} has two of {name:?}");
+            }
+            let _ = S3FsBuilder::from_url(&read, true);
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ParseUrl, "{url:?}"),
+    }
+}
+
+/// Dates of headers and of listings: what is read is written and read again as the same second.
+pub fn dates(data: &[u8]) {
+    let text = text(data);
+    for date in [dates::http_date(&text), dates::iso_date(&text)] {
+        let Some(date) = date else { continue };
+        if let Some(written) = dates::format_http_date(date) {
+            let again = dates::http_date(&written).map(|date| date.unix_timestamp());
+            assert_eq!(again, Some(date.unix_timestamp()), "{text:?}, {written:?}");
+        }
+    }
+}
+
+/// Paths and modes: normal forms are normal, and what is taken apart can be put together.
+pub fn paths(data: &[u8]) {
+    let (first, second) = two_texts(data);
+    let _ = Mode::new(&first);
+    for one in [&first, &second] {
+        one_path(one);
+    }
+    let _ = path::isbase(&first, &second);
+    let _ = path::isparent(&first, &second);
+    let _ = path::issamedir(&first, &second);
+    let _ = path::frombase(&first, &second);
+    let _ = path::relativefrom(&first, &second);
+    let _ = path::combine(&first, &second);
+    if let Ok(joined) = path::join([&*first, &*second]) {
+        assert_normal(&joined);
+    }
+}
+
+fn one_path(one: &str) {
+    let normal = match path::normpath(one) {
+        Ok(normal) => normal,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::IllegalBackReference, "{one:?}");
+            return;
+        }
+    };
+    assert_normal(&normal);
+    assert_eq!(path::isabs(one), path::isabs(&normal), "{one:?}");
+    let (head, tail) = path::split(&normal);
+    assert_eq!(
+        path::combine(head, tail).trim_start_matches('/'),
+        normal.trim_start_matches('/')
+    );
+    assert_eq!(
+        (head, tail),
+        (path::dirname(&normal), path::basename(&normal))
+    );
+    let parts = path::parts(&normal);
+    assert!(
+        parts.is_ok_and(|parts| !parts.is_empty()),
+        "{one:?} has no parts"
+    );
+    let names = path::iteratepath(&normal);
+    let levels = path::recursepath(&normal);
+    let (Ok(names), Ok(levels)) = (names, levels) else {
+        panic!("{one:?} is normal as {normal:?}, which has no names");
+    };
+    assert_eq!(levels.len(), names.len() + 1, "{one:?}");
+    if let Ok((root, extension)) = path::splitext(&normal) {
+        assert_eq!(format!("{root}{extension}"), *normal);
+    }
+}
+
+fn assert_normal(normal: &str) {
+    let again = path::normpath(normal);
+    assert!(
+        again.is_ok_and(|again| again == normal),
+        "{normal:?} is not normal"
+    );
+    let names = normal.strip_prefix('/').unwrap_or(normal);
+    let odd = |name: &str| matches!(name, "" | "." | "..");
+    assert!(
+        names.is_empty() || !names.split('/').any(odd),
+        "{normal:?} is not normal"
+    );
+}
+
+/// Wildcards and globs against names and paths: what they promise to those who list by them.
+pub fn patterns(data: &[u8]) {
+    let (pattern, name) = two_texts(data);
+    let compiled = Pattern::new(&pattern, true);
+    let matches = wildcard::matches(&pattern, &name);
+    if matches {
+        assert!(
+            name.starts_with(&compiled.literal_prefix()),
+            "{pattern:?}, {name:?}"
+        );
+        assert!(
+            compiled.literal().is_none_or(|only| only == name),
+            "{pattern:?}, {name:?}"
+        );
+    }
+    let folded = wildcard::imatches(&pattern, &name);
+    assert!(
+        folded || !matches || pattern.contains("[!"),
+        "{pattern:?}, {name:?}"
+    );
+    assert!(
+        wildcard::matches("*", &name) != name.contains('/'),
+        "{name:?}"
+    );
+    if !pattern.contains(['*', '?', '[']) {
+        assert_eq!(matches, pattern == name, "{pattern:?}, {name:?}");
+    }
+    match glob::matches(&pattern, &name) {
+        Ok(_) => assert!(glob::imatches(&pattern, &name).is_ok(), "{pattern:?}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::IllegalBackReference, "{pattern:?}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! The part of [`fuzzing`](crate::fuzzing) that is about S3: answers, keys, the files of the AWS tools.
+
+use super::client::xml::{self, XmlError};
+use super::credentials;
+use super::key::{KeyMap, Place};
+use super::reader;
+use crate::fuzzing::{text, two_texts};
+use crate::path;
+
+/// The longest that an error quotes of an answer that cannot be read, places of elements included.
+const LONGEST_QUOTE: usize = 4096;
+
+/// Answers to requests, as each of the documents that the library asks for.
+pub fn xml_answers(data: &[u8]) {
+    if let Ok(page) = told(xml::list_page(data)) {
+        assert!(
+            page.next_token.is_none_or(|token| !token.is_empty()),
+            "an empty token"
+        );
+    }
+    if let Ok(id) = told(xml::created_upload(data)) {
+        assert!(!id.is_empty(), "an empty upload id");
+    }
+    if let Ok(tags) = told(xml::tagging(data)) {
+        assert!(tags.iter().all(|(key, _)| !key.is_empty()), "an empty tag");
+    }
+    let _ = told(xml::copy_result(data));
+    let _ = told(xml::completed_upload(data));
+    let _ = told(xml::delete_failures(data));
+}
+
+/// What is said about an answer that cannot be read is bounded, and an error is never taken for an answer.
+fn told<T>(read: Result<T, XmlError>) -> Result<T, XmlError> {
+    if let Err(error) = &read {
+        let told = error.to_string();
+        let is_refusal = matches!(error, XmlError::Refused(_));
+        assert!(
+            is_refusal || told.len() <= LONGEST_QUOTE,
+            "{} bytes: {told}",
+            told.len()
+        );
+    }
+    read
+}
+
+/// Bodies of refusals: no document is an error and an answer at once.
+pub fn error_answers(data: &[u8]) {
+    let is_error = xml::error_answer(data).is_some();
+    assert!(
+        !is_error || !xml::is_other_document(data),
+        "both an error and an answer"
+    );
+    assert!(
+        !is_error || xml::list_page(data).is_err(),
+        "an error that is a listing"
+    );
+}
+
+/// The shared credentials and config files, whatever their line ends.
+pub fn aws_config(data: &[u8]) {
+    let text = text(data);
+    let read = credentials::is_shared_file(&text);
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    let windows = unix.replace('\n', "\r\n");
+    assert_eq!(read, credentials::is_shared_file(&windows), "{text:?}");
+}
+
+/// The header that says which bytes of how many an answer has.
+pub fn content_range(data: &[u8]) {
+    let text = text(data);
+    for asked in [0, 1, 100, u64::MAX] {
+        if let Ok((end, size)) = reader::content_range(&text, asked) {
+            assert!(
+                asked < end && end <= size,
+                "{text:?}: {asked}..{end} of {size}"
+            );
+        }
+    }
+}
+
+/// Paths as keys and listed keys as names: the way back is exact, and `dir_path` is a jail.
+pub fn keys(data: &[u8]) {
+    let (settings, text) = two_texts(data);
+    let (dir_path, delimiter) = settings.split_once('\t').unwrap_or((&*settings, "/"));
+    let Ok(map) = KeyMap::new(dir_path, delimiter) else {
+        return;
+    };
+    let Ok(root) = map.directory("/") else {
+        panic!("{dir_path:?} has no root");
+    };
+    let listed = format!("{root}{text}");
+    if let Place::Child(name) = map.place(&root, &listed) {
+        assert!(
+            !name.is_empty() && !name.contains('/'),
+            "{listed:?} is {name:?}"
+        );
+        let file = map.file(&format!("/{name}"));
+        let as_listed = listed.strip_suffix(delimiter).unwrap_or(&listed);
+        assert!(file.is_ok_and(|key| key.as_str() == as_listed) || listed.len() > 1024);
+    }
+    let Ok(normal) = path::normpath(&text) else {
+        return;
+    };
+    let path = path::abspath(&normal);
+    if path == "/" || path.contains('\0') {
+        return;
+    }
+    let (Ok(file), Ok(parent)) = (map.file(&path), map.directory(path::dirname(&path))) else {
+        return;
+    };
+    assert!(
+        file.as_str().starts_with(&root) && file.as_str().len() <= 1024,
+        "{path:?}"
+    );
+    assert_eq!(
+        map.place(&parent, file.as_str()),
+        Place::Child(path::basename(&path)),
+        "{path:?}"
+    );
+}
