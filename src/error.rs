@@ -300,7 +300,6 @@ impl Error {
 
     /// Whether a change that was asked for may have been made although it is told as an error: an
     /// answer was lost, of this attempt or of an earlier one of the same call.
-    #[cfg_attr(not(test), expect(dead_code, reason = "those who can look ask this"))]
     pub(crate) fn is_unsure(&self) -> bool {
         self.0.unsure
     }

@@ -50,6 +50,13 @@ pub(crate) fn not_allowed(path: &str, what: &str) -> io::Error {
         .into()
 }
 
+/// The error of using a file of which a write has failed.
+pub(crate) fn failed_before(path: &str) -> Error {
+    Error::new(ErrorKind::OperationFailed)
+        .with_path(path)
+        .with_message("a write to it failed before, so that nothing was stored")
+}
+
 /// The error of using a file after `close`.
 pub(crate) fn closed(path: &str) -> io::Error {
     Error::new(ErrorKind::InvalidArgument)

@@ -1109,8 +1109,8 @@ fn one_bucket_is_one_place_whatever_led_there() {
 fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
     let server = Server::builder().discard_over(1 << 20).start();
     let fs = common::open(&server);
-    // More than an open file holds in memory; the zeros of a sparse file take no room.
-    let size = 300 << 20;
+    // The zeros of a sparse file take no room.
+    let size = 50 << 20;
     let directory = std::env::temp_dir().join(format!("s3fs-up-{}", std::process::id()));
     std::fs::create_dir(&directory).unwrap();
     let file = std::fs::File::create(directory.join("big")).unwrap();
@@ -1120,11 +1120,9 @@ fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
     std::fs::remove_dir_all(&directory).unwrap();
     copied.unwrap();
     assert_eq!(fs.getsize("big").unwrap(), size);
-    let puts = server.requests();
-    assert_eq!(
-        puts.iter().filter(|r| r.operation == "PutObject").count(),
-        1
-    );
+    let requests = server.requests();
+    let parts = requests.iter().filter(|r| r.operation == "UploadPart");
+    assert_eq!(parts.count() as u64, size.div_ceil(8 << 20));
 }
 
 #[test]

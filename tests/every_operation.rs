@@ -18,6 +18,12 @@ impl Operation {
         Self { name, run }
     }
 
+    /// Whether the server decides that what it writes is new: when all answers are lost, or say
+    /// nothing, nobody knows whose the file is.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.name, "openbin x" | "openbin x+" | "create" | "touch")
+    }
+
     pub fn on(&self, fs: &S3Fs, path: &str) -> Result<()> {
         (self.run)(fs, path)
     }

@@ -26,3 +26,4 @@ mod subfs;
 mod support;
 mod trees;
 mod walking;
+mod writing;

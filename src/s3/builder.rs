@@ -10,11 +10,12 @@ use url::{Host, Url};
 use super::S3Fs;
 use super::credentials::{Environment, Settings, resolve};
 use super::key::KeyMap;
+use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::{FsUrl, redacted};
 use crate::options::{DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, Timeouts};
-use crate::s3::objects::Objects;
+use crate::s3::objects::{MIN_PART_BYTES, Objects};
 
 /// The region that S3 takes a request for when none is named.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
@@ -68,6 +69,9 @@ pub struct S3FsBuilder {
     addressing_style: AddressingStyle,
     timeouts: Timeouts,
     max_workers: usize,
+    part_size: u64,
+    min_part_size: u64,
+    write_buffer: u64,
     user_agent_suffix: String,
 }
 
@@ -97,6 +101,9 @@ impl S3FsBuilder {
             addressing_style: AddressingStyle::Auto,
             timeouts: Timeouts::default(),
             max_workers: DEFAULT_MAX_WORKERS,
+            part_size: DEFAULT_PART_BYTES,
+            min_part_size: MIN_PART_BYTES,
+            write_buffer: DEFAULT_BUFFER_BYTES,
             user_agent_suffix: String::new(),
         }
     }
@@ -132,6 +139,10 @@ impl S3FsBuilder {
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                 .ok_or_else(|| wrong(format!("the parameter {name:?} is not a number of seconds")))
         };
+        let bytes = |value: &str| {
+            let bytes = value.parse::<u64>();
+            bytes.map_err(|_| wrong(format!("the parameter {name:?} is not a number of bytes")))
+        };
         let flag = |value: &str| match value {
             "1" | "true" | "True" | "yes" | "on" => Ok(true),
             "0" | "false" | "False" | "no" | "off" => Ok(false),
@@ -155,6 +166,9 @@ impl S3FsBuilder {
                 })?;
                 self = self.max_workers(workers);
             }
+            "part_size" => self = self.part_size(bytes(value)?),
+            "min_part_size" => self = self.min_part_size(bytes(value)?),
+            "write_buffer" => self = self.write_buffer(bytes(value)?),
             "addressing_style" => {
                 self = self.addressing_style(match value {
                     "auto" => AddressingStyle::Auto,
@@ -314,6 +328,29 @@ impl S3FsBuilder {
         self
     }
 
+    /// The size of the parts that large files are written in, in bytes: 8 MiB unless it is said, and
+    /// at most 5 GiB. What is no larger than a part is stored in one request. After every
+    /// 900 parts they become twice as large, so that 10,000 of them hold any object.
+    pub fn part_size(mut self, bytes: u64) -> Self {
+        self.part_size = bytes;
+        self
+    }
+
+    /// The smallest part that the store takes, but for the last: 5 MiB unless it is said, as S3 and
+    /// nearly all stores have it. A changed file is stored by copying parts of this size at least.
+    pub fn min_part_size(mut self, bytes: u64) -> Self {
+        self.min_part_size = bytes;
+        self
+    }
+
+    /// How many bytes a file that is open for writing holds at most, those of parts on their way
+    /// among them; 40 MiB unless it is said. With parts of 8 MiB, four are on their way while a fifth
+    /// is written; a single part that is larger is held all the same.
+    pub fn write_buffer(mut self, bytes: u64) -> Self {
+        self.write_buffer = bytes;
+        self
+    }
+
     /// What the `User-Agent` ends with, such as the name of the program.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.user_agent_suffix = suffix.into();
@@ -350,6 +387,7 @@ impl S3FsBuilder {
         {
             return Err(invalid("a timeout is 0, and nothing could be done in it"));
         }
+        let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?;
         let resolved = resolve(&self.settings, environment)?;
         log::debug!("credentials: {}", resolved.source);
         let region = resolved.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
@@ -379,6 +417,8 @@ impl S3FsBuilder {
                 self.upload,
                 self.download,
                 self.max_workers,
+                part_sizes,
+                is_aws,
             )),
             keys,
             bucket_name: self.bucket_name,

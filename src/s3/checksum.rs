@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 use sha2::{Digest as _, Sha256};
 
+use super::client::ReadAt;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::ChecksumAlgorithm;
 
 // Sixteen bytes a step: 16 to 32 KiB of tables each, and many times the speed of a byte a step.
@@ -17,24 +19,113 @@ static CRC64NVME: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_NVME)
 /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html),
 /// `x-amz-checksum-*`.
 pub(crate) fn header(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> (&'static str, String) {
-    match algorithm {
-        ChecksumAlgorithm::Crc32 => (
-            "x-amz-checksum-crc32",
-            BASE64.encode(CRC32.checksum(bytes).to_be_bytes()),
-        ),
-        ChecksumAlgorithm::Crc32c => (
-            "x-amz-checksum-crc32c",
-            BASE64.encode(CRC32C.checksum(bytes).to_be_bytes()),
-        ),
-        ChecksumAlgorithm::Crc64nvme => (
-            "x-amz-checksum-crc64nvme",
-            BASE64.encode(CRC64NVME.checksum(bytes).to_be_bytes()),
-        ),
-        ChecksumAlgorithm::Sha256 => (
-            "x-amz-checksum-sha256",
-            BASE64.encode(Sha256::digest(bytes)),
-        ),
+    (header_name(algorithm), digest(algorithm, bytes))
+}
+
+/// The digest of these bytes, in base64.
+pub(crate) fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> String {
+    let mut digest = Digest::new(algorithm);
+    digest.update(bytes);
+    digest.finish()
+}
+
+/// The digest of so many bytes of a source, in base64.
+///
+/// # Errors
+///
+/// What the source says, and that it ended before.
+pub(crate) fn digest_of(
+    algorithm: ChecksumAlgorithm,
+    source: &dyn ReadAt,
+    start: u64,
+    length: u64,
+) -> Result<String> {
+    let mut digest = Digest::new(algorithm);
+    let mut buffer = vec![0; 64 << 10];
+    let end = start + length;
+    let mut position = start;
+    while position < end {
+        let wanted = buffer
+            .len()
+            .min(usize::try_from(end - position).unwrap_or(usize::MAX));
+        let count = source.read_at(&mut buffer[..wanted], position)?;
+        if count == 0 {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("the source ended before its size"));
+        }
+        digest.update(&buffer[..count]);
+        position += count as u64;
     }
+    Ok(digest.finish())
+}
+
+/// A digest of bytes that come one after the other.
+pub(crate) enum Digest {
+    Crc32(crc::Digest<'static, u32, Table<16>>),
+    Crc32c(crc::Digest<'static, u32, Table<16>>),
+    Crc64nvme(crc::Digest<'static, u64, Table<16>>),
+    Sha256(Box<Sha256>),
+}
+
+impl Digest {
+    /// That of nothing yet.
+    pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
+        match algorithm {
+            ChecksumAlgorithm::Crc32 => Self::Crc32(CRC32.digest()),
+            ChecksumAlgorithm::Crc32c => Self::Crc32c(CRC32C.digest()),
+            ChecksumAlgorithm::Crc64nvme => Self::Crc64nvme(CRC64NVME.digest()),
+            ChecksumAlgorithm::Sha256 => Self::Sha256(Box::default()),
+        }
+    }
+
+    /// The bytes that come next.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc32(digest) | Self::Crc32c(digest) => digest.update(bytes),
+            Self::Crc64nvme(digest) => digest.update(bytes),
+            Self::Sha256(digest) => digest.update(bytes),
+        }
+    }
+
+    /// In base64, as headers and documents carry it.
+    pub(crate) fn finish(self) -> String {
+        match self {
+            Self::Crc32(digest) | Self::Crc32c(digest) => {
+                BASE64.encode(digest.finalize().to_be_bytes())
+            }
+            Self::Crc64nvme(digest) => BASE64.encode(digest.finalize().to_be_bytes()),
+            Self::Sha256(digest) => BASE64.encode(digest.finalize()),
+        }
+    }
+}
+
+/// The header that carries a digest.
+pub(crate) fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => "x-amz-checksum-crc32",
+        ChecksumAlgorithm::Crc32c => "x-amz-checksum-crc32c",
+        ChecksumAlgorithm::Crc64nvme => "x-amz-checksum-crc64nvme",
+        ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
+    }
+}
+
+/// The element of a document that carries a digest.
+pub(crate) fn element(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => "ChecksumCRC32",
+        ChecksumAlgorithm::Crc32c => "ChecksumCRC32C",
+        ChecksumAlgorithm::Crc64nvme => "ChecksumCRC64NVME",
+        ChecksumAlgorithm::Sha256 => "ChecksumSHA256",
+    }
+}
+
+/// The checksum type that makes an object of parts have a digest of the whole, where the algorithm
+/// allows it.
+///
+/// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html),
+/// "Checksum types for multipart uploads".
+pub(crate) fn of_the_whole(algorithm: ChecksumAlgorithm) -> Option<&'static str> {
+    (algorithm != ChecksumAlgorithm::Sha256).then_some("FULL_OBJECT")
 }
 
 #[cfg(test)]
@@ -55,6 +146,22 @@ mod tests {
         ];
         for (algorithm, expected) in table {
             assert_eq!(header(algorithm, b"123456789").1, expected, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_of_a_section_is_that_of_its_bytes() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+        for algorithm in [
+            ChecksumAlgorithm::Crc32,
+            ChecksumAlgorithm::Crc32c,
+            ChecksumAlgorithm::Crc64nvme,
+            ChecksumAlgorithm::Sha256,
+        ] {
+            let expected = digest(algorithm, &bytes[100..150_100]);
+            let found = digest_of(algorithm, &bytes, 100, 150_000).unwrap();
+            assert_eq!(found, expected, "{algorithm:?}");
+            assert!(digest_of(algorithm, &bytes, 100, 200_000).is_err());
         }
     }
 }

@@ -17,7 +17,10 @@ mod list;
 mod objects;
 mod open;
 mod parallel;
+mod part_size;
+mod parts;
 mod presign;
+mod publish;
 mod reader;
 mod scan;
 mod setinfo;
@@ -51,7 +54,7 @@ use checks::{is_missing_key, not_found};
 use entries::directory_info;
 use key::{Key, KeyMap};
 use list::{Entry, Pages};
-use objects::{Objects, ReadOptions};
+use objects::{Condition, Objects, ReadOptions};
 use scan::Scan;
 
 /// What a path in an FS URL must have encoded to be read back.
@@ -459,7 +462,7 @@ impl FileSystem for S3Fs {
                 self.require_parent(&validated, path)?;
             }
             let target = self.target(key, path, &OpenOptions::default());
-            match target.put_new(b"") {
+            match target.put(b"", &[], Condition::Absent) {
                 Ok(()) => Ok(true),
                 Err(error) if error.is(ErrorKind::FileExists) => Ok(false),
                 Err(error) => Err(error),
@@ -473,13 +476,16 @@ impl FileSystem for S3Fs {
         self.create(path, false).map(|_| ())
     }
 
-    /// Up to 5 GiB as one streamed PUT, of which nothing is held back here.
+    /// As what is written to an [`S3Writer`]: in one request up to a part, otherwise in parts that go
+    /// up while the source is read.
+    fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        self.write_from(path, source, None)
+            .map_err(|error| error.with_path(path))
+    }
+
     fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
-        let written = self.write_from(path, source, size);
-        if written.map_err(|error| error.with_path(path))? {
-            return Ok(size);
-        }
-        self.upload(path, source)
+        self.write_from(path, source, Some(size))
+            .map_err(|error| error.with_path(path))
     }
 
     /// One GET, whatever the size.

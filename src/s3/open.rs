@@ -6,18 +6,12 @@ use std::sync::Arc;
 use super::checks::is_missing_key;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions};
-use super::writer::Target;
+use super::publish::Target;
 use super::{S3Fs, S3Reader, S3Updater, S3Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::mode::Mode;
 use crate::options::OpenOptions;
-use crate::s3::client::Exactly;
-
-/// The largest object that one PUT stores.
-///
-/// Source: [Amazon S3 multipart upload limits](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
-const MAX_PUT_BYTES: u64 = 5 << 30;
 
 impl S3Fs {
     /// The arguments of an open file, and where it goes.
@@ -86,11 +80,6 @@ impl S3Fs {
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        if contents.len() as u64 > MAX_PUT_BYTES {
-            return Err(Error::new(ErrorKind::Unsupported)
-                .with_path(path)
-                .with_message("one request stores 5 GiB at most"));
-        }
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.shared.strict {
@@ -100,25 +89,44 @@ impl S3Fs {
             Some(e_tag) => Condition::Match(e_tag),
             None => Condition::Any,
         };
-        target.put(contents, &[], condition)
+        let size = contents.len() as u64;
+        if size <= self.objects().part_sizes().first() {
+            return target.put(contents, &[], condition);
+        }
+        let workers = self.shared.max_workers;
+        target.put_in_parts(&contents, size, workers, condition, &|_| Ok(()))
     }
 
-    /// Stores what a source of that size gives, as it comes: P + 2 requests in strict mode,
-    /// otherwise one. `false` if one streamed request cannot do it.
-    pub(super) fn write_from(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<bool> {
+    /// Stores what a source gives, as [`S3Writer`] does, and says how many bytes that were. Where its
+    /// size is known before, it must have that.
+    pub(super) fn write_from(
+        &self,
+        path: &str,
+        source: &mut dyn Read,
+        size: Option<u64>,
+    ) -> Result<u64> {
         self.check_writeable(path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let options = OpenOptions::default();
         let target = self.target(key, path, &options);
-        if size == 0 || size > MAX_PUT_BYTES || target.args.checksum().is_some() {
-            return Ok(false);
-        }
         if self.shared.strict {
             self.check_file_target(&validated, &target.key, path, &options)?;
         }
-        let source = Exactly::new(source, size);
-        self.objects().put_from(&target.key, source, &target.args)?;
-        Ok(true)
+        let mut writer = S3Writer::new(target, false, None);
+        let Some(size) = size else {
+            let written = writer.write_from(source)?;
+            return writer.close().map(|()| written);
+        };
+        writer = writer.for_size(size);
+        // One byte more, to see that the source ends where it should.
+        let written = writer.write_from(&mut source.take(size.saturating_add(1)))?;
+        if written != size {
+            let what = if written < size { "less" } else { "more" };
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message(format!("the source gave {what} than its size"))
+                .with_hint("it may have been changed meanwhile; nothing was stored"));
+        }
+        writer.close().map(|()| written)
     }
 
     /// Opens a file for reading, as the concrete type: one request.

@@ -4,14 +4,16 @@
 use std::fmt;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
-use super::objects::{Condition, ReadOptions, condition_failed};
+use super::objects::{Condition, ReadOptions};
+use super::publish::Target;
 use super::setinfo::kept_headers;
-use super::writer::{MAX_BUFFERED_BYTES, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
 use crate::mode::Mode;
-use crate::options::DownloadArgs;
 use crate::s3::info::s3_info;
+
+/// The most that an open file holds in memory until `close`, in bytes: 256 MiB.
+const MAX_BUFFERED_BYTES: u64 = 256 << 20;
 
 /// A file opened with `a`, `r+`, `a+`, `w+` or `x+`.
 ///
@@ -40,8 +42,6 @@ enum Base {
     Object {
         e_tag: String,
         kept: Vec<(String, String)>,
-        /// What it was read with.
-        read: DownloadArgs,
     },
 }
 
@@ -95,50 +95,20 @@ impl S3Updater {
         if let Some(size) = response.content_length()
             && size > MAX_BUFFERED_BYTES
         {
-            return Err(target.too_large_to_update(size));
+            return Err(too_large_to_update(target, size));
         }
         let info = s3_info(response.headers());
         let mut kept = kept_headers(&info)?;
         let e_tag = info.e_tag.unwrap_or_default();
         let content = response.read_all()?;
-        let read = read.download.clone();
         let tags = target
             .objects
-            .tags_header(&target.key, info.tag_count, &read)?;
+            .tags_header(&target.key, info.tag_count, &read.download)?;
         kept.extend(tags.map(|tags| ("x-amz-tagging".to_owned(), tags)));
-        self.base = Base::Object { e_tag, kept, read };
+        self.base = Base::Object { e_tag, kept };
         self.content = Cursor::new(content);
         self.changed = false;
         Ok(())
-    }
-
-    /// Stores the object in place of the one that was opened.
-    fn replace(&self, e_tag: &str, kept: &[(String, String)], read: &DownloadArgs) -> Result<()> {
-        let bytes = self.content.get_ref();
-        let condition = if e_tag.is_empty() {
-            Condition::Any
-        } else {
-            Condition::Match(e_tag)
-        };
-        let result = self.target.put(bytes, kept, condition);
-        match result {
-            Err(error) if condition_failed(&error) && self.is_still(e_tag, read) => {
-                // Some stores (Ceph's) compare the ETag without its quotes.
-                let bare = Condition::Match(e_tag.trim_matches('"'));
-                self.target.put(bytes, kept, bare)
-            }
-            result => result,
-        }
-    }
-
-    /// Whether the object is surely the one that was opened.
-    fn is_still(&self, e_tag: &str, read: &DownloadArgs) -> bool {
-        let options = ReadOptions {
-            download: read.clone(),
-            ..ReadOptions::default()
-        };
-        let head = self.target.objects.head(&self.target.key, &options, false);
-        head.is_ok_and(|head| head.header("etag") == Some(e_tag))
     }
 
     fn usable(&self) -> io::Result<()> {
@@ -152,7 +122,7 @@ impl S3Updater {
         self.usable()?;
         if size > MAX_BUFFERED_BYTES {
             self.failed = true;
-            return Err(self.target.too_large().into());
+            return Err(too_large(&self.target).into());
         }
         self.changed = true;
         Ok(())
@@ -201,7 +171,7 @@ impl Seek for S3Updater {
 impl File for S3Updater {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
         self.writable(size)?;
-        let length = usize::try_from(size).map_err(|_| self.target.too_large())?;
+        let length = usize::try_from(size).map_err(|_| too_large(&self.target))?;
         self.content.get_mut().resize(length, 0);
         Ok(())
     }
@@ -224,8 +194,14 @@ impl File for S3Updater {
                 let condition = if_match.as_deref().map_or(Condition::Any, Condition::Match);
                 self.target.put(bytes, &[], condition)
             }
-            Base::Absent => self.target.put_new(bytes),
-            Base::Object { e_tag, kept, read } => self.replace(e_tag, kept, read),
+            Base::Absent => self.target.put(bytes, &[], Condition::Absent),
+            Base::Object { e_tag, kept } => {
+                let condition = match e_tag.as_str() {
+                    "" => Condition::Any,
+                    e_tag => Condition::Match(e_tag),
+                };
+                self.target.put(bytes, kept, condition)
+            }
         };
         result.map_err(|error| error.with_path(&self.target.path))
     }
@@ -240,4 +216,27 @@ impl Drop for S3Updater {
             );
         }
     }
+}
+
+/// The error of a file that has grown beyond what is held in memory.
+fn too_large(target: &Target) -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_path(&target.path)
+        .with_message(format!(
+            "an open file holds {} MiB at most",
+            MAX_BUFFERED_BYTES >> 20
+        ))
+        .with_hint("write it whole with writebytes, which takes up to 5 GiB")
+}
+
+/// The error of an object that is too large to be held in memory while it is changed.
+fn too_large_to_update(target: &Target, size: u64) -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_path(&target.path)
+        .with_message(format!(
+            "it has {} MiB, and a file is changed in memory, {} MiB at most",
+            size >> 20,
+            MAX_BUFFERED_BYTES >> 20
+        ))
+        .with_hint("read it with r, and write it whole with writebytes")
 }

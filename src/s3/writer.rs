@@ -1,38 +1,43 @@
-//! [`S3Writer`]: a file opened with `w` or `x`, published by `close`.
+//! [`S3Writer`]: a file opened with `w` or `x`, sent while it is written and published by `close`.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
 
-use super::objects::{Condition, Objects, condition_failed};
+use super::objects::Condition;
+use super::publish::{Begun, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
-use crate::options::UploadArgs;
-use crate::s3::key::Key;
 
-/// The most that an open file holds in memory until `close`, in bytes: 256 MiB.
-pub(crate) const MAX_BUFFERED_BYTES: u64 = 256 << 20;
-
-/// A file opened with `w` or `x`: what is written is stored whole by [`close`](File::close), in
-/// one request, and nothing is stored without it.
+/// A file opened with `w` or `x`: what is written becomes the object when [`close`](File::close)
+/// returns `Ok`, and nothing of it is seen before, or without it.
 ///
-/// What is written is held in memory, at most 256 MiB; [`writebytes`](crate::FileSystem::writebytes)
-/// takes up to 5 GiB. `seek` tells the position and does not move: open with `w+` for that.
+/// What fits into one part (8 MiB, [`part_size`](crate::S3FsBuilder::part_size)) is stored by `close`
+/// in one request. More goes up in parts while the caller writes, several at a time, and `close` puts
+/// them together: one request to begin, one for each part, one to end. At most 40 MiB are held in
+/// memory ([`write_buffer`](crate::S3FsBuilder::write_buffer)). Parts become larger with their number
+/// (16 MiB after 7 GiB, 32 MiB after 21 GiB ...), and what is held becomes so, too, once a part is
+/// larger than that: 64 MiB for an object of 49 GiB, 1 GiB for one of 1 TiB. Where the size is known
+/// before, [`upload_sized`](crate::FileSystem::upload_sized) takes parts of one size.
+///
+/// A file that is dropped without `close`, or after a write that failed, aborts its upload: what was
+/// there before stands. An upload that cannot be aborted is logged with its id. `flush` publishes
+/// nothing. `seek` tells the position and does not move: open with `w+` for that.
+///
+/// With `x` the server decides that the object is new. Some stores (Ceph's gateway) do not look at the
+/// condition where an upload in parts ends; so, but on AWS, one more request looks right before. What
+/// another writer creates in between is replaced there.
 pub struct S3Writer {
     target: Target,
+    /// The part that is being filled.
     buffer: Vec<u8>,
+    /// What is on its way, once there is more than one part.
+    begun: Option<Begun>,
+    written: u64,
     exclusive: bool,
     if_match: Option<String>,
+    /// Of what size is known before, all parts have one size.
+    part_size: Option<u64>,
     state: State,
-}
-
-/// Where a written file goes.
-pub(super) struct Target {
-    pub(super) objects: Arc<Objects>,
-    pub(super) key: Key,
-    pub(super) path: String,
-    /// Complete: the filesystem's and the call's.
-    pub(super) args: UploadArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl fmt::Debug for S3Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Writer")
             .field("path", &self.target.path)
-            .field("size", &self.buffer.len())
+            .field("size", &self.written)
             .finish_non_exhaustive()
     }
 }
@@ -57,86 +62,134 @@ impl S3Writer {
         Self {
             target,
             buffer: Vec::new(),
+            begun: None,
+            written: 0,
             exclusive,
             if_match,
+            part_size: None,
             state: State::Open,
         }
     }
 
-    fn usable(&self) -> io::Result<()> {
-        if self.state == State::Closed {
-            return Err(file::closed(&self.target.path));
+    /// The same, for that many bytes: parts of one size, and as few as need be.
+    pub(super) fn for_size(mut self, size: u64) -> Self {
+        let sizes = self.target.objects.part_sizes().for_size(size);
+        self.part_size = Some(sizes.first());
+        self
+    }
+
+    /// Writes all that `source` gives, and says how many bytes that were.
+    pub(super) fn write_from(&mut self, source: &mut dyn Read) -> Result<u64> {
+        let begun = self.written;
+        loop {
+            let room = self.current_part() - self.buffer.len() as u64;
+            let read = source.take(room).read_to_end(&mut self.buffer);
+            let count = read.map_err(|error| self.failed(error.into()))? as u64;
+            self.written += count;
+            if count < room {
+                return Ok(self.written - begun);
+            }
+            // A full part is sent once it is known that more comes behind it.
+            let mut more = [0];
+            let read = read_some(source, &mut more);
+            if read.map_err(|error| self.failed(error.into()))? == 0 {
+                return Ok(self.written - begun);
+            }
+            self.write_all(&more)?;
         }
+    }
+
+    fn condition(&self) -> Condition<'_> {
+        match &self.if_match {
+            _ if self.exclusive => Condition::Absent,
+            Some(e_tag) => Condition::Match(e_tag),
+            None => Condition::Any,
+        }
+    }
+
+    /// How many bytes the part that is being filled has at most.
+    fn current_part(&self) -> u64 {
+        let sizes = self.target.objects.part_sizes();
+        let number = self.begun.as_ref().map_or(1, |b| b.parts.next_number());
+        self.part_size.unwrap_or_else(|| sizes.of(number))
+    }
+
+    /// Sends the part that is full, and takes an empty one.
+    fn send(&mut self) -> Result<()> {
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => self.target.begin(&[], self.condition())?,
+        };
+        let begun = self.begun.insert(begun);
+        let objects = &self.target.objects;
+        let sizes = objects.part_sizes();
+        let on_their_way = sizes.on_their_way(self.buffer.len() as u64, objects.max_workers);
+        let full = std::mem::take(&mut self.buffer);
+        begun.parts.send(full, on_their_way)?;
+        self.buffer = begun.parts.buffer();
         Ok(())
+    }
+
+    /// Remembers that the file is not what the caller meant, and gives up what is on its way.
+    fn failed(&mut self, error: Error) -> Error {
+        self.state = State::Failed;
+        self.begun = None;
+        self.buffer = Vec::new();
+        error.with_path(&self.target.path)
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Closed => Err(file::closed(&self.target.path)),
+            State::Failed => Err(file::failed_before(&self.target.path).into()),
+        }
+    }
+
+    fn moved(&self, how: &str) -> io::Error {
+        Error::new(ErrorKind::Unsupported)
+            .with_path(&self.target.path)
+            .with_message("a file opened with w or x is written from start to end")
+            .with_hint(format!("open it with w+ to {how}"))
+            .into()
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let bytes = std::mem::take(&mut self.buffer);
+        let Some(mut begun) = self.begun.take() else {
+            return self.target.put(&bytes, &[], self.condition());
+        };
+        if !bytes.is_empty() {
+            begun.parts.send(bytes, 1)?;
+        }
+        self.target.complete(begun, self.condition())
     }
 }
 
-impl Target {
-    /// Stores the object.
-    pub(super) fn put(
-        &self,
-        bytes: &[u8],
-        kept: &[(String, String)],
-        condition: Condition<'_>,
-    ) -> Result<()> {
-        self.objects
-            .put(&self.key, bytes, &self.args, kept, condition)
-            .map_err(|error| error.with_path(&self.path))
-    }
-
-    /// Stores an object that must not be there yet: the server decides, or, where it does not know
-    /// how, a look right before.
-    pub(super) fn put_new(&self, bytes: &[u8]) -> Result<()> {
-        let exists = || {
-            Error::new(ErrorKind::FileExists)
-                .with_path(&self.path)
-                .with_message("it was created meanwhile, or was there before")
-        };
-        match self.put(bytes, &[], Condition::Absent) {
-            Err(error) if condition_failed(&error) => Err(exists()),
-            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
-                if self.objects.exists(&self.key)? {
-                    return Err(exists());
-                }
-                self.put(bytes, &[], Condition::Any)
-            }
-            result => result,
+/// Reads some bytes, whatever interrupts.
+fn read_some(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
         }
-    }
-
-    /// The error of a file that has grown beyond what is held in memory.
-    pub(super) fn too_large(&self) -> Error {
-        Error::new(ErrorKind::Unsupported)
-            .with_path(&self.path)
-            .with_message(format!(
-                "an open file holds {} MiB at most",
-                MAX_BUFFERED_BYTES >> 20
-            ))
-            .with_hint("write it whole with writebytes, which takes up to 5 GiB")
-    }
-
-    /// The error of an object that is too large to be held in memory while it is changed.
-    pub(super) fn too_large_to_update(&self, size: u64) -> Error {
-        Error::new(ErrorKind::Unsupported)
-            .with_path(&self.path)
-            .with_message(format!(
-                "it has {} MiB, and a file is changed in memory, {} MiB at most",
-                size >> 20,
-                MAX_BUFFERED_BYTES >> 20
-            ))
-            .with_hint("read it with r, and write it whole with writebytes")
     }
 }
 
 impl Write for S3Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.usable()?;
-        if self.buffer.len() as u64 + bytes.len() as u64 > MAX_BUFFERED_BYTES {
-            self.state = State::Failed;
-            return Err(self.target.too_large().into());
+        if bytes.is_empty() {
+            return Ok(0);
         }
-        self.buffer.extend_from_slice(bytes);
-        Ok(bytes.len())
+        if self.buffer.len() as u64 >= self.current_part() {
+            self.send().map_err(|error| self.failed(error))?;
+        }
+        let room = self.current_part() - self.buffer.len() as u64;
+        let count = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
+        self.buffer.extend_from_slice(&bytes[..count]);
+        self.written += count as u64;
+        Ok(count)
     }
 
     /// Never publishes: only `close` does.
@@ -148,15 +201,11 @@ impl Write for S3Writer {
 impl Seek for S3Writer {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
-        let position = self.buffer.len() as u64;
+        let position = self.written;
         if file::seek_target(from, position, position, &self.target.path)? == position {
             return Ok(position);
         }
-        Err(Error::new(ErrorKind::Unsupported)
-            .with_path(&self.target.path)
-            .with_message("a file opened with w or x is written from start to end")
-            .with_hint("open it with w+ to move in it")
-            .into())
+        Err(self.moved("move in it"))
     }
 }
 
@@ -170,30 +219,19 @@ impl Read for S3Writer {
 impl File for S3Writer {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
         self.usable()?;
-        if size == self.buffer.len() as u64 {
+        if size == self.written {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Unsupported)
-            .with_path(&self.target.path)
-            .with_message("a file opened with w or x is written from start to end")
-            .with_hint("open it with w+ to cut it")
-            .into())
+        Err(self.moved("cut it"))
     }
 
     fn close(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => Ok(()),
-            State::Failed => Err(Error::new(ErrorKind::OperationFailed)
-                .with_path(&self.target.path)
-                .with_message("a write to it failed before, so that nothing was stored")),
-            State::Open => {
-                let bytes = std::mem::take(&mut self.buffer);
-                match &self.if_match {
-                    _ if self.exclusive => self.target.put_new(&bytes),
-                    Some(e_tag) => self.target.put(&bytes, &[], Condition::Match(e_tag)),
-                    None => self.target.put(&bytes, &[], Condition::Any),
-                }
-            }
+            State::Failed => Err(file::failed_before(&self.target.path)),
+            State::Open => self
+                .publish()
+                .map_err(|error| error.with_path(&self.target.path)),
         }
     }
 }

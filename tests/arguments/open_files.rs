@@ -46,7 +46,9 @@ fn files_made_anew_have_nothing_of_the_old_object() {
         let mut file = fs.openbin("f.txt", mode).unwrap();
         file.write_all(b"new").unwrap();
         file.close().unwrap();
-        let object = bucket.get("f.txt").unwrap();
+        let mut object = bucket.get("f.txt").unwrap();
+        let nonce = object.headers.remove("x-amz-meta-s3fs-nonce");
+        assert_eq!(nonce.is_some(), mode.starts_with('x'), "{mode}");
         assert_eq!(object.headers.len(), 1, "{mode}: {:?}", object.headers);
         assert_eq!(object.headers["content-type"], "text/plain");
         assert_eq!(object.storage_class, "STANDARD");

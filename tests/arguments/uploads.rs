@@ -221,7 +221,12 @@ fn check(server: &Server, fs: &dyn FileSystem, write: impl FnOnce()) {
         let (name, value) = argument.header;
         assert_eq!(put.header(name), Some(value), "{}", argument.name);
         if let Some((name, value)) = argument.told {
-            assert_eq!(told.get("s3", name), Some(&value), "{name}");
+            let mut told = told.get("s3", name).cloned();
+            if let Some(Value::Map(map)) = &mut told {
+                // What is created has the mark of its writer.
+                map.remove("s3fs-nonce");
+            }
+            assert_eq!(told, Some(value), "{name}");
         }
     }
     let object = server.bucket(BUCKET).get("f").unwrap();

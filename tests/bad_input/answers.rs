@@ -24,7 +24,7 @@ fn every_operation_is_wary_of(answer: &Answer, except: &[&str], kind: ErrorKind,
             if !excepted || (strict && operation.name == "remove") {
                 scene
                     .refuses(&fs, operation, "dir/./child")
-                    .is(kind)
+                    .kind_or_unknown(kind, operation.is_exclusive())
                     .says([words]);
             }
         }

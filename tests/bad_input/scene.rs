@@ -115,6 +115,14 @@ impl Refused {
         self
     }
 
+    /// The same, of an operation whose outcome may also be what nobody can tell.
+    pub fn kind_or_unknown(self, kind: ErrorKind, exclusive: bool) -> Self {
+        if exclusive && self.error.is(ErrorKind::OutcomeUnknown) {
+            return self;
+        }
+        self.is(kind)
+    }
+
     pub fn about(self, path: &str) -> Self {
         let told = self.error.path();
         assert_eq!(told, Some(path), "{}: {}", self.what, self.error);

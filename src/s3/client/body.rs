@@ -1,5 +1,5 @@
-//! The body of a request: bytes, a section of a source, or what a source gives once, of exactly its
-//! declared length.
+//! The body of a request: bytes, or a section of a source, of exactly its declared length. Each attempt
+//! sends it from its start.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -12,17 +12,11 @@ pub(crate) enum Payload<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
     /// So many bytes of a source, from that one on; each attempt reads them anew.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "parts of local files are sent so")
-    )]
     Section {
         source: &'a dyn ReadAt,
         start: u64,
         length: u64,
     },
-    /// What a source gives: sent once, unless nothing of it was read yet.
-    Stream(Exactly<'a>),
 }
 
 impl Payload<'_> {
@@ -31,20 +25,11 @@ impl Payload<'_> {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Section { length, .. } => *length,
-            Self::Stream(source) => source.length,
-        }
-    }
-
-    /// Whether it can be sent from its start.
-    pub(super) fn can_begin(&self) -> bool {
-        match self {
-            Self::Bytes(_) | Self::Section { .. } => true,
-            Self::Stream(source) => !source.begun,
         }
     }
 
     /// It, from its start.
-    pub(super) fn outgoing(&mut self) -> Outgoing<'_> {
+    pub(super) fn outgoing(&self) -> Outgoing<'_> {
         let length = self.length();
         let source = match self {
             Self::Bytes(bytes) => Source::Bytes(bytes),
@@ -53,7 +38,6 @@ impl Payload<'_> {
                 position: *start,
                 left: length,
             }),
-            Self::Stream(source) => Source::Stream(source),
         };
         Outgoing {
             source,
@@ -73,7 +57,6 @@ pub(super) struct Outgoing<'a> {
 enum Source<'a> {
     Bytes(&'a [u8]),
     Section(Section<'a>),
-    Stream(&'a mut dyn Read),
 }
 
 impl Outgoing<'_> {
@@ -96,7 +79,6 @@ impl Read for Outgoing<'_> {
         let count = match &mut self.source {
             Source::Bytes(bytes) => bytes.read(buffer),
             Source::Section(section) => section.read(buffer),
-            Source::Stream(source) => source.read(buffer),
         }?;
         self.left = self.left.saturating_sub(count as u64);
         Ok(count)
@@ -124,6 +106,12 @@ impl ReadAt for [u8] {
 impl ReadAt for Vec<u8> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.as_slice().read_at(buffer, offset)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        (**self).read_at(buffer, offset)
     }
 }
 
@@ -183,74 +171,19 @@ fn wrong_length(what: &str) -> io::Error {
         .into()
 }
 
-/// A source that gives exactly so many bytes, or an error: a shorter body would keep the connection
-/// waiting for ever, and a longer one would be stored cut.
-pub(crate) struct Exactly<'a> {
-    source: &'a mut dyn Read,
-    length: u64,
-    left: u64,
-    begun: bool,
-}
-
-impl<'a> Exactly<'a> {
-    pub(crate) fn new(source: &'a mut dyn Read, length: u64) -> Self {
-        Self {
-            source,
-            length,
-            left: length,
-            begun: false,
-        }
-    }
-}
-
-impl Read for Exactly<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let wanted = wanted.min(buffer.len());
-        if wanted == 0 {
-            return Ok(0);
-        }
-        self.begun = true;
-        let count = self.source.read(&mut buffer[..wanted]).map_err(of_source)?;
-        if count == 0 {
-            return Err(wrong_length("less"));
-        }
-        self.left -= count as u64;
-        // The last bytes are only let go when it is sure that they are the last.
-        if self.left == 0 && self.source.read(&mut [0]).map_err(of_source)? > 0 {
-            return Err(wrong_length("more"));
-        }
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_all(content: &[u8], length: u64) -> Result<Vec<u8>, Error> {
-        let mut source = content;
-        let mut bytes = Vec::new();
-        Exactly::new(&mut source, length).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    #[test]
-    fn a_source_of_its_length_is_read_whole() {
-        assert_eq!(read_all(b"tides", 5).unwrap(), b"tides");
-        assert_eq!(read_all(b"", 0).unwrap(), b"");
-    }
-
     #[test]
     fn a_section_is_read_from_its_start_each_time() {
         let content = b"tides and moons".to_vec();
-        let mut payload = Payload::Section {
+        let payload = Payload::Section {
             source: &content,
             start: 6,
             length: 3,
         };
         for _ in 0..2 {
-            assert!(payload.can_begin());
             let mut bytes = Vec::new();
             let mut outgoing = payload.outgoing();
             assert_eq!(outgoing.left(), 3);
@@ -301,22 +234,5 @@ mod tests {
             .unwrap();
         let _ = std::fs::remove_file(&path);
         file
-    }
-
-    #[test]
-    fn a_stream_begins_once() {
-        let mut source: &[u8] = b"tides";
-        let mut payload = Payload::Stream(Exactly::new(&mut source, 5));
-        assert!(payload.can_begin());
-        payload.outgoing().read_exact(&mut [0]).unwrap();
-        assert!(!payload.can_begin());
-    }
-
-    #[test]
-    fn a_source_of_another_length_is_an_error() {
-        for length in [4, 6] {
-            let error = read_all(b"tides", length).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::OperationFailed);
-        }
     }
 }

@@ -18,9 +18,7 @@ use ureq::{Agent, AsSendBody, SendBody};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::Credentials;
 use crate::s3::key::Key;
-#[expect(unused_imports, reason = "those who send parts of files name it")]
-pub(crate) use body::ReadAt;
-pub(crate) use body::{Exactly, Payload};
+pub(crate) use body::{Payload, ReadAt};
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
@@ -123,14 +121,10 @@ impl Client {
         self.send_with(request, Payload::Bytes(request.body.unwrap_or_default()))
     }
 
-    fn send_with(&self, request: &Request<'_>, mut payload: Payload<'_>) -> Result<Response> {
-        if !payload.can_begin() {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("what is sent was read from a source that gives it only once"));
-        }
+    fn send_with(&self, request: &Request<'_>, payload: Payload<'_>) -> Result<Response> {
         let url = request.url(&self.bucket, self.credentials.as_ref(), SystemTime::now())?;
         let started = Instant::now();
-        let answer = self.transmit(request, url.as_str(), &mut payload);
+        let answer = self.transmit(request, url.as_str(), &payload);
         let milliseconds = started.elapsed().as_millis();
         let name = request.operation.name();
         let key = request.key.map_or("", Key::as_str);
@@ -231,7 +225,7 @@ impl Client {
         &self,
         request: &Request<'_>,
         url: &str,
-        payload: &mut Payload<'_>,
+        payload: &Payload<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
         let mut builder = ureq::http::Request::builder()
             .method(request.operation.method().to_str())

@@ -35,6 +35,7 @@ pub(crate) enum Operation {
     HeadObject,
     ListObjectsV2,
     PutObject,
+    UploadPart,
     UploadPartCopy,
 }
 
@@ -54,6 +55,7 @@ impl Operation {
             Self::HeadObject => "HeadObject",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::PutObject => "PutObject",
+            Self::UploadPart => "UploadPart",
             Self::UploadPartCopy => "UploadPartCopy",
         }
     }
@@ -70,9 +72,10 @@ impl Operation {
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::ListObjectsV2 => "s3:ListBucket",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
-            Self::CompleteMultipartUpload | Self::CreateMultipartUpload | Self::PutObject => {
-                "s3:PutObject"
-            }
+            Self::CompleteMultipartUpload
+            | Self::CreateMultipartUpload
+            | Self::PutObject
+            | Self::UploadPart => "s3:PutObject",
         }
     }
 
@@ -82,9 +85,11 @@ impl Operation {
             Self::GetObject | Self::GetObjectTagging | Self::ListObjectsV2 => Method::Get,
             Self::HeadObject => Method::Head,
             Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
-            Self::CopyObject | Self::CreateBucket | Self::PutObject | Self::UploadPartCopy => {
-                Method::Put
-            }
+            Self::CopyObject
+            | Self::CreateBucket
+            | Self::PutObject
+            | Self::UploadPart
+            | Self::UploadPartCopy => Method::Put,
             Self::CompleteMultipartUpload | Self::CreateMultipartUpload | Self::DeleteObjects => {
                 Method::Post
             }
@@ -110,7 +115,10 @@ impl Operation {
     /// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html), "Response
     /// syntax".
     pub(crate) fn answers_with_e_tag(self) -> bool {
-        matches!(self, Self::GetObject | Self::HeadObject | Self::PutObject)
+        matches!(
+            self,
+            Self::GetObject | Self::HeadObject | Self::PutObject | Self::UploadPart
+        )
     }
 
     /// Whether it lists or makes something, so that no object can be missing.

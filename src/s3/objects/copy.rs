@@ -3,6 +3,7 @@
 //! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
+use super::multipart::{MAX_PART_BYTES, MAX_PARTS, NewUpload};
 use super::{Condition, ENCRYPTION, Objects, ReadOptions};
 use crate::error::Result;
 use crate::options::{DownloadArgs, customer_key_headers};
@@ -12,9 +13,6 @@ use crate::s3::info::s3_info;
 use crate::s3::key::Key;
 use crate::s3::parallel;
 use crate::s3::setinfo::kept_headers;
-
-/// The largest object that one CopyObject copies.
-const MAX_COPY_BYTES: u64 = 5 << 30;
 
 /// An object that is copied, where it is and as it was last seen.
 pub(crate) struct Source<'a> {
@@ -27,7 +25,7 @@ pub(crate) struct Source<'a> {
 
 impl Source<'_> {
     /// The request, with the headers that name this as what is copied.
-    fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
+    pub(super) fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
         // The path of the object's URL is the key percent-encoded, with the same rules.
         let bucket = self.objects.client.bucket();
         let url = bucket.object_url(self.key.as_str());
@@ -67,7 +65,7 @@ impl Objects {
         };
         // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
         let headers = [headers, self.upload.access_headers()?].concat();
-        if size > MAX_COPY_BYTES {
+        if size > MAX_PART_BYTES {
             let condition = match e_tag {
                 "" => Condition::Any,
                 e_tag => Condition::Match(e_tag),
@@ -98,7 +96,7 @@ impl Objects {
         {
             headers.push(("x-amz-storage-class".to_owned(), class.to_owned()));
         }
-        if source.size > MAX_COPY_BYTES {
+        if source.size > MAX_PART_BYTES {
             let head = source
                 .objects
                 .head(source.key, &ReadOptions::default(), false)?;
@@ -155,89 +153,35 @@ impl Objects {
         {
             headers.push(("x-amz-tagging".into(), tags));
         }
-        let encryption = self.same_customer_key(&headers);
-        let every = self.download.request_headers()?;
-        let create = Request::object(Operation::CreateMultipartUpload, key)
-            .query("uploads", "")
-            .headers(headers)
-            .headers(encryption.clone())
-            .headers(every.clone())
-            .without_repeats();
-        let upload = self.client.ask(&create, xml::created_upload)?;
-        let copied = self.copy_parts(source, key, &upload, &encryption, condition);
-        if copied.is_err() {
-            let abort = Request::object(Operation::AbortMultipartUpload, key)
-                .query("uploadId", upload.as_str())
-                .headers(every);
-            if let Err(error) = self.client.tell(&abort) {
-                log::warn!(
-                    "the multipart upload {upload:?} of {:?} stays behind: {error}",
-                    key.as_str()
-                );
-            }
-        }
-        copied
-    }
-
-    fn copy_parts(
-        &self,
-        source: &Source<'_>,
-        key: &Key,
-        upload: &str,
-        encryption: &[(String, String)],
-        condition: Condition<'_>,
-    ) -> Result<()> {
-        let every = self.download.request_headers()?;
+        let new = NewUpload {
+            encryption: self.same_customer_key(&headers),
+            headers,
+            every: self.download.request_headers()?,
+            checksum: None,
+        };
+        let upload = self.create_upload(key, new)?;
         let part_size = copy_part_size(source.size);
         let parts: Vec<(u32, u64)> = (1..)
             .zip(0..source.size.div_ceil(part_size))
             .map(|(number, index)| (number, index * part_size))
             .collect();
-        let copied = parallel::map(&parts, self.max_workers, |(number, start)| {
+        let copied = parallel::try_map(&parts, self.max_workers, |(number, start)| {
             let end = source.size.min(start + part_size);
-            let request = Request::object(Operation::UploadPartCopy, key)
-                .query("partNumber", number.to_string())
-                .query("uploadId", upload)
-                .header(
-                    "x-amz-copy-source-range",
-                    format!("bytes={start}-{}", end - 1),
-                )
-                .headers(encryption.to_vec())
-                .headers(every.clone());
-            self.client.ask(&source.name_in(request)?, xml::copy_result)
+            self.copy_part(&upload, *number, source, *start..end)
         });
-        let copied: Result<Vec<_>> = copied.into_iter().collect();
-        let e_tags: Vec<_> = copied?
-            .into_iter()
-            .map(|part| part.etag.unwrap_or_default())
-            .collect();
-        let completed: Vec<_> = parts
-            .iter()
-            .zip(&e_tags)
-            .map(|((number, _), e_tag)| xml::body::CompletedPart {
-                number: *number,
-                etag: e_tag,
-                checksum: None,
-            })
-            .collect();
-        let body = xml::body::complete_upload(&completed);
-        let complete = Request::object(Operation::CompleteMultipartUpload, key)
-            .query("uploadId", upload)
-            .header("content-type", "application/xml")
-            .headers(every)
-            .body(body.as_bytes());
-        self.client
-            .ask(&condition.put_on(complete), xml::completed_upload)
-            .map(|_| ())
+        let copied = copied.and_then(|parts| self.complete_upload(&upload, &parts, condition));
+        if copied.is_err() {
+            self.abandon_upload(&upload);
+        }
+        copied
     }
 }
 
 /// Parts of half a GiB, or larger where 10,000 of them do not hold the object.
 fn copy_part_size(size: u64) -> u64 {
-    const MAX_PARTS: u64 = 10_000;
     const PART: u64 = 512 << 20;
     const STEP: u64 = 1 << 20;
-    PART.max(size.div_ceil(MAX_PARTS).next_multiple_of(STEP))
+    PART.max(size.div_ceil(MAX_PARTS.into()).next_multiple_of(STEP))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod copy;
 mod delete;
+mod multipart;
 
 use std::collections::BTreeMap;
 
@@ -10,12 +11,16 @@ use crate::error::{ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
 pub(crate) use copy::Source;
+pub(crate) use multipart::{
+    MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
+};
 
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage};
-use crate::s3::client::{Client, Exactly, Operation, Payload, Request, Response};
+use crate::s3::client::{Client, Operation, Request, Response};
 use crate::s3::content_type;
 use crate::s3::key::Key;
+use crate::s3::part_size::PartSizes;
 
 /// The type of an object whose name says nothing; S3's own default.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -98,6 +103,9 @@ pub(crate) struct Objects {
     pub(in crate::s3) upload: UploadArgs,
     pub(in crate::s3) download: DownloadArgs,
     pub(in crate::s3) max_workers: usize,
+    part_sizes: PartSizes,
+    /// Whether the store is known to look at the conditions of every request.
+    heeds_conditions: bool,
 }
 
 impl Objects {
@@ -108,6 +116,8 @@ impl Objects {
         upload: UploadArgs,
         download: DownloadArgs,
         max_workers: usize,
+        part_sizes: PartSizes,
+        heeds_conditions: bool,
     ) -> Self {
         Self {
             client,
@@ -115,7 +125,20 @@ impl Objects {
             upload,
             download,
             max_workers,
+            part_sizes,
+            heeds_conditions,
         }
+    }
+
+    /// How large objects are cut into parts.
+    pub(crate) fn part_sizes(&self) -> PartSizes {
+        self.part_sizes
+    }
+
+    /// Whether the store is known to look at the conditions of every request, those that complete an
+    /// upload among them.
+    pub(crate) fn heeds_conditions(&self) -> bool {
+        self.heeds_conditions
     }
 
     /// The client behind it.
@@ -242,15 +265,6 @@ impl Objects {
             request = request.header(name, value);
         }
         self.client.tell(&condition.put_on(request)).map(|_| ())
-    }
-
-    /// Stores an object from a source, as it comes. One request; without a checksum, since its
-    /// header would have to be known before.
-    pub(crate) fn put_from(&self, key: &Key, source: Exactly<'_>, args: &UploadArgs) -> Result<()> {
-        let request = self.put_request(key, args, &[])?;
-        self.client
-            .tell_with(&request, Payload::Stream(source))
-            .map(|_| ())
     }
 
     fn put_request<'a>(

@@ -272,6 +272,8 @@ fn region_of_endpoint(host: &str) -> Option<&str> {
 pub(crate) struct CopyResult {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<OffsetDateTime>,
+    /// The checksums, by the names of their elements.
+    pub(crate) checksums: Vec<(String, String)>,
 }
 
 /// Reads the answer to [CopyObject][1] or [UploadPartCopy][2].
@@ -287,6 +289,12 @@ pub(crate) fn copy_result(body: &[u8]) -> Result<CopyResult> {
             match name {
                 "ETag" => result.etag = kept(document.text()?.trim_ascii()),
                 "LastModified" => result.last_modified = iso_date(document.text()?.trim_ascii()),
+                "ChecksumType" => {}
+                name if name.starts_with("Checksum") => {
+                    let name = name.to_owned();
+                    let digest = document.text()?.trim_ascii().to_owned();
+                    result.checksums.push((name, digest));
+                }
                 _ => {}
             }
             Ok(())

@@ -1,0 +1,255 @@
+//! Multipart uploads, one request of the S3 API a method: begin, send or copy a part, complete,
+//! abort.
+//!
+//! Source: [Uploading and copying objects using multipart
+//! upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
+
+use std::ops::Range;
+
+use super::{Condition, Objects, Source, with_kept};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
+use crate::s3::checksum;
+use crate::s3::client::xml::{self, body::CompletedPart};
+use crate::s3::client::{Operation, Payload, Request};
+use crate::s3::key::Key;
+
+/// As many parts as an upload has at most.
+///
+/// Source: [Amazon S3 multipart upload limits](https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+pub(crate) const MAX_PARTS: u32 = 10_000;
+
+/// The smallest part that is not the last: 5 MiB. Source: as above.
+pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
+
+/// The largest part, and the largest object that one request stores or copies: 5 GiB. Source: as
+/// above.
+pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;
+
+/// The headers that go with every request of an upload, and not only with its first.
+const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
+
+/// What an upload is begun with.
+pub(crate) struct NewUpload {
+    /// What the object will have.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The customer's key (SSE-C), which every part needs again.
+    pub(crate) encryption: Vec<(String, String)>,
+    /// Who pays, and who must own the bucket.
+    pub(crate) every: Vec<(String, String)>,
+    pub(crate) checksum: Option<ChecksumAlgorithm>,
+}
+
+/// A multipart upload that was begun, and is neither completed nor aborted yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) key: Key,
+    pub(crate) id: String,
+    encryption: Vec<(String, String)>,
+    every: Vec<(String, String)>,
+    pub(crate) checksum: Option<ChecksumAlgorithm>,
+}
+
+impl Upload {
+    /// A request about this upload.
+    fn request(&self, operation: Operation) -> Request<'_> {
+        Request::object(operation, &self.key)
+            .query("uploadId", self.id.as_str())
+            .headers(self.every.clone())
+    }
+
+    /// A request about a part of it.
+    fn part(&self, operation: Operation, number: u32) -> Request<'_> {
+        self.request(operation)
+            .query("partNumber", number.to_string())
+            .headers(self.encryption.clone())
+    }
+}
+
+/// A part that the server has.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadedPart {
+    /// From 1 to 10,000.
+    pub(crate) number: u32,
+    /// As the answer gave it.
+    pub(crate) e_tag: String,
+    /// The element of its checksum, and its base64.
+    pub(crate) checksum: Option<(&'static str, String)>,
+}
+
+impl Objects {
+    /// What an upload with these arguments is begun with, and the kept headers that they do not
+    /// say.
+    pub(crate) fn new_upload(
+        &self,
+        key: &Key,
+        args: &UploadArgs,
+        kept: &[(String, String)],
+    ) -> Result<NewUpload> {
+        let mut headers = with_kept(args, kept)?;
+        if !headers.iter().any(|(name, _)| name == "content-type") {
+            let guessed = self.content_type_of(key).to_owned();
+            headers.push(("content-type".to_owned(), guessed));
+        }
+        let every = headers
+            .iter()
+            .filter(|(name, _)| EVERY.contains(&name.as_str()));
+        let customer_key = args.customer_key();
+        Ok(NewUpload {
+            every: every.cloned().collect(),
+            encryption: customer_key
+                .map(|key| customer_key_headers("x-amz-", key).into())
+                .unwrap_or_default(),
+            checksum: args.checksum(),
+            headers,
+        })
+    }
+
+    /// Begins an upload. One request. If its answer is lost, an upload of which nobody knows the id
+    /// may stay behind, and is logged.
+    ///
+    /// Source: [CreateMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html).
+    pub(crate) fn create_upload(&self, key: &Key, new: NewUpload) -> Result<Upload> {
+        let mut request = Request::object(Operation::CreateMultipartUpload, key)
+            .query("uploads", "")
+            .headers(new.headers)
+            .headers(new.encryption.clone())
+            .headers(new.every.clone())
+            .without_repeats();
+        if let Some(algorithm) = new.checksum {
+            request = request
+                .header("x-amz-checksum-algorithm", algorithm.name())
+                .header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
+        }
+        let id = self.client.ask(&request, xml::created_upload)?;
+        Ok(Upload {
+            key: key.clone(),
+            id,
+            encryption: new.encryption,
+            every: new.every,
+            checksum: new.checksum,
+        })
+    }
+
+    /// Sends a part; `digest` is its checksum, where the upload has one. One request.
+    ///
+    /// Source: [UploadPart](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html).
+    pub(crate) fn send_part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        payload: Payload<'_>,
+        digest: Option<String>,
+    ) -> Result<UploadedPart> {
+        let digest = upload.checksum.zip(digest);
+        let mut request = upload.part(Operation::UploadPart, number);
+        if let Some((algorithm, digest)) = &digest {
+            request = request.header(checksum::header_name(*algorithm), digest.as_str());
+        }
+        let response = self.client.tell_with(&request, payload)?;
+        let e_tag = response.header("etag").unwrap_or_default().to_owned();
+        Ok(UploadedPart {
+            number,
+            e_tag,
+            checksum: digest.map(|(algorithm, digest)| (checksum::element(algorithm), digest)),
+        })
+    }
+
+    /// Copies a range of an object as a part, on the server. One request.
+    ///
+    /// Source: [UploadPartCopy](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
+    pub(crate) fn copy_part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        source: &Source<'_>,
+        range: Range<u64>,
+    ) -> Result<UploadedPart> {
+        let request = upload
+            .part(Operation::UploadPartCopy, number)
+            .header(
+                "x-amz-copy-source-range",
+                format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
+            )
+            .headers(self.download.request_headers()?);
+        let request = source.name_in(request)?.without_repeats();
+        let copied = self.client.ask(&request, xml::copy_result)?;
+        let digest = upload.checksum.and_then(|algorithm| {
+            let element = checksum::element(algorithm);
+            let found = copied.checksums.iter().find(|(name, _)| name == element);
+            found.map(|(_, digest)| (element, digest.clone()))
+        });
+        Ok(UploadedPart {
+            number,
+            e_tag: copied.etag.unwrap_or_default(),
+            checksum: digest,
+        })
+    }
+
+    /// Makes the object of its parts, if the condition holds where the store looks at it. One
+    /// request.
+    ///
+    /// Source: [CompleteMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+    pub(crate) fn complete_upload(
+        &self,
+        upload: &Upload,
+        parts: &[UploadedPart],
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|part| CompletedPart {
+                number: part.number,
+                etag: &part.e_tag,
+                checksum: part
+                    .checksum
+                    .as_ref()
+                    .map(|(name, digest)| (*name, digest.as_str())),
+            })
+            .collect();
+        let body = xml::body::complete_upload(&parts);
+        let mut request = upload
+            .request(Operation::CompleteMultipartUpload)
+            .header("content-type", "application/xml")
+            .headers(upload.encryption.clone())
+            .body(body.as_bytes());
+        if let Some(algorithm) = upload.checksum {
+            request = request.header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
+        }
+        self.client
+            .ask(&condition.put_on(request), xml::completed_upload)
+            .map(|_| ())
+    }
+
+    /// Gives an upload up, so that its parts are kept no longer; `false` if there is none of that
+    /// id. One request.
+    ///
+    /// Source: [AbortMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
+    pub(crate) fn abort_upload(&self, upload: &Upload) -> Result<bool> {
+        let request = upload.request(Operation::AbortMultipartUpload);
+        match self.client.tell(&request) {
+            Ok(_) => Ok(true),
+            Err(error) if is_no_such_upload(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same, of what has failed anyway: an upload that stays behind is logged.
+    pub(crate) fn abandon_upload(&self, upload: &Upload) {
+        if let Err(error) = self.abort_upload(upload) {
+            log::warn!(
+                "the multipart upload {:?} of {:?} stays behind: {error}",
+                upload.id,
+                upload.key.as_str()
+            );
+        }
+    }
+}
+
+/// Whether the server knows no upload of that id.
+fn is_no_such_upload(error: &Error) -> bool {
+    error.is(ErrorKind::ResourceNotFound)
+        && error
+            .s3()
+            .is_some_and(|s3| s3.status == 404 && s3.code != "NoSuchBucket")
+}

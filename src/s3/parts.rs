@@ -1,0 +1,210 @@
+//! [`PartsUpload`]: an object on its way in parts, which go up on threads while the next one is made.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use super::checksum;
+use super::client::{Payload, ReadAt};
+use super::key::Key;
+use super::objects::{MAX_PARTS, NewUpload, Objects, Upload, UploadedPart};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A multipart upload under way. Dropped before it is [completed](Self::take), it ends its threads
+/// and aborts.
+pub(super) struct PartsUpload {
+    objects: Arc<Objects>,
+    upload: Arc<Upload>,
+    /// The oldest first.
+    running: VecDeque<JoinHandle<Sent>>,
+    done: Vec<UploadedPart>,
+    /// Buffers of parts that were sent, to be filled again.
+    spare: Vec<Vec<u8>>,
+    next: u32,
+    /// Tells the threads that nobody waits for them.
+    given_up: Arc<AtomicBool>,
+    ended: bool,
+}
+
+/// How the sending of a part ended, and the buffer that it was in.
+struct Sent {
+    part: Result<UploadedPart>,
+    buffer: Vec<u8>,
+}
+
+impl PartsUpload {
+    /// Begins an upload: one request.
+    pub(super) fn begin(objects: &Arc<Objects>, key: &Key, new: NewUpload) -> Result<Self> {
+        let upload = objects.create_upload(key, new)?;
+        Ok(Self {
+            objects: Arc::clone(objects),
+            upload: Arc::new(upload),
+            running: VecDeque::new(),
+            done: Vec::new(),
+            spare: Vec::new(),
+            next: 1,
+            given_up: Arc::default(),
+            ended: false,
+        })
+    }
+
+    /// The number of the next part.
+    pub(super) fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// An empty buffer, one that was used before if there is one.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Sends the next part while the caller goes on, with at most so many on their way; with none,
+    /// before it returns. One request, now or later.
+    ///
+    /// # Errors
+    ///
+    /// What became of an earlier part, too.
+    pub(super) fn send(&mut self, bytes: Vec<u8>, on_their_way: usize) -> Result<()> {
+        let objects = Arc::clone(&self.objects);
+        let upload = Arc::clone(&self.upload);
+        let given_up = Arc::clone(&self.given_up);
+        let number = self.take_number()?;
+        self.run(on_their_way, move || {
+            let algorithm = upload.checksum;
+            let digest = algorithm.map(|algorithm| checksum::digest(algorithm, &bytes));
+            let source = Part {
+                bytes: &bytes,
+                given_up: &given_up,
+            };
+            let payload = Payload::Section {
+                source: &source,
+                start: 0,
+                length: bytes.len() as u64,
+            };
+            let part = objects.send_part(&upload, number, payload, digest);
+            Sent {
+                part,
+                buffer: bytes,
+            }
+        })
+    }
+
+    fn take_number(&mut self) -> Result<u32> {
+        if self.next > MAX_PARTS {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_message(format!("an upload has {MAX_PARTS} parts at most"))
+                .with_hint("give the size before, or make the parts larger with part_size"));
+        }
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+
+    fn run(
+        &mut self,
+        on_their_way: usize,
+        work: impl FnOnce() -> Sent + Send + 'static,
+    ) -> Result<()> {
+        self.collect(on_their_way.saturating_sub(1))?;
+        if on_their_way == 0 {
+            return self.note(work());
+        }
+        let thread = thread::Builder::new().name("s3fs-part".to_owned());
+        match thread.spawn(work) {
+            Ok(handle) => self.running.push_back(handle),
+            Err(error) => {
+                return Err(Error::new(ErrorKind::OperationFailed)
+                    .with_message("no thread can be started to send a part")
+                    .with_source(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until at most so many parts are on their way, and for all that have ended.
+    fn collect(&mut self, left: usize) -> Result<()> {
+        while let Some(first) = self.running.front() {
+            if self.running.len() <= left && !first.is_finished() {
+                break;
+            }
+            let Some(first) = self.running.pop_front() else {
+                break;
+            };
+            let sent = first.join().map_err(|_| {
+                Error::new(ErrorKind::OperationFailed).with_message("sending a part panicked")
+            })?;
+            self.note(sent)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, sent: Sent) -> Result<()> {
+        self.done.push(sent.part?);
+        if sent.buffer.capacity() > 0 {
+            let mut buffer = sent.buffer;
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+        Ok(())
+    }
+
+    /// Waits for all parts.
+    pub(super) fn wait(&mut self) -> Result<()> {
+        self.spare = Vec::new();
+        self.collect(0)
+    }
+
+    /// The upload and its parts, to be completed by the caller; nothing is aborted any more.
+    pub(super) fn take(mut self) -> (Arc<Upload>, Vec<UploadedPart>) {
+        self.ended = true;
+        (Arc::clone(&self.upload), std::mem::take(&mut self.done))
+    }
+
+    /// Takes note of parts that the caller sent by itself, instead of [`send`](Self::send).
+    pub(super) fn have(&mut self, parts: Vec<UploadedPart>) {
+        self.done = parts;
+    }
+
+    /// The upload.
+    pub(super) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// The parts that were sent, of which [`wait`](Self::wait) waits for the last.
+    pub(super) fn parts(&self) -> &[UploadedPart] {
+        &self.done
+    }
+}
+
+impl Drop for PartsUpload {
+    /// What is still being sent would stay behind, if it arrived after the abort.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.given_up.store(true, Ordering::Relaxed);
+        for thread in self.running.drain(..) {
+            // How a part ended that nobody wants is nobody's concern.
+            let _ = thread.join();
+        }
+        self.objects.abandon_upload(&self.upload);
+    }
+}
+
+/// The bytes of a part, until the upload is given up.
+struct Part<'a> {
+    bytes: &'a [u8],
+    given_up: &'a AtomicBool,
+}
+
+impl ReadAt for Part<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.given_up.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("the upload was given up")
+                .into());
+        }
+        self.bytes.read_at(buffer, offset)
+    }
+}

@@ -1,0 +1,417 @@
+//! Files that are written: what goes over the wire while they are, what is published and when, and
+//! what is left when it goes wrong.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write as _};
+use std::panic::{self, AssertUnwindSafe};
+
+use s3fs::{
+    ChecksumAlgorithm, ErrorKind, File as _, FileSystem as _, FileSystemExt as _, OpenOptions,
+    S3Fs, SseCustomerKey, UploadArgs,
+};
+
+use crate::common::builder;
+use crate::logged;
+use crate::support::{BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
+
+/// Parts that are small enough to have many of them.
+const PART: usize = 1000;
+
+/// A server, and a filesystem on it, that take parts of any size.
+fn scene() -> (Server, S3Fs) {
+    let server = Server::builder().min_part_size(1).start();
+    let fs = small_parts(&server);
+    (server, fs)
+}
+
+fn small_parts(server: &Server) -> S3Fs {
+    let builder = builder(server).strict(false).min_part_size(1);
+    builder.part_size(PART as u64).build().unwrap()
+}
+
+fn content(len: usize) -> Vec<u8> {
+    synthetic_bytes(7, 0, len)
+}
+
+fn names(requests: &[LoggedRequest]) -> Vec<&str> {
+    requests.iter().map(|request| request.operation).collect()
+}
+
+fn stored(server: &Server, key: &str) -> Option<Vec<u8>> {
+    server.bucket(BUCKET).get(key).map(|object| object.bytes())
+}
+
+fn uploads(server: &Server) -> usize {
+    server.bucket(BUCKET).uploads().len()
+}
+
+#[test]
+fn what_fits_into_a_part_is_one_put_and_one_byte_more_is_an_upload_in_parts() {
+    let (server, fs) = scene();
+    for size in [0, 1, PART - 1, PART] {
+        let mut file = fs.openbin("f", "w").unwrap();
+        file.write_all(&content(size)).unwrap();
+        file.close().unwrap();
+        assert_eq!(names(&server.take_requests()), ["PutObject"], "{size}");
+        assert_eq!(stored(&server, "f").unwrap(), content(size));
+    }
+    for size in [PART + 1, 2 * PART, 2 * PART + 1, 10 * PART] {
+        let mut file = fs.openbin("f", "w").unwrap();
+        file.write_all(&content(size)).unwrap();
+        file.close().unwrap();
+        let requests = server.take_requests();
+        let parts = size.div_ceil(PART);
+        assert_eq!(requests.len(), parts + 2, "{size}: {:?}", names(&requests));
+        assert_eq!(requests[0].operation, "CreateMultipartUpload");
+        assert_eq!(requests[parts + 1].operation, "CompleteMultipartUpload");
+        let mut sent: Vec<_> = requests[1..=parts].iter().map(|r| r.bytes_in).collect();
+        sent.sort_unstable();
+        assert_eq!(sent.iter().sum::<u64>(), size as u64);
+        assert!(sent[1..].iter().all(|bytes| *bytes == PART as u64));
+        assert_eq!(stored(&server, "f").unwrap(), content(size));
+        assert_eq!(uploads(&server), 0);
+    }
+}
+
+#[test]
+fn parts_go_up_while_the_caller_writes_and_nothing_is_seen_before_close() {
+    let (server, fs) = scene();
+    server.bucket(BUCKET).put("f", "old");
+    let mut file = fs.openbin("f", "w").unwrap();
+    for _ in 0..50 {
+        file.write_all(&content(PART)).unwrap();
+        file.flush().unwrap();
+        assert_eq!(fs.readbytes("f").unwrap(), b"old");
+    }
+    let upload = server.bucket(BUCKET).uploads().remove(0);
+    // The part that is being filled, and those on their way.
+    assert!(upload.parts.len() >= 30, "{}", upload.parts.len());
+    file.close().unwrap();
+    assert_eq!(stored(&server, "f").unwrap().len(), 50 * PART);
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn all_ways_to_write_much_store_it_in_parts() {
+    let (server, fs) = scene();
+    let much = content(5 * PART + 1);
+    let check = |way: &str| {
+        let requests = server.take_requests();
+        let parts = requests.iter().filter(|r| r.operation == "UploadPart");
+        assert_eq!((requests.len(), parts.count()), (8, 6), "{way}");
+        assert_eq!(stored(&server, "f").unwrap(), much, "{way}");
+        server.bucket(BUCKET).remove("f");
+    };
+    fs.writebytes("f", &much).unwrap();
+    check("writebytes");
+    assert_eq!(
+        fs.upload("f", &mut much.as_slice()).unwrap(),
+        much.len() as u64
+    );
+    check("upload");
+    let size = much.len() as u64;
+    assert_eq!(
+        fs.upload_sized("f", &mut much.as_slice(), size).unwrap(),
+        size
+    );
+    check("upload_sized");
+    fs.write_with("f", |file| file.write_all(&much)).unwrap();
+    check("write_with");
+    fs.write_with("f", |file| io::copy(&mut much.as_slice(), file))
+        .unwrap();
+    check("io::copy");
+    let mut file = fs.openbin("f", "x").unwrap();
+    file.write_all(&much).unwrap();
+    file.close().unwrap();
+    let looks = server.requests();
+    let looks = looks.iter().filter(|r| r.operation == "HeadObject");
+    assert_eq!(
+        looks.count(),
+        1,
+        "right before the end, for stores that ignore the condition"
+    );
+}
+
+#[test]
+fn an_object_of_parts_has_all_that_an_upload_sets() {
+    let (server, fs) = scene();
+    let args = UploadArgs::new()
+        .content_type("text/csv")
+        .cache_control("no-store")
+        .metadata("origin", "tide gauge")
+        .tag("team", "harbour")
+        .storage_class("STANDARD_IA")
+        .expected_bucket_owner("111122223333")
+        .checksum_algorithm(ChecksumAlgorithm::Crc32c);
+    let mut file = fs.openbin_with("f", "w", &OpenOptions::from(args)).unwrap();
+    file.write_all(&content(3 * PART)).unwrap();
+    file.close().unwrap();
+    let object = server.bucket(BUCKET).get("f").unwrap();
+    assert_eq!(object.headers["content-type"], "text/csv");
+    assert_eq!(object.headers["cache-control"], "no-store");
+    assert_eq!(object.headers["x-amz-meta-origin"], "tide gauge");
+    assert_eq!(object.tags, [("team".into(), "harbour".into())]);
+    assert_eq!(object.storage_class, "STANDARD_IA");
+    assert_eq!(object.checksum_type, "FULL_OBJECT");
+    assert!(object.checksums.contains_key("crc32c"));
+    for request in server.take_requests() {
+        let owner = request.header("x-amz-expected-bucket-owner");
+        assert_eq!(owner, Some("111122223333"), "{}", request.operation);
+        let digest = request.header("x-amz-checksum-crc32c");
+        assert_eq!(digest.is_some(), request.operation == "UploadPart");
+    }
+    // A name without a type of its own.
+    fs.writebytes("g.csv", &content(2 * PART)).unwrap();
+    let guessed = server.bucket(BUCKET).get("g.csv").unwrap();
+    assert_eq!(guessed.headers["content-type"], "text/csv");
+}
+
+#[test]
+fn every_checksum_algorithm_goes_with_parts() {
+    let (server, fs) = scene();
+    for algorithm in [
+        ChecksumAlgorithm::Crc32,
+        ChecksumAlgorithm::Crc32c,
+        ChecksumAlgorithm::Crc64nvme,
+        ChecksumAlgorithm::Sha256,
+    ] {
+        let args = UploadArgs::new().checksum_algorithm(algorithm);
+        let options = OpenOptions::from(args);
+        fs.writebytes_with("whole", &content(3 * PART), &options)
+            .unwrap();
+        let mut file = fs.openbin_with("f", "w", &options).unwrap();
+        file.write_all(&content(3 * PART)).unwrap();
+        file.close().unwrap();
+        let bucket = server.bucket(BUCKET);
+        let (whole, object) = (bucket.get("whole").unwrap(), bucket.get("f").unwrap());
+        assert_eq!(object.checksums, whole.checksums, "{algorithm:?}");
+        assert_eq!(object.checksums.len(), 1, "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_customers_key_goes_with_every_part() {
+    let (server, _) = scene();
+    let key = SseCustomerKey::new([7; 32]);
+    let fs = builder(&server)
+        .strict(false)
+        .min_part_size(1)
+        .part_size(PART as u64)
+        .upload_args(UploadArgs::new().sse_customer_key(key.clone()))
+        .download_args(s3fs::DownloadArgs::new().sse_customer_key(key))
+        .build()
+        .unwrap();
+    let mut file = fs.openbin("f", "x").unwrap();
+    file.write_all(&content(3 * PART)).unwrap();
+    file.close().unwrap();
+    assert_eq!(fs.readbytes("f").unwrap(), content(3 * PART));
+    assert!(
+        server
+            .bucket(BUCKET)
+            .get("f")
+            .unwrap()
+            .customer_key_md5
+            .is_some()
+    );
+}
+
+#[test]
+fn a_writer_that_is_dropped_leaves_the_old_object_and_no_upload() {
+    let (server, fs) = scene();
+    server.bucket(BUCKET).put("f", "old");
+    let mut file = fs.openbin("f", "w").unwrap();
+    file.write_all(&content(20 * PART)).unwrap();
+    drop(file);
+    assert_eq!(stored(&server, "f").unwrap(), b"old");
+    assert_eq!(uploads(&server), 0);
+
+    let failed: s3fs::Result<()> = fs.write_with("f", |file| {
+        file.write_all(&content(20 * PART))?;
+        Err(io::Error::other("no more tides"))
+    });
+    assert!(failed.unwrap_err().to_string().contains("no more tides"));
+    let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
+        let _ = fs.write_with("f", |file| -> io::Result<()> {
+            file.write_all(&content(20 * PART))?;
+            panic!("in the middle of a write")
+        });
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(stored(&server, "f").unwrap(), b"old");
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn a_part_that_is_refused_fails_the_file_and_leaves_the_old_object() {
+    for nth in [1, 2, 7] {
+        let (server, fs) = scene();
+        server.bucket(BUCKET).put("f", "old");
+        let refusal = Fault::error(403, "AccessDenied");
+        server
+            .faults()
+            .add(Rule::on("UploadPart").nth(nth), refusal);
+        let mut file = fs.openbin("f", "w").unwrap();
+        let written = file.write_all(&content(20 * PART));
+        let closed = file.close();
+        let error = written.map_err(s3fs::Error::from).and(
+            closed
+                .as_ref()
+                .map(|()| ())
+                .map_err(|_| s3fs::Error::new(ErrorKind::OperationFailed)),
+        );
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert!(
+            closed
+                .unwrap_err()
+                .to_string()
+                .contains("nothing was stored")
+        );
+        assert!(file.write_all(b"x").is_err());
+        assert_eq!(stored(&server, "f").unwrap(), b"old");
+        assert_eq!(uploads(&server), 0);
+    }
+}
+
+#[test]
+fn an_upload_that_cannot_be_aborted_is_logged_with_its_id() {
+    let (server, fs) = scene();
+    let refusal = Fault::error(403, "AccessDenied");
+    server
+        .faults()
+        .add(Rule::on("AbortMultipartUpload").always(), refusal);
+    let warnings = logged::warnings(|| {
+        let mut file = fs.openbin("f", "w").unwrap();
+        file.write_all(&content(3 * PART)).unwrap();
+        drop(file);
+    });
+    let upload = server.bucket(BUCKET).uploads().remove(0);
+    let told = warnings.iter().any(|warning| warning.contains(&upload.id));
+    assert!(told, "{warnings:?}");
+}
+
+#[test]
+fn an_exclusive_upload_in_parts_never_replaces_what_came_meanwhile() {
+    let (server, fs) = scene();
+    let mut file = fs.openbin("f", "x").unwrap();
+    file.write_all(&content(3 * PART)).unwrap();
+    server.bucket(BUCKET).put("f", "another's");
+    let error = file.close().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FileExists);
+    assert_eq!(error.path(), Some("f"));
+    assert_eq!(stored(&server, "f").unwrap(), b"another's");
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn an_upload_in_parts_on_an_etag_never_replaces_another_object() {
+    let (server, fs) = scene();
+    let bucket = server.bucket(BUCKET);
+    bucket.put("f", "old");
+    let e_tag = format!("\"{}\"", bucket.get("f").unwrap().etag);
+    let options = OpenOptions::new().if_match(e_tag.as_str());
+    let mut file = fs.openbin_with("f", "w", &options).unwrap();
+    file.write_all(&content(3 * PART)).unwrap();
+    file.close().unwrap();
+    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+
+    let mut file = fs.openbin_with("f", "w", &options).unwrap();
+    file.write_all(&content(4 * PART)).unwrap();
+    assert_eq!(file.close().unwrap_err().kind(), ErrorKind::ResourceChanged);
+    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn a_lost_answer_to_an_exclusive_write_is_no_false_failure() {
+    for (size, operation) in [(10, "PutObject"), (3 * PART, "CompleteMultipartUpload")] {
+        let (server, fs) = scene();
+        server.faults().add(Rule::on(operation), Fault::DropAfter);
+        let mut file = fs.openbin("f", "x").unwrap();
+        file.write_all(&content(size)).unwrap();
+        file.close().unwrap();
+        assert_eq!(stored(&server, "f").unwrap(), content(size), "{operation}");
+        assert_eq!(uploads(&server), 0);
+    }
+}
+
+#[test]
+fn a_lost_answer_to_the_end_of_an_upload_is_looked_up() {
+    for strict in [true, false] {
+        let (server, _) = scene();
+        let fs = builder(&server)
+            .strict(strict)
+            .min_part_size(1)
+            .part_size(PART as u64);
+        let fs = fs.build().unwrap();
+        server.bucket(BUCKET).put("f", "old");
+        server
+            .faults()
+            .add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
+        fs.writebytes("f", &content(3 * PART)).unwrap();
+        assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    }
+}
+
+#[test]
+fn a_source_of_another_size_stores_nothing() {
+    let (server, fs) = scene();
+    for size in [10, 3 * PART] {
+        for told in [size - 1, size + 1] {
+            let source = content(size);
+            let error = fs.upload_sized("f", &mut source.as_slice(), told as u64);
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::OperationFailed);
+            assert_eq!(stored(&server, "f"), None);
+            assert_eq!(uploads(&server), 0);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_fails_stores_nothing_and_is_told_as_it_was() {
+    struct Failing(usize);
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0 {
+                0 => Err(io::Error::other("the tape is torn")),
+                left => {
+                    let count = left.min(buffer.len()).min(333);
+                    self.0 -= count;
+                    Ok(count)
+                }
+            }
+        }
+    }
+    let (server, fs) = scene();
+    for size in [10, 3 * PART] {
+        let error = fs.upload("f", &mut Failing(size)).unwrap_err();
+        assert!(error.to_string().contains("the tape is torn"), "{error}");
+        assert_eq!(error.path(), Some("f"));
+        assert_eq!(stored(&server, "f"), None);
+        assert_eq!(uploads(&server), 0);
+    }
+}
+
+#[test]
+fn what_is_written_in_many_ways_is_stored_as_it_was_written() {
+    let (server, fs) = scene();
+    let much = content(7 * PART + 77);
+    for step in [1, 13, 999, 1000, 1001, 2500, 10_000] {
+        let mut file = fs.openbin("f", "w").unwrap();
+        for chunk in much.chunks(step) {
+            file.write_all(chunk).unwrap();
+        }
+        assert_eq!(file.stream_position().unwrap(), much.len() as u64);
+        file.close().unwrap();
+        assert_eq!(stored(&server, "f").unwrap(), much, "{step}");
+    }
+}
+
+#[test]
+fn old_metadata_is_not_kept_by_a_file_that_is_written_anew() {
+    let (server, fs) = scene();
+    let old = Object::new("old").header("x-amz-meta-colour", "red");
+    server.bucket(BUCKET).put_with("f", old);
+    fs.writebytes("f", &content(3 * PART)).unwrap();
+    let headers: BTreeMap<_, _> = server.bucket(BUCKET).get("f").unwrap().headers;
+    assert!(!headers.contains_key("x-amz-meta-colour"));
+}
