@@ -16,6 +16,7 @@ use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::path;
+use crate::scantree::{self, Descend, Descent};
 use crate::wildcard;
 
 /// The entries of a directory, one after the other.
@@ -747,13 +748,44 @@ pub trait FileSystem: Send + Sync {
     ///
     /// As [`scandir`](Self::scandir); the iterator ends after an error.
     fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
-        let validated = self.validatepath(path)?;
-        let root = self.scandir(path, namespaces)?;
-        let scan = move |path: &str| self.scandir(path, namespaces);
-        Ok(Box::new(DepthFirst {
-            scan,
-            open: vec![(validated, root, None)],
-        }))
+        scantree::by_directory(self, path, namespaces, Box::new(|_| Descent::Enter))
+    }
+
+    /// The entries below a directory, as [`scantree`](Self::scantree) gives them, without what is in
+    /// directories that `descend` does not enter. It is called with the absolute path of each
+    /// directory that the walk comes by, before what is in it.
+    ///
+    /// Walks that leave directories out go through this. By default each directory that is entered is
+    /// listed once; [`S3Fs`](crate::S3Fs) lists the tree, and skips what is not entered, where that
+    /// takes fewer requests.
+    ///
+    /// ```
+    /// use s3fs::{Descent, FileSystem, MemoryFs, Namespaces};
+    ///
+    /// let fs = MemoryFs::new();
+    /// fs.makedirs("project/.git/objects")?;
+    /// fs.writetext("project/main.rs", "")?;
+    /// let descend = |path: &str| match path.ends_with("/.git") {
+    ///     true => Descent::Skip,
+    ///     false => Descent::Enter,
+    /// };
+    /// let entries = fs.scantree_pruned("/", Namespaces::BASIC, Box::new(descend))?;
+    /// let names: s3fs::Result<Vec<_>> =
+    ///     entries.map(|entry| Ok(entry?.1.name().to_owned())).collect();
+    /// assert_eq!(names?, ["main.rs", "project"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`scantree`](Self::scantree).
+    fn scantree_pruned<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        descend: Descend<'a>,
+    ) -> Result<TreeEntries<'a>> {
+        scantree::by_directory(self, path, namespaces, descend)
     }
 
     /// The entries of a directory whose names begin with `name_prefix`.
@@ -1015,57 +1047,6 @@ pub trait FileSystem: Send + Sync {
             return Err(Error::new(ErrorKind::FilesystemClosed));
         }
         Ok(())
-    }
-}
-
-/// A directory that is being listed: its path, what is left of it, and its own entry in the
-/// directory above.
-type OpenDirectory<'a> = (String, Entries<'a>, Option<(String, Info)>);
-
-/// [`FileSystem::scantree`] over a filesystem that lists one directory at a time.
-struct DepthFirst<'a, S> {
-    scan: S,
-    open: Vec<OpenDirectory<'a>>,
-}
-
-impl<'a, S> DepthFirst<'a, S>
-where
-    S: Fn(&str) -> Result<Entries<'a>>,
-{
-    fn step(&mut self) -> Result<Option<(String, Info)>> {
-        while let Some((directory, entries, _)) = self.open.last_mut() {
-            match entries.next().transpose()? {
-                Some(info) if info.is_dir() => {
-                    let path = info.make_path(directory)?;
-                    let parent = directory.clone();
-                    let entries = (self.scan)(&path)?;
-                    self.open.push((path, entries, Some((parent, info))));
-                }
-                Some(info) => return Ok(Some((directory.clone(), info))),
-                None => {
-                    let done = self.open.pop();
-                    if let Some((_, _, Some(entry))) = done {
-                        return Ok(Some(entry));
-                    }
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl<'a, S> Iterator for DepthFirst<'a, S>
-where
-    S: Fn(&str) -> Result<Entries<'a>>,
-{
-    type Item = Result<(String, Info)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let step = self.step();
-        if step.is_err() {
-            self.open.clear();
-        }
-        step.transpose()
     }
 }
 

@@ -164,7 +164,7 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     }
 
     /// Leaves out directories whose names match one of these [wildcards](crate::wildcard), and all
-    /// that is below them. `**` then costs one listing for each directory.
+    /// that is below them, which `**` skips as a [walk](crate::Walker#order-and-requests) does.
     pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
     where
         I: IntoIterator,

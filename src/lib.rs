@@ -154,6 +154,7 @@ mod pair;
 pub mod path;
 mod pointers;
 mod s3;
+mod scantree;
 mod snapshot;
 mod subfs;
 mod text;
@@ -178,6 +179,7 @@ pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
 };
+pub use scantree::{Descend, Descent};
 pub use subfs::SubFs;
 pub use tree::{TreeCounts, TreeOptions};
 pub use walk::{BoundWalker, Search, Step, Walked, Walker};

@@ -14,6 +14,7 @@ use crate::filter::FilterDir;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
 use crate::location::Location;
 use crate::options::OpenOptions;
+use crate::scantree::Descend;
 
 /// Passes every method on to the filesystem behind a pointer. A function cannot write three
 /// `impl`s, and the provided methods must be passed on too, since a filesystem overrides them.
@@ -205,6 +206,14 @@ macro_rules! forward {
             }
             fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
                 (**self).scantree(path, namespaces)
+            }
+            fn scantree_pruned<'a>(
+                &'a self,
+                path: &str,
+                namespaces: Namespaces,
+                descend: Descend<'a>,
+            ) -> Result<TreeEntries<'a>> {
+                (**self).scantree_pruned(path, namespaces, descend)
             }
             fn scandir_prefix(
                 &self,

@@ -19,6 +19,7 @@ use crate::location::Location;
 use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
+use crate::scantree::{Descend, Descent};
 
 /// A directory of a filesystem as a filesystem of its own.
 ///
@@ -208,6 +209,26 @@ impl<F: FileSystem> SubFs<F> {
             fs.check_directory(delegated)?;
             Ok(Info::new("", true))
         })
+    }
+
+    /// The entries of a tree, with the paths that they have here.
+    fn tree<'a>(
+        &'a self,
+        path: &str,
+        delegated: &str,
+        entries: Result<TreeEntries<'a>>,
+    ) -> Result<TreeEntries<'a>> {
+        let names = self.names(&[path], &[delegated]).owned();
+        let entries = entries.map_err(|error| names.translate(error))?;
+        Ok(Box::new(entries.map(move |entry| {
+            let (outer, info) = entry.map_err(|error| names.translate(error))?;
+            let directory = inner(&names.directory, &outer).ok_or_else(|| {
+                Error::new(ErrorKind::OperationFailed)
+                    .with_path(outer.as_str())
+                    .with_message("the tree has an entry that is not in the directory")
+            })?;
+            Ok((directory, info))
+        })))
     }
 
     fn entries<'a>(&'a self, path: &str, entries: Entries<'a>) -> Result<Entries<'a>> {
@@ -607,18 +628,23 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
 
     fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
         let delegated = self.delegate_path(path)?;
-        let names = self.names(&[path], &[&delegated]).owned();
-        let entries = self.fs.scantree(&delegated, namespaces);
-        let entries = entries.map_err(|error| names.translate(error))?;
-        Ok(Box::new(entries.map(move |entry| {
-            let (outer, info) = entry.map_err(|error| names.translate(error))?;
-            let directory = inner(&names.directory, &outer).ok_or_else(|| {
-                Error::new(ErrorKind::OperationFailed)
-                    .with_path(outer.as_str())
-                    .with_message("the tree has an entry that is not in the directory")
-            })?;
-            Ok((directory, info))
-        })))
+        self.tree(path, &delegated, self.fs.scantree(&delegated, namespaces))
+    }
+
+    fn scantree_pruned<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        mut descend: Descend<'a>,
+    ) -> Result<TreeEntries<'a>> {
+        let delegated = self.delegate_path(path)?;
+        let directory = &self.directory;
+        let descend: Descend<'a> = Box::new(move |outer| match inner(directory, outer) {
+            Some(path) => descend(&path),
+            None => Descent::Skip,
+        });
+        let entries = self.fs.scantree_pruned(&delegated, namespaces, descend);
+        self.tree(path, &delegated, entries)
     }
 
     fn scandir_prefix(

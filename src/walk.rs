@@ -25,6 +25,7 @@ use crate::filter::strings;
 use crate::glob::GlobPattern;
 use crate::info::{Info, Namespaces};
 use crate::path;
+use crate::scantree::Descent;
 use crate::wildcard::Patterns;
 
 /// What a walk comes by, one after the other. It ends after an error.
@@ -79,14 +80,17 @@ pub struct Step {
 /// Directories that the options leave out are not listed. In memory are the names of the directories
 /// still to be listed.
 ///
-/// A depth-first walk that leaves no directory out goes through [`FileSystem::scantree`], which on S3
-/// asks for 1,000 keys at a time, whatever directories they are in. In memory are the directories
-/// between the start and where the walk is. So do [`files`](Self::files), which come in the order of
-/// the tree then and not breadth-first, unless [`search`](Self::search) asks for an order.
+/// A depth-first walk goes through [`FileSystem::scantree`], which on S3 asks for 1,000 keys at a time,
+/// whatever directories they are in. In memory are the directories between the start and where the
+/// walk is. So do [`files`](Self::files), which come in the order of the tree then and not
+/// breadth-first, unless [`search`](Self::search) asks for an order.
 ///
-/// These leave directories out, and cost a listing for each one that is not: `filter_dirs`,
-/// `exclude_dirs`, `max_depth`, `exclude_glob`, and `filter_glob` without a pattern that begins with
-/// `**`. A walk that goes on after errors lists one directory at a time, too.
+/// These leave directories out: `filter_dirs`, `exclude_dirs`, `max_depth`, `exclude_glob`, and
+/// `filter_glob` without a pattern that begins with `**`. Such a walk goes through
+/// [`FileSystem::scantree_pruned`], which on S3 skips what is left out, and lists a directory by itself
+/// where that takes fewer requests.
+///
+/// A walk that goes on after errors lists one directory at a time, in both orders.
 #[derive(Clone, Default)]
 pub struct Walker<F = ()> {
     fs: F,
@@ -345,7 +349,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
             Ok(begun) => begun,
             Err(error) => return Box::new(iter::once(Err(error))),
         };
-        if flat && !rules.prune() && self.options.on_error.is_none() {
+        if flat && !rules.is_shallow() && self.options.on_error.is_none() {
             let mut flat = Flat::new(self.fs, path, start, rules, namespaces);
             return Box::new(until_error(move || flat.step()));
         }
@@ -438,6 +442,11 @@ impl Rules {
         })
     }
 
+    /// Whether nothing is walked but the directory that the walk starts from.
+    fn is_shallow(&self) -> bool {
+        self.max_depth.is_some_and(|levels| levels <= 1)
+    }
+
     /// Whether there may be directories that are not walked.
     fn prune(&self) -> bool {
         let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
@@ -458,6 +467,23 @@ impl Rules {
             && !self.exclude_glob.iter().any(matches)
     }
 
+    /// What is done about a directory of a walk from `start`.
+    fn descent(&self, start: &str, path: &str) -> Descent {
+        if !self.take_dir(path, path::basename(path)) {
+            Descent::Skip
+        } else if self.is_within_depth(start, path) {
+            Descent::Enter
+        } else {
+            Descent::Name
+        }
+    }
+
+    /// Whether a directory of a walk from `start` is listed.
+    fn is_within_depth(&self, start: &str, path: &str) -> bool {
+        let depth = depth(path) - depth(start);
+        self.max_depth.is_none_or(|levels| depth < levels)
+    }
+
     fn take_file(&self, directory: &str, name: &str) -> bool {
         if !(self.filter.is_empty() || self.filter.any(name)) || self.exclude.any(name) {
             return false;
@@ -472,12 +498,12 @@ impl Rules {
     }
 }
 
-/// A walk through [`FileSystem::scantree`].
+/// A walk through [`FileSystem::scantree`], or [`FileSystem::scantree_pruned`].
 struct Flat<'a, F: ?Sized> {
     fs: &'a F,
     given: String,
     start: String,
-    rules: Rules,
+    rules: Arc<Rules>,
     namespaces: Namespaces,
     entries: Option<TreeEntries<'a>>,
     /// The directory whose own entry was the last one: all that is in it came before.
@@ -491,7 +517,7 @@ impl<'a, F: FileSystem + ?Sized> Flat<'a, F> {
             fs,
             given: given.to_owned(),
             start,
-            rules,
+            rules: Arc::new(rules),
             namespaces,
             entries: None,
             ended: None,
@@ -499,18 +525,30 @@ impl<'a, F: FileSystem + ?Sized> Flat<'a, F> {
         }
     }
 
+    fn scan(&self) -> Result<TreeEntries<'a>> {
+        if !self.rules.prune() {
+            return self.fs.scantree(&self.given, self.namespaces);
+        }
+        let (rules, start) = (Arc::clone(&self.rules), self.start.clone());
+        let descend = Box::new(move |path: &str| rules.descent(&start, path));
+        self.fs
+            .scantree_pruned(&self.given, self.namespaces, descend)
+    }
+
     fn step(&mut self) -> Result<Option<Event>> {
         if let Some(directory) = self.ended.take() {
             return Ok(Some((directory, None)));
         }
-        let entries = match &mut self.entries {
+        let entries = match self.entries.take() {
             Some(entries) => entries,
-            none => none.insert(self.fs.scantree(&self.given, self.namespaces)?),
+            None => self.scan()?,
         };
-        for entry in entries {
+        for entry in self.entries.insert(entries) {
             let (directory, info) = entry?;
             if info.is_dir() {
-                self.ended = Some(path::combine(&directory, info.name()));
+                let path = path::combine(&directory, info.name());
+                let is_walked = self.rules.is_within_depth(&self.start, &path);
+                self.ended = is_walked.then_some(path);
                 return Ok(Some((directory, Some(info))));
             }
             if self.rules.take_file(&directory, info.name()) {
@@ -576,15 +614,10 @@ impl<'a, F: FileSystem + ?Sized> Scanner<'a, F> {
             }
             let path = path::combine(&open.directory, info.name());
             if self.rules.take_dir(&path, info.name()) {
-                let is_listed = self.is_within_depth(&path);
+                let is_listed = self.rules.is_within_depth(&self.start, &path);
                 return Ok(Some((info, is_listed.then_some(path))));
             }
         }
-    }
-
-    fn is_within_depth(&self, directory: &str) -> bool {
-        let depth = depth(directory) - depth(&self.start);
-        self.rules.max_depth.is_none_or(|levels| depth < levels)
     }
 
     /// No entries, if the caller wants to go on.

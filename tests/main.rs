@@ -20,6 +20,7 @@ mod osfs;
 mod presign;
 mod requests;
 mod requests_flat;
+mod requests_pruned;
 mod requests_tree;
 mod secrets;
 mod subfs;

@@ -17,8 +17,8 @@ impl S3Fs {
         }
         let listing = Listing {
             prefix,
-            delimiter: None,
             max_keys: Some(count),
+            ..Listing::default()
         };
         let page = self.objects().list(&listing, None)?;
         check_prefix(&page, prefix)?;

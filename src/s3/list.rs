@@ -12,6 +12,8 @@ pub(crate) struct Pages<'a> {
     objects: &'a Objects,
     prefix: String,
     delimiter: Option<String>,
+    /// What the first page comes after; the tokens of the others know it.
+    start_after: Option<String>,
     token: Option<String>,
     watch: TokenWatch,
     ended: bool,
@@ -47,16 +49,32 @@ impl<'a> Pages<'a> {
             objects,
             prefix: prefix.to_owned(),
             delimiter: delimiter.map(str::to_owned),
+            start_after: None,
             token: None,
             watch: TokenWatch::default(),
             ended: false,
         }
     }
 
+    /// Only what comes after that key, where it has the prefix: of one before, all comes after it.
+    pub(crate) fn after(mut self, key: &str) -> Self {
+        self.start_after = Some(key)
+            .filter(|key| !key.is_empty() && key.starts_with(&self.prefix))
+            .map(str::to_owned);
+        self
+    }
+
+    /// Whether there are no more pages.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     fn fetch(&mut self) -> Result<ListPage> {
+        let start_after = self.start_after.take();
         let listing = Listing {
             prefix: &self.prefix,
             delimiter: self.delimiter.as_deref(),
+            start_after: start_after.as_deref(),
             max_keys: None,
         };
         let page = self.objects.list(&listing, self.token.as_deref())?;

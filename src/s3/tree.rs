@@ -3,16 +3,14 @@
 
 use super::copy::Reached;
 use super::directories::no_directory_below;
-use super::entries::directory_info;
-use super::key::{Key, MAX_KEY_BYTES, Place};
-use super::list::{Pages, warn_unnameable};
+use super::key::{Key, MAX_KEY_BYTES};
+use super::list::Pages;
 use super::objects::{Condition, Source, condition_failed};
 use super::{S3Fs, parallel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{CopyOptions, TreeEntries};
-use crate::info::{Info, Namespaces};
+use crate::filesystem::CopyOptions;
 use crate::location::Location;
-use crate::s3::client::xml::{ListPage, ListedObject};
+use crate::s3::client::xml::ListedObject;
 
 /// How many keys an error names.
 const NAMED_KEYS: usize = 3;
@@ -205,36 +203,6 @@ impl S3Fs {
         let keys: Vec<&str> = keys.filter(|key| !is_root || *key != prefix).collect();
         not_deleted(&self.objects().delete_many(&keys)?)
     }
-
-    /// All entries below a directory, from a flat listing: `FileSystem::scantree`.
-    pub(super) fn scan_tree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
-        let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
-        let mut pages = Pages::new(self.objects(), &prefix, None);
-        let first = pages.next().transpose();
-        let first = first
-            .map_err(|error| error.with_path(path))?
-            .unwrap_or_default();
-        if first.objects.is_empty() && validated != "/" {
-            return Err(self.no_directory(&validated, path));
-        }
-        let mut tree = FlatTree {
-            fs: self,
-            pages,
-            prefix,
-            namespaces,
-            open: vec![Open::root(validated)],
-            ready: Vec::new().into_iter(),
-            unnameable: 0,
-            ended: false,
-        };
-        tree.take_page(first)
-            .map_err(|error| error.with_path(path))?;
-        let path = path.to_owned();
-        Ok(Box::new(tree.map(move |entry| {
-            entry.map_err(|error| error.with_path(path.as_str()))
-        })))
-    }
 }
 
 /// Which keys are copied where, decided before anything changes.
@@ -326,182 +294,4 @@ fn not_deleted(failures: &[(String, Error)]) -> Result<()> {
         some_of(failures.iter().map(|(key, _)| key.as_str())),
         first.message().unwrap_or("no reason was given")
     )))
-}
-
-/// A directory whose keys are being listed.
-struct Open {
-    /// The path of the directory that it is in.
-    parent: String,
-    path: String,
-    /// Its own key and its delimiter, relative to the prefix of the listing.
-    prefix: String,
-    info: Option<Info>,
-}
-
-impl Open {
-    fn root(path: String) -> Self {
-        Self {
-            parent: String::new(),
-            path,
-            prefix: String::new(),
-            info: None,
-        }
-    }
-}
-
-/// An entry of the tree, as the listing tells it.
-struct Found {
-    directory: String,
-    info: Info,
-    key: String,
-}
-
-/// The entries of a tree in the order of their keys, each directory after what is in it. Holds one
-/// page, and the directories from the root to where the listing is.
-struct FlatTree<'a> {
-    fs: &'a S3Fs,
-    pages: Pages<'a>,
-    prefix: String,
-    namespaces: Namespaces,
-    open: Vec<Open>,
-    ready: std::vec::IntoIter<(String, Info)>,
-    unnameable: usize,
-    ended: bool,
-}
-
-impl FlatTree<'_> {
-    fn take_page(&mut self, page: ListPage) -> Result<()> {
-        let mut entries = Vec::with_capacity(page.objects.len());
-        for object in page.objects {
-            self.take_object(object, &mut entries);
-        }
-        self.finish(entries)
-    }
-
-    /// Closes the directories that the key is not in, opens those that it is in, and adds it.
-    fn take_object(&mut self, object: ListedObject, entries: &mut Vec<Found>) {
-        let rest = object.key.get(self.prefix.len()..).unwrap_or_default();
-        while self.open.len() > 1
-            && self
-                .open
-                .last()
-                .is_some_and(|open| !rest.starts_with(&open.prefix))
-        {
-            self.close_last(entries);
-        }
-        let delimiter = self.fs.shared.keys.delimiter().to_owned();
-        loop {
-            let Some(open) = self.open.last() else { return };
-            let below = rest.get(open.prefix.len()..).unwrap_or_default();
-            if below.is_empty() {
-                // The marker of the directory; what has content is no marker.
-                if object.size > 0 {
-                    self.unnameable += 1;
-                }
-                return;
-            }
-            let Some(end) = below.find(&delimiter) else {
-                match self.fs.shared.keys.place("", below) {
-                    Place::Child(name) => {
-                        let info = super::info::listed_file(name, &object);
-                        entries.push(Found {
-                            directory: open.path.clone(),
-                            info,
-                            key: object.key,
-                        });
-                    }
-                    Place::Marker | Place::Unnameable => self.unnameable += 1,
-                }
-                return;
-            };
-            let with_delimiter = &below[..end + delimiter.len()];
-            let Place::Child(name) = self.fs.shared.keys.place("", with_delimiter) else {
-                self.unnameable += 1;
-                return;
-            };
-            let prefix = format!("{}{with_delimiter}", open.prefix);
-            let is_marker = rest == prefix && object.size == 0;
-            let modified = object.last_modified.filter(|_| is_marker);
-            let info = directory_info(name, modified, self.namespaces);
-            let opened = Open {
-                parent: open.path.clone(),
-                path: if open.path == "/" {
-                    format!("/{name}")
-                } else {
-                    format!("{}/{name}", open.path)
-                },
-                prefix,
-                info: Some(info),
-            };
-            self.open.push(opened);
-        }
-    }
-
-    fn close_last(&mut self, entries: &mut Vec<Found>) {
-        if let Some(Open {
-            parent,
-            prefix,
-            info: Some(info),
-            ..
-        }) = self.open.pop()
-        {
-            entries.push(Found {
-                directory: parent,
-                info,
-                key: format!("{}{prefix}", self.prefix),
-            });
-        }
-    }
-
-    /// Adds what the namespaces ask for beyond the listing.
-    fn finish(&mut self, entries: Vec<Found>) -> Result<()> {
-        let (fs, namespaces) = (self.fs, self.namespaces);
-        let complete = |found: &Found| {
-            let info = fs.complete(found.info.clone(), &found.key, namespaces)?;
-            Ok(info.map(|info| (found.directory.clone(), info)))
-        };
-        let beyond = namespaces.contains(Namespaces::S3) || namespaces.contains(Namespaces::URLS);
-        let finished: Vec<(String, Info)> = if beyond {
-            let completed = parallel::map(&entries, fs.shared.max_workers, complete);
-            let completed = completed.into_iter().filter_map(Result::transpose);
-            completed.collect::<Result<_>>()?
-        } else {
-            let listed = entries.into_iter();
-            listed.map(|found| (found.directory, found.info)).collect()
-        };
-        self.ready = finished.into_iter();
-        Ok(())
-    }
-
-    fn fetch(&mut self) -> Result<()> {
-        if let Some(page) = self.pages.next() {
-            return self.take_page(page?);
-        }
-        self.ended = true;
-        warn_unnameable(self.unnameable, &self.prefix);
-        let mut entries = Vec::new();
-        while self.open.len() > 1 {
-            self.close_last(&mut entries);
-        }
-        self.finish(entries)
-    }
-}
-
-impl Iterator for FlatTree<'_> {
-    type Item = Result<(String, Info)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(entry) = self.ready.next() {
-                return Some(Ok(entry));
-            }
-            if self.ended {
-                return None;
-            }
-            if let Err(error) = self.fetch() {
-                self.ended = true;
-                return Some(Err(error));
-            }
-        }
-    }
 }

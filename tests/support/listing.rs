@@ -12,9 +12,6 @@ use super::objects::size;
 use super::service::Service;
 use super::store::{self, BucketData};
 
-/// The most entries of a page.
-const MOST: i32 = 1000;
-
 pub fn v2(
     service: &Service,
     req: S3Request<ListObjectsV2Input>,
@@ -25,9 +22,11 @@ pub fn v2(
             let message = "The continuation token provided is incorrect";
             error_with(S3ErrorCode::InvalidArgument, message)
         })?,
+        None if service.settings.ignore_start_after => String::new(),
         None => input.start_after.clone().unwrap_or_default(),
     };
-    let query = Query::new(input.prefix, input.delimiter, after, input.max_keys)?;
+    let most = most(service, input.max_keys)?;
+    let query = Query::new(input.prefix, input.delimiter, after, most);
     let page = service
         .store
         .with(&input.bucket, |bucket| Ok(query.page(bucket)))?;
@@ -60,7 +59,8 @@ pub fn v1(
 ) -> S3Result<S3Response<ListObjectsOutput>> {
     let input = req.input;
     let after = input.marker.clone().unwrap_or_default();
-    let query = Query::new(input.prefix, input.delimiter, after, input.max_keys)?;
+    let most = most(service, input.max_keys)?;
+    let query = Query::new(input.prefix, input.delimiter, after, most);
     let page = service
         .store
         .with(&input.bucket, |bucket| Ok(query.page(bucket)))?;
@@ -109,6 +109,15 @@ fn entry(key: String, object: &store::Object, owner: Option<Owner>) -> Object {
     }
 }
 
+/// How many entries a page has, if that many are asked for.
+fn most(service: &Service, asked: Option<i32>) -> S3Result<usize> {
+    let most = service.settings.page_size;
+    usize::try_from(asked.unwrap_or(most).min(most)).map_err(|_| {
+        let message = "Argument maxKeys must be an integer between 0 and 2147483647";
+        error_with(S3ErrorCode::InvalidArgument, message)
+    })
+}
+
 /// What a listing asks for.
 struct Query {
     prefix: String,
@@ -128,22 +137,13 @@ struct Page {
 }
 
 impl Query {
-    fn new(
-        prefix: Option<String>,
-        delimiter: Option<String>,
-        after: String,
-        most: Option<i32>,
-    ) -> S3Result<Self> {
-        let most = usize::try_from(most.unwrap_or(MOST).min(MOST)).map_err(|_| {
-            let message = "Argument maxKeys must be an integer between 0 and 2147483647";
-            error_with(S3ErrorCode::InvalidArgument, message)
-        })?;
-        Ok(Self {
+    fn new(prefix: Option<String>, delimiter: Option<String>, after: String, most: usize) -> Self {
+        Self {
             prefix: prefix.unwrap_or_default(),
             delimiter: delimiter.filter(|text| !text.is_empty()),
             after,
             most,
-        })
+        }
     }
 
     fn page(&self, bucket: &BucketData) -> Page {

@@ -294,6 +294,20 @@ impl Builder {
         self
     }
 
+    /// Behaves as servers that do not know `start-after`.
+    #[must_use]
+    pub fn ignore_start_after(mut self, ignore: bool) -> Self {
+        self.settings.ignore_start_after = ignore;
+        self
+    }
+
+    /// The most entries of a page of a listing, 1,000 if not said.
+    #[must_use]
+    pub fn page_size(mut self, entries: i32) -> Self {
+        self.settings.page_size = entries;
+        self
+    }
+
     /// Of larger bodies only the length and the digests are kept, so that a test can upload gigabytes.
     #[must_use]
     pub fn discard_over(mut self, bytes: u64) -> Self {

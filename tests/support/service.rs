@@ -22,6 +22,9 @@ pub struct Settings {
     /// Of larger bodies only length and digests are kept.
     pub discard_over: u64,
     pub ignore_encoding_type: bool,
+    pub ignore_start_after: bool,
+    /// The most entries of a page of a listing.
+    pub page_size: i32,
     pub conditions: Manners,
     /// CompleteMultipartUpload must list every part that was uploaded.
     pub wants_every_part: bool,
@@ -37,6 +40,8 @@ impl Default for Settings {
             min_part_size: 5 * 1024 * 1024,
             discard_over: u64::MAX,
             ignore_encoding_type: false,
+            ignore_start_after: false,
+            page_size: 1000,
             conditions: Manners::default(),
             wants_every_part: false,
             completes_without_etag: false,

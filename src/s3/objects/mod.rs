@@ -92,6 +92,8 @@ pub(crate) struct Listing<'a> {
     pub(crate) prefix: &'a str,
     /// With a delimiter, keys that have it after the prefix are folded into common prefixes.
     pub(crate) delimiter: Option<&'a str>,
+    /// Only keys, and common prefixes, that come after this one.
+    pub(crate) start_after: Option<&'a str>,
     pub(crate) max_keys: Option<u32>,
 }
 
@@ -306,6 +308,7 @@ impl Objects {
             .query("encoding-type", "url")
             .query("prefix", listing.prefix)
             .query_if("delimiter", listing.delimiter)
+            .query_if("start-after", listing.start_after)
             .query_if("max-keys", max_keys.as_deref())
             .query_if("continuation-token", token)
             .headers(self.download.request_headers()?);

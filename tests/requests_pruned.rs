@@ -1,0 +1,198 @@
+//! What walks that leave directories out ask of the server, counted there, on trees of many shapes:
+//! beside it what one listing for each directory would ask, and what is found is the same.
+
+use s3fs::{Namespaces, S3Fs, Search, Walker};
+
+use crate::common;
+use crate::model::generator::Random;
+use crate::support::Server;
+
+/// What the walk comes by, and how many requests that takes.
+fn walk(server: &Server, fs: &S3Fs, walker: &Walker) -> (Vec<String>, usize) {
+    server.take_requests();
+    let infos = walker.clone().bind(fs).info("/", Namespaces::DETAILS);
+    let shown = infos.map(|entry| {
+        let (path, info) = entry.unwrap();
+        format!("{path} {:?} {:?}", info.kind(), info.size())
+    });
+    (shown.collect(), server.take_requests().len())
+}
+
+/// That the walk makes so many requests, where one listing for each directory makes so many, and that
+/// both find the same.
+#[track_caller]
+fn costs(server: &Server, fs: &S3Fs, walker: Walker, requests: usize, by_directory: usize) {
+    let walker = walker.search(Search::Depth);
+    // Errors are decided upon directory by directory.
+    let one_by_one = walker.clone().on_error(|_, _| false);
+    let (found, asked) = walk(server, fs, &walker);
+    let (expected, asked_one_by_one) = walk(server, fs, &one_by_one);
+    assert_eq!(found, expected, "{walker:?}");
+    assert_eq!(
+        (asked, asked_one_by_one),
+        (requests, by_directory),
+        "{walker:?}"
+    );
+    let mut files: Vec<_> = walker.bind(fs).files("/").map(|f| f.unwrap()).collect();
+    assert_eq!(server.take_requests().len(), requests);
+    files.sort();
+    assert!(files.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+fn put(server: &Server, keys: impl IntoIterator<Item = String>) -> S3Fs {
+    for key in keys {
+        server.bucket("bucket").put(&key, "");
+    }
+    common::open(server)
+}
+
+fn without(names: &[&str]) -> Walker {
+    Walker::new().exclude_dirs(names.iter().copied())
+}
+
+#[test]
+fn a_huge_directory_that_is_left_out_is_skipped() {
+    let server = Server::start();
+    let few = ["a.txt", "src/main.rs", "src/lib/x.rs", "z.txt"].map(str::to_owned);
+    let huge = (0..5_000).map(|n| format!("node_modules/{}/{n:04}.js", n / 1_000));
+    let fs = put(&server, few.into_iter().chain(huge));
+    // A page that ends in it, and one after it.
+    costs(&server, &fs, without(&["node_modules"]), 2, 3);
+    costs(&server, &fs, without(&["none"]), 6, 9);
+}
+
+#[test]
+fn many_small_directories_are_not_listed_one_by_one() {
+    let server = Server::builder().page_size(100).start();
+    let fs = put(&server, (0..250).map(|n| format!("{n:03}/file")));
+    costs(&server, &fs, without(&["none"]), 3, 253);
+    costs(&server, &fs, without(&["2*"]), 3, 203);
+    // A page where nothing is entered is a debt, and the root's own listing shows what comes then.
+    costs(&server, &fs, without(&["1*"]), 4, 153);
+    costs(&server, &fs, Walker::new().filter_dirs(["00*"]), 3, 13);
+}
+
+#[test]
+fn many_small_directories_that_are_left_out_are_passed_over() {
+    let server = Server::builder().page_size(100).start();
+    let keys = (0..100).flat_map(|n| {
+        let git = (0..4).map(move |m| format!("{n:02}/.git/objects/{m}"));
+        git.chain([format!("{n:02}/main.rs")])
+    });
+    let fs = put(&server, keys);
+    costs(&server, &fs, without(&[".git"]), 5, 101);
+}
+
+#[test]
+fn many_large_directories_that_are_left_out_are_listed_by_name() {
+    let server = Server::builder().page_size(10).start();
+    let keys = (0..250).flat_map(|n| (0..12).map(move |m| format!("big/{n:03}/{m:02}")));
+    let keys = keys.chain(["big/z".to_owned(), "small/a".to_owned()]);
+    let fs = put(&server, keys);
+    // The flat way alone would ask for a page of each.
+    costs(&server, &fs, without(&["[0-9]*"]), 28, 28);
+    costs(&server, &fs, Walker::new().max_depth(2), 28, 28);
+}
+
+/// The worst that is known: the flat way alone would make two requests for each of the 50.
+#[test]
+fn two_large_directories_in_each_of_many_cost_no_more_than_twice_the_flat_way() {
+    let server = Server::builder().page_size(10).start();
+    let keys = (0..50).flat_map(|n| {
+        let large = (0..24).map(move |m| format!("{n:02}/{}/{m:02}", ["a", "b"][m / 12]));
+        large.chain([format!("{n:02}/c")])
+    });
+    let fs = put(&server, keys);
+    costs(&server, &fs, without(&["a", "b"]), 151, 55);
+}
+
+#[test]
+fn a_deep_tree_is_one_listing() {
+    let server = Server::start();
+    let deep = (1..200).map(|depth| format!("{}file", "d/".repeat(depth)));
+    let git = (1..200).map(|depth| format!("{}.git/x", "d/".repeat(depth)));
+    let fs = put(&server, deep.chain(git));
+    costs(&server, &fs, without(&[".git"]), 1, 200);
+    costs(&server, &fs, Walker::new().max_depth(10), 1, 18);
+}
+
+#[test]
+fn one_level_is_the_listing_of_one_directory() {
+    let server = Server::start();
+    let fs = put(&server, (0..2_500).map(|n| format!("{n:04}")));
+    costs(&server, &fs, Walker::new().max_depth(1), 3, 3);
+    let server = Server::start();
+    let fs = put(&server, (0..2_500).map(|n| format!("{n:04}/file")));
+    costs(&server, &fs, Walker::new().max_depth(1), 3, 3);
+}
+
+/// Names whose keys come between `a` and what is in `a/`, that no path has, and that begin with what is
+/// skipped to.
+const NAMES: [&str; 12] = [
+    "a",
+    "b",
+    "a-",
+    "a0",
+    "a.b",
+    ".git",
+    "",
+    "..",
+    "\u{10FFFF}",
+    "\u{10FFFF}x",
+    "é",
+    "a b+c%2F",
+];
+
+/// Keys, markers too, a few levels deep: an object beside what is below it, and whole runs that are
+/// left out.
+fn random_keys(random: &mut Random) -> Vec<String> {
+    let many = 1 + random.below(120);
+    let key = |random: &mut Random| {
+        let names = (0..=random.below(4)).map(|_| NAMES[random.below(NAMES.len())]);
+        let mut key = names.collect::<Vec<_>>().join("/");
+        key.push_str(["", "", "/", "/0", "/1", "/2"][random.below(6)]);
+        key
+    };
+    (0..many).map(|_| key(random)).collect()
+}
+
+fn random_walker(random: &mut Random) -> Walker {
+    let walker = match random.below(6) {
+        0 => without(&["a*"]),
+        1 => without(&[".git", "b", "é"]),
+        2 => without(&["\u{10FFFF}*"]),
+        3 => Walker::new().filter_dirs(["a", "b", "a-"]),
+        4 => Walker::new().exclude_glob(["**/a/b", "a0/**"]),
+        _ => Walker::new().filter_glob(["a/**/b*", "b/*/*"]),
+    };
+    match random.below(4) {
+        0 => walker.max_depth(2),
+        1 => walker.max_depth(3),
+        _ => walker,
+    }
+}
+
+#[test]
+fn whatever_is_left_out_both_ways_find_the_same() {
+    for seed in 0..25 {
+        let mut random = Random::new(seed);
+        let page_size = 2 + i32::try_from(random.below(12)).unwrap();
+        let server = Server::builder()
+            .page_size(page_size)
+            .ignore_start_after(random.below(8) == 0)
+            .start();
+        let keys = random_keys(&mut random);
+        let keys: Vec<_> = keys.into_iter().filter(|key| !key.is_empty()).collect();
+        let fs = put(&server, keys);
+        for _ in 0..3 {
+            let walker = random_walker(&mut random).search(Search::Depth);
+            let one_by_one = walker.clone().on_error(|_, _| false);
+            let (found, _) = walk(&server, &fs, &walker);
+            let (expected, _) = walk(&server, &fs, &one_by_one);
+            assert_eq!(
+                found, expected,
+                "{seed}: {walker:?} in pages of {page_size}"
+            );
+        }
+    }
+}
