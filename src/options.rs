@@ -33,6 +33,8 @@ pub struct OpenOptions {
     pub(crate) version_id: Option<String>,
     pub(crate) if_match: Option<String>,
     pub(crate) beside_directory: bool,
+    pub(crate) first_window: Option<u64>,
+    pub(crate) read_ahead: Option<usize>,
 }
 
 impl OpenOptions {
@@ -78,6 +80,25 @@ impl OpenOptions {
     #[must_use]
     pub fn beside_directory(mut self, beside_directory: bool) -> Self {
         self.beside_directory = beside_directory;
+        self
+    }
+
+    /// How many bytes are asked for when a file is opened for reading on S3: those that come are
+    /// there for the first reads. With 0 it is a HEAD, and nothing comes: for those who seek first.
+    /// Otherwise what the filesystem's builder was given, or 1 MiB.
+    #[must_use]
+    pub fn first_window(mut self, bytes: u64) -> Self {
+        self.first_window = Some(bytes);
+        self
+    }
+
+    /// How many windows of 4 MiB threads fetch before they are asked for, while a file is read
+    /// sequentially on S3: a request each, at the same time. It takes that many windows of memory,
+    /// and one more; 64 is the most. With 0 there are no threads. Otherwise what the filesystem's
+    /// builder was given, or 0.
+    #[must_use]
+    pub fn read_ahead(mut self, windows: usize) -> Self {
+        self.read_ahead = Some(windows);
         self
     }
 }

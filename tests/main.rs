@@ -18,6 +18,7 @@ mod opener;
 mod operations;
 mod osfs;
 mod presign;
+mod reading;
 mod requests;
 mod requests_flat;
 mod requests_pruned;

@@ -1,6 +1,7 @@
 //! [`S3FsBuilder`]: every parameter of the constructor, once; FS URLs have them under the same names.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::S3Fs;
 use super::credentials::{Environment, Settings, resolve};
 use super::key::KeyMap;
 use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
+use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::{FsUrl, redacted};
 use crate::options::{DownloadArgs, UploadArgs};
@@ -72,6 +74,7 @@ pub struct S3FsBuilder {
     part_size: u64,
     min_part_size: u64,
     write_buffer: u64,
+    reading: Reading,
     user_agent_suffix: String,
 }
 
@@ -104,6 +107,7 @@ impl S3FsBuilder {
             part_size: DEFAULT_PART_BYTES,
             min_part_size: MIN_PART_BYTES,
             write_buffer: DEFAULT_BUFFER_BYTES,
+            reading: Reading::default(),
             user_agent_suffix: String::new(),
         }
     }
@@ -139,10 +143,6 @@ impl S3FsBuilder {
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                 .ok_or_else(|| wrong(format!("the parameter {name:?} is not a number of seconds")))
         };
-        let bytes = |value: &str| {
-            let bytes = value.parse::<u64>();
-            bytes.map_err(|_| wrong(format!("the parameter {name:?} is not a number of bytes")))
-        };
         let flag = |value: &str| match value {
             "1" | "true" | "True" | "yes" | "on" => Ok(true),
             "0" | "false" | "False" | "no" | "off" => Ok(false),
@@ -160,15 +160,12 @@ impl S3FsBuilder {
             "response_timeout" => self = self.response_timeout(seconds(value)?),
             "stall_timeout" => self = self.stall_timeout(seconds(value)?),
             "user_agent_suffix" => self = self.user_agent_suffix(value),
-            "max_workers" => {
-                let workers = value.parse().map_err(|_| {
-                    wrong("the parameter \"max_workers\" is not a whole number".to_owned())
-                })?;
-                self = self.max_workers(workers);
-            }
-            "part_size" => self = self.part_size(bytes(value)?),
-            "min_part_size" => self = self.min_part_size(bytes(value)?),
-            "write_buffer" => self = self.write_buffer(bytes(value)?),
+            "max_workers" => self = self.max_workers(whole_number(name, value)?),
+            "part_size" => self = self.part_size(whole_number(name, value)?),
+            "min_part_size" => self = self.min_part_size(whole_number(name, value)?),
+            "write_buffer" => self = self.write_buffer(whole_number(name, value)?),
+            "first_window" => self = self.first_window(whole_number(name, value)?),
+            "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
             "addressing_style" => {
                 self = self.addressing_style(match value {
                     "auto" => AddressingStyle::Auto,
@@ -351,6 +348,21 @@ impl S3FsBuilder {
         self
     }
 
+    /// How many bytes are asked for when a file is opened for reading; 1 MiB unless it is said. A
+    /// call's own [`first_window`](crate::OpenOptions::first_window) wins.
+    pub fn first_window(mut self, bytes: u64) -> Self {
+        self.reading.first_window = bytes;
+        self
+    }
+
+    /// How many windows of 4 MiB threads fetch before they are asked for, while a file is read
+    /// sequentially; none unless it is said. A call's own
+    /// [`read_ahead`](crate::OpenOptions::read_ahead), which tells more, wins.
+    pub fn read_ahead(mut self, windows: usize) -> Self {
+        self.reading.read_ahead = windows;
+        self
+    }
+
     /// What the `User-Agent` ends with, such as the name of the program.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.user_agent_suffix = suffix.into();
@@ -429,6 +441,7 @@ impl S3FsBuilder {
             strict: self.strict,
             read_only: self.read_only,
             max_workers: self.max_workers,
+            reading: self.reading,
         }))
     }
 
@@ -450,6 +463,13 @@ impl S3FsBuilder {
             AddressingStyle::Auto => UrlStyle::Path,
         }
     }
+}
+
+fn whole_number<T: FromStr>(name: &str, value: &str) -> Result<T> {
+    value.parse().map_err(|_| {
+        Error::new(ErrorKind::ParseUrl)
+            .with_message(format!("the parameter {name:?} is not a whole number"))
+    })
 }
 
 fn invalid(message: &str) -> Error {

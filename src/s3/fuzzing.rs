@@ -3,7 +3,7 @@
 use super::client::xml::{self, XmlError};
 use super::credentials;
 use super::key::{KeyMap, Place};
-use super::reader;
+use super::pinned;
 use crate::fuzzing::{text, two_texts};
 use crate::path;
 
@@ -69,7 +69,7 @@ pub fn aws_config(data: &[u8]) {
 pub fn content_range(data: &[u8]) {
     let text = text(data);
     for asked in [0, 1, 100, u64::MAX] {
-        if let Ok((end, size)) = reader::content_range(&text, asked) {
+        if let Ok((end, size)) = pinned::content_range(&text, asked) {
             assert!(
                 asked < end && end <= size,
                 "{text:?}: {asked}..{end} of {size}"

@@ -19,8 +19,10 @@ mod open;
 mod parallel;
 mod part_size;
 mod parts;
+mod pinned;
 mod presign;
 mod publish;
+mod read_ahead;
 mod reader;
 mod scan;
 mod scantree;
@@ -109,6 +111,7 @@ struct Parts {
     strict: bool,
     read_only: bool,
     max_workers: usize,
+    reading: reader::Reading,
 }
 
 impl Clone for S3Fs {

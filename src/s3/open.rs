@@ -129,7 +129,9 @@ impl S3Fs {
         writer.close().map(|()| written)
     }
 
-    /// Opens a file for reading, as the concrete type: one request.
+    /// Opens a file for reading, as the concrete type, which is [`BufRead`](std::io::BufRead) too:
+    /// one request. Reading all of it is one more above
+    /// [`first_window`](OpenOptions::first_window), 1 MiB unless it is said.
     ///
     /// # Errors
     ///
@@ -137,7 +139,8 @@ impl S3Fs {
     pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let objects = Arc::clone(&self.shared.objects);
-        match S3Reader::open(objects, key, path, ReadOptions::from_call(options)) {
+        let reading = self.shared.reading.unless_said(options);
+        match S3Reader::open(objects, key, path, ReadOptions::from_call(options), reading) {
             Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
             result => result.map_err(|error| error.with_path(path)),
         }

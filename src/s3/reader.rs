@@ -1,39 +1,99 @@
 //! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object as it was when opened.
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
-use super::objects::{Objects, Range, ReadOptions};
-use crate::error::{Error, ErrorKind, Result};
+use super::objects::{Objects, ReadOptions};
+use super::pinned::{Pinned, RangeReader};
+use super::read_ahead::ReadAhead;
+use crate::error::Result;
 use crate::file::{self, File};
-use crate::s3::client::{BodyReader, Response};
+use crate::options::OpenOptions;
 use crate::s3::key::Key;
 
-/// How many bytes the first request asks for. Its answer also tells that the object exists, and
-/// how long it is.
-const FIRST_WINDOW: u64 = 1 << 20;
+/// What is read over, or asked for anew, rather than paid for with another request or connection:
+/// the gap of a short seek, the rest of a window that is left, and the first window after a seek.
+const SMALL: u64 = 64 << 10;
 
-/// A gap that is read over rather than asked around: another request costs more.
-const SHORT_SKIP: u64 = 64 << 10;
+/// How much larger each window is than the one before it.
+const GROWTH: u64 = 4;
 
-/// A file opened for reading: `Read + Seek` over one version of the object.
+/// The largest window; after it the rest is asked for at once.
+const MAX_WINDOW: u64 = 16 << 20;
+
+/// How much a reader keeps for those who read a few bytes at a time, or by lines.
+const BUFFER_BYTES: usize = 8 << 10;
+
+/// How files are opened for reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// How many bytes the first request asks for; with 0 it is a HEAD.
+    pub(super) first_window: u64,
+    /// How many windows are fetched before they are asked for.
+    pub(super) read_ahead: usize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            first_window: 1 << 20,
+            read_ahead: 0,
+        }
+    }
+}
+
+impl Reading {
+    /// What a call's options say, and this where they say nothing.
+    pub(super) fn unless_said(self, call: &OpenOptions) -> Self {
+        Self {
+            first_window: call.first_window.unwrap_or(self.first_window),
+            read_ahead: call.read_ahead.unwrap_or(self.read_ahead),
+        }
+    }
+}
+
+/// A file opened for reading: `Read`, [`BufRead`] and `Seek` over one version of the object.
 ///
-/// Opening asks for the first MiB; reading on asks for the rest in one request; a seek asks for
-/// windows that grow while reading stays sequential. Every request after the first carries the
-/// ETag of the first answer, so that an object that is replaced meanwhile is
-/// [`ResourceChanged`](ErrorKind::ResourceChanged) and never a mixture. At most one window of
-/// unread data is held back by the network; nothing is buffered here.
+/// Opening asks for the first MiB (see [`first_window`](OpenOptions::first_window)), and reading on
+/// for the rest in one request. A seek of at most 64 KiB forward reads on; any other asks for a
+/// window of 64 KiB, or as much as is read at once, and the windows grow while reading stays
+/// sequential. Every request after the first carries the ETag of the first answer, so that an
+/// object that is replaced meanwhile is [`ResourceChanged`](crate::ErrorKind::ResourceChanged) and
+/// never a mixture.
+///
+/// A connection that breaks, or that the server closes because the reader was left idle, is
+/// replaced by another one from the byte where it broke, with a warning in the log. That fails if
+/// five in a row break within 64 KiB.
+///
+/// Of what was not read yet, 8 KiB at most are held here, and what a connection's buffers take. With
+/// [`read_ahead`](OpenOptions::read_ahead), threads fetch windows before they are asked for.
+///
+/// ```no_run
+/// use std::io::{BufRead, Read, Seek, SeekFrom};
+/// use s3fs::{OpenOptions, S3Fs};
+///
+/// let fs = S3Fs::new("mybucket")?;
+/// for line in fs.open_read("tides.csv", &OpenOptions::new())?.lines() {
+///     println!("{}", line?);
+/// }
+/// let mut archive = fs.open_read("backup.zip", &OpenOptions::new().first_window(0))?;
+/// let mut end = Vec::new();
+/// archive.seek(SeekFrom::End(-22))?;
+/// archive.read_to_end(&mut end)?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
 pub struct S3Reader {
-    objects: Arc<Objects>,
-    key: Key,
+    pinned: Arc<Pinned>,
     path: String,
-    options: ReadOptions,
-    size: u64,
     position: u64,
-    stream: Option<Stream>,
-    /// The size of the next window; `None` is all the rest.
+    source: Option<Source>,
+    /// Where in the object the source is, or was: reading is sequential from there.
+    reached: Option<u64>,
+    /// The size of the window that was asked for last; `None` if it was not one of those that grow.
     window: Option<u64>,
+    read_ahead: usize,
+    buffer: Buffer,
     closed: bool,
 }
 
@@ -41,60 +101,42 @@ impl fmt::Debug for S3Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Reader")
             .field("path", &self.path)
-            .field("size", &self.size)
+            .field("size", &self.pinned.size())
             .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }
 
-/// An answer that is being read.
-struct Stream {
-    body: BodyReader,
-    /// Where in the object its next byte is.
-    position: u64,
-    /// Where in the object it ends.
-    end: u64,
-}
-
 impl S3Reader {
     /// Opens the object: one request.
-    pub(crate) fn open(
+    pub(super) fn open(
         objects: Arc<Objects>,
         key: Key,
         path: &str,
         options: ReadOptions,
+        reading: Reading,
     ) -> Result<Self> {
-        let mut reader = Self {
-            objects,
-            key,
+        let (pinned, range) = match reading.first_window {
+            0 => (Pinned::look(objects, key, options)?, None),
+            window => Pinned::begin(objects, key, options, window)?,
+        };
+        Ok(Self {
+            pinned,
             path: path.to_owned(),
-            options,
-            size: 0,
             position: 0,
-            stream: None,
+            reached: range.as_ref().map(RangeReader::position),
+            source: range.map(Source::Range),
             window: None,
+            read_ahead: reading.read_ahead,
+            buffer: Buffer::default(),
             closed: false,
-        };
-        let range = Range {
-            start: 0,
-            end: Some(FIRST_WINDOW - 1),
-        };
-        match reader
-            .objects
-            .get(&reader.key, Some(range), &reader.options)
-        {
-            Ok(response) => reader.begin(response)?,
-            // No byte of an empty object is in any range.
-            Err(error) if is_range_error(&error) => reader.begin_empty()?,
-            Err(error) => return Err(error),
-        }
-        Ok(reader)
+        })
     }
 
     /// The size of the object in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.pinned.size()
     }
 
     fn usable(&self) -> io::Result<()> {
@@ -104,157 +146,175 @@ impl S3Reader {
         Ok(())
     }
 
-    fn begin(&mut self, response: Response) -> Result<()> {
-        self.pin(&response);
-        let length = response.content_length();
-        let (end, size) = match response.header("content-range") {
-            Some(range) if response.status() == 206 => content_range(range, 0)?,
-            // A store that knows no ranges sends everything.
-            _ => length.map(|length| (length, length)).ok_or_else(|| {
-                Error::new(ErrorKind::OperationFailed)
-                    .with_message("the answer to GetObject does not say its length")
-            })?,
-        };
-        self.size = size;
-        self.stream = Some(Stream {
-            body: response.into_reader(),
-            position: 0,
-            end,
-        });
-        Ok(())
+    /// Reads from the object at the position. A source that fails is not asked again.
+    fn read_object(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut source = self.source(buffer.len())?;
+        let count = source.read(buffer)?;
+        self.reached = Some(source.position());
+        self.source = Some(source);
+        Ok(count)
     }
 
-    /// An object that has no first byte is empty; a HEAD has its ETag.
-    fn begin_empty(&mut self) -> Result<()> {
-        let head = self.objects.head(&self.key, &self.options, false)?;
-        self.pin(&head);
-        self.size = head.content_length().unwrap_or_default();
-        Ok(())
-    }
-
-    /// All later requests mean what this answer was about.
-    fn pin(&mut self, response: &Response) {
-        if let Some(e_tag) = response.header("etag") {
-            self.options.if_match = Some(e_tag.to_owned());
-        }
-    }
-
-    /// Makes sure that the next byte of the stream is the one at the position.
-    fn align(&mut self) -> Result<()> {
-        if let Some(stream) = &mut self.stream {
-            let gap = self.position.checked_sub(stream.position);
-            let within = self.position < stream.end;
-            match gap {
-                Some(0) if within => return Ok(()),
-                Some(gap) if within && gap <= SHORT_SKIP => {
-                    let skipped = io::copy(&mut (&mut stream.body).take(gap), &mut io::sink())?;
-                    stream.position += skipped;
-                    if skipped == gap {
-                        return Ok(());
-                    }
+    /// A source whose next byte is the one at the position, for a read of that many bytes.
+    fn source(&mut self, wanted: usize) -> Result<Source> {
+        let gap = self
+            .reached
+            .and_then(|reached| self.position.checked_sub(reached))
+            .filter(|gap| *gap <= SMALL);
+        match self.source.take() {
+            Some(mut source) if gap.is_some() && self.position < source.end() => {
+                source.skip_to(self.position)?;
+                Ok(source)
+            }
+            left => {
+                if let Some(Source::Range(range)) = left
+                    && range.end() - range.position() <= SMALL
+                {
+                    range.finish_quietly();
                 }
-                _ => {}
+                self.ask(gap.is_some(), wanted)
             }
-            // The window is used up and the reader reads on: the next one may be larger.
-            let sequential = gap == Some(0);
-            self.window = match self.window {
-                _ if !sequential => Some(FIRST_WINDOW),
-                Some(window) if window < FIRST_WINDOW << 6 => Some(window * 2),
-                _ => None,
-            };
-            self.stream = None;
         }
-        let end = self
-            .window
-            .map(|window| self.position.saturating_add(window - 1))
-            .filter(|end| *end < self.size - 1);
-        let range = Range {
-            start: self.position,
-            end,
-        };
-        let response = self.objects.get(&self.key, Some(range), &self.options)?;
-        let (end, size) = match response.header("content-range") {
-            Some(range) if response.status() == 206 => content_range(range, self.position)?,
-            _ => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_message("the store does not answer a part of the object"));
-            }
-        };
-        if size != self.size {
-            return Err(Error::new(ErrorKind::ResourceChanged)
-                .with_message("the object has another size than when it was opened"));
+    }
+
+    /// Asks for what comes at the position; `sequential` if that is where reading has come to.
+    fn ask(&mut self, sequential: bool, wanted: usize) -> Result<Source> {
+        if sequential && self.read_ahead > 0 {
+            return ReadAhead::start(&self.pinned, self.position, self.read_ahead)
+                .map(Source::Ahead);
         }
-        self.stream = Some(Stream {
-            body: response.into_reader(),
-            position: self.position,
-            end,
+        self.window = match self.window.map(|window| window * GROWTH) {
+            _ if !sequential => Some(SMALL),
+            Some(window) if window <= MAX_WINDOW => Some(window),
+            _ => None,
+        };
+        let size = self.pinned.size();
+        let window = self.window.map(|window| window.max(wanted as u64));
+        let end = window.map_or(size, |window| {
+            self.position.saturating_add(window).min(size)
         });
-        Ok(())
+        self.pinned.range(self.position, end).map(Source::Range)
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if buffer.is_empty() || self.position >= self.size {
+        if buffer.is_empty() || self.position >= self.size() {
             return Ok(0);
         }
-        self.align()?;
-        let Some(stream) = &mut self.stream else {
-            return Ok(0);
+        let count = if self.buffer.at(self.position).is_empty() && buffer.len() >= BUFFER_BYTES {
+            self.read_object(buffer)?
+        } else {
+            self.buffered()?.read(buffer)?
         };
-        let count = stream.body.read(buffer)?;
-        if count == 0 {
-            return Err(Error::new(ErrorKind::RemoteConnection)
-                .with_message("the answer to GetObject ended before its range"));
-        }
-        stream.position += count as u64;
         self.position += count as u64;
-        if stream.position == stream.end {
-            // Reading past the last byte lets the connection go back to the pool.
-            let surplus = stream.body.read(&mut [0])?;
-            if surplus > 0 {
-                return Err(Error::new(ErrorKind::OperationFailed)
-                    .with_message("the answer to GetObject is longer than its range"));
-            }
-        }
         Ok(count)
+    }
+
+    /// Some bytes at the position, from the buffer or into it; none only at the end.
+    fn buffered(&mut self) -> Result<&[u8]> {
+        if self.buffer.at(self.position).is_empty() && self.position < self.size() {
+            let position = self.position;
+            let mut bytes = std::mem::take(&mut self.buffer).bytes;
+            bytes.resize(BUFFER_BYTES, 0);
+            let count = self.read_object(&mut bytes)?;
+            bytes.truncate(count);
+            self.buffer = Buffer { position, bytes };
+        }
+        Ok(self.buffer.at(self.position))
+    }
+
+    /// The error, about this file.
+    fn named(&self, error: crate::Error) -> io::Error {
+        error.with_path(&self.path).into()
     }
 }
 
-/// Where the answered range ends (exclusive), and the size of the object.
-pub(super) fn content_range(header: &str, start: u64) -> Result<(u64, u64)> {
-    parse_content_range(header)
-        .filter(|(first, last, size)| *first == start && first <= last && last < size)
-        .map(|(_, last, size)| (last + 1, size))
-        .ok_or_else(|| {
-            Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the answer to GetObject has the range {header:?}, and byte {start} was asked for"
-            ))
-        })
+/// What a reader reads from.
+enum Source {
+    /// An answer that is being read.
+    Range(RangeReader),
+    /// Windows that threads fetch.
+    Ahead(ReadAhead),
 }
 
-/// First byte, last byte and size. Source: RFC 9110, section 14.4.
-fn parse_content_range(header: &str) -> Option<(u64, u64, u64)> {
-    let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
+impl Source {
+    fn position(&self) -> u64 {
+        match self {
+            Self::Range(range) => range.position(),
+            Self::Ahead(ahead) => ahead.position(),
+        }
+    }
+
+    fn end(&self) -> u64 {
+        match self {
+            Self::Range(range) => range.end(),
+            Self::Ahead(ahead) => ahead.end(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::Range(range) => range.read(buffer),
+            Self::Ahead(ahead) => ahead.read(buffer),
+        }
+    }
+
+    /// Reads over what is before that position.
+    fn skip_to(&mut self, position: u64) -> Result<()> {
+        let mut scratch = [0; BUFFER_BYTES];
+        while self.position() < position {
+            let gap = usize::try_from(position - self.position()).unwrap_or(BUFFER_BYTES);
+            if self.read(&mut scratch[..gap.min(BUFFER_BYTES)])? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Whether the server said that no byte of the object is in the range.
-pub(crate) fn is_range_error(error: &Error) -> bool {
-    error.s3().is_some_and(|s3| s3.status == 416)
+/// A few bytes of the object.
+#[derive(Default)]
+struct Buffer {
+    /// Where in the object they are.
+    position: u64,
+    bytes: Vec<u8>,
+}
+
+impl Buffer {
+    /// What it has from that position on.
+    fn at(&self, position: u64) -> &[u8] {
+        let offset = position.checked_sub(self.position);
+        offset
+            .and_then(|offset| self.bytes.get(usize::try_from(offset).ok()?..))
+            .unwrap_or_default()
+    }
 }
 
 impl Read for S3Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.usable()?;
-        self.read_some(buffer)
-            .map_err(|error| error.with_path(&self.path).into())
+        self.read_some(buffer).map_err(|error| self.named(error))
+    }
+}
+
+impl BufRead for S3Reader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.usable()?;
+        if let Err(error) = self.buffered() {
+            return Err(self.named(error));
+        }
+        Ok(self.buffer.at(self.position))
+    }
+
+    fn consume(&mut self, count: usize) {
+        let there = self.buffer.at(self.position).len();
+        self.position += count.min(there) as u64;
     }
 }
 
 impl Seek for S3Reader {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
-        self.position = file::seek_target(from, self.position, self.size, &self.path)?;
+        self.position = file::seek_target(from, self.position, self.size(), &self.path)?;
         Ok(self.position)
     }
 }
@@ -278,28 +338,8 @@ impl File for S3Reader {
 
     fn close(&mut self) -> Result<()> {
         self.closed = true;
-        self.stream = None;
+        self.source = None;
+        self.buffer = Buffer::default();
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answered_range_must_be_the_one_that_was_asked() {
-        assert_eq!(content_range("bytes 5-9/100", 5).unwrap(), (10, 100));
-        for (header, start) in [
-            ("bytes 0-9/100", 5),
-            ("bytes 5-100/100", 5),
-            ("bytes 9-5/100", 9),
-            ("bytes */100", 5),
-            ("5-9/100", 5),
-            ("bytes 5-9/*", 5),
-            ("", 0),
-        ] {
-            assert!(content_range(header, start).is_err(), "{header:?}");
-        }
     }
 }

@@ -274,10 +274,16 @@ fn a_body_that_breaks_off_is_never_the_file() {
             file.read_to_end(&mut bytes)?;
             file.close()
         });
-        scene
-            .refused("openbin", read)
-            .is(ErrorKind::RemoteConnection)
-            .about("dir/../large");
+        if at < 65_536 {
+            scene
+                .refused("openbin", read)
+                .is(ErrorKind::RemoteConnection)
+                .about("dir/../large");
+        } else {
+            // Each answer brings so much that reading goes on to the end.
+            read.unwrap();
+            assert_eq!(bytes.len() as u64, SIZE);
+        }
         assert_eq!(
             bytes,
             synthetic_bytes(7, 0, bytes.len()),

@@ -1,0 +1,121 @@
+//! [`ReadAhead`]: the rest of an object in windows that threads fetch before they are asked for.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use super::pinned::Pinned;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many bytes a window has, but for the last one.
+pub(super) const WINDOW: u64 = 4 << 20;
+
+/// The most windows that are fetched at a time.
+pub(super) const MAX_WINDOWS: usize = 64;
+
+/// The object from some byte to its end. As many windows as were asked for are on their way, or
+/// wait, in the order of the object, and one more is being read: no more is held in memory.
+pub(super) struct ReadAhead {
+    pinned: Arc<Pinned>,
+    windows: usize,
+    /// In the order of the object.
+    fetched: VecDeque<JoinHandle<Result<Vec<u8>>>>,
+    /// Where the first window begins that nobody fetches yet.
+    next: u64,
+    window: Vec<u8>,
+    /// How much of the window was read.
+    done: usize,
+    position: u64,
+    /// Tells the threads that nobody will want what they fetch.
+    abandoned: Arc<AtomicBool>,
+}
+
+impl ReadAhead {
+    /// Begins to fetch from that byte on: one request for each window.
+    pub(super) fn start(pinned: &Arc<Pinned>, position: u64, windows: usize) -> Result<Self> {
+        let mut ahead = Self {
+            pinned: Arc::clone(pinned),
+            windows: windows.clamp(1, MAX_WINDOWS),
+            fetched: VecDeque::new(),
+            next: position,
+            window: Vec::new(),
+            done: 0,
+            position,
+            abandoned: Arc::default(),
+        };
+        ahead.fill()?;
+        Ok(ahead)
+    }
+
+    /// Where in the object the next byte is.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Where in the object it ends.
+    pub(super) fn end(&self) -> u64 {
+        self.pinned.size()
+    }
+
+    /// Reads some bytes; none only at the end, or into no buffer.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        while self.done == self.window.len() {
+            // The memory of the old window goes before another one comes.
+            self.window = Vec::new();
+            self.done = 0;
+            let Some(fetched) = self.fetched.pop_front() else {
+                return Ok(0);
+            };
+            let window = fetched.join().unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::OperationFailed)
+                    .with_message("a thread that read ahead ended early"))
+            });
+            self.window = window?;
+            self.fill()?;
+        }
+        let mut rest = self.window.get(self.done..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.done += count;
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Lets as many windows be fetched as there may be.
+    fn fill(&mut self) -> Result<()> {
+        while self.fetched.len() < self.windows && self.next < self.pinned.size() {
+            let start = self.next;
+            let end = start.saturating_add(WINDOW).min(self.pinned.size());
+            let pinned = Arc::clone(&self.pinned);
+            let abandoned = Arc::clone(&self.abandoned);
+            let thread = thread::Builder::new().name("s3fs-read-ahead".to_owned());
+            self.fetched
+                .push_back(thread.spawn(move || fetch(&pinned, start, end, &abandoned))?);
+            self.next = end;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+/// All bytes of a range; what there is of them once nobody wants them any more.
+fn fetch(pinned: &Arc<Pinned>, start: u64, end: u64, abandoned: &AtomicBool) -> Result<Vec<u8>> {
+    let length = usize::try_from(end - start).unwrap_or_default();
+    let mut bytes = vec![0; length];
+    let mut done = 0;
+    let mut range = pinned.range(start, end)?;
+    while !abandoned.load(Ordering::Relaxed) {
+        let rest = bytes.get_mut(done..).unwrap_or_default();
+        match range.read(rest)? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    Ok(bytes)
+}
