@@ -249,6 +249,25 @@ pub trait FileSystem: Send + Sync {
         self.openbin_with(path, mode, &OpenOptions::default())
     }
 
+    /// What is known about each of many resources, in the order of the paths; each fails for itself.
+    /// [`S3Fs`](crate::S3Fs) asks about several at a time.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, Namespaces, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let paths = ["a.csv", "b.csv", "c.csv"];
+    /// for (path, info) in paths.iter().zip(fs.getinfo_many(&paths, Namespaces::DETAILS)) {
+    ///     println!("{path}: {:?} bytes", info?.size());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[doc(alias = "metadata")]
+    fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
+        let paths = paths.iter();
+        paths.map(|path| self.getinfo(path, namespaces)).collect()
+    }
+
     /// Whether something is there.
     ///
     /// # Errors

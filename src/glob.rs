@@ -124,7 +124,8 @@ pub struct LineCounts {
 /// Only what can match is asked for. Names without a wildcard are followed and not listed; a
 /// wildcard lists the entries that begin as it does; from the first `**` on, the tree is walked
 /// through [`FileSystem::scantree`]. Of `a/b*/c.txt` that is one listing of what begins with `b` in
-/// `a`, and one look at `c.txt` in each directory found.
+/// `a`, and one look at `c.txt` in each directory found. Such looks go through
+/// [`FileSystem::getinfo_many`], 64 at a time at most, of which S3 is asked several at once.
 ///
 /// Matches come in the order in which directories list them, those of `**` depth-first, each
 /// directory after what is in it. A directory on the way that is not there is no error: nothing

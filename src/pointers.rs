@@ -24,6 +24,9 @@ macro_rules! forward {
             fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
                 (**self).getinfo(path, namespaces)
             }
+            fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
+                (**self).getinfo_many(paths, namespaces)
+            }
             fn listdir(&self, path: &str) -> Result<Vec<String>> {
                 (**self).listdir(path)
             }

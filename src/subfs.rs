@@ -326,6 +326,27 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.getinfo(path, namespaces))
     }
 
+    /// All in one call, but for the root and what is no path, which are looked at here.
+    fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
+        let below = |path: &&str| {
+            let delegated = self.delegate_path(path).ok()?;
+            (delegated != self.directory).then_some(delegated)
+        };
+        let delegated: Vec<Option<String>> = paths.iter().map(below).collect();
+        let asked: Vec<&str> = delegated.iter().flatten().map(String::as_str).collect();
+        let mut answers = self.fs.getinfo_many(&asked, namespaces).into_iter();
+        let answer = |(path, delegated): (&&str, &Option<String>)| {
+            let asked = delegated.as_deref();
+            match asked.and_then(|asked| Some((asked, answers.next()?))) {
+                Some((asked, answer)) => {
+                    answer.map_err(|error| self.names(&[path], &[asked]).translate(error))
+                }
+                None => self.getinfo(path, namespaces),
+            }
+        };
+        paths.iter().zip(&delegated).map(answer).collect()
+    }
+
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         self.at(path, |fs, path| fs.listdir(path))
     }

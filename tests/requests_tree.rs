@@ -1,10 +1,12 @@
 //! What walks and globs ask of the server, counted there, on a tree of 2,500 objects in 100
 //! directories.
 
-use s3fs::{FileSystemExt, Namespaces, S3Fs, Search, Walker};
+use std::time::Duration;
+
+use s3fs::{ErrorKind, FileSystemExt, Namespaces, S3Fs, Search, Walker};
 
 use crate::common;
-use crate::support::Server;
+use crate::support::{Fault, Rule, Server};
 
 const BASIC: Namespaces = Namespaces::BASIC;
 
@@ -161,6 +163,70 @@ fn a_glob_asks_for_what_can_match() {
             .count()
     };
     assert!(asked(&server, excluded, 0).is_empty());
+}
+
+#[test]
+fn looks_after_a_wildcard_are_made_at_a_time_and_matches_come_in_order() {
+    let server = Server::start();
+    let fs = tree(&server);
+    for missing in [0, 7, 98] {
+        server
+            .bucket("bucket")
+            .remove(&format!("t/d{missing:02}/f01.txt"));
+    }
+    server.bucket("bucket").put("t/file", "");
+    let head = Rule::on("HeadObject").times(1_000);
+    server
+        .faults()
+        .add(head, Fault::Delay(Duration::from_millis(5)));
+    let found = || {
+        fs.glob("t/*/f01.txt")
+            .into_iter()
+            .map(|found| found.unwrap().path)
+    };
+    let expected = (0..100).filter(|n| ![0, 7, 98].contains(n));
+    let expected: Vec<_> = expected.map(|n| format!("/t/d{n:02}/f01.txt")).collect();
+    let connections = server.connections();
+    let asked_all = asked(&server, || found().eq(expected.iter().cloned()).into(), 1);
+    // A listing, a HEAD each, and for the three that miss a look whether they are directories.
+    assert_eq!(asked_all.len(), 1 + 100 + 3);
+    assert!(
+        server.connections() > connections + 1,
+        "one after the other"
+    );
+    // Who stops early has not asked for more than twice as many: 1, then 2, 4, 8.
+    assert_eq!(
+        asked(&server, || found().take(1).count(), 1).len(),
+        1 + 1 + 1 + 2
+    );
+    assert_eq!(
+        asked(&server, || found().take(6).count(), 6).len(),
+        1 + 1 + 1 + 2 + 4
+    );
+    // Names on the way are not looked at.
+    server.bucket("bucket").put("t/d05/a/b/c", "");
+    let deep = asked(&server, || fs.glob("t/*/a/b/c").into_iter().count(), 1);
+    assert_eq!(deep.len(), 1 + 100 + 99);
+    let excluded = fs.glob("t/*/a/b/c").exclude_dirs(["b"]);
+    assert_eq!(asked(&server, || excluded.into_iter().count(), 0).len(), 1);
+    let some = fs.glob("t/*/f02.txt").exclude_dirs(["d[1-9]*"]);
+    assert_eq!(asked(&server, || some.into_iter().count(), 10).len(), 11);
+}
+
+#[test]
+fn a_look_that_fails_ends_the_matches_in_its_place() {
+    let server = Server::start();
+    let fs = tree(&server);
+    let rule = Rule::on("HeadObject").when(|request| request.key == "t/d05/f01.txt");
+    server
+        .faults()
+        .add(rule.times(100), Fault::error(403, "AccessDenied"));
+    let found: Vec<_> = fs.glob("t/*/f01.txt").into_iter().collect();
+    assert_eq!(found.len(), 6);
+    assert!(found[..5].iter().all(|found| found.is_ok()));
+    let error = found[5].as_ref().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(error.path(), Some("/t/d05/f01.txt"));
 }
 
 #[test]

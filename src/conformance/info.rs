@@ -23,6 +23,10 @@ pub(super) const CASES: &[Case] = &[
         check: nothing_is_where_nothing_was_made,
     },
     Case {
+        name: "many_are_looked_at_in_their_order",
+        check: many_are_looked_at_in_their_order,
+    },
+    Case {
         name: "details_have_size_and_time",
         check: details_have_size_and_time,
     },
@@ -55,6 +59,26 @@ fn info_tells_files_from_directories(fs: &dyn FileSystem) {
     assert_eq!((directory.name(), directory.is_dir()), ("d", true));
     assert!(fs.isdir("d").unwrap() && !fs.isfile("d").unwrap());
     assert_eq!(fs.gettype("d").unwrap(), ResourceType::Directory);
+}
+
+fn many_are_looked_at_in_their_order(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.writebytes("d/f", b"123").unwrap();
+    fs.writebytes("g", b"1").unwrap();
+    let paths = ["g", "missing", "/d/", "", "../x", "d/f", "g"];
+    let infos = fs.getinfo_many(&paths, Namespaces::DETAILS);
+    assert_eq!(infos.len(), paths.len());
+    for (path, info) in paths.iter().zip(infos) {
+        match path {
+            &"missing" => fails(info, ErrorKind::ResourceNotFound, path),
+            &"../x" => fails(info, ErrorKind::IllegalBackReference, path),
+            _ => assert_eq!(
+                info.unwrap(),
+                fs.getinfo(path, Namespaces::DETAILS).unwrap()
+            ),
+        }
+    }
+    assert!(fs.getinfo_many(&[], Namespaces::BASIC).is_empty());
 }
 
 fn nothing_is_where_nothing_was_made(fs: &dyn FileSystem) {

@@ -12,6 +12,9 @@ use crate::path;
 use crate::walk::{Search, Walked, Walker};
 use crate::wildcard::{Pattern, Patterns};
 
+/// How many names are looked at in one call, at most.
+const LOOKS: usize = 64;
+
 /// Follows a pattern through a filesystem, component by component.
 pub(super) struct Matcher<'a, F: ?Sized>(Arc<Parts<'a, F>>);
 
@@ -113,40 +116,129 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
             Ok(entries) => if_there(directory, entries),
             Err(error) => if_there(directory, Box::new(iter::once(Err(error)))),
         };
-        let (matcher, pattern) = (self.clone(), pattern.clone());
-        let directory = directory.to_owned();
-        Box::new(entries.flat_map(move |entry| match entry {
-            Ok(info) if pattern.matches(info.name()) => matcher.follow(&directory, info, at),
-            Ok(_) => Box::new(iter::empty()),
-            Err(error) => Box::new(iter::once(Err(error))),
-        }))
+        let pattern = pattern.clone();
+        let entries = entries.filter(move |entry| match entry {
+            Ok(info) => pattern.matches(info.name()),
+            Err(_) => true,
+        });
+        let (matcher, directory) = (self.clone(), directory.to_owned());
+        let Some((names, last)) = self.names_before_a_look(at + 1) else {
+            return Box::new(entries.flat_map(move |entry| match entry {
+                Ok(info) => matcher.follow(&directory, info, at),
+                Err(error) => Box::new(iter::once(Err(error))),
+            }));
+        };
+        let directories = entries.filter_map(move |entry| match entry {
+            Ok(info) if info.is_file() || matcher.0.excluded.any(info.name()) => None,
+            Ok(info) => {
+                let outer = path::combine(&directory, info.name());
+                let below = names.iter();
+                Some(Ok(
+                    below.fold(outer, |outer, name| path::combine(&outer, name))
+                ))
+            }
+            Err(error) => Some(Err(error)),
+        });
+        self.look_in_each(directories, last)
+    }
+
+    /// If all components from that one on, up to the first that can be a match, are names without a
+    /// wildcard: those before it, and which one it is.
+    fn names_before_a_look(&self, at: usize) -> Option<(Vec<String>, usize)> {
+        let mut names = Vec::new();
+        for at in at.. {
+            let name = self.literal(at)?;
+            if self.is_enough(at) {
+                return Some((names, at));
+            }
+            if self.0.excluded.any(&name) {
+                return None;
+            }
+            names.push(name);
+        }
+        None
+    }
+
+    /// The name that a component without a wildcard is.
+    fn literal(&self, at: usize) -> Option<String> {
+        match self.rest(at).first()? {
+            Component::Name(pattern) => pattern.literal(),
+            Component::AnyDepth => None,
+        }
     }
 
     /// A name without a wildcard, which is looked at only if it can be a match.
     fn named(&self, directory: &str, name: &str, at: usize) -> Walked<'a, GlobMatch> {
-        if !self.is_enough(at) {
-            let is_excluded = self.0.excluded.any(name);
-            return match is_excluded {
-                true => Box::new(iter::empty()),
-                false => self.below(&path::combine(directory, name), at + 1),
-            };
+        if self.is_enough(at) {
+            return self.look(vec![Ok(directory.to_owned())], at);
         }
-        let infos = match self.entries_named(directory, name, at) {
-            Ok(infos) => infos,
-            Err(error) => return Box::new(iter::once(Err(error))),
-        };
-        let (matcher, directory) = (self.clone(), directory.to_owned());
-        let infos = infos.into_iter();
-        Box::new(infos.flat_map(move |info| matcher.follow(&directory, info, at)))
+        if self.0.excluded.any(name) {
+            return Box::new(iter::empty());
+        }
+        self.below(&path::combine(directory, name), at + 1)
+    }
+
+    /// A name that can be a match, in each of many directories: first in one, and then in ever more
+    /// at a time, so that who stops early has not asked for more than twice as many.
+    fn look_in_each(
+        &self,
+        directories: impl Iterator<Item = Result<String>> + Send + 'a,
+        at: usize,
+    ) -> Walked<'a, GlobMatch> {
+        let mut directories = directories.fuse();
+        let mut count = 1;
+        let batches = iter::from_fn(move || {
+            let batch: Vec<_> = directories.by_ref().take(count).collect();
+            count = LOOKS.min(2 * count);
+            (!batch.is_empty()).then_some(batch)
+        });
+        let matcher = self.clone();
+        Box::new(batches.flat_map(move |batch| matcher.look(batch, at)))
+    }
+
+    fn look(&self, directories: Vec<Result<String>>, at: usize) -> Walked<'a, GlobMatch> {
+        let name = self.literal(at).unwrap_or_default();
+        let paths = directories.iter().flatten();
+        let paths: Vec<String> = paths.map(|outer| path::combine(outer, &name)).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let infos = self.0.fs.getinfo_many(&paths, self.namespaces(at));
+        let mut infos = infos.into_iter();
+        let matcher = self.clone();
+        Box::new(directories.into_iter().flat_map(move |directory| {
+            let info = directory.as_ref().ok().and_then(|_| infos.next());
+            let found = directory.and_then(|outer| matcher.found(outer, &name, at, info));
+            found.unwrap_or_else(|error| Box::new(iter::once(Err(error))))
+        }))
+    }
+
+    /// The matches of a name in a directory, of which `getinfo` told.
+    fn found(
+        &self,
+        directory: String,
+        name: &str,
+        at: usize,
+        info: Option<Result<Info>>,
+    ) -> Result<Walked<'a, GlobMatch>> {
+        let infos = self.entries_named(&directory, name, at, info)?.into_iter();
+        let matcher = self.clone();
+        Ok(Box::new(infos.flat_map(move |info| {
+            matcher.follow(&directory, info, at)
+        })))
     }
 
     /// The file of that name, or the directory. On S3 there may be both, of which `getinfo` tells
     /// the file.
-    fn entries_named(&self, directory: &str, name: &str, at: usize) -> Result<Vec<Info>> {
+    fn entries_named(
+        &self,
+        directory: &str,
+        name: &str,
+        at: usize,
+        info: Option<Result<Info>>,
+    ) -> Result<Vec<Info>> {
         let Parts { fs, pattern, .. } = &*self.0;
         let path = path::combine(directory, name);
         let namespaces = self.namespaces(at);
-        let info = match fs.getinfo(&path, namespaces) {
+        let info = match info.unwrap_or_else(|| fs.getinfo(&path, namespaces)) {
             Err(error) if is_missing(&error) => return Ok(Vec::new()),
             info => info?,
         };

@@ -350,6 +350,13 @@ impl FileSystem for S3Fs {
         info.ok_or_else(|| not_found(path))
     }
 
+    /// As many at a time as `max_workers` says.
+    fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
+        parallel::map(paths, self.shared.max_workers, |path| {
+            self.getinfo(path, namespaces)
+        })
+    }
+
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         let scan = self.scan(path)?;
         let entries: Result<Vec<Entry>> = scan.collect();
