@@ -69,9 +69,9 @@ fn many_are_looked_at_in_their_order(fs: &dyn FileSystem) {
     let infos = fs.getinfo_many(&paths, Namespaces::DETAILS);
     assert_eq!(infos.len(), paths.len());
     for (path, info) in paths.iter().zip(infos) {
-        match path {
-            &"missing" => fails(info, ErrorKind::ResourceNotFound, path),
-            &"../x" => fails(info, ErrorKind::IllegalBackReference, path),
+        match *path {
+            "missing" => fails(info, ErrorKind::ResourceNotFound, path),
+            "../x" => fails(info, ErrorKind::IllegalBackReference, path),
             _ => assert_eq!(
                 info.unwrap(),
                 fs.getinfo(path, Namespaces::DETAILS).unwrap()
