@@ -8,6 +8,9 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+/// Nothing: the server is all that is needed.
+fn on_server_start() {}
+
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -29,3 +29,9 @@ mod support;
 mod trees;
 mod walking;
 mod writing;
+
+/// Nothing is logged by a library in this program before a server is there to talk to, so that all that is logged is
+/// looked at.
+fn on_server_start() {
+    logged::install();
+}

@@ -20,6 +20,8 @@
 //! - `store`: what is kept; `content`: the bytes
 //!
 //! Dropping the server stops it and waits for its thread.
+//!
+//! A program that has this module says in `on_server_start` what is to be done before its servers start.
 
 // Each test binary and example uses its own part of this.
 #![allow(dead_code, unused_imports)]
@@ -398,6 +400,7 @@ impl Builder {
     }
 
     pub fn start(self) -> Server {
+        super::on_server_start();
         let store = Arc::new(Store::default());
         let names = if self.buckets.is_empty() {
             vec![BUCKET.to_owned()]
