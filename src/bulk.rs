@@ -10,7 +10,6 @@ use std::thread;
 
 use time::OffsetDateTime;
 
-use crate::copy::Condition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::options::OpenOptions;
@@ -298,17 +297,22 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Copies the files that the condition wants, and gives those that were copied.
-    pub(crate) fn copy<'j>(
+    /// Copies all files.
+    pub(crate) fn copy<'j>(&self, pair: Pair<'_>, jobs: &'j [Job]) -> Result<Vec<&'j Job>> {
+        self.copy_if(pair, jobs, |_| Ok(true))
+    }
+
+    /// Copies the files that are wanted right before, and gives those that were copied.
+    pub(crate) fn copy_if<'j>(
         &self,
         pair: Pair<'_>,
         jobs: &'j [Job],
-        condition: Condition,
+        is_wanted: impl Fn(&Job) -> Result<bool> + Sync,
     ) -> Result<Vec<&'j Job>> {
         self.each(
             jobs,
             |job| {
-                if !condition.is_met(job, pair.dst)? {
+                if !is_wanted(job)? {
                     return Ok(false);
                 }
                 if !self.options.dry_run {

@@ -22,11 +22,12 @@
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory, transfer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions, found};
+use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::moving;
 use crate::pair::{Pair, illegal};
 use crate::path;
 use crate::snapshot::Snapshot;
+use crate::target::Target;
 
 /// Which files are copied; PyFilesystem's `condition`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,20 +49,20 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether that file is to be copied; the target is asked, unless all are.
-    pub(crate) fn is_met(self, job: &Job, dst: &dyn FileSystem) -> Result<bool> {
+    /// Whether that file is to be copied. The target is not asked where all are.
+    pub(crate) fn is_met(self, job: &Job, target: &Target<'_>) -> Result<bool> {
         let is_earlier = match self {
             Self::Always => return Ok(true),
-            Self::Exists => return dst.exists(&job.dst_path),
-            Self::NotExists => return dst.exists(&job.dst_path).map(|exists| !exists),
+            Self::Exists => return target.exists(&job.dst_path),
+            Self::NotExists => return target.exists(&job.dst_path).map(|exists| !exists),
             Self::Newer => |first, second| first < second,
             Self::Older => |first, second| second < first,
         };
-        let Some(target) = found(dst.getmodified(&job.dst_path))? else {
+        let Some(there) = target.modified(&job.dst_path)? else {
             return Ok(true);
         };
-        let times = target.zip(job.modified);
-        Ok(times.is_none_or(|(target, source)| is_earlier(target, source)))
+        let times = there.zip(job.modified);
+        Ok(times.is_none_or(|(there, source)| is_earlier(there, source)))
     }
 }
 
@@ -123,8 +124,21 @@ pub fn copy_dir(
     )
 }
 
-/// Copies what is in a directory, as [`copy_dir`], if a condition holds for the file. The target is
-/// asked about each file right before it is copied.
+/// Copies what is in a directory, as [`copy_dir`], if a condition holds for the file.
+///
+/// The target is asked about each file right before it is copied. On S3 it is listed instead, once
+/// and before anything changes, unless it holds more than 1,000 times as many files as the source;
+/// what comes there while the copy runs is not seen then, and is replaced.
+///
+/// ```no_run
+/// use s3fs::copy::{Condition, copy_dir_if};
+/// use s3fs::{OsFs, S3Fs, TransferOptions};
+///
+/// let (disk, bucket) = (OsFs::new("/var/log")?, S3Fs::new("logs")?);
+/// let options = TransferOptions::new().workers(8);
+/// copy_dir_if(&disk, "/", &bucket, "today", Condition::Newer, &options)?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -192,7 +206,10 @@ pub fn copy_file_if(
             .map(|()| true);
     }
     let run = Run::new(options);
-    let copied = run.copy(pair, &[job], condition)?.len();
+    let target = Target::looked_at(pair.dst);
+    let jobs = [job];
+    let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
+    let copied = copied.len();
     run.finish(Report::default(), src_path)?;
     Ok(copied > 0)
 }
@@ -378,13 +395,17 @@ fn copy_tree(
     }
     let tree = Snapshot::read(pair.src, src_path)?;
     tree.check_fits(src_path, pair.dst, dst_path)?;
+    let jobs = jobs(&tree, src_path, dst_path);
+    let target = match condition {
+        Condition::Always => Target::looked_at(pair.dst),
+        _ => Target::listed(pair.dst, dst_path, &jobs)?,
+    };
     let mut report = Report {
         actions: make_directories(pair.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let jobs = jobs(&tree, src_path, dst_path);
-    let copied = run.copy(pair, &jobs, condition)?;
+    let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
     report.actions.extend(copied.into_iter().map(copy_action));
     run.finish(report, src_path)
 }

@@ -49,6 +49,10 @@ pub struct Meta {
     /// Whether a file and a directory can have the same path, as on S3, where `x` and `x/y` are
     /// two keys. Copies and moves ask it before anything changes.
     pub holds_file_beside_directory: bool,
+    /// How many entries [`scantree`](FileSystem::scantree) is given with one request, whatever
+    /// directories they are in; nothing if each directory is listed by itself. Copies on a condition
+    /// list their target where that asks for less than a look at each file.
+    pub tree_page: Option<usize>,
 }
 
 impl Default for Meta {
@@ -64,6 +68,7 @@ impl Default for Meta {
             unicode_paths: true,
             is_virtual: false,
             holds_file_beside_directory: false,
+            tree_page: None,
         }
     }
 }

@@ -157,6 +157,7 @@ mod s3;
 mod scantree;
 mod snapshot;
 mod subfs;
+mod target;
 mod text;
 mod tree;
 mod walk;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
-use crate::copy::{Condition, copy_action, jobs};
+use crate::copy::{copy_action, jobs};
 use crate::error::Result;
 use crate::filesystem::{FileSystem, Meta};
 use crate::moving::refuse_empty;
@@ -161,7 +161,7 @@ fn carry_out(pair: Pair<'_>, plan: Plan, options: &TransferOptions<'_>) -> Resul
         }
         report.actions.push(Action::Makedir(directory));
     }
-    let copied = run.copy(pair, &plan.copies, Condition::Always)?;
+    let copied = run.copy(pair, &plan.copies)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
         remove(pair.dst, &run, &plan.remove, &mut report)?;

@@ -24,7 +24,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions};
-use crate::copy::{Condition, copy_action, file_job, jobs, make_directories, transfer_whole};
+use crate::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::info::Info;
@@ -113,7 +113,7 @@ pub fn move_file(
     }
     let job = file_job(pair, src_path, dst_path)?;
     let run = Run::new(options);
-    run.copy(pair, &[job], Condition::Always)?;
+    run.copy(pair, &[job])?;
     run.finish(Report::default(), src_path)?;
     if options.dry_run {
         return Ok(());
@@ -156,7 +156,7 @@ pub(crate) fn move_tree(
     };
     let run = Run::new(options);
     let jobs = jobs(&tree, src_path, dst_path);
-    let copied = run.copy(pair, &jobs, Condition::Always)?;
+    let copied = run.copy(pair, &jobs)?;
     report
         .actions
         .extend(copied.iter().copied().map(copy_action));

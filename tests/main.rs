@@ -3,6 +3,7 @@
 mod arguments;
 mod bad_input;
 mod common;
+mod conditions;
 mod copying;
 mod drawing;
 mod embedded_server;

@@ -7,6 +7,9 @@ use super::objects::{Listing, Objects};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::xml::{ListPage, ListedObject};
 
+/// How many entries a page of a listing has.
+pub(crate) const PAGE: usize = 1000;
+
 /// The pages of a listing, each asked for when it is wanted.
 pub(crate) struct Pages<'a> {
     objects: &'a Objects,

@@ -610,6 +610,7 @@ impl FileSystem for S3Fs {
             network: true,
             read_only: self.shared.read_only,
             holds_file_beside_directory: true,
+            tree_page: Some(list::PAGE),
             ..Meta::default()
         }
     }

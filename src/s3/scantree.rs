@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 
 use super::entries::directory_info;
 use super::key::{MAX_KEY_BYTES, Place};
-use super::list::{Pages, warn_unnameable};
+use super::list::{PAGE, Pages, warn_unnameable};
 use super::{S3Fs, parallel};
 use crate::error::Result;
 use crate::filesystem::TreeEntries;
@@ -37,9 +37,6 @@ use crate::scantree::{Descend, Descent};
 
 /// The character after which, in the order of UTF-8, there is none.
 const LAST: char = '\u{10FFFF}';
-
-/// How many entries a page of a listing has.
-const PAGE: u64 = 1000;
 
 impl S3Fs {
     /// The entries below a directory, without what is in those that are not entered.
@@ -110,7 +107,7 @@ struct Open<'a> {
     /// Nothing for the root, which is no entry.
     info: Option<Info>,
     /// How many entries in it have been come by.
-    entries: u64,
+    entries: usize,
     own: Option<Own<'a>>,
 }
 

@@ -1,0 +1,85 @@
+//! [`Target`]: what stands where files are to be copied to.
+
+use std::collections::{HashMap, HashSet};
+
+use time::OffsetDateTime;
+
+use crate::bulk::Job;
+use crate::error::Result;
+use crate::filesystem::{FileSystem, Meta, found};
+use crate::info::Namespaces;
+use crate::names;
+use crate::path;
+
+/// The target of a copy on a condition: looked at for each file, or listed once.
+pub(crate) struct Target<'a> {
+    fs: &'a dyn FileSystem,
+    meta: Meta,
+    /// Of the paths that are copied to, those that are there, and when they changed; nothing if each is
+    /// looked at.
+    listed: Option<HashMap<String, Option<OffsetDateTime>>>,
+}
+
+impl<'a> Target<'a> {
+    /// A target that is looked at for each file, right before it is copied.
+    pub(crate) fn looked_at(fs: &'a dyn FileSystem) -> Self {
+        Self {
+            fs,
+            meta: fs.getmeta(),
+            listed: None,
+        }
+    }
+
+    /// A target that is listed now, if that takes no more requests than a look at each file. What the
+    /// listing is worth is known when it has come: one that grows beyond that is given up, so that it is
+    /// never more than twice the looks.
+    pub(crate) fn listed(fs: &'a dyn FileSystem, directory: &str, jobs: &[Job]) -> Result<Self> {
+        let mut target = Self::looked_at(fs);
+        let most = target.meta.tree_page.unwrap_or_default() * jobs.len();
+        if most == 0 {
+            return Ok(target);
+        }
+        let wanted = jobs.iter().map(|job| target.key(&job.dst_path));
+        let wanted: HashSet<String> = wanted.collect::<Result<_>>()?;
+        let mut there = HashMap::new();
+        let mut files = HashSet::new();
+        let mut count = 0;
+        let entries = found(fs.scantree(directory, Namespaces::DETAILS))?;
+        for entry in entries.into_iter().flatten().take(most) {
+            let (outer, info) = entry?;
+            count += 1;
+            let key = target.key(&path::combine(&outer, info.name()))?;
+            // A look at a path that is both means the file.
+            if !wanted.contains(&key) || (info.is_dir() && files.contains(&key)) {
+                continue;
+            }
+            there.insert(key.clone(), info.modified());
+            if info.is_file() {
+                files.insert(key);
+            }
+        }
+        target.listed = (count < most).then_some(there);
+        Ok(target)
+    }
+
+    /// Whether something is there.
+    pub(crate) fn exists(&self, path: &str) -> Result<bool> {
+        match &self.listed {
+            Some(listed) => Ok(listed.contains_key(&self.key(path)?)),
+            None => self.fs.exists(path),
+        }
+    }
+
+    /// When what is there changed, if that is known; nothing if nothing is there.
+    pub(crate) fn modified(&self, path: &str) -> Result<Option<Option<OffsetDateTime>>> {
+        match &self.listed {
+            Some(listed) => Ok(listed.get(&self.key(path)?).copied()),
+            None => found(self.fs.getmodified(path)),
+        }
+    }
+
+    /// The path as the target takes it.
+    fn key(&self, path: &str) -> Result<String> {
+        Ok(names::folded(&self.fs.validatepath(path)?, &self.meta))
+    }
+}
