@@ -147,6 +147,8 @@ pub struct S3Error {
     pub message: String,
     /// The `x-amz-request-id` of the answer, which the store's support asks for; empty if none.
     pub request_id: String,
+    /// The `x-amz-id-2` of the answer, which goes with the request id; empty if none.
+    pub host_id: String,
     /// The region that the server says the bucket is in, if it said so.
     pub region: Option<String>,
 }
@@ -161,6 +163,9 @@ impl fmt::Display for S3Error {
         }
         if !self.request_id.is_empty() {
             write!(f, ", request id {}", self.request_id)?;
+        }
+        if !self.host_id.is_empty() {
+            write!(f, ", host id {}", self.host_id)?;
         }
         Ok(())
     }
@@ -436,13 +441,15 @@ mod tests {
                 code: "AccessDenied".into(),
                 message: "Access Denied".into(),
                 request_id: "4442587FB7D0A2F9".into(),
+                host_id: "vlR7PnpV2Ce81l0".into(),
                 region: None,
             })
             .with_hint("allow s3:PutObject");
         assert_eq!(
             error.to_string(),
             "permission denied: \"a\\n.txt\": the bucket \"b\" refused (PutObject answered 403 \
-             AccessDenied Access Denied, request id 4442587FB7D0A2F9); allow s3:PutObject"
+             AccessDenied Access Denied, request id 4442587FB7D0A2F9, host id vlR7PnpV2Ce81l0); \
+             allow s3:PutObject"
         );
     }
 

@@ -102,7 +102,8 @@
 //! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged)
 //!   and never a mixture of both ([`S3Reader`]).
 //! - Nothing is cached: each call asks the server.
-//! - A request is made once. What may be tried again is for the caller to decide.
+//! - What may succeed later is [tried again](S3Fs#what-is-tried-again): a connection that breaks, a
+//!   server that is busy. What a refusal teaches (the server's clock, the bucket's region) is gone by.
 //!
 //! # Features
 //!
@@ -179,6 +180,7 @@ pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, 
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
+    Stats,
 };
 pub use scantree::{Descend, Descent};
 pub use subfs::SubFs;

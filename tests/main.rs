@@ -27,6 +27,7 @@ mod requests_tree;
 mod secrets;
 mod subfs;
 mod support;
+mod surviving;
 mod trees;
 mod walking;
 mod writing;

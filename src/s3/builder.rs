@@ -5,18 +5,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusty_s3::{Bucket, UrlStyle};
-use url::{Host, Url};
+use rusty_s3::UrlStyle;
+use url::Url;
 
 use super::S3Fs;
-use super::credentials::{Environment, Settings, resolve};
+use super::credentials::{Environment, Provider, Settings, resolve};
 use super::key::KeyMap;
 use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::{FsUrl, redacted};
 use crate::options::{DownloadArgs, UploadArgs};
-use crate::s3::client::{Client, Timeouts};
+use crate::s3::client::{Client, RetryPolicy, Route, Timeouts};
 use crate::s3::objects::{MIN_PART_BYTES, Objects};
 
 /// The region that S3 takes a request for when none is named.
@@ -70,6 +70,7 @@ pub struct S3FsBuilder {
     download: DownloadArgs,
     addressing_style: AddressingStyle,
     timeouts: Timeouts,
+    retry: RetryPolicy,
     max_workers: usize,
     part_size: u64,
     min_part_size: u64,
@@ -103,6 +104,7 @@ impl S3FsBuilder {
             download: DownloadArgs::new(),
             addressing_style: AddressingStyle::Auto,
             timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
             max_workers: DEFAULT_MAX_WORKERS,
             part_size: DEFAULT_PART_BYTES,
             min_part_size: MIN_PART_BYTES,
@@ -159,6 +161,10 @@ impl S3FsBuilder {
             "connect_timeout" => self = self.connect_timeout(seconds(value)?),
             "response_timeout" => self = self.response_timeout(seconds(value)?),
             "stall_timeout" => self = self.stall_timeout(seconds(value)?),
+            "operation_timeout" => self = self.operation_timeout(seconds(value)?),
+            "retry_timeout" => self = self.retry_timeout(seconds(value)?),
+            "retry_base_delay" => self = self.retry_base_delay(seconds(value)?),
+            "retry_max_delay" => self = self.retry_max_delay(seconds(value)?),
             "user_agent_suffix" => self = self.user_agent_suffix(value),
             "max_workers" => self = self.max_workers(whole_number(name, value)?),
             "part_size" => self = self.part_size(whole_number(name, value)?),
@@ -166,6 +172,7 @@ impl S3FsBuilder {
             "write_buffer" => self = self.write_buffer(whole_number(name, value)?),
             "first_window" => self = self.first_window(whole_number(name, value)?),
             "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
+            "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
             "addressing_style" => {
                 self = self.addressing_style(match value {
                     "auto" => AddressingStyle::Auto,
@@ -319,6 +326,51 @@ impl S3FsBuilder {
         self
     }
 
+    /// How long a request may take with all its attempts, from the first to the answer; no limit
+    /// unless it is said. [`Timeout`](ErrorKind::Timeout) is what comes then.
+    ///
+    /// An operation of several requests has it for each of them. The content of a file that is read
+    /// is not in it, since a reader may be left idle: that has the [stall
+    /// timeout](Self::stall_timeout) for each read. A file that is written in one request has to
+    /// arrive within it.
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.operation = Some(timeout);
+        self
+    }
+
+    /// How many attempts a request gets, the first one included; 5 unless it is said, as boto3 has
+    /// it, and 1 turns trying again off.
+    ///
+    /// What may succeed later is tried again: a connection that breaks, no answer in time, a server
+    /// that is busy or fails for once. What a refusal teaches (the server's clock, the bucket's
+    /// region, credentials that expired) is another attempt that is not counted.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.retry.max_attempts = attempts;
+        self
+    }
+
+    /// For how long a request is tried again, from its first attempt on; 180 s unless it is said. A
+    /// server that asks to wait longer (`Retry-After`) is not waited for.
+    pub fn retry_timeout(mut self, timeout: Duration) -> Self {
+        self.retry.timeout = timeout;
+        self
+    }
+
+    /// The longest wait before the second attempt; 100 ms unless it is said, and five times that for
+    /// a server that asks for fewer requests. Each later one may be twice as long, and each is a
+    /// random part of what it may be, so that clients do not come back all at once.
+    pub fn retry_base_delay(mut self, delay: Duration) -> Self {
+        self.retry.base_delay = delay;
+        self
+    }
+
+    /// The longest wait between two attempts that the server did not ask for; 20 s unless it is
+    /// said.
+    pub fn retry_max_delay(mut self, delay: Duration) -> Self {
+        self.retry.max_delay = delay;
+        self
+    }
+
     /// How many requests one call makes at a time; 10 unless it is said.
     pub fn max_workers(mut self, workers: usize) -> Self {
         self.max_workers = workers;
@@ -379,10 +431,10 @@ impl S3FsBuilder {
     /// parameters that cannot be, [`Unsupported`](ErrorKind::Unsupported) for `https` without the
     /// feature `rustls`.
     pub fn build(self) -> Result<S3Fs> {
-        self.build_in(&Environment::process())
+        self.build_in(Environment::process())
     }
 
-    fn build_in(self, environment: &Environment) -> Result<S3Fs> {
+    fn build_in(self, environment: Environment) -> Result<S3Fs> {
         check_bucket_name(&self.bucket_name)?;
         let keys = KeyMap::new(&self.dir_path, &self.delimiter)?;
         self.upload.to_headers()?;
@@ -390,35 +442,27 @@ impl S3FsBuilder {
         if self.max_workers == 0 {
             return Err(invalid("max_workers is 0, and nothing would be done"));
         }
-        if [
-            self.timeouts.connect,
-            self.timeouts.response,
-            self.timeouts.stall,
-        ]
-        .contains(&Duration::ZERO)
-        {
-            return Err(invalid("a timeout is 0, and nothing could be done in it"));
-        }
+        self.check_times()?;
         let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?;
-        let resolved = resolve(&self.settings, environment)?;
+        let resolved = resolve(&self.settings, &environment)?;
         log::debug!("credentials: {}", resolved.source);
         let region = resolved.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        let (endpoint, is_aws) = match &resolved.endpoint_url {
-            Some(url) => (parse_endpoint(url)?, false),
-            None => (parse_endpoint(&aws_endpoint(&region))?, true),
-        };
-        let style = self.url_style(&endpoint, is_aws);
-        let named_endpoint = resolved.endpoint_url.is_some().then(|| endpoint.clone());
-        let bucket = Bucket::new(endpoint, style, self.bucket_name.clone(), region.clone())
-            .map_err(|error| {
+        let endpoint = resolved.endpoint_url.as_deref();
+        let endpoint = endpoint.map(parse_endpoint).transpose()?;
+        check_tls(endpoint.as_ref())?;
+        let is_aws = endpoint.is_none();
+        let style = self.url_style(endpoint.as_ref());
+        let route =
+            Route::new(endpoint.clone(), style, &self.bucket_name, &region).map_err(|error| {
                 invalid("the bucket's name cannot be part of the endpoint's host")
                     .with_hint("use AddressingStyle::Path")
                     .with_source(error)
             })?;
         let client = Client::new(
-            bucket,
-            resolved.credentials,
+            route,
+            Provider::new(resolved.credentials, self.settings, environment),
             self.timeouts,
+            self.retry,
             self.max_workers,
             &user_agent(&self.user_agent_suffix)?,
         );
@@ -435,7 +479,7 @@ impl S3FsBuilder {
             keys,
             bucket_name: self.bucket_name,
             dir_path: self.dir_path,
-            endpoint: named_endpoint,
+            endpoint,
             region,
             addressing_style: self.addressing_style,
             strict: self.strict,
@@ -445,21 +489,37 @@ impl S3FsBuilder {
         }))
     }
 
+    fn check_times(&self) -> Result<()> {
+        let Timeouts {
+            connect,
+            response,
+            stall,
+            operation,
+        } = self.timeouts;
+        let operation = operation.unwrap_or(Duration::MAX);
+        if [connect, response, stall, operation].contains(&Duration::ZERO) {
+            return Err(invalid("a timeout is 0, and nothing could be done in it"));
+        }
+        if self.retry.max_attempts == 0 {
+            return Err(invalid("max_attempts is 0, and nothing would be asked"));
+        }
+        Ok(())
+    }
+
     /// Virtual-hosted URLs need a name that is one label of a host.
     ///
     /// Source: [Virtual hosting of buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
-    fn url_style(&self, endpoint: &Url, is_aws: bool) -> UrlStyle {
+    fn url_style(&self, endpoint: Option<&Url>) -> UrlStyle {
         let name = self.bucket_name.as_bytes();
         let label = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
         let is_label = name.iter().all(label)
             && (3..=63).contains(&name.len())
             && name.first() != Some(&b'-')
             && name.last() != Some(&b'-');
-        let is_domain = matches!(endpoint.host(), Some(Host::Domain(_)));
         match self.addressing_style {
             AddressingStyle::Path => UrlStyle::Path,
             AddressingStyle::VirtualHost => UrlStyle::VirtualHost,
-            AddressingStyle::Auto if is_label && is_domain && is_aws => UrlStyle::VirtualHost,
+            AddressingStyle::Auto if is_label && endpoint.is_none() => UrlStyle::VirtualHost,
             AddressingStyle::Auto => UrlStyle::Path,
         }
     }
@@ -495,16 +555,6 @@ fn check_bucket_name(name: &str) -> Result<()> {
     )
 }
 
-/// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
-fn aws_endpoint(region: &str) -> String {
-    let domain = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
-    format!("https://s3.{region}.{domain}")
-}
-
 fn parse_endpoint(text: &str) -> Result<Url> {
     let shown = redacted(text);
     let wrong = |why: &str| {
@@ -525,15 +575,22 @@ fn parse_endpoint(text: &str) -> Result<Url> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("has a query or a fragment"));
     }
-    if url.scheme() == "https" && !cfg!(feature = "rustls") {
-        return Err(Error::new(ErrorKind::Unsupported)
-            .with_message(format!(
-                "the endpoint {} needs TLS, and it is not built in",
-                url.origin().ascii_serialization()
-            ))
-            .with_hint("turn the feature `rustls` of this crate on"));
-    }
     Ok(url)
+}
+
+/// AWS, which is the endpoint where none is named, is asked by https.
+fn check_tls(endpoint: Option<&Url>) -> Result<()> {
+    let is_https = endpoint.is_none_or(|url| url.scheme() == "https");
+    if !is_https || cfg!(feature = "rustls") {
+        return Ok(());
+    }
+    let named = endpoint.map(|url| url.origin().ascii_serialization());
+    Err(Error::new(ErrorKind::Unsupported)
+        .with_message(format!(
+            "the endpoint {} needs TLS, and it is not built in",
+            named.as_deref().unwrap_or("of AWS")
+        ))
+        .with_hint("turn the feature `rustls` of this crate on"))
 }
 
 fn user_agent(suffix: &str) -> Result<String> {
@@ -562,7 +619,7 @@ mod tests {
     }
 
     fn url_of(builder: S3FsBuilder) -> String {
-        let url = builder.build_in(&nowhere()).unwrap().geturl("k").unwrap();
+        let url = builder.build_in(nowhere()).unwrap().geturl("k").unwrap();
         url.split('?').next().unwrap().to_owned()
     }
 
@@ -624,7 +681,7 @@ mod tests {
         let on_an_ip = builder("mybucket")
             .endpoint_url("http://127.0.0.1:9000")
             .addressing_style(AddressingStyle::VirtualHost);
-        assert!(on_an_ip.build_in(&nowhere()).is_err());
+        assert!(on_an_ip.build_in(nowhere()).is_err());
     }
 
     #[test]
@@ -641,11 +698,13 @@ mod tests {
             base().delimiter(""),
             base().max_workers(0),
             base().stall_timeout(Duration::ZERO),
+            base().operation_timeout(Duration::ZERO),
+            base().max_attempts(0),
             base().user_agent_suffix("a\r\nb"),
             base().acl("pri\nvate"),
         ];
         for (number, builder) in broken.into_iter().enumerate() {
-            assert!(builder.build_in(&nowhere()).is_err(), "number {number}");
+            assert!(builder.build_in(nowhere()).is_err(), "number {number}");
         }
         for name in [
             "",
@@ -659,7 +718,7 @@ mod tests {
             &"x".repeat(256),
         ] {
             let builder = builder(name).endpoint_url("http://127.0.0.1:9");
-            let error = builder.build_in(&nowhere()).unwrap_err();
+            let error = builder.build_in(nowhere()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name:?}");
         }
     }
@@ -667,7 +726,7 @@ mod tests {
     #[test]
     #[cfg(not(feature = "rustls"))]
     fn https_without_the_tls_feature_is_told_at_construction() {
-        let error = builder("mybucket").build_in(&nowhere()).unwrap_err();
+        let error = builder("mybucket").build_in(nowhere()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("rustls"), "{error}");
     }
@@ -677,7 +736,7 @@ mod tests {
         let half = S3FsBuilder::new("b")
             .aws_access_key_id("key")
             .endpoint_url("http://127.0.0.1:9");
-        let error = half.build_in(&nowhere()).unwrap_err();
+        let error = half.build_in(nowhere()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::CreateFailed);
         assert!(error.to_string().contains("secret"), "{error}");
     }
@@ -688,7 +747,8 @@ mod tests {
             "s3://k:s%2F@mybucket/a%20b/c?endpoint_url=http://127.0.0.1:9&region=eu-west-1\
              &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
-             &max_workers=4&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
+             &operation_timeout=10&max_workers=4&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
              &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
         )
         .unwrap();
@@ -702,6 +762,14 @@ mod tests {
         assert!(!builder.strict && builder.read_only);
         assert_eq!(builder.max_workers, 4);
         assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
+        assert_eq!(builder.timeouts.operation, Some(Duration::from_secs(10)));
+        let expected = RetryPolicy {
+            max_attempts: 7,
+            timeout: Duration::from_secs(8),
+            base_delay: Duration::from_millis(250),
+            max_delay: Duration::from_secs(9),
+        };
+        assert_eq!(builder.retry, expected);
         let upload = builder.upload.to_headers().unwrap();
         for (name, value) in [
             ("x-amz-acl", "private"),
@@ -717,7 +785,7 @@ mod tests {
         assert_eq!(builder.download.request_headers().unwrap().len(), 1);
         let debug = format!("{builder:?}");
         assert!(!debug.contains("s/") && !debug.contains("\"k\""), "{debug}");
-        builder.build_in(&nowhere()).unwrap();
+        builder.build_in(nowhere()).unwrap();
     }
 
     #[test]
@@ -726,6 +794,8 @@ mod tests {
             ("colour=red", "colour"),
             ("strict=maybe", "strict"),
             ("max_workers=-1", "max_workers"),
+            ("max_attempts=many", "max_attempts"),
+            ("retry_timeout=-1", "retry_timeout"),
             ("connect_timeout=0", "connect_timeout"),
             ("addressing_style=ip", "addressing_style"),
             ("profile=x", "profile"),

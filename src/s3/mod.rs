@@ -40,6 +40,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
 pub use builder::{AddressingStyle, S3FsBuilder};
+pub use client::Stats;
 pub use presign::{Presign, PresignMethod};
 pub use reader::S3Reader;
 pub use update::S3Updater;
@@ -216,6 +217,12 @@ impl S3Fs {
             self.put_marker(&self.shared.keys.marker("/")?).map(|_| ())
         };
         made().map_err(|error| error.with_path("/"))
+    }
+
+    /// What this filesystem and its clones have asked of the server and moved so far: no request.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.objects().client().stats()
     }
 
     /// Begins a presigned URL for a file: no request.

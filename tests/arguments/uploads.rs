@@ -417,9 +417,9 @@ fn each_checksum_is_sent_verified_and_told() {
 fn an_upload_that_arrived_damaged_is_refused_and_says_so() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "old");
-    let fs = common::open(&server);
+    let fs = common::builder(&server).max_attempts(2).build().unwrap();
     let refused = Fault::error(400, "BadDigest");
-    server.faults().add(Rule::on("PutObject"), refused);
+    server.faults().add(Rule::on("PutObject").times(2), refused);
     let error = fs.writebytes("f", b"new").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OperationFailed);
     assert_eq!(error.s3().unwrap().code, "BadDigest");

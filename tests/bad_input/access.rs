@@ -213,20 +213,6 @@ fn an_endpoint_that_stalls_is_a_timeout() {
 }
 
 #[test]
-fn a_wrong_region_is_told_with_the_right_one_by_every_operation() {
-    every_operation_says(
-        &Scene::on(Server::builder().region("eu-west-1").start()),
-        |builder| builder,
-        ErrorKind::OperationFailed,
-        [
-            "\"bucket\" is in the region \"eu-west-1\"",
-            "us-east-1",
-            "set the region to eu-west-1",
-        ],
-    );
-}
-
-#[test]
 #[cfg(feature = "rustls")]
 fn https_to_a_server_that_speaks_http_is_told_by_every_operation() {
     let scene = Scene::new();

@@ -90,6 +90,7 @@ pub fn builder(endpoint: &str) -> S3FsBuilder {
         .aws_secret_access_key(SECRET_KEY)
         .region(REGION)
         .endpoint_url(endpoint)
+        .max_attempts(1)
 }
 
 /// An error, with what was done as the name of the assertions.

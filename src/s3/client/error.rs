@@ -26,18 +26,21 @@ pub(super) fn refusal(
     let answer = answer.unwrap_or_default();
     let header = |name| secrets.hide(response.header(name).unwrap_or_default());
     let s3 = S3Error {
-        operation: response.operation.name().to_owned(),
+        operation: response.operation().name().to_owned(),
         status: response.status(),
         code: secrets.hide(&answer.code),
         message: secrets.hide(&answer.message),
         request_id: Some(secrets.hide(&answer.request_id))
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| header("x-amz-request-id")),
+        host_id: Some(secrets.hide(&answer.host_id))
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| header("x-amz-id-2")),
         region: Some(header("x-amz-bucket-region"))
             .filter(|region| !region.is_empty())
             .or(answer.region.map(|region| secrets.hide(&region))),
     };
-    let meaning = meaning(&s3, response.operation, bucket, anonymous);
+    let meaning = meaning(&s3, response.operation(), bucket, anonymous);
     meaning.with_s3(s3)
 }
 
@@ -58,7 +61,7 @@ pub(super) fn not_s3(
             "{} answered {} to {} with {content_type}, and {why}: {start:?}",
             host(bucket),
             response.status(),
-            response.operation.name()
+            response.operation().name()
         ))
         .with_hint("check that the endpoint is that of an S3 server")
 }
@@ -132,18 +135,6 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
         | ureq::Error::BodyStalled => false,
         _ => true,
     }
-}
-
-/// Whether a change may have been made although the server answers that status.
-///
-/// `SlowDown` is said instead of doing anything. Any other 5xx may come from what stands between,
-/// or from a server that failed after the change.
-pub(super) fn may_be_done(status: u16, body: &[u8]) -> bool {
-    let refused = || {
-        let code = xml::error_answer(body).map(|answer| answer.code);
-        code.is_some_and(|code| matches!(code.as_str(), "SlowDown" | "NotImplemented"))
-    };
-    (500..=599).contains(&status) && status != 501 && !refused()
 }
 
 /// The error of a body that broke off.

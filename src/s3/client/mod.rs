@@ -1,32 +1,52 @@
 //! The one way to S3: a [`Request`] goes in, a checked [`Response`] comes out, and nothing else
 //! here knows about HTTP.
+//!
+//! In the way of a request: [`request`] signs it, [`body`] is what it sends, [`agent`] sends it,
+//! [`response`] is what comes back, [`error`] says what a refusal means, and [`failure`] whether
+//! another attempt is worth it. [`retry`] says when that is made; [`route`], [`clock`] and
+//! [`conditions`] are what refusals teach, [`stats`] is what is counted.
 
+mod agent;
 mod body;
+mod clock;
+mod conditions;
 mod error;
+mod failure;
 mod redact;
 mod request;
+mod response;
+mod retry;
+mod route;
+mod stats;
 pub(crate) mod xml;
 
-use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use rusty_s3::{Bucket, Method};
-use ureq::http::{HeaderMap, StatusCode};
-use ureq::{Agent, AsSendBody, SendBody};
+use ureq::{Agent, SendBody};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::s3::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::s3::credentials::{Credentials, Provider};
 use crate::s3::key::Key;
+use agent::AWAIT_CONTINUE;
+pub(crate) use agent::Timeouts;
 pub(crate) use body::{Payload, ReadAt};
+use clock::Clock;
+use conditions::BareETags;
+use failure::{Cause, Failure, Refused};
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
+pub(crate) use response::{BodyReader, Response};
+pub(crate) use retry::RetryPolicy;
+use retry::{Attempt, Budget, Decision, Why};
+pub(crate) use route::Route;
+use stats::Counters;
+pub use stats::Stats;
 use xml::XmlError;
-
-/// The longest answer that is read as a document. A page of 1,000 keys of 1,024 bytes, each byte
-/// percent-encoded, has about 4 MiB.
-const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
 
 /// The longest error answer that is read; the rest of a longer one is not needed to tell the error.
 const MAX_ERROR_BYTES: u64 = 64 << 10;
@@ -35,135 +55,89 @@ const MAX_ERROR_BYTES: u64 = 64 << 10;
 /// arrives as S3's error and not as a broken connection.
 const EXPECT_CONTINUE_BYTES: u64 = 1 << 20;
 
-/// How long a server gets for that word; ureq then sends anyway.
-const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
-
-/// How much longer a server may take for what it does by itself, such as a copy.
-const LONG_OPERATION_FACTOR: u32 = 10;
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timeouts {
-    /// For a connection, TLS included.
-    pub(crate) connect: Duration,
-    /// For the whole header of an answer, once the request is sent.
-    pub(crate) response: Duration,
-    /// For each read and write: how long a transfer may stand still.
-    pub(crate) stall: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            response: Duration::from_secs(60),
-            stall: Duration::from_secs(60),
-        }
-    }
-}
-
 /// The connection to one bucket.
 pub(crate) struct Client {
     agent: Agent,
-    bucket: Bucket,
-    credentials: Option<Credentials>,
+    route: Route,
+    credentials: Provider,
+    clock: Clock,
     timeouts: Timeouts,
+    policy: RetryPolicy,
+    budget: Budget,
+    counters: Arc<Counters>,
+    bare_e_tags: BareETags,
+    /// How often a refusal taught something that later requests go by.
+    lessons: AtomicU64,
     /// Whether the server left a body waiting for its word once; it is not asked again.
     ignores_expect: AtomicBool,
 }
 
+/// What one attempt is signed with.
+struct Signing {
+    bucket: Arc<Bucket>,
+    credentials: Option<Arc<Credentials>>,
+    time: SystemTime,
+    began: Instant,
+}
+
+/// What refusals taught in the course of one request: each kind once.
+#[derive(Default)]
+struct Learned {
+    time: bool,
+    region: bool,
+    credentials: bool,
+    quotes: bool,
+}
+
 impl Client {
-    /// A client of that bucket; without credentials its requests are anonymous.
+    /// A client of the bucket at the end of that route; without credentials its requests are
+    /// anonymous.
     pub(crate) fn new(
-        bucket: Bucket,
-        credentials: Option<Credentials>,
+        route: Route,
+        credentials: Provider,
         timeouts: Timeouts,
+        policy: RetryPolicy,
         max_workers: usize,
         user_agent: &str,
     ) -> Self {
-        // One idle connection for each worker, and one for the caller's own thread.
-        let idle = max_workers + 1;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(timeouts.connect))
-            .timeout_recv_response(Some(timeouts.response))
-            .timeout_per_read(Some(timeouts.stall))
-            .timeout_per_write(Some(timeouts.stall))
-            .timeout_await_100(Some(AWAIT_CONTINUE))
-            .max_idle_connections(idle)
-            .max_idle_connections_per_host(idle)
-            .user_agent(user_agent)
-            .accept_encoding("identity")
-            .build();
         Self {
-            agent: config.new_agent(),
-            bucket,
+            agent: agent::agent(&timeouts, max_workers, user_agent),
+            route,
             credentials,
+            clock: Clock::default(),
             timeouts,
+            policy,
+            budget: Budget::new(),
+            counters: Arc::default(),
+            bare_e_tags: BareETags::default(),
+            lessons: AtomicU64::new(0),
             ignores_expect: AtomicBool::new(false),
         }
     }
 
-    /// The bucket that is asked.
+    /// The bucket as it was given, wherever it is asked.
     pub(crate) fn bucket(&self) -> &Bucket {
-        &self.bucket
+        self.route.given()
     }
 
     /// Whether requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
-        self.credentials.is_none()
+        self.credentials.get().is_none()
+    }
+
+    /// What was asked and moved so far.
+    pub(crate) fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+
+    /// How often a refusal taught something that later requests go by.
+    pub(crate) fn lessons(&self) -> u64 {
+        self.lessons.load(Ordering::Relaxed)
     }
 
     /// Sends a request. An answer that is not a success is an error.
     pub(crate) fn send(&self, request: &Request<'_>) -> Result<Response> {
-        self.send_with(request, Payload::Bytes(request.body.unwrap_or_default()))
-    }
-
-    fn send_with(&self, request: &Request<'_>, payload: Payload<'_>) -> Result<Response> {
-        let url = request.url(&self.bucket, self.credentials.as_ref(), SystemTime::now())?;
-        let started = Instant::now();
-        let answer = self.transmit(request, url.as_str(), &payload);
-        let milliseconds = started.elapsed().as_millis();
-        let name = request.operation.name();
-        let key = request.key.map_or("", Key::as_str);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(lost) => {
-                let unsure = lost.may_have_arrived && request.operation.changes();
-                let error = error::transport(lost.error, &self.bucket).with_unsure(unsure);
-                log::debug!("{name} {key:?}: {error}, after {milliseconds} ms");
-                return Err(error);
-            }
-        };
-        log::debug!(
-            "{name} {key:?}: {}, after {milliseconds} ms",
-            answer.status().as_u16()
-        );
-        let (parts, body) = answer.into_parts();
-        let mut response = Response {
-            operation: request.operation,
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        };
-        let is_success = response.status.is_success();
-        let lacks_e_tag =
-            request.operation.answers_with_e_tag() && !response.headers.contains_key("etag");
-        if is_success && !lacks_e_tag {
-            return Ok(response);
-        }
-        // What was not read of an error's body only costs the connection.
-        let body = response.read_start(MAX_ERROR_BYTES);
-        Err(if is_success {
-            // A portal or a proxy answers so, and would pass for a file or a finished write.
-            self.misfit(request, &response, &body, "it has no ETag")
-        } else {
-            let unsure =
-                request.operation.changes() && error::may_be_done(response.status(), &body);
-            self.refusal(request, &response, &body).with_unsure(unsure)
-        })
+        self.perform(request, bytes_of(request), |response, _| Ok(response))
     }
 
     /// Sends a request whose answer is a document, and reads that.
@@ -172,20 +146,22 @@ impl Client {
         request: &Request<'_>,
         read: impl Fn(&[u8]) -> Result<T, XmlError>,
     ) -> Result<T> {
-        let mut response = self.send(request)?;
-        let body = response.read_document()?;
-        read(&body).map_err(|error| {
-            // The error quotes a piece of the answer: it is told of the answer without its secrets,
-            // half of which a piece could have.
-            let hidden = self.secrets(request).hide(&String::from_utf8_lossy(&body));
-            let error = read(hidden.as_bytes()).err().unwrap_or(error);
-            self.misfit(request, &response, &body, &error.to_string())
+        self.perform(request, bytes_of(request), |mut response, signing| {
+            let body = document(&mut response)?;
+            read(&body).map_err(|error| {
+                // The error quotes a piece of the answer: it is told of the answer without its
+                // secrets, half of which a piece could have.
+                let secrets = signing.secrets(request);
+                let hidden = secrets.hide(&String::from_utf8_lossy(&body));
+                let error = read(hidden.as_bytes()).err().unwrap_or(error);
+                misfit(request, signing, &response, &body, &error.to_string())
+            })
         })
     }
 
     /// Sends a request whose answer says nothing more than that it succeeded.
     pub(crate) fn tell(&self, request: &Request<'_>) -> Result<Response> {
-        self.tell_with(request, Payload::Bytes(request.body.unwrap_or_default()))
+        self.tell_with(request, bytes_of(request))
     }
 
     /// Sends a request with that body, whose answer says nothing more than that it succeeded.
@@ -194,12 +170,14 @@ impl Client {
         request: &Request<'_>,
         payload: Payload<'_>,
     ) -> Result<Response> {
-        let mut response = self.send_with(request, payload)?;
-        let body = response.read_document()?;
-        if body.trim_ascii().is_empty() || xml::is_other_document(&body) {
-            return Ok(response);
-        }
-        Err(self.misfit(request, &response, &body, "no content belongs there"))
+        self.perform(request, payload, |mut response, signing| {
+            let body = document(&mut response)?;
+            if body.trim_ascii().is_empty() || xml::is_other_document(&body) {
+                return Ok(response);
+            }
+            let why = "no content belongs there";
+            Err(misfit(request, signing, &response, &body, why))
+        })
     }
 
     /// A presigned URL, valid for so many seconds from now.
@@ -216,9 +194,221 @@ impl Client {
             query,
             headers: &[],
         };
-        let credentials = self.credentials.as_ref();
-        let now = SystemTime::now();
-        Ok(sign(&unsigned, &self.bucket, credentials, now, seconds)?.into())
+        let signing = self.signing();
+        let credentials = signing.credentials.as_deref();
+        Ok(sign(
+            &unsigned,
+            &signing.bucket,
+            credentials,
+            signing.time,
+            seconds,
+        )?
+        .into())
+    }
+
+    /// Makes a request until it succeeds or another attempt is not worth it; `finish` makes of a
+    /// success what the caller wants of it, and may find that it is none.
+    fn perform<T>(
+        &self,
+        request: &Request<'_>,
+        payload: Payload<'_>,
+        finish: impl Fn(Response, &Signing) -> Result<T, Failure>,
+    ) -> Result<T> {
+        let began = Instant::now();
+        let deadline = self.timeouts.deadline();
+        let mut learned = Learned::default();
+        let mut unsure = false;
+        let mut cost = None;
+        let mut number = 1;
+        loop {
+            let signing = self.signing();
+            let failure = match self
+                .attempt(request, &payload, &signing, number, deadline)
+                .and_then(|response| finish(response, &signing))
+            {
+                Ok(result) => {
+                    self.budget.succeeded(cost);
+                    return Ok(result);
+                }
+                Err(failure) => failure,
+            };
+            self.counters.failure();
+            unsure |= failure.unsure && request.operation.changes();
+            let wait = if self.learn(request, &failure, &signing, &mut learned) {
+                Some(Duration::ZERO)
+            } else {
+                self.wait(
+                    request.operation,
+                    &failure,
+                    number,
+                    began,
+                    deadline,
+                    &mut cost,
+                )
+            };
+            let Some(wait) = wait else {
+                return Err(after(failure.error, number).with_unsure(unsure));
+            };
+            log::warn!(
+                "{} {:?} is tried again in {} ms: {}",
+                request.operation.name(),
+                request.key.map_or("", Key::as_str),
+                wait.as_millis(),
+                failure.error
+            );
+            self.counters.retry();
+            thread::sleep(wait);
+            number += 1;
+        }
+    }
+
+    /// How long to wait before the next attempt, if there is one.
+    fn wait(
+        &self,
+        operation: Operation,
+        failure: &Failure,
+        number: u32,
+        began: Instant,
+        deadline: Option<Instant>,
+        cost: &mut Option<u32>,
+    ) -> Option<Duration> {
+        let outcome = failure.outcome(operation);
+        let decision = self.policy.decide(&Attempt {
+            number,
+            outcome,
+            elapsed: began.elapsed(),
+            retry_after: failure.retry_after(),
+            random: retry::random(),
+        });
+        let wait = match decision {
+            Decision::Again(wait) => wait,
+            Decision::GiveUp(Why::Final) => return None,
+            Decision::GiveUp(why) => {
+                log::debug!("{} is given up: {why:?}", operation.name());
+                return None;
+            }
+        };
+        if deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
+            return None;
+        }
+        *cost = self.budget.spend(outcome);
+        if cost.is_none() {
+            log::debug!("{} is given up: too many requests fail", operation.name());
+        }
+        cost.map(|_| wait)
+    }
+
+    /// Learns from a refusal what later requests go by, each kind once in the course of a request.
+    /// Whether the request is worth making again at once.
+    fn learn(
+        &self,
+        request: &Request<'_>,
+        failure: &Failure,
+        signing: &Signing,
+        learned: &mut Learned,
+    ) -> bool {
+        let Cause::Refused(refused) = &failure.cause else {
+            return false;
+        };
+        let worth_it = self.learn_route(refused, signing, learned)
+            || self.learn_time(refused, signing, learned)
+            || self.renew(refused, signing, learned)
+            || self.learn_quotes(request, refused, learned);
+        if worth_it {
+            self.lessons.fetch_add(1, Ordering::Relaxed);
+        }
+        worth_it
+    }
+
+    /// The region that the bucket is in. Without a signature, only the host of AWS has it.
+    fn learn_route(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+        let elsewhere = matches!(refused.status, 301 | 302 | 307 | 308 | 400 | 403);
+        let matters = signing.credentials.is_some() || self.route.is_aws();
+        let Some(region) = refused.region.as_deref().filter(|_| elsewhere && matters) else {
+            return false;
+        };
+        let first = !std::mem::replace(&mut learned.region, true);
+        first && self.route.learn(region, &signing.bucket)
+    }
+
+    /// The server's time: a refusal that comes from another time is put down to that.
+    fn learn_time(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+        if refused.status != 403 || signing.credentials.is_none() {
+            return false;
+        }
+        let Some(date) = refused.date else {
+            return false;
+        };
+        let first = !std::mem::replace(&mut learned.time, true);
+        first && self.clock.learn(date, signing.time)
+    }
+
+    /// Other credentials, if those that were used have expired and there are any.
+    fn renew(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+        let expired = matches!(
+            refused.code.as_str(),
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired"
+        );
+        let Some(used) = signing.credentials.as_ref().filter(|_| expired) else {
+            return false;
+        };
+        let first = !std::mem::replace(&mut learned.credentials, true);
+        first && self.credentials.renew(used, signing.began)
+    }
+
+    fn signing(&self) -> Signing {
+        Signing {
+            bucket: self.route.bucket(),
+            credentials: self.credentials.get(),
+            time: self.clock.now(),
+            began: Instant::now(),
+        }
+    }
+
+    /// One attempt: its answer, if that is a success.
+    fn attempt(
+        &self,
+        request: &Request<'_>,
+        payload: &Payload<'_>,
+        signing: &Signing,
+        number: u32,
+        deadline: Option<Instant>,
+    ) -> Result<Response, Failure> {
+        let credentials = signing.credentials.as_deref();
+        let url = request
+            .url(&signing.bucket, credentials, signing.time)
+            .map_err(Failure::own)?;
+        self.counters.request(request.operation);
+        let started = Instant::now();
+        let answer = self.transmit(request, url.as_str(), payload, deadline);
+        let milliseconds = started.elapsed().as_millis();
+        let name = request.operation.name();
+        let key = request.key.map_or("", Key::as_str);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(lost) => {
+                let error = error::transport(lost.error, &signing.bucket);
+                log::debug!("{name} {key:?}: {error}, after {milliseconds} ms, attempt {number}");
+                return Err(Failure::lost(error, lost.may_have_arrived));
+            }
+        };
+        let status = answer.status().as_u16();
+        log::debug!("{name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
+        let mut response = Response::new(request.operation, answer, Arc::clone(&self.counters));
+        let is_success = response.is_success();
+        let lacks_e_tag =
+            request.operation.answers_with_e_tag() && !response.headers().contains_key("etag");
+        if is_success && !lacks_e_tag {
+            return Ok(response);
+        }
+        // What was not read of an error's body only costs the connection.
+        let body = response.read_start(MAX_ERROR_BYTES);
+        Err(if is_success {
+            // A portal or a proxy answers so, and would pass for a file or a finished write.
+            misfit(request, signing, &response, &body, "it has no ETag")
+        } else {
+            refusal(request, signing, &response, &body)
+        })
     }
 
     fn transmit(
@@ -226,16 +416,19 @@ impl Client {
         request: &Request<'_>,
         url: &str,
         payload: &Payload<'_>,
+        deadline: Option<Instant>,
     ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
+        let operation = request.operation;
         let mut builder = ureq::http::Request::builder()
-            .method(request.operation.method().to_str())
+            .method(operation.method().to_str())
             .uri(url);
         for (name, value) in &request.headers {
-            builder = builder.header(name, value);
+            builder = builder.header(name, self.bare_e_tags.as_sent(operation, name, value));
         }
-        if !matches!(request.operation.method(), Method::Put | Method::Post) {
+        if !matches!(operation.method(), Method::Put | Method::Post) {
             let outgoing = builder.body(()).map_err(Lost::before)?;
-            return self.run(outgoing, request.operation).map_err(Lost::after);
+            return agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline)
+                .map_err(Lost::after);
         }
         let length = payload.length();
         builder = builder.header("content-length", length);
@@ -249,7 +442,8 @@ impl Client {
         let outgoing = builder
             .body(SendBody::from_reader(&mut body))
             .map_err(Lost::before)?;
-        let answer = self.run(outgoing, request.operation);
+        let answer = agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline);
+        self.counters.sent(length - body.left());
         let waited = body.started().map(|started| started.duration_since(asked));
         if expect && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
             log::debug!("the server does not answer Expect: 100-continue; it is not sent again");
@@ -261,44 +455,65 @@ impl Client {
             _ => Lost::before(error),
         })
     }
+}
 
-    fn run(
-        &self,
-        request: ureq::http::Request<impl AsSendBody>,
-        operation: Operation,
-    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        if !operation.is_long() {
-            return self.agent.run(request);
-        }
-        let patience = self.timeouts.response * LONG_OPERATION_FACTOR;
-        let request = self
-            .agent
-            .configure_request(request)
-            .timeout_recv_response(Some(patience))
-            .timeout_per_read(Some(patience))
-            .build();
-        self.agent.run(request)
-    }
-
+impl Signing {
     /// What no text about that request may show.
     fn secrets<'a>(&'a self, request: &'a Request<'_>) -> Secrets<'a> {
-        Secrets::of(self.credentials.as_ref(), &request.headers)
+        Secrets::of(self.credentials.as_deref(), &request.headers)
     }
+}
 
-    /// The error that an answer of the server stands for.
-    fn refusal(&self, request: &Request<'_>, response: &Response, body: &[u8]) -> Error {
-        let secrets = self.secrets(request);
-        error::refusal(response, body, &self.bucket, &secrets, self.is_anonymous())
+/// The body of a request that has it in memory, or none.
+fn bytes_of<'a>(request: &Request<'a>) -> Payload<'a> {
+    Payload::Bytes(request.body.unwrap_or_default())
+}
+
+/// The document of an answer, within the attempt: one that breaks off is asked for again.
+fn document(response: &mut Response) -> Result<Vec<u8>, Failure> {
+    response
+        .read_document()
+        .map_err(|error| Failure::lost(error, true))
+}
+
+/// What an answer of the server stands for.
+fn refusal(request: &Request<'_>, signing: &Signing, response: &Response, body: &[u8]) -> Failure {
+    let secrets = signing.secrets(request);
+    let anonymous = signing.credentials.is_none();
+    let error = error::refusal(response, body, &signing.bucket, &secrets, anonymous);
+    Failure::refused(error, Refused::read(response, body))
+}
+
+/// A success that is not what was asked for: an error document, which a 200 may carry, or no answer
+/// of the S3 API.
+fn misfit(
+    request: &Request<'_>,
+    signing: &Signing,
+    response: &Response,
+    body: &[u8],
+    why: &str,
+) -> Failure {
+    if xml::error_answer(body).is_some() {
+        return refusal(request, signing, response, body);
     }
+    let secrets = signing.secrets(request);
+    Failure::own(error::not_s3(
+        response,
+        body,
+        why,
+        &signing.bucket,
+        &secrets,
+    ))
+}
 
-    /// The error of a success that is not what was asked for: an error document, which a 200 may
-    /// carry, or no answer of the S3 API.
-    fn misfit(&self, request: &Request<'_>, response: &Response, body: &[u8], why: &str) -> Error {
-        if xml::error_answer(body).is_some() {
-            return self.refusal(request, response, body);
+/// The error of the last attempt, saying how many there were.
+fn after(error: Error, attempts: u32) -> Error {
+    match error.message() {
+        Some(message) if attempts > 1 => {
+            let message = format!("{message}, after {attempts} attempts");
+            error.with_message(message)
         }
-        let secrets = self.secrets(request);
-        error::not_s3(response, body, why, &self.bucket, &secrets)
+        _ => error,
     }
 }
 
@@ -325,119 +540,4 @@ impl Lost {
             error,
         }
     }
-}
-
-/// A successful answer: its headers, and its body, which is read when the caller asks for it.
-pub(crate) struct Response {
-    operation: Operation,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: ureq::Body,
-}
-
-impl Response {
-    /// The HTTP status.
-    pub(crate) fn status(&self) -> u16 {
-        self.status.as_u16()
-    }
-
-    /// A header, if it is there and readable.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// All headers.
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The declared length of the body.
-    pub(crate) fn content_length(&self) -> Option<u64> {
-        self.header("content-length")?.parse().ok()
-    }
-
-    /// All of the body, however long: for what the caller asked for as a whole.
-    pub(crate) fn read_all(mut self) -> Result<Vec<u8>> {
-        let expected = self.content_length();
-        // A server may lie about the length: the capacity is a hint, and bounded.
-        let capacity = expected.unwrap_or_default().min(MAX_DOCUMENT_BYTES);
-        let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
-        self.body
-            .as_reader()
-            .read_to_end(&mut bytes)
-            .map_err(error::while_reading)?;
-        match expected {
-            Some(expected) if expected != bytes.len() as u64 => {
-                Err(truncated(self.operation, bytes.len() as u64, expected))
-            }
-            _ => Ok(bytes),
-        }
-    }
-
-    /// The body as a stream of exactly its declared length.
-    pub(crate) fn into_reader(self) -> BodyReader {
-        BodyReader {
-            operation: self.operation,
-            expected: self.content_length(),
-            done: 0,
-            reader: self.body.into_reader(),
-        }
-    }
-
-    fn read_document(&mut self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.body
-            .as_reader()
-            .take(MAX_DOCUMENT_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(error::while_reading)?;
-        if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
-            return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the answer to {} is longer than {MAX_DOCUMENT_BYTES} bytes",
-                self.operation.name()
-            )));
-        }
-        Ok(bytes)
-    }
-
-    /// The start of the body; what cannot be read is left out.
-    fn read_start(&mut self, limit: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut reader = self.body.as_reader().take(limit);
-        if let Err(error) = reader.read_to_end(&mut bytes) {
-            log::debug!("the body of an error answer broke off: {error}");
-        }
-        bytes
-    }
-}
-
-/// The body of an answer as a stream.
-pub(crate) struct BodyReader {
-    operation: Operation,
-    expected: Option<u64>,
-    done: u64,
-    reader: ureq::BodyReader<'static>,
-}
-
-impl Read for BodyReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self
-            .reader
-            .read(buffer)
-            .map_err(|error| io::Error::from(error::while_reading(error)))?;
-        self.done += count as u64;
-        match self.expected {
-            Some(expected) if count == 0 && !buffer.is_empty() && self.done != expected => {
-                Err(truncated(self.operation, self.done, expected).into())
-            }
-            _ => Ok(count),
-        }
-    }
-}
-
-fn truncated(operation: Operation, got: u64, expected: u64) -> Error {
-    Error::new(ErrorKind::RemoteConnection).with_message(format!(
-        "the answer to {} ended after {got} of {expected} bytes",
-        operation.name()
-    ))
 }

@@ -40,6 +40,24 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// Every one, in the order of their declaration.
+    pub(super) const ALL: [Self; 14] = [
+        Self::AbortMultipartUpload,
+        Self::CompleteMultipartUpload,
+        Self::CopyObject,
+        Self::CreateBucket,
+        Self::CreateMultipartUpload,
+        Self::DeleteObject,
+        Self::DeleteObjects,
+        Self::GetObject,
+        Self::GetObjectTagging,
+        Self::HeadObject,
+        Self::ListObjectsV2,
+        Self::PutObject,
+        Self::UploadPart,
+        Self::UploadPartCopy,
+    ];
+
     /// Its name in the [S3 API](https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html).
     pub(crate) fn name(self) -> &'static str {
         match self {

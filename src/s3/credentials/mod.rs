@@ -10,7 +10,8 @@
 //! What the SDKs have beyond these is refused by name ([`unsupported`]), because going on to the
 //! next source would be going on as someone else. [`region`] and [`endpoint`] are chains of the
 //! same kind. The files ([`files`], [`ini`], [`words`]) are read when something first needs them, so that a
-//! broken one does not stop a caller who gave everything.
+//! broken one does not stop a caller who gave everything. [`provider`] keeps what the chain found, and
+//! asks it again when that has expired.
 
 mod endpoint;
 mod environment;
@@ -18,6 +19,7 @@ mod explicit;
 mod files;
 mod ini;
 mod profile;
+mod provider;
 mod region;
 #[cfg(test)]
 mod testing;
@@ -29,6 +31,7 @@ use std::fmt;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use environment::Environment;
 use profile::LazyProfile;
+pub(crate) use provider::Provider;
 
 /// Whether the text can be read as one of the shared files.
 #[cfg(feature = "fuzzing")]
@@ -37,7 +40,7 @@ pub(crate) fn is_shared_file(text: &str) -> bool {
 }
 
 /// An access key, its secret, and the session token of temporary ones.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     access_key_id: String,
     secret_access_key: String,

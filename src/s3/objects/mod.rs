@@ -178,35 +178,39 @@ impl Objects {
         if with_checksums {
             request = request.header("x-amz-checksum-mode", "ENABLED");
         }
-        let result = self.client.send(&request);
-        result.map_err(|error| {
-            // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
-            // secret, a wrong region, a missing permission and a missing customer's key.
-            let status = error
-                .s3()
-                .filter(|s3| s3.code.is_empty())
-                .map(|s3| s3.status);
-            if !matches!(status, Some(301 | 307 | 400 | 403)) {
-                return error;
-            }
-            let listing = Listing {
-                prefix: key.as_str(),
-                max_keys: Some(1),
-                ..Listing::default()
-            };
-            let is_first = |page: &ListPage| {
-                let first = page.objects.first();
-                first.is_some_and(|object| object.key == key.as_str())
-            };
-            match self.list(&listing, None) {
-                Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => told,
-                Ok(page) if status == Some(400) && is_first(&page) => error
-                    .with_kind(ErrorKind::PermissionDenied)
-                    .with_message("it is under a customer's key (SSE-C) that was not given")
-                    .with_hint("give it as sse_customer_key of the download_args"),
-                _ => error,
-            }
-        })
+        let lessons = self.client.lessons();
+        let error = match self.client.send(&request) {
+            Err(error) => error,
+            found => return found,
+        };
+        // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
+        // secret, a wrong region, a missing permission and a missing customer's key.
+        let status = error
+            .s3()
+            .filter(|s3| s3.code.is_empty())
+            .map(|s3| s3.status);
+        if !matches!(status, Some(301 | 307 | 400 | 403)) {
+            return Err(error);
+        }
+        let listing = Listing {
+            prefix: key.as_str(),
+            max_keys: Some(1),
+            ..Listing::default()
+        };
+        let is_first = |page: &ListPage| {
+            let first = page.objects.first();
+            first.is_some_and(|object| object.key == key.as_str())
+        };
+        match self.list(&listing, None) {
+            Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => Err(told),
+            // It was the listing that heard of the right region, or that the credentials expired.
+            _ if self.client.lessons() != lessons => self.client.send(&request),
+            Ok(page) if status == Some(400) && is_first(&page) => Err(error
+                .with_kind(ErrorKind::PermissionDenied)
+                .with_message("it is under a customer's key (SSE-C) that was not given")
+                .with_hint("give it as sse_customer_key of the download_args")),
+            _ => Err(error),
+        }
     }
 
     /// Whether an object has that key: one request; one more if it is under a customer's key that

@@ -1,0 +1,252 @@
+//! [`Failure`]: an attempt that failed, with what decides whether another one is worth it.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::retry::Outcome;
+use super::{Operation, Response, xml};
+use crate::dates::http_date;
+use crate::error::{Error, ErrorKind};
+
+/// An attempt that failed.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) cause: Cause,
+    /// Whether what was asked for may have been done.
+    pub(super) unsure: bool,
+}
+
+/// Why an attempt failed.
+pub(super) enum Cause {
+    /// Nothing that another attempt can change.
+    Own,
+    /// The connection was not made, or broke.
+    Connection,
+    /// Nothing came in time.
+    TimedOut,
+    /// The server refused.
+    Refused(Box<Refused>),
+}
+
+/// What a refusal says, for machines.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) code: String,
+    /// The region that the bucket is in.
+    pub(super) region: Option<String>,
+    /// The server's clock.
+    pub(super) date: Option<OffsetDateTime>,
+    /// How long to wait before the next attempt.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// One that would be the same again.
+    pub(super) fn own(error: Error) -> Self {
+        Self {
+            error,
+            cause: Cause::Own,
+            unsure: false,
+        }
+    }
+
+    /// A connection that was not made, or broke, or was silent for too long.
+    pub(super) fn lost(error: Error, unsure: bool) -> Self {
+        let cause = match error.kind() {
+            ErrorKind::Timeout => Cause::TimedOut,
+            ErrorKind::RemoteConnection => Cause::Connection,
+            _ => Cause::Own,
+        };
+        Self {
+            error,
+            cause,
+            unsure,
+        }
+    }
+
+    /// A refusal.
+    pub(super) fn refused(error: Error, refused: Refused) -> Self {
+        Self {
+            unsure: refused.may_be_done(),
+            error,
+            cause: Cause::Refused(Box::new(refused)),
+        }
+    }
+
+    /// What the policy makes of it.
+    pub(super) fn outcome(&self, operation: Operation) -> Outcome {
+        match &self.cause {
+            Cause::Own => Outcome::Final,
+            Cause::Connection => Outcome::Transient,
+            Cause::TimedOut => Outcome::TimedOut,
+            Cause::Refused(refused) => refused.outcome(operation),
+        }
+    }
+
+    /// How long the server asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match &self.cause {
+            Cause::Refused(refused) => refused.retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl Refused {
+    /// What an answer and the start of its body say.
+    pub(super) fn read(response: &Response, body: &[u8]) -> Self {
+        let answer = xml::error_answer(body).unwrap_or_default();
+        let header_date = response.header("date").and_then(http_date);
+        let region = response.header("x-amz-bucket-region").map(str::to_owned);
+        let retry_after = response.header("retry-after");
+        Self {
+            status: response.status(),
+            code: answer.code,
+            region: region.filter(|region| !region.is_empty()).or(answer.region),
+            date: answer.server_time.or(header_date),
+            retry_after: retry_after.and_then(|value| wait(value, header_date)),
+        }
+    }
+
+    /// Source: [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html),
+    /// and what botocore retries (`_retry.json`).
+    fn outcome(&self, operation: Operation) -> Outcome {
+        match (self.code.as_str(), self.status) {
+            (
+                "SlowDown"
+                | "SlowDownRead"
+                | "SlowDownWrite"
+                | "Throttling"
+                | "ThrottlingException"
+                | "RequestLimitExceeded"
+                | "TooManyRequests"
+                | "BandwidthLimitExceeded",
+                _,
+            )
+            | (_, 429 | 503) => Outcome::Throttled,
+            (
+                "InternalError" | "RequestTimeout" | "IncompleteBody" | "BadDigest"
+                | "OperationAborted",
+                _,
+            )
+            | (_, 408 | 500 | 502 | 504) => Outcome::Transient,
+            // What it would complete must be uploaded anew.
+            ("ConditionalRequestConflict", _)
+                if operation != Operation::CompleteMultipartUpload =>
+            {
+                Outcome::Transient
+            }
+            _ => Outcome::Final,
+        }
+    }
+
+    /// Whether a change may have been made although the server says so. A 5xx may come from what
+    /// stands between, or from a server that failed after the change.
+    fn may_be_done(&self) -> bool {
+        match self.code.as_str() {
+            "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "NotImplemented" => false,
+            "InternalError" => true,
+            _ => matches!(self.status, 500 | 502..=506 | 508..=599),
+        }
+    }
+}
+
+/// The time that a `Retry-After` says, in seconds or as a date beside the answer's own.
+///
+/// Source: [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3).
+fn wait(value: &str, date: Option<OffsetDateTime>) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(value)? - date.unwrap_or_else(OffsetDateTime::now_utc);
+    Some(until.try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: &str) -> Refused {
+        Refused {
+            status,
+            code: code.to_owned(),
+            ..Refused::default()
+        }
+    }
+
+    #[test]
+    fn what_may_succeed_is_told_from_what_cannot() {
+        for (status, code, outcome) in [
+            (503, "SlowDown", Outcome::Throttled),
+            (503, "", Outcome::Throttled),
+            (429, "", Outcome::Throttled),
+            (400, "RequestTimeout", Outcome::Transient),
+            (400, "BadDigest", Outcome::Transient),
+            (200, "InternalError", Outcome::Transient),
+            (200, "SlowDown", Outcome::Throttled),
+            (500, "InternalError", Outcome::Transient),
+            (500, "", Outcome::Transient),
+            (502, "", Outcome::Transient),
+            (504, "", Outcome::Transient),
+            (408, "", Outcome::Transient),
+            (409, "ConditionalRequestConflict", Outcome::Transient),
+            (409, "OperationAborted", Outcome::Transient),
+            (409, "BucketNotEmpty", Outcome::Final),
+            (403, "AccessDenied", Outcome::Final),
+            (404, "NoSuchKey", Outcome::Final),
+            (412, "PreconditionFailed", Outcome::Final),
+            (501, "NotImplemented", Outcome::Final),
+            (507, "", Outcome::Final),
+            (301, "PermanentRedirect", Outcome::Final),
+            (200, "AccessDenied", Outcome::Final),
+        ] {
+            let found = refused(status, code).outcome(Operation::PutObject);
+            assert_eq!(found, outcome, "{status} {code}");
+        }
+        let conflict = refused(409, "ConditionalRequestConflict");
+        let found = conflict.outcome(Operation::CompleteMultipartUpload);
+        assert_eq!(found, Outcome::Final);
+    }
+
+    #[test]
+    fn a_change_may_be_made_behind_an_internal_error_and_not_behind_a_refusal() {
+        for (status, code, unsure) in [
+            (500, "InternalError", true),
+            (200, "InternalError", true),
+            (502, "", true),
+            (503, "", true),
+            (504, "", true),
+            (503, "SlowDown", false),
+            (501, "NotImplemented", false),
+            (507, "", false),
+            (429, "", false),
+            (408, "", false),
+            (400, "RequestTimeout", false),
+            (403, "AccessDenied", false),
+            (412, "PreconditionFailed", false),
+        ] {
+            let found = refused(status, code).may_be_done();
+            assert_eq!(found, unsure, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let date = http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, seconds) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:00 GMT", Some(23)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+            ("99999999999999999999", None),
+        ] {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(wait(value, date), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Where the bucket is asked: its endpoint, and the region that signatures name, which the server
+//! may correct.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rusty_s3::{Bucket, BucketError, UrlStyle};
+use url::Url;
+
+/// The longest name that a region may have: it becomes a label of a host's name.
+const MAX_REGION: usize = 63;
+
+/// The bucket as it was given, and as the server says it is.
+pub(crate) struct Route {
+    given: Bucket,
+    endpoint: Url,
+    style: UrlStyle,
+    /// Of AWS the host names the region, and follows it. Other endpoints stay what they are.
+    is_aws: bool,
+    now: RwLock<Arc<Bucket>>,
+}
+
+impl Route {
+    /// The way to a bucket at an endpoint, or at AWS's of that region.
+    pub(crate) fn new(
+        endpoint: Option<Url>,
+        style: UrlStyle,
+        name: &str,
+        region: &str,
+    ) -> Result<Self, BucketError> {
+        let is_aws = endpoint.is_none();
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => aws_endpoint(region).parse()?,
+        };
+        let given = Bucket::new(endpoint.clone(), style, name.to_owned(), region.to_owned())?;
+        Ok(Self {
+            now: RwLock::new(Arc::new(given.clone())),
+            given,
+            endpoint,
+            style,
+            is_aws,
+        })
+    }
+
+    /// Whether the endpoint is AWS's own.
+    pub(super) fn is_aws(&self) -> bool {
+        self.is_aws
+    }
+
+    /// The bucket as it was given: what it is, wherever it is asked.
+    pub(super) fn given(&self) -> &Bucket {
+        &self.given
+    }
+
+    /// The bucket as it is asked now.
+    pub(super) fn bucket(&self) -> Arc<Bucket> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Learns from the answer to a request that `asked` this region. Whether it is worth asking
+    /// again: the bucket is now asked in another one.
+    ///
+    /// The server names a region, and never a host.
+    pub(super) fn learn(&self, region: &str, asked: &Bucket) -> bool {
+        if !is_region(region) || region == asked.region() {
+            return false;
+        }
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if now.region() == asked.region() {
+            let Some(bucket) = self.in_region(region) else {
+                return false;
+            };
+            log::warn!(
+                "the bucket {:?} is in the region {region}, and not in {}: it is asked there",
+                asked.name(),
+                asked.region()
+            );
+            *now = Arc::new(bucket);
+        }
+        true
+    }
+
+    fn in_region(&self, region: &str) -> Option<Bucket> {
+        let endpoint = match self.is_aws {
+            true => aws_endpoint(region).parse().ok()?,
+            false => self.endpoint.clone(),
+        };
+        let (name, region) = (self.given.name().to_owned(), region.to_owned());
+        Bucket::new(endpoint, self.style, name, region).ok()
+    }
+}
+
+/// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
+fn aws_endpoint(region: &str) -> String {
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://s3.{region}.{domain}")
+}
+
+/// Whether a server's word can be a label of a host's name: no other host than AWS's comes of it.
+fn is_region(text: &str) -> bool {
+    (1..=MAX_REGION).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to_aws() -> Route {
+        Route::new(None, UrlStyle::VirtualHost, "mybucket", "us-east-1").unwrap()
+    }
+
+    #[test]
+    fn aws_is_asked_where_the_bucket_is() {
+        let route = to_aws();
+        let asked = route.bucket();
+        assert!(route.learn("cn-north-1", &asked));
+        let now = route.bucket();
+        assert_eq!(now.region(), "cn-north-1");
+        assert_eq!(
+            now.base_url().as_str(),
+            "https://mybucket.s3.cn-north-1.amazonaws.com.cn/"
+        );
+        assert_eq!(route.given().region(), "us-east-1");
+    }
+
+    #[test]
+    fn another_endpoint_stays_what_it_is() {
+        let endpoint = "http://127.0.0.1:9000/s3".parse().unwrap();
+        let route = Route::new(Some(endpoint), UrlStyle::Path, "mybucket", "us-east-1").unwrap();
+        let asked = route.bucket();
+        assert!(route.learn("eu-west-1", &asked));
+        let now = route.bucket();
+        assert_eq!(now.region(), "eu-west-1");
+        assert_eq!(now.base_url(), asked.base_url());
+    }
+
+    #[test]
+    fn a_region_is_learned_once_for_all_who_asked_the_old_one() {
+        let route = to_aws();
+        let asked = route.bucket();
+        assert!(route.learn("eu-west-1", &asked));
+        // Another thread hears of another one: the bucket is asked anew where it is asked now.
+        assert!(route.learn("eu-west-2", &asked));
+        assert_eq!(route.bucket().region(), "eu-west-1");
+        assert!(!route.learn("eu-west-1", &route.bucket()));
+    }
+
+    #[test]
+    fn what_is_no_region_is_not_followed() {
+        let route = to_aws();
+        let asked = route.bucket();
+        let long = "a".repeat(MAX_REGION + 1);
+        for region in [
+            "",
+            "us-east-1",
+            "eu.evil.example",
+            "evil.example/",
+            "evil.example#",
+            "a@b",
+            "EU-WEST-1",
+            "eu west",
+            "eu\u{e9}",
+            "-eu",
+            "eu-",
+            &long,
+        ] {
+            assert!(!route.learn(region, &asked), "{region}");
+        }
+        assert_eq!(route.bucket().base_url(), asked.base_url());
+    }
+}

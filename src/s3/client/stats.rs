@@ -1,0 +1,125 @@
+//! What was asked and moved: counters that all clones of a filesystem share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Operation;
+
+/// What an [`S3Fs`](crate::S3Fs) and its clones have asked of the server so far:
+/// [`S3Fs::stats`](crate::S3Fs::stats).
+///
+/// ```
+/// # let server = "http://127.0.0.1:9";
+/// let fs = s3fs::S3Fs::builder("mybucket")
+///     .endpoint_url(server)
+///     .anonymous(true)
+///     .build()?;
+/// let stats = fs.stats();
+/// assert_eq!(stats.requests, 0);
+/// for (operation, count) in stats.by_operation() {
+///     println!("{operation}: {count}");
+/// }
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The requests that were sent, each attempt counted.
+    pub requests: u64,
+    /// How many of them were made again, after a failure or with what a refusal taught.
+    pub retries: u64,
+    /// How many failed, for whatever reason: refused, no answer, an answer that broke off.
+    pub failures: u64,
+    /// The bytes of request bodies that were sent.
+    pub bytes_out: u64,
+    /// The bytes of answer bodies that were read.
+    pub bytes_in: u64,
+    by_operation: [u64; Operation::ALL.len()],
+}
+
+impl Stats {
+    /// The operations of the S3 API that were asked for, by name, and how often.
+    pub fn by_operation(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.by_operation;
+        let names = Operation::ALL.map(Operation::name);
+        let pairs = names.into_iter().zip(counts);
+        pairs.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// The counters themselves.
+#[derive(Default)]
+pub(super) struct Counters {
+    retries: AtomicU64,
+    failures: AtomicU64,
+    bytes_out: AtomicU64,
+    bytes_in: AtomicU64,
+    by_operation: [AtomicU64; Operation::ALL.len()],
+}
+
+impl Counters {
+    pub(super) fn request(&self, operation: Operation) {
+        if let Some(counter) = self.by_operation.get(operation as usize) {
+            add(counter, 1);
+        }
+    }
+
+    pub(super) fn retry(&self) {
+        add(&self.retries, 1);
+    }
+
+    pub(super) fn failure(&self) {
+        add(&self.failures, 1);
+    }
+
+    pub(super) fn sent(&self, bytes: u64) {
+        add(&self.bytes_out, bytes);
+    }
+
+    pub(super) fn received(&self, bytes: u64) {
+        add(&self.bytes_in, bytes);
+    }
+
+    /// What they stand at.
+    pub(super) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let by_operation = self.by_operation.each_ref().map(read);
+        Stats {
+            requests: by_operation.iter().sum(),
+            retries: read(&self.retries),
+            failures: read(&self.failures),
+            bytes_out: read(&self.bytes_out),
+            bytes_in: read(&self.bytes_in),
+            by_operation,
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_operation_has_a_counter_of_its_own() {
+        let counters = Counters::default();
+        for (times, operation) in (1..).zip(Operation::ALL) {
+            for _ in 0..times {
+                counters.request(operation);
+            }
+        }
+        let counted: Vec<_> = counters.stats().by_operation().collect();
+        let expected: Vec<_> = Operation::ALL
+            .map(Operation::name)
+            .into_iter()
+            .zip(1..)
+            .collect();
+        assert_eq!(counted, expected);
+        assert_eq!(
+            counters.stats().requests,
+            (1..=Operation::ALL.len() as u64).sum()
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! What the client does about networks and servers that fail, and about what it did not know of them.
+
+mod conditions;
+mod lessons;
+mod pool;
+mod retries;
+mod timeouts;
+
+use std::time::Duration;
+
+use s3fs::{S3Fs, S3FsBuilder};
+
+use crate::common;
+use crate::support::Server;
+
+/// Without waiting much between attempts, and without the checks of strict mode.
+fn impatient(server: &Server) -> S3FsBuilder {
+    common::builder(server)
+        .strict(false)
+        .retry_base_delay(Duration::from_millis(1))
+}
+
+fn open(server: &Server) -> S3Fs {
+    impatient(server).build().expect("parameters that can be")
+}

@@ -1,0 +1,309 @@
+//! What is tried again, how often, and what is not.
+
+use std::time::{Duration, Instant};
+
+use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs};
+
+use super::{impatient, open};
+use crate::common;
+use crate::logged;
+use crate::support::{Answer, BUCKET, Fault, Rule, Server};
+
+/// What passes when it is tried again.
+fn passing() -> Vec<(&'static str, Fault)> {
+    vec![
+        ("drop", Fault::DropBefore),
+        ("reset", Fault::ResetBefore),
+        ("408", Fault::error(408, "RequestTimeout")),
+        ("400 RequestTimeout", Fault::error(400, "RequestTimeout")),
+        ("429", Fault::error(429, "TooManyRequests")),
+        ("500", Fault::error(500, "InternalError")),
+        (
+            "502",
+            Fault::Answer(Answer::html(502, "<html>bad gateway</html>")),
+        ),
+        ("503", Fault::error(503, "ServiceUnavailable")),
+        ("SlowDown", Fault::error(503, "SlowDown")),
+        ("504", Fault::Answer(Answer::new(504, ""))),
+        ("conflict", Fault::error(409, "OperationAborted")),
+    ]
+}
+
+type Work = fn(&S3Fs) -> s3fs::Result<()>;
+
+/// One call for each kind of request, which makes one request.
+const WORKS: [(&str, Work); 6] = [
+    ("GetObject", |fs| {
+        assert_eq!(fs.readbytes("file")?, b"content");
+        Ok(())
+    }),
+    ("HeadObject", |fs| {
+        fs.getinfo("file", Namespaces::BASIC).map(drop)
+    }),
+    ("ListObjectsV2", |fs| {
+        assert_eq!(fs.listdir("")?, ["file"]);
+        Ok(())
+    }),
+    ("PutObject", |fs| fs.writebytes("file", b"content")),
+    ("DeleteObject", |fs| fs.remove("gone")),
+    ("CopyObject", |fs| {
+        fs.copy_with("file", "copy", s3fs::CopyOptions::new().overwrite(true))?;
+        fs.remove("copy")
+    }),
+];
+
+#[test]
+fn what_passes_is_tried_again_by_every_kind_of_request() {
+    for (name, fault) in passing() {
+        let server = Server::start();
+        server.bucket(BUCKET).put("file", "content");
+        let fs = open(&server);
+        for (operation, work) in WORKS {
+            if operation == "HeadObject" && ["400 RequestTimeout", "conflict"].contains(&name) {
+                // Its answer has no words that tell these from any other.
+                continue;
+            }
+            server.take_requests();
+            server
+                .faults()
+                .add(Rule::on(operation).times(2), fault.clone());
+            let result = work(&fs);
+            assert!(result.is_ok(), "{operation}, {name}: {result:?}");
+            assert_eq!(server.faults().pending(), 0, "{operation}, {name}");
+            let asked = common::asked(&server, operation).len();
+            assert_eq!(asked, 3, "{operation}, {name}");
+        }
+        assert_eq!(server.bucket(BUCKET).keys(), ["file"], "{name}");
+    }
+}
+
+#[test]
+fn there_are_as_many_attempts_as_may_be_and_the_error_says_so() {
+    for attempts in [1, 2, 5] {
+        let server = Server::start();
+        server
+            .faults()
+            .add(Rule::any().always(), Fault::error(500, "InternalError"));
+        let fs = impatient(&server).max_attempts(attempts).build().unwrap();
+        let error = fs.readbytes("file").unwrap_err();
+        assert_eq!(server.take_requests().len(), attempts as usize);
+        let said = error
+            .to_string()
+            .contains(&format!("after {attempts} attempts"));
+        assert_eq!(said, attempts > 1, "{error}");
+    }
+}
+
+#[test]
+fn five_attempts_are_the_default() {
+    let server = Server::start();
+    server
+        .faults()
+        .add(Rule::any().times(4), Fault::error(500, "InternalError"));
+    server.bucket(BUCKET).put("file", "content");
+    assert_eq!(open(&server).readbytes("file").unwrap(), b"content");
+    assert_eq!(server.take_requests().len(), 5);
+}
+
+#[test]
+fn what_cannot_succeed_is_not_tried_again() {
+    let final_answers = [
+        (400, "InvalidRequest"),
+        (403, "AccessDenied"),
+        (404, "NoSuchKey"),
+        (405, "MethodNotAllowed"),
+        (412, "PreconditionFailed"),
+        (501, "NotImplemented"),
+        (507, "XMinioStorageFull"),
+    ];
+    for (status, code) in final_answers {
+        let server = Server::start();
+        server
+            .faults()
+            .add(Rule::on("GetObject").always(), Fault::error(status, code));
+        open(&server).readbytes("file").unwrap_err();
+        let asked = common::asked(&server, "GetObject").len();
+        assert_eq!(asked, 1, "{status} {code}");
+    }
+}
+
+#[test]
+fn every_attempt_has_a_signature_of_its_own_and_the_whole_body() {
+    let server = Server::start();
+    let fs = open(&server);
+    let content = vec![7; 300_000];
+    let faults = server.faults();
+    faults.add(Rule::on("PutObject"), Fault::ResetUpload(100_000));
+    faults.add(Rule::on("PutObject"), Fault::error(500, "InternalError"));
+    fs.writebytes("file", &content).unwrap();
+    let stored = server.bucket(BUCKET).get("file").unwrap();
+    assert_eq!(stored.content.len(), content.len() as u64);
+    assert_eq!(fs.readbytes("file").unwrap(), content);
+}
+
+#[test]
+fn a_lost_answer_to_a_write_leaves_what_was_written() {
+    let server = Server::start();
+    let fs = open(&server);
+    for (key, fault) in [("a", Fault::DropAfter), ("b", Fault::Reset(0))] {
+        server.faults().add(Rule::on("PutObject"), fault);
+        fs.writebytes(key, b"content").unwrap();
+        assert_eq!(fs.readbytes(key).unwrap(), b"content");
+    }
+}
+
+#[test]
+fn a_listing_that_breaks_off_is_asked_for_again() {
+    let server = Server::start();
+    for number in 0..100 {
+        server.bucket(BUCKET).put(&format!("file{number:03}"), "");
+    }
+    let faults = server.faults();
+    faults.add(Rule::on("ListObjectsV2"), Fault::Truncate(1000));
+    faults.add(Rule::on("ListObjectsV2"), Fault::ResetBody(2000));
+    assert_eq!(open(&server).listdir("").unwrap().len(), 100);
+    assert_eq!(server.faults().pending(), 0);
+    assert_eq!(server.take_requests().len(), 3);
+}
+
+#[test]
+fn an_error_with_status_200_is_tried_again() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let fs = open(&server);
+    for code in ["InternalError", "SlowDown"] {
+        server
+            .faults()
+            .add(Rule::on("CopyObject"), Fault::error(200, code));
+        fs.copy("file", &format!("copy-{code}")).unwrap();
+    }
+    assert_eq!(server.faults().pending(), 0);
+    server.faults().add(
+        Rule::on("CopyObject").always(),
+        Fault::error(200, "AccessDenied"),
+    );
+    let error = fs.copy("file", "other").unwrap_err();
+    assert_eq!(error.s3().unwrap().code, "AccessDenied");
+    assert!(!server.bucket(BUCKET).keys().contains(&"other".to_owned()));
+}
+
+#[test]
+fn what_the_server_asks_to_wait_is_waited() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    server
+        .faults()
+        .add(Rule::any(), Fault::retry_after(503, "SlowDown", 1));
+    let began = Instant::now();
+    open(&server).readbytes("file").unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn what_the_server_asks_to_wait_beyond_the_time_is_not_waited() {
+    let server = Server::start();
+    server
+        .faults()
+        .add(Rule::any(), Fault::retry_after(503, "SlowDown", 3600));
+    let fs = impatient(&server)
+        .retry_timeout(Duration::from_secs(1800))
+        .build()
+        .unwrap();
+    let error = fs.readbytes("file").unwrap_err();
+    assert_eq!(error.s3().unwrap().code, "SlowDown");
+    assert_eq!(server.take_requests().len(), 1);
+}
+
+#[test]
+fn a_server_that_is_dying_is_asked_less_and_less() {
+    let server = Server::start();
+    server
+        .faults()
+        .add(Rule::any().always(), Fault::error(500, "InternalError"));
+    let fs = impatient(&server)
+        .retry_base_delay(Duration::ZERO)
+        .build()
+        .unwrap();
+    let clone = fs.clone();
+    for _ in 0..50 {
+        fs.readbytes("file").unwrap_err();
+        clone.readbytes("file").unwrap_err();
+    }
+    // A hundred first attempts, and as many more as the budget of both together pays for.
+    assert_eq!(server.take_requests().len(), 100 + 100);
+}
+
+#[test]
+fn a_warning_is_logged_for_each_new_attempt() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let fs = open(&server);
+    server
+        .faults()
+        .add(Rule::any().times(2), Fault::error(500, "InternalError"));
+    let warnings = logged::warnings(|| drop(fs.readbytes("file").unwrap()));
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for warning in warnings {
+        let says = |words| warning.contains(words);
+        assert!(says("GetObject \"file\" is tried again in "), "{warning}");
+        assert!(says("InternalError"), "{warning}");
+    }
+}
+
+#[test]
+fn the_counters_count_each_attempt_and_each_byte() {
+    let server = Server::start();
+    let fs = open(&server);
+    let clone = fs.clone();
+    server
+        .faults()
+        .add(Rule::any(), Fault::error(500, "InternalError"));
+    fs.writebytes("file", b"content").unwrap();
+    clone.readbytes("file").unwrap();
+    clone.readbytes("gone").unwrap_err();
+    let stats = fs.stats();
+    assert_eq!(stats, clone.stats());
+    let counted: Vec<_> = stats.by_operation().collect();
+    assert!(counted.contains(&("PutObject", 2)), "{counted:?}");
+    assert!(counted.contains(&("GetObject", 2)), "{counted:?}");
+    assert_eq!(stats.requests, server.take_requests().len() as u64);
+    assert_eq!((stats.retries, stats.failures), (1, 2));
+    assert_eq!(stats.bytes_out, 14);
+    assert!(stats.bytes_in > 7, "{stats:?}");
+}
+
+#[test]
+fn an_error_has_both_ids_of_the_request() {
+    let server = Server::start();
+    let answer = Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")
+        .header("x-amz-request-id", "REQUEST1")
+        .header("x-amz-id-2", "HOST2");
+    server
+        .faults()
+        .add(Rule::any().always(), Fault::Answer(answer));
+    let error = open(&server).readbytes("file").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    let text = error.to_string();
+    assert!(
+        text.contains("REQUEST1") && text.contains("HOST2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_yet_is_waited_for() {
+    let mut server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let fs = impatient(&server)
+        .retry_base_delay(Duration::from_millis(200))
+        .max_attempts(20)
+        .build()
+        .unwrap();
+    server.stop();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| fs.readbytes("file"));
+        std::thread::sleep(Duration::from_millis(100));
+        server.restart();
+        assert_eq!(reading.join().unwrap().unwrap(), b"content");
+    });
+}

@@ -1,0 +1,146 @@
+//! A server that goes silent, in whatever phase, ends in `Timeout` within the configured time.
+
+use std::time::{Duration, Instant};
+
+use s3fs::{Error, ErrorKind, FileSystem as _, S3Fs};
+
+use super::impatient;
+use crate::support::{BUCKET, Fault, Rule, Server};
+
+/// What a silent server is waited for here.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// What is surely too long, on the slowest machine.
+const LONG: Duration = Duration::from_secs(30);
+
+fn hasty(server: &Server, attempts: u32) -> S3Fs {
+    impatient(server)
+        .connect_timeout(SHORT)
+        .response_timeout(SHORT)
+        .stall_timeout(SHORT)
+        .max_attempts(attempts)
+        .build()
+        .unwrap()
+}
+
+#[track_caller]
+fn is_timeout(error: &Error, began: Instant) {
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_server_that_is_silent_in_any_phase_of_an_answer_is_left() {
+    for (phase, fault) in [
+        ("before the header", Fault::Stall),
+        ("in the header", Fault::StallAnswer(20)),
+        ("in the body", Fault::StallBody(10)),
+    ] {
+        let server = Server::start();
+        server.bucket(BUCKET).put("file", vec![7; 1000]);
+        let fs = hasty(&server, 1);
+        for operation in ["GetObject", "ListObjectsV2"] {
+            server.faults().add(Rule::on(operation), fault.clone());
+            let began = Instant::now();
+            let error = match operation {
+                "GetObject" => fs.readbytes("file").unwrap_err(),
+                _ => fs.listdir("").unwrap_err(),
+            };
+            is_timeout(&error, began);
+            assert!(began.elapsed() >= SHORT, "{phase}");
+        }
+        assert_eq!(server.faults().pending(), 0, "{phase}");
+    }
+}
+
+#[test]
+fn a_server_that_drips_its_header_is_left() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let drip = Fault::Drip {
+        bytes: 1,
+        pause: Duration::from_millis(50),
+    };
+    server.faults().add(Rule::any(), drip);
+    let began = Instant::now();
+    let error = hasty(&server, 1).readbytes("file").unwrap_err();
+    is_timeout(&error, began);
+}
+
+#[test]
+fn a_server_that_stops_taking_an_upload_is_left() {
+    let server = Server::start();
+    let upload = vec![7; 32 << 20];
+    server
+        .faults()
+        .add(Rule::on("UploadPart"), Fault::StallUpload(1 << 20));
+    let began = Instant::now();
+    let error = hasty(&server, 1).writebytes("file", &upload).unwrap_err();
+    is_timeout(&error, began);
+    assert!(server.bucket(BUCKET).keys().is_empty());
+}
+
+#[test]
+fn silence_is_tried_again() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let fs = hasty(&server, 3);
+    for fault in [Fault::Stall, Fault::StallAnswer(20)] {
+        server.faults().add(Rule::any(), fault.clone());
+        assert_eq!(fs.readbytes("file").unwrap(), b"content");
+        server.faults().add(Rule::any(), fault.clone());
+        fs.writebytes("other", b"content").unwrap();
+        server.faults().add(Rule::any(), fault);
+        assert_eq!(fs.listdir("").unwrap(), ["file", "other"]);
+    }
+    server.faults().add(Rule::any(), Fault::StallBody(10));
+    assert_eq!(fs.listdir("").unwrap(), ["file", "other"]);
+    assert_eq!(server.faults().pending(), 0);
+}
+
+#[test]
+fn a_request_ends_with_its_deadline_whatever_the_other_times_are() {
+    let server = Server::start();
+    server.faults().add(Rule::any().always(), Fault::Stall);
+    let fs = impatient(&server).operation_timeout(SHORT).build().unwrap();
+    let began = Instant::now();
+    for error in [
+        fs.readbytes("file").unwrap_err(),
+        fs.writebytes("file", b"content").unwrap_err(),
+        fs.listdir("").unwrap_err(),
+        fs.isfile("file").unwrap_err(),
+    ] {
+        is_timeout(&error, began);
+    }
+    assert_eq!(server.take_requests().len(), 4);
+}
+
+#[test]
+fn a_deadline_ends_the_attempts_too() {
+    let server = Server::start();
+    server
+        .faults()
+        .add(Rule::any().always(), Fault::error(500, "InternalError"));
+    let fs = impatient(&server)
+        .operation_timeout(SHORT)
+        .retry_base_delay(Duration::from_secs(3600))
+        .retry_max_delay(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    let began = Instant::now();
+    fs.readbytes("file").unwrap_err();
+    assert!(began.elapsed() < LONG);
+}
+
+#[test]
+fn a_deadline_is_not_for_a_reader_that_takes_its_time() {
+    let server = Server::start();
+    server.bucket(BUCKET).put_synthetic("file", 1, 8 << 20);
+    let fs = impatient(&server).operation_timeout(SHORT).build().unwrap();
+    let mut file = fs.openbin("file", "r").unwrap();
+    let mut content = Vec::new();
+    std::io::Read::read_exact(&mut file, &mut [0; 100]).unwrap();
+    std::thread::sleep(SHORT * 2);
+    std::io::Read::read_to_end(&mut file, &mut content).unwrap();
+    assert_eq!(content.len(), (8 << 20) - 100);
+}
