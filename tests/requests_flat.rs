@@ -4,7 +4,7 @@
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
 
 use crate::common;
-use crate::support::Server;
+use crate::support::{self, Server};
 
 const BASIC: Namespaces = Namespaces::BASIC;
 
@@ -67,4 +67,60 @@ fn a_glob_for_the_whole_tree_lists_a_thousand_keys_at_a_time() {
     costs(&server, 3, 17_500, || {
         usize::try_from(fs.glob("**").count().unwrap().data).unwrap()
     });
+}
+
+#[test]
+fn a_walk_asks_for_a_page_when_it_comes_to_it() {
+    let server = Server::start();
+    server.bucket("bucket").number("tree/", 30_000);
+    let fs = common::open(&server);
+    server.take_requests();
+    let depth = fs.walk().search(Search::Depth);
+    let mut entries = depth.info("/", BASIC);
+    for page in 1..=30 {
+        // The files of a page, and ten directories, but for the one that may go on.
+        for _ in 0..1_009 {
+            entries.next().unwrap().unwrap();
+        }
+        assert_eq!(server.requests().len(), page);
+        if page < 30 {
+            entries.next().unwrap().unwrap();
+        }
+    }
+}
+
+/// In a process of its own: what other tests hold does not count.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_depth_first_walk_holds_no_more_than_a_page_however_many_keys_there_are() {
+    let program = std::env::current_exe().unwrap();
+    let ran = std::process::Command::new(program)
+        .args(["--exact", "--ignored", "--test-threads=1"])
+        .arg("requests_flat::the_memory_of_a_walk_does_not_grow_with_the_tree")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "looks at the memory of its process; the test before runs it alone"]
+fn the_memory_of_a_walk_does_not_grow_with_the_tree() {
+    let server = Server::start();
+    let fs = common::open(&server);
+    let peak = |keys: u32| {
+        server.bucket("bucket").number("tree/", keys);
+        let depth = fs.walk().search(Search::Depth);
+        let entries = depth.info("/", Namespaces::DETAILS);
+        let files = entries.filter(|entry| entry.as_ref().unwrap().1.is_file());
+        assert_eq!(files.count(), keys as usize);
+        server.take_requests();
+        support::peak_memory()
+    };
+    let small = peak(5_000);
+    let large = peak(50_000);
+    // The entries themselves, with their paths, would be some 15 MB.
+    assert!(large < small + (4 << 20), "{small} bytes, and then {large}");
 }

@@ -157,8 +157,8 @@ impl Query {
             if !key.starts_with(&self.prefix) {
                 break;
             }
-            let common = self.common_prefix(key);
-            let entry = common.unwrap_or(key);
+            let common = self.common_prefix(&key);
+            let entry = common.unwrap_or(&key);
             // Every key below a common prefix is the same entry.
             if *entry <= *self.after || (common.is_some() && *entry == *last) {
                 continue;
@@ -170,7 +170,7 @@ impl Query {
             entry.clone_into(&mut last);
             match common {
                 Some(prefix) => page.prefixes.push(prefix.to_owned()),
-                None => page.objects.push((key.clone(), object.clone())),
+                None => page.objects.push((key.into_owned(), object.clone())),
             }
         }
         page

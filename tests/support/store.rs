@@ -1,5 +1,6 @@
 //! The data: buckets, keys, versions, multipart uploads. No HTTP here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,6 +10,7 @@ use s3s::{S3ErrorCode, S3Result};
 use super::answers::error;
 use super::checksum::{self, Checksums};
 use super::content::{Content, mix};
+use super::numbered::Numbered;
 
 /// Everything that a server holds.
 #[derive(Default)]
@@ -149,6 +151,8 @@ pub struct BucketData {
     /// `None` if versioning was never set, else `Enabled` or `Suspended`.
     pub versioning: Option<String>,
     pub keys: BTreeMap<String, Vec<Version>>,
+    /// Keys that are listed besides, and not kept.
+    pub numbered: Option<Numbered>,
     pub uploads: BTreeMap<String, Upload>,
     /// Keys whose deletion is refused with AccessDenied.
     pub undeletable: BTreeSet<String>,
@@ -161,6 +165,7 @@ impl BucketData {
             created: now(),
             versioning: None,
             keys: BTreeMap::new(),
+            numbered: None,
             uploads: BTreeMap::new(),
             undeletable: BTreeSet::new(),
             next_id: 1,
@@ -223,16 +228,27 @@ impl BucketData {
     }
 
     /// The keys that a listing shows, in order.
-    pub fn live(&self) -> impl Iterator<Item = (&String, &Object)> {
+    pub fn live(&self) -> impl Iterator<Item = (Cow<'_, str>, &Object)> {
         self.live_from("")
     }
 
     /// The keys that a listing shows, from `start` on.
-    pub fn live_from(&self, start: &str) -> impl Iterator<Item = (&String, &Object)> {
+    pub fn live_from<'a>(
+        &'a self,
+        start: &str,
+    ) -> impl Iterator<Item = (Cow<'a, str>, &'a Object)> {
         let from = (std::ops::Bound::Included(start), std::ops::Bound::Unbounded);
-        self.keys
-            .range::<str, _>(from)
-            .filter_map(|(key, versions)| Some((key, versions.last()?.object.as_ref()?)))
+        let kept = self.keys.range::<str, _>(from);
+        let mut kept = kept
+            .filter_map(|(key, versions)| Some((key.into(), versions.last()?.object.as_ref()?)))
+            .peekable();
+        let counted = self.numbered.iter();
+        let mut counted = counted.flat_map(|keys| keys.from(start)).peekable();
+        std::iter::from_fn(move || match (kept.peek(), counted.peek()) {
+            (None, Some(_)) => counted.next(),
+            (Some((first, _)), Some((second, _))) if second < first => counted.next(),
+            _ => kept.next(),
+        })
     }
 }
 
