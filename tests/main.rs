@@ -29,6 +29,7 @@ mod subfs;
 mod support;
 mod surviving;
 mod trees;
+mod updating;
 mod walking;
 mod writing;
 

@@ -599,7 +599,7 @@ fn transfers_and_appends_cost_what_the_table_says() {
             "appendbytes to a file",
             a_file,
             |fs| fs.appendbytes("f", b"x").unwrap(),
-            3,
+            2,
             2,
         ),
         row(

@@ -7,6 +7,7 @@ use super::checks::is_missing_key;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions};
 use super::publish::Target;
+use super::update::{Base, Old};
 use super::{S3Fs, S3Reader, S3Updater, S3Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
@@ -48,7 +49,7 @@ impl S3Fs {
         }
         let target = self.target(key, path, options);
         target.args.to_headers()?;
-        if self.shared.strict && mode.create() {
+        if self.shared.strict && mode.truncate() {
             self.check_file_target(validated, &target.key, path, options)?;
             if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
@@ -61,12 +62,35 @@ impl S3Fs {
                 options.if_match.clone(),
             )));
         }
-        let read = ReadOptions::from_call(options);
-        match S3Updater::open(target, mode, &read) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
-                Err(self.no_object(validated, path))
+        let base = self.base(validated, &target, path, mode, options)?;
+        Ok(Box::new(S3Updater::new(target, mode, base)))
+    }
+
+    /// What a file is opened over. That an object is there says that its parent is, too.
+    fn base(
+        &self,
+        validated: &str,
+        target: &Target,
+        path: &str,
+        mode: Mode,
+        options: &OpenOptions,
+    ) -> Result<Base> {
+        if mode.exclusive() {
+            return Ok(Base::Absent);
+        }
+        let if_match = options.if_match.clone();
+        if mode.truncate() {
+            return Ok(Base::Replaced { if_match });
+        }
+        match Old::open(target, &ReadOptions::from_call(options)) {
+            Ok(old) => Ok(Base::Object(Box::new(old))),
+            Err(error) if is_missing_key(&error) && mode.create() && if_match.is_none() => {
+                if self.shared.strict {
+                    self.check_file_target(validated, &target.key, path, options)?;
+                }
+                Ok(Base::Absent)
             }
+            Err(error) if is_missing_key(&error) => Err(self.no_object(validated, path)),
             Err(error) => Err(error),
         }
     }

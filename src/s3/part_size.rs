@@ -1,6 +1,6 @@
 //! [`PartSizes`]: how large the parts of an upload are, and how many of them are held at a time. Pure.
 
-use super::objects::{MAX_PART_BYTES, MAX_PARTS};
+use super::objects::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The size of the first parts, unless the builder says another: 8 MiB.
@@ -16,6 +16,7 @@ const DOUBLED_AFTER: u32 = 900;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartSizes {
     first: u64,
+    least: u64,
     buffer: u64,
 }
 
@@ -23,6 +24,7 @@ impl Default for PartSizes {
     fn default() -> Self {
         Self {
             first: DEFAULT_PART_BYTES,
+            least: MIN_PART_BYTES,
             buffer: DEFAULT_BUFFER_BYTES,
         }
     }
@@ -37,7 +39,11 @@ impl PartSizes {
     /// `InvalidArgument` for a size that the store does not take.
     pub(crate) fn new(first: u64, least: u64, buffer: u64) -> Result<Self> {
         if least > 0 && (least..=MAX_PART_BYTES).contains(&first) {
-            return Ok(Self { first, buffer });
+            return Ok(Self {
+                first,
+                least,
+                buffer,
+            });
         }
         Err(Error::new(ErrorKind::InvalidArgument)
             .with_message(format!(
@@ -46,6 +52,11 @@ impl PartSizes {
             .with_hint(format!(
                 "part_size is between {least} (min_part_size) and {MAX_PART_BYTES} bytes"
             )))
+    }
+
+    /// The smallest part that the store takes, but for the last.
+    pub(crate) fn least(self) -> u64 {
+        self.least
     }
 
     /// The size of the first part, and of what is stored in one request.
@@ -84,7 +95,6 @@ impl PartSizes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::s3::objects::MIN_PART_BYTES;
 
     fn sizes(first: u64) -> PartSizes {
         PartSizes::new(first, MIN_PART_BYTES, DEFAULT_BUFFER_BYTES).unwrap()

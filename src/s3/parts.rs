@@ -91,6 +91,26 @@ impl PartsUpload {
         })
     }
 
+    /// Makes the next part by `make`, which is given the upload and the part's number, while the
+    /// caller goes on, as [`send`](Self::send) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub(super) fn add(
+        &mut self,
+        on_their_way: usize,
+        make: impl FnOnce(&Objects, &Upload, u32) -> Result<UploadedPart> + Send + 'static,
+    ) -> Result<()> {
+        let objects = Arc::clone(&self.objects);
+        let upload = Arc::clone(&self.upload);
+        let number = self.take_number()?;
+        self.run(on_their_way, move || Sent {
+            part: make(&objects, &upload, number),
+            buffer: Vec::new(),
+        })
+    }
+
     fn take_number(&mut self) -> Result<u32> {
         if self.next > MAX_PARTS {
             return Err(Error::new(ErrorKind::Unsupported)

@@ -4,6 +4,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use ureq::http::HeaderMap;
+
 use super::objects::{Objects, Range, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::{BodyReader, Response};
@@ -26,6 +28,8 @@ pub(crate) struct Pinned {
     /// With the ETag of the first answer.
     options: ReadOptions,
     size: u64,
+    /// Of the first answer; none if that was only that the object is empty.
+    headers: HeaderMap,
 }
 
 impl Pinned {
@@ -60,6 +64,7 @@ impl Pinned {
                     key,
                     options,
                     size,
+                    headers: HeaderMap::new(),
                 };
                 Ok((Arc::new(pinned), None))
             }
@@ -120,7 +125,13 @@ impl Pinned {
             key,
             options,
             size,
+            headers: answer.headers().clone(),
         }
+    }
+
+    /// The headers of the first answer; none if that was only that the object is empty.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The size of the object in bytes.

@@ -312,7 +312,7 @@ fn has_nonce(head: &Response, nonce: &str) -> bool {
 }
 
 /// Thirty-two hexadecimal digits that no other writer has: each `RandomState` has other keys.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
 }

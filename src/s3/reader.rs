@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use ureq::http::HeaderMap;
+
 use super::objects::{Objects, ReadOptions};
 use super::pinned::{Pinned, RangeReader};
 use super::read_ahead::ReadAhead;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
 use crate::options::OpenOptions;
 use crate::s3::key::Key;
@@ -137,6 +139,29 @@ impl S3Reader {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.pinned.size()
+    }
+
+    /// Fills the buffer with what the object has from that position on, and asks for nothing else: one
+    /// request. The position of this reader stays.
+    pub(super) fn read_range(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let end = position.saturating_add(buffer.len() as u64);
+        let mut range = self.pinned.range(position, end)?;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match range.read(&mut buffer[filled..])? {
+                0 => {
+                    return Err(Error::new(ErrorKind::RemoteConnection)
+                        .with_message("the object ended before its size"));
+                }
+                count => filled += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// The headers of the first answer; none if that was only that the object is empty.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.pinned.headers()
     }
 
     fn usable(&self) -> io::Result<()> {

@@ -1,31 +1,56 @@
-//! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`, changed in memory and stored by
-//! `close`.
+//! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`, whose changes are laid over the
+//! object and stored by `close`.
+
+mod old;
+mod overlay;
+mod plan;
+mod scratch;
 
 use std::fmt;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
-use super::objects::{Condition, ReadOptions};
+use super::objects::{Condition, MAX_PART_BYTES, MAX_PARTS};
+use super::parts::PartsUpload;
 use super::publish::Target;
-use super::setinfo::kept_headers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
 use crate::mode::Mode;
-use crate::s3::info::s3_info;
+pub(super) use old::Old;
+use overlay::{Content, Overlay};
+use plan::{Limits, Part, plan};
 
-/// The most that an open file holds in memory until `close`, in bytes: 256 MiB.
-const MAX_BUFFERED_BYTES: u64 = 256 << 20;
+/// The largest object that any store holds: 10,000 parts of 5 GiB.
+const MAX_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS as u64;
 
-/// A file opened with `a`, `r+`, `a+`, `w+` or `x+`.
+/// A file opened with `a`, `r+`, `a+`, `w+` or `x+`: what is written lies over the object, and reads
+/// see it, until [`close`](File::close) stores both as one. Nothing is seen by others before.
 ///
-/// The object is held in memory, at most 256 MiB, and stored again by [`close`](File::close) if it
-/// was changed, with its metadata, content headers, storage class and tags. If someone else
-/// replaced it meanwhile, `close` is [`ResourceChanged`](ErrorKind::ResourceChanged) and the
-/// other's object stands.
+/// Of a large object only what changed is sent: `close` makes the new one of parts, which the server
+/// copies from the old one where nothing changed. Parts have 5 MiB at least, so that a change in the
+/// middle is sent with unchanged bytes around it, which are read before; what is appended is sent
+/// alone. An object that has less than 5 MiB to copy is sent whole. Metadata, content headers, storage
+/// class, encryption and tags are kept; an ACL is not.
+///
+/// Opening reads the first 32 KiB, and reading on what is asked for. What was written is held in
+/// memory up to 16 MiB, and beyond that in a temporary file without a name. [`set_len`](File::set_len)
+/// cuts the file, or fills it up with zeros, which take no room until they are sent.
+///
+/// If someone else replaced the object meanwhile, `close` is
+/// [`ResourceChanged`](ErrorKind::ResourceChanged) and the other's object stands. Some stores (Ceph's
+/// gateway) do not look at the conditions of copied parts and of the request that ends an upload; so,
+/// but on AWS, one more request looks right before it. What another writer stores after that look is
+/// replaced there.
+///
+/// Requests: one to open the file (two if it is empty). To store it, one; or, of a large object, one
+/// to begin, one for each part, one to look (not on AWS) and one to end, and one for each stretch of
+/// unchanged bytes that is sent again. One more for its tags, if it has some.
 pub struct S3Updater {
     target: Target,
     mode: Mode,
-    content: Cursor<Vec<u8>>,
+    content: Overlay,
     base: Base,
+    position: u64,
     changed: bool,
     /// A write did not go in whole: what is there is not what the caller meant.
     failed: bool,
@@ -33,99 +58,169 @@ pub struct S3Updater {
 }
 
 /// What the file was when it was opened.
-enum Base {
+pub(super) enum Base {
     /// Its content does not matter (`w+`), but its ETag may.
     Replaced { if_match: Option<String> },
     /// It must not have been there (`x+`, or `a` on nothing).
     Absent,
-    /// The object with this ETag and these headers.
-    Object {
-        e_tag: String,
-        kept: Vec<(String, String)>,
-    },
+    /// An object.
+    Object(Box<Old>),
+}
+
+impl Base {
+    /// On which condition it may be replaced.
+    fn condition(&self) -> Condition<'_> {
+        match self {
+            Self::Absent => Condition::Absent,
+            Self::Object(old) if old.e_tag().is_empty() => Condition::Any,
+            Self::Object(old) => Condition::Match(old.e_tag()),
+            Self::Replaced { if_match } => {
+                if_match.as_deref().map_or(Condition::Any, Condition::Match)
+            }
+        }
+    }
 }
 
 impl fmt::Debug for S3Updater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Updater")
             .field("path", &self.target.path)
-            .field("size", &self.content.get_ref().len())
-            .field("position", &self.content.position())
+            .field("size", &self.content.size())
+            .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }
 
 impl S3Updater {
-    /// Opens the file: one request for the object's content in `a` and `r+` (one more for its tags
-    /// if it has some), none in `w+` and `x+`.
-    pub(super) fn open(target: Target, mode: Mode, read: &ReadOptions) -> Result<Self> {
-        let mut updater = Self {
+    /// The file over that base. No request.
+    pub(super) fn new(target: Target, mode: Mode, base: Base) -> Self {
+        let old = match &base {
+            Base::Object(old) => old.size(),
+            Base::Replaced { .. } | Base::Absent => 0,
+        };
+        Self {
             target,
             mode,
-            content: Cursor::default(),
-            base: Base::Absent,
+            content: Overlay::new(old),
+            position: if mode.appending() { old } else { 0 },
             // What is created is stored even if nothing is written.
-            changed: true,
+            changed: !matches!(base, Base::Object(_)),
+            base,
             failed: false,
             closed: false,
-        };
-        if mode.truncate() {
-            if !mode.exclusive() {
-                updater.base = Base::Replaced {
-                    if_match: read.if_match.clone(),
-                };
-            }
-        } else if let Err(error) = updater.load(read) {
-            let creates =
-                mode.create() && read.if_match.is_none() && error.is(ErrorKind::ResourceNotFound);
-            if !creates {
-                updater.closed = true;
-                return Err(error);
-            }
         }
-        if mode.appending() {
-            updater.content.seek(SeekFrom::End(0))?;
-        }
-        Ok(updater)
-    }
-
-    fn load(&mut self, read: &ReadOptions) -> Result<()> {
-        let target = &self.target;
-        let response = target.objects.get(&target.key, None, read)?;
-        if let Some(size) = response.content_length()
-            && size > MAX_BUFFERED_BYTES
-        {
-            return Err(too_large_to_update(target, size));
-        }
-        let info = s3_info(response.headers());
-        let mut kept = kept_headers(&info)?;
-        let e_tag = info.e_tag.unwrap_or_default();
-        let content = response.read_all()?;
-        let tags = target
-            .objects
-            .tags_header(&target.key, info.tag_count, &read.download)?;
-        kept.extend(tags.map(|tags| ("x-amz-tagging".to_owned(), tags)));
-        self.base = Base::Object { e_tag, kept };
-        self.content = Cursor::new(content);
-        self.changed = false;
-        Ok(())
     }
 
     fn usable(&self) -> io::Result<()> {
         if self.closed {
             return Err(file::closed(&self.target.path));
         }
+        if self.failed {
+            return Err(file::failed_before(&self.target.path).into());
+        }
         Ok(())
     }
 
-    fn writable(&mut self, size: u64) -> io::Result<()> {
-        self.usable()?;
-        if size > MAX_BUFFERED_BYTES {
-            self.failed = true;
-            return Err(too_large(&self.target).into());
+    /// Checks that the file may have that size.
+    fn check_size(&mut self, size: u64) -> io::Result<()> {
+        if size <= MAX_BYTES {
+            return Ok(());
         }
-        self.changed = true;
+        self.failed = true;
+        Err(Error::new(ErrorKind::Unsupported)
+            .with_path(&self.target.path)
+            .with_message(format!("no object has more than {MAX_BYTES} bytes"))
+            .into())
+    }
+
+    /// Reads some bytes of the file, all from one place.
+    fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let (content, end) = self.content.at(position);
+        let room = usize::try_from(end - position).unwrap_or(usize::MAX);
+        let count = room.min(buffer.len());
+        let buffer = &mut buffer[..count];
+        match (content, &mut self.base) {
+            (Content::Written(offset), _) => self.content.read_written(offset, buffer)?,
+            (Content::Old, Base::Object(old)) => return old.read_at(position, buffer),
+            (Content::Old | Content::Zeros, _) => buffer.fill(0),
+        }
+        Ok(count)
+    }
+
+    /// Reads that range of the file into an empty buffer: one request for each stretch of the object.
+    fn fill(&mut self, range: &Range<u64>, buffer: &mut Vec<u8>) -> Result<()> {
+        let length = usize::try_from(range.end - range.start).map_err(|_| {
+            Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
+        })?;
+        buffer.resize(length, 0);
+        let mut position = range.start;
+        let mut rest = buffer.as_mut_slice();
+        while !rest.is_empty() {
+            let (content, end) = self.content.at(position);
+            let room = usize::try_from(end - position).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at_mut(room.min(rest.len()));
+            match (content, &mut self.base) {
+                (Content::Written(offset), _) => self.content.read_written(offset, now)?,
+                (Content::Old, Base::Object(old)) => old.read_range(position, now)?,
+                (Content::Old | Content::Zeros, _) => now.fill(0),
+            }
+            position += now.len() as u64;
+            rest = later;
+        }
         Ok(())
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let size = self.content.size();
+        let sizes = self.target.objects.part_sizes();
+        let limits = Limits {
+            least: sizes.least(),
+            most: MAX_PART_BYTES,
+            parts: MAX_PARTS as usize,
+            sent: sizes.for_size(size).first(),
+        };
+        let unchanged = self.content.unchanged();
+        let parts = plan(size, &unchanged, limits).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported)
+                .with_message("it has more changes than an upload has parts")
+        })?;
+        let kept = match &self.base {
+            Base::Object(old) => old.kept_with_tags(&self.target)?,
+            Base::Replaced { .. } | Base::Absent => Vec::new(),
+        };
+        // One request, unless the copies save more than a part.
+        let saved = size - plan::sent(&parts);
+        if size <= sizes.first() && saved < limits.least {
+            let mut bytes = Vec::new();
+            self.fill(&(0..size), &mut bytes)?;
+            return self.target.put(&bytes, &kept, self.base.condition());
+        }
+        let mut begun = self.target.begin(&kept, self.base.condition())?;
+        for part in parts {
+            self.make(&mut begun.parts, part)?;
+        }
+        self.target.complete(begun, self.base.condition())
+    }
+
+    /// Makes the next part of an upload, while the one after it is prepared.
+    fn make(&mut self, upload: &mut PartsUpload, part: Part) -> Result<()> {
+        let objects = &self.target.objects;
+        let workers = objects.max_workers;
+        match (part, &self.base) {
+            (Part::Copy(range), Base::Object(old)) => {
+                let copy = old.copy(&self.target.key);
+                upload.add(workers, move |objects, upload, number| {
+                    copy.run(objects, upload, number, range)
+                })
+            }
+            (Part::Send(range) | Part::Copy(range), _) => {
+                let length = range.end - range.start;
+                let on_their_way = objects.part_sizes().on_their_way(length, workers);
+                let mut buffer = upload.buffer();
+                self.fill(&range, &mut buffer)?;
+                upload.send(buffer, on_their_way)
+            }
+        }
     }
 }
 
@@ -135,21 +230,32 @@ impl Read for S3Updater {
         if !self.mode.reading() {
             return Err(file::not_allowed(&self.target.path, "reading"));
         }
-        self.content.read(buffer)
+        if buffer.is_empty() || self.position >= self.content.size() {
+            return Ok(0);
+        }
+        let count = self.read_at(self.position, buffer)?;
+        self.position += count as u64;
+        Ok(count)
     }
 }
 
 impl Write for S3Updater {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.usable()?;
-        if self.mode.appending() {
-            self.content.seek(SeekFrom::End(0))?;
-        }
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.writable(self.content.position().saturating_add(bytes.len() as u64))?;
-        self.content.write(bytes)
+        if self.mode.appending() {
+            self.position = self.content.size();
+        }
+        self.check_size(self.position.saturating_add(bytes.len() as u64))?;
+        self.changed = true;
+        if let Err(error) = self.content.write(self.position, bytes) {
+            self.failed = true;
+            return Err(Error::from(error).with_path(&self.target.path).into());
+        }
+        self.position += bytes.len() as u64;
+        Ok(bytes.len())
     }
 
     /// Never publishes: only `close` does.
@@ -161,18 +267,18 @@ impl Write for S3Updater {
 impl Seek for S3Updater {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
-        let size = self.content.get_ref().len() as u64;
-        let target = file::seek_target(from, self.content.position(), size, &self.target.path)?;
-        self.content.set_position(target);
-        Ok(target)
+        let size = self.content.size();
+        self.position = file::seek_target(from, self.position, size, &self.target.path)?;
+        Ok(self.position)
     }
 }
 
 impl File for S3Updater {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
-        self.writable(size)?;
-        let length = usize::try_from(size).map_err(|_| too_large(&self.target))?;
-        self.content.get_mut().resize(length, 0);
+        self.usable()?;
+        self.check_size(size)?;
+        self.changed |= size != self.content.size();
+        self.content.set_len(size);
         Ok(())
     }
 
@@ -181,29 +287,13 @@ impl File for S3Updater {
             return Ok(());
         }
         if self.failed {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_path(&self.target.path)
-                .with_message("a write to it failed before, so that nothing was stored"));
+            return Err(file::failed_before(&self.target.path));
         }
         if !self.changed {
             return Ok(());
         }
-        let bytes = self.content.get_ref();
-        let result = match &self.base {
-            Base::Replaced { if_match } => {
-                let condition = if_match.as_deref().map_or(Condition::Any, Condition::Match);
-                self.target.put(bytes, &[], condition)
-            }
-            Base::Absent => self.target.put(bytes, &[], Condition::Absent),
-            Base::Object { e_tag, kept } => {
-                let condition = match e_tag.as_str() {
-                    "" => Condition::Any,
-                    e_tag => Condition::Match(e_tag),
-                };
-                self.target.put(bytes, kept, condition)
-            }
-        };
-        result.map_err(|error| error.with_path(&self.target.path))
+        self.publish()
+            .map_err(|error| error.with_path(&self.target.path))
     }
 }
 
@@ -216,27 +306,4 @@ impl Drop for S3Updater {
             );
         }
     }
-}
-
-/// The error of a file that has grown beyond what is held in memory.
-fn too_large(target: &Target) -> Error {
-    Error::new(ErrorKind::Unsupported)
-        .with_path(&target.path)
-        .with_message(format!(
-            "an open file holds {} MiB at most",
-            MAX_BUFFERED_BYTES >> 20
-        ))
-        .with_hint("write it whole with writebytes, which takes up to 5 GiB")
-}
-
-/// The error of an object that is too large to be held in memory while it is changed.
-fn too_large_to_update(target: &Target, size: u64) -> Error {
-    Error::new(ErrorKind::Unsupported)
-        .with_path(&target.path)
-        .with_message(format!(
-            "it has {} MiB, and a file is changed in memory, {} MiB at most",
-            size >> 20,
-            MAX_BUFFERED_BYTES >> 20
-        ))
-        .with_hint("read it with r, and write it whole with writebytes")
 }

@@ -531,9 +531,12 @@ fn download_arguments_go_with_what_reads_lists_and_deletes() {
     let options = OpenOptions::from(args.expected_bucket_owner("1"));
     fs.readbytes_with("f", &options).unwrap();
     drop(fs.openbin_with("f", "r", &options).unwrap());
-    // The object, and its tags.
-    drop(fs.openbin_with("f", "r+", &options).unwrap());
-    let requests = server.take_requests();
+    // The object, and its tags before it is stored again.
+    let mut file = fs.openbin_with("f", "r+", &options).unwrap();
+    file.write_all(b"y").unwrap();
+    file.close().unwrap();
+    let mut requests = server.take_requests();
+    assert_eq!(requests.pop().unwrap().operation, "PutObject");
     assert_eq!(requests.len(), 4);
     for request in requests {
         assert_eq!(payer(&request).as_deref(), Some("requester"));

@@ -167,7 +167,7 @@ impl Objects {
             .collect();
         let copied = parallel::try_map(&parts, self.max_workers, |(number, start)| {
             let end = source.size.min(start + part_size);
-            self.copy_part(&upload, *number, source, *start..end)
+            self.copy_part(&upload, *number, source, *start..end, Vec::new())
         });
         let copied = copied.and_then(|parts| self.complete_upload(&upload, &parts, condition));
         if copied.is_err() {

@@ -155,7 +155,8 @@ impl Objects {
         })
     }
 
-    /// Copies a range of an object as a part, on the server. One request.
+    /// Copies a range of an object as a part, on the server, with these headers and those of the
+    /// filesystem that they do not say. One request.
     ///
     /// Source: [UploadPartCopy](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
     pub(crate) fn copy_part(
@@ -164,6 +165,7 @@ impl Objects {
         number: u32,
         source: &Source<'_>,
         range: Range<u64>,
+        headers: Vec<(String, String)>,
     ) -> Result<UploadedPart> {
         let request = upload
             .part(Operation::UploadPartCopy, number)
@@ -171,6 +173,7 @@ impl Objects {
                 "x-amz-copy-source-range",
                 format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
             )
+            .headers(headers)
             .headers(self.download.request_headers()?);
         let request = source.name_in(request)?.without_repeats();
         let copied = self.client.ask(&request, xml::copy_result)?;

@@ -1,0 +1,508 @@
+//! Files that are changed: what the object is afterwards, what travels, and what is left when it goes
+//! wrong or another writer comes first.
+
+use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+
+use s3fs::{
+    DownloadArgs, ErrorKind, File as _, FileSystem as _, OpenOptions, S3Fs, SseCustomerKey,
+    UploadArgs,
+};
+
+use crate::common::builder;
+use crate::support::{
+    BUCKET, Builder, Content, Fault, Guarded, LoggedRequest, Object, Rule, Server, synthetic_bytes,
+};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Parts of 10 bytes at least, and of 16 where they are sent.
+fn tiny(server: &Server) -> S3Fs {
+    let builder = builder(server).strict(false).min_part_size(10);
+    builder.part_size(16).build().unwrap()
+}
+
+fn tiny_server() -> Server {
+    Server::builder().min_part_size(10).start()
+}
+
+fn stored(server: &Server, key: &str) -> Option<Vec<u8>> {
+    server.bucket(BUCKET).get(key).map(|object| object.bytes())
+}
+
+fn uploads(server: &Server) -> usize {
+    server.bucket(BUCKET).uploads().len()
+}
+
+fn names(requests: &[LoggedRequest]) -> Vec<&str> {
+    requests.iter().map(|request| request.operation).collect()
+}
+
+/// What travelled: bytes sent by the client, and by the server.
+fn travelled(requests: &[LoggedRequest]) -> (u64, u64) {
+    let sum = |bytes: fn(&LoggedRequest) -> u64| requests.iter().map(bytes).sum();
+    (
+        sum(|request| request.bytes_in),
+        sum(|request| request.bytes_out),
+    )
+}
+
+/// Numbers that look random, the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound.max(1)
+    }
+
+    fn bytes(&mut self, most: u64) -> Vec<u8> {
+        let length = self.below(most);
+        (0..length).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+/// A local file that is gone when it is dropped.
+struct LocalFile(PathBuf);
+
+impl LocalFile {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("s3fs-{}-{name}", std::process::id()));
+        fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for LocalFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The same random reads, seeks, writes and truncations on an object and on a local file: what they
+/// answer is the same, and so is what is there in the end.
+fn behaves_as_a_local_file(
+    server: &Server,
+    fs: &S3Fs,
+    random: &mut Random,
+    size: u64,
+    scale: u64,
+    steps: u64,
+) {
+    let content = synthetic_bytes(random.below(1000), 0, size as usize);
+    server.bucket(BUCKET).put("f", content.clone());
+    let local = LocalFile::new(&format!("update-{scale}"), &content);
+    let mode = ["r+", "a+", "w+"][random.below(7).min(2) as usize];
+    let mut options = fs::OpenOptions::new();
+    match mode {
+        "r+" => options.read(true).write(true),
+        "a+" => options.read(true).append(true),
+        _ => options.read(true).write(true).truncate(true),
+    };
+    let mut expected = options.open(&local.0).unwrap();
+    let mut file = fs.openbin("f", mode).unwrap();
+    if mode == "a+" {
+        expected.seek(SeekFrom::End(0)).unwrap();
+    }
+    let mut told = vec![mode.to_owned()];
+    for _ in 0..steps {
+        match random.below(5) {
+            0 => {
+                let to = SeekFrom::Start(random.below(size + scale));
+                told.push(format!("{to:?}"));
+                assert_eq!(file.seek(to).unwrap(), expected.seek(to).unwrap());
+            }
+            1 => {
+                let length = random.below(scale) as usize;
+                told.push(format!("read {length}"));
+                let (mut got, mut wanted) = (Vec::new(), Vec::new());
+                (&mut file)
+                    .take(length as u64)
+                    .read_to_end(&mut got)
+                    .unwrap();
+                (&mut expected)
+                    .take(length as u64)
+                    .read_to_end(&mut wanted)
+                    .unwrap();
+                assert_eq!(got, wanted, "{told:?}");
+            }
+            2 | 3 => {
+                let bytes = random.bytes(scale);
+                told.push(format!("write {}", bytes.len()));
+                file.write_all(&bytes).unwrap();
+                expected.write_all(&bytes).unwrap();
+            }
+            _ if random.below(3) == 0 => {
+                let size = random.below(size + scale);
+                told.push(format!("set_len {size}"));
+                file.set_len(size).unwrap();
+                expected.set_len(size).unwrap();
+            }
+            _ => {}
+        }
+        let (at, wanted) = (file.stream_position(), expected.stream_position());
+        assert_eq!(at.unwrap(), wanted.unwrap(), "{told:?}");
+    }
+    file.close().unwrap();
+    let expected = fs::read(&local.0).unwrap();
+    let found = stored(server, "f").unwrap();
+    assert_eq!(found.len(), expected.len(), "{told:?}");
+    assert!(found == expected, "{told:?}");
+    assert_eq!(uploads(server), 0);
+}
+
+#[test]
+fn an_updated_object_is_what_the_same_changes_make_of_a_local_file() {
+    let server = tiny_server();
+    let fs = tiny(&server);
+    let mut random = Random(11);
+    let mut copies = 0;
+    for _ in 0..300 {
+        let size = random.below(400);
+        let most = [3, 12][random.below(2) as usize];
+        let steps = 1 + random.below(most);
+        behaves_as_a_local_file(&server, &fs, &mut random, size, 30, steps);
+        let requests = server.take_requests();
+        copies += names(&requests)
+            .iter()
+            .filter(|name| **name == "UploadPartCopy")
+            .count();
+    }
+    assert!(copies > 60, "most of this should be about copies: {copies}");
+}
+
+#[test]
+fn an_updated_object_of_real_size_is_what_the_same_changes_make_of_a_local_file() {
+    let server = Server::start();
+    let fs = builder(&server).strict(false).build().unwrap();
+    let mut random = Random(5);
+    for size in [5 * MIB - 1, 5 * MIB + 1, 11 * MIB] {
+        behaves_as_a_local_file(&server, &fs, &mut random, size, 3 * MIB, 6);
+    }
+}
+
+#[test]
+fn appending_to_a_large_object_copies_it_and_sends_what_is_new() {
+    let server = Server::start();
+    let fs = builder(&server).build().unwrap();
+    server.bucket(BUCKET).put_synthetic("d/large", 3, GIB);
+    fs.appendbytes("d/large", &[7; 1024]).unwrap();
+    let requests = server.take_requests();
+    let mut asked = names(&requests);
+    // The two parts go up at the same time.
+    asked[2..4].sort_unstable();
+    let expected = [
+        "GetObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "UploadPartCopy",
+        "HeadObject",
+        "CompleteMultipartUpload",
+    ];
+    assert_eq!(asked, expected);
+    let (sent, received) = travelled(&requests);
+    assert!(sent <= 64 * KIB, "{sent}");
+    assert!(received <= 64 * KIB, "{received}");
+    let object = server.bucket(BUCKET).get("d/large").unwrap();
+    assert_eq!(object.len(), GIB + 1024);
+    let end = object.content.slice(GIB - 5..GIB + 5).to_vec();
+    assert_eq!(end[..5], synthetic_bytes(3, GIB - 5, 5));
+    assert_eq!(end[5..], [7; 5]);
+}
+
+#[test]
+fn changing_a_kibibyte_anywhere_sends_and_receives_about_5_mib() {
+    let server = Server::start();
+    let fs = builder(&server).build().unwrap();
+    for at in [0, 100, 3 * MIB, 512 * MIB, GIB - 1024, GIB - 3 * MIB] {
+        server.bucket(BUCKET).put_synthetic("large", 3, GIB);
+        server.take_requests();
+        let mut file = fs.openbin("large", "r+").unwrap();
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.write_all(&[7; 1024]).unwrap();
+        file.close().unwrap();
+        let (sent, received) = travelled(&server.take_requests());
+        assert!(sent <= 5 * MIB + 64 * KIB, "{at}: {sent}");
+        assert!(received <= 5 * MIB + 64 * KIB, "{at}: {received}");
+        let object = server.bucket(BUCKET).get("large").unwrap();
+        assert_eq!(object.len(), GIB);
+        let around = object
+            .content
+            .slice(at.saturating_sub(9)..(at + 1034).min(GIB));
+        let mut expected = synthetic_bytes(3, at.saturating_sub(9), around.len() as usize);
+        let start = at.min(9) as usize;
+        expected[start..start + 1024].fill(7);
+        assert_eq!(around.to_vec(), expected, "{at}");
+    }
+}
+
+#[test]
+fn a_small_object_is_sent_again_whole_and_what_did_not_change_is_not_stored() {
+    let server = Server::start();
+    let fs = builder(&server).build().unwrap();
+    server.bucket(BUCKET).put("d/f", "0123456789");
+    for (mode, expected) in [("a", "0123456789+"), ("r+", "+123456789+")] {
+        let mut file = fs.openbin("d/f", mode).unwrap();
+        file.write_all(b"+").unwrap();
+        file.close().unwrap();
+        // That it is there says that its directory is.
+        assert_eq!(names(&server.take_requests()), ["GetObject", "PutObject"]);
+        assert_eq!(stored(&server, "d/f").unwrap(), expected.as_bytes());
+    }
+    for mode in ["a", "r+", "a+"] {
+        let mut file = fs.openbin("d/f", mode).unwrap();
+        file.set_len(11).unwrap();
+        file.close().unwrap();
+        assert_eq!(names(&server.take_requests()), ["GetObject"], "{mode}");
+    }
+}
+
+#[test]
+fn an_empty_object_is_appended_to() {
+    let server = Server::start();
+    let fs = builder(&server).build().unwrap();
+    let empty = Object::new("").header("x-amz-meta-colour", "red");
+    server.bucket(BUCKET).put_with("f", empty);
+    fs.appendbytes("f", b"no more").unwrap();
+    let object = server.bucket(BUCKET).get("f").unwrap();
+    assert_eq!(object.bytes(), b"no more");
+    assert_eq!(object.headers["x-amz-meta-colour"], "red");
+}
+
+#[test]
+fn what_an_object_has_survives_an_update_in_parts() {
+    let server = tiny_server();
+    let fs = tiny(&server);
+    let mut before = Object::new(synthetic_bytes(1, 0, 100))
+        .header("content-type", "text/csv")
+        .header("cache-control", "no-store")
+        .header("x-amz-meta-colour", "red")
+        .header("x-amz-server-side-encryption", "aws:kms");
+    before.storage_class = "STANDARD_IA".into();
+    before.tags = vec![("team".into(), "harbour".into())];
+    server.bucket(BUCKET).put_with("f", before.clone());
+    fs.appendbytes("f", b"+").unwrap();
+    let requests = server.take_requests();
+    assert!(names(&requests).contains(&"UploadPartCopy"));
+    assert_eq!(requests.len(), 7, "one more for the tags");
+    let after = server.bucket(BUCKET).get("f").unwrap();
+    assert_eq!(after.len(), 101);
+    assert_eq!(after.headers, before.headers);
+    assert_eq!(after.tags, before.tags);
+    assert_eq!(after.storage_class, before.storage_class);
+}
+
+#[test]
+fn an_object_under_a_customers_key_is_updated_in_parts() {
+    let server = tiny_server();
+    let key = SseCustomerKey::new([7; 32]);
+    let upload = UploadArgs::new().sse_customer_key(key.clone());
+    let download = DownloadArgs::new().sse_customer_key(key);
+    let content = synthetic_bytes(1, 0, 100);
+    let of_filesystem = builder(&server)
+        .strict(false)
+        .min_part_size(10)
+        .part_size(16)
+        .upload_args(upload.clone())
+        .download_args(download.clone())
+        .build()
+        .unwrap();
+    let of_call = OpenOptions::new()
+        .upload_args(upload)
+        .download_args(download);
+    for (fs, options) in [
+        (of_filesystem, OpenOptions::new()),
+        (tiny(&server), of_call),
+    ] {
+        fs.writebytes_with("f", &content, &options).unwrap();
+        server.take_requests();
+        let mut file = fs.openbin_with("f", "a", &options).unwrap();
+        file.write_all(b"+").unwrap();
+        file.close().unwrap();
+        assert!(names(&server.take_requests()).contains(&"UploadPartCopy"));
+        let found = fs.readbytes_with("f", &options).unwrap();
+        assert_eq!(found, [content.as_slice(), b"+"].concat());
+    }
+}
+
+/// What different stores do with conditions.
+fn stores() -> [(&'static str, Builder); 3] {
+    let all = [
+        Guarded::Put,
+        Guarded::Complete,
+        Guarded::Copy,
+        Guarded::CopySource,
+        Guarded::Delete,
+    ];
+    [
+        ("heeds conditions", Server::builder().min_part_size(10)),
+        (
+            "ignores conditions",
+            Server::builder().min_part_size(10).ignore_conditions(all),
+        ),
+        (
+            "like radosgw",
+            Server::builder().min_part_size(10).like_radosgw(),
+        ),
+    ]
+}
+
+#[test]
+fn another_writers_object_is_never_replaced_by_an_update() {
+    for (store, server) in stores() {
+        let server = server.start();
+        let fs = tiny(&server);
+        for size in [5, 100] {
+            server.bucket(BUCKET).put("f", synthetic_bytes(1, 0, size));
+            let mut file = fs.openbin("f", "r+").unwrap();
+            file.write_all(b"mine").unwrap();
+            server
+                .bucket(BUCKET)
+                .put("f", synthetic_bytes(2, 0, size + 7));
+            let closed = file.close();
+            if size == 5 && store == "ignores conditions" {
+                // One PUT, and nothing to look at before it: documented.
+                continue;
+            }
+            let error = closed.unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::ResourceChanged,
+                "{store} {size}: {error}"
+            );
+            assert_eq!(error.path(), Some("f"));
+            let found = stored(&server, "f").unwrap();
+            assert_eq!(found, synthetic_bytes(2, 0, size + 7), "{store} {size}");
+            assert_eq!(uploads(&server), 0, "{store} {size}");
+        }
+    }
+}
+
+#[test]
+fn an_update_goes_through_on_stores_that_are_odd_about_conditions() {
+    for (store, server) in stores() {
+        let server = server.start();
+        let fs = tiny(&server);
+        for size in [5, 100] {
+            let content = synthetic_bytes(1, 0, size);
+            server.bucket(BUCKET).put("f", content.clone());
+            fs.appendbytes("f", b"+").unwrap();
+            let expected = [content.as_slice(), b"+"].concat();
+            assert_eq!(stored(&server, "f").unwrap(), expected, "{store} {size}");
+            assert_eq!(uploads(&server), 0, "{store} {size}");
+        }
+    }
+}
+
+#[test]
+fn an_update_that_is_dropped_or_fails_leaves_the_old_object_and_no_upload() {
+    let server = tiny_server();
+    let fs = tiny(&server);
+    let content = synthetic_bytes(1, 0, 100);
+    server.bucket(BUCKET).put("f", content.clone());
+    let mut file = fs.openbin("f", "r+").unwrap();
+    file.write_all(b"new").unwrap();
+    drop(file);
+    assert_eq!(stored(&server, "f").unwrap(), content);
+    for operation in [
+        "CreateMultipartUpload",
+        "UploadPart",
+        "UploadPartCopy",
+        "CompleteMultipartUpload",
+    ] {
+        let refusal = Fault::error(403, "AccessDenied");
+        server.faults().add(Rule::on(operation), refusal);
+        let error = fs.appendbytes("f", b"new").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{operation}");
+        assert_eq!(stored(&server, "f").unwrap(), content, "{operation}");
+        assert_eq!(uploads(&server), 0, "{operation}");
+    }
+}
+
+#[test]
+fn a_lost_answer_to_an_update_is_looked_up() {
+    for (size, operation) in [(5, "PutObject"), (100, "CompleteMultipartUpload")] {
+        let server = tiny_server();
+        let fs = tiny(&server);
+        let content = synthetic_bytes(1, 0, size);
+        server.bucket(BUCKET).put("f", content.clone());
+        server.faults().add(Rule::on(operation), Fault::DropAfter);
+        fs.appendbytes("f", b"+").unwrap();
+        let expected = [content.as_slice(), b"+"].concat();
+        assert_eq!(stored(&server, "f").unwrap(), expected, "{operation}");
+        assert_eq!(uploads(&server), 0);
+    }
+}
+
+#[test]
+fn a_file_that_is_made_anew_may_be_large_and_is_read_before_it_is_stored() {
+    let server = Server::builder().discard_over(MIB).start();
+    let fs = builder(&server).strict(false).build().unwrap();
+    let mut file = fs.openbin("f", "w+").unwrap();
+    // More than is held in memory.
+    for number in 0..20 {
+        file.write_all(&vec![number; MIB as usize]).unwrap();
+    }
+    file.seek(SeekFrom::Start(17 * MIB)).unwrap();
+    let mut byte = [0];
+    file.read_exact(&mut byte).unwrap();
+    assert_eq!(byte, [17]);
+    file.close().unwrap();
+    let requests = server.take_requests();
+    assert_eq!(requests.len(), 5, "{:?}", names(&requests));
+    assert_eq!(travelled(&requests[1..4]).0, 20 * MIB);
+}
+
+#[test]
+fn zeros_take_no_room_until_they_are_sent() {
+    let server = Server::builder().discard_over(MIB).start();
+    let fs = builder(&server).strict(false).build().unwrap();
+    let mut file = fs.openbin("f", "w+").unwrap();
+    file.set_len(1 << 40).unwrap();
+    file.seek(SeekFrom::Start(1 << 39)).unwrap();
+    file.write_all(b"in the middle").unwrap();
+    file.set_len(2 * MIB).unwrap();
+    file.close().unwrap();
+    let content = server.bucket(BUCKET).get("f").unwrap().content;
+    assert!(matches!(content, Content::Discarded { len } if len == 2 * MIB));
+}
+
+#[test]
+fn no_object_is_larger_than_any_store_holds() {
+    let server = tiny_server();
+    let fs = tiny(&server);
+    for mode in ["w+", "a"] {
+        server.bucket(BUCKET).put("f", "old");
+        let mut file = fs.openbin("f", mode).unwrap();
+        assert!(file.set_len(u64::MAX).is_err());
+        let error = s3fs::Error::from(file.write_all(b"x").unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::OperationFailed);
+        assert_eq!(file.close().unwrap_err().kind(), ErrorKind::OperationFailed);
+        assert_eq!(stored(&server, "f").unwrap(), b"old");
+    }
+}
+
+#[test]
+fn two_updaters_of_one_file_make_one_winner() {
+    let server = tiny_server();
+    let fs = tiny(&server);
+    for size in [5, 100] {
+        let content = synthetic_bytes(1, 0, size);
+        server.bucket(BUCKET).put("f", content.clone());
+        let mut files = [1, 2].map(|number| {
+            let mut file = fs.openbin("f", "a").unwrap();
+            file.write_all(&[number]).unwrap();
+            file
+        });
+        let [first, second] = files.each_mut().map(|file| file.close());
+        first.unwrap();
+        assert_eq!(second.unwrap_err().kind(), ErrorKind::ResourceChanged);
+        let expected = [content.as_slice(), &[1]].concat();
+        assert_eq!(stored(&server, "f").unwrap(), expected);
+    }
+}
