@@ -40,8 +40,8 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! [`MemoryFs`] is a filesystem in memory that behaves as a strict [`S3Fs`] does, for tests;
-//! [`OsFs`] is a directory of the local disk. [`SubFs`] is a directory of any filesystem as a
+//! [`MemoryFs`] (`mem://`) is a filesystem in memory that behaves as a strict [`S3Fs`] does, for tests;
+//! [`OsFs`] (`osfs://`) is a directory of the local disk. [`SubFs`] is a directory of any filesystem as a
 //! filesystem of its own; [`opendir`](FileSystemExt::opendir) gives one.
 //!
 //! [`File`] is an open file: [`Read`](std::io::Read), [`Write`](std::io::Write) and
@@ -175,7 +175,9 @@ pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
 pub use location::Location;
 pub use memoryfs::MemoryFs;
 pub use mode::Mode;
-pub use opener::{OpenFsOptions, Opener, OsOpener, Registry, S3Opener, open_fs, open_fs_with};
+pub use opener::{
+    MemOpener, OpenFsOptions, Opener, OsOpener, Registry, S3Opener, open_fs, open_fs_with,
+};
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::FileSystem;
 use crate::fs_url::{FsUrl, redacted};
+use crate::memoryfs::MemoryFs;
 use crate::osfs::{OsFs, OsFsOptions};
 use crate::s3::{S3Fs, S3FsBuilder};
 
@@ -166,15 +167,7 @@ impl OsOpener {
     ///
     /// As [`open_fs`].
     pub fn open(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<OsFs> {
-        let malformed = |what: String| Error::new(ErrorKind::ParseUrl).with_message(what);
-        if url.username().is_some() {
-            return Err(malformed("the local disk has no users".to_owned())
-                .with_hint("write an `@` in a path as `%40`"));
-        }
-        if let Some((name, _)) = url.params().next() {
-            return Err(malformed(format!("there is no parameter {name:?}"))
-                .with_hint("write a `?` in a path as `%3F`"));
-        }
+        refuse_extras(url, "the local disk has no users")?;
         let resource = url.resource();
         let path = match resource.strip_prefix('~') {
             Some(below) if below.is_empty() || below.starts_with('/') => {
@@ -201,6 +194,48 @@ impl Opener for OsOpener {
     fn open_fs_with(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
         Ok(Box::new(self.open(url, options)?))
     }
+}
+
+/// Opens `mem://` URLs: a new and empty [`MemoryFs`] each time. What stands behind `mem://` means
+/// nothing, as in PyFilesystem; there are no parameters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemOpener;
+
+impl MemOpener {
+    /// The opener.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Opens a `mem://` URL as the concrete type.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_fs`].
+    pub fn open(&self, url: &FsUrl) -> Result<MemoryFs> {
+        refuse_extras(url, "a filesystem in memory has no users")?;
+        Ok(MemoryFs::new())
+    }
+}
+
+impl Opener for MemOpener {
+    fn open_fs(&self, url: &FsUrl) -> Result<Box<dyn FileSystem>> {
+        Ok(Box::new(self.open(url)?))
+    }
+}
+
+/// An error for a URL with a user or with parameters.
+fn refuse_extras(url: &FsUrl, no_users: &str) -> Result<()> {
+    let malformed = |what: String| Error::new(ErrorKind::ParseUrl).with_message(what);
+    if url.username().is_some() {
+        return Err(malformed(no_users.to_owned()).with_hint("write an `@` in a path as `%40`"));
+    }
+    if let Some((name, _)) = url.params().next() {
+        return Err(malformed(format!("there is no parameter {name:?}"))
+            .with_hint("write a `?` in a path as `%3F`"));
+    }
+    Ok(())
 }
 
 /// The protocols that FS URLs may have.
@@ -237,7 +272,7 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// The protocols of this crate: `s3`, `osfs` and `file`.
+    /// The protocols of this crate: `s3`, `osfs`, `file` and `mem`.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Self {
@@ -246,6 +281,7 @@ impl Registry {
         registry.register("s3", S3Opener::new());
         registry.register("osfs", OsOpener::new());
         registry.register("file", OsOpener::new());
+        registry.register("mem", MemOpener::new());
         registry
     }
 
@@ -274,8 +310,7 @@ impl Registry {
         fs_url: &str,
         options: &OpenFsOptions,
     ) -> Result<Box<dyn FileSystem>> {
-        // An empty text is a variable that was not set, and never the current directory.
-        let opened = if fs_url.contains("://") || fs_url.is_empty() {
+        let opened = if fs_url.contains("://") {
             self.open_url(&FsUrl::parse(fs_url)?, options)
         } else {
             let url = FsUrl::of_os_path(fs_url);
@@ -306,11 +341,13 @@ impl Registry {
     }
 }
 
-/// Opens an FS URL, such as `s3://mybucket/reports` or `osfs:///var/lib`.
+/// Opens an FS URL, such as `s3://mybucket/reports`, `osfs:///var/lib` or `mem://`.
 ///
-/// What a URL may say stands in [`S3Opener`] and [`OsOpener`]; [`Registry`] lets a program add
-/// protocols. A text without `://` is a path of the local disk, as it stands: in it, `%`, `?`, `!`
-/// and `@` are characters like others. No request is made.
+/// What a URL may say stands in [`S3Opener`], [`OsOpener`] and [`MemOpener`]; [`Registry`] lets a
+/// program add protocols. A text without `://` is a path of the local disk, as it stands: in it, `%`,
+/// `?`, `!` and `@` are characters like others. The empty text is the current directory, or
+/// [`OpenFsOptions::cwd`], as `.` is: PyFilesystem takes it so, and what runs there must run here. A
+/// program that reads the text from a variable asks first whether it is set. No request is made.
 ///
 /// Source: [`fs.open_fs`](https://docs.pyfilesystem.org/en/latest/openers.html).
 ///

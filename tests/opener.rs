@@ -45,8 +45,7 @@ fn a_directory_of_the_local_disk_is_opened_by_url_and_by_path() {
         assert_eq!(fs.unwrap().readtext("f").unwrap(), "content");
     }
     let here = std::env::current_dir().unwrap();
-    assert_eq!(open_fs("").err().unwrap().kind(), ErrorKind::ParseUrl);
-    for current in [".", "osfs://", "osfs://."] {
+    for current in ["", ".", "osfs://", "osfs://."] {
         let fs = open_fs(current).unwrap();
         assert_eq!(
             fs.getsyspath("/").unwrap(),
@@ -92,8 +91,25 @@ fn a_path_that_was_meant_as_a_bucket_shows_no_secret() {
 }
 
 #[test]
+fn a_filesystem_in_memory_is_new_each_time() {
+    let fs = open_fs("mem://").unwrap();
+    fs.writetext("f", "content").unwrap();
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+    let options = OpenFsOptions::new().create(true).writeable(true);
+    for other in ["mem://", "mem://a/b", "MEM://"] {
+        let other = open_fs_with(other, &options).unwrap();
+        assert!(other.isempty("/").unwrap());
+        other.touch("f").unwrap();
+    }
+}
+
+#[test]
 fn what_a_local_url_cannot_have_is_refused() {
-    for url in ["osfs://me@dir", "osfs://dir?create=1", "osfs://%zz"] {
+    let mem = ["mem://me@", "mem://?create=1"];
+    for url in ["osfs://me@dir", "osfs://dir?create=1", "osfs://%zz"]
+        .into_iter()
+        .chain(mem)
+    {
         assert_eq!(kind(open_fs(url)), Some(ErrorKind::ParseUrl), "{url}");
     }
     let error = open_fs("gopher://x").err().unwrap();

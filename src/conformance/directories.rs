@@ -2,6 +2,7 @@
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
+use crate::extension::FileSystemExt;
 use crate::filesystem::{FileSystem, MakedirOptions};
 use crate::info::Namespaces;
 
@@ -29,6 +30,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "listing_needs_a_directory",
         check: listing_needs_a_directory,
+    },
+    Case {
+        name: "a_directory_opens_as_a_filesystem_of_its_own",
+        check: a_directory_opens_as_a_filesystem_of_its_own,
     },
     Case {
         name: "isempty_tells_empty_directories",
@@ -119,6 +124,29 @@ fn listing_needs_a_directory(fs: &dyn FileSystem) {
         ErrorKind::ResourceNotFound,
         "x",
     );
+}
+
+fn a_directory_opens_as_a_filesystem_of_its_own(fs: &dyn FileSystem) {
+    let d = fs.makedir_open("d").unwrap();
+    d.writetext("f", "content").unwrap();
+    d.makedirs_open("a/b").unwrap().touch("g").unwrap();
+    assert_eq!(fs.readtext("d/f").unwrap(), "content");
+    let opened = fs.opendir("/d/").unwrap();
+    assert_eq!(names(&opened, "/"), ["a", "f"]);
+    assert!(opened.isfile("a/b/g").unwrap());
+    fails(
+        opened.readbytes("../x"),
+        ErrorKind::IllegalBackReference,
+        "../x",
+    );
+    fails(opened.readbytes("x"), ErrorKind::ResourceNotFound, "x");
+    opened.close().unwrap();
+    assert!(opened.isclosed() && !fs.isclosed());
+    for root in ["", "/"] {
+        assert_eq!(names(&fs.opendir(root).unwrap(), "/"), ["d"]);
+    }
+    fails(fs.opendir("x"), ErrorKind::ResourceNotFound, "x");
+    fails(fs.opendir("d/f"), ErrorKind::DirectoryExpected, "d/f");
 }
 
 fn isempty_tells_empty_directories(fs: &dyn FileSystem) {

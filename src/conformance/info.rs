@@ -27,6 +27,10 @@ pub(super) const CASES: &[Case] = &[
         check: many_are_looked_at_in_their_order,
     },
     Case {
+        name: "meta_tells_what_the_filesystem_is_like",
+        check: meta_tells_what_the_filesystem_is_like,
+    },
+    Case {
         name: "details_have_size_and_time",
         check: details_have_size_and_time,
     },
@@ -79,6 +83,21 @@ fn many_are_looked_at_in_their_order(fs: &dyn FileSystem) {
         }
     }
     assert!(fs.getinfo_many(&[], Namespaces::BASIC).is_empty());
+}
+
+fn meta_tells_what_the_filesystem_is_like(fs: &dyn FileSystem) {
+    let meta = fs.getmeta();
+    assert!(meta.invalid_path_chars.contains('\0'));
+    assert!(meta.thread_safe && !meta.read_only);
+    fs.makedir("foo").unwrap();
+    assert_eq!(fs.isdir("FOO").unwrap(), meta.case_insensitive);
+    assert_eq!(fs.matches(&["*.py"], "FOO.PY"), meta.case_insensitive);
+    if !meta.case_insensitive {
+        fs.makedir("Foo").unwrap();
+        fs.touch("fOO").unwrap();
+        assert!(fs.isdir("foo").unwrap() && fs.isdir("Foo").unwrap());
+        assert!(fs.isfile("fOO").unwrap() && !fs.exists("FoO").unwrap());
+    }
 }
 
 fn nothing_is_where_nothing_was_made(fs: &dyn FileSystem) {

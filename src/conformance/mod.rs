@@ -15,6 +15,7 @@
 //! A case that does not hold panics, as a test does; nothing here is for use outside of tests, so
 //! that `unwrap` and `assert` are the way of the whole module.
 
+mod between;
 mod copying;
 mod directories;
 mod files;
@@ -67,6 +68,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         trees::CASES,
         places::CASES,
         copying::CASES,
+        between::CASES,
         hashing::CASES,
     ]
     .into_iter()

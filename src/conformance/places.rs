@@ -28,6 +28,10 @@ pub(super) const CASES: &[Case] = &[
         check: a_syspath_is_there_or_it_is_not,
     },
     Case {
+        name: "a_url_is_there_or_it_is_not",
+        check: a_url_is_there_or_it_is_not,
+    },
+    Case {
         name: "a_location_is_the_same_by_any_path",
         check: a_location_is_the_same_by_any_path,
     },
@@ -97,6 +101,19 @@ fn a_syspath_is_there_or_it_is_not(fs: &dyn FileSystem) {
     let outside = fs.getsyspath("../f");
     fails(outside, ErrorKind::IllegalBackReference, "../f");
     assert!(!fs.hassyspath("../f"));
+}
+
+fn a_url_is_there_or_it_is_not(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    match fs.hasurl("f") {
+        true => assert!(fs.geturl("f").unwrap().contains("://")),
+        false => fails(fs.geturl("f"), ErrorKind::NoUrl, "f"),
+    }
+    fails(fs.geturl_for("f", "nothing"), ErrorKind::NoUrl, "f");
+    assert!(!fs.hasurl_for("f", "nothing"));
+    // Whether it is there is not asked.
+    assert_eq!(fs.hasurl("a/b/c"), fs.hasurl("f"));
+    assert!(!fs.hasurl("../f"));
 }
 
 fn a_location_is_the_same_by_any_path(fs: &dyn FileSystem) {

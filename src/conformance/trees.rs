@@ -1,9 +1,12 @@
 //! Whole trees: making the directories above one, removing all below one.
 
+use std::sync::Mutex;
+
 use super::{Case, fails, names};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions};
 use crate::info::Namespaces;
+use crate::scantree::Descent;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -37,6 +40,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "scantree_gives_each_entry_once_and_directories_last",
         check: scantree_gives_each_entry_once_and_directories_last,
+    },
+    Case {
+        name: "scantree_enters_what_it_is_told",
+        check: scantree_enters_what_it_is_told,
     },
 ];
 
@@ -145,4 +152,58 @@ fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
     fails(scanned.map(|_| ()), ErrorKind::ResourceNotFound, "x");
     let scanned = fs.scantree("f", Namespaces::BASIC);
     fails(scanned.map(|_| ()), ErrorKind::DirectoryExpected, "f");
+}
+
+fn scantree_enters_what_it_is_told(fs: &dyn FileSystem) {
+    fs.makedirs("d/in/in").unwrap();
+    for directory in ["d/named", "d/skipped", "d/in/named"] {
+        fs.makedirs(&format!("{directory}/in")).unwrap();
+        fs.writetext(&format!("{directory}/in/f"), "x").unwrap();
+    }
+    for file in ["d/f", "d/in/f", "d/in/in/f"] {
+        fs.writetext(file, "x").unwrap();
+    }
+    let seen = Mutex::new(Vec::new());
+    let descend = |path: &str| {
+        seen.lock().unwrap().push(path.to_owned());
+        match path.rsplit('/').next() {
+            Some("named") => Descent::Name,
+            Some("skipped") => Descent::Skip,
+            _ => Descent::Enter,
+        }
+    };
+    let entries = fs.scantree_pruned("d", Namespaces::BASIC, Box::new(descend));
+    let paths: Result<Vec<String>> = entries
+        .unwrap()
+        .map(|entry| entry.and_then(|(directory, info)| info.make_path(&directory)))
+        .collect();
+    let mut paths = paths.unwrap();
+    assert_eq!(
+        paths
+            .iter()
+            .filter(|path| path.starts_with("/d/in"))
+            .count(),
+        5
+    );
+    assert!(paths.iter().position(|p| p == "/d/in/f") < paths.iter().position(|p| p == "/d/in"));
+    paths.sort();
+    let expected = [
+        "/d/f",
+        "/d/in",
+        "/d/in/f",
+        "/d/in/in",
+        "/d/in/in/f",
+        "/d/in/named",
+        "/d/named",
+    ];
+    assert_eq!(paths, expected);
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(
+        seen,
+        ["/d/in", "/d/in/in", "/d/in/named", "/d/named", "/d/skipped"]
+    );
+    let missing = fs.scantree_pruned("x", Namespaces::BASIC, Box::new(|_| Descent::Enter));
+    fails(missing.map(|_| ()), ErrorKind::ResourceNotFound, "x");
 }

@@ -69,7 +69,6 @@ fn anonymous_with_an_access_key_is_told() {
 #[test]
 fn a_malformed_fs_url_says_what_is_wrong_with_it() {
     for (url, shown, words) in [
-        ("", "", "protocol://"),
         ("://bucket", "***", "protocol://"),
         ("s3://:secret@bucket", "s3://***@bucket", "user name"),
         ("s3://k:50%s@bucket", "s3://***@bucket", "`%25`"),
