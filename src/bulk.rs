@@ -4,21 +4,25 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::iter;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use time::OffsetDateTime;
 
+use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
+use crate::local;
 use crate::options::OpenOptions;
 use crate::pair::Pair;
 use crate::path;
+use crate::s3::Terms;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
 type OnEachError<'a> = Box<dyn FnMut(&Error) -> OnError + Send + 'a>;
-type Progress<'a> = Box<dyn FnMut(u64) -> Result<()> + Send + 'a>;
+type Progress<'a> = Box<dyn FnMut(u64, u64) -> Result<()> + Send + 'a>;
 
 /// What copies, moves and mirrors may be told; PyFilesystem's keyword arguments, and some more.
 ///
@@ -46,19 +50,23 @@ pub struct TransferOptions<'a> {
     pub(crate) allow_empty_source: bool,
     /// The contrary of `copy_if_newer`, whose default is true.
     pub(crate) copy_always: bool,
+    pub(crate) resume: bool,
     on_copy: Mutex<Option<OnCopy<'a>>>,
     on_error: Mutex<Option<OnEachError<'a>>>,
     progress: Mutex<Option<Progress<'a>>>,
 }
 
 impl<'a> TransferOptions<'a> {
-    /// PyFilesystem's defaults: one file after the other, the first error stops.
+    /// PyFilesystem's defaults: one file after the other (but between S3 and the local disk), the
+    /// first error stops.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many threads copy at a time; 0 and 1 are the caller's alone.
+    /// How many threads copy at a time; 1 is the caller's alone, and so is 0, the default, but
+    /// between S3 and the local disk, where it is the filesystem's
+    /// [`max_workers`](crate::S3FsBuilder::max_workers). There a large file has several of them, too.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
@@ -96,6 +104,15 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
+    /// Whether what came of a file from S3 stays on the local disk if something fails, and the next
+    /// call that is told so goes on from there, as long as the object is the same: in a file beside
+    /// the target whose name begins with `.s3fs-partial-`. Otherwise nothing is left behind.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
     /// Called with the paths in source and target after each file that was copied, from the thread
     /// that copied it, one call at a time. An error cancels everything, and is what comes back.
     #[must_use]
@@ -112,10 +129,11 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Called with the number of bytes that were copied so far, of all files, each time some more
-    /// were. An error cancels everything, in the middle of files too, and is what comes back.
+    /// Called with the number of bytes that were copied so far, of all files, and how many there are
+    /// in all, each time some more were copied. An error cancels everything, in the middle of files
+    /// too, and is what comes back.
     #[must_use]
-    pub fn progress(mut self, progress: impl FnMut(u64) -> Result<()> + Send + 'a) -> Self {
+    pub fn progress(mut self, progress: impl FnMut(u64, u64) -> Result<()> + Send + 'a) -> Self {
         self.progress = Mutex::new(Some(Box::new(progress)));
         self
     }
@@ -136,6 +154,7 @@ impl fmt::Debug for TransferOptions<'_> {
             .field("dry_run", &self.dry_run)
             .field("allow_empty_source", &self.allow_empty_source)
             .field("copy_if_newer", &!self.copy_always)
+            .field("resume", &self.resume)
             .finish_non_exhaustive()
     }
 }
@@ -280,6 +299,8 @@ pub(crate) struct Job {
 pub(crate) struct Run<'r, 'a> {
     pub(crate) options: &'r TransferOptions<'a>,
     bytes: Mutex<u64>,
+    /// How many bytes all files have.
+    total: AtomicU64,
     stopped: AtomicBool,
     /// Why it stopped.
     fatal: Mutex<Option<Error>>,
@@ -291,6 +312,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Self {
             options,
             bytes: Mutex::new(0),
+            total: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             fatal: Mutex::new(None),
             failures: Mutex::new(Vec::new()),
@@ -309,36 +331,55 @@ impl<'r, 'a> Run<'r, 'a> {
         jobs: &'j [Job],
         is_wanted: impl Fn(&Job) -> Result<bool> + Sync,
     ) -> Result<Vec<&'j Job>> {
+        let workers = match self.options.workers {
+            0 => local::workers(pair)?,
+            workers => workers,
+        };
+        self.expect(jobs.iter().map(|job| job.size).sum());
         self.each(
             jobs,
-            |job| {
+            workers,
+            |job, crew| {
                 if !is_wanted(job)? {
+                    self.total.fetch_sub(job.size, Ordering::Relaxed);
                     return Ok(false);
                 }
                 if !self.options.dry_run {
-                    transfer(pair, job, self.options.preserve_time, &|n| self.advance(n))?;
+                    let terms = Terms {
+                        local: "",
+                        crew,
+                        size: &|_| {},
+                        seen: &|count| self.advance(count),
+                        resume: self.options.resume,
+                        preserve_time: false,
+                    };
+                    transfer(pair, job, self.options.preserve_time, &terms)?;
                 }
                 Ok(true)
             },
-            |job| self.copied(job),
+            |job| self.tell_copied(&job.src_path, &job.dst_path),
         )
     }
 
-    /// Does the work on each item, and gives those for which it said yes, in their order. `after`
-    /// is called for these; its errors stop in any case.
+    /// Does the work on each item, on at most so many threads, and gives those for which it said yes,
+    /// in their order. `after` is called for these; its errors stop in any case. The crew has the
+    /// threads for which there are no items.
     pub(crate) fn each<'i, T: Sync>(
         &self,
         items: &'i [T],
-        work: impl Fn(&T) -> Result<bool> + Sync,
+        workers: usize,
+        work: impl Fn(&T, &Crew) -> Result<bool> + Sync,
         after: impl Fn(&T) -> Result<()> + Sync,
     ) -> Result<Vec<&'i T>> {
+        // The caller's own thread only waits for others.
+        let crew = Crew::new(if workers > 1 { workers + 1 } else { 1 });
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work_on = || {
             while !self.stopped.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(item) = items.get(index) else { break };
-                match work(item) {
+                match work(item, &crew) {
                     Ok(false) => {}
                     Ok(true) => {
                         lock(&done).push((index, item));
@@ -348,13 +389,17 @@ impl<'r, 'a> Run<'r, 'a> {
                 }
             }
         };
-        let workers = self.options.workers.min(items.len());
         if workers <= 1 {
             work_on();
         } else {
+            let work_on = &work_on;
             thread::scope(|scope| {
-                for _ in 0..workers {
-                    scope.spawn(work_on);
+                let members = iter::from_fn(|| crew.enlist());
+                for member in members.take(items.len()) {
+                    scope.spawn(move || {
+                        work_on();
+                        drop(member);
+                    });
                 }
             });
         }
@@ -386,7 +431,8 @@ impl<'r, 'a> Run<'r, 'a> {
         for batch in [&others, &last] {
             let done = self.each(
                 batch,
-                |(_, item)| found(remove(item)).map(|_| true),
+                self.options.workers,
+                |(_, item), _| found(remove(item)).map(|_| true),
                 |_| Ok(()),
             )?;
             removed.extend(done.into_iter().copied());
@@ -414,6 +460,29 @@ impl<'r, 'a> Run<'r, 'a> {
             .with_source(failures))
     }
 
+    /// Does one thing with that many threads, and gives what it gives, or why it was cancelled.
+    pub(crate) fn alone<T>(
+        &self,
+        workers: usize,
+        work: impl FnOnce(&Crew) -> Result<T>,
+    ) -> Result<T> {
+        let result = work(&Crew::new(workers));
+        lock(&self.fatal).take().map_or(result, Err)
+    }
+
+    /// Adds bytes that are to be copied.
+    pub(crate) fn expect(&self, count: u64) {
+        self.total.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Says that a file was copied.
+    pub(crate) fn tell_copied(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        match lock(&self.options.on_copy).as_mut() {
+            Some(on_copy) if !self.options.dry_run => on_copy(src_path, dst_path),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds bytes that were copied.
     pub(crate) fn advance(&self, count: u64) -> Result<()> {
         let mut progress = lock(&self.options.progress);
@@ -424,7 +493,7 @@ impl<'r, 'a> Run<'r, 'a> {
         };
         if count > 0
             && let Some(progress) = progress.as_mut()
-            && let Err(error) = progress(done)
+            && let Err(error) = progress(done, self.total.load(Ordering::Relaxed))
         {
             self.stop(error.clone());
             return Err(error);
@@ -434,13 +503,6 @@ impl<'r, 'a> Run<'r, 'a> {
             return Err(Error::new(ErrorKind::OperationFailed).with_message("it was cancelled"));
         }
         Ok(())
-    }
-
-    fn copied(&self, job: &Job) -> Result<()> {
-        match lock(&self.options.on_copy).as_mut() {
-            Some(on_copy) if !self.options.dry_run => on_copy(&job.src_path, &job.dst_path),
-            _ => Ok(()),
-        }
     }
 
     fn failed(&self, error: Error) {
@@ -463,21 +525,24 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 }
 
-/// Copies one file: the target does it by itself, or the bytes come through here.
+/// Copies one file: the target does it by itself, or it goes between S3 and the local disk in pieces,
+/// or the bytes come through here.
 pub(crate) fn transfer(
     pair: Pair<'_>,
     job: &Job,
     preserve_time: bool,
-    seen: &dyn Fn(u64) -> Result<()>,
+    terms: &Terms<'_>,
 ) -> Result<()> {
-    let by_itself = match pair.src.location(&job.src_path)? {
-        Some(source) => pair.dst.copy_from(&source, &job.dst_path)?,
+    let source = pair.src.location(&job.src_path)?;
+    let by_itself = match &source {
+        Some(source) => pair.dst.copy_from(source, &job.dst_path)?,
         None => false,
     };
     if by_itself {
-        seen(job.size)?;
-    } else {
+        (terms.seen)(job.size)?;
+    } else if !local::transfer(pair, job, source.as_ref(), terms)? {
         let inner = pair.src.openbin(&job.src_path, "r")?;
+        let seen = terms.seen;
         let mut source = Watched { inner, seen };
         if job.beside_directory {
             upload_beside(pair.dst, &job.dst_path, &mut source)?;

@@ -21,11 +21,13 @@
 //! had copied, and the source as it was.
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory, transfer};
+use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::moving;
 use crate::pair::{Pair, illegal};
 use crate::path;
+use crate::s3::Terms;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
 
@@ -276,7 +278,15 @@ pub(crate) fn within(
     if pair.is_same_file(src_path, dst_path)? {
         return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
     }
-    transfer(pair, &job, options.preserve_time, &|_| Ok(()))
+    let terms = Terms {
+        local: "",
+        crew: &Crew::new(1),
+        size: &|_| {},
+        seen: &|_| Ok(()),
+        resume: false,
+        preserve_time: false,
+    };
+    transfer(pair, &job, options.preserve_time, &terms)
 }
 
 /// [`FileSystem::movefile_with`] of a filesystem that has no way of its own.

@@ -85,6 +85,10 @@
 //! between any two. [`path`] and [`wildcard`] have PyFilesystem's functions on paths and names,
 //! which need no filesystem.
 //!
+//! [`S3Fs::download_file`], [`S3Fs::upload_file`], [`S3Fs::download_dir`] and [`S3Fs::upload_dir`] go
+//! between S3 and the local disk, as copies between an [`S3Fs`] and an [`OsFs`] do: in pieces, several
+//! at a time. [`TransferOptions`] says how many, and who is told.
+//!
 //! # Semantics
 //!
 //! What is promised, and what S3 does not allow to promise:
@@ -129,6 +133,7 @@ mod bulk;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod copy;
+mod crew;
 mod dates;
 mod error;
 mod extension;
@@ -142,6 +147,7 @@ pub mod fuzzing;
 pub mod glob;
 mod hash;
 mod info;
+mod local;
 mod location;
 mod memoryfs;
 pub mod mirror;

@@ -1,5 +1,6 @@
 //! [`OsFs`]: a directory of the local disk as a filesystem.
 
+mod arrival;
 mod file;
 mod place;
 
@@ -25,8 +26,10 @@ use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
 use crate::s3::FS_URL;
-use file::{Draft, OsFile, draft_prefix, identity, rename_new, replaceable};
-use place::{Place, Root, is_missing};
+pub(crate) use arrival::{Arrival, Departure};
+use file::{Draft, OsFile, PARTIAL_PREFIX, draft_prefix, identity, rename_new, replaceable};
+pub(crate) use place::Place;
+use place::{Root, is_missing};
 
 /// What `setinfo` can change.
 const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
@@ -66,7 +69,8 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// # Symbolic links
 ///
 /// Links are followed as long as they stay below the root, which is the directory that
-/// [`new`](Self::new) was given, with its own links resolved. A link that leads out of it is
+/// [`new`](Self::new) was given, with its own links resolved
+/// ([`follow_links`](OsFsOptions::follow_links) turns that off). A link that leads out of it is
 /// [`PermissionDenied`](ErrorKind::PermissionDenied); listings have it, and those that lead nowhere,
 /// as what they are: entries that are no directories. [`remove`](FileSystem::remove) and
 /// [`removetree`](FileSystem::removetree) remove a link, and never what it leads to. Listing a
@@ -92,6 +96,7 @@ pub struct OsFs {
 pub struct OsFsOptions {
     create: bool,
     sync: bool,
+    follow_links: bool,
 }
 
 impl Default for OsFsOptions {
@@ -99,12 +104,13 @@ impl Default for OsFsOptions {
         Self {
             create: false,
             sync: true,
+            follow_links: true,
         }
     }
 }
 
 impl OsFsOptions {
-    /// The directory must be there, and files are synced.
+    /// The directory must be there, files are synced, and links are followed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -123,6 +129,14 @@ impl OsFsOptions {
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
+        self
+    }
+
+    /// Whether symbolic links are followed as long as they stay below the root. Without it, a path
+    /// that leads through one is [`PermissionDenied`](ErrorKind::PermissionDenied).
+    #[must_use]
+    pub fn follow_links(mut self, follow_links: bool) -> Self {
+        self.follow_links = follow_links;
         self
     }
 }
@@ -165,7 +179,7 @@ impl OsFs {
             if options.create {
                 fs::create_dir_all(root_path)?;
             }
-            Root::new(root_path)
+            Root::new(root_path, options.follow_links)
         };
         let root = open().map_err(|error: io::Error| {
             let failed = Error::new(ErrorKind::CreateFailed)
@@ -537,10 +551,13 @@ fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
     text
 }
 
-/// Whether it is a file that this process has not published yet.
+/// Whether it is a file that this process has not published yet, or a download that can be resumed.
 fn is_draft(name: &OsStr) -> bool {
-    name.to_str()
-        .is_some_and(|name| name.starts_with(draft_prefix()))
+    let prefixes = [draft_prefix(), PARTIAL_PREFIX];
+    let name = name.as_encoded_bytes();
+    prefixes
+        .iter()
+        .any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
 fn warn_unnameable(count: usize, directory: &Path) {
@@ -641,7 +658,11 @@ impl FileSystem for OsFs {
             };
             match made {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let is_dir = self.find(validated).is_ok_and(|(_, there)| there.is_dir());
+                    let is_dir = match self.find(validated) {
+                        // It may be a directory, behind a link that is not followed.
+                        Err(error) if error.is(ErrorKind::PermissionDenied) => return Err(error),
+                        there => there.is_ok_and(|(_, there)| there.is_dir()),
+                    };
                     match (options.recreate, is_dir) {
                         (true, true) => Ok(()),
                         (true, false) => Err(Error::new(ErrorKind::DirectoryExpected)),
@@ -844,7 +865,9 @@ impl FileSystem for OsFs {
     }
 
     fn location(&self, path: &str) -> Result<Option<Location>> {
-        self.at(path, |validated| self.root.location(validated).map(Some))
+        self.at(path, |validated| {
+            self.root.location(validated, self.sync).map(Some)
+        })
     }
 
     /// From another place on the local disk, with its permissions.

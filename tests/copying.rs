@@ -232,8 +232,9 @@ fn one_worker_or_eight_make_no_difference() {
                 seen.lock().unwrap().push(src_path.to_owned());
                 Ok(())
             })
-            .progress(|done| {
+            .progress(|done, total| {
                 assert!(done > last, "{done} after {last}");
+                assert_eq!(total, 780);
                 last = done;
                 Ok(())
             });
@@ -297,7 +298,7 @@ fn a_dry_run_changes_nothing_and_lists_what_a_run_does() {
         let options = TransferOptions::new()
             .dry_run(true)
             .on_copy(|_, _| panic!("nothing was copied"))
-            .progress(|_| panic!("nothing was copied"));
+            .progress(|_, _| panic!("nothing was copied"));
         let planned = work(&src_fs, &dst_fs, &options).unwrap();
         assert_eq!((state(&src), state(&dst)), before);
         assert!(!planned.actions().is_empty());
@@ -547,7 +548,7 @@ fn a_file_that_changes_while_it_is_moved_stays() {
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     let src = server.bucket("bucket");
     src.put("f", "content");
-    let options = TransferOptions::new().progress(|_| {
+    let options = TransferOptions::new().progress(|_, _| {
         src.put("f", "another content");
         Ok(())
     });
@@ -609,7 +610,7 @@ fn a_callback_cancels_and_its_error_comes_back() {
     other.bucket("bucket").put("large", "the old one");
     let options = TransferOptions::new()
         .on_error(|_| OnError::Gather)
-        .progress(|done| {
+        .progress(|done, _| {
             if done > 1 << 20 {
                 Err(cancelled())
             } else {

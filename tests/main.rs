@@ -28,6 +28,7 @@ mod secrets;
 mod subfs;
 mod support;
 mod surviving;
+mod transfers;
 mod trees;
 mod updating;
 mod walking;

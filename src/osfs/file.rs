@@ -158,6 +158,8 @@ pub(super) struct Draft {
     base: Base,
     changed: bool,
     sync: bool,
+    /// Whether it stays if it is dropped.
+    lasting: bool,
 }
 
 /// What was there when the draft was made.
@@ -225,8 +227,28 @@ impl Draft {
             changed: !matches!(base, Base::Copied(_)),
             base,
             sync,
+            lasting: false,
         };
         Ok((file, draft))
+    }
+
+    /// An empty draft to be published over whatever is at `target`.
+    pub(super) fn replacing(target: &Path, sync: bool) -> Result<(DiskFile, Self)> {
+        let mut options = DiskOptions::new();
+        options.read(true).write(true);
+        Self::make(target, Base::Replaced, &options, sync)
+    }
+
+    /// A file that is there as a draft, which stays if it is dropped.
+    pub(super) fn of(temporary: PathBuf, target: &Path, sync: bool) -> Self {
+        Self {
+            temporary,
+            target: target.to_owned(),
+            base: Base::Replaced,
+            changed: true,
+            sync,
+            lasting: true,
+        }
     }
 
     /// Makes the draft the file, in one step.
@@ -259,6 +281,9 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
+        if self.lasting {
+            return;
+        }
         // After a rename it is gone.
         match fs::remove_file(&self.temporary) {
             Err(error) if !is_missing(&error) => {
@@ -271,19 +296,23 @@ impl Drop for Draft {
 
 /// By what a file is known again.
 #[derive(PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
     identity: Option<(u64, u64)>,
 }
 
 impl Stamp {
-    fn new(metadata: &Metadata) -> Self {
+    pub(super) fn new(metadata: &Metadata) -> Self {
         Self {
             size: metadata.len(),
             modified: metadata.modified().ok(),
             identity: identity(metadata),
         }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 }
 
@@ -343,14 +372,17 @@ pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
     Ok(Some(old))
 }
 
+/// What the names of files begin with that are kept to be resumed; they are left out of listings.
+pub(super) const PARTIAL_PREFIX: &str = ".s3fs-partial-";
+
 /// An error unless it is a file that can be read and written to its end.
-fn regular(metadata: &Metadata) -> Result<()> {
+pub(super) fn regular(metadata: &Metadata) -> Result<()> {
     if metadata.is_dir() {
         return Err(Error::new(ErrorKind::FileExpected));
     }
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::Unsupported)
-            .with_message("it is a device, a pipe or a socket, and not a regular file"));
+            .with_message("it is a link, a device, a pipe or a socket, and not a regular file"));
     }
     Ok(())
 }

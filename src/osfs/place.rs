@@ -10,35 +10,67 @@ use crate::path;
 
 /// The directory that all paths are below: canonical.
 #[derive(Clone, Debug)]
-pub(super) struct Root(PathBuf);
+pub(super) struct Root {
+    path: PathBuf,
+    follow_links: bool,
+}
 
-/// How an `OsFs` reaches a resource of another one directly.
+/// How a resource on the local disk is reached directly, by another `OsFs` or by a transfer.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Canonical, as far as it is there.
     pub(super) real: PathBuf,
     /// Whether it can be renamed: it is neither a root nor what a symbolic link leads to.
     pub(super) movable: bool,
+    /// Whether what is written there is to be on the disk before it is published.
+    pub(super) sync: bool,
+}
+
+impl Place {
+    /// The file that the caller's own path names: symbolic links on the way to it are followed, and a
+    /// link itself is not.
+    pub(crate) fn at(local_path: &Path) -> Result<Self> {
+        let name = local_path.file_name().ok_or_else(|| {
+            Error::new(ErrorKind::FileExpected)
+                .with_message(format!("{} does not name a file", local_path.display()))
+        })?;
+        let parent = match local_path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let parent = fs::canonicalize(parent).map_err(|error| {
+            let message = format!("the directory {}: {error}", parent.display());
+            Error::from(error).with_message(message)
+        })?;
+        Ok(Self {
+            real: parent.join(name),
+            movable: true,
+            sync: true,
+        })
+    }
 }
 
 impl Root {
     /// The root at that directory, which must be there.
-    pub(super) fn new(directory: &Path) -> io::Result<Self> {
+    pub(super) fn new(directory: &Path, follow_links: bool) -> io::Result<Self> {
         let canonical = fs::canonicalize(directory)?;
         if !fs::metadata(&canonical)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self(canonical))
+        Ok(Self {
+            path: canonical,
+            follow_links,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The place that a validated path names, links not looked at.
     fn join(&self, validated: &str) -> PathBuf {
         let names = validated.split('/').filter(|name| !name.is_empty());
-        let mut joined = self.0.clone();
+        let mut joined = self.path.clone();
         joined.extend(names);
         joined
     }
@@ -48,6 +80,11 @@ impl Root {
     pub(super) fn resolve(&self, validated: &str) -> Result<PathBuf> {
         let named = self.join(validated);
         match fs::canonicalize(&named) {
+            Ok(real) if !self.follow_links && real != named => {
+                Err(Error::new(ErrorKind::PermissionDenied)
+                    .with_message("the path leads through a symbolic link")
+                    .with_hint("remove the link, or allow it with follow_links"))
+            }
             Ok(real) => self.confine(real),
             Err(error) if is_missing(&error) && validated != "/" => {
                 if fs::symlink_metadata(&named).is_ok() {
@@ -65,7 +102,7 @@ impl Root {
     /// Where the entry of a directory is: a symbolic link itself, and not what it leads to.
     pub(super) fn entry(&self, validated: &str) -> Result<PathBuf> {
         if validated == "/" {
-            return Ok(self.0.clone());
+            return Ok(self.path.clone());
         }
         let (parent, name) = path::split(validated);
         Ok(self.resolve(parent)?.join(name))
@@ -93,7 +130,7 @@ impl Root {
 
     /// The place, if it is in the root.
     pub(super) fn confine(&self, real: PathBuf) -> Result<PathBuf> {
-        if real.starts_with(&self.0) {
+        if real.starts_with(&self.path) {
             return Ok(real);
         }
         Err(Error::new(ErrorKind::PermissionDenied)
@@ -101,15 +138,19 @@ impl Root {
             .with_hint("open a filesystem at a root that holds what the link leads to"))
     }
 
-    /// Where a resource is, for comparison with others.
-    pub(super) fn location(&self, validated: &str) -> Result<Location> {
+    /// Where a resource is, for comparison with others, and how it is reached.
+    pub(super) fn location(&self, validated: &str, sync: bool) -> Result<Location> {
         let entry = self.entry(validated)?;
         // A link that leads nowhere, or out of the root, is only where it is.
         let Ok(real) = self.resolve(validated) else {
             return Ok(located(&entry));
         };
         let movable = validated != "/" && real == entry;
-        Ok(located(&real).with_handle(Place { real, movable }))
+        Ok(located(&real).with_handle(Place {
+            real,
+            movable,
+            sync,
+        }))
     }
 }
 

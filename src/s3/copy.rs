@@ -213,9 +213,9 @@ impl S3Fs {
 }
 
 /// What a location of S3 leads back to.
-pub(super) struct Reached {
-    pub(super) fs: S3Fs,
-    pub(super) path: String,
+pub(crate) struct Reached {
+    pub(crate) fs: S3Fs,
+    pub(crate) path: String,
 }
 
 impl Reached {

@@ -27,6 +27,7 @@ mod reader;
 mod scan;
 mod scantree;
 mod setinfo;
+mod transfer;
 mod tree;
 mod update;
 mod writer;
@@ -41,8 +42,10 @@ use url::Url;
 
 pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;
+pub(crate) use copy::Reached;
 pub use presign::{Presign, PresignMethod};
 pub use reader::S3Reader;
+pub(crate) use transfer::Terms;
 pub use update::S3Updater;
 pub use writer::S3Writer;
 

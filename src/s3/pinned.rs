@@ -4,9 +4,11 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use ureq::http::HeaderMap;
 
 use super::objects::{Objects, Range, ReadOptions};
+use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::{BodyReader, Response};
 use crate::s3::key::Key;
@@ -58,12 +60,11 @@ impl Pinned {
                 .map(|(pinned, range)| (pinned, Some(range))),
             // No byte of an empty object is in any range.
             Err(error) if error.s3().is_some_and(|s3| s3.code == "InvalidRange") => {
-                let size = 0;
                 let pinned = Self {
                     objects,
                     key,
                     options,
-                    size,
+                    size: 0,
                     headers: HeaderMap::new(),
                 };
                 Ok((Arc::new(pinned), None))
@@ -134,9 +135,34 @@ impl Pinned {
         &self.headers
     }
 
+    /// When the object was stored, where the first answer said so.
+    pub(crate) fn modified(&self) -> Option<OffsetDateTime> {
+        http_date(self.headers.get("last-modified")?.to_str().ok()?)
+    }
+
+    /// What names this content, and no other, for certain: for those who come back to it.
+    pub(crate) fn name(&self) -> String {
+        let bucket = self.objects.client().bucket();
+        let e_tag = self.options.if_match.as_deref();
+        format!(
+            "{} {} {:?} {:?} {:?} {}",
+            bucket.base_url(),
+            bucket.name(),
+            self.key.as_str(),
+            self.options.version_id,
+            e_tag,
+            self.size
+        )
+    }
+
     /// The size of the object in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The size of the ranges that it is fetched in by several at a time.
+    pub(crate) fn part_size(&self) -> u64 {
+        self.objects.part_sizes().for_size(self.size).first()
     }
 
     /// Asks for the bytes from `start` up to `end`, which is not before it and not behind the

@@ -17,7 +17,7 @@ pub(crate) use multipart::{
 
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage};
-use crate::s3::client::{Client, Operation, Request, Response};
+use crate::s3::client::{Client, Operation, Payload, ReadAt, Request, Response};
 use crate::s3::content_type;
 use crate::s3::key::Key;
 use crate::s3::part_size::PartSizes;
@@ -271,6 +271,27 @@ impl Objects {
             request = request.header(name, value);
         }
         self.client.tell(&condition.put_on(request)).map(|_| ())
+    }
+
+    /// Stores so many bytes of a source, from its start, as an object. One request.
+    pub(crate) fn put_section(
+        &self,
+        key: &Key,
+        source: &dyn ReadAt,
+        size: u64,
+        args: &UploadArgs,
+    ) -> Result<()> {
+        let mut request = self.put_request(key, args, &[])?;
+        if let Some(algorithm) = args.checksum() {
+            let digest = checksum::digest_of(algorithm, source, 0, size)?;
+            request = request.header(checksum::header_name(algorithm), digest);
+        }
+        let payload = Payload::Section {
+            source,
+            start: 0,
+            length: size,
+        };
+        self.client.tell_with(&request, payload).map(|_| ())
     }
 
     fn put_request<'a>(

@@ -1,0 +1,168 @@
+//! [`Crew`]: the threads that one call may have, shared by the files that it works on and by the
+//! pieces of each.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::error::{Error, Result};
+
+/// How many threads may still be begun. Each file has one; what the files leave works on pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Crew {
+    spare: AtomicUsize,
+    /// Whether there are no threads but the caller's.
+    alone: bool,
+}
+
+impl Crew {
+    /// So many threads, the caller's own among them.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            spare: AtomicUsize::new(threads.saturating_sub(1)),
+            alone: threads <= 1,
+        }
+    }
+
+    /// Whether all work is the caller's, so that pieces bring nothing.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// One more, if there is one to spare.
+    pub(crate) fn enlist(&self) -> Option<Member<'_>> {
+        let fewer = |spare: usize| spare.checked_sub(1);
+        let taken = self
+            .spare
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+        taken.ok().map(|_| Member(self))
+    }
+
+    /// Does the work on each number below `count`, on this thread and on all others that there are
+    /// to spare, those too that come free meanwhile. After an error nothing more is begun, and the
+    /// first one comes back.
+    pub(crate) fn each(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        let stopped = AtomicBool::new(false);
+        let failure: Mutex<Option<Error>> = Mutex::new(None);
+        let take = || {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            (number < count && !stopped.load(Ordering::Relaxed)).then_some(number)
+        };
+        let work_on = |number| {
+            if let Err(error) = work(number) {
+                stopped.store(true, Ordering::Relaxed);
+                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert(error);
+            }
+        };
+        let (take, work_on) = (&take, &work_on);
+        thread::scope(|scope| {
+            while let Some(own) = take() {
+                while let Some(member) = self.enlist() {
+                    let Some(first) = take() else { break };
+                    let work = move || {
+                        let _member = member;
+                        let mut number = Some(first);
+                        while let Some(some) = number {
+                            work_on(some);
+                            number = take();
+                        }
+                    };
+                    let thread = thread::Builder::new().name("s3fs-transfer".to_owned());
+                    if thread.spawn_scoped(scope, work).is_err() {
+                        // The system has no thread left: what it was for is done here.
+                        work_on(first);
+                        break;
+                    }
+                }
+                work_on(own);
+            }
+        });
+        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// A thread of a [`Crew`] that is at work; it is to spare again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Member<'c>(&'c Crew);
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.0.spare.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use std::sync::Barrier;
+
+    #[test]
+    fn every_piece_is_done_once_however_many_there_are() {
+        for threads in [0, 1, 3, 50] {
+            let done: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
+            let crew = Crew::new(threads);
+            crew.each(done.len(), |number| {
+                done[number].fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+            .unwrap();
+            assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1));
+            assert_eq!(crew.spare.load(Ordering::Relaxed), threads.max(1) - 1);
+        }
+    }
+
+    #[test]
+    fn pieces_are_done_at_the_same_time_and_no_more_than_there_are_threads() {
+        // Passes only if all four wait together.
+        let barrier = Barrier::new(4);
+        let at_work = AtomicUsize::new(0);
+        let crew = Crew::new(4);
+        crew.each(40, |_| {
+            assert!(at_work.fetch_add(1, Ordering::SeqCst) < 4);
+            barrier.wait();
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_another_file_leaves_helps_with_what_is_there() {
+        let crew = Crew::new(2);
+        let mut other = crew.enlist();
+        let barrier = Barrier::new(2);
+        let other = Mutex::new(&mut other);
+        // The first piece is done alone; the next two wait for each other.
+        crew.each(3, |number| {
+            if number == 0 {
+                assert!(other.lock().unwrap().take().is_some());
+            } else {
+                barrier.wait();
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn nothing_is_begun_after_an_error() {
+        let begun = AtomicUsize::new(0);
+        let result = Crew::new(1).each(100, |number| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            match number {
+                7 => Err(Error::new(ErrorKind::Timeout)),
+                _ => Ok(()),
+            }
+        });
+        assert!(result.unwrap_err().is(ErrorKind::Timeout));
+        assert_eq!(begun.load(Ordering::Relaxed), 8);
+    }
+}

@@ -1,0 +1,470 @@
+//! [`Arrival`]: a file on the local disk that is written at any place, by several threads, and becomes
+//! the file when it is whole; and [`Departure`], one that is read so.
+
+use std::fs::{self, File as DiskFile, FileTimes, OpenOptions as DiskOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+
+use super::file::{Draft, PARTIAL_PREFIX, Stamp, identity, regular, replaceable};
+use super::place::{Place, is_missing};
+use super::to_system;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest name that is part of a partial file's name: all together, 255 bytes are a limit.
+const MAX_NAME_BYTES: usize = 200;
+
+/// A file that comes in pieces. Nobody sees it by its name before it is whole; dropping it removes
+/// what there is, unless it can be resumed.
+pub(crate) struct Arrival {
+    file: DiskFile,
+    draft: Draft,
+    record: Option<Mutex<Record>>,
+}
+
+/// What the file is, for one that resumes it: it stands behind the last byte until all are there.
+struct Record {
+    identity: [u8; 32],
+    size: u64,
+    /// From the first byte on, so many are on the disk.
+    done: u64,
+}
+
+impl Arrival {
+    /// A file to be written in place of the one that is there, if any.
+    pub(crate) fn begin(place: &Place) -> Result<Self> {
+        let old = replaceable(&place.real)?;
+        let (file, draft) = Draft::replacing(&place.real, place.sync)?;
+        if let Some(old) = old {
+            file.set_permissions(old.permissions())?;
+        }
+        Ok(Self {
+            file,
+            draft,
+            record: None,
+        })
+    }
+
+    /// The same of what `source` names for certain, and how much of it an earlier call left there.
+    pub(crate) fn resume(place: &Place, source: &str, size: u64) -> Result<(Self, u64)> {
+        let old = replaceable(&place.real)?;
+        let partial = partial(&place.real);
+        let file = open_alone(&partial)?;
+        let mut record = Record {
+            identity: Sha256::digest(source).into(),
+            size,
+            done: 0,
+        };
+        match record.read(&file)? {
+            Some(done) => record.done = done,
+            None => {
+                file.set_len(0)?;
+                record.write(&file)?;
+            }
+        }
+        if let Some(old) = old {
+            file.set_permissions(old.permissions())?;
+        }
+        let done = record.done;
+        let draft = Draft::of(partial, &place.real, place.sync);
+        let record = Some(Mutex::new(record));
+        Ok((
+            Self {
+                file,
+                draft,
+                record,
+            },
+            done,
+        ))
+    }
+
+    /// Whether an earlier call left something of a file that is to be there.
+    pub(crate) fn is_begun(place: &Place) -> bool {
+        fs::symlink_metadata(partial(&place.real)).is_ok_and(|own| own.len() > 0)
+    }
+
+    /// Whether what is written outlives an error, if [`have`](Self::have) is told.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Writes bytes where they belong.
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        write_all_at(&self.file, bytes, offset)?;
+        Ok(())
+    }
+
+    /// Notes that so many bytes are there from the first one on: they are on the disk before the note
+    /// is.
+    pub(crate) fn have(&self, done: u64) -> Result<()> {
+        let Some(record) = &self.record else {
+            return Ok(());
+        };
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        if done > record.done {
+            self.file.sync_data()?;
+            record.done = done;
+            record.write(&self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Makes it the file, in one step.
+    pub(crate) fn publish(self, size: u64, modified: Option<OffsetDateTime>) -> Result<()> {
+        if self.record.is_some() {
+            self.file.set_len(size)?;
+        }
+        let there = self.file.metadata()?.len();
+        if there != size {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message(format!("{there} bytes were written, and not {size}")));
+        }
+        if let Some(modified) = modified.and_then(to_system) {
+            let times = FileTimes::new().set_modified(modified);
+            self.file.set_times(times)?;
+        }
+        // The lock stays until it has its name: nobody may begin anew in the file meanwhile.
+        let locked = self.record.is_some().then(|| self.file.try_clone());
+        let _locked = locked.transpose()?;
+        self.draft.publish(self.file)
+    }
+}
+
+impl Record {
+    const MAGIC: &[u8] = b"s3fs-1\r\n";
+    const LENGTH: usize = Self::MAGIC.len() + 32 + 8 + 4;
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Self::MAGIC.to_vec();
+        bytes.extend(self.identity);
+        bytes.extend(self.done.to_le_bytes());
+        let sum = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(&bytes);
+        bytes.extend(sum.to_le_bytes());
+        bytes
+    }
+
+    fn write(&self, file: &DiskFile) -> io::Result<()> {
+        write_all_at(file, &self.to_bytes(), self.size)
+    }
+
+    /// How much the file has, if it is this one and says so.
+    fn read(&self, file: &DiskFile) -> io::Result<Option<u64>> {
+        if Some(file.metadata()?.len()) != self.size.checked_add(Self::LENGTH as u64) {
+            return Ok(None);
+        }
+        let mut bytes = [0; Self::LENGTH];
+        let mut filled = 0;
+        while let count @ 1.. = read_at(file, &mut bytes[filled..], self.size + filled as u64)? {
+            filled += count;
+        }
+        let at = Self::MAGIC.len() + 32;
+        let done = bytes[at..]
+            .first_chunk()
+            .map(|done| u64::from_le_bytes(*done));
+        let said = Self {
+            done: done.unwrap_or_default(),
+            ..*self
+        };
+        Ok(done.filter(|done| *done <= self.size && said.to_bytes() == bytes))
+    }
+}
+
+/// Where a file is kept that can be resumed: its name is always the same.
+fn partial(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default();
+    let mut partial = std::ffi::OsString::from(PARTIAL_PREFIX);
+    if name.len() <= MAX_NAME_BYTES {
+        partial.push(name);
+    } else {
+        for byte in Sha256::digest(name.as_encoded_bytes()) {
+            partial.push(format!("{byte:02x}"));
+        }
+    }
+    target.with_file_name(partial)
+}
+
+/// Opens a file, or makes it, for this call and no other at the same time. What is there is used only
+/// if it is a plain file with this one name: through anything else a file elsewhere could be written.
+fn open_alone(path: &Path) -> Result<DiskFile> {
+    let taken = || {
+        Error::new(ErrorKind::OperationFailed)
+            .with_message(format!("another download is at work on {}", path.display()))
+            .with_hint("wait for it, or download without resume")
+    };
+    match fs::symlink_metadata(path) {
+        Ok(own) if !own.is_file() || has_other_names(&own) => fs::remove_file(path)?,
+        Err(error) if !is_missing(&error) => return Err(error.into()),
+        _ => {}
+    }
+    let mut options = DiskOptions::new();
+    options.read(true).write(true);
+    let file = match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
+        made => made?,
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(taken()),
+        Err(TryLockError::Error(error)) => {
+            return Err(Error::from(error).with_hint("download without resume"));
+        }
+    }
+    // The other one may have published it, or a link have come, before it was locked.
+    let now = fs::symlink_metadata(path).map_err(|_| taken())?;
+    let opened = file.metadata()?;
+    if !now.is_file() || identity(&now) != identity(&opened) || has_other_names(&opened) {
+        return Err(taken());
+    }
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// A file that is read at any place, as it was when it was opened.
+pub(crate) struct Departure {
+    file: DiskFile,
+    stamp: Stamp,
+}
+
+impl Departure {
+    /// Opens the file at that place.
+    pub(crate) fn open(place: &Place) -> Result<Self> {
+        regular(&fs::metadata(&place.real)?)?;
+        let file = DiskFile::open(&place.real)?;
+        let metadata = file.metadata()?;
+        regular(&metadata)?;
+        let stamp = Stamp::new(&metadata);
+        Ok(Self { file, stamp })
+    }
+
+    /// The file, for reading.
+    pub(crate) fn file(&self) -> &DiskFile {
+        &self.file
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.stamp.size()
+    }
+
+    /// An error if it is not what it was.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        if Stamp::new(&self.file.metadata()?) == self.stamp {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::ResourceChanged)
+            .with_message("the file on the local disk changed while it was read")
+            .with_hint("nothing was stored; try again when nobody writes it"))
+    }
+}
+
+fn write_all_at(file: &DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+    }
+    #[cfg(windows)]
+    {
+        let (mut rest, mut offset) = (bytes, offset);
+        while !rest.is_empty() {
+            let count = std::os::windows::fs::FileExt::seek_write(file, rest, offset)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            rest = &rest[count..];
+            offset += count as u64;
+        }
+        Ok(())
+    }
+}
+
+fn read_at(file: &DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+    }
+    #[cfg(windows)]
+    {
+        std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that goes when the test ends.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let name = format!("s3fs-arrival-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(fs::canonicalize(path).unwrap())
+        }
+
+        fn place(&self, name: &str) -> Place {
+            Place::at(&self.0.join(name)).unwrap()
+        }
+
+        fn names(&self) -> Vec<String> {
+            let names = fs::read_dir(&self.0).unwrap();
+            let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+            let mut names: Vec<_> = names.map(|n| name(n).into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let scratch = Scratch::new("whole");
+        let place = scratch.place("f");
+        let arrival = Arrival::begin(&place).unwrap();
+        arrival.write_at(b"cd", 2).unwrap();
+        drop(arrival);
+        assert!(scratch.names().is_empty());
+        let arrival = Arrival::begin(&place).unwrap();
+        arrival.write_at(b"cd", 2).unwrap();
+        assert!(!scratch.names().contains(&"f".to_owned()));
+        arrival.write_at(b"ab", 0).unwrap();
+        arrival.publish(4, None).unwrap();
+        assert_eq!(scratch.names(), ["f"]);
+        assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
+        // One that is not whole is not published.
+        let arrival = Arrival::begin(&place).unwrap();
+        arrival.write_at(b"x", 0).unwrap();
+        assert!(arrival.publish(4, None).is_err());
+        assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
+        assert_eq!(scratch.names(), ["f"]);
+    }
+
+    #[test]
+    fn what_was_noted_is_there_for_the_one_that_resumes_the_same_and_no_other() {
+        let scratch = Scratch::new("resume");
+        let place = scratch.place("f");
+        let begin = |source: &str, size| Arrival::resume(&place, source, size).unwrap();
+        let (arrival, done) = begin("one", 6);
+        assert_eq!(done, 0);
+        arrival.write_at(b"abc", 0).unwrap();
+        arrival.have(3).unwrap();
+        arrival.write_at(b"de", 3).unwrap();
+        drop(arrival);
+        assert!(Arrival::is_begun(&place));
+        let (arrival, done) = begin("one", 6);
+        assert_eq!(done, 3);
+        arrival.write_at(b"def", 3).unwrap();
+        arrival.publish(6, None).unwrap();
+        assert_eq!(fs::read(&place.real).unwrap(), b"abcdef");
+        assert_eq!(scratch.names(), ["f"]);
+        for (source, size) in [("two", 6), ("one", 7), ("one", 5)] {
+            let (arrival, _) = begin("one", 6);
+            arrival.write_at(b"abc", 0).unwrap();
+            arrival.have(3).unwrap();
+            drop(arrival);
+            let (arrival, done) = begin(source, size);
+            assert_eq!(done, 0, "{source} of {size}");
+            // Nothing of the old bytes is left.
+            arrival.write_at(b"x", size - 1).unwrap();
+            arrival.publish(size, None).unwrap();
+            let mut expected = vec![0; size as usize - 1];
+            expected.push(b'x');
+            assert_eq!(fs::read(&place.real).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_note_is_none() {
+        let scratch = Scratch::new("damaged");
+        let place = scratch.place("f");
+        let partial = partial(&place.real);
+        for flipped in 6..6 + Record::LENGTH {
+            let (arrival, _) = Arrival::resume(&place, "one", 6).unwrap();
+            arrival.write_at(b"abc", 0).unwrap();
+            arrival.have(3).unwrap();
+            drop(arrival);
+            let mut bytes = fs::read(&partial).unwrap();
+            bytes[flipped] ^= 1;
+            fs::write(&partial, bytes).unwrap();
+            let (_, done) = Arrival::resume(&place, "one", 6).unwrap();
+            assert_eq!(done, 0, "byte {flipped}");
+        }
+    }
+
+    #[test]
+    fn two_never_resume_one_file_at_the_same_time() {
+        let scratch = Scratch::new("two");
+        let place = scratch.place("f");
+        let first = Arrival::resume(&place, "one", 6).unwrap();
+        let error = Arrival::resume(&place, "one", 6).err().expect("an error");
+        assert!(error.to_string().contains("another download"), "{error}");
+        drop(first);
+        assert!(Arrival::resume(&place, "one", 6).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_partial_file_leads_nowhere() {
+        let scratch = Scratch::new("link");
+        let place = scratch.place("f");
+        let partial = partial(&place.real);
+        let elsewhere = scratch.0.join("elsewhere");
+        for hard in [false, true] {
+            fs::write(&elsewhere, "precious").unwrap();
+            if hard {
+                fs::hard_link(&elsewhere, &partial).unwrap();
+            } else {
+                std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
+            }
+            let (arrival, done) = Arrival::resume(&place, "one", 3).unwrap();
+            assert_eq!(done, 0);
+            arrival.write_at(b"abc", 0).unwrap();
+            arrival.publish(3, None).unwrap();
+            assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+            assert_eq!(fs::read(&place.real).unwrap(), b"abc");
+        }
+    }
+
+    #[test]
+    fn long_names_have_partial_files_too() {
+        let scratch = Scratch::new("long");
+        let place = scratch.place(&"n".repeat(255));
+        let (arrival, _) = Arrival::resume(&place, "one", 1).unwrap();
+        arrival.write_at(b"x", 0).unwrap();
+        arrival.publish(1, None).unwrap();
+        assert_eq!(fs::read(&place.real).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_file_that_changes_is_told() {
+        let scratch = Scratch::new("changes");
+        let place = scratch.place("f");
+        fs::write(&place.real, "abc").unwrap();
+        let departure = Departure::open(&place).unwrap();
+        assert_eq!(departure.size(), 3);
+        departure.check_unchanged().unwrap();
+        fs::write(&place.real, "abcd").unwrap();
+        let error = departure.check_unchanged().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceChanged);
+        assert!(Departure::open(&scratch.place("no")).is_err());
+    }
+}

@@ -1,0 +1,830 @@
+//! Files that go between S3 and the local disk: in pieces, whole or not at all, resumed, confined.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use s3fs::copy::{Condition, copy_file, copy_fs, copy_fs_if};
+use s3fs::{
+    Error, ErrorKind, Failures, FileSystem, OnError, OsFs, OsFsOptions, S3Fs, TransferOptions,
+    UploadArgs,
+};
+
+use crate::common;
+use crate::osfs::Directory;
+use crate::support::{BUCKET, Fault, LoggedRequest, Rule, Server, synthetic_bytes};
+
+/// The size of parts and ranges in these tests.
+const PART: u64 = 64 << 10;
+
+/// A server that takes small parts.
+fn server() -> Server {
+    Server::builder().min_part_size(PART).start()
+}
+
+/// Its filesystem, not strict, with small parts.
+fn fs_of(server: &Server) -> S3Fs {
+    let builder = common::builder(server).strict(false);
+    builder.part_size(PART).min_part_size(PART).build().unwrap()
+}
+
+/// A server with one object `f` of so many bytes, its filesystem, and a directory on the disk.
+fn scene(size: u64) -> (Server, S3Fs, Directory) {
+    let server = server();
+    server.bucket(BUCKET).put_synthetic("f", 1, size);
+    let fs = fs_of(&server);
+    (server, fs, Directory::new())
+}
+
+fn workers<'a>(workers: usize) -> TransferOptions<'a> {
+    TransferOptions::new().workers(workers)
+}
+
+fn content(size: u64) -> Vec<u8> {
+    synthetic_bytes(1, 0, size as usize)
+}
+
+/// What is in a directory of the disk, hidden or not.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
+    let mut names: Vec<String> = entries.map(|entry| name(entry).unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn operations(requests: &[LoggedRequest]) -> Vec<&str> {
+    requests.iter().map(|request| request.operation).collect()
+}
+
+fn received(requests: &[LoggedRequest]) -> u64 {
+    requests.iter().map(|request| request.bytes_out).sum()
+}
+
+#[track_caller]
+fn fails<T>(result: s3fs::Result<T>, kind: ErrorKind) -> Error {
+    let error = result.err().expect("an error");
+    assert_eq!(error.kind(), kind, "{error}");
+    error
+}
+
+/// The reading of one range, told by where it begins.
+fn reading_from(start: u64) -> Rule {
+    Rule::on("GetObject").when(move |request| {
+        let range = request.header("range").unwrap_or_default();
+        range.starts_with(&format!("bytes={start}-"))
+    })
+}
+
+#[test]
+fn a_download_is_one_request_for_each_part_and_all_mean_one_object() {
+    for (size, threads, expected) in [
+        (0, 4, 1),
+        (1, 4, 1),
+        (PART, 4, 1),
+        (PART + 1, 4, 2),
+        (5 * PART + 7, 4, 6),
+        (5 * PART + 7, 50, 6),
+        (5 * PART + 7, 1, 2),
+        (5 * PART + 7, 0, 6),
+    ] {
+        let (server, fs, disk) = scene(size);
+        let target = disk.join("target");
+        let options = workers(threads);
+        assert_eq!(fs.download_file("f", &target, &options).unwrap(), size);
+        assert!(fs::read(&target).unwrap() == content(size), "{size}");
+        assert_eq!(names(&disk), ["target"]);
+        let requests = server.requests();
+        assert_eq!(operations(&requests), vec!["GetObject"; expected]);
+        assert!(
+            requests[1..]
+                .iter()
+                .all(|request| request.header("if-match").is_some())
+        );
+        if size > 0 {
+            assert_eq!(received(&requests), size);
+        }
+        assert!(server.connections() <= threads.max(1) + 10);
+    }
+}
+
+#[test]
+fn ranges_are_fetched_at_the_same_time_and_no_more_than_there_are_workers() {
+    let (server, _, disk) = scene(20 * PART);
+    let builder = common::builder(&server)
+        .strict(false)
+        .part_size(PART)
+        .min_part_size(PART);
+    let fs = builder
+        .stall_timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    // Until they are given up, three of four stand still; then all come.
+    for part in 1..=3 {
+        server
+            .faults()
+            .add(reading_from(part * PART), Fault::StallBody(0));
+    }
+    let target = disk.join("target");
+    thread::scope(|scope| {
+        let download = scope.spawn(|| fs.download_file("f", &target, &workers(4)).unwrap());
+        let begun = Instant::now();
+        while server.faults().pending() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            thread::sleep(Duration::from_millis(5));
+        }
+        download.join().unwrap();
+    });
+    assert!(fs::read(&target).unwrap() == content(20 * PART));
+    assert_eq!(server.requests().len(), 20 + 3);
+    // Three connections broke.
+    assert!(server.connections() <= 4 + 3, "{}", server.connections());
+}
+
+#[test]
+fn a_file_that_fails_leaves_nothing_and_the_old_one_stays() {
+    let size = 6 * PART;
+    for threads in [1, 4] {
+        for part in 0..6 {
+            let (server, fs, disk) = scene(size);
+            fs::write(disk.join("target"), "old").unwrap();
+            let start = if threads == 1 {
+                part.min(1) * PART
+            } else {
+                part * PART
+            };
+            server
+                .faults()
+                .add(reading_from(start), Fault::error(403, "AccessDenied"));
+            let result = fs.download_file("f", disk.join("target"), &workers(threads));
+            let error = fails(result, ErrorKind::PermissionDenied);
+            assert_eq!(error.path(), Some("f"));
+            assert_eq!(names(&disk), ["target"]);
+            assert_eq!(fs::read(disk.join("target")).unwrap(), b"old");
+        }
+    }
+    let (server, fs, disk) = scene(size);
+    fails(
+        fs.download_file("no", disk.join("target"), &workers(4)),
+        ErrorKind::ResourceNotFound,
+    );
+    fails(
+        fs.download_file("f", disk.join("no/target"), &workers(4)),
+        ErrorKind::ResourceNotFound,
+    );
+    fails(
+        fs.download_file("f", "/", &workers(4)),
+        ErrorKind::FileExpected,
+    );
+    fs::create_dir(disk.join("directory")).unwrap();
+    let before = server.requests().len();
+    let error = fails(
+        fs.download_file("f", disk.join("directory"), &workers(4)),
+        ErrorKind::FileExpected,
+    );
+    assert!(error.path().unwrap().ends_with("directory"), "{error}");
+    assert!(server.requests().len() <= before + 1);
+    assert_eq!(names(&disk), ["directory"]);
+}
+
+#[test]
+fn an_object_that_is_replaced_in_mid_download_is_told_and_never_mixed() {
+    for threads in [1, 4] {
+        let size = 40 * PART;
+        let (server, fs, disk) = scene(size);
+        fs::write(disk.join("target"), "old").unwrap();
+        let replaced = AtomicBool::new(false);
+        let options = workers(threads).progress(|_, _| {
+            if !replaced.swap(true, Ordering::Relaxed) {
+                server.bucket(BUCKET).put_synthetic("f", 2, size);
+            }
+            Ok(())
+        });
+        let result = fs.download_file("f", disk.join("target"), &options);
+        fails(result, ErrorKind::ResourceChanged);
+        assert_eq!(names(&disk), ["target"]);
+        assert_eq!(fs::read(disk.join("target")).unwrap(), b"old");
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_costs_one_request_more() {
+    let size = 6 * PART;
+    for threads in [1, 4] {
+        let (server, fs, disk) = scene(size);
+        server
+            .faults()
+            .add(Rule::on("GetObject"), Fault::Truncate(100));
+        server
+            .faults()
+            .add(reading_from(PART), Fault::Truncate(1000));
+        fs.download_file("f", disk.join("target"), &workers(threads))
+            .unwrap();
+        assert!(fs::read(disk.join("target")).unwrap() == content(size));
+        assert_eq!(server.faults().pending(), 0);
+        assert_eq!(received(&server.requests()), size);
+    }
+}
+
+#[test]
+fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
+    let size = 12 * PART;
+    for threads in [1, 4] {
+        let (server, fs, disk) = scene(size);
+        let target = disk.join("target");
+        if threads == 1 {
+            server
+                .faults()
+                .add(reading_from(PART), Fault::Truncate(5 * PART));
+            server
+                .faults()
+                .add(reading_from(6 * PART), Fault::error(403, "AccessDenied"));
+        } else {
+            server
+                .faults()
+                .add(reading_from(6 * PART), Fault::error(403, "AccessDenied"));
+        }
+        let options = workers(threads).resume(true);
+        fails(
+            fs.download_file("f", &target, &options),
+            ErrorKind::PermissionDenied,
+        );
+        assert_eq!(names(&disk), [".s3fs-partial-target"]);
+        // It is no file of the directory as others see it.
+        assert!(OsFs::new(&*disk).unwrap().listdir("/").unwrap().is_empty());
+
+        server.take_requests();
+        let seen = Mutex::new(Vec::new());
+        let options = workers(threads).resume(true).progress(|done, total| {
+            assert_eq!(total, size);
+            seen.lock().unwrap().push(done);
+            Ok(())
+        });
+        assert_eq!(fs.download_file("f", &target, &options).unwrap(), size);
+        assert!(fs::read(&target).unwrap() == content(size));
+        assert_eq!(names(&disk), ["target"]);
+        let requests = server.take_requests();
+        assert_eq!(requests[0].operation, "HeadObject");
+        // With several workers, one or two pieces may not have come before the one that failed.
+        let least = if threads == 1 { 6 * PART } else { 3 * PART };
+        assert!(
+            received(&requests) <= size - least,
+            "{}",
+            received(&requests)
+        );
+        drop(options);
+        let seen = seen.into_inner().unwrap();
+        assert!(seen[0] >= least && seen.is_sorted() && seen.last() == Some(&size));
+    }
+}
+
+#[test]
+fn a_download_of_what_was_replaced_starts_anew() {
+    let size = 12 * PART;
+    let (server, fs, disk) = scene(size);
+    let target = disk.join("target");
+    let options = workers(1).resume(true);
+    for again in 2..4 {
+        server
+            .faults()
+            .add(reading_from(PART), Fault::Truncate(5 * PART));
+        server
+            .faults()
+            .add(reading_from(6 * PART), Fault::error(403, "AccessDenied"));
+        fails(
+            fs.download_file("f", &target, &options),
+            ErrorKind::PermissionDenied,
+        );
+        server.faults().clear();
+        // As large, or larger.
+        server
+            .bucket(BUCKET)
+            .put_synthetic("f", again, size + again - 2);
+        let length = fs.download_file("f", &target, &options).unwrap();
+        assert!(fs::read(&target).unwrap() == synthetic_bytes(again, 0, length as usize));
+        assert_eq!(names(&disk), ["target"]);
+        server.bucket(BUCKET).put_synthetic("f", 1, size);
+    }
+}
+
+#[test]
+fn what_is_left_by_a_program_that_died_is_resumed_only_as_far_as_it_is_sure() {
+    let size = 12 * PART;
+    let (server, fs, disk) = scene(size);
+    let target = disk.join("target");
+    let options = workers(1).resume(true);
+    server
+        .faults()
+        .add(reading_from(PART), Fault::Truncate(5 * PART));
+    server
+        .faults()
+        .add(reading_from(6 * PART), Fault::error(403, "AccessDenied"));
+    fails(
+        fs.download_file("f", &target, &options),
+        ErrorKind::PermissionDenied,
+    );
+    // Its note is gone: all of it is fetched anew.
+    let partial = disk.join(".s3fs-partial-target");
+    let file = fs::OpenOptions::new().write(true).open(&partial).unwrap();
+    file.set_len(size).unwrap();
+    drop(file);
+    server.take_requests();
+    fs.download_file("f", &target, &options).unwrap();
+    assert!(fs::read(&target).unwrap() == content(size));
+    assert_eq!(received(&server.take_requests()), size);
+    // Without resume, nothing is looked at and nothing is left.
+    fs::write(&partial, "of another day").unwrap();
+    fs.download_file("f", &target, &workers(2)).unwrap();
+    assert!(fs::read(&target).unwrap() == content(size));
+}
+
+#[test]
+fn progress_tells_how_far_it_is_of_how_much_and_cancels() {
+    let size = 8 * PART + 5;
+    for threads in [1, 4] {
+        let (server, fs, disk) = scene(size);
+        let last = AtomicU64::new(0);
+        let look = |done: u64, total: u64| {
+            assert_eq!(total, size);
+            assert!(last.swap(done, Ordering::Relaxed) < done);
+            Ok(())
+        };
+        let target = disk.join("target");
+        fs.download_file("f", &target, &workers(threads).progress(look))
+            .unwrap();
+        assert_eq!(last.swap(0, Ordering::Relaxed), size);
+        fs.upload_file(&target, "g", &workers(threads).progress(look))
+            .unwrap();
+        assert_eq!(last.load(Ordering::Relaxed), size);
+
+        let enough = |done: u64, _: u64| match done {
+            ..300_000 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Timeout).with_message("enough")),
+        };
+        let options = workers(threads).progress(enough);
+        let error = fails(
+            fs.download_file("f", disk.join("other"), &options),
+            ErrorKind::Timeout,
+        );
+        assert!(error.to_string().contains("enough"), "{error}");
+        assert_eq!(names(&disk), ["target"]);
+        let error = fails(fs.upload_file(&target, "h", &options), ErrorKind::Timeout);
+        assert!(error.to_string().contains("enough"), "{error}");
+        let bucket = server.bucket(BUCKET);
+        assert_eq!(bucket.keys(), ["f", "g"]);
+        assert!(bucket.uploads().is_empty());
+    }
+}
+
+#[test]
+fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_for_each_and_two() {
+    for (size, threads, parts) in [
+        (0, 4, 1),
+        (1, 4, 1),
+        (PART, 4, 1),
+        (PART + 1, 4, 2),
+        (5 * PART + 7, 4, 6),
+        (5 * PART + 7, 1, 6),
+        (5 * PART + 7, 0, 6),
+    ] {
+        let (server, fs, disk) = scene(0);
+        let source = disk.join("source.txt");
+        fs::write(&source, content(size)).unwrap();
+        let options = workers(threads);
+        assert_eq!(fs.upload_file(&source, "g.txt", &options).unwrap(), size);
+        let object = server.bucket(BUCKET).get("g.txt").unwrap();
+        assert!(object.bytes() == content(size), "{size}");
+        assert_eq!(object.headers["content-type"], "text/plain");
+        let expected = if parts == 1 { 1 } else { parts + 2 };
+        assert_eq!(server.requests().len(), expected, "{size}");
+        assert!(server.connections() <= threads.max(1) + 10);
+    }
+}
+
+#[test]
+fn an_upload_carries_the_arguments_and_the_checksum_of_the_filesystem() {
+    let server = server();
+    let args = UploadArgs::new()
+        .metadata("origin", "tide gauge")
+        .checksum_algorithm(s3fs::ChecksumAlgorithm::Crc32c);
+    let builder = common::builder(&server).part_size(PART).min_part_size(PART);
+    let fs = builder.upload_args(args).build().unwrap();
+    let disk = Directory::new();
+    for size in [100, 3 * PART] {
+        fs::write(disk.join("source"), content(size)).unwrap();
+        fs.upload_file(disk.join("source"), "g", &workers(2))
+            .unwrap();
+        let object = server.bucket(BUCKET).get("g").unwrap();
+        assert!(object.bytes() == content(size));
+        assert_eq!(object.headers["x-amz-meta-origin"], "tide gauge");
+        let sent = server.take_requests();
+        let sums = sent
+            .iter()
+            .filter(|r| r.header("x-amz-checksum-crc32c").is_some());
+        assert_eq!(sums.count() as u64, size.div_ceil(PART));
+    }
+    // Strict: a directory is not written, and its parent must be there.
+    let source = disk.join("source");
+    fails(
+        fs.upload_file(&source, "no/g", &workers(2)),
+        ErrorKind::ResourceNotFound,
+    );
+    fails(
+        fs.upload_file(disk.join("no"), "h", &workers(2)),
+        ErrorKind::ResourceNotFound,
+    );
+    fails(
+        fs.upload_file(&*disk, "h", &workers(2)),
+        ErrorKind::FileExpected,
+    );
+    fails(
+        fs.upload_file(&source, "/", &workers(2)),
+        ErrorKind::FileExpected,
+    );
+    assert_eq!(server.bucket(BUCKET).keys(), ["g"]);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_uploaded_is_not_stored() {
+    // In parts: after the first has gone.
+    for change in ["longer", "x"] {
+        let (server, fs, disk) = scene(10);
+        let source = disk.join("source");
+        fs::write(&source, content(6 * PART)).unwrap();
+        let options = workers(1).progress(|_, _| {
+            fs::write(&source, change.repeat(100)).unwrap();
+            Ok(())
+        });
+        let result = fs.upload_file(&source, "f", &options);
+        let error = result.unwrap_err();
+        // What is shorter may be seen by its end before it is seen by its time.
+        let kinds = [ErrorKind::ResourceChanged, ErrorKind::OperationFailed];
+        assert!(kinds.contains(&error.kind()), "{error}");
+        assert!(server.bucket(BUCKET).get("f").unwrap().bytes() == content(10));
+        assert!(server.bucket(BUCKET).uploads().is_empty());
+    }
+    // In one request: after the server was asked, and before the body goes.
+    let (server, _, disk) = scene(10);
+    let fs = common::open_lenient(&server);
+    let source = disk.join("source");
+    fs::write(&source, content(2 << 20)).unwrap();
+    let path = source.clone();
+    let rule = Rule::on("PutObject").when(move |_| {
+        fs::write(&path, content((2 << 20) + 1)).unwrap();
+        false
+    });
+    server.faults().add(rule, Fault::DropBefore);
+    let error = fails(
+        fs.upload_file(&source, "f", &workers(1)),
+        ErrorKind::ResourceChanged,
+    );
+    assert!(
+        error.to_string().contains("changed while it was read"),
+        "{error}"
+    );
+    assert!(server.bucket(BUCKET).get("f").unwrap().bytes() == content(10));
+}
+
+#[test]
+fn an_upload_that_fails_leaves_the_old_object_and_no_upload() {
+    for part in 1..=6 {
+        let (server, fs, disk) = scene(10);
+        fs::write(disk.join("source"), content(6 * PART)).unwrap();
+        let rule = Rule::on("UploadPart").nth(part);
+        server.faults().add(rule, Fault::error(403, "AccessDenied"));
+        let result = fs.upload_file(disk.join("source"), "f", &workers(3));
+        fails(result, ErrorKind::PermissionDenied);
+        assert!(server.bucket(BUCKET).get("f").unwrap().bytes() == content(10));
+        assert!(server.bucket(BUCKET).uploads().is_empty());
+    }
+}
+
+/// A tree of small files, some in directories, and two large ones.
+fn put_tree(disk: &Path) {
+    for directory in ["a", "a/b", "empty"] {
+        fs::create_dir(disk.join(directory)).unwrap();
+    }
+    for number in 0..40 {
+        let directory = ["", "a", "a/b"][number % 3];
+        let path = disk.join(directory).join(format!("f{number}"));
+        fs::write(path, content(number as u64)).unwrap();
+    }
+    for name in ["large", "a/b/large"] {
+        fs::write(disk.join(name), content(7 * PART + 1)).unwrap();
+    }
+}
+
+/// All files below a directory, with their content.
+fn files(fs: &dyn FileSystem) -> Vec<(String, Vec<u8>)> {
+    let entries = fs.scantree("/", s3fs::Namespaces::BASIC).unwrap();
+    let mut files = Vec::new();
+    for entry in entries {
+        let (directory, info) = entry.unwrap();
+        let path = info.make_path(&directory).unwrap();
+        let bytes = if info.is_dir() {
+            Vec::new()
+        } else {
+            fs.readbytes(&path).unwrap()
+        };
+        files.push((path, bytes));
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn directories_go_up_and_come_down_as_they_are() {
+    for threads in [0, 1, 7] {
+        let (up, down) = (Directory::new(), Directory::new());
+        put_tree(&up);
+        let server = server();
+        let fs = fs_of(&server);
+        let report = fs.upload_dir(&*up, "tree", &workers(threads)).unwrap();
+        let total = 2 * (7 * PART + 1) + (0..40).sum::<u64>();
+        assert_eq!((report.copied(), report.bytes()), (42, total));
+        assert!(server.bucket(BUCKET).uploads().is_empty());
+        server.take_requests();
+        let before = server.connections();
+        let last = AtomicU64::new(0);
+        let options = workers(threads).progress(|done, all| {
+            assert_eq!(all, total);
+            last.store(done, Ordering::Relaxed);
+            Ok(())
+        });
+        let target = down.join("made/below");
+        let report = fs.download_dir("tree", &target, &options).unwrap();
+        assert_eq!((report.copied(), report.bytes()), (42, total));
+        assert_eq!(last.load(Ordering::Relaxed), total);
+        let there = files(&OsFs::new(&target).unwrap());
+        assert!(there == files(&OsFs::new(&*up).unwrap()), "{threads}");
+        // A request for each file, and more for the two large ones.
+        let requests = server.take_requests();
+        let gets = operations(&requests)
+            .iter()
+            .filter(|name| **name == "GetObject")
+            .count();
+        assert_eq!(gets, 40 + if threads == 1 { 2 * 2 } else { 2 * 8 });
+        let threads = if threads == 0 { 10 } else { threads };
+        assert!(
+            server.connections() - before <= threads + 1,
+            "{}",
+            server.connections()
+        );
+    }
+}
+
+#[test]
+fn a_tree_is_one_listing_and_one_request_for_each_small_file() {
+    let server = server();
+    for number in 0..50 {
+        server
+            .bucket(BUCKET)
+            .put(&format!("tree/{number:02}"), "content");
+    }
+    let fs = fs_of(&server);
+    let disk = Directory::new();
+    fs.download_dir("tree", &*disk, &workers(8)).unwrap();
+    let requests = server.take_requests();
+    let gets = operations(&requests)
+        .iter()
+        .filter(|name| **name == "GetObject")
+        .count();
+    assert_eq!(gets, 50);
+    assert!(requests.len() <= 50 + 3, "{:?}", operations(&requests));
+    fs.upload_dir(&*disk, "copy", &workers(8)).unwrap();
+    let requests = server.take_requests();
+    let puts = requests
+        .iter()
+        .filter(|r| r.operation == "PutObject" && !r.key.ends_with('/'));
+    assert_eq!(puts.count(), 50);
+    assert!(requests.len() <= 50 + 5, "{:?}", operations(&requests));
+}
+
+#[test]
+fn errors_of_files_are_gathered_and_the_others_come() {
+    let server = server();
+    for name in ["a", "b", "c", "d"] {
+        server.bucket(BUCKET).put(&format!("tree/{name}"), name);
+    }
+    server
+        .bucket(BUCKET)
+        .put_synthetic("tree/large", 1, 5 * PART);
+    let rule = Rule::on("GetObject").key("tree/b").always();
+    server.faults().add(rule, Fault::error(403, "AccessDenied"));
+    server
+        .faults()
+        .add(reading_from(3 * PART), Fault::error(403, "AccessDenied"));
+    let fs = fs_of(&server);
+    for threads in [1, 4] {
+        let disk = Directory::new();
+        let options = workers(threads).on_error(|_| OnError::Gather);
+        let error = fails(
+            fs.download_dir("tree", &*disk, &options),
+            ErrorKind::BulkCopyFailed,
+        );
+        let failures = Failures::of(&error).unwrap();
+        let large = usize::from(threads > 1);
+        assert_eq!(failures.errors().len(), 1 + large);
+        let mut paths: Vec<_> = failures.errors().iter().map(|error| error.path()).collect();
+        paths.sort();
+        assert_eq!(paths[0], Some("tree/b"));
+        let mut expected = vec!["a", "c", "d"];
+        expected.extend((large == 0).then_some("large"));
+        assert_eq!(names(&disk), expected);
+    }
+}
+
+#[test]
+fn copies_between_the_two_are_transfers() {
+    let (server, fs, disk) = scene(6 * PART);
+    let os = OsFs::new(&*disk).unwrap();
+    os.makedir("d").unwrap();
+    copy_file(&fs, "f", &os, "d/f", &workers(3)).unwrap();
+    assert!(fs::read(disk.join("d/f")).unwrap() == content(6 * PART));
+    let requests = server.take_requests();
+    let gets: Vec<_> = requests
+        .iter()
+        .filter(|r| r.operation == "GetObject")
+        .collect();
+    assert_eq!(gets.len(), 6);
+    assert!(
+        gets[1..]
+            .iter()
+            .all(|request| request.header("if-match").is_some())
+    );
+    copy_file(&os, "d/f", &fs, "g", &workers(3)).unwrap();
+    let requests = server.take_requests();
+    let parts = operations(&requests)
+        .iter()
+        .filter(|name| **name == "UploadPart")
+        .count();
+    assert_eq!(parts, 6);
+    assert!(server.bucket(BUCKET).get("g").unwrap().bytes() == content(6 * PART));
+    // Errors name what the caller named.
+    let sub = s3fs::SubFs::new(&fs, "x").unwrap();
+    server.bucket(BUCKET).put_synthetic("x/f", 1, 6 * PART);
+    server
+        .faults()
+        .add(reading_from(3 * PART), Fault::error(403, "AccessDenied"));
+    let result = copy_file(&sub, "f", &os, "d/g", &workers(3));
+    assert_eq!(fails(result, ErrorKind::PermissionDenied).path(), Some("f"));
+    assert_eq!(names(&disk.join("d")), ["f"]);
+    // Conditions hold, and what is not copied does not count.
+    let options = workers(3).progress(|_, total| {
+        assert_eq!(total, 18 * PART);
+        Ok(())
+    });
+    let report = copy_fs_if(&fs, &os, Condition::NotExists, &options).unwrap();
+    assert_eq!(report.copied(), 3);
+    let report = copy_fs_if(&fs, &os, Condition::NotExists, &workers(3)).unwrap();
+    assert_eq!(report.copied(), 0);
+    let report = copy_fs(&fs, &os, &workers(3).preserve_time(true)).unwrap();
+    assert_eq!(report.copied(), 3);
+    assert_eq!(os.getmodified("g").unwrap(), fs.getmodified("g").unwrap());
+}
+
+#[test]
+fn a_download_keeps_the_time_if_that_is_wanted() {
+    let (_server, fs, disk) = scene(3 * PART);
+    fs.download_file("f", disk.join("f"), &workers(2).preserve_time(true))
+        .unwrap();
+    let os = OsFs::new(&*disk).unwrap();
+    assert_eq!(os.getmodified("f").unwrap(), fs.getmodified("f").unwrap());
+}
+
+#[test]
+fn a_dry_run_moves_nothing() {
+    let (server, fs, disk) = scene(3 * PART);
+    let options = TransferOptions::new().dry_run(true);
+    assert_eq!(
+        fs.download_file("f", disk.join("f"), &options).unwrap(),
+        3 * PART
+    );
+    assert!(names(&disk).is_empty());
+    fs::write(disk.join("f"), "content").unwrap();
+    assert_eq!(fs.upload_file(disk.join("f"), "g", &options).unwrap(), 7);
+    fs.upload_dir(&*disk, "g", &options).unwrap();
+    fs.download_dir("/", &*disk, &options).unwrap();
+    assert_eq!(server.bucket(BUCKET).keys(), ["f"]);
+    assert_eq!(fs::read(disk.join("f")).unwrap(), b"content");
+    assert_eq!(
+        received(
+            &server
+                .requests()
+                .into_iter()
+                .filter(|r| r.operation == "GetObject")
+                .collect::<Vec<_>>()
+        ),
+        0
+    );
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_permissions() {
+        for resume in [false, true] {
+            let (_server, fs, disk) = scene(3 * PART);
+            let target = disk.join("target");
+            fs::write(&target, "old").unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+            fs.download_file("f", &target, &workers(2).resume(resume))
+                .unwrap();
+            assert!(fs::read(&target).unwrap() == content(3 * PART));
+            let mode = fs::metadata(&target).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn no_symbolic_link_leads_a_download_elsewhere() {
+        let server = server();
+        server.bucket(BUCKET).put("tree/d/f", "content");
+        server.bucket(BUCKET).put("tree/g", "content");
+        let fs = fs_of(&server);
+        // A directory or a file is a link, which leads out of the target or stays in it.
+        for (name, inside) in [("d", false), ("d", true), ("g", false), ("g", true)] {
+            let (disk, elsewhere) = (Directory::new(), Directory::new());
+            let outside = if inside {
+                disk.join("inside")
+            } else {
+                elsewhere.join("outside")
+            };
+            if name == "d" {
+                fs::create_dir(&outside).unwrap();
+            } else {
+                fs::write(&outside, "precious").unwrap();
+            }
+            symlink(&outside, disk.join(name)).unwrap();
+            let result = fs.download_dir("tree", &*disk, &workers(2));
+            let error = result.expect_err("a link is refused");
+            assert!(error.to_string().contains("link"), "{name}: {error}");
+            if name == "d" {
+                assert!(names(&outside).is_empty());
+            } else {
+                assert_eq!(fs::read(&outside).unwrap(), b"precious");
+            }
+        }
+        // The file itself, of a single download.
+        let disk = Directory::new();
+        fs::write(disk.join("precious"), "precious").unwrap();
+        symlink(disk.join("precious"), disk.join("link")).unwrap();
+        symlink(disk.join("nowhere"), disk.join("dangling")).unwrap();
+        for name in ["link", "dangling"] {
+            let result = fs.download_file("tree/g", disk.join(name), &workers(2));
+            fails(result, ErrorKind::Unsupported);
+        }
+        assert_eq!(fs::read(disk.join("precious")).unwrap(), b"precious");
+        assert_eq!(names(&disk), ["dangling", "link", "precious"]);
+    }
+
+    #[test]
+    fn links_are_followed_or_not_as_the_options_say() {
+        let disk = Directory::new();
+        fs::create_dir(disk.join("real")).unwrap();
+        fs::write(disk.join("real/f"), "content").unwrap();
+        symlink("real", disk.join("link")).unwrap();
+        let follows = OsFs::new(&*disk).unwrap();
+        assert_eq!(follows.readtext("link/f").unwrap(), "content");
+        let refuses = OsFs::new_with(&*disk, OsFsOptions::new().follow_links(false)).unwrap();
+        assert_eq!(refuses.readtext("real/f").unwrap(), "content");
+        for path in ["link/f", "link", "link/new"] {
+            fails(refuses.readbytes(path), ErrorKind::PermissionDenied);
+            fails(refuses.writebytes(path, b""), ErrorKind::PermissionDenied);
+        }
+        assert_eq!(names(&disk.join("real")), ["f"]);
+    }
+}
+
+#[test]
+fn a_key_that_is_no_name_on_the_disk_is_refused_before_anything_is_written() {
+    let server = server();
+    let bucket = server.bucket(BUCKET);
+    bucket.put("tree/a", "content");
+    bucket.put("tree/a/b", "content");
+    let fs = fs_of(&server);
+    let disk = Directory::new();
+    fails(
+        fs.download_dir("tree", &*disk, &workers(4)),
+        ErrorKind::Unsupported,
+    );
+    assert!(names(&disk).is_empty());
+    // Keys that no path can name do not come, and lead nowhere.
+    bucket.remove("tree/a");
+    bucket.put("tree//c", "content");
+    fs.download_dir("tree", disk.join("target"), &workers(4))
+        .unwrap();
+    assert_eq!(names(&disk), ["target"]);
+    assert_eq!(names(&disk.join("target")), ["a"]);
+    fails(
+        fs.download_dir("no", disk.join("new"), &workers(4)),
+        ErrorKind::ResourceNotFound,
+    );
+    assert_eq!(names(&disk), ["target"]);
+}
