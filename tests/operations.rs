@@ -59,6 +59,10 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "the target is not looked at",
     },
     Exception {
+        case: "opendir_needs_a_directory",
+        reason: "nothing is asked: a directory is what will be written in it",
+    },
+    Exception {
         case: "copydir_needs_directories",
         reason: "whether the target is a file is not looked at",
     },

@@ -139,6 +139,7 @@ fn a_glob_asks_for_what_can_match() {
     // A wildcard is one listing, and what comes after it one look each.
     let found = glob("t/d0*/f01.txt", 10);
     assert_eq!(found.len(), 11, "{found:?}");
+    assert_eq!(found[0], "ListObjectsV2 t/d0");
     let looks = found
         .iter()
         .filter(|asked| asked.starts_with("HeadObject t/d0"));

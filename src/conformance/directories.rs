@@ -36,6 +36,10 @@ pub(super) const CASES: &[Case] = &[
         check: a_directory_opens_as_a_filesystem_of_its_own,
     },
     Case {
+        name: "opendir_needs_a_directory",
+        check: opendir_needs_a_directory,
+    },
+    Case {
         name: "isempty_tells_empty_directories",
         check: isempty_tells_empty_directories,
     },
@@ -145,8 +149,19 @@ fn a_directory_opens_as_a_filesystem_of_its_own(fs: &dyn FileSystem) {
     for root in ["", "/"] {
         assert_eq!(names(&fs.opendir(root).unwrap(), "/"), ["d"]);
     }
-    fails(fs.opendir("x"), ErrorKind::ResourceNotFound, "x");
-    fails(fs.opendir("d/f"), ErrorKind::DirectoryExpected, "d/f");
+}
+
+fn opendir_needs_a_directory(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.writetext("d/f", "content").unwrap();
+    for (path, kind) in [
+        ("x", ErrorKind::ResourceNotFound),
+        ("d/x", ErrorKind::ResourceNotFound),
+        ("d/f", ErrorKind::DirectoryExpected),
+    ] {
+        fails(fs.opendir(path), kind, path);
+        fails(fs.check_directory(path), kind, path);
+    }
 }
 
 fn isempty_tells_empty_directories(fs: &dyn FileSystem) {
