@@ -7,9 +7,9 @@ use crate::file::File;
 use crate::filesystem::{FileSystem, MakedirOptions};
 use crate::glob::Glob;
 use crate::mode::Mode;
+use crate::open_file::OpenFile;
 use crate::options::OpenOptions;
 use crate::subfs::SubFs;
-use crate::text::TextFile;
 use crate::tree::{self, TreeCounts, TreeOptions};
 use crate::walk::{BoundWalker, Walker};
 
@@ -63,14 +63,15 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// Text is UTF-8. What is read comes as it is, line ends and byte order mark too, and is checked
     /// on the way; what is written is not changed. A character may be cut between two reads, and
-    /// after a seek checking starts anew. With `b` it is [`openbin`](FileSystem::openbin).
+    /// after a seek checking starts anew. With `b` it is [`openbin`](FileSystem::openbin). Either way
+    /// the file can be read by lines.
     ///
     /// ```no_run
-    /// use std::io::{BufRead, BufReader};
+    /// use std::io::BufRead;
     /// use s3fs::{FileSystemExt, S3Fs};
     ///
     /// let fs = S3Fs::new("mybucket")?;
-    /// for line in BufReader::new(fs.open("tides.csv", "r")?).lines() {
+    /// for line in fs.open("tides.csv", "r")?.lines() {
     ///     println!("{}", line?);
     /// }
     /// # Ok::<(), s3fs::Error>(())
@@ -80,7 +81,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// As [`openbin`](FileSystem::openbin). Reading what is not UTF-8 is
     /// [`OperationFailed`](crate::ErrorKind::OperationFailed), with the position of the byte.
-    fn open(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
+    fn open(&self, path: &str, mode: &str) -> Result<OpenFile> {
         self.open_with(path, mode, &OpenOptions::default())
     }
 
@@ -89,13 +90,13 @@ pub trait FileSystemExt: FileSystem {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    fn open_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+    fn open_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<OpenFile> {
         let parsed = Mode::new(mode).map_err(|error| error.with_path(path))?;
         let file = self.openbin_with(path, &mode.replace('t', ""), options)?;
         if mode.contains('b') || !parsed.reading() {
-            return Ok(file);
+            return Ok(OpenFile::binary(file, path));
         }
-        Ok(Box::new(TextFile::new(file, path)?))
+        OpenFile::text(file, path)
     }
 
     /// A directory as a filesystem of its own, which borrows this one.

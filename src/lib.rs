@@ -47,6 +47,7 @@
 //! [`File`] is an open file: [`Read`](std::io::Read), [`Write`](std::io::Write) and
 //! [`Seek`](std::io::Seek), and a [`close`](File::close) that publishes what was written. On S3 it
 //! is an [`S3Reader`], an [`S3Writer`] or an [`S3Updater`], as its [`Mode`] says.
+//! [`FileSystemExt::open`] gives an [`OpenFile`]: text, which is checked, and lines.
 //! [`FileSystemExt::write_with`] is the way to write a file that cannot be got wrong: it closes if
 //! the closure returns `Ok`, and only then.
 //!
@@ -154,6 +155,7 @@ pub mod mirror;
 mod mode;
 pub mod moving;
 mod names;
+mod open_file;
 mod opener;
 mod options;
 mod osfs;
@@ -181,6 +183,7 @@ pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
 pub use location::Location;
 pub use memoryfs::MemoryFs;
 pub use mode::Mode;
+pub use open_file::OpenFile;
 pub use opener::{
     MemOpener, OpenFsOptions, Opener, OsOpener, Registry, S3Opener, open_fs, open_fs_with,
 };
