@@ -115,6 +115,10 @@
 //! - `rustls` (default): `https` endpoints, through rustls, ring and Mozilla's root certificates.
 //!   Without it only `http` endpoints can be used; `https`, and with it Amazon S3 itself, is
 //!   [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
+//! - `platform-verifier`: `https` endpoints are certified by whom the system trusts (its store of
+//!   certificates, a company's among them), instead of by Mozilla's roots. It builds
+//!   `rustls-platform-verifier` in, and needs that store where the program runs.
+//!   [`ca_bundle`](S3FsBuilder::ca_bundle) needs neither.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
 //!
 //! # Secrets in logs
@@ -191,7 +195,7 @@ pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, 
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
-    Stats,
+    StaleUpload, Stats,
 };
 pub use scantree::{Descend, Descent};
 pub use subfs::SubFs;

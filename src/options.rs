@@ -132,6 +132,9 @@ pub enum ChecksumAlgorithm {
 }
 
 impl ChecksumAlgorithm {
+    /// Every one.
+    pub(crate) const ALL: [Self; 4] = [Self::Crc32, Self::Crc32c, Self::Crc64nvme, Self::Sha256];
+
     /// S3's name of the algorithm, as in `x-amz-checksum-algorithm`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -143,8 +146,9 @@ impl ChecksumAlgorithm {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Crc32, Self::Crc32c, Self::Crc64nvme, Self::Sha256]
+    /// The algorithm of that name of S3's.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }

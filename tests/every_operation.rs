@@ -21,7 +21,10 @@ impl Operation {
     /// Whether the server decides that what it writes is new: when all answers are lost, or say
     /// nothing, nobody knows whose the file is.
     pub fn is_exclusive(&self) -> bool {
-        matches!(self.name, "openbin x" | "openbin x+" | "create" | "touch")
+        matches!(
+            self.name,
+            "openbin x" | "openbin x+" | "create" | "touch" | "makedir" | "makedir recreate"
+        )
     }
 
     pub fn on(&self, fs: &S3Fs, path: &str) -> Result<()> {

@@ -1,10 +1,16 @@
 //! What the client does about networks and servers that fail, and about what it did not know of them.
 
 mod conditions;
+mod deletes;
 mod lessons;
 mod pool;
+mod recoding;
 mod retries;
 mod timeouts;
+#[cfg(feature = "rustls")]
+mod tls;
+mod uploads;
+mod whole;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! [`S3FsBuilder`]: every parameter of the constructor, once; FS URLs have them under the same names.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::{FsUrl, redacted};
-use crate::options::{DownloadArgs, UploadArgs};
-use crate::s3::client::{Client, RetryPolicy, Route, Timeouts};
+use crate::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
+use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent};
 use crate::s3::objects::{MIN_PART_BYTES, Objects};
 
 /// The region that S3 takes a request for when none is named.
@@ -38,6 +39,14 @@ pub enum AddressingStyle {
     Path,
     /// `https://bucket.endpoint/key`.
     VirtualHost,
+}
+
+/// Whether contents carry checksums.
+#[derive(Clone, Copy)]
+enum Checksum {
+    /// On AWS; other stores refuse or ignore what they do not know.
+    OfEndpoint,
+    Said(Option<ChecksumAlgorithm>),
 }
 
 /// What an [`S3Fs`] is made of. [`S3Fs::builder`] begins one, [`build`](Self::build) ends it.
@@ -68,6 +77,7 @@ pub struct S3FsBuilder {
     read_only: bool,
     upload: UploadArgs,
     download: DownloadArgs,
+    checksum: Checksum,
     addressing_style: AddressingStyle,
     timeouts: Timeouts,
     retry: RetryPolicy,
@@ -102,6 +112,7 @@ impl S3FsBuilder {
             read_only: false,
             upload: UploadArgs::new(),
             download: DownloadArgs::new(),
+            checksum: Checksum::OfEndpoint,
             addressing_style: AddressingStyle::Auto,
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
@@ -154,6 +165,7 @@ impl S3FsBuilder {
             "aws_session_token" => self = self.aws_session_token(value),
             "endpoint_url" => self = self.endpoint_url(value),
             "region" => self = self.region(value),
+            "ca_bundle" => self = self.ca_bundle(value),
             "delimiter" => self = self.delimiter(value),
             "strict" => self = self.strict(flag(value)?),
             "read_only" => self = self.read_only(flag(value)?),
@@ -173,6 +185,16 @@ impl S3FsBuilder {
             "first_window" => self = self.first_window(whole_number(name, value)?),
             "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
             "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
+            "checksum" => {
+                let algorithm = match value {
+                    "off" => None,
+                    name => Some(ChecksumAlgorithm::from_name(name).ok_or_else(|| {
+                        let message = "the parameter \"checksum\" is neither off nor an algorithm";
+                        wrong(message.to_owned())
+                    })?),
+                };
+                self = self.checksum(algorithm);
+            }
             "addressing_style" => {
                 self = self.addressing_style(match value {
                     "auto" => AddressingStyle::Auto,
@@ -248,6 +270,18 @@ impl S3FsBuilder {
         self
     }
 
+    /// A file of certificates in PEM form: an https endpoint has to be certified by one of them, and
+    /// no others are trusted. Unless it is said, `AWS_CA_BUNDLE` and the profile's `ca_bundle` are
+    /// asked, and then those of Mozilla are trusted, which come with the program, or with the feature
+    /// `platform-verifier` what the system trusts.
+    ///
+    /// It is read when the filesystem is built; [`CreateFailed`](ErrorKind::CreateFailed) if it has
+    /// no certificate. An http endpoint does not ask for it.
+    pub fn ca_bundle(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.ca_bundle = Some(file.into());
+        self
+    }
+
     /// The region of the bucket; `us-east-1` if neither this nor the environment nor a file says
     /// another.
     pub fn region(mut self, region: impl Into<String>) -> Self {
@@ -290,6 +324,21 @@ impl S3FsBuilder {
     /// What every upload sets; a call's own arguments win. Adds to what is set already.
     pub fn upload_args(mut self, args: UploadArgs) -> Self {
         self.upload = args.over(&self.upload);
+        self
+    }
+
+    /// The checksum that every upload carries in a header, for the store to verify and keep, and
+    /// whether what is read whole ([`readbytes`](crate::FileSystem::readbytes),
+    /// [`download`](crate::FileSystem::download)) is checked against what the store keeps. `None`
+    /// turns both off. CRC32 on AWS unless it is said, as its SDKs have it, and none elsewhere, where
+    /// stores refuse or ignore what they do not know.
+    ///
+    /// Bytes that were damaged on the way are then an error and not content: an upload is refused and
+    /// sent again; what is read by `readbytes` is read again. What is read through open files, and
+    /// objects whose store keeps digests of their parts only, are not checked. Another algorithm for
+    /// one upload is [`UploadArgs::checksum_algorithm`].
+    pub fn checksum(mut self, checksum: impl Into<Option<ChecksumAlgorithm>>) -> Self {
+        self.checksum = Checksum::Said(checksum.into());
         self
     }
 
@@ -339,7 +388,7 @@ impl S3FsBuilder {
     }
 
     /// How many attempts a request gets, the first one included; 5 unless it is said, as boto3 has
-    /// it, and 1 turns trying again off.
+    /// it, and 1 turns trying again off, and reading on where a connection broke, too.
     ///
     /// What may succeed later is tried again: a connection that breaks, no answer in time, a server
     /// that is busy or fails for once. What a refusal teaches (the server's clock, the bucket's
@@ -458,24 +507,43 @@ impl S3FsBuilder {
                     .with_hint("use AddressingStyle::Path")
                     .with_source(error)
             })?;
+        let is_https = endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
+        let ca_bundle = resolved.ca_bundle.filter(|_| is_https);
+        let agent = agent(
+            &self.timeouts,
+            self.max_workers,
+            &user_agent(&self.user_agent_suffix)?,
+            ca_bundle.as_deref(),
+        )?;
         let client = Client::new(
             route,
             Provider::new(resolved.credentials, self.settings, environment),
             self.timeouts,
             self.retry,
+            agent,
+        );
+        let checksum = match self.checksum {
+            Checksum::Said(checksum) => checksum,
+            Checksum::OfEndpoint => is_aws.then_some(ChecksumAlgorithm::Crc32),
+        };
+        let upload = match checksum {
+            Some(algorithm) => {
+                let default = UploadArgs::new().checksum_algorithm(algorithm);
+                self.upload.over(&default)
+            }
+            None => self.upload,
+        };
+        let objects = Objects::new(
+            client,
+            keys.delimiter(),
+            upload,
+            self.download,
             self.max_workers,
-            &user_agent(&self.user_agent_suffix)?,
+            part_sizes,
+            is_aws,
         );
         Ok(S3Fs::assemble(super::Parts {
-            objects: Arc::new(Objects::new(
-                client,
-                keys.delimiter(),
-                self.upload,
-                self.download,
-                self.max_workers,
-                part_sizes,
-                is_aws,
-            )),
+            objects: Arc::new(objects.verifying(checksum.is_some())),
             keys,
             bucket_name: self.bucket_name,
             dir_path: self.dir_path,
@@ -796,11 +864,11 @@ mod tests {
             ("max_workers=-1", "max_workers"),
             ("max_attempts=many", "max_attempts"),
             ("retry_timeout=-1", "retry_timeout"),
+            ("checksum=MD5", "checksum"),
             ("connect_timeout=0", "connect_timeout"),
             ("addressing_style=ip", "addressing_style"),
             ("profile=x", "profile"),
             ("sse_customer_key=x", "sse_customer_key"),
-            ("ca_bundle=/x", "ca_bundle"),
         ] {
             let url = FsUrl::parse(&format!("s3://mybucket?{parameter}")).unwrap();
             let error = S3FsBuilder::from_url(&url, false).unwrap_err();

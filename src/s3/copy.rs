@@ -79,6 +79,8 @@ impl S3Fs {
     /// Deletes the source of a move, unless it is another object by now.
     fn delete_copied(&self, copied: &Copied) -> Result<()> {
         match self.objects().delete(&copied.key, Some(&copied.e_tag)) {
+            // The answer to a first attempt was lost, and a second one found nothing.
+            Err(error) if error.is_unsure() && !self.is_object(&copied.key)? => Ok(()),
             Err(error) if condition_failed(&error) => Err(error
                 .with_message("it was copied, and replaced before it could be removed")
                 .with_hint("both are there: move it again for the newer content")),

@@ -1,28 +1,28 @@
 //! Making and removing directories, which are markers and keys below them; removing files.
 
+use std::sync::Arc;
+
 use super::S3Fs;
 use super::key::Key;
-use super::objects::{Condition, condition_failed};
+use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::MakedirOptions;
 use crate::options::UploadArgs;
 use crate::path;
 
 impl S3Fs {
-    /// Writes a directory's marker unless something is there: one request. Says whether it did.
+    /// Writes a directory's marker unless something is there: one request, and one more where its
+    /// answer was lost. Says whether it did.
     pub(super) fn put_marker(&self, marker: &Key) -> Result<bool> {
-        let args = self.objects().upload_args(&UploadArgs::new());
-        let put = |condition| self.objects().put(marker, b"", &args, &[], condition);
-        match put(Condition::Absent) {
+        let target = Target {
+            objects: Arc::clone(&self.shared.objects),
+            key: marker.clone(),
+            path: marker.as_str().to_owned(),
+            args: self.objects().upload_args(&UploadArgs::new()),
+        };
+        match target.put_new(b"") {
             Ok(()) => Ok(true),
-            Err(error) if condition_failed(&error) => Ok(false),
-            // The store knows no conditions; what is there is looked at right before.
-            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
-                if self.is_object(marker)? {
-                    return Ok(false);
-                }
-                put(Condition::Any).map(|()| true)
-            }
+            Err(error) if error.is(ErrorKind::FileExists) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Pages<'a> {
 /// Sees that a listing goes round in a circle, of whatever length, and keeps but one token: that of
 /// the last page whose number is a power of two (Brent's cycle detection).
 #[derive(Default)]
-struct TokenWatch {
+pub(super) struct TokenWatch {
     pages: u64,
     kept: Option<String>,
 }
@@ -33,7 +33,7 @@ struct TokenWatch {
 impl TokenWatch {
     /// Whether that token of the next page was there before. A circle is seen on its third round
     /// at the latest.
-    fn repeats(&mut self, token: &str) -> bool {
+    pub(super) fn repeats(&mut self, token: &str) -> bool {
         if self.kept.as_deref() == Some(token) {
             return true;
         }

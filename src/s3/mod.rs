@@ -30,10 +30,12 @@ mod setinfo;
 mod transfer;
 mod tree;
 mod update;
+mod uploads;
+mod whole;
 mod writer;
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,6 +49,7 @@ pub use presign::{Presign, PresignMethod};
 pub use reader::S3Reader;
 pub(crate) use transfer::Terms;
 pub use update::S3Updater;
+pub use uploads::StaleUpload;
 pub use writer::S3Writer;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -449,10 +452,8 @@ impl FileSystem for S3Fs {
 
     fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        let response = self
-            .objects()
-            .get(&key, None, &ReadOptions::from_call(options));
-        match response.and_then(client::Response::read_all) {
+        let options = ReadOptions::from_call(options);
+        match self.shared.objects.read_whole(&key, &options) {
             Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
             result => result.map_err(|error| error.with_path(path)),
         }
@@ -513,13 +514,11 @@ impl FileSystem for S3Fs {
     /// One GET, whatever the size.
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        let response = self.objects().get(&key, None, &ReadOptions::default());
-        let response = match response {
-            Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
-            response => response.map_err(|error| error.with_path(path))?,
-        };
-        let copied = io::copy(&mut response.into_reader(), target);
-        copied.map_err(|error| Error::from(error).with_path(path))
+        let options = ReadOptions::default();
+        match self.shared.objects.copy_whole(&key, &options, target) {
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            result => result.map_err(|error| error.with_path(path)),
+        }
     }
 
     fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {

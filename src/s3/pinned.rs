@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::{BodyReader, Response};
 use crate::s3::key::Key;
 
-/// How often in a row an answer may break off early.
+/// How often in a row an answer may break off early, if so many attempts are allowed.
 const MAX_FRUITLESS: u32 = 4;
 
 /// What an answer must have brought before it broke off, or it broke off early.
@@ -81,7 +81,7 @@ impl Pinned {
     }
 
     /// The object that the first answer is about, and what that answer has of it.
-    fn first(
+    pub(super) fn first(
         objects: Arc<Objects>,
         key: Key,
         options: ReadOptions,
@@ -270,7 +270,8 @@ impl RangeReader {
                 broken.kind(),
                 ErrorKind::RemoteConnection | ErrorKind::Timeout
             );
-            if !may_go_on || self.fruitless > MAX_FRUITLESS {
+            let retries = self.pinned.objects.client().max_attempts() - 1;
+            if !may_go_on || self.fruitless > retries.min(MAX_FRUITLESS) {
                 return Err(broken);
             }
             log::warn!(

@@ -71,7 +71,7 @@ impl Target {
 
     /// An object that must not be there yet: the server decides, or, where it does not know how, a
     /// look right before.
-    fn put_new(&self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn put_new(&self, bytes: &[u8]) -> Result<()> {
         let nonce = nonce();
         let args = self.args.clone().metadata(NONCE, nonce.as_str());
         let error = match self.put_once(bytes, &args, &[], Condition::Absent) {

@@ -1,10 +1,12 @@
 //! The HTTP agent: how long it waits, what it keeps, and what it leaves to us.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ureq::{Agent, AsSendBody};
 
 use super::Operation;
+use crate::error::Result;
 
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
@@ -47,10 +49,25 @@ impl Timeouts {
     }
 }
 
-/// An agent that keeps a connection for each worker, and one for the caller's own thread.
-pub(super) fn agent(timeouts: &Timeouts, max_workers: usize, user_agent: &str) -> Agent {
+/// An agent that keeps a connection for each worker, and one for the caller's own thread. It trusts
+/// whom that file certifies, if there is one.
+///
+/// # Errors
+///
+/// `CreateFailed` for a file without certificates.
+pub(crate) fn agent(
+    timeouts: &Timeouts,
+    max_workers: usize,
+    user_agent: &str,
+    ca_bundle: Option<&Path>,
+) -> Result<Agent> {
     let idle = max_workers.saturating_add(1);
-    let config = Agent::config_builder()
+    let config = Agent::config_builder();
+    #[cfg(feature = "rustls")]
+    let config = config.tls_config(super::tls::trusting(ca_bundle)?);
+    #[cfg(not(feature = "rustls"))]
+    let _ = ca_bundle;
+    let config = config
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -65,7 +82,7 @@ pub(super) fn agent(timeouts: &Timeouts, max_workers: usize, user_agent: &str) -
         .user_agent(user_agent)
         .accept_encoding("identity")
         .build();
-    config.new_agent()
+    Ok(config.new_agent())
 }
 
 /// Sends a request, and waits for the header of its answer: as long as the operation may take, and
@@ -76,7 +93,7 @@ pub(super) fn run(
     operation: Operation,
     timeouts: &Timeouts,
     deadline: Option<Instant>,
-) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
     if !operation.is_long() && deadline.is_none() {
         return agent.run(request);
     }

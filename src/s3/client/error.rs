@@ -137,6 +137,23 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
     }
 }
 
+/// Whether another attempt would end the same: nobody is certified otherwise, no URL becomes another
+/// one, and a source that fails is the caller's.
+pub(super) fn is_final(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => {
+            let is_of_source = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+            is_of_source || error.kind() == io::ErrorKind::InvalidData
+        }
+        ureq::Error::Timeout(_)
+        | ureq::Error::Protocol(_)
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::BodyStalled => false,
+        _ => true,
+    }
+}
+
 /// The error of a body that broke off.
 pub(super) fn while_reading(error: io::Error) -> Error {
     // ureq wraps its own errors in io errors, where the kind is lost.

@@ -12,12 +12,16 @@ mod clock;
 mod conditions;
 mod error;
 mod failure;
+mod patience;
+mod recode;
 mod redact;
 mod request;
 mod response;
 mod retry;
 mod route;
 mod stats;
+#[cfg(feature = "rustls")]
+mod tls;
 pub(crate) mod xml;
 
 use std::sync::Arc;
@@ -32,11 +36,12 @@ use crate::error::{Error, Result};
 use crate::s3::credentials::{Credentials, Provider};
 use crate::s3::key::Key;
 use agent::AWAIT_CONTINUE;
-pub(crate) use agent::Timeouts;
+pub(crate) use agent::{Timeouts, agent};
 pub(crate) use body::{Payload, ReadAt};
 use clock::Clock;
 use conditions::BareETags;
 use failure::{Cause, Failure, Refused};
+use recode::Undecoded;
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
@@ -97,11 +102,10 @@ impl Client {
         credentials: Provider,
         timeouts: Timeouts,
         policy: RetryPolicy,
-        max_workers: usize,
-        user_agent: &str,
+        agent: Agent,
     ) -> Self {
         Self {
-            agent: agent::agent(&timeouts, max_workers, user_agent),
+            agent,
             route,
             credentials,
             clock: Clock::default(),
@@ -123,6 +127,16 @@ impl Client {
     /// Whether requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.credentials.get().is_none()
+    }
+
+    /// How many attempts a request gets: at least one.
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.policy.max_attempts.max(1)
+    }
+
+    /// The time, as the server has it.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// What was asked and moved so far.
@@ -374,26 +388,24 @@ impl Client {
         number: u32,
         deadline: Option<Instant>,
     ) -> Result<Response, Failure> {
-        let credentials = signing.credentials.as_deref();
-        let url = request
-            .url(&signing.bucket, credentials, signing.time)
-            .map_err(Failure::own)?;
-        self.counters.request(request.operation);
-        let started = Instant::now();
-        let answer = self.transmit(request, url.as_str(), payload, deadline);
-        let milliseconds = started.elapsed().as_millis();
-        let name = request.operation.name();
-        let key = request.key.map_or("", Key::as_str);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(lost) => {
-                let error = error::transport(lost.error, &signing.bucket);
-                log::debug!("{name} {key:?}: {error}, after {milliseconds} ms, attempt {number}");
-                return Err(Failure::lost(error, lost.may_have_arrived));
+        let answer = self.exchange(request, payload, signing, number, deadline)?;
+        let needed = Undecoded::needed(request.operation, answer.status(), answer.headers());
+        let answer = match needed {
+            None => answer,
+            Some(_) if signing.credentials.is_none() => {
+                return Err(Failure::own(recode::unsupported()));
+            }
+            Some(needed) => {
+                let request = needed.request(request);
+                let mut again = self.exchange(&request, payload, signing, number, deadline)?;
+                if again.status().is_success() {
+                    needed
+                        .restore(&request, answer.headers(), again.headers_mut())
+                        .map_err(Failure::own)?;
+                }
+                again
             }
         };
-        let status = answer.status().as_u16();
-        log::debug!("{name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
         let mut response = Response::new(request.operation, answer, Arc::clone(&self.counters));
         let is_success = response.is_success();
         let lacks_e_tag =
@@ -409,6 +421,42 @@ impl Client {
         } else {
             refusal(request, signing, &response, &body)
         })
+    }
+
+    /// One request, and its answer, whatever that is.
+    fn exchange(
+        &self,
+        request: &Request<'_>,
+        payload: &Payload<'_>,
+        signing: &Signing,
+        number: u32,
+        deadline: Option<Instant>,
+    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+        let credentials = signing.credentials.as_deref();
+        let url = request
+            .url(&signing.bucket, credentials, signing.time)
+            .map_err(Failure::own)?;
+        self.counters.request(request.operation);
+        let started = Instant::now();
+        let answer = self.transmit(request, url.as_str(), payload, deadline);
+        let milliseconds = started.elapsed().as_millis();
+        let name = request.operation.name();
+        let key = request.key.map_or("", Key::as_str);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(lost) => {
+                let error = error::transport(lost.error, &signing.bucket);
+                log::debug!("{name} {key:?}: {error}, after {milliseconds} ms, attempt {number}");
+                let mut failure = Failure::lost(error, lost.may_have_arrived);
+                if lost.is_final {
+                    failure.cause = Cause::Own;
+                }
+                return Err(failure);
+            }
+        };
+        let status = answer.status().as_u16();
+        log::debug!("{name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
+        Ok(answer)
     }
 
     fn transmit(
@@ -522,13 +570,17 @@ struct Lost {
     error: ureq::Error,
     /// Whether the server may have had all of it.
     may_have_arrived: bool,
+    /// Whether another attempt would end the same.
+    is_final: bool,
 }
 
 impl Lost {
     /// Before all of it was sent.
     fn before(error: impl Into<ureq::Error>) -> Self {
+        let error = error.into();
         Self {
-            error: error.into(),
+            is_final: error::is_final(&error),
+            error,
             may_have_arrived: false,
         }
     }
@@ -537,7 +589,7 @@ impl Lost {
     fn after(error: ureq::Error) -> Self {
         Self {
             may_have_arrived: !error::is_before_sending(&error),
-            error,
+            ..Self::before(error)
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) enum Operation {
     GetObject,
     GetObjectTagging,
     HeadObject,
+    ListMultipartUploads,
     ListObjectsV2,
     PutObject,
     UploadPart,
@@ -41,7 +42,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every one, in the order of their declaration.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
         Self::CopyObject,
@@ -52,6 +53,7 @@ impl Operation {
         Self::GetObject,
         Self::GetObjectTagging,
         Self::HeadObject,
+        Self::ListMultipartUploads,
         Self::ListObjectsV2,
         Self::PutObject,
         Self::UploadPart,
@@ -71,6 +73,7 @@ impl Operation {
             Self::GetObject => "GetObject",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::HeadObject => "HeadObject",
+            Self::ListMultipartUploads => "ListMultipartUploads",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::PutObject => "PutObject",
             Self::UploadPart => "UploadPart",
@@ -88,6 +91,7 @@ impl Operation {
             Self::DeleteObject | Self::DeleteObjects => "s3:DeleteObject",
             Self::GetObject | Self::HeadObject => "s3:GetObject",
             Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::ListMultipartUploads => "s3:ListBucketMultipartUploads",
             Self::ListObjectsV2 => "s3:ListBucket",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
             Self::CompleteMultipartUpload
@@ -100,7 +104,10 @@ impl Operation {
     /// Its HTTP method.
     pub(crate) fn method(self) -> Method {
         match self {
-            Self::GetObject | Self::GetObjectTagging | Self::ListObjectsV2 => Method::Get,
+            Self::GetObject
+            | Self::GetObjectTagging
+            | Self::ListMultipartUploads
+            | Self::ListObjectsV2 => Method::Get,
             Self::HeadObject => Method::Head,
             Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
             Self::CopyObject
@@ -145,6 +152,7 @@ impl Operation {
             self,
             Self::CreateBucket
                 | Self::CreateMultipartUpload
+                | Self::ListMultipartUploads
                 | Self::ListObjectsV2
                 | Self::PutObject
         )

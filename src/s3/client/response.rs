@@ -68,18 +68,6 @@ impl Response {
         self.header("content-length")?.parse().ok()
     }
 
-    /// All of the body, however long: for what the caller asked for as a whole.
-    pub(crate) fn read_all(self) -> Result<Vec<u8>> {
-        // A server may lie about the length: the capacity is a hint, and bounded.
-        let capacity = self
-            .content_length()
-            .unwrap_or_default()
-            .min(MAX_DOCUMENT_BYTES);
-        let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
-        self.into_reader().read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     /// The body as a stream of exactly its declared length.
     pub(crate) fn into_reader(self) -> BodyReader {
         BodyReader {

@@ -8,11 +8,12 @@
 //! 3. the profile in the shared credentials and config files ([`profile`]).
 //!
 //! What the SDKs have beyond these is refused by name ([`unsupported`]), because going on to the
-//! next source would be going on as someone else. [`region`] and [`endpoint`] are chains of the
-//! same kind. The files ([`files`], [`ini`], [`words`]) are read when something first needs them, so that a
+//! next source would be going on as someone else. [`region`], [`endpoint`] and [`ca_bundle`] are chains
+//! of the same kind. The files ([`files`], [`ini`], [`words`]) are read when something first needs them, so that a
 //! broken one does not stop a caller who gave everything. [`provider`] keeps what the chain found, and
 //! asks it again when that has expired.
 
+mod ca_bundle;
 mod endpoint;
 mod environment;
 mod explicit;
@@ -27,6 +28,7 @@ mod unsupported;
 mod words;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use environment::Environment;
@@ -122,6 +124,7 @@ pub(crate) struct Settings {
     pub(crate) anonymous: bool,
     pub(crate) region: Option<String>,
     pub(crate) endpoint_url: Option<String>,
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 /// What the chain found.
@@ -132,6 +135,8 @@ pub(crate) struct Resolved {
     pub(crate) region: Option<String>,
     /// Without white space and not empty; nothing else of it has been looked at.
     pub(crate) endpoint_url: Option<String>,
+    /// Whom an https endpoint has to be certified by.
+    pub(crate) ca_bundle: Option<PathBuf>,
     /// Where the credentials came from, for the log.
     pub(crate) source: &'static str,
 }
@@ -147,6 +152,7 @@ pub(crate) fn resolve(settings: &Settings, environment: &Environment) -> Result<
         credentials,
         region: region::find(settings.region.as_deref(), environment, &profile)?,
         endpoint_url: endpoint::find(settings.endpoint_url.as_deref(), environment, &profile)?,
+        ca_bundle: ca_bundle::find(settings.ca_bundle.as_deref(), environment, &profile)?,
         source,
     })
 }

@@ -4,8 +4,8 @@
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
 use super::multipart::{MAX_PART_BYTES, MAX_PARTS, NewUpload};
-use super::{Condition, ENCRYPTION, Objects, ReadOptions};
-use crate::error::Result;
+use super::{Condition, ENCRYPTION, Objects, ReadOptions, condition_failed};
+use crate::error::{ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Request};
@@ -125,7 +125,16 @@ impl Objects {
             .headers(encryption)
             .headers(self.download.request_headers()?)
             .without_repeats();
-        self.client.ask(&request, xml::copy_result).map(|_| ())
+        let copied = self.client.ask(&request, xml::copy_result);
+        copied.map(|_| ()).map_err(|error| {
+            if !condition_failed(&error) || !error.is_unsure() {
+                return error;
+            }
+            // Its own first attempt may be what the condition failed on.
+            error
+                .with_kind(ErrorKind::OutcomeUnknown)
+                .with_hint("look at the target before you copy again")
+        })
     }
 
     /// The customer's key as the headers of a copy's target: a source that is under it stays under

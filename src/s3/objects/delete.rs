@@ -6,7 +6,7 @@ use md5::{Digest as _, Md5};
 
 use super::Objects;
 use crate::error::{Error, ErrorKind, Result};
-use crate::s3::client::xml;
+use crate::s3::client::xml::{self, DeleteFailure};
 use crate::s3::client::{Operation, Request};
 use crate::s3::key::Key;
 use crate::s3::parallel;
@@ -28,7 +28,7 @@ impl Objects {
         let mut failures = Vec::new();
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             match self.delete_batch(batch) {
-                Ok(failed) => failures.extend(failed),
+                Ok(failed) => failures.extend(failed.into_iter().map(told)),
                 Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
                     failures.extend(self.delete_each(batch));
                 }
@@ -39,7 +39,31 @@ impl Objects {
         Ok(failures)
     }
 
-    fn delete_batch(&self, keys: &[&str]) -> Result<Vec<(String, Error)>> {
+    /// Deletes what one request can name, and asks again for the keys that failed for once.
+    fn delete_batch(&self, keys: &[&str]) -> Result<Vec<DeleteFailure>> {
+        let mut patience = self.client.patience(Operation::DeleteObjects);
+        let mut left = keys.to_vec();
+        let mut lasting = Vec::new();
+        loop {
+            let failed = self.delete_once(&left)?;
+            // Only what was asked for is asked for again.
+            let (passing, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failure| {
+                keys.contains(&failure.key.as_str()) && patience.is_passing(&failure.code)
+            });
+            lasting.extend(others);
+            let again = match passing.first() {
+                Some(failure) => patience.wait(&failure.code),
+                None => false,
+            };
+            if !again {
+                lasting.extend(passing);
+                return Ok(lasting);
+            }
+            left.retain(|key| passing.iter().any(|failure| failure.key == *key));
+        }
+    }
+
+    fn delete_once(&self, keys: &[&str]) -> Result<Vec<DeleteFailure>> {
         let body = xml::body::delete(keys);
         let digest = BASE64.encode(Md5::digest(&body));
         let request = Request::bucket(Operation::DeleteObjects)
@@ -48,17 +72,7 @@ impl Objects {
             .header("content-type", "application/xml")
             .headers(self.download.request_headers()?)
             .body(body.as_bytes());
-        let failures = self.client.ask(&request, xml::delete_failures)?;
-        let failures = failures.into_iter().map(|failure| {
-            let kind = match failure.code.as_str() {
-                "AccessDenied" => ErrorKind::PermissionDenied,
-                _ => ErrorKind::OperationFailed,
-            };
-            let error =
-                Error::new(kind).with_message(format!("{} {}", failure.code, failure.message));
-            (failure.key, error)
-        });
-        Ok(failures.collect())
+        self.client.ask(&request, xml::delete_failures)
     }
 
     fn delete_each(&self, keys: &[&str]) -> Vec<(String, Error)> {
@@ -70,4 +84,14 @@ impl Objects {
             .filter_map(|(key, result)| Some(((*key).to_owned(), result.err()?)))
             .collect()
     }
+}
+
+/// The key that was not deleted, and why.
+fn told(failure: DeleteFailure) -> (String, Error) {
+    let kind = match failure.code.as_str() {
+        "AccessDenied" => ErrorKind::PermissionDenied,
+        _ => ErrorKind::OperationFailed,
+    };
+    let message = format!("{} {}", failure.code, failure.message);
+    (failure.key, Error::new(kind).with_message(message))
 }

@@ -108,6 +108,8 @@ pub(crate) struct Objects {
     part_sizes: PartSizes,
     /// Whether the store is known to look at the conditions of every request.
     heeds_conditions: bool,
+    /// Whether what is read whole is checked against the store's digest.
+    verifies: bool,
 }
 
 impl Objects {
@@ -129,6 +131,7 @@ impl Objects {
             max_workers,
             part_sizes,
             heeds_conditions,
+            verifies: false,
         }
     }
 
@@ -141,6 +144,12 @@ impl Objects {
     /// upload among them.
     pub(crate) fn heeds_conditions(&self) -> bool {
         self.heeds_conditions
+    }
+
+    /// The same, which ask for the digests of what they read whole.
+    pub(crate) fn verifying(mut self, verifies: bool) -> Self {
+        self.verifies = verifies;
+        self
     }
 
     /// The client behind it.
@@ -223,7 +232,8 @@ impl Objects {
         }
     }
 
-    /// An object's bytes, or a range of them. One request.
+    /// An object's bytes, or a range of them. One request. For the whole of it the store is asked for
+    /// its digest, too, where checksums are on.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
     pub(crate) fn get(
@@ -233,8 +243,10 @@ impl Objects {
         options: &ReadOptions,
     ) -> Result<Response> {
         let range = range.map(Range::header);
+        let mode = (self.verifies && range.is_none()).then_some("ENABLED");
         let request = self
             .read(Operation::GetObject, key, options)?
+            .header_if("x-amz-checksum-mode", mode)
             .header_if("range", range.as_deref());
         self.client.send(&request)
     }

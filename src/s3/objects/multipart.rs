@@ -10,7 +10,7 @@ use super::{Condition, Objects, Source, with_kept};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
 use crate::s3::checksum;
-use crate::s3::client::xml::{self, body::CompletedPart};
+use crate::s3::client::xml::{self, UploadsPage, body::CompletedPart};
 use crate::s3::client::{Operation, Payload, Request};
 use crate::s3::key::Key;
 
@@ -235,6 +235,36 @@ impl Objects {
             Err(error) if is_no_such_upload(&error) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// One page of the uploads of keys that begin with `prefix`, from behind that key and id on. One
+    /// request.
+    ///
+    /// Source: [ListMultipartUploads](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html).
+    pub(crate) fn list_uploads(
+        &self,
+        prefix: &str,
+        after: Option<&(String, String)>,
+    ) -> Result<UploadsPage> {
+        let request = Request::bucket(Operation::ListMultipartUploads)
+            .query("uploads", "")
+            .query("encoding-type", "url")
+            .query("prefix", prefix)
+            .query_if("key-marker", after.map(|(key, _)| key.as_str()))
+            .query_if("upload-id-marker", after.map(|(_, id)| id.as_str()))
+            .headers(self.download.request_headers()?);
+        self.client.ask(&request, xml::uploads_page)
+    }
+
+    /// Gives up an upload that someone else began; `false` if there is none of that id. One request.
+    pub(crate) fn abort_listed(&self, key: Key, id: &str) -> Result<bool> {
+        self.abort_upload(&Upload {
+            key,
+            id: id.to_owned(),
+            encryption: Vec::new(),
+            every: self.download.request_headers()?,
+            checksum: None,
+        })
     }
 
     /// The same, of what has failed anyway: an upload that stays behind is logged.

@@ -321,6 +321,75 @@ pub(crate) fn created_upload(body: &[u8]) -> Result<String> {
     id.ok_or_else(|| XmlError::malformed("no UploadId"))
 }
 
+/// One page of [ListMultipartUploads][1], keys decoded.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UploadsPage {
+    pub(crate) uploads: Vec<ListedUpload>,
+    /// The key and the id that the next page comes after; none on the last one.
+    pub(crate) next: Option<(String, String)>,
+}
+
+/// An upload that was begun and not ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListedUpload {
+    pub(crate) key: String,
+    pub(crate) id: String,
+    pub(crate) initiated: Option<OffsetDateTime>,
+}
+
+/// Reads a page of uploads.
+pub(crate) fn uploads_page(body: &[u8]) -> Result<UploadsPage> {
+    let mut page = UploadsPage::default();
+    let mut truncated = false;
+    let mut encoded = false;
+    let mut next = (String::new(), String::new());
+    read(body, &["ListMultipartUploadsResult"], |document, name| {
+        match name {
+            "Upload" => page.uploads.push(listed_upload(document)?),
+            "IsTruncated" => truncated = boolean(document.text()?)?,
+            "NextKeyMarker" => document.text()?.clone_into(&mut next.0),
+            "NextUploadIdMarker" => document.text()?.clone_into(&mut next.1),
+            "EncodingType" => encoded = url_encoding(document.text()?)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if encoded {
+        let keys = page.uploads.iter_mut().map(|upload| &mut upload.key);
+        for key in keys.chain([&mut next.0]) {
+            url_decode(key)?;
+        }
+    }
+    if truncated {
+        if next.0.is_empty() {
+            return Err(XmlError::malformed(
+                "the uploads are truncated and have no NextKeyMarker",
+            ));
+        }
+        page.next = Some(next);
+    }
+    Ok(page)
+}
+
+fn listed_upload(document: &mut Document<'_>) -> Result<ListedUpload> {
+    let mut upload = ListedUpload::default();
+    document.children(|document, name| {
+        match name {
+            "Key" => document.text()?.clone_into(&mut upload.key),
+            "UploadId" => document.text()?.clone_into(&mut upload.id),
+            "Initiated" => upload.initiated = iso_date(document.text()?.trim_ascii()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if upload.key.is_empty() || upload.id.is_empty() {
+        return Err(XmlError::malformed("an upload without its Key or UploadId"));
+    }
+    Ok(upload)
+}
+
 /// The answer to CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CompletedUpload {

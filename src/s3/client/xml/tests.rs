@@ -678,3 +678,41 @@ fn a_document_cut_anywhere_is_an_error() {
         }
     }
 }
+
+#[test]
+fn uploads_are_read_with_their_markers() {
+    let page = uploads_page(
+        b"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
+          <NextKeyMarker>b%2Bc</NextKeyMarker><NextUploadIdMarker>id+2</NextUploadIdMarker>\
+          <EncodingType>url</EncodingType>\
+          <Upload><Key>a%20b</Key><UploadId>id 1</UploadId>\
+          <Initiated>2026-11-26T21:10:00.000Z</Initiated></Upload>\
+          <Upload><Key>b%2Bc</Key><UploadId>id+2</UploadId></Upload>\
+          </ListMultipartUploadsResult>",
+    )
+    .unwrap();
+    let keys: Vec<_> = page.uploads.iter().map(|u| u.key.as_str()).collect();
+    assert_eq!(keys, ["a b", "b+c"]);
+    assert_eq!(page.uploads[0].id, "id 1");
+    assert!(page.uploads[0].initiated.is_some() && page.uploads[1].initiated.is_none());
+    assert_eq!(page.next, Some(("b+c".to_owned(), "id+2".to_owned())));
+}
+
+#[test]
+fn a_page_of_uploads_that_ends_too_early_is_an_error() {
+    for body in [
+        "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>",
+        "<ListMultipartUploadsResult><Upload><Key>a</Key></Upload></ListMultipartUploadsResult>",
+        "<ListMultipartUploadsResult><Upload><UploadId>a</UploadId></Upload>\
+         </ListMultipartUploadsResult>",
+        "<ListMultipartUploadsResult><Upload>",
+    ] {
+        assert!(uploads_page(body.as_bytes()).is_err(), "{body}");
+    }
+    let last = "<ListMultipartUploadsResult><NextKeyMarker>a</NextKeyMarker>\
+                </ListMultipartUploadsResult>";
+    assert_eq!(
+        uploads_page(last.as_bytes()).unwrap(),
+        UploadsPage::default()
+    );
+}

@@ -1,0 +1,74 @@
+//! [`Patience`]: trying again what an answer says has failed in part, such as some keys of many.
+
+use std::thread;
+use std::time::Instant;
+
+use super::failure::{Failure, Refused};
+use super::retry::Outcome;
+use super::{Client, Operation};
+use crate::error::{Error, ErrorKind};
+
+/// How much of it is left for one call.
+pub(crate) struct Patience<'a> {
+    client: &'a Client,
+    operation: Operation,
+    began: Instant,
+    deadline: Option<Instant>,
+    attempt: u32,
+    cost: Option<u32>,
+}
+
+impl Client {
+    /// That of a call which begins now.
+    pub(crate) fn patience(&self, operation: Operation) -> Patience<'_> {
+        Patience {
+            client: self,
+            operation,
+            began: Instant::now(),
+            deadline: self.timeouts.deadline(),
+            attempt: 1,
+            cost: None,
+        }
+    }
+}
+
+impl Patience<'_> {
+    /// Whether what failed with that code of S3's may succeed later.
+    pub(crate) fn is_passing(&self, code: &str) -> bool {
+        failed(code).outcome(self.operation) != Outcome::Final
+    }
+
+    /// Waits before the next attempt; `false` if there is none.
+    pub(crate) fn wait(&mut self, code: &str) -> bool {
+        let client = self.client;
+        let failure = failed(code);
+        let attempt = self.attempt;
+        let wait = client.wait(
+            self.operation,
+            &failure,
+            attempt,
+            self.began,
+            self.deadline,
+            &mut self.cost,
+        );
+        let Some(wait) = wait else {
+            return false;
+        };
+        let (name, milliseconds) = (self.operation.name(), wait.as_millis());
+        log::warn!("{name} is tried again in {milliseconds} ms for what failed with {code:?}");
+        client.counters.retry();
+        thread::sleep(wait);
+        self.attempt += 1;
+        true
+    }
+}
+
+/// A failure with that code, within an answer that is a success.
+fn failed(code: &str) -> Failure {
+    let refused = Refused {
+        status: 200,
+        code: code.to_owned(),
+        ..Refused::default()
+    };
+    Failure::refused(Error::new(ErrorKind::OperationFailed), refused)
+}

@@ -1,0 +1,225 @@
+//! What another crate of the program may turn on in ureq, and S3 must not have: answers that are
+//! decoded on their way.
+//!
+//! With its feature `gzip` (or `brotli`), ureq decompresses what has that `Content-Encoding`, and takes
+//! the header and `Content-Length` away; with `charset` it rewrites text as UTF-8. The content of an
+//! object would be another one, its size unknown, and a range of it broken. Cargo unifies features,
+//! and ureq has no setting against it. So an answer that was decoded is not read: the object is asked
+//! for again, under an encoding and a type that ureq leaves alone, which S3 answers on request
+//! (`response-content-encoding`, `response-content-type`), and the headers become the true ones again.
+
+use std::io::Read as _;
+use std::sync::LazyLock;
+
+use ureq::http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, TRANSFER_ENCODING,
+};
+use ureq::http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::{Operation, Request};
+use crate::error::{Error, ErrorKind};
+use crate::s3::key::Key;
+
+/// How an answer that ureq decodes is asked for so that it does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Undecoded {
+    encoding: bool,
+    charset: bool,
+}
+
+impl Undecoded {
+    /// What has to be asked for otherwise, if anything has: a look at an answer's headers.
+    pub(super) fn needed(
+        operation: Operation,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Option<Self> {
+        let is_read = matches!(operation, Operation::GetObject | Operation::HeadObject);
+        // What has no ETag is no object, whatever else it is.
+        if !is_read || !status.is_success() || !headers.contains_key(ETAG) {
+            return None;
+        }
+        let needed = Self {
+            encoding: is_decompressed(headers),
+            charset: operation == Operation::GetObject && is_rewritten(headers),
+        };
+        (needed != Self::default()).then_some(needed)
+    }
+
+    /// The request that is asked instead.
+    pub(super) fn request<'a>(self, request: &Request<'a>) -> Request<'a> {
+        let mut request = request.clone();
+        if self.encoding {
+            request = request.query("response-content-encoding", "identity");
+        }
+        if self.charset {
+            request = request.query("response-content-type", "application/octet-stream");
+        }
+        request
+    }
+
+    /// The headers of its answer as they are without that: those of `before` are true where they
+    /// are there.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if it was decoded all the same.
+    pub(super) fn restore(
+        self,
+        request: &Request<'_>,
+        before: &HeaderMap,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error> {
+        if self.encoding {
+            if is_decompressed(headers) {
+                return Err(unsupported());
+            }
+            headers.insert(CONTENT_ENCODING, encoding_of(request.key));
+        }
+        if self.charset {
+            if is_rewritten(headers) {
+                return Err(unsupported());
+            }
+            if let Some(content_type) = before.get(CONTENT_TYPE) {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error of an answer that is decoded, and cannot be asked for otherwise.
+pub(super) fn unsupported() -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_message(
+            "its content would be decoded on the way: another crate of this program has turned the \
+             feature gzip, brotli or charset of ureq on, and the store does not answer without",
+        )
+        .with_hint("build without that feature, or give credentials")
+}
+
+/// S3 says how long an object is. Where the length was taken away from an answer that goes on to be
+/// used on a kept connection, ureq did that.
+fn is_decompressed(headers: &HeaderMap) -> bool {
+    let closes = headers
+        .get(CONNECTION)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) && !closes
+}
+
+/// The encoding that ureq took away. It knows two, and does not say which one it was.
+fn encoding_of(key: Option<&Key>) -> HeaderValue {
+    let brotli = key.is_some_and(|key| key.as_str().ends_with(".br"));
+    HeaderValue::from_static(if brotli { "br" } else { "gzip" })
+}
+
+/// Whether ureq makes UTF-8 of the text that this is.
+fn is_rewritten(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    let Some(content_type) = content_type.and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    has_other_charset(content_type) && *REWRITES
+}
+
+fn has_other_charset(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_text = parts.next().is_some_and(|kind| kind.starts_with("text/"));
+    let charset = parts.find_map(|part| part.strip_prefix("charset="));
+    is_text && charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"))
+}
+
+/// Whether ureq was built to: a byte of Latin-1 tells.
+static REWRITES: LazyLock<bool> = LazyLock::new(|| {
+    let mut body = ureq::Body::builder()
+        .mime_type("text/plain")
+        .charset("iso-8859-1")
+        .data([0xe9]);
+    let mut bytes = Vec::new();
+    let read = body.as_reader().read_to_end(&mut bytes);
+    read.is_err() || bytes != [0xe9]
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            let name = ureq::http::HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn an_answer_without_its_length_was_decompressed() {
+        for (pairs, operation, expected) in [
+            (vec![("content-length", "5")], Operation::GetObject, false),
+            (vec![], Operation::GetObject, true),
+            (vec![], Operation::HeadObject, true),
+            (vec![], Operation::ListObjectsV2, false),
+            (vec![], Operation::PutObject, false),
+            (
+                vec![("transfer-encoding", "chunked")],
+                Operation::GetObject,
+                false,
+            ),
+            (vec![("connection", "close")], Operation::GetObject, false),
+        ] {
+            let mut headers = headers(&pairs);
+            headers.insert(ETAG, HeaderValue::from_static("\"e\""));
+            let needed = Undecoded::needed(operation, StatusCode::OK, &headers);
+            assert_eq!(needed.is_some(), expected, "{operation:?} {pairs:?}");
+        }
+        let refused = Undecoded::needed(
+            Operation::GetObject,
+            StatusCode::NOT_FOUND,
+            &HeaderMap::new(),
+        );
+        assert_eq!(refused, None);
+    }
+
+    #[test]
+    fn text_in_another_charset_is_what_could_be_rewritten() {
+        for (content_type, expected) in [
+            ("text/plain", false),
+            ("text/plain; charset=utf-8", false),
+            ("text/plain; charset=UTF-8", false),
+            ("text/html;charset=iso-8859-1", true),
+            ("application/xml; charset=iso-8859-1", false),
+            ("", false),
+        ] {
+            assert_eq!(has_other_charset(content_type), expected, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn the_true_headers_come_back() {
+        let key = Key::new("a.txt").unwrap();
+        let request = Request::object(Operation::GetObject, &key);
+        let both = Undecoded {
+            encoding: true,
+            charset: true,
+        };
+        let asked = both.request(&request);
+        assert_eq!(asked.query.len(), 2);
+        let before = headers(&[("content-type", "text/plain; charset=latin1")]);
+        let mut answered = headers(&[
+            ("content-type", "application/octet-stream"),
+            ("content-encoding", "identity"),
+            ("content-length", "5"),
+        ]);
+        both.restore(&request, &before, &mut answered).unwrap();
+        assert_eq!(answered[CONTENT_ENCODING], "gzip");
+        assert_eq!(answered[CONTENT_TYPE], "text/plain; charset=latin1");
+        let mut again = HeaderMap::new();
+        let error = both.restore(&request, &before, &mut again).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn the_feature_is_known_to_be_off_here() {
+        assert!(!*REWRITES);
+    }
+}

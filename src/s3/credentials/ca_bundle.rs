@@ -1,0 +1,70 @@
+//! The file of certificates that an https endpoint has to be certified by, from the caller, the
+//! environment or the profile; none of them means those that come with the program.
+//!
+//! See `verify` and `ca_bundle` in botocore's configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::profile::LazyProfile;
+use super::{Environment, failed};
+use crate::error::Result;
+
+const VARIABLE: &str = "AWS_CA_BUNDLE";
+
+/// The path of the file, if anything says one.
+pub(super) fn find(
+    given: Option<&Path>,
+    environment: &Environment,
+    profile: &LazyProfile<'_>,
+) -> Result<Option<PathBuf>> {
+    if let Some(given) = given {
+        return Ok(Some(given.to_owned()));
+    }
+    let said = match environment.text(VARIABLE)? {
+        Some(path) => Some(path),
+        // A broken file does not stop who gave everything else: without what it may say here, a
+        // server is trusted less, and not more.
+        None => match profile.get() {
+            Ok(profile) => profile.text("ca_bundle")?,
+            Err(_) => None,
+        },
+    };
+    let expand = |path: String| {
+        let expanded = environment.expand(Path::new(&path));
+        expanded.ok_or_else(|| failed("the ca_bundle begins with ~, and there is no home"))
+    };
+    said.map(expand).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    #[test]
+    fn the_caller_then_the_environment_then_the_profile() {
+        let config = "[default]\nca_bundle = /in/file";
+        for (given, variable, config, expected) in [
+            (Some("/given"), "/variable", config, Some("/given")),
+            (None, "/variable", config, Some("/variable")),
+            (None, "", config, Some("/in/file")),
+            (None, "", "", None),
+            (None, "", "nonsense", None),
+        ] {
+            let home = Home::with("", config);
+            let environment = home.environment([(VARIABLE, variable)]);
+            let profile = LazyProfile::new(None, &environment);
+            let found = find(given.map(Path::new), &environment, &profile).unwrap();
+            assert_eq!(found.as_deref(), expected.map(Path::new));
+        }
+    }
+
+    #[test]
+    fn a_tilde_is_the_home() {
+        let home = Home::new();
+        let environment = home.environment([(VARIABLE, "~/ca.pem")]);
+        let profile = LazyProfile::new(None, &environment);
+        let found = find(None, &environment, &profile).unwrap();
+        assert_eq!(found, Some(home.path("ca.pem")));
+    }
+}

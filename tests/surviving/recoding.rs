@@ -1,0 +1,84 @@
+//! Answers whose length is not told are those of an object that was decoded on its way: asked for again.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+
+use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs, S3FsBuilder};
+
+/// A server that gives these answers, one a connection, and the lines that it was asked with.
+fn answering(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let answer = |answer: &str| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let asked = lines.next().unwrap().unwrap();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            stream.write_all(answer.as_bytes()).unwrap();
+            asked
+        };
+        answers.into_iter().map(answer).collect()
+    });
+    (endpoint, server)
+}
+
+fn builder(endpoint: &str) -> S3FsBuilder {
+    S3Fs::builder("bucket")
+        .endpoint_url(endpoint)
+        .region("us-east-1")
+        .max_attempts(1)
+        .strict(false)
+}
+
+fn signed(endpoint: &str) -> S3Fs {
+    let builder = builder(endpoint).aws_access_key_id("key");
+    builder.aws_secret_access_key("secret").build().unwrap()
+}
+
+const DECODED: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\r\n\r\n";
+const PLAIN: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\r\n\
+                     content-encoding: identity\r\ncontent-length: 7\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn content_is_what_is_stored() {
+    let packed = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-encoding: identity\r\n\
+                  content-length: 7\r\nconnection: close\r\n\r\n\x1f\x08pack.";
+    let (endpoint, server) = answering(vec![DECODED, packed]);
+    let fs = signed(&endpoint);
+    assert_eq!(fs.readbytes("file").unwrap(), b"\x1f\x08pack.");
+    let asked = server.join().unwrap();
+    assert!(!asked[0].contains("response-content-encoding"), "{asked:?}");
+    assert!(
+        asked[1].contains("response-content-encoding=identity"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_size_and_an_encoding_are_what_is_stored() {
+    let (endpoint, server) = answering(vec![DECODED, PLAIN]);
+    let fs = signed(&endpoint);
+    let namespaces = Namespaces::DETAILS | Namespaces::S3;
+    let info = fs.getinfo("file", namespaces).unwrap();
+    assert_eq!(info.size().unwrap(), 7);
+    let s3 = info.s3().unwrap();
+    assert_eq!(s3.content_encoding.as_deref(), Some("gzip"));
+    assert_eq!(s3.content_type.as_deref(), Some("text/plain"));
+    server.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_asked_for_otherwise_is_a_clear_error() {
+    let (endpoint, server) = answering(vec![DECODED]);
+    let anonymous = builder(&endpoint).anonymous(true).build().unwrap();
+    let (endpoint, other) = answering(vec![DECODED, DECODED]);
+    for fs in [anonymous, signed(&endpoint)] {
+        let error = fs.readbytes("file").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("ureq"), "{error}");
+    }
+    server.join().unwrap();
+    other.join().unwrap();
+}

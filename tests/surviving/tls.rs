@@ -1,0 +1,120 @@
+//! https endpoints: whom they are certified by.
+
+use std::path::PathBuf;
+
+use s3fs::{ErrorKind, FileSystem as _, S3FsBuilder};
+
+use super::impatient;
+use crate::common;
+use crate::support::{BUCKET, Fault, Rule, Server};
+
+/// A file that is gone when this is dropped.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: &str) -> Self {
+        let name = format!("s3fs-tls-{name}-{}.pem", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn server() -> Server {
+    let server = Server::builder().tls().start();
+    server.bucket(BUCKET).put("file", "content");
+    server
+}
+
+fn builder(server: &Server, ca: Option<&File>) -> S3FsBuilder {
+    match ca {
+        Some(file) => impatient(server).ca_bundle(&file.0),
+        None => impatient(server),
+    }
+}
+
+#[test]
+fn a_server_that_nobody_certifies_is_refused_at_once() {
+    let server = server();
+    let fs = builder(&server, None).build().unwrap();
+    let error = fs.readbytes("file").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(server.take_requests().is_empty());
+    // Another attempt would end the same.
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_server_is_trusted_that_the_bundle_certifies() {
+    let server = server();
+    let ca = File::new("trusted", server.ca_pem());
+    let fs = builder(&server, Some(&ca)).build().unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    fs.writebytes("other", &vec![7; 2 << 20]).unwrap();
+    assert_eq!(fs.readbytes("other").unwrap(), vec![7; 2 << 20]);
+    assert_eq!(server.connections(), 1);
+    let parameter = format!("&ca_bundle={}", ca.0.display());
+    let url = common::fs_url(&server, "", &parameter);
+    let fs = s3fs::open_fs(&url).unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+}
+
+#[test]
+fn the_bundle_of_another_certifies_nobody_here() {
+    let (server, other) = (server(), Server::builder().tls().start());
+    let ca = File::new("other", other.ca_pem());
+    let fs = builder(&server, Some(&ca)).build().unwrap();
+    let error = fs.readbytes("file").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+}
+
+#[test]
+fn what_is_no_bundle_is_told_when_the_filesystem_is_built_and_not_quoted() {
+    let server = server();
+    let secret = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+    for (name, content) in [
+        ("empty", ""),
+        ("text", "hello"),
+        ("key", secret),
+        ("cut", "-----BEGIN CERTIFICATE-----\nAAAA\n"),
+        (
+            "broken",
+            "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
+        ),
+    ] {
+        let file = File::new(name, content);
+        let error = builder(&server, Some(&file)).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CreateFailed, "{name}");
+        assert!(error.to_string().contains("ca_bundle"), "{error}");
+        assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
+    }
+    let error = impatient(&server)
+        .ca_bundle("/nowhere/ca.pem")
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
+}
+
+#[test]
+fn faults_are_survived_over_tls_too() {
+    let server = server();
+    let ca = File::new("faults", server.ca_pem());
+    let fs = builder(&server, Some(&ca)).build().unwrap();
+    for fault in [
+        Fault::DropBefore,
+        Fault::ResetBefore,
+        Fault::Truncate(3),
+        Fault::error(500, "InternalError"),
+    ] {
+        server.faults().add(Rule::on("GetObject"), fault);
+        assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    }
+    assert_eq!(server.faults().pending(), 0);
+}

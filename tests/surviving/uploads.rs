@@ -1,0 +1,115 @@
+//! What killed programs left behind is found and removed.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use s3fs::{ErrorKind, FileSystem as _, S3Fs};
+
+use super::{impatient, open};
+use crate::common;
+use crate::embedded_server::client::{self, post};
+use crate::support::{BUCKET, Server};
+
+const ALL: Duration = Duration::ZERO;
+const OLD: Duration = Duration::from_secs(3600);
+
+/// Begins an upload, and leaves it.
+fn begin(server: &Server, key: &str) {
+    post(server, key, "").query("uploads", "").send().ok();
+}
+
+fn keys(fs: &S3Fs, path: &str, older_than: Duration) -> Vec<String> {
+    let stale = fs.stale_uploads(path, older_than).unwrap();
+    stale.into_iter().map(|upload| upload.key).collect()
+}
+
+#[test]
+fn an_upload_that_was_left_is_found_and_aborted() {
+    let server = Server::start();
+    begin(&server, "a b+c/\u{e9}");
+    let fs = open(&server);
+    server.take_requests();
+    let stale = fs.stale_uploads("/", ALL).unwrap();
+    assert_eq!(server.take_requests().len(), 1);
+    assert_eq!(stale.len(), 1);
+    assert_eq!(stale[0].key, "a b+c/\u{e9}");
+    assert!(stale[0].initiated.is_some());
+    assert!(fs.abort_upload(&stale[0]).unwrap());
+    assert_eq!(server.take_requests().len(), 1);
+    assert!(server.bucket(BUCKET).uploads().is_empty());
+    assert!(!fs.abort_upload(&stale[0]).unwrap());
+}
+
+#[test]
+fn what_a_dropped_program_sent_is_found() {
+    let server = Server::start();
+    let fs = open(&server);
+    let mut file = fs.openbin("big", "w").unwrap();
+    file.write_all(&vec![7; 20 << 20]).unwrap();
+    assert_eq!(keys(&fs, "/", ALL), ["big"]);
+    file.close().unwrap();
+    assert!(keys(&fs, "/", ALL).is_empty());
+}
+
+#[test]
+fn an_upload_is_stale_by_the_servers_clock() {
+    let server = Server::start();
+    begin(&server, "file");
+    let fs = open(&server);
+    assert!(keys(&fs, "/", OLD).is_empty());
+    server.set_clock_ahead(2 * 3600);
+    fs.listdir("").unwrap();
+    assert_eq!(keys(&fs, "/", OLD), ["file"]);
+}
+
+#[test]
+fn only_what_lies_below_the_path_is_found() {
+    let server = Server::start();
+    for key in ["a", "a/b", "a/c/d", "ab", "b"] {
+        begin(&server, key);
+    }
+    let fs = open(&server);
+    assert_eq!(keys(&fs, "/", ALL), ["a", "a/b", "a/c/d", "ab", "b"]);
+    assert_eq!(keys(&fs, "a", ALL), ["a", "a/b", "a/c/d"]);
+    assert_eq!(keys(&fs, "a/c", ALL), ["a/c/d"]);
+    assert!(keys(&fs, "gone", ALL).is_empty());
+}
+
+#[test]
+fn a_directory_of_the_bucket_is_a_jail() {
+    let server = Server::start();
+    begin(&server, "out/file");
+    begin(&server, "in/file");
+    let jailed = impatient(&server).dir_path("in").build().unwrap();
+    assert_eq!(keys(&jailed, "/", ALL), ["in/file"]);
+    let outside = open(&server).stale_uploads("out", ALL).unwrap();
+    let error = jailed.abort_upload(&outside[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert_eq!(server.bucket(BUCKET).uploads().len(), 2);
+}
+
+#[test]
+fn a_read_only_filesystem_aborts_nothing() {
+    let server = Server::start();
+    begin(&server, "file");
+    let fs = impatient(&server).read_only(true).build().unwrap();
+    let stale = fs.stale_uploads("/", ALL).unwrap();
+    let error = fs.abort_upload(&stale[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceReadOnly);
+    assert_eq!(server.bucket(BUCKET).uploads().len(), 1);
+}
+
+#[test]
+fn more_uploads_than_a_page_has_are_all_found() {
+    let server = Server::start();
+    let agent = client::agent();
+    for number in 0..1001 {
+        let call = post(&server, &format!("file{number:04}"), "").query("uploads", "");
+        call.try_send_with(&agent, call.signed_url().as_str())
+            .expect("an answer");
+    }
+    let fs = open(&server);
+    server.take_requests();
+    assert_eq!(keys(&fs, "/", ALL).len(), 1001);
+    assert_eq!(common::asked(&server, "ListMultipartUploads").len(), 2);
+}
