@@ -14,6 +14,8 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 
+mod rules;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::iter;
@@ -22,11 +24,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::filesystem::{Entries, FileSystem, TreeEntries};
 use crate::filter::strings;
-use crate::glob::GlobPattern;
 use crate::info::{Info, Namespaces};
 use crate::path;
-use crate::scantree::Descent;
-use crate::wildcard::Patterns;
+use rules::Rules;
 
 /// What a walk comes by, one after the other. It ends after an error.
 pub type Walked<'a, T> = Box<dyn Iterator<Item = Result<T>> + Send + 'a>;
@@ -417,87 +417,6 @@ pub(crate) fn until_error<T>(
     })
 }
 
-/// Which directories and files a walk takes.
-struct Rules {
-    filter: Patterns,
-    exclude: Patterns,
-    filter_dirs: Patterns,
-    exclude_dirs: Patterns,
-    filter_glob: Vec<GlobPattern>,
-    exclude_glob: Vec<GlobPattern>,
-    max_depth: Option<usize>,
-}
-
-impl Rules {
-    fn new(options: &Options, case_insensitive: bool) -> Result<Self> {
-        let patterns = |list: &[String]| Patterns::new(list, !case_insensitive);
-        Ok(Self {
-            filter: patterns(&options.filter),
-            exclude: patterns(&options.exclude),
-            filter_dirs: patterns(&options.filter_dirs),
-            exclude_dirs: patterns(&options.exclude_dirs),
-            filter_glob: GlobPattern::all(&options.filter_glob, !case_insensitive)?,
-            exclude_glob: GlobPattern::all(&options.exclude_glob, !case_insensitive)?,
-            max_depth: options.max_depth,
-        })
-    }
-
-    /// Whether nothing is walked but the directory that the walk starts from.
-    fn is_shallow(&self) -> bool {
-        self.max_depth.is_some_and(|levels| levels <= 1)
-    }
-
-    /// Whether there may be directories that are not walked.
-    fn prune(&self) -> bool {
-        let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
-        self.max_depth.is_some()
-            || !self.filter_dirs.is_empty()
-            || !self.exclude_dirs.is_empty()
-            || !self.exclude_glob.is_empty()
-            || !(self.filter_glob.is_empty() || anywhere)
-    }
-
-    /// Whether a directory is part of the walk.
-    fn take_dir(&self, path: &str, name: &str) -> bool {
-        let leads_below = |pattern: &GlobPattern| pattern.leads_below(path);
-        let matches = |pattern: &GlobPattern| pattern.matches_directory(path);
-        (self.filter_dirs.is_empty() || self.filter_dirs.any(name))
-            && !self.exclude_dirs.any(name)
-            && (self.filter_glob.is_empty() || self.filter_glob.iter().any(leads_below))
-            && !self.exclude_glob.iter().any(matches)
-    }
-
-    /// What is done about a directory of a walk from `start`.
-    fn descent(&self, start: &str, path: &str) -> Descent {
-        if !self.take_dir(path, path::basename(path)) {
-            Descent::Skip
-        } else if self.is_within_depth(start, path) {
-            Descent::Enter
-        } else {
-            Descent::Name
-        }
-    }
-
-    /// Whether a directory of a walk from `start` is listed.
-    fn is_within_depth(&self, start: &str, path: &str) -> bool {
-        let depth = depth(path) - depth(start);
-        self.max_depth.is_none_or(|levels| depth < levels)
-    }
-
-    fn take_file(&self, directory: &str, name: &str) -> bool {
-        if !(self.filter.is_empty() || self.filter.any(name)) || self.exclude.any(name) {
-            return false;
-        }
-        if self.filter_glob.is_empty() && self.exclude_glob.is_empty() {
-            return true;
-        }
-        let path = path::combine(directory, name);
-        let matches = |pattern: &GlobPattern| pattern.matches(&path);
-        (self.filter_glob.is_empty() || self.filter_glob.iter().any(matches))
-            && !self.exclude_glob.iter().any(matches)
-    }
-}
-
 /// A walk through [`FileSystem::scantree`], or [`FileSystem::scantree_pruned`].
 struct Flat<'a, F: ?Sized> {
     fs: &'a F,
@@ -690,13 +609,5 @@ impl<F: FileSystem + ?Sized> Depth<'_, F> {
             }
         }
         Ok(None)
-    }
-}
-
-/// How many names an absolute path has.
-fn depth(path: &str) -> usize {
-    match path.trim_matches('/') {
-        "" => 0,
-        names => names.matches('/').count() + 1,
     }
 }

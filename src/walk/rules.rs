@@ -1,0 +1,97 @@
+//! [`Rules`]: what the options of a walk let it take.
+
+use super::Options;
+use crate::error::Result;
+use crate::glob::GlobPattern;
+use crate::path;
+use crate::scantree::Descent;
+use crate::wildcard::Patterns;
+
+/// Which directories and files a walk takes.
+pub(super) struct Rules {
+    filter: Patterns,
+    exclude: Patterns,
+    filter_dirs: Patterns,
+    exclude_dirs: Patterns,
+    filter_glob: Vec<GlobPattern>,
+    exclude_glob: Vec<GlobPattern>,
+    max_depth: Option<usize>,
+}
+
+impl Rules {
+    pub(super) fn new(options: &Options, case_insensitive: bool) -> Result<Self> {
+        let patterns = |list: &[String]| Patterns::new(list, !case_insensitive);
+        Ok(Self {
+            filter: patterns(&options.filter),
+            exclude: patterns(&options.exclude),
+            filter_dirs: patterns(&options.filter_dirs),
+            exclude_dirs: patterns(&options.exclude_dirs),
+            filter_glob: GlobPattern::all(&options.filter_glob, !case_insensitive)?,
+            exclude_glob: GlobPattern::all(&options.exclude_glob, !case_insensitive)?,
+            max_depth: options.max_depth,
+        })
+    }
+
+    /// Whether nothing is walked but the directory that the walk starts from.
+    pub(super) fn is_shallow(&self) -> bool {
+        self.max_depth.is_some_and(|levels| levels <= 1)
+    }
+
+    /// Whether there may be directories that are not walked.
+    pub(super) fn prune(&self) -> bool {
+        let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
+        self.max_depth.is_some()
+            || !self.filter_dirs.is_empty()
+            || !self.exclude_dirs.is_empty()
+            || !self.exclude_glob.is_empty()
+            || !(self.filter_glob.is_empty() || anywhere)
+    }
+
+    /// Whether a directory is part of the walk.
+    pub(super) fn take_dir(&self, path: &str, name: &str) -> bool {
+        let leads_below = |pattern: &GlobPattern| pattern.leads_below(path);
+        let matches = |pattern: &GlobPattern| pattern.matches_directory(path);
+        (self.filter_dirs.is_empty() || self.filter_dirs.any(name))
+            && !self.exclude_dirs.any(name)
+            && (self.filter_glob.is_empty() || self.filter_glob.iter().any(leads_below))
+            && !self.exclude_glob.iter().any(matches)
+    }
+
+    /// What is done about a directory of a walk from `start`.
+    pub(super) fn descent(&self, start: &str, path: &str) -> Descent {
+        if !self.take_dir(path, path::basename(path)) {
+            Descent::Skip
+        } else if self.is_within_depth(start, path) {
+            Descent::Enter
+        } else {
+            Descent::Name
+        }
+    }
+
+    /// Whether a directory of a walk from `start` is listed.
+    pub(super) fn is_within_depth(&self, start: &str, path: &str) -> bool {
+        let depth = depth(path) - depth(start);
+        self.max_depth.is_none_or(|levels| depth < levels)
+    }
+
+    pub(super) fn take_file(&self, directory: &str, name: &str) -> bool {
+        if !(self.filter.is_empty() || self.filter.any(name)) || self.exclude.any(name) {
+            return false;
+        }
+        if self.filter_glob.is_empty() && self.exclude_glob.is_empty() {
+            return true;
+        }
+        let path = path::combine(directory, name);
+        let matches = |pattern: &GlobPattern| pattern.matches(&path);
+        (self.filter_glob.is_empty() || self.filter_glob.iter().any(matches))
+            && !self.exclude_glob.iter().any(matches)
+    }
+}
+
+/// How many names an absolute path has.
+fn depth(path: &str) -> usize {
+    match path.trim_matches('/') {
+        "" => 0,
+        names => names.matches('/').count() + 1,
+    }
+}
