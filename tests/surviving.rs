@@ -1,5 +1,6 @@
 //! What the client does about networks and servers that fail, and about what it did not know of them.
 
+mod bounds;
 mod conditions;
 mod deletes;
 mod lessons;

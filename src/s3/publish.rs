@@ -102,19 +102,12 @@ impl Target {
                 self.check(Condition::Match(e_tag))?;
                 return put(Condition::Any);
             }
-            Err(error) if condition_failed(&error) || error.is_unsure() => error,
+            Err(error) if error.is_unsure() => error,
             stored => return stored,
         };
-        let now = self.e_tag();
-        match now {
-            Ok(Some(now)) if error.is_unsure() && is_md5(&now, bytes) => Ok(()),
-            Ok(Some(now)) if now == e_tag && condition_failed(&error) => {
-                // Some stores (Ceph's) compare the ETag without its quotes.
-                put(Condition::Match(e_tag.trim_matches('"')))
-            }
+        match self.e_tag() {
+            Ok(Some(now)) if is_md5(&now, bytes) => Ok(()),
             Ok(Some(now)) if now == e_tag => Err(error),
-            Ok(_) if !error.is_unsure() => Err(error),
-            Err(_) if condition_failed(&error) && !error.is_unsure() => Err(error),
             _ => Err(unknown(error)),
         }
     }
@@ -161,12 +154,7 @@ impl Target {
             && !error.is_unsure()
         {
             completed = match condition {
-                // As for a PUT: Ceph's gateway, or a store that knows no condition here.
-                Condition::Match(e_tag)
-                    if condition_failed(error) && self.e_tag()?.as_deref() == Some(e_tag) =>
-                {
-                    ask(Condition::Match(e_tag.trim_matches('"')))
-                }
+                // As for a PUT: a store that knows no condition here.
                 Condition::Absent | Condition::Match(_) if is_unknown_to_store(error) => {
                     self.check(condition)?;
                     ask(Condition::Any)

@@ -144,3 +144,26 @@ fn a_deadline_is_not_for_a_reader_that_takes_its_time() {
     std::io::Read::read_to_end(&mut file, &mut content).unwrap();
     assert_eq!(content.len(), (8 << 20) - 100);
 }
+
+/// Nobody answers there: connections are taken by the system and by nobody else.
+#[test]
+#[cfg(feature = "rustls")]
+fn a_server_that_is_silent_while_tls_begins_is_left() {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let fs = S3Fs::builder(BUCKET)
+        .endpoint_url(endpoint)
+        .region("us-east-1")
+        .anonymous(true)
+        .connect_timeout(SHORT)
+        .max_attempts(2)
+        .build()
+        .unwrap();
+    let began = Instant::now();
+    let error = fs.readbytes("file").unwrap_err();
+    is_timeout(&error, began);
+    assert!(error.to_string().contains("after 2 attempts"), "{error}");
+    let error = fs.writebytes("file", b"content").unwrap_err();
+    is_timeout(&error, began);
+    assert!(!error.to_string().contains("may have been done"), "{error}");
+}

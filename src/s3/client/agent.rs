@@ -11,6 +11,13 @@ use crate::error::Result;
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
 
+/// How much is read from a connection at a time: a larger piece costs less time, and each connection
+/// that is kept has one.
+const INPUT_BUFFER: usize = 512 << 10;
+
+/// How much is written to a connection at a time.
+const OUTPUT_BUFFER: usize = 128 << 10;
+
 /// How much longer a server may take for what it does by itself, such as a copy.
 const LONG_OPERATION_FACTOR: u32 = 10;
 
@@ -76,6 +83,8 @@ pub(crate) fn agent(
         .timeout_per_read(Some(timeouts.stall))
         .timeout_per_write(Some(timeouts.stall))
         .timeout_await_100(Some(AWAIT_CONTINUE))
+        .input_buffer_size(INPUT_BUFFER)
+        .output_buffer_size(OUTPUT_BUFFER)
         .max_idle_connections(idle)
         .max_idle_connections_per_host(idle)
         .input_buffer_size(INPUT_BUFFER_BYTES)

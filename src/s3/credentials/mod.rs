@@ -23,7 +23,7 @@ mod profile;
 mod provider;
 mod region;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod unsupported;
 mod words;
 

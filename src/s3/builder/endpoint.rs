@@ -1,0 +1,45 @@
+//! The endpoint's URL, looked at before anything is asked.
+
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs_url::redacted;
+
+/// The endpoint that a text names.
+pub(super) fn parse_endpoint(text: &str) -> Result<Url> {
+    let shown = redacted(text);
+    let wrong = |why: &str| {
+        Error::new(ErrorKind::InvalidArgument)
+            .with_message(format!("the endpoint {shown:?} {why}"))
+            .with_hint("an endpoint is http://host:port or https://host:port")
+    };
+    let url = Url::parse(text).map_err(|error| wrong("is not a URL").with_source(error))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is neither http nor https"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("has no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("has a user or a password, which S3 does not know"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+/// AWS, which is the endpoint where none is named, is asked by https.
+pub(super) fn check_tls(endpoint: Option<&Url>) -> Result<()> {
+    let is_https = endpoint.is_none_or(|url| url.scheme() == "https");
+    if !is_https || cfg!(feature = "rustls") {
+        return Ok(());
+    }
+    let named = endpoint.map(|url| url.origin().ascii_serialization());
+    Err(Error::new(ErrorKind::Unsupported)
+        .with_message(format!(
+            "the endpoint {} needs TLS, and it is not built in",
+            named.as_deref().unwrap_or("of AWS")
+        ))
+        .with_hint("turn the feature `rustls` of this crate on"))
+}

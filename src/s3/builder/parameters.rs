@@ -1,0 +1,200 @@
+//! The parameters of FS URLs, under the names of the builder's methods.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{AddressingStyle, S3FsBuilder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs_url::FsUrl;
+use crate::options::ChecksumAlgorithm;
+
+impl S3FsBuilder {
+    /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
+    ///
+    /// `allow_profile` says whether the URL may name a profile, which may run a command: only for
+    /// URLs that the program, and nobody else, wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseUrl`](ErrorKind::ParseUrl) naming the parameter that is unknown or wrong.
+    pub fn from_url(url: &FsUrl, allow_profile: bool) -> Result<Self> {
+        let (bucket_name, dir_path) = url
+            .resource()
+            .split_once('/')
+            .unwrap_or((url.resource(), ""));
+        let mut builder = Self::new(bucket_name).dir_path(dir_path);
+        builder.settings.explicit.access_key_id = url.username().map(str::to_owned);
+        builder.settings.explicit.secret_access_key = url.password().map(str::to_owned);
+        for (name, value) in url.params() {
+            builder = builder.set_parameter(name, value, allow_profile)?;
+        }
+        Ok(builder)
+    }
+
+    /// Sets the parameter that an FS URL has under that name.
+    fn set_parameter(mut self, name: &str, value: &str, allow_profile: bool) -> Result<Self> {
+        let wrong = |message: String| Error::new(ErrorKind::ParseUrl).with_message(message);
+        let seconds = |value: &str| {
+            let seconds = value.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
+            seconds
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .ok_or_else(|| wrong(format!("the parameter {name:?} is not a number of seconds")))
+        };
+        let flag = |value: &str| match value {
+            "1" | "true" | "True" | "yes" | "on" => Ok(true),
+            "0" | "false" | "False" | "no" | "off" => Ok(false),
+            _ => Err(wrong(format!("the parameter {name:?} is neither 1 nor 0"))),
+        };
+        match name {
+            "aws_session_token" => self = self.aws_session_token(value),
+            "endpoint_url" => self = self.endpoint_url(value),
+            "region" => self = self.region(value),
+            "ca_bundle" => self = self.ca_bundle(value),
+            "delimiter" => self = self.delimiter(value),
+            "strict" => self = self.strict(flag(value)?),
+            "read_only" => self = self.read_only(flag(value)?),
+            "anonymous" => self = self.anonymous(flag(value)?),
+            "connect_timeout" => self = self.connect_timeout(seconds(value)?),
+            "response_timeout" => self = self.response_timeout(seconds(value)?),
+            "stall_timeout" => self = self.stall_timeout(seconds(value)?),
+            "operation_timeout" => self = self.operation_timeout(seconds(value)?),
+            "retry_timeout" => self = self.retry_timeout(seconds(value)?),
+            "retry_base_delay" => self = self.retry_base_delay(seconds(value)?),
+            "retry_max_delay" => self = self.retry_max_delay(seconds(value)?),
+            "user_agent_suffix" => self = self.user_agent_suffix(value),
+            "max_workers" => self = self.max_workers(whole_number(name, value)?),
+            "part_size" => self = self.part_size(whole_number(name, value)?),
+            "min_part_size" => self = self.min_part_size(whole_number(name, value)?),
+            "write_buffer" => self = self.write_buffer(whole_number(name, value)?),
+            "first_window" => self = self.first_window(whole_number(name, value)?),
+            "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
+            "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
+            "checksum" => {
+                let algorithm = match value {
+                    "off" => None,
+                    name => Some(ChecksumAlgorithm::from_name(name).ok_or_else(|| {
+                        let message = "the parameter \"checksum\" is neither off nor an algorithm";
+                        wrong(message.to_owned())
+                    })?),
+                };
+                self = self.checksum(algorithm);
+            }
+            "addressing_style" => {
+                self = self.addressing_style(match value {
+                    "auto" => AddressingStyle::Auto,
+                    "path" => AddressingStyle::Path,
+                    "virtual" => AddressingStyle::VirtualHost,
+                    _ => {
+                        return Err(wrong(
+                            "the parameter \"addressing_style\" is not auto, path or virtual"
+                                .to_owned(),
+                        ));
+                    }
+                });
+            }
+            "profile" if allow_profile => self = self.profile(value),
+            "profile" => {
+                return Err(
+                    wrong("the parameter \"profile\" is not allowed here".to_owned()).with_hint(
+                        "a profile may run a command; a program that trusts its URLs can allow it",
+                    ),
+                );
+            }
+            _ => {
+                let sent = self.download.set(name, value);
+                if !self.upload.set(name, value)? && !sent {
+                    return Err(wrong(format!("there is no parameter {name:?}")));
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn whole_number<T: FromStr>(name: &str, value: &str) -> Result<T> {
+    value.parse().map_err(|_| {
+        Error::new(ErrorKind::ParseUrl)
+            .with_message(format!("the parameter {name:?} is not a whole number"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Environment;
+    use super::*;
+    use crate::s3::client::RetryPolicy;
+
+    fn nowhere() -> Environment {
+        Environment::from_pairs::<&str, &str>([])
+    }
+
+    #[test]
+    fn every_parameter_of_a_url_reaches_the_builder() {
+        let url = FsUrl::parse(
+            "s3://k:s%2F@mybucket/a%20b/c?endpoint_url=http://127.0.0.1:9&region=eu-west-1\
+             &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
+             &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
+             &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
+             &operation_timeout=10&max_workers=4&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
+        )
+        .unwrap();
+        let builder = S3FsBuilder::from_url(&url, false).unwrap();
+        assert_eq!(builder.bucket_name, "mybucket");
+        assert_eq!(builder.dir_path, "a b/c");
+        let explicit = &builder.settings.explicit;
+        assert_eq!(explicit.secret_access_key.as_deref(), Some("s/"));
+        assert_eq!(explicit.session_token.as_deref(), Some("t"));
+        assert_eq!(builder.delimiter, "|");
+        assert!(!builder.strict && builder.read_only);
+        assert_eq!(builder.max_workers, 4);
+        assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
+        assert_eq!(builder.timeouts.operation, Some(Duration::from_secs(10)));
+        let expected = RetryPolicy {
+            max_attempts: 7,
+            timeout: Duration::from_secs(8),
+            base_delay: Duration::from_millis(250),
+            max_delay: Duration::from_secs(9),
+        };
+        assert_eq!(builder.retry, expected);
+        let upload = builder.upload.to_headers().unwrap();
+        for (name, value) in [
+            ("x-amz-acl", "private"),
+            ("cache-control", "max-age=1"),
+            ("x-amz-request-payer", "requester"),
+            ("x-amz-storage-class", "STANDARD_IA"),
+            ("x-amz-meta-origin", "x"),
+            ("x-amz-tagging", "team=y"),
+        ] {
+            let pair = (name.to_owned(), value.to_owned());
+            assert!(upload.contains(&pair), "{name} is missing");
+        }
+        assert_eq!(builder.download.request_headers().unwrap().len(), 1);
+        let debug = format!("{builder:?}");
+        assert!(!debug.contains("s/") && !debug.contains("\"k\""), "{debug}");
+        builder.build_in(nowhere()).unwrap();
+    }
+
+    #[test]
+    fn a_url_with_a_wrong_parameter_says_which() {
+        for (parameter, named) in [
+            ("colour=red", "colour"),
+            ("strict=maybe", "strict"),
+            ("max_workers=-1", "max_workers"),
+            ("max_attempts=many", "max_attempts"),
+            ("retry_timeout=-1", "retry_timeout"),
+            ("checksum=MD5", "checksum"),
+            ("connect_timeout=0", "connect_timeout"),
+            ("addressing_style=ip", "addressing_style"),
+            ("profile=x", "profile"),
+            ("sse_customer_key=x", "sse_customer_key"),
+        ] {
+            let url = FsUrl::parse(&format!("s3://mybucket?{parameter}")).unwrap();
+            let error = S3FsBuilder::from_url(&url, false).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ParseUrl, "{parameter}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
+        let url = FsUrl::parse("s3://mybucket?profile=x").unwrap();
+        assert!(S3FsBuilder::from_url(&url, true).is_ok());
+    }
+}
