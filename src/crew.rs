@@ -86,6 +86,26 @@ impl Crew {
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         failure.map_or(Ok(()), Err)
     }
+
+    /// The results of `work` on each item, in the items' order, done as [`each`](Self::each) does.
+    pub(crate) fn try_map<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let done = Mutex::new(Vec::with_capacity(items.len()));
+        self.each(items.len(), |number| {
+            if let Some(item) = items.get(number) {
+                let result = work(item)?;
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.push((number, result));
+            }
+            Ok(())
+        })?;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_unstable_by_key(|(number, _)| *number);
+        Ok(done.into_iter().map(|(_, result)| result).collect())
+    }
 }
 
 /// A thread of a [`Crew`] that is at work; it is to spare again when this is dropped.
@@ -150,6 +170,16 @@ mod tests {
             Ok(())
         })
         .unwrap();
+    }
+
+    #[test]
+    fn results_stand_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..100).collect();
+        for threads in [0, 1, 3, 200] {
+            let squares = Crew::new(threads).try_map(&items, |n| Ok(n * n));
+            let expected: Vec<usize> = items.iter().map(|n| n * n).collect();
+            assert_eq!(squares.unwrap(), expected);
+        }
     }
 
     #[test]

@@ -282,6 +282,29 @@ fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
 }
 
 #[test]
+fn what_came_behind_a_gap_is_not_taken_for_there() {
+    let size = 12 * PART;
+    let (server, _, disk) = scene(size);
+    let builder = common::builder(&server).strict(false).part_size(PART);
+    let builder = builder.stall_timeout(Duration::from_secs(1));
+    let fs = builder.min_part_size(PART).build().unwrap();
+    // All others come while the second piece stands still, and then it fails.
+    let rule = reading_from(PART + 1000);
+    server
+        .faults()
+        .add(reading_from(PART), Fault::StallBody(1000));
+    server.faults().add(rule, Fault::error(403, "AccessDenied"));
+    let target = disk.join("target");
+    let options = workers(2).resume(true);
+    let result = fs.download_file("f", &target, &options);
+    fails(result, ErrorKind::PermissionDenied);
+    server.take_requests();
+    fs.download_file("f", &target, &options).unwrap();
+    assert!(fs::read(&target).unwrap() == content(size));
+    assert_eq!(received(&server.take_requests()), size - PART - 1000);
+}
+
+#[test]
 fn a_download_of_what_was_replaced_starts_anew() {
     let size = 12 * PART;
     let (server, fs, disk) = scene(size);

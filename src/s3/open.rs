@@ -9,6 +9,7 @@ use super::objects::{Condition, ReadOptions};
 use super::publish::Target;
 use super::update::{Base, Old};
 use super::{S3Fs, S3Reader, S3Updater, S3Writer};
+use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::mode::Mode;
@@ -117,8 +118,8 @@ impl S3Fs {
         if size <= self.objects().part_sizes().first() {
             return target.put(contents, &[], condition);
         }
-        let workers = self.shared.max_workers;
-        target.put_in_parts(&contents, size, workers, condition, &|_| Ok(()))
+        let crew = Crew::new(self.shared.max_workers);
+        target.put_in_parts(&contents, size, &crew, condition, &|_| Ok(()))
     }
 
     /// Stores what a source gives, as [`S3Writer`] does, and says how many bytes that were. Where its

@@ -12,8 +12,8 @@ use super::checksum;
 use super::client::{Payload, ReadAt, Response};
 use super::key::Key;
 use super::objects::{Condition, Objects, ReadOptions, UploadedPart, condition_failed};
-use super::parallel;
 use super::parts::PartsUpload;
+use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, UploadArgs};
@@ -206,8 +206,7 @@ impl Target {
         error
     }
 
-    /// Stores so many bytes of a source in parts of one size, of which `workers` are on their way at
-    /// a time. Nothing of them is held here. `sent` is told how many bytes a part had that has
+    /// Stores so many bytes of a source in parts of one size, as many at a time as there are threads. Nothing of them is held here. `sent` is told how many bytes a part had that has
     /// arrived, and may end it all.
     ///
     /// # Errors
@@ -217,7 +216,7 @@ impl Target {
         &self,
         source: &dyn ReadAt,
         size: u64,
-        workers: usize,
+        crew: &Crew,
         condition: Condition<'_>,
         sent: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<()> {
@@ -227,7 +226,7 @@ impl Target {
             .zip((0..size.div_ceil(part_size)).map(|index| index * part_size))
             .collect();
         let upload = begun.parts.upload();
-        let done = parallel::try_map(&ranges, workers, |(number, start)| {
+        let done = crew.try_map(&ranges, |(number, start)| {
             let length = part_size.min(size - start);
             let digest = upload
                 .checksum

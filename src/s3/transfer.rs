@@ -2,7 +2,6 @@
 //! them held in memory.
 
 use std::io;
-use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,16 +104,13 @@ impl S3Fs {
             (terms.seen)(size)?;
             return Ok(size);
         }
-        let others = usize::try_from(size.div_ceil(part_size) - 1).unwrap_or(usize::MAX);
-        let members: Vec<_> = iter::from_fn(|| terms.crew.enlist()).take(others).collect();
         let sent = |count| {
             source
                 .check_unchanged()
                 .map_err(|error| error.with_path(terms.local))?;
             (terms.seen)(count)
         };
-        let workers = members.len() + 1;
-        target.put_in_parts(source.file(), size, workers, Condition::Any, &sent)?;
+        target.put_in_parts(source.file(), size, terms.crew, Condition::Any, &sent)?;
         Ok(size)
     }
 }

@@ -5,13 +5,13 @@
 
 use super::multipart::{MAX_PART_BYTES, MAX_PARTS, NewUpload};
 use super::{Condition, ENCRYPTION, Objects, ReadOptions, condition_failed};
+use crate::crew::Crew;
 use crate::error::{ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Request};
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
-use crate::s3::parallel;
 use crate::s3::setinfo::kept_headers;
 
 /// An object that is copied, where it is and as it was last seen.
@@ -174,7 +174,7 @@ impl Objects {
             .zip(0..source.size.div_ceil(part_size))
             .map(|(number, index)| (number, index * part_size))
             .collect();
-        let copied = parallel::try_map(&parts, self.max_workers, |(number, start)| {
+        let copied = Crew::new(self.max_workers).try_map(&parts, |(number, start)| {
             let end = source.size.min(start + part_size);
             self.copy_part(&upload, *number, source, *start..end, Vec::new())
         });
