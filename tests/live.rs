@@ -6,6 +6,8 @@
 //! of them nothing is tested here, which is an error if `S3FS_TEST_REQUIRE` is 1. Everything
 //! happens in a directory of its own, which is removed at the end.
 
+mod open_files;
+
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

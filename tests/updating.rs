@@ -380,6 +380,15 @@ fn another_writers_object_is_never_replaced_by_an_update() {
             assert_eq!(found, synthetic_bytes(2, 0, size + 7), "{store} {size}");
             assert_eq!(uploads(&server), 0, "{store} {size}");
         }
+        // It does not even have what would be copied.
+        server.bucket(BUCKET).put("f", synthetic_bytes(1, 0, 100));
+        let mut file = fs.openbin("f", "a").unwrap();
+        file.write_all(b"mine").unwrap();
+        server.bucket(BUCKET).put("f", "theirs");
+        let error = file.close().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{store}: {error}");
+        assert_eq!(stored(&server, "f").unwrap(), b"theirs", "{store}");
+        assert_eq!(uploads(&server), 0, "{store}");
     }
 }
 

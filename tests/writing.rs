@@ -412,3 +412,25 @@ fn old_metadata_is_not_kept_by_a_file_that_is_written_anew() {
     let headers: BTreeMap<_, _> = server.bucket(BUCKET).get("f").unwrap().headers;
     assert!(!headers.contains_key("x-amz-meta-colour"));
 }
+
+#[test]
+fn a_writer_and_an_updater_can_be_had_as_what_they_are() {
+    let (server, fs) = scene();
+    let options = OpenOptions::new();
+    let mut writer = fs.open_write("f", "x", &options).unwrap();
+    writer.write_all(b"0123").unwrap();
+    writer.close().unwrap();
+    let mut updater = fs.open_update("f", "a", &options).unwrap();
+    updater.write_all(b"4").unwrap();
+    updater.close().unwrap();
+    assert_eq!(stored(&server, "f").unwrap(), b"01234");
+    for mode in ["r", "a", "r+", "w+", "x+"] {
+        let error = fs.open_write("f", mode, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidMode, "{mode}");
+    }
+    for mode in ["r", "w", "x"] {
+        let error = fs.open_update("f", mode, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidMode, "{mode}");
+        assert_eq!(error.path(), Some("f"));
+    }
+}

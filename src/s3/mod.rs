@@ -389,9 +389,8 @@ impl FileSystem for S3Fs {
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
         let mode = Mode::binary(mode).map_err(|error| error.with_path(path))?;
         if mode.writing() {
-            let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
             return self
-                .open_write(&validated, key, path, mode, options)
+                .open_for_writing(path, mode, options)
                 .map_err(|error| error.with_path(path));
         }
         Ok(Box::new(self.open_read(path, options)?))

@@ -33,14 +33,74 @@ impl S3Fs {
         }
     }
 
-    pub(super) fn open_write(
+    /// Opens a file for writing, in a mode that reads or not.
+    pub(super) fn open_for_writing(
         &self,
-        validated: &str,
-        key: Key,
         path: &str,
         mode: Mode,
         options: &OpenOptions,
     ) -> Result<Box<dyn File>> {
+        if mode.truncate() && !mode.updating() {
+            return Ok(Box::new(self.writer(path, mode, options)?));
+        }
+        Ok(Box::new(self.updater(path, mode, options)?))
+    }
+
+    /// Opens a file with `w` or `x`, as the concrete type: P + 1 requests in strict mode (P + 2 for
+    /// `x`), otherwise none. What it costs to close it stands with [`S3Writer`].
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](crate::FileSystem::openbin), and
+    /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
+    pub fn open_write(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Writer> {
+        let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
+        if !parsed.truncate() || parsed.updating() {
+            return Err(other_mode(path, mode, "w or x", "open_update"));
+        }
+        self.writer(path, parsed, options)
+            .map_err(|error| error.with_path(path))
+    }
+
+    /// Opens a file with `a`, `r+`, `a+`, `w+` or `x+`, as the concrete type. What it costs stands
+    /// with [`S3Updater`].
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](crate::FileSystem::openbin), and
+    /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
+    pub fn open_update(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Updater> {
+        let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
+        if !parsed.writing() || (parsed.truncate() && !parsed.updating()) {
+            return Err(other_mode(path, mode, "a, r+, a+, w+ or x+", "open_write"));
+        }
+        self.updater(path, parsed, options)
+            .map_err(|error| error.with_path(path))
+    }
+
+    fn writer(&self, path: &str, mode: Mode, options: &OpenOptions) -> Result<S3Writer> {
+        let (_, target) = self.checked_target(path, mode, options)?;
+        Ok(S3Writer::new(
+            target,
+            mode.exclusive(),
+            options.if_match.clone(),
+        ))
+    }
+
+    fn updater(&self, path: &str, mode: Mode, options: &OpenOptions) -> Result<S3Updater> {
+        let (validated, target) = self.checked_target(path, mode, options)?;
+        let base = self.base(&validated, &target, path, mode, options)?;
+        Ok(S3Updater::new(target, mode, base))
+    }
+
+    /// Where a file that is opened for writing goes, after the checks of strict mode.
+    fn checked_target(
+        &self,
+        path: &str,
+        mode: Mode,
+        options: &OpenOptions,
+    ) -> Result<(String, Target)> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
         if mode.exclusive() && options.if_match.is_some() {
@@ -51,20 +111,12 @@ impl S3Fs {
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.shared.strict && mode.truncate() {
-            self.check_file_target(validated, &target.key, path, options)?;
+            self.check_file_target(&validated, &target.key, path, options)?;
             if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
             }
         }
-        if mode.truncate() && !mode.updating() {
-            return Ok(Box::new(S3Writer::new(
-                target,
-                mode.exclusive(),
-                options.if_match.clone(),
-            )));
-        }
-        let base = self.base(validated, &target, path, mode, options)?;
-        Ok(Box::new(S3Updater::new(target, mode, base)))
+        Ok((validated, target))
     }
 
     /// What a file is opened over. That an object is there says that its parent is, too.
@@ -170,6 +222,16 @@ impl S3Fs {
             result => result.map_err(|error| error.with_path(path)),
         }
     }
+}
+
+/// The error of a mode that another method opens.
+fn other_mode(path: &str, mode: &str, wanted: &str, other: &str) -> Error {
+    Error::new(ErrorKind::InvalidMode)
+        .with_path(path)
+        .with_message(format!(
+            "this opens files with {wanted}, and not with {mode:?}"
+        ))
+        .with_hint(format!("open_read and {other} open the others"))
 }
 
 /// A version can be read and not written.

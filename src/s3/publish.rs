@@ -246,7 +246,7 @@ impl Target {
 
     /// An error unless the condition holds right now; for stores that do not look at it. One
     /// request.
-    fn check(&self, condition: Condition<'_>) -> Result<()> {
+    pub(super) fn check(&self, condition: Condition<'_>) -> Result<()> {
         match condition {
             Condition::Any => Ok(()),
             Condition::Absent if self.head()?.is_some() => Err(self.exists()),

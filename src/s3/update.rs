@@ -196,10 +196,28 @@ impl S3Updater {
             return self.target.put(&bytes, &kept, self.base.condition());
         }
         let mut begun = self.target.begin(&kept, self.base.condition())?;
-        for part in parts {
-            self.make(&mut begun.parts, part)?;
+        let made = parts
+            .into_iter()
+            .try_for_each(|part| self.make(&mut begun.parts, part));
+        made.and_then(|()| self.target.complete(begun, self.base.condition()))
+            .map_err(|error| self.explained(error))
+    }
+
+    /// The error of an update, which may mean that the object is another by now: a store that looks at
+    /// no condition refuses to copy a range that the new one does not have. One request then.
+    fn explained(&self, error: Error) -> Error {
+        let is_of_a_range = error
+            .s3()
+            .is_some_and(|s3| matches!(s3.code.as_str(), "InvalidRange" | "InvalidArgument"));
+        match self.base.condition() {
+            condition if is_of_a_range => match self.target.check(condition) {
+                Err(changed) if changed.is(ErrorKind::ResourceChanged) => {
+                    changed.with_source(error)
+                }
+                _ => error,
+            },
+            _ => error,
         }
-        self.target.complete(begun, self.base.condition())
     }
 
     /// Makes the next part of an upload, while the one after it is prepared.

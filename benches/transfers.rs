@@ -1,0 +1,293 @@
+//! Large reads and writes: how much memory they take, how much CPU beside curl, and how much faster many
+//! workers are than one.
+//!
+//! Each measurement of memory and CPU is a program of its own, this one started again, so that its peak and its CPU time are
+//! those of one transfer alone. The objects are made up by the embedded server in this process, and what
+//! is written is thrown away there. curl is given presigned URLs; without curl that part is left out.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use s3fs::{File as _, FileSystem, OpenOptions, PresignMethod, S3Fs, TransferOptions};
+use support::{BUCKET, Server, peak_memory};
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Of how many runs the median counts.
+const RUNS: usize = 5;
+
+/// Nothing: the server is all that is needed.
+fn on_server_start() {}
+
+/// A benchmark that goes wrong says so and ends.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, work @ ..] = arguments.as_slice()
+        && flag == "child"
+    {
+        return child(work);
+    }
+    let server = Server::builder().discard_over(MIB).start();
+    server.bucket(BUCKET).put_synthetic("2 GiB", 7, 2 * GIB);
+    server.bucket(BUCKET).put_synthetic("1 GiB", 7, GIB);
+    println!("cargo bench --bench transfers\n");
+    memory(&server)?;
+    cpu(&server)?;
+    workers()
+}
+
+// --- memory ---
+
+fn memory(server: &Server) -> Outcome {
+    println!("{:<44} {:>9}", "peak memory", "MiB");
+    for small in [false, true] {
+        let settings = match small {
+            false => "defaults",
+            true => "one worker, parts of 5 MiB",
+        };
+        for work in [
+            "nothing",
+            "read",
+            "read by io::copy",
+            "write",
+            "write by io::copy",
+        ] {
+            let (peak, _) = run(server, work, small)?;
+            let peak = peak as f64 / MIB as f64;
+            println!("{:<44} {peak:>9.1}", format!("{work}, {settings}"));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+// --- CPU ---
+
+fn cpu(server: &Server) -> Outcome {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("there is no curl here to measure CPU time beside");
+        return Ok(());
+    }
+    let local = std::env::temp_dir().join(format!("s3fs-bench-{}", std::process::id()));
+    io::copy(&mut io::repeat(7).take(GIB), &mut File::create(&local)?)?;
+    let path = local.to_string_lossy().into_owned();
+    let measured = || -> Outcome {
+        println!(
+            "{:<44} {:>9} {:>9} {:>7}",
+            "CPU seconds for 1 GiB", "s3fs", "curl", "ratio"
+        );
+        let fs = open(&server.endpoint(), false)?;
+        let get = signed(&fs, "1 GiB", PresignMethod::Get)?;
+        let put = signed(&fs, "sent", PresignMethod::Put)?;
+        compare(
+            server,
+            "read to memory",
+            "read 1 GiB",
+            &["-o", "/dev/null", &get],
+        )?;
+        let file = format!("send {path}");
+        compare(server, "sent from a file", &file, &["-T", &path, &put])
+    };
+    let result = measured();
+    std::fs::remove_file(&local)?;
+    result
+}
+
+/// Both in turns, so that what else the machine does meets both alike.
+fn compare(server: &Server, name: &str, work: &str, curl: &[&str]) -> Outcome {
+    let (mut ours, mut curls) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        ours.push(run(server, work, false)?.1);
+        let before = children_seconds()?;
+        let status = Command::new("curl")
+            .args(["-sS", "--fail"])
+            .args(curl)
+            .stdout(Stdio::null())
+            .status()?;
+        assert!(status.success(), "curl failed");
+        curls.push(children_seconds()? - before);
+        server.take_requests();
+    }
+    let (ours, curls) = (median(ours), median(curls));
+    println!("{name:<44} {ours:>9.2} {curls:>9.2} {:>7.2}", ours / curls);
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn signed(fs: &S3Fs, path: &str, method: PresignMethod) -> s3fs::Result<String> {
+    let url = fs.presign(path)?.method(method);
+    url.expires(Duration::from_secs(3600)).url()
+}
+
+// --- workers ---
+
+/// How much faster many workers are than one, where the server is slow and not this machine.
+fn workers() -> Outcome {
+    const LARGE: u64 = 256 * MIB;
+    const SMALL: usize = 500;
+    let local = std::env::temp_dir().join(format!("s3fs-bench-{}", std::process::id()));
+    let measured = || -> Outcome {
+        println!();
+        println!(
+            "{:<44} {:>9} {:>9} {:>7}",
+            "seconds", "one", "many", "ratio"
+        );
+
+        let server = Server::builder()
+            .discard_over(MIB)
+            .throttle(20 * MIB)
+            .start();
+        server.bucket(BUCKET).put_synthetic("large", 7, LARGE);
+        let file = local.join("large");
+        let get =
+            |workers| timed(|| Ok(fs_of(&server)?.download_file("large", &file, &of(workers))?));
+        row("256 MiB, 20 MiB/s a connection, 8 down", get(1)?, get(8)?);
+        let put =
+            |workers| timed(|| Ok(fs_of(&server)?.upload_file(&file, "sent", &of(workers))?));
+        row("256 MiB, 20 MiB/s a connection, 8 up", put(1)?, put(8)?);
+        std::fs::remove_file(&file)?;
+
+        let server = Server::builder().latency(Duration::from_millis(20)).start();
+        for number in 0..SMALL {
+            let content = vec![7; 1000];
+            server
+                .bucket(BUCKET)
+                .put(&format!("small/{number:03}"), content);
+        }
+        let small = local.join("small");
+        let get =
+            |workers| timed(|| Ok(fs_of(&server)?.download_dir("small", &small, &of(workers))?));
+        row("500 files, 20 ms a request, 16 down", get(1)?, get(16)?);
+        let put =
+            |workers| timed(|| Ok(fs_of(&server)?.upload_dir(&small, "sent", &of(workers))?));
+        row("500 files, 20 ms a request, 16 up", put(1)?, put(16)?);
+        Ok(())
+    };
+    std::fs::create_dir(&local)?;
+    let result = measured();
+    std::fs::remove_dir_all(&local)?;
+    result
+}
+
+fn fs_of(server: &Server) -> s3fs::Result<S3Fs> {
+    open(&server.endpoint(), false)
+}
+
+fn of(workers: usize) -> TransferOptions<'static> {
+    TransferOptions::new().workers(workers)
+}
+
+fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<f64> {
+    let started = Instant::now();
+    work()?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+fn row(name: &str, one: f64, many: f64) {
+    println!("{name:<44} {one:>9.2} {many:>9.2} {:>7.2}", one / many);
+}
+
+// --- a program of its own ---
+
+/// Runs this program for that work: its peak memory in bytes, and its CPU seconds.
+fn run(server: &Server, work: &str, small: bool) -> Outcome<(u64, f64)> {
+    let before = children_seconds()?;
+    let settings = if small { "small" } else { "default" };
+    let output = Command::new(std::env::current_exe()?)
+        .args(["child", work, settings, &server.endpoint()])
+        .stderr(Stdio::inherit())
+        .output()?;
+    assert!(output.status.success(), "{work} failed");
+    let peak = String::from_utf8(output.stdout)?.trim().parse()?;
+    server.take_requests();
+    Ok((peak, children_seconds()? - before))
+}
+
+/// CPU seconds of the programs that this one has waited for, from proc(5).
+fn children_seconds() -> Outcome<f64> {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .ok_or("no stat")?
+        .1
+        .split_whitespace()
+        .collect();
+    // The state is the third field of all; cutime and cstime are the 16th and the 17th.
+    let ticks = fields[13].parse::<f64>()? + fields[14].parse::<f64>()?;
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
+fn open(endpoint: &str, small: bool) -> s3fs::Result<S3Fs> {
+    let builder = S3Fs::builder(BUCKET)
+        .endpoint_url(endpoint)
+        .aws_access_key_id(support::ACCESS_KEY)
+        .aws_secret_access_key(support::SECRET_KEY)
+        .region(support::REGION)
+        .strict(false);
+    match small {
+        false => builder.build(),
+        true => builder.max_workers(1).part_size(5 * MIB).build(),
+    }
+}
+
+/// Does the work and prints the peak of its memory.
+fn child(arguments: &[String]) -> Outcome {
+    let [work, settings, endpoint] = arguments else {
+        return Err("child WORK SETTINGS ENDPOINT".into());
+    };
+    let fs = open(endpoint, settings == "small")?;
+    match work.as_str() {
+        "nothing" => {
+            fs.getsize("2 GiB")?;
+        }
+        "read" | "read 1 GiB" => {
+            let path = if work == "read" { "2 GiB" } else { "1 GiB" };
+            let mut file = fs.open_read(path, &OpenOptions::new())?;
+            let mut buffer = vec![0; MIB as usize];
+            let mut done = 0;
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => break,
+                    count => done += count as u64,
+                }
+            }
+            assert_eq!(done, file.size());
+        }
+        "read by io::copy" => {
+            let mut file = fs.openbin("2 GiB", "r")?;
+            assert_eq!(io::copy(&mut file, &mut io::sink())?, 2 * GIB);
+        }
+        "write" => {
+            let mut file = fs.openbin("written", "w")?;
+            let buffer = vec![7; MIB as usize];
+            for _ in 0..2 * GIB / MIB {
+                io::Write::write_all(&mut file, &buffer)?;
+            }
+            file.close()?;
+        }
+        "write by io::copy" => {
+            let mut file = fs.openbin("written", "w")?;
+            io::copy(&mut io::repeat(7).take(2 * GIB), &mut file)?;
+            file.close()?;
+        }
+        send => {
+            let path = send.strip_prefix("send ").ok_or("no such work")?;
+            fs.upload_file(path, "sent", &TransferOptions::new())?;
+        }
+    }
+    println!("{}", peak_memory());
+    Ok(())
+}
