@@ -28,6 +28,9 @@ impl S3Fs {
     /// [`resume`](TransferOptions::resume) it stays, and the next call goes on from there. A file that
     /// is replaced keeps its permissions. A symbolic link is not replaced, and not followed.
     ///
+    /// Ranges are not checked against the digest that a store may keep of the whole object;
+    /// [`download`](FileSystem::download) is.
+    ///
     /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. With
     /// `resume`, where there is something to resume, one more, and none for the parts that are there.
     /// What they hold in memory is 256 KiB each.
