@@ -37,7 +37,8 @@ fn main() -> Outcome {
         })?;
     }
     let pruned = fs.walk().exclude_dirs(["[1-9]?"]);
-    measure(&server, "files, without nine in ten", 1_000, || {
+    // On both levels: of 100 directories in 100 others there are 10 in 10.
+    measure(&server, "files, nine in ten dirs left out", 10_000, || {
         count(pruned.files("/"))
     })?;
     measure(&server, "glob(\"**/99\")", 10_000, || {
