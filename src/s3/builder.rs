@@ -257,7 +257,9 @@ impl S3FsBuilder {
         self
     }
 
-    /// How long a connection may take, TLS included; 10 s unless it is said.
+    /// How long a connection may take, TLS included; 10 s unless it is said. Looking the host's name up
+    /// is not in it: that takes as long as the system lets it, or the
+    /// [operation timeout](Self::operation_timeout) if there is one.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self

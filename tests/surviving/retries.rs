@@ -153,6 +153,18 @@ fn a_lost_answer_to_a_write_leaves_what_was_written() {
 }
 
 #[test]
+fn a_bucket_whose_making_was_not_answered_was_made() {
+    let server = Server::builder().region("eu-west-1").start();
+    let fs = common::builder_of(&server, "new").build().unwrap();
+    server
+        .faults()
+        .add(Rule::on("CreateBucket"), Fault::DropAfter);
+    fs.create_bucket().unwrap();
+    fs.create_bucket().unwrap_err();
+    assert!(fs.listdir("").unwrap().is_empty());
+}
+
+#[test]
 fn a_listing_that_breaks_off_is_asked_for_again() {
     let server = Server::start();
     for number in 0..100 {

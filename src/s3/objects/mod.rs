@@ -382,8 +382,18 @@ impl Objects {
     pub(crate) fn create_bucket(&self) -> Result<()> {
         let body = xml::body::create_bucket(self.client.bucket().region());
         let request = Request::bucket(Operation::CreateBucket).body(body.as_bytes());
-        self.client.tell(&request).map(|_| ())
+        match self.client.tell(&request) {
+            // The answer to a first attempt was lost, and a second one found the bucket made.
+            Err(error) if error.is_unsure() && is_own_bucket(&error) => Ok(()),
+            made => made.map(|_| ()),
+        }
     }
+}
+
+fn is_own_bucket(error: &crate::Error) -> bool {
+    error
+        .s3()
+        .is_some_and(|s3| s3.code == "BucketAlreadyOwnedByYou")
 }
 
 /// The headers that the arguments say, and the kept ones that they do not.
