@@ -304,17 +304,23 @@ fn one_of_eight_creates_a_file() {
     let fs = live.builder().dir_path(&live.directory).strict(false);
     let fs = fs.build().unwrap();
     let winners = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut file = fs.openbin("f", "x").unwrap();
-                match file.close() {
-                    Ok(()) => drop(winners.fetch_add(1, Ordering::Relaxed)),
-                    Err(error) => assert_eq!(error.kind(), ErrorKind::FileExists, "{error}"),
-                }
-            });
+    let create = || {
+        let mut file = fs.openbin("f", "x").unwrap();
+        match file.close() {
+            Ok(()) => drop(winners.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::FileExists, "{error}"),
         }
-    });
+    };
+    if live.is("moto") {
+        // It looks first and stores then, on threads of its own: two may find nothing there.
+        (0..8).for_each(|_| create());
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(create);
+            }
+        });
+    }
     assert_eq!(winners.into_inner(), 1);
 }
 
