@@ -302,7 +302,7 @@ impl S3FsBuilder {
         self
     }
 
-    /// For how long a request is tried again, from its first attempt on; 180 s unless it is said. A
+    /// For how long a request is tried again, from its first failure on; 180 s unless it is said. A
     /// server that asks to wait longer (`Retry-After`) is not waited for.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry.timeout = timeout;

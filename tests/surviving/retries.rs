@@ -227,6 +227,21 @@ fn what_the_server_asks_to_wait_beyond_the_time_is_not_waited() {
 }
 
 #[test]
+fn an_attempt_that_takes_longer_than_it_is_tried_again_for_is_tried_again() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    server.faults().add(Rule::any(), Fault::Stall);
+    let fs = impatient(&server)
+        .response_timeout(Duration::from_millis(600))
+        .retry_timeout(Duration::from_millis(500))
+        .retry_base_delay(Duration::ZERO)
+        .build()
+        .unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    assert_eq!(server.take_requests().len(), 2);
+}
+
+#[test]
 fn a_server_that_is_dying_is_asked_less_and_less() {
     let server = Server::start();
     server

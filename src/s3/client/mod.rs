@@ -228,8 +228,9 @@ impl Client {
         payload: Payload<'_>,
         finish: impl Fn(Response, &Signing) -> Result<T, Failure>,
     ) -> Result<T> {
-        let began = Instant::now();
         let deadline = self.timeouts.deadline();
+        // A transfer may take longer than it is tried again for.
+        let mut failed = None;
         let mut learned = Learned::default();
         let mut unsure = false;
         let mut cost = None;
@@ -255,7 +256,7 @@ impl Client {
                     request.operation,
                     &failure,
                     number,
-                    began,
+                    *failed.get_or_insert_with(Instant::now),
                     deadline,
                     &mut cost,
                 )
@@ -282,7 +283,7 @@ impl Client {
         operation: Operation,
         failure: &Failure,
         number: u32,
-        began: Instant,
+        failed: Instant,
         deadline: Option<Instant>,
         cost: &mut Option<u32>,
     ) -> Option<Duration> {
@@ -290,7 +291,7 @@ impl Client {
         let decision = self.policy.decide(&Attempt {
             number,
             outcome,
-            elapsed: began.elapsed(),
+            elapsed: failed.elapsed(),
             retry_after: failure.retry_after(),
             random: retry::random(),
         });

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Patience<'a> {
     client: &'a Client,
     operation: Operation,
-    began: Instant,
+    failed: Option<Instant>,
     deadline: Option<Instant>,
     attempt: u32,
     cost: Option<u32>,
@@ -24,7 +24,7 @@ impl Client {
         Patience {
             client: self,
             operation,
-            began: Instant::now(),
+            failed: None,
             deadline: self.timeouts.deadline(),
             attempt: 1,
             cost: None,
@@ -47,7 +47,7 @@ impl Patience<'_> {
             self.operation,
             &failure,
             attempt,
-            self.began,
+            *self.failed.get_or_insert_with(Instant::now),
             self.deadline,
             &mut self.cost,
         );

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) struct RetryPolicy {
     /// How many attempts a request gets, the first one included.
     pub(crate) max_attempts: u32,
-    /// From the first attempt on; no attempt begins later.
+    /// From the first failure on; no attempt begins later.
     pub(crate) timeout: Duration,
     /// The longest wait before the second attempt; each later one may be twice as long.
     pub(crate) base_delay: Duration,
@@ -52,7 +52,7 @@ pub(super) struct Attempt {
     /// The first one is 1.
     pub(super) number: u32,
     pub(super) outcome: Outcome,
-    /// Since the first attempt began.
+    /// Since the first attempt failed.
     pub(super) elapsed: Duration,
     /// How long the server asks to wait.
     pub(super) retry_after: Option<Duration>,
