@@ -4,13 +4,14 @@
 //! `S3FS_FUZZ_INPUTS` says how many mutations of each target's seeds are tried, `S3FS_FUZZ_SEED` which.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use s3fs::fuzzing::{TARGETS, Target};
 
 use crate::model::generator::Random;
+use crate::model::number_of;
 
 const INPUTS: u64 = 2000;
 
@@ -107,20 +108,11 @@ fn feed(name: &str, target: Target, seed: u64, count: u64) {
     }
 }
 
-fn number(variable: &str, default: u64) -> u64 {
-    match env::var(variable) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{variable} is no number")),
-        Err(_) => default,
-    }
-}
-
 #[test]
 fn no_foreign_bytes_make_a_parser_panic_or_break_its_promises() {
     let (seed, count) = (
-        number("S3FS_FUZZ_SEED", 1),
-        number("S3FS_FUZZ_INPUTS", INPUTS),
+        number_of("S3FS_FUZZ_SEED", 1),
+        number_of("S3FS_FUZZ_INPUTS", INPUTS),
     );
     for (name, target) in TARGETS {
         feed(name, target, seed, count);

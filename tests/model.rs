@@ -4,7 +4,7 @@
 //! `S3FS_MODEL_SEED` and `S3FS_MODEL_SEQUENCES` say with which seed to begin and how many sequences
 //! to run. A difference prints the seed of its sequence, and a script of the few calls that show it.
 
-mod call;
+pub mod call;
 pub mod generator;
 mod shrink;
 
@@ -41,10 +41,10 @@ struct Pair {
 }
 
 /// All that is there, by path.
-#[derive(Debug, Default, PartialEq)]
-struct Tree {
-    files: BTreeMap<String, Vec<u8>>,
-    directories: BTreeSet<String>,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tree {
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub directories: BTreeSet<String>,
 }
 
 /// A call that did not do the same.
@@ -107,24 +107,35 @@ impl Pair {
 
     /// What the keys of the bucket are, without asking the filesystem.
     fn tree_on_s3(&self) -> Tree {
-        let mut tree = Tree::default();
         for key in self.bucket.keys() {
-            let path = key.strip_prefix(&self.prefix);
-            let path = path.unwrap_or_else(|| panic!("{key:?} is outside of {:?}", self.prefix));
-            for (end, _) in path.match_indices('/') {
-                tree.directories.insert(format!("/{}", &path[..end]));
-            }
-            let content = self.bucket.get(&key).expect("a key of the bucket").bytes();
-            match path.ends_with('/') {
-                true => assert!(content.is_empty(), "the marker {key:?} has content"),
-                false => drop(tree.files.insert(format!("/{path}"), content)),
-            }
+            let is_inside = key.starts_with(&self.prefix);
+            assert!(is_inside, "{key:?} is outside of {:?}", self.prefix);
         }
-        tree
+        tree_of_keys(&self.bucket, &self.prefix)
     }
 }
 
-fn tree_in_memory(fs: &MemoryFs) -> Tree {
+/// What the keys that begin with `prefix` are as a tree, without asking a filesystem.
+pub fn tree_of_keys(bucket: &Bucket, prefix: &str) -> Tree {
+    let mut tree = Tree::default();
+    for key in bucket.keys() {
+        // The marker of the root is no entry of it.
+        let Some(path) = key.strip_prefix(prefix).filter(|path| !path.is_empty()) else {
+            continue;
+        };
+        for (end, _) in path.match_indices('/') {
+            tree.directories.insert(format!("/{}", &path[..end]));
+        }
+        let content = bucket.get(&key).expect("a key of the bucket").bytes();
+        match path.ends_with('/') {
+            true => assert!(content.is_empty(), "the marker {key:?} has content"),
+            false => drop(tree.files.insert(format!("/{path}"), content)),
+        }
+    }
+    tree
+}
+
+pub fn tree_in_memory(fs: &MemoryFs) -> Tree {
     let mut tree = Tree::default();
     for entry in fs.scantree("/", Namespaces::BASIC).unwrap() {
         let (directory, info) = entry.unwrap();
@@ -187,7 +198,7 @@ fn report(server: &Server, seed: u64, mut calls: Vec<Call>, first: &Difference) 
     text
 }
 
-fn number_of(variable: &str, default: u64) -> u64 {
+pub fn number_of(variable: &str, default: u64) -> u64 {
     match env::var(variable) {
         Ok(text) => text
             .parse()

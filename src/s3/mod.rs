@@ -535,10 +535,12 @@ impl FileSystem for S3Fs {
 
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         self.copy_directory(src_path, dst_path, options, false)
+            .map_err(|error| error.with_path(src_path))
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         self.copy_directory(src_path, dst_path, options, true)
+            .map_err(|error| error.with_path(src_path))
     }
 
     fn removetree(&self, path: &str) -> Result<()> {

@@ -392,7 +392,7 @@ pub fn list_uploads(
     Ok(S3Response::new(output))
 }
 
-/// The end of an id counts the ids of its bucket.
+/// The end of an id counts them.
 fn age(id: &str) -> String {
     id[id.len() - 8..].to_owned()
 }

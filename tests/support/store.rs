@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -156,7 +157,6 @@ pub struct BucketData {
     pub uploads: BTreeMap<String, Upload>,
     /// Keys whose deletion is refused with AccessDenied.
     pub undeletable: BTreeSet<String>,
-    next_id: u64,
 }
 
 impl BucketData {
@@ -168,7 +168,6 @@ impl BucketData {
             numbered: None,
             uploads: BTreeMap::new(),
             undeletable: BTreeSet::new(),
-            next_id: 1,
         }
     }
 
@@ -220,11 +219,11 @@ impl BucketData {
         Some(removed)
     }
 
-    /// An id for a version or an upload: opaque, never used twice.
+    /// An id for a version or an upload: opaque, and never used twice, by no server of this program.
     pub fn new_id(&mut self) -> String {
-        let id = format!("{:016x}{:08x}", mix(self.next_id ^ 0x5eed), self.next_id);
-        self.next_id += 1;
-        id
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{number:08x}", mix(number ^ 0x5eed))
     }
 
     /// The keys that a listing shows, in order.

@@ -414,13 +414,19 @@ impl Client {
         if is_success && !lacks_e_tag {
             return Ok(response);
         }
-        // What was not read of an error's body only costs the connection.
-        let body = response.read_start(MAX_ERROR_BYTES);
-        Err(if is_success {
+        // What was not read of a long one only costs the connection.
+        let (body, broken) = response.read_start(MAX_ERROR_BYTES);
+        let failure = if is_success {
             // A portal or a proxy answers so, and would pass for a file or a finished write.
             misfit(request, signing, &response, &body, "it has no ETag")
         } else {
             refusal(request, signing, &response, &body)
+        };
+        let is_told = || xml::error_answer(&body).is_some_and(|answer| !answer.code.is_empty());
+        Err(match broken {
+            // What the refusal is did not arrive.
+            Some(error) if !is_told() => Failure::lost(error, failure.unsure),
+            _ => failure,
         })
     }
 

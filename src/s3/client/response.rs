@@ -97,15 +97,13 @@ impl Response {
         Ok(bytes)
     }
 
-    /// The start of the body; what cannot be read is left out.
-    pub(super) fn read_start(&mut self, limit: u64) -> Vec<u8> {
+    /// The start of the body, and why it broke off if it did.
+    pub(super) fn read_start(&mut self, limit: u64) -> (Vec<u8>, Option<Error>) {
         let mut bytes = Vec::new();
         let mut reader = self.body.as_reader().take(limit);
-        if let Err(error) = reader.read_to_end(&mut bytes) {
-            log::debug!("the body of an error answer broke off: {error}");
-        }
+        let read = reader.read_to_end(&mut bytes);
         self.counters.received(bytes.len() as u64);
-        bytes
+        (bytes, read.err().map(error::while_reading))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ureq::http::HeaderMap;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, SseCustomerKey, customer_key_headers};
 use crate::s3::S3Reader;
 use crate::s3::info::s3_info;
@@ -63,6 +63,11 @@ impl Old {
             // The answer that no byte is in the range says nothing of the object.
             _ => {
                 looked = objects.head(key, read, false)?;
+                if looked.content_length() != Some(0) {
+                    // Another writer was there between: its bytes are not among those that were read.
+                    return Err(Error::new(ErrorKind::ResourceChanged)
+                        .with_message("it was empty, and is no more"));
+                }
                 looked.headers()
             }
         };
@@ -145,6 +150,25 @@ impl Copy {
         };
         let key = self.customer_key.as_ref();
         let headers = key.map(|key| customer_key_headers("x-amz-copy-source-", key).into());
-        objects.copy_part(upload, number, &source, range, headers.unwrap_or_default())
+        objects
+            .copy_part(upload, number, &source, range, headers.unwrap_or_default())
+            .map_err(|error| self.explain(objects, error))
+    }
+
+    /// A store that does not look at the condition refuses a range that the object of another writer
+    /// does not have: one request to tell.
+    fn explain(&self, objects: &Objects, error: Error) -> Error {
+        let is_refused = error.s3().is_some_and(|s3| matches!(s3.status, 400 | 416));
+        if !is_refused {
+            return error;
+        }
+        match objects.head(&self.key, &ReadOptions::default(), false) {
+            Ok(head) if head.header("etag") != Some(&self.e_tag) => {
+                Error::new(ErrorKind::ResourceChanged)
+                    .with_message("the object is not the one that was opened")
+                    .with_source(error)
+            }
+            _ => error,
+        }
     }
 }

@@ -1,0 +1,204 @@
+//! Many at once: who makes what must be new, who changes what another changes too, and that no byte is lost.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use s3fs::{ErrorKind, FileSystem as _, Result, S3Fs};
+
+use crate::common;
+use crate::support::{Fault, Guarded, Rule, Server};
+
+const THREADS: usize = 16;
+
+/// How large a part is.
+const PART: usize = 64;
+
+fn server() -> Server {
+    Server::builder().min_part_size(PART as u64).start()
+}
+
+fn open(server: &Server) -> S3Fs {
+    let builder = common::builder(server).strict(false);
+    builder
+        .part_size(PART as u64)
+        .min_part_size(PART as u64)
+        .retry_base_delay(Duration::from_millis(1))
+        .build()
+        .expect("parameters that can be")
+}
+
+/// What every thread's work gave, when all of them have begun it before one goes on.
+fn at_once<T: Send>(work: impl Fn(usize, &Barrier) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|number| {
+                let (work, barrier) = (&work, &barrier);
+                scope.spawn(move || work(number, barrier))
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|result| result.expect("no panic")).collect()
+    })
+}
+
+/// Who succeeded. All others have the error of that kind.
+#[track_caller]
+fn winners<T>(results: Vec<Result<T>>, kind: ErrorKind) -> Vec<usize> {
+    let numbered = results.into_iter().enumerate();
+    let won = numbered.filter_map(|(number, result)| match result {
+        Ok(_) => Some(number),
+        Err(error) => {
+            assert_eq!(error.kind(), kind, "thread {number}: {error}");
+            None
+        }
+    });
+    won.collect()
+}
+
+/// What a thread writes: nobody else does.
+fn content(number: usize, size: usize) -> Vec<u8> {
+    vec![b'a' + number as u8; size]
+}
+
+#[test]
+fn one_of_sixteen_makes_a_file_that_must_be_new() {
+    for (size, operation) in [(20, "PutObject"), (3 * PART + 5, "CompleteMultipartUpload")] {
+        for lost in [0, 1, 5, THREADS] {
+            let server = server();
+            let fs = open(&server);
+            let rule = Rule::on(operation).times(lost);
+            server.faults().add(rule, Fault::DropAfter);
+            let results = at_once(|number, barrier| {
+                let mut file = fs.openbin("new", "x")?;
+                file.write_all(&content(number, size))?;
+                barrier.wait();
+                file.close()
+            });
+            let told = format!("{operation}, {lost} answers lost");
+            let won = winners(results, ErrorKind::FileExists);
+            assert_eq!(won.len(), 1, "{told}: {won:?}");
+            let bucket = server.bucket("bucket");
+            let stored = bucket.get("new").expect("an object").bytes();
+            assert_eq!(stored, content(won[0], size), "{told}");
+            assert!(bucket.uploads().is_empty(), "{told}");
+        }
+    }
+}
+
+#[test]
+fn one_of_sixteen_makes_a_directory() {
+    let server = server();
+    let fs = open(&server);
+    let results = at_once(|_, barrier| {
+        barrier.wait();
+        fs.makedir("new")
+    });
+    assert_eq!(winners(results, ErrorKind::DirectoryExists).len(), 1);
+}
+
+#[test]
+fn of_two_who_change_a_file_one_wins_and_the_other_is_told() {
+    for size in [20, 3 * PART + 5] {
+        let server = server();
+        let fs = open(&server);
+        let old = content(20, size);
+        server.bucket("bucket").put("file", old.clone());
+        let mut files = [b"first", b"other"].map(|text| {
+            let mut file = fs.openbin("file", "r+").expect("a file");
+            file.seek(SeekFrom::Start(7)).expect("a position");
+            file.write_all(text).expect("a changed file");
+            file
+        });
+        files[0].close().expect("nobody was before it");
+        let error = files[1].close().expect_err("the first was before it");
+        assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
+        assert_eq!(error.path(), Some("file"));
+        let expected = [&old[..7], b"first", &old[12..]].concat();
+        assert_eq!(fs.readbytes("file").expect("a file"), expected);
+        assert!(server.bucket("bucket").uploads().is_empty());
+    }
+}
+
+/// Appends until nobody else was faster.
+fn append(fs: &S3Fs, line: &str) -> Result<usize> {
+    let mut tries = 1;
+    loop {
+        match fs.appendbytes("log", line.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::ResourceChanged => tries += 1,
+            result => return result.map(|()| tries),
+        }
+    }
+}
+
+#[test]
+fn no_line_of_sixteen_who_append_is_lost_or_there_twice() {
+    for old in ["", &"old\n".repeat(PART)] {
+        let server = server();
+        let fs = open(&server);
+        server.bucket("bucket").put("log", old.to_owned());
+        let tries = at_once(|number, barrier| {
+            barrier.wait();
+            append(&fs, &format!("line {number:02}\n"))
+        });
+        let tries: Result<Vec<_>> = tries.into_iter().collect();
+        assert!(tries.expect("every line").iter().any(|tries| *tries > 1));
+        let mut text = fs.readtext("log").expect("a file");
+        assert!(text.starts_with(old));
+        let mut lines: Vec<_> = text
+            .split_off(old.len())
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        let expected: Vec<_> = (0..THREADS)
+            .map(|number| format!("line {number:02}"))
+            .collect();
+        assert_eq!(lines, expected);
+    }
+}
+
+/// `close` looks once more as late as possible: what is there by then is never replaced.
+#[test]
+fn where_conditions_are_ignored_what_came_before_the_end_is_still_seen() {
+    for like_radosgw in [true, false] {
+        let builder = Server::builder().min_part_size(PART as u64);
+        let all = [Guarded::Put, Guarded::Complete];
+        let server = match like_radosgw {
+            true => builder.like_radosgw(),
+            false => builder.refuse_conditions(all),
+        };
+        let server = server.start();
+        let fs = open(&server);
+        let bucket = server.bucket("bucket");
+        for size in [20, 3 * PART + 5] {
+            let path = format!("new-{size}");
+            let mut file = fs.openbin(&path, "x").expect("nothing is there");
+            file.write_all(&content(1, size)).expect("written");
+            bucket.put(&path, "another's");
+            let error = file.close().expect_err("it is there");
+            assert_eq!(error.kind(), ErrorKind::FileExists, "{error}");
+            assert_eq!(fs.readbytes(&path).expect("a file"), b"another's");
+
+            let path = format!("changed-{size}");
+            bucket.put(&path, content(2, size));
+            let mut file = fs.openbin(&path, "r+").expect("a file");
+            file.write_all(b"mine").expect("written");
+            bucket.put(&path, "another's");
+            let error = file.close().expect_err("it is another");
+            assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
+            assert_eq!(fs.readbytes(&path).expect("a file"), b"another's");
+
+            bucket.put(&path, content(2, size));
+            fs.appendbytes(&path, b"mine")
+                .expect("nobody else changes it");
+            let mut stored = fs.openbin(&path, "r").expect("a file");
+            let mut text = Vec::new();
+            stored.read_to_end(&mut text).expect("its content");
+            assert!(text.ends_with(b"mine") && text.len() == size + 4);
+        }
+        assert!(bucket.uploads().is_empty());
+    }
+}

@@ -1,0 +1,525 @@
+//! Every operation of the filesystem against everything that can go wrong, at each of its requests in turn: it
+//! succeeds, or fails with an error that says so, in its time; and afterwards the bucket holds what it held before
+//! or what the operation makes of it, and no upload in parts is left behind.
+//!
+//! `S3FS_FAULTS_EVERY=1` runs all combinations, and not only a part of them.
+
+mod cases;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use s3fs::{ErrorKind, FileSystem as _, Result, S3Fs, S3FsBuilder};
+
+use crate::model::number_of;
+use crate::support::{Answer, Bucket, Fault, Rule, Server, Upload};
+use crate::{common, logged};
+use cases::{Case, PART};
+
+/// A fault, and what may come of it.
+#[derive(Clone, Copy)]
+struct Trouble {
+    name: &'static str,
+    fault: fn() -> Fault,
+    /// What an operation may fail with that meets it.
+    kinds: &'static [ErrorKind],
+}
+
+impl Trouble {
+    /// Whether a request that meets it may take effect without a whole answer.
+    fn loses_answers(&self) -> bool {
+        use Fault::{Drip, DropAfter, Reset, ResetBody, StallAnswer, StallBody, Truncate};
+        matches!(
+            (self.fault)(),
+            DropAfter
+                | Drip { .. }
+                | Reset(_)
+                | ResetBody(_)
+                | StallAnswer(_)
+                | StallBody(_)
+                | Truncate(_)
+        )
+    }
+}
+
+use ErrorKind::{
+    InsufficientStorage, OperationFailed, OutcomeUnknown, PermissionDenied, RemoteConnection,
+    Timeout, Unsupported,
+};
+
+const fn trouble(name: &'static str, fault: fn() -> Fault, kinds: &'static [ErrorKind]) -> Trouble {
+    Trouble { name, fault, kinds }
+}
+
+/// What is over when the request is made again.
+const PASSING: &[Trouble] = &[
+    trouble(
+        "500",
+        || Fault::error(500, "InternalError"),
+        &[OperationFailed],
+    ),
+    trouble("503", || Fault::error(503, "SlowDown"), &[OperationFailed]),
+    trouble(
+        "429",
+        || Fault::retry_after(429, "TooManyRequests", 0),
+        &[OperationFailed],
+    ),
+    trouble(
+        "a gateway's page",
+        || Fault::Answer(Answer::html(502, "<html>")),
+        &[OperationFailed],
+    ),
+    trouble("dropped before", || Fault::DropBefore, &[RemoteConnection]),
+    trouble("dropped after", || Fault::DropAfter, &[RemoteConnection]),
+    trouble("reset before", || Fault::ResetBefore, &[RemoteConnection]),
+    trouble("reset after", || Fault::Reset(0), &[RemoteConnection]),
+    trouble(
+        "reset in the head",
+        || Fault::Reset(60),
+        &[RemoteConnection],
+    ),
+    trouble(
+        "reset in the body",
+        || Fault::ResetBody(9),
+        &[RemoteConnection],
+    ),
+    trouble(
+        "cut in the body",
+        || Fault::Truncate(5),
+        &[RemoteConnection],
+    ),
+    trouble(
+        "reset in the upload",
+        || Fault::ResetUpload(3),
+        &[RemoteConnection],
+    ),
+];
+
+/// What stands still, and is over when the request is made again.
+const STALLING: &[Trouble] = &[
+    trouble("stalls", || Fault::Stall, &[Timeout]),
+    trouble("stalls after", || Fault::StallAnswer(0), &[Timeout]),
+    trouble("stalls in the head", || Fault::StallAnswer(60), &[Timeout]),
+    trouble("stalls in the body", || Fault::StallBody(7), &[Timeout]),
+    trouble("stalls in the upload", || Fault::StallUpload(3), &[Timeout]),
+    trouble(
+        "drips",
+        || Fault::Drip {
+            bytes: 8,
+            pause: Duration::from_millis(40),
+        },
+        &[Timeout],
+    ),
+];
+
+/// What does not pass.
+const LASTING: &[Trouble] = &[
+    trouble(
+        "403",
+        || Fault::error(403, "AccessDenied"),
+        &[PermissionDenied],
+    ),
+    trouble(
+        "501",
+        || Fault::error(501, "NotImplemented"),
+        &[Unsupported],
+    ),
+    trouble(
+        "507",
+        || Fault::error(507, "StorageFull"),
+        &[InsufficientStorage],
+    ),
+    trouble(
+        "an unknown region",
+        || Fault::wrong_region(301, "no-region-1"),
+        &[OperationFailed],
+    ),
+    trouble(
+        "a portal's page",
+        || Fault::Answer(Answer::html(200, "<html>")),
+        &[OperationFailed],
+    ),
+    trouble(
+        "an error with 200",
+        || Fault::error(200, "InternalError"),
+        &[OperationFailed],
+    ),
+];
+
+/// From one request on, each meets it.
+const ENDURING: &[Trouble] = &[
+    trouble(
+        "500",
+        || Fault::error(500, "InternalError"),
+        &[OperationFailed],
+    ),
+    trouble(
+        "403",
+        || Fault::error(403, "AccessDenied"),
+        &[PermissionDenied],
+    ),
+    trouble("dropped before", || Fault::DropBefore, &[RemoteConnection]),
+    trouble("reset after", || Fault::Reset(0), &[RemoteConnection]),
+    trouble(
+        "cut in the body",
+        || Fault::Truncate(5),
+        &[RemoteConnection],
+    ),
+    trouble(
+        "reset in the upload",
+        || Fault::ResetUpload(3),
+        &[RemoteConnection],
+    ),
+];
+
+/// All that a bucket shows of its objects.
+type State = BTreeMap<String, Shown>;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    content: Vec<u8>,
+    headers: BTreeMap<String, String>,
+    tags: Vec<(String, String)>,
+}
+
+fn state(bucket: &Bucket) -> State {
+    let shown = |key: String| {
+        let object = bucket.get(&key)?;
+        let mut headers = object.headers.clone();
+        // What an exclusive write knows itself by differs from one to the next.
+        headers.retain(|name, _| !name.contains("nonce"));
+        let content = object.bytes();
+        Some((
+            key,
+            Shown {
+                content,
+                headers,
+                tags: object.tags,
+            },
+        ))
+    };
+    bucket.keys().into_iter().filter_map(shown).collect()
+}
+
+/// Whether each key is as before or as after, and nothing is lost that both have.
+fn is_between(before: &State, after: &State, now: &State) -> bool {
+    let keys = before.keys().chain(after.keys()).chain(now.keys());
+    let each = keys.into_iter().all(|key| {
+        let found = now.get(key);
+        found == before.get(key) || found == after.get(key)
+    });
+    let has = |state: &State, content: &[u8]| state.values().any(|shown| shown.content == content);
+    let stays = |shown: &&Shown| has(after, &shown.content);
+    each && before
+        .values()
+        .filter(stays)
+        .all(|shown| has(now, &shown.content))
+}
+
+/// What an operation does when nothing goes wrong.
+struct Rehearsal {
+    /// The operation of each request.
+    requests: Vec<&'static str>,
+    before: State,
+    after: State,
+    answer: String,
+}
+
+fn asked(server: &Server) -> Vec<&'static str> {
+    let requests = server.take_requests().into_iter();
+    requests.map(|request| request.operation).collect()
+}
+
+/// A server with a bucket for each run.
+struct Stage {
+    server: Server,
+    buckets: usize,
+    strict: bool,
+    configure: Configure,
+}
+
+impl Stage {
+    fn new(strict: bool, configure: Configure) -> Self {
+        Self {
+            server: Server::builder().min_part_size(PART as u64).start(),
+            buckets: 0,
+            strict,
+            configure,
+        }
+    }
+
+    fn set(&mut self) -> (Bucket, S3Fs) {
+        self.buckets += 1;
+        let name = format!("bucket-{}", self.buckets);
+        let bucket = self.server.bucket(&name);
+        cases::arrange(&bucket);
+        let builder = common::builder_of(&self.server, &name)
+            .strict(self.strict)
+            .max_attempts(4)
+            .retry_base_delay(Duration::from_millis(1))
+            .part_size(PART as u64)
+            .min_part_size(PART as u64);
+        let fs = (self.configure)(builder)
+            .build()
+            .expect("parameters that can be");
+        self.server.take_requests();
+        (bucket, fs)
+    }
+
+    fn rehearse(&mut self, case: &Case) -> Rehearsal {
+        let (bucket, fs) = self.set();
+        let before = state(&bucket);
+        let answer = case
+            .act(&fs)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        Rehearsal {
+            requests: asked(&self.server),
+            before,
+            after: state(&bucket),
+            answer,
+        }
+    }
+
+    /// Does it while a request meets trouble, and says what is wrong with what came of it.
+    fn run(&mut self, case: &Case, wanted: &Rehearsal, meeting: Meeting) -> Result<(), String> {
+        let (bucket, fs) = self.set();
+        let rule = Rule::any().nth(meeting.nth);
+        let rule = if meeting.always { rule.always() } else { rule };
+        let faults = self.server.faults();
+        faults.add(rule, (meeting.trouble.fault)());
+        let began = Instant::now();
+        let mut result = Ok(String::new());
+        let warnings = logged::warnings(|| result = case.act(&fs));
+        let outcome = Outcome {
+            result,
+            took: began.elapsed(),
+            state: state(&bucket),
+            warnings,
+            uploads: bucket.uploads(),
+            requests: asked(&self.server),
+        };
+        faults.clear();
+        let judged = outcome.judge(case, wanted, meeting).and_then(|()| {
+            let reads = || {
+                fs.readbytes("other/x")
+                    .is_ok_and(|read| read == b"elsewhere")
+            };
+            must(
+                outcome.result.is_ok() || reads(),
+                "afterwards nothing can be read",
+            )?;
+            let stale = || fs.stale_uploads("/", Duration::ZERO);
+            let all = |found: Vec<_>| found.len() == outcome.uploads.len();
+            let are_found = outcome.uploads.is_empty() || stale().is_ok_and(all);
+            must(are_found, "an upload cannot be found")
+        });
+        judged.map_err(|what| {
+            let (strict, trouble) = (self.strict, meeting.trouble.name);
+            let which = if meeting.always { "from" } else { "at" };
+            let (nth, requests) = (meeting.nth, &wanted.requests);
+            format!(
+                "{} (strict: {strict}), {trouble} {which} request {nth} of {requests:?}: {what}; {outcome:?}",
+                case.name
+            )
+        })
+    }
+}
+
+/// Which request meets what: the `nth`, or that one and all after it.
+#[derive(Clone, Copy)]
+struct Meeting {
+    trouble: &'static Trouble,
+    nth: usize,
+    always: bool,
+    /// Whether it is over when the request is made again.
+    passes: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+struct Outcome {
+    result: Result<String>,
+    took: Duration,
+    state: State,
+    warnings: Vec<String>,
+    uploads: Vec<Upload>,
+    requests: Vec<&'static str>,
+}
+
+fn must(holds: bool, what: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
+impl Outcome {
+    fn judge(&self, case: &Case, wanted: &Rehearsal, meeting: Meeting) -> Result<(), String> {
+        must(self.took < LONGEST, "it took too long")?;
+        match &self.result {
+            Ok(answer) => {
+                must(*answer == wanted.answer, "the answer is another")?;
+                must(self.state == wanted.after, "it is not done")?;
+            }
+            Err(error) => {
+                // Whose copy it is that is there, nobody can tell whose answer was lost.
+                let is_unsure = error.kind() == OutcomeUnknown && meeting.trouble.loses_answers();
+                let may_fail = case.copies_to_new && is_unsure;
+                must(
+                    !meeting.passes || may_fail,
+                    "it should have been tried again",
+                )?;
+                let kinds = meeting.trouble.kinds;
+                let is_told = kinds.contains(&error.kind()) || error.kind() == OutcomeUnknown;
+                must(is_told, "that is not what happened")?;
+                must(error.path().is_some(), "which path it was is not said")?;
+            }
+        }
+        let (before, after) = (&wanted.before, &wanted.after);
+        let may_be = match case.is_atomic {
+            true => self.state == *before || self.state == *after,
+            false => is_between(before, after, &self.state),
+        };
+        must(may_be, "it is half done")?;
+        let is_excused = |upload: &Upload| self.is_excused(upload, meeting);
+        must(
+            self.uploads.iter().all(is_excused),
+            "an upload is left behind",
+        )
+    }
+
+    /// Whether nobody could have aborted the upload, or whoever could not has said so.
+    fn is_excused(&self, upload: &Upload, meeting: Meeting) -> bool {
+        // Its id is in the answer that was lost: `stale_uploads` finds it.
+        let met = self.requests.get(meeting.nth - 1..).unwrap_or_default();
+        let met = if meeting.always {
+            met
+        } else {
+            &met[..met.len().min(1)]
+        };
+        let is_unknown = upload.parts.is_empty()
+            && meeting.trouble.loses_answers()
+            && met.contains(&"CreateMultipartUpload");
+        // The parts of what may have become the object are not removed from under it.
+        let is_unsure = self
+            .result
+            .as_ref()
+            .is_err_and(|error| error.kind() == OutcomeUnknown);
+        // What aborts it meets the same trouble, or had no more time.
+        let may_not = meeting.always || meeting.trouble.kinds.contains(&Timeout);
+        let is_told = may_not && self.warnings.iter().any(|told| told.contains(&upload.id));
+        is_unknown || is_unsure || is_told
+    }
+}
+
+/// No operation takes longer, whatever stands still: this finds what hangs.
+const LONGEST: Duration = Duration::from_secs(20);
+
+const WORKERS: usize = 4;
+
+/// Of all that can be met, a test run has one in so many; `S3FS_FAULTS_EVERY=1` has all of it.
+const EVERY: u64 = 3;
+
+/// How long trouble lasts.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    /// One request meets it, and not when it is made again.
+    Passes,
+    /// One request meets it, which is not made again.
+    Refuses,
+    /// All requests meet it from one on.
+    Always,
+}
+
+type Configure = fn(S3FsBuilder) -> S3FsBuilder;
+
+/// Every case against each trouble, at each request in turn.
+fn play(troubles: &'static [Trouble], manner: Manner, configure: Configure) {
+    let work = Mutex::new(cases::all());
+    let (failures, runs) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let mut stages = [true, false].map(|strict| Stage::new(strict, configure));
+                loop {
+                    let next = work.lock().unwrap().next();
+                    let Some(case) = next else { return };
+                    for (meeting, failed) in play_case(&mut stages, case, troubles, manner) {
+                        runs.fetch_add(meeting, Ordering::Relaxed);
+                        failures.lock().unwrap().extend(failed);
+                    }
+                }
+            });
+        }
+    });
+    let (failures, runs) = (failures.into_inner().unwrap(), runs.into_inner());
+    let told = failures.join("\n\n");
+    assert!(
+        failures.is_empty(),
+        "{} of {runs} runs:\n{told}",
+        failures.len()
+    );
+    assert!(runs > 100 * troubles.len(), "{runs} runs are too few");
+}
+
+/// On each of the stages that asks something else of the server than those before: how many runs, and what failed.
+fn play_case(
+    stages: &mut [Stage],
+    case: &'static Case,
+    troubles: &'static [Trouble],
+    manner: Manner,
+) -> Vec<(usize, Vec<String>)> {
+    let mut seen = Vec::new();
+    let mut played = Vec::new();
+    for stage in stages {
+        let wanted = stage.rehearse(case);
+        if seen.contains(&wanted.requests) {
+            continue;
+        }
+        let every = number_of("S3FS_FAULTS_EVERY", EVERY);
+        let meetings = troubles.iter().zip(0..).flat_map(|(trouble, index)| {
+            let of_these = move |nth: &usize| {
+                (*nth as u64 + index + case.name.len() as u64).is_multiple_of(every)
+            };
+            let requests = 1..=wanted.requests.len();
+            requests.filter(of_these).map(move |nth| Meeting {
+                trouble,
+                nth,
+                always: manner == Manner::Always,
+                passes: manner == Manner::Passes,
+            })
+        });
+        let failed: Vec<_> = meetings
+            .map(|meeting| stage.run(case, &wanted, meeting).err())
+            .collect();
+        played.push((failed.len(), failed.into_iter().flatten().collect()));
+        seen.push(wanted.requests);
+    }
+    played
+}
+
+/// What stands still is not waited for long.
+fn impatient(builder: S3FsBuilder) -> S3FsBuilder {
+    let timeout = Duration::from_millis(250);
+    builder.response_timeout(timeout).stall_timeout(timeout)
+}
+
+#[test]
+fn nothing_is_half_done_when_a_request_fails_for_once() {
+    play(PASSING, Manner::Passes, |builder| builder);
+}
+
+#[test]
+fn nothing_is_half_done_when_a_request_stands_still() {
+    play(STALLING, Manner::Passes, impatient);
+}
+
+#[test]
+fn nothing_is_half_done_when_a_request_is_refused() {
+    play(LASTING, Manner::Refuses, |builder| builder);
+}
+
+#[test]
+fn nothing_is_half_done_when_all_that_follows_fails() {
+    play(ENDURING, Manner::Always, |builder| builder);
+}

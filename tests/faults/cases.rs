@@ -1,0 +1,354 @@
+//! What is done while something goes wrong: every operation of the filesystem, on what is there and what is not.
+
+use std::io::{Cursor, Read, Seek as _, SeekFrom, Write};
+
+use s3fs::{
+    CopyOptions, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions, RawInfo,
+    Result, S3Fs,
+};
+
+use crate::support::{Bucket, Object};
+
+/// One of them.
+pub struct Case {
+    pub name: &'static str,
+    act: Act,
+    /// Whether all that it changes is one object, which is the old one or the new one.
+    pub is_atomic: bool,
+    /// Whether it makes a copy that must be new: who finds it there after a lost answer cannot tell it from another's.
+    pub copies_to_new: bool,
+}
+
+type Act = fn(&S3Fs) -> Result<String>;
+
+impl Case {
+    /// Does it, and tells what it answered.
+    pub fn act(&self, fs: &S3Fs) -> Result<String> {
+        (self.act)(fs)
+    }
+}
+
+/// What is there before each of them. No two files have the same content.
+pub fn arrange(bucket: &Bucket) {
+    bucket.put("dir/", "");
+    bucket.put_with(
+        "dir/file",
+        Object {
+            tags: vec![("colour".into(), "red".into())],
+            ..Object::new(FILE)
+                .header("content-type", "text/x-old")
+                .header("x-amz-meta-of", "old")
+        },
+    );
+    bucket.put("dir/second", "the second file");
+    bucket.put("dir/large", large());
+    bucket.put("dir/sub/a", "a below");
+    bucket.put("dir/sub/b", "b below");
+    bucket.put("dir/empty/", "");
+    bucket.put("lone/only", "the only child");
+    bucket.put("other/x", "elsewhere");
+    bucket.put("other/", "");
+}
+
+/// How large a part is; nothing else that is written is larger.
+pub const PART: usize = 60;
+
+/// Contents of some parts and a bit.
+fn large() -> Vec<u8> {
+    (0..PART as u8 * 3 + 7).collect()
+}
+
+fn new_large() -> Vec<u8> {
+    large().into_iter().rev().collect()
+}
+
+const FILE: &str = "the content of the file, which is long enough to be cut";
+
+const fn reads(name: &'static str, act: Act) -> Case {
+    Case {
+        name,
+        act,
+        is_atomic: true,
+        copies_to_new: false,
+    }
+}
+
+const fn writes(name: &'static str, act: Act) -> Case {
+    Case {
+        name,
+        act,
+        is_atomic: true,
+        copies_to_new: false,
+    }
+}
+
+/// More than one object changes, each by itself.
+const fn changes(name: &'static str, act: Act) -> Case {
+    Case {
+        name,
+        act,
+        is_atomic: false,
+        copies_to_new: false,
+    }
+}
+
+/// One of them that makes a copy.
+const fn to_new(case: Case) -> Case {
+    Case {
+        copies_to_new: true,
+        ..case
+    }
+}
+
+/// Those that change nothing.
+pub const READING: &[Case] = &[
+    reads("getinfo of a file", |fs| {
+        shown(fs.getinfo("dir/file", Namespaces::S3))
+    }),
+    reads("getinfo of a directory", |fs| {
+        shown(fs.getinfo("dir", Namespaces::S3))
+    }),
+    reads("exists", |fs| told(fs.exists("dir/file"))),
+    reads("exists not", |fs| told(fs.exists("dir/none"))),
+    reads("isfile", |fs| told(fs.isfile("dir/file"))),
+    reads("isdir", |fs| told(fs.isdir("dir/sub"))),
+    reads("isempty", |fs| told(fs.isempty("dir/empty"))),
+    reads("getsize", |fs| told(fs.getsize("dir/file"))),
+    reads("listdir", |fs| told(fs.listdir("dir"))),
+    reads("listdir of nothing", |fs| refused(fs.listdir("dir/none"))),
+    reads("scandir", |fs| scanned(fs, "dir", Namespaces::DETAILS)),
+    reads("scandir s3", |fs| scanned(fs, "dir", Namespaces::S3)),
+    reads("walk", |fs| {
+        told(fs.walk().files("/").collect::<Result<Vec<_>>>())
+    }),
+    reads("walk breadth-first", |fs| {
+        let steps = fs.walk().walk("/", Namespaces::BASIC);
+        told(steps.map(|step| Ok(step?.path)).collect::<Result<Vec<_>>>())
+    }),
+    reads("glob", |fs| {
+        let found = fs.glob("**/sub/*").iter(Namespaces::BASIC);
+        told(
+            found
+                .map(|found| Ok(found?.path))
+                .collect::<Result<Vec<_>>>(),
+        )
+    }),
+    reads("opendir", |fs| told(fs.opendir("dir").map(|_| ()))),
+    reads("readbytes", |fs| told(fs.readbytes("dir/file"))),
+    reads("readbytes of nothing", |fs| {
+        refused(fs.readbytes("dir/none"))
+    }),
+    reads("readtext", |fs| told(fs.readtext("dir/file"))),
+    reads("download", |fs| {
+        let mut target = Vec::new();
+        told(
+            fs.download("dir/file", &mut target)
+                .map(|size| (size, target)),
+        )
+    }),
+    reads("hash", |fs| told(fs.hash("dir/file", "sha256"))),
+    reads("openbin r", |fs| {
+        let mut file = fs.openbin("dir/file", "r")?;
+        let mut content = String::new();
+        file.read_to_string(&mut content)?;
+        file.seek(SeekFrom::Start(4))?;
+        let mut again = String::new();
+        file.read_to_string(&mut again)?;
+        file.close()?;
+        told(Ok((content, again)))
+    }),
+    reads("open_read from the middle", |fs| {
+        let mut file = fs.open_read("dir/file", &OpenOptions::new())?;
+        file.seek(SeekFrom::End(-6))?;
+        let mut end = String::new();
+        file.read_to_string(&mut end)?;
+        told(Ok(end))
+    }),
+];
+
+/// Those that change something, each in one request that counts.
+pub const WRITING: &[Case] = &[
+    writes("makedir", |fs| told(fs.makedir("dir/new"))),
+    writes("makedir of what is there", |fs| {
+        refused(fs.makedir("dir/empty"))
+    }),
+    writes("makedir recreate", |fs| {
+        told(fs.makedir_with("dir/empty", MakedirOptions::new().recreate(true)))
+    }),
+    writes("writebytes", |fs| {
+        told(fs.writebytes("dir/new", b"new content"))
+    }),
+    writes("writebytes over", |fs| {
+        told(fs.writebytes("dir/file", b"new content"))
+    }),
+    writes("writebytes of nothing", |fs| {
+        told(fs.writebytes("dir/file", b""))
+    }),
+    writes("writetext", |fs| {
+        told(fs.writetext("dir/new", "new content"))
+    }),
+    writes("appendbytes", |fs| {
+        told(fs.appendbytes("dir/file", b" and more"))
+    }),
+    writes("appendbytes to nothing", |fs| {
+        told(fs.appendbytes("dir/new", b"more"))
+    }),
+    writes("create", |fs| told(fs.create("dir/new", false))),
+    writes("create of what is there", |fs| {
+        told(fs.create("dir/file", false))
+    }),
+    writes("create wipe", |fs| told(fs.create("dir/file", true))),
+    writes("touch", |fs| told(fs.touch("dir/new"))),
+    writes("upload", |fs| {
+        told(fs.upload("dir/new", &mut Cursor::new("new content")))
+    }),
+    writes("upload_sized", |fs| {
+        told(fs.upload_sized("dir/file", &mut Cursor::new("new content"), 11))
+    }),
+    writes("openbin w", |fs| write(fs, "dir/file", "w")),
+    writes("openbin x", |fs| write(fs, "dir/new", "x")),
+    writes("openbin x of what is there", |fs| {
+        refused(write(fs, "dir/file", "x"))
+    }),
+    writes("openbin a", |fs| write(fs, "dir/file", "a")),
+    writes("openbin r+", |fs| write(fs, "dir/file", "r+")),
+    writes("openbin w+", |fs| write(fs, "dir/file", "w+")),
+    writes("openbin x+", |fs| write(fs, "dir/new", "x+")),
+    writes("openbin a+", |fs| write(fs, "dir/file", "a+")),
+    writes("write_with", |fs| {
+        told(fs.write_with("dir/file", |file| file.write_all(b"new content")))
+    }),
+    writes("setinfo", |fs| {
+        told(fs.setinfo(
+            "dir/file",
+            &RawInfo::new().with("s3", "content_type", "text/x-new"),
+        ))
+    }),
+    to_new(writes("copy", |fs| told(fs.copy("dir/file", "dir/new")))),
+    writes("copy over", |fs| {
+        let overwrite = CopyOptions::new().overwrite(true);
+        told(fs.copy_with("dir/file", "dir/second", overwrite))
+    }),
+    writes("remove", |fs| told(fs.remove("dir/file"))),
+    writes("removedir", |fs| told(fs.removedir("dir/empty"))),
+    writes("removedir that is not empty", |fs| {
+        refused(fs.removedir("dir"))
+    }),
+];
+
+/// Those that change one object in requests for its parts.
+pub const IN_PARTS: &[Case] = &[
+    writes("parts by openbin w", |fs| write_large(fs, "dir/file", "w")),
+    writes("parts by openbin x", |fs| write_large(fs, "dir/new", "x")),
+    writes("parts by openbin w+", |fs| {
+        write_large(fs, "dir/large", "w+")
+    }),
+    writes("parts by openbin x+", |fs| write_large(fs, "dir/new", "x+")),
+    writes("parts by write_with", |fs| {
+        told(fs.write_with("dir/file", |file| file.write_all(&new_large())))
+    }),
+    writes("parts by writebytes", |fs| {
+        told(fs.writebytes("dir/new", &new_large()))
+    }),
+    writes("parts by upload", |fs| {
+        told(fs.upload("dir/new", &mut Cursor::new(new_large())))
+    }),
+    writes("parts by upload_sized", |fs| {
+        let size = new_large().len() as u64;
+        told(fs.upload_sized("dir/file", &mut Cursor::new(new_large()), size))
+    }),
+    writes("parts by appendbytes", |fs| {
+        told(fs.appendbytes("dir/large", b" and more"))
+    }),
+    writes("parts by openbin r+ at the start", |fs| {
+        write(fs, "dir/large", "r+")
+    }),
+    writes("parts by openbin r+ in the middle", |fs| {
+        let mut file = fs.openbin("dir/large", "r+")?;
+        file.seek(SeekFrom::Start(PART as u64 + 20))?;
+        file.write_all(b"new content")?;
+        let mut rest = Vec::new();
+        file.read_to_end(&mut rest)?;
+        file.close()?;
+        told(Ok(rest))
+    }),
+    writes("parts by set_len", |fs| {
+        let mut file = fs.openbin("dir/large", "r+")?;
+        file.set_len(PART as u64 * 2 + 1)?;
+        told(file.close())
+    }),
+    writes("parts by openbin a+", |fs| {
+        let mut file = fs.openbin("dir/large", "a+")?;
+        file.write_all(&large())?;
+        told(file.close())
+    }),
+];
+
+/// Those that change more than one object.
+pub const CHANGING: &[Case] = &[
+    changes("makedirs", |fs| told(fs.makedirs("dir/n/e/w"))),
+    changes("remove of an only child", |fs| told(fs.remove("lone/only"))),
+    to_new(changes("movefile", |fs| {
+        told(fs.movefile("dir/file", "dir/new"))
+    })),
+    to_new(changes("movefile of an only child", |fs| {
+        told(fs.movefile("lone/only", "dir/new"))
+    })),
+    changes("copydir", |fs| {
+        told(fs.copydir_with("dir", "copy", CopyOptions::new().create(true)))
+    }),
+    changes("movedir", |fs| {
+        told(fs.movedir_with("dir", "moved", CopyOptions::new().create(true)))
+    }),
+    changes("removetree", |fs| told(fs.removetree("dir"))),
+];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Case> {
+    let all = READING.iter().chain(WRITING).chain(IN_PARTS);
+    all.chain(CHANGING)
+}
+
+fn told(result: Result<impl std::fmt::Debug>) -> Result<String> {
+    result.map(|value| format!("{value:?}"))
+}
+
+/// That it is refused is the answer, and which error says so. Others go through.
+fn refused(result: Result<impl std::fmt::Debug>) -> Result<String> {
+    use s3fs::ErrorKind::{DirectoryExists, DirectoryNotEmpty, FileExists, ResourceNotFound};
+    match result {
+        Err(error)
+            if matches!(
+                error.kind(),
+                DirectoryExists | DirectoryNotEmpty | FileExists | ResourceNotFound
+            ) =>
+        {
+            Ok(format!("{:?}", error.kind()))
+        }
+        result => told(result),
+    }
+}
+
+/// Times differ from one bucket to the next.
+fn shown(info: Result<s3fs::Info>) -> Result<String> {
+    told(info.map(|info| (info.name().to_owned(), info.is_dir(), info.size())))
+}
+
+fn scanned(fs: &S3Fs, path: &str, namespaces: Namespaces) -> Result<String> {
+    let infos = fs.scandir(path, namespaces)?.map(shown);
+    told(infos.collect::<Result<Vec<_>>>())
+}
+
+fn write(fs: &S3Fs, path: &str, mode: &str) -> Result<String> {
+    let mut file = fs.openbin(path, mode)?;
+    file.write_all(b"new content")?;
+    told(file.close())
+}
+
+fn write_large(fs: &S3Fs, path: &str, mode: &str) -> Result<String> {
+    let mut file = fs.openbin(path, mode)?;
+    for piece in new_large().chunks(50) {
+        file.write_all(piece)?;
+    }
+    told(file.close())
+}

@@ -1,0 +1,245 @@
+//! Eight threads work on one filesystem for a long time while requests go wrong by chance, each in a directory of its
+//! own, and all of them read one that they share: what they do and find is what a filesystem in memory does, call by
+//! call and at the end.
+//!
+//! `S3FS_SOAK_OPERATIONS` says how many calls they make together, `S3FS_SOAK_SEED` which, and which faults.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use s3fs::{ErrorKind, FileSystem as _, FileSystemExt as _, MakedirOptions, MemoryFs, S3Fs, SubFs};
+
+use crate::common;
+use crate::model::call::{Call, Outcome, Slots};
+use crate::model::generator::{self, Random};
+use crate::model::{Tree, number_of, tree_in_memory, tree_of_keys};
+use crate::support::{Bucket, Fault, Server};
+
+const OPERATIONS: u64 = 5000;
+const THREADS: u64 = 8;
+/// Of 1,000 requests so many go wrong.
+const FAULTS: u64 = 50;
+/// As many calls are generated at a time: the first of them make something to work on.
+const SEQUENCE: usize = 100;
+
+/// What the faults are that no second attempt meets, and that may leave an effect without an answer.
+fn faults() -> Vec<Fault> {
+    vec![
+        Fault::error(500, "InternalError"),
+        Fault::error(503, "SlowDown"),
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::ResetBefore,
+        Fault::Reset(0),
+        Fault::Reset(100),
+        Fault::ResetBody(3),
+        Fault::Truncate(10),
+        Fault::ResetUpload(2),
+        Fault::Delay(Duration::from_millis(5)),
+        Fault::Drip {
+            bytes: 100,
+            pause: Duration::from_millis(2),
+        },
+    ]
+}
+
+/// What a call may fail with because of them.
+fn is_unlucky(outcome: &Outcome) -> bool {
+    // Steps of an open file that fail are told in words.
+    let told = format!("{outcome:?}");
+    [
+        ErrorKind::RemoteConnection,
+        ErrorKind::Timeout,
+        ErrorKind::OperationFailed,
+        ErrorKind::OutcomeUnknown,
+    ]
+    .iter()
+    .any(|kind| told.contains(&format!("Failure({kind:?}")))
+}
+
+/// The directory of one thread, and what it should be.
+struct Worker<'a> {
+    number: u64,
+    bucket: Bucket,
+    s3: SubFs<&'a S3Fs>,
+    memory: MemoryFs,
+    on_s3: Slots,
+    in_memory: Slots,
+}
+
+impl<'a> Worker<'a> {
+    fn new(server: &Server, fs: &'a S3Fs, number: u64) -> Self {
+        let bucket = server.bucket("bucket");
+        bucket.put(&format!("{number}/"), "");
+        Self {
+            number,
+            bucket,
+            s3: fs.opendir(&number.to_string()).expect("a directory"),
+            memory: MemoryFs::new(),
+            on_s3: Slots::default(),
+            in_memory: Slots::default(),
+        }
+    }
+
+    fn tree(&self) -> Tree {
+        tree_of_keys(&self.bucket, &format!("{}/", self.number))
+    }
+
+    /// Makes the call on both; whether its outcome was sure.
+    fn make(&mut self, call: &Call) -> bool {
+        let before = tree_in_memory(&self.memory);
+        let wanted = call.make(&self.memory, &mut self.in_memory);
+        let found = match (call, &wanted) {
+            (Call::Foreign(path, text), Outcome::Value(_)) => {
+                let key = format!("{}/{path}", self.number);
+                self.bucket.put(&key, text.clone());
+                wanted.clone()
+            }
+            // What a strict filesystem could not have made is left out.
+            (Call::Foreign(..), _) => wanted.clone(),
+            _ => call.make(&self.s3, &mut self.on_s3),
+        };
+        let (after, now) = (tree_in_memory(&self.memory), self.tree());
+        if found == wanted {
+            assert_eq!(now, after, "thread {} after {call}", self.number);
+            return true;
+        }
+        let number = self.number;
+        assert!(
+            is_unlucky(&found),
+            "thread {number}, {call}: {found} and not {wanted}"
+        );
+        assert!(
+            is_between(&before, &after, &now),
+            "thread {number}, {call}: {found}; between {before:?} and {after:?} is not {now:?}"
+        );
+        self.begin_again(&now);
+        false
+    }
+
+    /// Goes on from what is there.
+    fn begin_again(&mut self, tree: &Tree) {
+        (self.on_s3, self.in_memory) = (Slots::default(), Slots::default());
+        self.memory = MemoryFs::new();
+        let write = |path: &str| {
+            if let Some(content) = tree.files.get(path) {
+                let written = self.memory.writebytes(path, content);
+                written.expect("a place for a file");
+            }
+        };
+        // A directory above those in it, and beside a file after that.
+        for directory in &tree.directories {
+            write(directory);
+            let options = MakedirOptions::new().beside_file(true);
+            let made = self.memory.makedir_with(directory, options);
+            made.expect("a place for a directory");
+        }
+        let are_alone = |path: &&String| !tree.directories.contains(*path);
+        tree.files
+            .keys()
+            .filter(are_alone)
+            .for_each(|path| write(path));
+        assert_eq!(tree_in_memory(&self.memory), *tree);
+    }
+}
+
+/// Whether each file and directory is as before or as after, and no content is lost that both have.
+fn is_between(before: &Tree, after: &Tree, now: &Tree) -> bool {
+    let files = before.files.keys().chain(after.files.keys());
+    let files_are = files.chain(now.files.keys()).all(|path| {
+        let found = now.files.get(path);
+        found == before.files.get(path) || found == after.files.get(path)
+    });
+    let directories_are = now
+        .directories
+        .iter()
+        .all(|path| before.directories.contains(path) || after.directories.contains(path));
+    let has = |tree: &Tree, content: &Vec<u8>| tree.files.values().any(|other| other == content);
+    let kept = before.files.values().filter(|&content| has(after, content));
+    files_are && directories_are && kept.into_iter().all(|content| has(now, content))
+}
+
+/// What every thread finds in the directory that they share.
+fn read_shared(fs: &S3Fs, random: &mut Random) -> bool {
+    let number = random.below(5);
+    match fs.readtext(&format!("shared/{number}")) {
+        Ok(text) => {
+            assert_eq!(text, number.to_string().repeat(1000));
+            true
+        }
+        Err(error) => {
+            let outcome = Outcome::Failure(error.kind(), None);
+            assert!(is_unlucky(&outcome), "{error}");
+            false
+        }
+    }
+}
+
+/// Only those whose ids were lost with an answer are left, and they can be found and removed.
+fn no_upload_stays(fs: &S3Fs, bucket: &Bucket) {
+    let left = bucket.uploads();
+    assert!(
+        left.iter().all(|upload| upload.parts.is_empty()),
+        "{left:?}"
+    );
+    let stale = fs.stale_uploads("/", Duration::ZERO).expect("a listing");
+    assert_eq!(stale.len(), left.len());
+    for upload in &stale {
+        fs.abort_upload(upload).expect("it is there");
+    }
+    assert!(bucket.uploads().is_empty());
+}
+
+#[test]
+fn eight_threads_and_many_faults_leave_what_a_model_has() {
+    let operations = number_of("S3FS_SOAK_OPERATIONS", OPERATIONS);
+    let seed = number_of("S3FS_SOAK_SEED", 1);
+    let server = Server::builder().min_part_size(16).start();
+    let bucket = server.bucket("bucket");
+    for number in 0..5 {
+        bucket.put(&format!("shared/{number}"), number.to_string().repeat(1000));
+    }
+    // Few attempts, so that some calls fail.
+    let builder = common::builder(&server).part_size(16).min_part_size(16);
+    let builder = builder
+        .max_attempts(2)
+        .retry_base_delay(Duration::from_millis(1));
+    let fs = builder.build().expect("parameters that can be");
+    let mut workers: Vec<_> = (0..THREADS)
+        .map(|number| Worker::new(&server, &fs, number))
+        .collect();
+    server.faults().by_chance(seed, FAULTS, faults());
+    let (made, unlucky) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for worker in &mut workers {
+            let (fs, server, made, unlucky) = (&fs, &server, &made, &unlucky);
+            scope.spawn(move || {
+                let mut random = Random::new(seed * THREADS + worker.number);
+                while made.load(Ordering::Relaxed) < operations as usize {
+                    for call in generator::calls(&mut random, SEQUENCE) {
+                        let sure = worker.make(&call)
+                            && (!random.one_in(8) || read_shared(fs, &mut random));
+                        made.fetch_add(1, Ordering::Relaxed);
+                        unlucky.fetch_add(usize::from(!sure), Ordering::Relaxed);
+                    }
+                    // The log of a long run would be long.
+                    server.take_requests();
+                }
+            });
+        }
+    });
+    let (made, unlucky, came) = (
+        made.into_inner(),
+        unlucky.into_inner(),
+        server.faults().came_by_chance(),
+    );
+    println!("S3FS_SOAK_SEED={seed}: {made} calls, {came} faults, {unlucky} calls failed by them");
+    assert!(made >= operations as usize && came > made / 20 && unlucky < came / 5);
+    server.faults().clear();
+    for mut worker in workers {
+        (worker.on_s3, worker.in_memory) = (Slots::default(), Slots::default());
+        assert_eq!(worker.tree(), tree_in_memory(&worker.memory));
+    }
+    no_upload_stays(&fs, &bucket);
+}
