@@ -7,6 +7,7 @@
 //! happens in a directory of its own, which is removed at the end.
 
 mod open_files;
+mod transfers;
 
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
