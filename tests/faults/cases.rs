@@ -1,10 +1,14 @@
 //! What is done while something goes wrong: every operation of the filesystem, on what is there and what is not.
 
+use std::ffi::OsString;
 use std::io::{Cursor, Read, Seek as _, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process};
 
 use s3fs::{
     CopyOptions, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions, RawInfo,
-    Result, S3Fs,
+    Result, S3Fs, TransferOptions,
 };
 
 use crate::support::{Bucket, Object};
@@ -146,6 +150,7 @@ pub const READING: &[Case] = &[
                 .map(|size| (size, target)),
         )
     }),
+    reads("download_file", download_file),
     reads("hash", |fs| told(fs.hash("dir/file", "sha256"))),
     reads("openbin r", |fs| {
         let mut file = fs.openbin("dir/file", "r")?;
@@ -257,6 +262,7 @@ pub const IN_PARTS: &[Case] = &[
         let size = new_large().len() as u64;
         told(fs.upload_sized("dir/file", &mut Cursor::new(new_large()), size))
     }),
+    writes("parts by upload_file", upload_file),
     writes("parts by appendbytes", |fs| {
         told(fs.appendbytes("dir/large", b" and more"))
     }),
@@ -351,4 +357,56 @@ fn write_large(fs: &S3Fs, path: &str, mode: &str) -> Result<String> {
         file.write_all(piece)?;
     }
     told(file.close())
+}
+
+/// A directory of the local disk that is there as long as this is.
+struct LocalDirectory(PathBuf);
+
+impl LocalDirectory {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("s3fs-faults-{}-{number}", process::id()));
+        fs::create_dir(&path).expect("a place for a directory");
+        Self(path)
+    }
+
+    /// What the files in it are called.
+    fn names(&self) -> Vec<OsString> {
+        let entries = fs::read_dir(&self.0).expect("it is there");
+        entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect()
+    }
+}
+
+impl Drop for LocalDirectory {
+    fn drop(&mut self) {
+        // What stays behind is in the system's directory for that.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The local file is the old one or the new one, and no other is beside it.
+fn download_file(s3: &S3Fs) -> Result<String> {
+    let directory = LocalDirectory::new();
+    let local = directory.0.join("local");
+    fs::write(&local, "old").expect("a place for a file");
+    let done = s3.download_file("dir/large", &local, &TransferOptions::new());
+    let now = fs::read(&local).expect("a file");
+    let expected = if done.is_ok() {
+        large()
+    } else {
+        b"old".to_vec()
+    };
+    assert!(now == expected, "after {done:?} there is {now:?}");
+    assert_eq!(directory.names(), ["local"]);
+    told(done)
+}
+
+fn upload_file(s3: &S3Fs) -> Result<String> {
+    let directory = LocalDirectory::new();
+    let local = directory.0.join("local");
+    fs::write(&local, new_large()).expect("a place for a file");
+    told(s3.upload_file(&local, "dir/file", &TransferOptions::new()))
 }
