@@ -1,9 +1,13 @@
 //! What the tests of the library share: filesystems on the embedded server.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use s3fs::{S3Fs, S3FsBuilder};
 
 use crate::embedded_server::client::{self, Reply};
-use crate::support::{self, LoggedRequest, Server};
+use crate::support::{self, Fault, LoggedRequest, Rule, Server};
 
 /// The filesystem of the server's bucket, with the server's credentials, not built yet.
 pub fn builder(server: &Server) -> S3FsBuilder {
@@ -42,6 +46,32 @@ pub fn asked(server: &Server, operation: &str) -> Vec<LoggedRequest> {
     requests
         .filter(|request| request.operation == operation)
         .collect()
+}
+
+/// As many parts as were on their way to the server at a time while the work was done, each of which is answered
+/// late.
+pub fn most_parts_at_a_time(server: &Server, work: impl FnOnce()) -> usize {
+    let late = Fault::Delay(Duration::from_millis(100));
+    server.faults().add(Rule::on("UploadPart").always(), late);
+    let (is_done, most) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let on_their_way = || {
+        let requests = server.requests().into_iter();
+        requests
+            .filter(|request| request.operation == "UploadPart" && request.status.is_none())
+            .count()
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                most.fetch_max(on_their_way(), Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        work();
+        is_done.store(true, Ordering::Relaxed);
+    });
+    server.faults().clear();
+    most.into_inner()
 }
 
 /// The requests since the last time that change something: operation and key, in their order.

@@ -298,7 +298,7 @@ fn an_object_that_changed_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn one_of_eight_creates_a_file() {
+fn one_of_sixteen_creates_a_file() {
     let Some(live) = Live::from_environment("race") else {
         return;
     };
@@ -314,10 +314,10 @@ fn one_of_eight_creates_a_file() {
     };
     if live.is("moto") {
         // It looks first and stores then, on threads of its own: two may find nothing there.
-        (0..8).for_each(|_| create());
+        (0..16).for_each(|_| create());
     } else {
         std::thread::scope(|scope| {
-            for _ in 0..8 {
+            for _ in 0..16 {
                 scope.spawn(create);
             }
         });

@@ -158,6 +158,19 @@ fn a_whole_file_is_one_request_up_to_the_first_window_and_otherwise_two() {
 }
 
 #[test]
+fn a_gibibyte_that_is_read_from_its_start_is_asked_for_in_two_requests() {
+    let (server, fs) = with_object(1 << 30);
+    let mut file = open(&fs, &OpenOptions::new());
+    // The second request is for all the rest, of which some is enough.
+    let read = std::io::copy(&mut (&mut file).take(100 * MIB), &mut std::io::sink());
+    assert_eq!(read.unwrap(), 100 * MIB);
+    assert_eq!(
+        ranges(&server.requests()),
+        ["bytes=0-1048575", "bytes=1048576-"]
+    );
+}
+
+#[test]
 fn a_header_or_an_end_moves_little_of_a_large_object() {
     let (server, fs) = with_object(1 << 30);
     let mut header = [0; 100];

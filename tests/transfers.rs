@@ -428,6 +428,20 @@ fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_for_each_and_two() {
 }
 
 #[test]
+fn parts_go_up_at_the_same_time_and_no_more_than_there_are_workers() {
+    let (server, s3, disk) = scene(0);
+    let source = disk.join("source");
+    fs::write(&source, content(9 * PART)).unwrap();
+    for threads in [4, 1] {
+        let most = common::most_parts_at_a_time(&server, || {
+            s3.upload_file(&source, "g", &workers(threads)).unwrap();
+        });
+        assert_eq!(most, threads);
+        assert!(server.bucket(BUCKET).get("g").unwrap().bytes() == content(9 * PART));
+    }
+}
+
+#[test]
 fn an_upload_carries_the_arguments_and_the_checksum_of_the_filesystem() {
     let server = server();
     let args = UploadArgs::new()

@@ -10,7 +10,7 @@ use s3fs::{
     S3Fs, SseCustomerKey, UploadArgs,
 };
 
-use crate::common::builder;
+use crate::common::{asked, builder, most_parts_at_a_time};
 use crate::logged;
 use crate::support::{BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
@@ -284,6 +284,90 @@ fn an_upload_that_cannot_be_aborted_is_logged_with_its_id() {
     let upload = server.bucket(BUCKET).uploads().remove(0);
     let told = warnings.iter().any(|warning| warning.contains(&upload.id));
     assert!(told, "{warnings:?}");
+}
+
+#[test]
+fn what_gives_an_upload_up_is_tried_again() {
+    for failure in [
+        Fault::error(503, "SlowDown"),
+        Fault::error(500, "InternalError"),
+        Fault::ResetBefore,
+        Fault::DropAfter,
+    ] {
+        let (server, fs) = scene();
+        let mut file = fs.openbin("f", "w").unwrap();
+        file.write_all(&content(3 * PART)).unwrap();
+        server
+            .faults()
+            .add(Rule::on("AbortMultipartUpload"), failure.clone());
+        let warnings = logged::warnings(|| drop(file));
+        assert_eq!(uploads(&server), 0, "{failure:?}");
+        assert_eq!(asked(&server, "AbortMultipartUpload").len(), 2);
+        let stays = |warning: &String| warning.contains("stays behind");
+        assert!(!warnings.iter().any(stays), "{warnings:?}");
+    }
+}
+
+#[test]
+fn parts_go_up_at_the_same_time_and_no_more_than_the_buffer_holds() {
+    // One part of those that the buffer holds is being filled.
+    for (buffer, workers, at_a_time) in [(5, 10, 4), (2, 10, 1), (100, 3, 3)] {
+        let (server, _) = scene();
+        let fs = builder(&server)
+            .strict(false)
+            .min_part_size(1)
+            .part_size(PART as u64)
+            .write_buffer(buffer * PART as u64)
+            .max_workers(workers);
+        let fs = fs.build().unwrap();
+        let most = most_parts_at_a_time(&server, || {
+            let much = content(12 * PART);
+            fs.upload("u", &mut much.as_slice()).unwrap();
+            let mut file = fs.openbin("f", "w").unwrap();
+            file.write_all(&content(12 * PART)).unwrap();
+            file.close().unwrap();
+        });
+        assert_eq!(most, at_a_time, "{buffer} parts, {workers} workers");
+        // What is in memory anyway is not held.
+        let most = most_parts_at_a_time(&server, || {
+            fs.writebytes("bytes", &content(12 * PART)).unwrap();
+        });
+        assert_eq!(most, workers);
+        assert_eq!(stored(&server, "f").unwrap(), content(12 * PART));
+    }
+}
+
+#[test]
+fn an_upload_that_is_damaged_on_the_way_is_sent_again() {
+    let (server, fs) = scene();
+    for algorithm in [
+        ChecksumAlgorithm::Crc32,
+        ChecksumAlgorithm::Crc32c,
+        ChecksumAlgorithm::Crc64nvme,
+        ChecksumAlgorithm::Sha256,
+    ] {
+        let options = OpenOptions::from(UploadArgs::new().checksum_algorithm(algorithm));
+        for (size, operation, requests) in [(600, "PutObject", 2), (3 * PART, "UploadPart", 4)] {
+            server
+                .faults()
+                .add(Rule::on(operation), Fault::CorruptUpload(500));
+            let mut file = fs.openbin_with("f", "w", &options).unwrap();
+            file.write_all(&content(size)).unwrap();
+            file.close().unwrap();
+            assert_eq!(stored(&server, "f").unwrap(), content(size));
+            assert_eq!(asked(&server, operation).len(), requests, "{algorithm:?}");
+        }
+    }
+    // What is to be deleted is digested always.
+    for key in ["d/a", "d/b"] {
+        server.bucket(BUCKET).put(key, "x");
+    }
+    server
+        .faults()
+        .add(Rule::on("DeleteObjects"), Fault::CorruptUpload(20));
+    fs.removetree("d").unwrap();
+    assert_eq!(server.bucket(BUCKET).keys(), ["f"]);
+    assert_eq!(server.faults().pending(), 0);
 }
 
 #[test]

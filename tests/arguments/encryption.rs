@@ -3,8 +3,8 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use s3fs::{
-    DownloadArgs, ErrorKind, FileSystem, OpenOptions, RawInfo, S3Fs, SseCustomerKey, UploadArgs,
-    Value,
+    CopyOptions, DownloadArgs, ErrorKind, FileSystem, OpenOptions, RawInfo, S3Fs, SseCustomerKey,
+    UploadArgs, Value,
 };
 
 use super::s3_info;
@@ -180,6 +180,47 @@ fn setinfo_keeps_a_huge_object_under_the_customers_key() {
     assert_eq!(object.headers["cache-control"], "no-store");
     assert_eq!(object.customer_key_md5, digest);
     assert_eq!(object.len(), 6 << 30);
+}
+
+#[test]
+fn a_copy_of_a_huge_object_is_encrypted_as_the_filesystem_says() {
+    const HUGE: u64 = 6 << 30;
+    let server = Server::start();
+    let fs = encrypted(&server, 1);
+    fs.writebytes("f", b"").unwrap();
+    let digest = stored(&server, "f").customer_key_md5;
+    let mut huge = Object::new(Content::synthetic(1, HUGE));
+    huge.customer_key_md5.clone_from(&digest);
+    server.bucket(BUCKET).put_with("huge", huge);
+    let read = DownloadArgs::new().sse_customer_key(key(1));
+    let store = |upload| {
+        let builder = common::builder(&server).download_args(read.clone());
+        builder.upload_args(upload).build().unwrap()
+    };
+    let rekeyed = store(UploadArgs::new().sse_customer_key(key(2)));
+    for (fs, is_same) in [
+        (&fs, true),
+        (&store(UploadArgs::new()), true),
+        (&rekeyed, false),
+    ] {
+        fs.copy_with("huge", "copy", CopyOptions::new().overwrite(true))
+            .unwrap();
+        let object = stored(&server, "copy");
+        assert!(object.customer_key_md5.is_some());
+        assert_eq!(object.customer_key_md5 == digest, is_same);
+        assert_eq!(object.len(), HUGE);
+    }
+    // One kind of encryption has no room beside another.
+    let under_kms = Object::new(Content::synthetic(2, HUGE))
+        .header("x-amz-server-side-encryption", "aws:kms")
+        .header("x-amz-server-side-encryption-aws-kms-key-id", "key-1");
+    server.bucket(BUCKET).put_with("kms", under_kms);
+    let plain = UploadArgs::new().server_side_encryption("AES256");
+    let fs = common::builder(&server).upload_args(plain).build().unwrap();
+    fs.copy("kms", "aes").unwrap();
+    let headers = stored(&server, "aes").headers;
+    assert_eq!(headers["x-amz-server-side-encryption"], "AES256");
+    assert!(!headers.contains_key("x-amz-server-side-encryption-aws-kms-key-id"));
 }
 
 #[test]

@@ -122,6 +122,17 @@ fn a_corrupted_body_differs_in_one_bit_and_has_its_length() {
 }
 
 #[test]
+fn a_corrupted_upload_differs_in_one_bit_and_has_its_length() {
+    let server = Server::start();
+    let mut expected = synthetic_bytes(1, 0, 200_000);
+    let damage = Fault::CorruptUpload(150_000);
+    server.faults().add(Rule::on("PutObject"), damage);
+    put(&server, "a", expected.clone()).send().ok();
+    expected[150_000] ^= 1;
+    assert!(server.bucket("bucket").get("a").unwrap().bytes() == expected);
+}
+
+#[test]
 fn an_answer_can_drip() {
     let server = Server::start();
     server.bucket("bucket").put("a", "0123456789");

@@ -40,6 +40,8 @@ pub struct Counted {
     /// Whether the client sends its body only when told to.
     waits: bool,
     limit: Option<Limit>,
+    /// How many bytes come before the one that is damaged.
+    damaged: Option<u64>,
 }
 
 /// How many more bytes of a request body come, and who is told when they have.
@@ -69,6 +71,7 @@ impl Counted {
             entry,
             waits,
             limit: None,
+            damaged: None,
         }
     }
 
@@ -81,6 +84,22 @@ impl Counted {
             reached: Arc::clone(&reached),
         });
         reached
+    }
+
+    /// The lowest bit of this byte is turned over when it comes.
+    pub fn corrupt(&mut self, at: u64) {
+        self.damaged = Some(at);
+    }
+
+    /// What came, as it is seen.
+    fn arrive(&mut self, data: Bytes) -> Bytes {
+        let Some(at) = self.damaged else { return data };
+        let left = at.checked_sub(data.len() as u64);
+        self.damaged = left;
+        match left {
+            Some(_) => data,
+            None => turned(data, at),
+        }
     }
 
     /// Reads what the client is sending anyway, so that the connection can be used again. A client that waits for
@@ -116,7 +135,7 @@ impl HttpBody for Counted {
                 return Poll::Pending;
             }
         }
-        polled
+        polled.map_ok(|frame| frame.map_data(|data| this.arrive(data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -145,12 +164,20 @@ impl Drop for Counted {
             entry: Arc::clone(&self.entry),
             waits: true,
             limit: None,
+            damaged: None,
         };
         // Without a runtime the server is being stopped, and nobody waits for the answer.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { while let Some(Ok(_)) = rest.frame().await {} });
         }
     }
+}
+
+/// The same bytes, but for the lowest bit of that one.
+fn turned(data: Bytes, at: u64) -> Bytes {
+    let mut changed = BytesMut::from(data);
+    changed[at as usize] ^= 1;
+    changed.freeze()
 }
 
 /// How far the body of an answer gets, and how.
@@ -221,9 +248,7 @@ impl Outgoing {
             && let Some(at) = at.checked_sub(self.sent)
             && at < data.len() as u64
         {
-            let mut changed = BytesMut::from(data);
-            changed[at as usize] ^= 1;
-            data = changed.freeze();
+            data = turned(data, at);
         }
         self.sent += data.len() as u64;
         self.entry.sent(data.len() as u64);

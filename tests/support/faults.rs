@@ -39,6 +39,8 @@ pub enum Fault {
     /// After this many bytes of the request's body no more are taken, and the connection stays open; the request
     /// has no effect. What has a shorter body gets through.
     StallUpload(u64),
+    /// One bit of this byte of the request's body is another when it comes; its length is true.
+    CorruptUpload(u64),
     /// The request is handled this much later.
     Delay(Duration),
 

@@ -128,6 +128,7 @@ async fn handle(
             let response = dated(answer.into_response(), &shared.policy);
             return Ok(Outgoing::of(response, entry, control, End::Whole));
         }
+        Some(Fault::CorruptUpload(at)) => body.corrupt(at),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::Truncate(at)) => end = End::Cut(at),
         Some(Fault::ResetBody(at)) => end = End::Reset(at),

@@ -101,8 +101,10 @@ impl Objects {
                 .objects
                 .head(source.key, &ReadOptions::default(), false)?;
             let info = s3_info(head.headers());
+            let encryption = self.upload.encryption();
             for kept in kept_headers(&info)? {
-                if !headers.iter().any(|(name, _)| *name == kept.0) {
+                let is_said = headers.iter().any(|(name, _)| *name == kept.0);
+                if !is_said && super::fits_encryption(&kept.0, encryption) {
                     headers.push(kept);
                 }
             }
@@ -118,7 +120,7 @@ impl Objects {
         request: Request<'_>,
         headers: Vec<(String, String)>,
     ) -> Result<()> {
-        let encryption = self.same_customer_key(&headers);
+        let encryption = self.customer_key_of_copy(&headers);
         let request = source
             .name_in(request)?
             .headers(headers)
@@ -139,9 +141,14 @@ impl Objects {
 
     /// The customer's key as the headers of a copy's target: a source that is under it stays under
     /// it, unless the copy's own headers say how it is encrypted.
-    fn same_customer_key(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
-        let told = headers.iter().any(|(name, _)| name.starts_with(ENCRYPTION));
-        let key = self.download.customer_key().filter(|_| !told);
+    fn customer_key_of_copy(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
+        if headers.iter().any(|(name, _)| name.starts_with(ENCRYPTION)) {
+            let said = headers.iter();
+            let said = said.filter(|(name, _)| name.starts_with(CUSTOMER));
+            return said.cloned().collect();
+        }
+        let key = self.download.customer_key();
         key.map(|key| customer_key_headers("x-amz-", key).into())
             .unwrap_or_default()
     }
@@ -163,7 +170,7 @@ impl Objects {
             headers.push(("x-amz-tagging".into(), tags));
         }
         let new = NewUpload {
-            encryption: self.same_customer_key(&headers),
+            encryption: self.customer_key_of_copy(&headers),
             headers,
             every: self.download.request_headers()?,
             checksum: None,
