@@ -102,8 +102,8 @@
 //!   a write, a move, a tree that is copied or removed.
 //! - [Requests](S3Fs#requests): how many each operation makes.
 //! - [Permissions](S3Fs#permissions): the IAM actions that each operation needs.
-//! - A written file is seen whole or not at all: `close` stores it in one request, and a file that
-//!   is dropped without `close` stores nothing ([`S3Writer`], [`S3Updater`]).
+//! - A written file is seen whole or not at all: `close` lets it be seen in one step, and a file that
+//!   is dropped without `close` leaves nothing behind ([`S3Writer`], [`S3Updater`]).
 //! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged)
 //!   and never a mixture of both ([`S3Reader`]).
 //! - Nothing is cached: each call asks the server.

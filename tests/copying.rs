@@ -1141,3 +1141,18 @@ fn a_source_of_another_size_than_it_said_stores_nothing() {
     assert_eq!(fs.upload_sized("f", &mut &b"tides"[..], 5).unwrap(), 5);
     assert_eq!(fs.readbytes("f").unwrap(), b"tides");
 }
+
+#[test]
+fn a_lost_answer_to_the_end_of_a_copy_in_parts_is_looked_up() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    let size = (5 << 30) + 1;
+    bucket.put_synthetic("f", 1, size);
+    let fs = common::open(&server);
+    server
+        .faults()
+        .add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
+    fs.copy("f", "g").unwrap();
+    assert_eq!(bucket.get("g").unwrap().len(), size);
+    assert!(bucket.uploads().is_empty());
+}

@@ -4,11 +4,11 @@ use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::{Error, ErrorKind, FileSystem, OpenOptions, S3Fs, S3Reader, open_fs};
+use s3fs::{Error, ErrorKind, FileSystem, OpenOptions, S3Fs, S3Reader, TransferOptions, open_fs};
 
 use crate::common;
 use crate::logged::warnings;
-use crate::support::{BUCKET, Fault, LoggedRequest, Rule, Server, synthetic_bytes};
+use crate::support::{Answer, BUCKET, Fault, LoggedRequest, Rule, Server, synthetic_bytes};
 
 const MIB: u64 = 1 << 20;
 
@@ -574,4 +574,33 @@ fn the_windows_can_be_set_for_the_filesystem_and_in_its_url() {
         .err()
         .expect("an error");
     assert_eq!(error.kind(), ErrorKind::ParseUrl);
+}
+
+#[test]
+fn a_size_that_no_object_has_is_an_error_and_is_not_planned_by() {
+    let server = Server::start();
+    let fs = common::open_lenient(&server);
+    let local = std::env::temp_dir().join(format!("s3fs-liar-{}", std::process::id()));
+    let answer = || {
+        Answer::new(206, vec![0; 100])
+            .header("etag", "\"1\"")
+            .header("content-range", "bytes 0-99/18446744073709551615")
+    };
+    server
+        .faults()
+        .add(Rule::any().always(), Fault::Answer(answer()));
+    for result in [
+        fs.open_read("f", &OpenOptions::new()).map(drop),
+        fs.openbin("f", "r+").map(drop),
+        fs.download_file("f", &local, &TransferOptions::new())
+            .map(drop),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OperationFailed, "{error}");
+        assert!(
+            error.to_string().contains("18446744073709551615"),
+            "{error}"
+        );
+    }
+    assert!(!local.exists());
 }

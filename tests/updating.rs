@@ -515,3 +515,23 @@ fn two_updaters_of_one_file_make_one_winner() {
         assert_eq!(stored(&server, "f").unwrap(), expected);
     }
 }
+
+#[test]
+fn the_same_bytes_again_are_not_taken_for_stored_when_the_answer_is_lost() {
+    let server = tiny_server();
+    let fs = builder(&server)
+        .strict(false)
+        .max_attempts(1)
+        .build()
+        .unwrap();
+    server.bucket(BUCKET).put("f", "01234");
+    let args = UploadArgs::new().content_type("text/csv");
+    let mut file = fs
+        .openbin_with("f", "r+", &OpenOptions::from(args))
+        .unwrap();
+    file.write_all(b"01234").unwrap();
+    server
+        .faults()
+        .add(Rule::on("PutObject"), Fault::DropBefore);
+    assert_eq!(file.close().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+}

@@ -518,3 +518,47 @@ fn a_writer_and_an_updater_can_be_had_as_what_they_are() {
         assert_eq!(error.path(), Some("f"));
     }
 }
+
+#[test]
+fn an_older_object_of_the_same_parts_is_not_taken_for_one_that_was_never_completed() {
+    let (server, fs) = scene();
+    let much = content(3 * PART);
+    fs.writebytes("f", &much).unwrap();
+    let old = server.bucket(BUCKET).get("f").unwrap();
+    let failure = Fault::error(500, "InternalError");
+    server
+        .faults()
+        .add(Rule::on("CompleteMultipartUpload").always(), failure);
+    let args = UploadArgs::new().content_type("text/csv");
+    let fs = builder(&server).strict(false).min_part_size(1);
+    let fs = fs.part_size(PART as u64).max_attempts(1).build().unwrap();
+    let error = fs.writebytes_with("f", &much, &OpenOptions::from(args));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    let object = server.bucket(BUCKET).get("f").unwrap();
+    assert_eq!(object.headers, old.headers);
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn a_conflict_with_another_request_is_no_file_that_is_there() {
+    for (size, operation) in [(10, "PutObject"), (3 * PART, "CompleteMultipartUpload")] {
+        let (server, _) = scene();
+        let fs = builder(&server).strict(false).min_part_size(1);
+        let fs = fs.part_size(PART as u64).max_attempts(1).build().unwrap();
+        let conflict = Fault::error(409, "ConditionalRequestConflict");
+        server.faults().add(Rule::on(operation), conflict.clone());
+        let mut file = fs.openbin("f", "x").unwrap();
+        file.write_all(&content(size)).unwrap();
+        let error = file.close().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OperationFailed, "{error}");
+        assert_eq!(stored(&server, "f"), None);
+
+        server.faults().add(Rule::on(operation), conflict);
+        let mut file = fs.openbin("f", "x").unwrap();
+        file.write_all(&content(size)).unwrap();
+        server.bucket(BUCKET).put("f", "another's");
+        assert_eq!(file.close().unwrap_err().kind(), ErrorKind::FileExists);
+        assert_eq!(stored(&server, "f").unwrap(), b"another's");
+        assert_eq!(uploads(&server), 0);
+    }
+}

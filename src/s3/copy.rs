@@ -153,6 +153,9 @@ impl S3Fs {
             Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
                 self.objects().copy(source, target, class, Condition::Any)
             }
+            Err(error) if error.is(ErrorKind::FileExists) => {
+                Err(error.with_kind(ErrorKind::DestinationExists))
+            }
             // The condition may be the one on the source.
             Err(error) if condition_failed(&error) && self.is_object(target)? => {
                 Err(error.with_kind(ErrorKind::DestinationExists))

@@ -190,11 +190,6 @@ impl PartsUpload {
     pub(super) fn upload(&self) -> &Upload {
         &self.upload
     }
-
-    /// The parts that were sent, of which [`wait`](Self::wait) waits for the last.
-    pub(super) fn parts(&self) -> &[UploadedPart] {
-        &self.done
-    }
 }
 
 impl Drop for PartsUpload {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use ureq::http::HeaderMap;
 
-use super::objects::{Objects, Range, ReadOptions};
+use super::objects::{MAX_OBJECT_BYTES, Objects, Range, ReadOptions};
 use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::{BodyReader, Response};
@@ -38,7 +38,7 @@ impl Pinned {
     /// Looks at the object without reading it: one request.
     pub(crate) fn look(objects: Arc<Objects>, key: Key, options: ReadOptions) -> Result<Arc<Self>> {
         let head = objects.head(&key, &options, false)?;
-        let size = head.content_length().unwrap_or_default();
+        let size = checked_size(head.content_length(), "HeadObject")?;
         Ok(Arc::new(Self::new(objects, key, options, &head, size)))
     }
 
@@ -91,13 +91,11 @@ impl Pinned {
             Some(range) if answer.status() == 206 => content_range(range, 0)?,
             // A store that knows no ranges sends everything.
             _ => {
-                let length = answer.content_length().ok_or_else(|| {
-                    Error::new(ErrorKind::OperationFailed)
-                        .with_message("the answer to GetObject does not say its length")
-                })?;
+                let length = checked_size(answer.content_length(), "GetObject")?;
                 (length, length)
             }
         };
+        checked_size(Some(size), "GetObject")?;
         let pinned = Arc::new(Self::new(objects, key, options, &answer, size));
         let range = RangeReader {
             pinned: Arc::clone(&pinned),
@@ -305,6 +303,21 @@ impl RangeReader {
             // All that was asked for is there, whatever happens to the connection.
             _ => Ok(()),
         }
+    }
+}
+
+/// The size that an answer says, if an object can have it: what is planned by it must not be endless.
+fn checked_size(said: Option<u64>, operation: &str) -> Result<u64> {
+    let wrong = |what: &str| {
+        Error::new(ErrorKind::OperationFailed)
+            .with_message(format!("the answer to {operation} {what}"))
+    };
+    match said {
+        Some(size) if size > MAX_OBJECT_BYTES => Err(wrong(&format!(
+            "says that the object has {size} bytes, and none has so many"
+        ))),
+        Some(size) => Ok(size),
+        None => Err(wrong("does not say its length")),
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::objects::{Condition, MAX_PART_BYTES, MAX_PARTS};
+use super::objects::{Condition, MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS};
 use super::parts::PartsUpload;
 use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,9 +19,6 @@ use crate::mode::Mode;
 pub(super) use old::Old;
 use overlay::{Content, Overlay};
 use plan::{Limits, Part, plan};
-
-/// The largest object that any store holds: 10,000 parts of 5 GiB.
-const MAX_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS as u64;
 
 /// A file opened with `a`, `r+`, `a+`, `w+` or `x+`: what is written lies over the object, and reads
 /// see it, until [`close`](File::close) stores both as one. Nothing is seen by others before.
@@ -123,13 +120,13 @@ impl S3Updater {
 
     /// Checks that the file may have that size.
     fn check_size(&mut self, size: u64) -> io::Result<()> {
-        if size <= MAX_BYTES {
+        if size <= MAX_OBJECT_BYTES {
             return Ok(());
         }
         self.failed = true;
         Err(Error::new(ErrorKind::Unsupported)
             .with_path(&self.target.path)
-            .with_message(format!("no object has more than {MAX_BYTES} bytes"))
+            .with_message(format!("no object has more than {MAX_OBJECT_BYTES} bytes"))
             .into())
     }
 

@@ -4,7 +4,7 @@
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
 use super::multipart::{MAX_PART_BYTES, MAX_PARTS, NewUpload};
-use super::{Condition, ENCRYPTION, Objects, ReadOptions, condition_failed};
+use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::crew::Crew;
 use crate::error::{ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
@@ -182,14 +182,22 @@ impl Objects {
             .map(|(number, index)| (number, index * part_size))
             .collect();
         let copied = Crew::new(self.max_workers).try_map(&parts, |(number, start)| {
-            let end = source.size.min(start + part_size);
+            let end = source.size.min(start.saturating_add(part_size));
             self.copy_part(&upload, *number, source, *start..end, Vec::new())
         });
-        let copied = copied.and_then(|parts| self.complete_upload(&upload, &parts, condition));
-        if copied.is_err() {
-            self.abandon_upload(&upload);
+        match copied {
+            Ok(parts) => self.end_upload(&Ending {
+                upload: &upload,
+                parts: &parts,
+                condition,
+                nonce: None,
+                read: &ReadOptions::default(),
+            }),
+            Err(error) => {
+                self.abandon_upload(&upload);
+                Err(error)
+            }
         }
-        copied
     }
 }
 

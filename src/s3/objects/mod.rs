@@ -3,6 +3,7 @@
 
 mod copy;
 mod delete;
+mod ending;
 mod multipart;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,9 @@ use crate::error::{ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
 pub(crate) use copy::Source;
+pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
 pub(crate) use multipart::{
-    MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
+    MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
 };
 
 use crate::s3::checksum;

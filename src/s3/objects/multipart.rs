@@ -26,6 +26,9 @@ pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
 /// above.
 pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;
 
+/// The largest object that any store holds: as many of the largest parts as there may be.
+pub(crate) const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS as u64;
+
 /// The headers that go with every request of an upload, and not only with its first.
 const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
 

@@ -1,0 +1,228 @@
+//! [`Ending`]: how an upload in parts becomes an object, on a condition that the store may not look at,
+//! and what it means that its last answer was lost.
+
+use md5::{Digest as _, Md5};
+
+use super::{Condition, Objects, ReadOptions, Upload, UploadedPart, condition_failed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::found;
+use crate::s3::client::Response;
+use crate::s3::key::Key;
+
+/// The metadata entry of an object that had to be new when it was written: by its random value the
+/// writer whose answer was lost knows its own object from another writer's.
+pub(crate) const NONCE: &str = "s3fs-nonce";
+
+/// An upload whose parts are all there, and how its object is known.
+pub(crate) struct Ending<'a> {
+    pub(crate) upload: &'a Upload,
+    pub(crate) parts: &'a [UploadedPart],
+    pub(crate) condition: Condition<'a>,
+    /// The value of [`NONCE`], if the object has one.
+    pub(crate) nonce: Option<&'a str>,
+    /// What the object can be looked at with.
+    pub(crate) read: &'a ReadOptions,
+}
+
+impl Objects {
+    /// Makes the object of its parts: one request; one more to look right before, for a condition that
+    /// the store may not look at, and more where an answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// `FileExists` if the object had to be new, `ResourceChanged` if it had to have an ETag,
+    /// `OutcomeUnknown` if a lost answer cannot be made up for. But for that, the upload is aborted.
+    pub(crate) fn end_upload(&self, ending: &Ending<'_>) -> Result<()> {
+        let error = match self.complete_on_condition(ending) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if error.is_unsure() {
+            return self.resolve(ending, error);
+        }
+        self.abandon_upload(ending.upload);
+        Err(self.refused(ending, error))
+    }
+
+    fn complete_on_condition(&self, ending: &Ending<'_>) -> Result<()> {
+        let Ending {
+            upload,
+            parts,
+            condition,
+            read,
+            ..
+        } = *ending;
+        if !self.heeds_conditions() {
+            self.check(&upload.key, condition, read)?;
+        }
+        match self.complete_upload(upload, parts, condition) {
+            Err(error)
+                if condition != Condition::Any
+                    && is_unknown_to_store(&error)
+                    && !error.is_unsure() =>
+            {
+                self.check(&upload.key, condition, read)?;
+                self.complete_upload(upload, parts, Condition::Any)
+            }
+            completed => completed,
+        }
+    }
+
+    /// What became of an upload whose completion was not answered.
+    ///
+    /// An abort tells whether it was completed: then there is nothing to abort any more. Only the
+    /// nonce tells the object from an older one of the same parts.
+    fn resolve(&self, ending: &Ending<'_>, error: Error) -> Result<()> {
+        let looked = || self.look(&ending.upload.key, ending.read);
+        if let Some(nonce) = ending.nonce
+            && let Ok(Some(head)) = looked()
+            && has_nonce(&head, nonce)
+        {
+            return Ok(());
+        }
+        let is_ours = |head: &Response| {
+            let expected = e_tag_of_parts(ending.parts);
+            ending.nonce.is_none()
+                && expected.is_some_and(|expected| head.header("etag") == Some(expected.as_str()))
+        };
+        let aborted = self.abort_upload(ending.upload);
+        let is_there = matches!(looked(), Ok(Some(head)) if is_ours(&head));
+        match aborted {
+            Ok(false) if is_there => Ok(()),
+            // It was not completed, and cannot be any more.
+            Ok(true) if !is_there => Err(self.refused(ending, error.with_unsure(false))),
+            Ok(_) => Err(unknown(error)),
+            Err(_) => Err(unknown(error).with_hint(format!(
+                "the multipart upload {:?} may stay behind; stale_uploads finds it",
+                ending.upload.id
+            ))),
+        }
+    }
+
+    /// The error of a condition that did not hold.
+    fn refused(&self, ending: &Ending<'_>, error: Error) -> Error {
+        match ending.condition {
+            Condition::Absent if condition_failed(&error) => {
+                self.not_new(&ending.upload.key, ending.read, error)
+            }
+            _ => error,
+        }
+    }
+
+    /// The error of an object that had to be new, on a condition that failed. A conflict with another
+    /// request (409) says nothing of what is there: one more request then.
+    pub(crate) fn not_new(&self, key: &Key, read: &ReadOptions, error: Error) -> Error {
+        let is_conflict = error.s3().is_some_and(|s3| s3.status == 409);
+        if is_conflict && !matches!(self.look(key, read), Ok(Some(_))) {
+            return error
+                .with_kind(ErrorKind::OperationFailed)
+                .with_hint("another request was changing it; nothing was stored: try again");
+        }
+        exists()
+    }
+
+    /// An error unless the condition holds right now; for stores that do not look at it. One request,
+    /// none where there is no condition.
+    ///
+    /// # Errors
+    ///
+    /// `FileExists` or `ResourceChanged`.
+    pub(crate) fn check(
+        &self,
+        key: &Key,
+        condition: Condition<'_>,
+        read: &ReadOptions,
+    ) -> Result<()> {
+        if condition == Condition::Any {
+            return Ok(());
+        }
+        let head = self.look(key, read)?;
+        let e_tag = head.as_ref().and_then(|head| head.header("etag"));
+        match condition {
+            Condition::Absent if head.is_some() => Err(exists()),
+            Condition::Match(expected) if e_tag != Some(expected) => {
+                Err(Error::new(ErrorKind::ResourceChanged)
+                    .with_message("the object is not the one that was expected"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The headers of what is there now. One request.
+    pub(crate) fn look(&self, key: &Key, read: &ReadOptions) -> Result<Option<Response>> {
+        found(self.head(key, read, false))
+    }
+}
+
+/// The error of an object that had to be new.
+fn exists() -> Error {
+    Error::new(ErrorKind::FileExists).with_message("it was created meanwhile, or was there before")
+}
+
+/// Whether the store answered that it does not implement what was asked.
+pub(crate) fn is_unknown_to_store(error: &Error) -> bool {
+    error.is(ErrorKind::Unsupported) && error.s3().is_some()
+}
+
+/// The error of a change of which nobody can say whether it took effect.
+pub(crate) fn unknown(error: Error) -> Error {
+    error
+        .with_kind(ErrorKind::OutcomeUnknown)
+        .with_hint("look at the object before you write it again")
+}
+
+/// Whether the object is the one that was written with that nonce.
+pub(crate) fn has_nonce(head: &Response, nonce: &str) -> bool {
+    head.header(&format!("x-amz-meta-{NONCE}")) == Some(nonce)
+}
+
+/// The ETag of an object of these parts, where their own are MD5 digests.
+///
+/// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html),
+/// "Using part-level checksums for multipart uploads".
+fn e_tag_of_parts(parts: &[UploadedPart]) -> Option<String> {
+    let mut digests = Md5::new();
+    for part in parts {
+        let digits = part.e_tag.trim_matches('"');
+        let digest: Option<Vec<u8>> = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+            .collect();
+        digests.update(digest.filter(|digest| digest.len() == 16)?);
+    }
+    Some(format!("\"{}-{}\"", hex(&digests.finalize()), parts.len()))
+}
+
+/// Bytes in hexadecimal digits, as ETags have them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(number: u32, e_tag: &str) -> UploadedPart {
+        UploadedPart {
+            number,
+            e_tag: e_tag.to_owned(),
+            checksum: None,
+        }
+    }
+
+    #[test]
+    fn the_etag_of_an_object_of_parts_is_the_digest_of_their_digests() {
+        // MD5 of the MD5s of "a" and "b".
+        let parts = [
+            part(1, "\"0cc175b9c0f1b6a831c399e269772661\""),
+            part(2, "\"92eb5ffee6ae2fec3ad71c777531578f\""),
+        ];
+        assert_eq!(
+            e_tag_of_parts(&parts).as_deref(),
+            Some("\"96e024ba2074fe77e8e965ba43a704be-2\"")
+        );
+        assert_eq!(e_tag_of_parts(&[part(1, "\"opaque\"")]), None);
+        assert_eq!(e_tag_of_parts(&[part(1, "\"0cc175\"")]), None);
+        assert_eq!(e_tag_of_parts(&[part(1, "\"é\"")]), None);
+    }
+}
