@@ -396,10 +396,12 @@ fn no_header_that_quotes_the_request_shows_a_secret() {
         let answer = Answer::new(status, "x")
             .header("location", quote)
             .header("x-amz-request-id", quote)
-            .header("x-amz-bucket-region", quote);
+            .header("x-amz-bucket-region", quote)
+            .header("content-range", quote)
+            .header("etag", "\"e\"");
         Fault::Answer(answer)
     };
-    for status in [200, 307, 400, 500] {
+    for status in [200, 206, 307, 400, 500] {
         ask_everything_under(quotes().iter().map(|quote| answer(quote, status)));
     }
 }
@@ -447,12 +449,36 @@ fn no_malformed_document_that_quotes_the_request_shows_a_secret() {
             format!("<Contents><Key>k</Key><Size>{quote}</Size></Contents>"),
             format!("&{quote};"),
             format!("<Contents><Key><{quote}></Key></Contents>"),
+            // Well-formed, but not what was asked for.
+            format!("<Contents><Key>{quote}</Key><Size>1</Size></Contents>"),
+            format!("<CommonPrefixes><Prefix>{quote}</Prefix></CommonPrefixes>"),
         ]
     };
     ask_everything_under(quotes().iter().flat_map(documents).map(|inside| {
         let document = format!("<ListBucketResult>{inside}</ListBucketResult>");
         Fault::Answer(Answer::new(200, document).header("etag", "\"e\""))
     }));
+}
+
+#[test]
+fn no_key_that_is_not_deleted_shows_a_secret_with_its_reason() {
+    watch_the_log();
+    let server = server();
+    server.bucket("bucket").put("dir/file", "content");
+    let fs = builder(&server.endpoint()).build().expect("a filesystem");
+    for quote in quotes() {
+        for key in ["dir/file", &quote] {
+            let error = format!(
+                "<Error><Key>{key}</Key><Code>{quote}</Code><Message>{quote}</Message></Error>"
+            );
+            let answer = Answer::new(200, format!("<DeleteResult>{error}</DeleteResult>"));
+            server.faults().clear();
+            server
+                .faults()
+                .add(Rule::on("DeleteObjects").always(), Fault::Answer(answer));
+            fails_safely("removetree", fs.removetree("dir"));
+        }
+    }
 }
 
 #[test]

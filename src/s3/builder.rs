@@ -396,6 +396,7 @@ impl S3FsBuilder {
             return Err(invalid("max_workers is 0, and nothing would be done"));
         }
         self.check_times()?;
+        let timeouts = self.timeouts.bounded();
         let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?;
         let resolved = resolve(&self.settings, &environment)?;
         log::debug!("credentials: {}", resolved.source);
@@ -414,7 +415,7 @@ impl S3FsBuilder {
         let is_https = endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
         let ca_bundle = resolved.ca_bundle.filter(|_| is_https);
         let agent = agent(
-            &self.timeouts,
+            &timeouts,
             self.max_workers,
             &user_agent(&self.user_agent_suffix)?,
             ca_bundle.as_deref(),
@@ -422,8 +423,8 @@ impl S3FsBuilder {
         let client = Client::new(
             route,
             Provider::new(resolved.credentials, self.settings, environment),
-            self.timeouts,
-            self.retry,
+            timeouts,
+            self.retry.bounded(),
             agent,
         );
         let checksum = match self.checksum {

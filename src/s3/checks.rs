@@ -21,7 +21,7 @@ impl S3Fs {
             ..Listing::default()
         };
         let page = self.objects().list(&listing, None)?;
-        check_prefix(&page, prefix)?;
+        check_prefix(self.objects(), &page, prefix)?;
         Ok(page)
     }
 

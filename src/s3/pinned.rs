@@ -323,14 +323,17 @@ fn checked_size(said: Option<u64>, operation: &str) -> Result<u64> {
 
 /// Where the answered range ends (exclusive), and the size of the object.
 pub(super) fn content_range(header: &str, start: u64) -> Result<(u64, u64)> {
-    parse_content_range(header)
-        .filter(|(first, last, size)| *first == start && first <= last && last < size)
-        .map(|(_, last, size)| (last + 1, size))
-        .ok_or_else(|| {
-            Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the answer to GetObject has the range {header:?}, and byte {start} was asked for"
-            ))
-        })
+    // Numbers are told; text may quote the request.
+    let has = match parse_content_range(header) {
+        Some((first, last, size)) if first == start && first <= last && last < size => {
+            return Ok((last + 1, size));
+        }
+        Some((first, last, size)) => format!("has the bytes {first} to {last} of {size}"),
+        None => "does not say in numbers which bytes it has".to_owned(),
+    };
+    Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
+        "the answer to GetObject {has}, and byte {start} was asked for"
+    )))
 }
 
 /// First byte, last byte and size. Source: RFC 9110, section 14.4.

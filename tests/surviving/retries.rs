@@ -153,6 +153,25 @@ fn a_lost_answer_to_a_write_leaves_what_was_written() {
 }
 
 #[test]
+fn an_answer_to_a_change_that_cannot_be_read_says_nothing_about_the_change() {
+    let server = Server::start();
+    let fs = impatient(&server).part_size(5 << 20).build().unwrap();
+    let spoilt = |operation| server.faults().add(Rule::on(operation), Fault::Corrupt(0));
+    spoilt("CompleteMultipartUpload");
+    fs.writebytes("file", &vec![7; 6 << 20]).unwrap();
+    assert_eq!(server.faults().pending(), 0);
+    assert!(common::asked(&server, "AbortMultipartUpload").is_empty());
+    spoilt("CopyObject");
+    let error = fs.copy("file", "copy").unwrap_err();
+    assert!(error.to_string().contains("may have been done"), "{error}");
+    assert!(server.bucket(BUCKET).get("copy").is_some());
+    // Nothing changes that is only looked at.
+    spoilt("ListObjectsV2");
+    let error = fs.listdir("").unwrap_err();
+    assert!(!error.to_string().contains("may have been done"), "{error}");
+}
+
+#[test]
 fn a_bucket_whose_making_was_not_answered_was_made() {
     let server = Server::builder().region("eu-west-1").start();
     let fs = common::builder_of(&server, "new").build().unwrap();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use s3fs::{Error, ErrorKind, FileSystem as _, S3Fs};
 
 use super::impatient;
+use crate::common;
 use crate::support::{BUCKET, Fault, Rule, Server};
 
 /// What a silent server is waited for here.
@@ -130,6 +131,38 @@ fn a_deadline_ends_the_attempts_too() {
     let began = Instant::now();
     fs.readbytes("file").unwrap_err();
     assert!(began.elapsed() < LONG);
+}
+
+#[test]
+fn times_that_no_clock_can_say_are_only_long() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let long = Duration::MAX;
+    let builder = impatient(&server)
+        .connect_timeout(long)
+        .response_timeout(long)
+        .stall_timeout(long)
+        .retry_timeout(long)
+        .retry_max_delay(long);
+    for builder in [builder.clone(), builder.clone().operation_timeout(long)] {
+        let fs = builder.build().unwrap();
+        let once = Fault::error(500, "InternalError");
+        server.faults().add(Rule::any(), once);
+        assert_eq!(fs.readbytes("file").unwrap(), b"content");
+        fs.copy("file", "copy").unwrap();
+        fs.remove("copy").unwrap();
+    }
+    let times = "&connect_timeout=1e19&response_timeout=1e18&operation_timeout=1e19";
+    let fs = s3fs::open_fs(&common::fs_url(&server, "", times)).unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    fs.copy("file", "copy").unwrap();
+    let asks = Fault::retry_after(503, "SlowDown", u64::MAX);
+    server.faults().add(Rule::any().always(), asks);
+    for operation in [SHORT, long] {
+        let fs = builder.clone().operation_timeout(operation).build();
+        let error = fs.unwrap().readbytes("file").unwrap_err();
+        assert_eq!(error.s3().unwrap().code, "SlowDown");
+    }
 }
 
 #[test]

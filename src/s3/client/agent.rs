@@ -11,8 +11,8 @@ use crate::error::Result;
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
 
-/// How much is read from a connection at a time: a larger piece costs less time, and each connection
-/// that is kept has one.
+/// How much is read from a connection at a time: the larger it is, the less processor time a gibibyte
+/// takes, and the more memory each connection that is kept.
 const INPUT_BUFFER: usize = 512 << 10;
 
 /// How much is written to a connection at a time.
@@ -20,10 +20,6 @@ const OUTPUT_BUFFER: usize = 128 << 10;
 
 /// How much longer a server may take for what it does by itself, such as a copy.
 const LONG_OPERATION_FACTOR: u32 = 10;
-
-/// How much is read from a connection at a time: the larger it is, the less processor time a gibibyte
-/// takes, and the more memory each connection.
-const INPUT_BUFFER_BYTES: usize = 512 << 10;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +45,20 @@ impl Default for Timeouts {
     }
 }
 
+/// The longest time that is waited: ten years. A longer one could end when no clock can say.
+pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 impl Timeouts {
+    /// None of them longer than [`LONGEST`].
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            connect: self.connect.min(LONGEST),
+            response: self.response.min(LONGEST),
+            stall: self.stall.min(LONGEST),
+            operation: self.operation.map(|operation| operation.min(LONGEST)),
+        }
+    }
+
     /// When a request that begins now must have its answer.
     pub(super) fn deadline(&self) -> Option<Instant> {
         Instant::now().checked_add(self.operation?)
@@ -87,7 +96,6 @@ pub(crate) fn agent(
         .output_buffer_size(OUTPUT_BUFFER)
         .max_idle_connections(idle)
         .max_idle_connections_per_host(idle)
-        .input_buffer_size(INPUT_BUFFER_BYTES)
         .user_agent(user_agent)
         .accept_encoding("identity")
         .build();

@@ -134,6 +134,12 @@ impl Client {
         self.policy.max_attempts.max(1)
     }
 
+    /// A text that came from the server, without the credentials that are in use.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        let credentials = self.credentials.get();
+        Secrets::of(credentials.as_deref(), &[]).hide(text)
+    }
+
     /// The time, as the server has it.
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
@@ -303,7 +309,8 @@ impl Client {
                 return None;
             }
         };
-        if deadline.is_some_and(|deadline| Instant::now() + wait >= deadline) {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| wait >= left) {
             return None;
         }
         *cost = self.budget.spend(outcome);
@@ -409,9 +416,7 @@ impl Client {
         };
         let mut response = Response::new(request.operation, answer, Arc::clone(&self.counters));
         let is_success = response.is_success();
-        let lacks_e_tag =
-            request.operation.answers_with_e_tag() && !response.headers().contains_key("etag");
-        if is_success && !lacks_e_tag {
+        if is_success && !lacks_e_tag(&response) {
             return Ok(response);
         }
         // What was not read of a long one only costs the connection.
@@ -504,11 +509,7 @@ impl Client {
             log::debug!("the server does not answer Expect: 100-continue; it is not sent again");
             self.ignores_expect.store(true, Ordering::Relaxed);
         }
-        // With a part of the body only, the server cannot have done anything.
-        answer.map_err(|error| match body.left() {
-            0 => Lost::after(error),
-            _ => Lost::before(error),
-        })
+        answer.map_err(|error| Lost::with_body(error, length, body.left()))
     }
 }
 
@@ -552,13 +553,18 @@ fn misfit(
         return refusal(request, signing, response, body);
     }
     let secrets = signing.secrets(request);
-    Failure::own(error::not_s3(
-        response,
-        body,
-        why,
-        &signing.bucket,
-        &secrets,
-    ))
+    let error = error::not_s3(response, body, why, &signing.bucket, &secrets);
+    Failure {
+        // What stands between may have spoilt the document of a change that was made. But where all is
+        // in the header, one without an ETag comes from a portal, which asked nobody.
+        unsure: !lacks_e_tag(response),
+        ..Failure::own(error)
+    }
+}
+
+/// Whether an answer lacks the ETag that every S3 server gives to such a request.
+fn lacks_e_tag(response: &Response) -> bool {
+    response.operation().answers_with_e_tag() && !response.headers().contains_key("etag")
 }
 
 /// The error of the last attempt, saying how many there were.
@@ -592,11 +598,51 @@ impl Lost {
         }
     }
 
+    /// With that much of a body not sent yet: with a part of it only, the server cannot have done
+    /// anything, and a connection that sent all of it was made, whatever the error looks like.
+    fn with_body(error: ureq::Error, length: u64, left: u64) -> Self {
+        match (length, left) {
+            (0, _) => Self::after(error),
+            (_, 0) => Self {
+                may_have_arrived: true,
+                ..Self::before(error)
+            },
+            _ => Self::before(error),
+        }
+    }
+
     /// When all of it may have been sent, unless the error is one of connecting.
     fn after(error: ureq::Error) -> Self {
         Self {
             may_have_arrived: !error::is_before_sending(&error),
             ..Self::before(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_was_sent_whole_may_have_arrived_whatever_the_error_is() {
+        for kind in [
+            io::ErrorKind::InvalidData,
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::ConnectionReset,
+        ] {
+            let lost = |length, left| Lost::with_body(io::Error::from(kind).into(), length, left);
+            assert!(lost(7, 0).may_have_arrived, "{kind}");
+            assert!(!lost(7, 1).may_have_arrived, "{kind}");
+            let is_of_connecting = kind != io::ErrorKind::ConnectionReset;
+            assert_eq!(lost(0, 0).may_have_arrived, !is_of_connecting, "{kind}");
+            assert_eq!(
+                lost(7, 0).is_final,
+                kind == io::ErrorKind::InvalidData,
+                "{kind}"
+            );
         }
     }
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::agent::LONGEST;
+
 /// How much is tried. The defaults are boto3's attempts, and a time that outlasts the restart of a
 /// server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,16 @@ pub(super) enum Why {
 const THROTTLED_FACTOR: u32 = 5;
 
 impl RetryPolicy {
+    /// No time in it longer than [`LONGEST`].
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            max_attempts: self.max_attempts,
+            timeout: self.timeout.min(LONGEST),
+            base_delay: self.base_delay.min(LONGEST),
+            max_delay: self.max_delay.min(LONGEST),
+        }
+    }
+
     /// Whether to try again: exponential backoff with full jitter, the server's wish before that.
     ///
     /// Source: [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).

@@ -28,7 +28,10 @@ impl Objects {
         let mut failures = Vec::new();
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             match self.delete_batch(batch) {
-                Ok(failed) => failures.extend(failed.into_iter().map(told)),
+                Ok(failed) => {
+                    let told = failed.into_iter().map(|failure| self.told(batch, failure));
+                    failures.extend(told);
+                }
                 Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
                     failures.extend(self.delete_each(batch));
                 }
@@ -84,14 +87,20 @@ impl Objects {
             .filter_map(|(key, result)| Some(((*key).to_owned(), result.err()?)))
             .collect()
     }
-}
-
-/// The key that was not deleted, and why.
-fn told(failure: DeleteFailure) -> (String, Error) {
-    let kind = match failure.code.as_str() {
-        "AccessDenied" => ErrorKind::PermissionDenied,
-        _ => ErrorKind::OperationFailed,
-    };
-    let message = format!("{} {}", failure.code, failure.message);
-    (failure.key, Error::new(kind).with_message(message))
+    /// The key that was not deleted, and why.
+    fn told(&self, asked: &[&str], failure: DeleteFailure) -> (String, Error) {
+        let kind = match failure.code.as_str() {
+            "AccessDenied" => ErrorKind::PermissionDenied,
+            _ => ErrorKind::OperationFailed,
+        };
+        let message = format!("{} {}", failure.code, failure.message);
+        let key = match failure.key {
+            key if asked.contains(&key.as_str()) => key,
+            foreign => self.client.hide(&foreign),
+        };
+        (
+            key,
+            Error::new(kind).with_message(self.client.hide(&message)),
+        )
+    }
 }
