@@ -123,8 +123,8 @@
 //!
 //! # Secrets in logs
 //!
-//! Requests are logged with the `log` crate at debug level: operation, key, status, duration. No
-//! error, log line or `Debug` output of this crate has a secret, a token, an access key or the
+//! Requests are logged with the `log` crate at debug level: operation, key, status, duration and attempt;
+//! each new attempt is logged at warn level, with the reason for it. No error, log line or `Debug` output of this crate has a secret, a token, an access key or the
 //! query of a signed URL in it. What [`geturl`](FileSystem::geturl) and [`Presign::url`] return is
 //! a secret for as long as it is valid.
 //!

@@ -260,20 +260,28 @@ impl S3FsBuilder {
     /// How long a connection may take, TLS included; 10 s unless it is said. Looking the host's name up
     /// is not in it: that takes as long as the system lets it, or the
     /// [operation timeout](Self::operation_timeout) if there is one.
+    ///
+    /// No time is longer than ten years here, whatever is said, and none may be 0.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self
     }
 
-    /// How long the server may take to answer a request that it has; 60 s unless it is said, and
-    /// ten times that for copies, which the server does by itself.
+    /// How long the server may take to answer a request that it has; 60 s unless it is said, and ten
+    /// times that for copies, and for the end of an upload in parts, which the server does by itself.
+    /// Where an answer is not the content of a file (a listing, for example), the rest of it may take
+    /// ten times that, too.
+    ///
+    /// The first byte of a file's content has to come within the [stall timeout](Self::stall_timeout)
+    /// also.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.response = timeout;
         self
     }
 
     /// How long a transfer may stand still; 60 s unless it is said. There is no limit to how long
-    /// one may take.
+    /// one may take. An answer that is not the content of a file may stand still for the
+    /// [response timeout](Self::response_timeout), if that is longer.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.stall = timeout;
         self
@@ -285,7 +293,8 @@ impl S3FsBuilder {
     /// An operation of several requests has it for each of them. The content of a file that is read
     /// is not in it, since a reader may be left idle: that has the [stall
     /// timeout](Self::stall_timeout) for each read. A file that is written in one request has to
-    /// arrive within it.
+    /// arrive within it. A request for content has it for the lookup of the host's name, for the
+    /// connection and for the answer each.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.operation = Some(timeout);
         self
@@ -415,7 +424,6 @@ impl S3FsBuilder {
         let is_https = endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
         let ca_bundle = resolved.ca_bundle.filter(|_| is_https);
         let agent = agent(
-            &timeouts,
             self.max_workers,
             &user_agent(&self.user_agent_suffix)?,
             ca_bundle.as_deref(),

@@ -24,6 +24,13 @@ pub fn xml_answers(data: &[u8]) {
     if let Ok(tags) = told(xml::tagging(data)) {
         assert!(tags.iter().all(|(key, _)| !key.is_empty()), "an empty tag");
     }
+    if let Ok(page) = told(xml::uploads_page(data)) {
+        let next = page.next;
+        assert!(
+            next.is_none_or(|(key, _)| !key.is_empty()),
+            "an empty marker"
+        );
+    }
     let _ = told(xml::copy_result(data));
     let _ = told(xml::completed_upload(data));
     let _ = told(xml::delete_failures(data));

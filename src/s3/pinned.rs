@@ -3,6 +3,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::thread;
 
 use time::OffsetDateTime;
 use ureq::http::HeaderMap;
@@ -10,11 +11,8 @@ use ureq::http::HeaderMap;
 use super::objects::{MAX_OBJECT_BYTES, Objects, Range, ReadOptions};
 use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
-use crate::s3::client::{BodyReader, Response};
+use crate::s3::client::{BodyReader, Breaks, Response};
 use crate::s3::key::Key;
-
-/// How often in a row an answer may break off early, if so many attempts are allowed.
-const MAX_FRUITLESS: u32 = 4;
 
 /// What an answer must have brought before it broke off, or it broke off early.
 const FRUITFUL: u64 = 64 << 10;
@@ -103,7 +101,7 @@ impl Pinned {
             asked: 0,
             position: 0,
             end,
-            fruitless: 0,
+            breaks: Breaks::default(),
         };
         Ok((pinned, range))
     }
@@ -172,7 +170,7 @@ impl Pinned {
             asked: start,
             position: start,
             end,
-            fruitless: 0,
+            breaks: Breaks::default(),
         };
         if start < end {
             range.body = Some(self.ask(start, end)?);
@@ -218,7 +216,7 @@ pub(crate) struct RangeReader {
     /// Where in the object the range ends.
     end: u64,
     /// How often in a row an answer broke off early.
-    fruitless: u32,
+    breaks: Breaks,
 }
 
 impl RangeReader {
@@ -260,24 +258,21 @@ impl RangeReader {
                 Err(error) => error,
             };
             self.body = None;
+            let client = self.pinned.objects.client();
             if self.position - self.asked >= FRUITFUL {
-                self.fruitless = 0;
+                self.breaks.end(client);
             }
-            self.fruitless += 1;
-            let may_go_on = matches!(
-                broken.kind(),
-                ErrorKind::RemoteConnection | ErrorKind::Timeout
-            );
-            let retries = self.pinned.objects.client().max_attempts() - 1;
-            if !may_go_on || self.fruitless > retries.min(MAX_FRUITLESS) {
+            let Some(wait) = self.breaks.wait(client, &broken) else {
                 return Err(broken);
-            }
+            };
             log::warn!(
-                "GetObject {:?}: {broken}; reading on from byte {} of {}",
+                "GetObject {:?}: {broken}; reading on from byte {} of {} in {} ms",
                 self.pinned.key.as_str(),
                 self.position,
-                self.pinned.size
+                self.pinned.size,
+                wait.as_millis()
             );
+            thread::sleep(wait);
         }
     }
 
@@ -297,6 +292,7 @@ impl RangeReader {
         let Some(mut body) = self.body.take() else {
             return Ok(());
         };
+        self.breaks.end(self.pinned.objects.client());
         match body.read(&mut [0]) {
             Ok(1..) => Err(Error::new(ErrorKind::OperationFailed)
                 .with_message("the answer to GetObject is longer than its range")),

@@ -66,6 +66,21 @@ fn a_key_that_fails_again_and_again_is_told() {
 }
 
 #[test]
+fn what_is_removed_in_the_end_does_not_use_up_what_is_tried_again() {
+    let server = Server::start();
+    let fs = open(&server);
+    for _ in 0..300 {
+        server.bucket(BUCKET).put("dir/a", "content");
+        let once = Rule::on("DeleteObjects");
+        server
+            .faults()
+            .add(once, refusing(&[("dir/a", "InternalError")]));
+        fs.removetree("dir").unwrap();
+    }
+    assert_eq!(fs.stats().retries, 300);
+}
+
+#[test]
 fn a_key_that_was_not_asked_for_is_not_asked_for_again() {
     let server = with_files();
     let failing = refusing(&[("other", "InternalError")]);

@@ -112,6 +112,26 @@ fn what_is_no_region_is_told_and_not_followed() {
 }
 
 #[test]
+fn a_refusal_means_what_it_says_whatever_region_is_named_with_it() {
+    for (status, code, kind) in [
+        (412, "PreconditionFailed", ErrorKind::ResourceChanged),
+        (403, "AccessDenied", ErrorKind::PermissionDenied),
+        (404, "NoSuchKey", ErrorKind::ResourceNotFound),
+        (501, "NotImplemented", ErrorKind::Unsupported),
+        (507, "StorageFull", ErrorKind::InsufficientStorage),
+    ] {
+        let server = Server::start();
+        let answer = Answer::error(status, code).header("x-amz-bucket-region", "eu-west-9");
+        server
+            .faults()
+            .add(Rule::on("PutObject").always(), Fault::Answer(answer));
+        let error = open(&server).writebytes("file", b"new").unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.s3().unwrap().code, code);
+    }
+}
+
+#[test]
 fn a_server_that_names_one_region_after_another_is_followed_once_a_request() {
     let server = Server::start();
     let faults = server.faults();

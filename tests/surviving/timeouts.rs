@@ -69,6 +69,44 @@ fn a_server_that_drips_its_header_is_left() {
 }
 
 #[test]
+fn a_server_that_drips_its_answer_is_left_although_it_never_stands_still() {
+    let server = Server::start();
+    for number in 0..1000 {
+        let key = format!("{}{number:03}", "x".repeat(100));
+        server.bucket(BUCKET).put(&key, "");
+    }
+    // The listing takes half a minute so, in pieces that come in time.
+    let drip = Fault::Drip {
+        bytes: 1000,
+        pause: Duration::from_millis(100),
+    };
+    server.faults().add(Rule::any(), drip);
+    let began = Instant::now();
+    let error = hasty(&server, 1).listdir("").unwrap_err();
+    is_timeout(&error, began);
+}
+
+#[test]
+fn an_answer_may_take_its_time_although_no_transfer_may_stand_still_so_long() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let fs = impatient(&server)
+        .response_timeout(LONG)
+        .stall_timeout(SHORT)
+        .max_attempts(1)
+        .build()
+        .unwrap();
+    let late = Fault::Delay(SHORT * 3);
+    for operation in ["ListObjectsV2", "PutObject", "HeadObject"] {
+        server.faults().add(Rule::on(operation), late.clone());
+    }
+    assert_eq!(fs.listdir("").unwrap(), ["file"]);
+    fs.writebytes("file", b"content").unwrap();
+    assert!(fs.isfile("file").unwrap());
+    assert_eq!(server.faults().pending(), 0);
+}
+
+#[test]
 fn a_server_that_stops_taking_an_upload_is_left() {
     let server = Server::start();
     let upload = vec![7; 32 << 20];

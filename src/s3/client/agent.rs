@@ -18,15 +18,16 @@ const INPUT_BUFFER: usize = 512 << 10;
 /// How much is written to a connection at a time.
 const OUTPUT_BUFFER: usize = 128 << 10;
 
-/// How much longer a server may take for what it does by itself, such as a copy.
-const LONG_OPERATION_FACTOR: u32 = 10;
+/// How much longer than for other answers a server may take for what it does by itself, such as a
+/// copy, and for the whole of an answer that is not the content of an object.
+const LONG_FACTOR: u32 = 10;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
     /// For a connection, TLS included.
     pub(crate) connect: Duration,
-    /// For the whole header of an answer, once the request is sent.
+    /// For the whole header of an answer, once the request is sent; ten times that for the rest.
     pub(crate) response: Duration,
     /// For each read and write: how long a transfer may stand still.
     pub(crate) stall: Duration,
@@ -72,7 +73,6 @@ impl Timeouts {
 ///
 /// `CreateFailed` for a file without certificates.
 pub(crate) fn agent(
-    timeouts: &Timeouts,
     max_workers: usize,
     user_agent: &str,
     ca_bundle: Option<&Path>,
@@ -87,10 +87,6 @@ pub(crate) fn agent(
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .timeout_connect(Some(timeouts.connect))
-        .timeout_recv_response(Some(timeouts.response))
-        .timeout_per_read(Some(timeouts.stall))
-        .timeout_per_write(Some(timeouts.stall))
         .timeout_await_100(Some(AWAIT_CONTINUE))
         .input_buffer_size(INPUT_BUFFER)
         .output_buffer_size(OUTPUT_BUFFER)
@@ -104,6 +100,10 @@ pub(crate) fn agent(
 
 /// Sends a request, and waits for the header of its answer: as long as the operation may take, and
 /// not beyond the deadline.
+///
+/// The content of an object may take as long as its reader wants, with pauses. All other answers are
+/// read at once, so that their time is limited, and no pause in them is shorter than the wait for their
+/// header.
 pub(super) fn run(
     agent: &Agent,
     request: ureq::http::Request<impl AsSendBody>,
@@ -111,27 +111,27 @@ pub(super) fn run(
     timeouts: &Timeouts,
     deadline: Option<Instant>,
 ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-    if !operation.is_long() && deadline.is_none() {
-        return agent.run(request);
-    }
-    let mut response = timeouts.response;
-    let mut stall = timeouts.stall;
-    if operation.is_long() {
-        response = response.saturating_mul(LONG_OPERATION_FACTOR);
-        stall = stall.max(response);
-    }
-    let mut config = agent
+    let is_content = operation == Operation::GetObject;
+    let long = timeouts.response.saturating_mul(LONG_FACTOR);
+    let response = match operation.is_long() {
+        true => long,
+        false => timeouts.response,
+    };
+    let read = match is_content {
+        true => timeouts.stall,
+        false => timeouts.stall.max(response),
+    };
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let in_time = |time: Duration| Some(left.map_or(time, |left| time.min(left)));
+    let request = agent
         .configure_request(request)
-        .timeout_per_read(Some(stall));
-    if let Some(deadline) = deadline {
-        let left = deadline.saturating_duration_since(Instant::now());
-        response = response.min(left);
-        config = config.timeout_connect(Some(timeouts.connect.min(left)));
-        // The caller may read the body of an object later, and slowly.
-        if operation != Operation::GetObject {
-            config = config.timeout_global(Some(left));
-        }
-    }
-    let request = config.timeout_recv_response(Some(response)).build();
+        .timeout_global(left.filter(|_| !is_content))
+        .timeout_resolve(left)
+        .timeout_connect(in_time(timeouts.connect))
+        .timeout_recv_response(in_time(response))
+        .timeout_recv_body(Some(long).filter(|_| !is_content))
+        .timeout_per_read(Some(read))
+        .timeout_per_write(Some(timeouts.stall))
+        .build();
     agent.run(request)
 }

@@ -121,19 +121,34 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
         ureq::Error::Timeout(phase) => {
             matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect)
         }
-        ureq::Error::Io(error) => matches!(
-            error.kind(),
-            io::ErrorKind::AddrNotAvailable
-                | io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::InvalidData
-                | io::ErrorKind::NetworkUnreachable
-        ),
+        ureq::Error::Io(error) => {
+            is_of_lookup(error)
+                || matches!(
+                    error.kind(),
+                    io::ErrorKind::AddrNotAvailable
+                        | io::ErrorKind::ConnectionRefused
+                        | io::ErrorKind::HostUnreachable
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::NetworkDown
+                        | io::ErrorKind::NetworkUnreachable
+                )
+        }
         // What ureq calls so comes after a request was sent.
         ureq::Error::Protocol(_)
         | ureq::Error::LargeResponseHeader(..)
         | ureq::Error::BodyStalled => false,
         _ => true,
+    }
+}
+
+/// Whether a name could not be looked up, which std has no kind for: it is known by its words, and on
+/// Windows by its numbers (`WSAHOST_NOT_FOUND` to `WSANO_DATA`).
+fn is_of_lookup(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(code) => cfg!(windows) && (11001..=11004).contains(&code),
+        None => error
+            .to_string()
+            .starts_with("failed to lookup address information"),
     }
 }
 
@@ -186,8 +201,11 @@ fn host(bucket: &Bucket) -> String {
 ///
 /// Source: [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool) -> Error {
+    // A proxy, or a server that is off, may name a region with any answer: only these are about it.
+    let is_elsewhere =
+        matches!(s3.status, 301 | 302 | 307 | 308 | 400 | 403) && s3.code != "AccessDenied";
     if let Some(region) = s3.region.as_deref().filter(|r| *r != bucket.region())
-        && s3.status != 404
+        && is_elsewhere
     {
         return Error::new(ErrorKind::OperationFailed)
             .with_message(format!(
@@ -283,5 +301,30 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
                 .with_hint("try again later")
         }
         _ => of(ErrorKind::OperationFailed, "the server refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::ToSocketAddrs as _;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_looked_up_is_an_error_before_anything_is_sent() {
+        // A label of a name has 63 bytes at most, so that nobody is asked for this one.
+        let error = ("x".repeat(200).as_str(), 80)
+            .to_socket_addrs()
+            .unwrap_err();
+        assert!(is_before_sending(&error.into()));
+        let down = io::Error::from(io::ErrorKind::NetworkDown);
+        assert!(is_before_sending(&down.into()));
+        for kind in [
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::Other,
+        ] {
+            assert!(!is_before_sending(&io::Error::from(kind).into()), "{kind}");
+        }
     }
 }

@@ -11,6 +11,7 @@ mod body;
 mod clock;
 mod conditions;
 mod error;
+mod expect;
 mod failure;
 mod patience;
 mod recode;
@@ -25,7 +26,7 @@ mod tls;
 pub(crate) mod xml;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,7 +41,9 @@ pub(crate) use agent::{Timeouts, agent};
 pub(crate) use body::{Payload, ReadAt};
 use clock::Clock;
 use conditions::BareETags;
+use expect::Expectation;
 use failure::{Cause, Failure, Refused};
+pub(crate) use patience::Breaks;
 use recode::Undecoded;
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
@@ -73,8 +76,7 @@ pub(crate) struct Client {
     bare_e_tags: BareETags,
     /// How often a refusal taught something that later requests go by.
     lessons: AtomicU64,
-    /// Whether the server left a body waiting for its word once; it is not asked again.
-    ignores_expect: AtomicBool,
+    expectation: Expectation,
 }
 
 /// What one attempt is signed with.
@@ -115,7 +117,7 @@ impl Client {
             counters: Arc::default(),
             bare_e_tags: BareETags::default(),
             lessons: AtomicU64::new(0),
-            ignores_expect: AtomicBool::new(false),
+            expectation: Expectation::default(),
         }
     }
 
@@ -127,11 +129,6 @@ impl Client {
     /// Whether requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.credentials.get().is_none()
-    }
-
-    /// How many attempts a request gets: at least one.
-    pub(crate) fn max_attempts(&self) -> u32 {
-        self.policy.max_attempts.max(1)
     }
 
     /// A text that came from the server, without the credentials that are in use.
@@ -492,8 +489,7 @@ impl Client {
         }
         let length = payload.length();
         builder = builder.header("content-length", length);
-        let expect =
-            length >= EXPECT_CONTINUE_BYTES && !self.ignores_expect.load(Ordering::Relaxed);
+        let expect = length >= EXPECT_CONTINUE_BYTES && self.expectation.is_asked(Instant::now());
         if expect {
             builder = builder.header("expect", "100-continue");
         }
@@ -506,8 +502,8 @@ impl Client {
         self.counters.sent(length - body.left());
         let waited = body.started().map(|started| started.duration_since(asked));
         if expect && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
-            log::debug!("the server does not answer Expect: 100-continue; it is not sent again");
-            self.ignores_expect.store(true, Ordering::Relaxed);
+            log::debug!("no answer to Expect: 100-continue in time; it is not sent for a while");
+            self.expectation.was_ignored(Instant::now());
         }
         answer.map_err(|error| Lost::with_body(error, length, body.left()))
     }

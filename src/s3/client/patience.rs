@@ -1,7 +1,8 @@
-//! [`Patience`]: trying again what an answer says has failed in part, such as some keys of many.
+//! [`Patience`]: trying again what an answer says has failed in part, such as some keys of many; and
+//! [`Breaks`]: reading on where an answer broke off.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::failure::{Failure, Refused};
 use super::retry::Outcome;
@@ -32,7 +33,55 @@ impl Client {
     }
 }
 
+/// The breaks in a row of the answers to one reader, none of which brought much.
+#[derive(Default)]
+pub(crate) struct Breaks {
+    count: u32,
+    first: Option<Instant>,
+    cost: Option<u32>,
+}
+
+impl Breaks {
+    /// The answer broke off. How long to wait before the rest of it is asked for, if it is.
+    pub(crate) fn wait(&mut self, client: &Client, error: &Error) -> Option<Duration> {
+        self.count += 1;
+        client.counters.failure();
+        let wait = client.wait(
+            Operation::GetObject,
+            &Failure::lost(error.clone(), false),
+            self.count,
+            *self.first.get_or_insert_with(Instant::now),
+            None,
+            &mut self.cost,
+        );
+        match wait {
+            Some(_) => client.counters.retry(),
+            // Who reads on all the same begins anew.
+            None => *self = Self::default(),
+        }
+        wait
+    }
+
+    /// An answer brought enough: the next break is the first one.
+    pub(crate) fn end(&mut self, client: &Client) {
+        if let Self {
+            cost: cost @ Some(_),
+            ..
+        } = std::mem::take(self)
+        {
+            client.budget.succeeded(cost);
+        }
+    }
+}
+
 impl Patience<'_> {
+    /// Nothing is left that failed: what the last attempt cost comes back.
+    pub(crate) fn succeeded(self) {
+        if self.cost.is_some() {
+            self.client.budget.succeeded(self.cost);
+        }
+    }
+
     /// Whether what failed with that code of S3's may succeed later.
     pub(crate) fn is_passing(&self, code: &str) -> bool {
         failed(code).outcome(self.operation) != Outcome::Final

@@ -25,7 +25,8 @@ use super::Operation;
 pub struct Stats {
     /// The requests that were sent, each attempt counted.
     pub requests: u64,
-    /// How many of them were made again, after a failure or with what a refusal taught.
+    /// How many of them were made again: after a failure, with what a refusal taught, or for the rest of
+    /// an answer that broke off.
     pub retries: u64,
     /// How many failed, for whatever reason: refused, no answer, an answer that broke off.
     pub failures: u64,

@@ -54,11 +54,11 @@ impl Objects {
                 keys.contains(&failure.key.as_str()) && patience.is_passing(&failure.code)
             });
             lasting.extend(others);
-            let again = match passing.first() {
-                Some(failure) => patience.wait(&failure.code),
-                None => false,
+            let Some(failure) = passing.first() else {
+                patience.succeeded();
+                return Ok(lasting);
             };
-            if !again {
+            if !patience.wait(&failure.code) {
                 lasting.extend(passing);
                 return Ok(lasting);
             }
