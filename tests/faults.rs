@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::{ErrorKind, FileSystem as _, Result, S3Fs, S3FsBuilder};
+use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem as _, Result, S3Fs, S3FsBuilder, UploadArgs};
 
 use crate::model::number_of;
 use crate::support::{Answer, Bucket, Fault, Rule, Server, Upload};
@@ -26,9 +26,20 @@ struct Trouble {
     fault: fn() -> Fault,
     /// What an operation may fail with that meets it.
     kinds: &'static [ErrorKind],
+    /// Which requests can meet it; all if none is named.
+    of: &'static [&'static str],
 }
 
 impl Trouble {
+    /// The same, for these requests alone.
+    const fn of(self, of: &'static [&'static str]) -> Self {
+        Self { of, ..self }
+    }
+
+    fn is_of(&self, request: &str) -> bool {
+        self.of.is_empty() || self.of.contains(&request)
+    }
+
     /// Whether a request that meets it may take effect without a whole answer.
     fn loses_answers(&self) -> bool {
         use Fault::{Drip, DropAfter, Reset, ResetBody, StallAnswer, StallBody, Truncate};
@@ -51,7 +62,12 @@ use ErrorKind::{
 };
 
 const fn trouble(name: &'static str, fault: fn() -> Fault, kinds: &'static [ErrorKind]) -> Trouble {
-    Trouble { name, fault, kinds }
+    Trouble {
+        name,
+        fault,
+        kinds,
+        of: &[],
+    }
 }
 
 /// What is over when the request is made again.
@@ -70,6 +86,27 @@ const PASSING: &[Trouble] = &[
     trouble(
         "a gateway's page",
         || Fault::Answer(Answer::html(502, "<html>")),
+        &[OperationFailed],
+    ),
+    trouble(
+        "a gateway that waited",
+        || Fault::Answer(Answer::html(504, "<html>")),
+        &[OperationFailed],
+    ),
+    trouble(
+        "408",
+        || Fault::error(408, "RequestTimeout"),
+        &[OperationFailed],
+    ),
+    trouble(
+        "an error with 200 that passes",
+        || Fault::error(200, "InternalError"),
+        &[OperationFailed],
+    )
+    .of(&["CopyObject", "UploadPartCopy", "CompleteMultipartUpload"]),
+    trouble(
+        "late",
+        || Fault::Delay(Duration::from_millis(10)),
         &[OperationFailed],
     ),
     trouble("dropped before", || Fault::DropBefore, &[RemoteConnection]),
@@ -97,6 +134,14 @@ const PASSING: &[Trouble] = &[
         &[RemoteConnection],
     ),
 ];
+
+/// What is sent arrives as something else, and not when it is sent again.
+const DAMAGING: &[Trouble] = &[trouble(
+    "damaged in the upload",
+    || Fault::CorruptUpload(2),
+    &[OperationFailed],
+)
+.of(&["PutObject", "UploadPart", "DeleteObjects"])];
 
 /// What stands still, and is over when the request is made again.
 const STALLING: &[Trouble] = &[
@@ -131,6 +176,12 @@ const LASTING: &[Trouble] = &[
         "507",
         || Fault::error(507, "StorageFull"),
         &[InsufficientStorage],
+    ),
+    trouble(
+        "an expired token",
+        Fault::expired_token,
+        // The answer to a HEAD has no words.
+        &[PermissionDenied, OperationFailed],
     ),
     trouble(
         "an unknown region",
@@ -462,7 +513,9 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
         "{} of {runs} runs:\n{told}",
         failures.len()
     );
-    assert!(runs > 100 * troubles.len(), "{runs} runs are too few");
+    let of_all = troubles.iter().filter(|trouble| trouble.of.is_empty());
+    let least = (100 * of_all.count()).max(30);
+    assert!(runs > least, "{runs} runs are too few");
 }
 
 /// On each of the stages that asks something else of the server than those before: how many runs, and what failed.
@@ -485,12 +538,16 @@ fn play_case(
                 (*nth as u64 + index + case.name.len() as u64).is_multiple_of(every)
             };
             let requests = 1..=wanted.requests.len();
-            requests.filter(of_these).map(move |nth| Meeting {
-                trouble,
-                nth,
-                always: manner == Manner::Always,
-                passes: manner == Manner::Passes,
-            })
+            let can_meet = |nth: &usize| trouble.is_of(wanted.requests[nth - 1]);
+            requests
+                .filter(of_these)
+                .filter(can_meet)
+                .map(move |nth| Meeting {
+                    trouble,
+                    nth,
+                    always: manner == Manner::Always,
+                    passes: manner == Manner::Passes,
+                })
         });
         let failed: Vec<_> = meetings
             .map(|meeting| stage.run(case, &wanted, meeting).err())
@@ -510,6 +567,51 @@ fn impatient(builder: S3FsBuilder) -> S3FsBuilder {
 #[test]
 fn nothing_is_half_done_when_a_request_fails_for_once() {
     play(WORKERS, PASSING, Manner::Passes, |builder| builder);
+}
+
+#[test]
+fn nothing_is_half_done_when_what_is_sent_is_damaged() {
+    play(WORKERS, DAMAGING, Manner::Passes, |builder| {
+        let crc32c = ChecksumAlgorithm::Crc32c;
+        builder.upload_args(UploadArgs::new().checksum_algorithm(crc32c))
+    });
+}
+
+#[test]
+fn every_operation_finds_the_region_and_the_clock_of_the_server() {
+    for strict in [true, false] {
+        let mut at_home = Stage::new(strict, |builder| builder);
+        let mut abroad = Stage::new(strict, |builder| builder.region("eu-west-1"));
+        abroad.server.set_clock_ahead(7200);
+        for case in cases::all() {
+            let (wanted, found) = (at_home.rehearse(case), abroad.rehearse(case));
+            assert_eq!(found.answer, wanted.answer, "{}", case.name);
+            assert_eq!(found.after, wanted.after, "{}", case.name);
+            let lessons = found.requests.len() - wanted.requests.len();
+            let learns = lessons > 0 || wanted.requests.is_empty();
+            assert!(learns, "{}: nothing was learned", case.name);
+        }
+    }
+}
+
+#[test]
+fn no_operation_waits_for_a_server_that_is_not_there() {
+    for strict in [true, false] {
+        let mut stage = Stage::new(strict, |builder| builder);
+        stage.server.stop();
+        for case in cases::all() {
+            let (bucket, fs) = stage.set();
+            let (before, began) = (state(&bucket), Instant::now());
+            let Err(error) = case.act(&fs) else {
+                assert_eq!(fs.stats().requests, 0, "{}", case.name);
+                continue;
+            };
+            assert_eq!(error.kind(), RemoteConnection, "{}: {error}", case.name);
+            assert!(error.path().is_some(), "{}: {error}", case.name);
+            assert!(began.elapsed() < LONGEST, "{}", case.name);
+            assert_eq!(state(&bucket), before);
+        }
+    }
 }
 
 #[test]

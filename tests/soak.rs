@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use s3fs::{ErrorKind, FileSystem as _, FileSystemExt as _, MakedirOptions, MemoryFs, S3Fs, SubFs};
+use s3fs::{
+    ChecksumAlgorithm, ErrorKind, FileSystem as _, FileSystemExt as _, MakedirOptions, MemoryFs,
+    S3Fs, SubFs, UploadArgs,
+};
 
 use crate::common;
 use crate::model::call::{Call, Outcome, Slots};
@@ -28,6 +31,7 @@ fn faults() -> Vec<Fault> {
     vec![
         Fault::error(500, "InternalError"),
         Fault::error(503, "SlowDown"),
+        Fault::retry_after(429, "TooManyRequests", 0),
         Fault::DropBefore,
         Fault::DropAfter,
         Fault::ResetBefore,
@@ -36,6 +40,10 @@ fn faults() -> Vec<Fault> {
         Fault::ResetBody(3),
         Fault::Truncate(10),
         Fault::ResetUpload(2),
+        Fault::CorruptUpload(2),
+        Fault::error(200, "InternalError"),
+        Fault::Stall,
+        Fault::StallAnswer(100),
         Fault::Delay(Duration::from_millis(5)),
         Fault::Drip {
             bytes: 100,
@@ -200,9 +208,14 @@ fn eight_threads_and_many_faults_leave_what_a_model_has() {
     for number in 0..5 {
         bucket.put(&format!("shared/{number}"), number.to_string().repeat(1000));
     }
-    // Few attempts, so that some calls fail.
+    // Few attempts, so that some calls fail. What is damaged on the way up is told by the checksum.
+    let timeout = Duration::from_millis(500);
+    let checksum = UploadArgs::new().checksum_algorithm(ChecksumAlgorithm::Crc32c);
     let builder = common::builder(&server).part_size(16).min_part_size(16);
     let builder = builder
+        .upload_args(checksum)
+        .response_timeout(timeout)
+        .stall_timeout(timeout)
         .max_attempts(2)
         .retry_base_delay(Duration::from_millis(1));
     let fs = builder.build().expect("parameters that can be");

@@ -112,6 +112,32 @@ fn removetree_keeps_the_parent_directory() {
 }
 
 #[test]
+fn emptydir_never_lets_the_directory_go() {
+    for marker in [true, false] {
+        let server = Server::start();
+        let bucket = server.bucket("bucket");
+        bucket.put("d/a", "x");
+        bucket.put("d/e/b", "x");
+        if marker {
+            bucket.put("d/", "");
+        }
+        let fs = common::open(&server);
+        let refusal = Fault::error(403, "AccessDenied");
+        server.faults().add(Rule::on("DeleteObjects"), refusal);
+        let error = fs.emptydir("d").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(bucket.keys(), ["d/", "d/a", "d/e/b"]);
+        server.take_requests();
+        fs.emptydir("d").unwrap();
+        let wanted = ["DeleteObjects "];
+        assert_eq!(common::changes(&server), wanted);
+        assert_eq!(bucket.keys(), ["d/"]);
+        fs.emptydir("d").unwrap();
+        assert_eq!(server.take_requests().len(), 1);
+    }
+}
+
+#[test]
 fn removetree_says_which_keys_could_not_be_deleted() {
     let server = Server::start();
     let bucket = server.bucket("bucket");

@@ -544,7 +544,7 @@ impl FileSystem for S3Fs {
     }
 
     fn removetree(&self, path: &str) -> Result<()> {
-        self.remove_tree(path)
+        self.remove_tree(path, false)
             .map_err(|error| error.with_path(path))
     }
 
@@ -633,16 +633,9 @@ impl FileSystem for S3Fs {
         Err(self.no_directory(&self.normalize(path)?, path))
     }
 
-    /// The marker is what keeps the directory.
+    /// The marker is what keeps the directory: it is there before anything is removed.
     fn emptydir(&self, path: &str) -> Result<()> {
-        self.removetree(path)?;
-        let validated = self.normalize(path)?;
-        if validated == "/" {
-            return Ok(());
-        }
-        let marker = self.shared.keys.marker(&validated)?;
-        self.put_marker(&marker)
-            .map(|_| ())
+        self.remove_tree(path, true)
             .map_err(|error| error.with_path(path))
     }
 

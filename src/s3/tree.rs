@@ -17,8 +17,9 @@ const NAMED_KEYS: usize = 3;
 
 impl S3Fs {
     /// Removes all keys below a directory: 2 requests for each 1,000 of them, and in strict mode
-    /// the look at the parent and its marker.
-    pub(super) fn remove_tree(&self, path: &str) -> Result<()> {
+    /// the look at the parent and its marker. A directory that stays has its own marker before
+    /// anything is removed: one request more where it had none.
+    pub(super) fn remove_tree(&self, path: &str, stays: bool) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
@@ -32,15 +33,21 @@ impl S3Fs {
                 Err(self.no_directory(&validated, path))
             };
         }
-        if self.shared.strict && !is_root {
+        let has_marker = first.objects.iter().any(|object| object.key == prefix);
+        if stays && !is_root && !has_marker {
+            self.put_marker(&self.shared.keys.marker(&validated)?)
+                .map_err(|error| error.with_path(path))?;
+        }
+        let stays = is_root || stays;
+        if self.shared.strict && !stays {
             self.keep_parent(&validated, |key| key.starts_with(&prefix))?;
         }
         let mut failures = Vec::new();
         for page in std::iter::once(Ok(first)).chain(pages) {
             let page = page?;
             let keys = page.objects.iter().map(|object| object.key.as_str());
-            // The root stays, and so does its marker.
-            let keys: Vec<&str> = keys.filter(|key| !is_root || *key != prefix).collect();
+            // What stays keeps its marker.
+            let keys: Vec<&str> = keys.filter(|key| !stays || *key != prefix).collect();
             failures.extend(self.objects().delete_many(&keys)?);
         }
         not_deleted(&failures)

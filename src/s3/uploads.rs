@@ -77,7 +77,8 @@ impl S3Fs {
             )));
         }
         let key = Key::new(upload.key.as_str())?;
-        self.objects().abort_listed(key, &upload.upload_id)
+        let aborted = self.objects().abort_listed(key, &upload.upload_id);
+        aborted.map_err(|error| error.with_path(&upload.key))
     }
 
     fn uploads_of(

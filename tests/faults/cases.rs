@@ -4,11 +4,15 @@ use std::ffi::OsString;
 use std::io::{Cursor, Read, Seek as _, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{env, fs, process};
 
+use s3fs::ErrorKind::{
+    DirectoryExists, DirectoryNotEmpty, FileExists, PermissionDenied, ResourceNotFound,
+};
 use s3fs::{
-    CopyOptions, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions, RawInfo,
-    Result, S3Fs, TransferOptions,
+    CopyOptions, Error, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions,
+    RawInfo, Result, S3Fs, TransferOptions,
 };
 
 use crate::support::{Bucket, Object};
@@ -151,6 +155,23 @@ pub const READING: &[Case] = &[
         )
     }),
     reads("download_file", download_file),
+    reads("download_dir", download_dir),
+    reads("getinfo_many", |fs| {
+        let paths = ["dir/file", "dir/none", "dir/sub", "dir/second"];
+        let answers = fs.getinfo_many(&paths, Namespaces::DETAILS).into_iter();
+        let each = answers.map(|info| match info {
+            Err(error) if error.kind() == ResourceNotFound => Ok("none".to_owned()),
+            info => shown(info),
+        });
+        told(each.collect::<Result<Vec<_>>>())
+    }),
+    reads("stale_uploads", |fs| {
+        told(
+            fs.stale_uploads("/", Duration::ZERO)
+                .map(|found| found.len()),
+        )
+    }),
+    reads("abort_upload", abort_upload),
     reads("hash", |fs| told(fs.hash("dir/file", "sha256"))),
     reads("openbin r", |fs| {
         let mut file = fs.openbin("dir/file", "r")?;
@@ -161,6 +182,13 @@ pub const READING: &[Case] = &[
         file.read_to_string(&mut again)?;
         file.close()?;
         told(Ok((content, again)))
+    }),
+    reads("open_read with windows ahead", |fs| {
+        let options = OpenOptions::new().first_window(PART as u64).read_ahead(2);
+        let mut file = fs.open_read("dir/large", &options)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        told(Ok(content))
     }),
     reads("open_read from the middle", |fs| {
         let mut file = fs.open_read("dir/file", &OpenOptions::new())?;
@@ -234,6 +262,10 @@ pub const WRITING: &[Case] = &[
         let overwrite = CopyOptions::new().overwrite(true);
         told(fs.copy_with("dir/file", "dir/second", overwrite))
     }),
+    writes("copy_from", |fs| {
+        let source = fs.location("dir/file")?.expect("an S3 bucket has places");
+        by_the_server("dir/second", fs.copy_from(&source, "dir/second"))
+    }),
     writes("remove", |fs| told(fs.remove("dir/file"))),
     writes("removedir", |fs| told(fs.removedir("dir/empty"))),
     writes("removedir that is not empty", |fs| {
@@ -306,6 +338,16 @@ pub const CHANGING: &[Case] = &[
     changes("movedir", |fs| {
         told(fs.movedir_with("dir", "moved", CopyOptions::new().create(true)))
     }),
+    changes("copydir_from", |fs| {
+        let source = fs.location("dir")?.expect("an S3 bucket has places");
+        by_the_server("copy", fs.copydir_from(&source, "copy", false))
+    }),
+    changes("copydir_from that moves", |fs| {
+        let source = fs.location("dir")?.expect("an S3 bucket has places");
+        by_the_server("moved", fs.copydir_from(&source, "moved", true))
+    }),
+    changes("upload_dir", upload_dir),
+    changes("emptydir", |fs| told(fs.emptydir("dir"))),
     changes("removetree", |fs| told(fs.removetree("dir"))),
 ];
 
@@ -321,7 +363,6 @@ fn told(result: Result<impl std::fmt::Debug>) -> Result<String> {
 
 /// That it is refused is the answer, and which error says so. Others go through.
 fn refused(result: Result<impl std::fmt::Debug>) -> Result<String> {
-    use s3fs::ErrorKind::{DirectoryExists, DirectoryNotEmpty, FileExists, ResourceNotFound};
     match result {
         Err(error)
             if matches!(
@@ -332,6 +373,14 @@ fn refused(result: Result<impl std::fmt::Debug>) -> Result<String> {
             Ok(format!("{:?}", error.kind()))
         }
         result => told(result),
+    }
+}
+
+/// A copy that the server does not allow is left to who asked for it.
+fn by_the_server(path: &str, copied: Result<bool>) -> Result<String> {
+    match copied {
+        Ok(false) => Err(Error::new(PermissionDenied).with_path(path)),
+        copied => told(copied),
     }
 }
 
@@ -409,4 +458,42 @@ fn upload_file(s3: &S3Fs) -> Result<String> {
     let local = directory.0.join("local");
     fs::write(&local, new_large()).expect("a place for a file");
     told(s3.upload_file(&local, "dir/file", &TransferOptions::new()))
+}
+
+/// Each local file is whole, and no other is beside them.
+fn download_dir(s3: &S3Fs) -> Result<String> {
+    let directory = LocalDirectory::new();
+    let local = directory.0.join("local");
+    let done = s3.download_dir("dir/sub", &local, &TransferOptions::new());
+    let mut found = 0;
+    for (name, content) in [("a", "a below"), ("b", "b below")] {
+        if let Ok(now) = fs::read_to_string(local.join(name)) {
+            assert_eq!(now, content, "after {done:?}");
+            found += 1;
+        }
+    }
+    let entries = fs::read_dir(&local).map_or(0, Iterator::count);
+    assert_eq!(entries, found, "after {done:?}");
+    assert!(found == 2 || done.is_err(), "{done:?}");
+    told(done.map(|report| (report.copied(), report.bytes())))
+}
+
+fn upload_dir(s3: &S3Fs) -> Result<String> {
+    let directory = LocalDirectory::new();
+    for (name, content) in [("file", "new content"), ("new", "other content")] {
+        fs::write(directory.0.join(name), content).expect("a place for a file");
+    }
+    let done = s3.upload_dir(&directory.0, "dir", &TransferOptions::new());
+    told(done.map(|report| (report.copied(), report.bytes())))
+}
+
+/// Gives up what another program began.
+fn abort_upload(s3: &S3Fs) -> Result<String> {
+    let mut file = s3.openbin("dir/file", "w")?;
+    file.write_all(&new_large())?;
+    let stale = s3.stale_uploads("dir", Duration::ZERO)?;
+    for upload in &stale {
+        s3.abort_upload(upload)?;
+    }
+    told(Ok(!stale.is_empty()))
 }
