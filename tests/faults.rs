@@ -472,7 +472,7 @@ const WORKERS: usize = 4;
 const PATIENT_WORKERS: usize = 12;
 
 /// Of all that can be met, a test run has one in so many; `S3FS_FAULTS_EVERY=1` has all of it.
-const EVERY: u64 = 3;
+const EVERY: u64 = 4;
 
 /// How long trouble lasts.
 #[derive(Clone, Copy, PartialEq)]
