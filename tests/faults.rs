@@ -514,8 +514,9 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
         failures.len()
     );
     let of_all = troubles.iter().filter(|trouble| trouble.of.is_empty());
-    let least = (100 * of_all.count()).max(30);
-    assert!(runs > least, "{runs} runs are too few");
+    let least = (100 * of_all.count() as u64).max(30) * EVERY;
+    let least = least / number_of("S3FS_FAULTS_EVERY", EVERY).max(EVERY);
+    assert!(runs as u64 > least, "{runs} runs are too few");
 }
 
 /// On each of the stages that asks something else of the server than those before: how many runs, and what failed.
