@@ -86,10 +86,14 @@ impl Objects {
                 && expected.is_some_and(|expected| head.header("etag") == Some(expected.as_str()))
         };
         let aborted = self.abort_upload(ending.upload);
-        let is_there = matches!(looked(), Ok(Some(head)) if is_ours(&head));
+        let now = looked();
+        let is_there = matches!(&now, Ok(Some(head)) if is_ours(head));
         match aborted {
             Ok(false) if is_there => Ok(()),
             // It was not completed, and cannot be any more.
+            Ok(true) if ending.condition == Condition::Absent && matches!(now, Ok(Some(_))) => {
+                Err(exists())
+            }
             Ok(true) if !is_there => Err(self.refused(ending, error.with_unsure(false))),
             Ok(_) => Err(unknown(error)),
             Err(_) => Err(unknown(error).with_hint(format!(
