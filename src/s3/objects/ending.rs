@@ -74,22 +74,21 @@ impl Objects {
     /// nonce tells the object from an older one of the same parts.
     fn resolve(&self, ending: &Ending<'_>, error: Error) -> Result<()> {
         let looked = || self.look(&ending.upload.key, ending.read);
-        if let Some(nonce) = ending.nonce
-            && let Ok(Some(head)) = looked()
-            && has_nonce(&head, nonce)
-        {
+        let is_ours = |head: &Response| match ending.nonce {
+            Some(nonce) => has_nonce(head, nonce),
+            None => e_tag_of_parts(ending.parts)
+                .is_some_and(|expected| head.header("etag") == Some(expected.as_str())),
+        };
+        if ending.nonce.is_some() && matches!(looked(), Ok(Some(head)) if is_ours(&head)) {
             return Ok(());
         }
-        let is_ours = |head: &Response| {
-            let expected = e_tag_of_parts(ending.parts);
-            ending.nonce.is_none()
-                && expected.is_some_and(|expected| head.header("etag") == Some(expected.as_str()))
-        };
         let aborted = self.abort_upload(ending.upload);
         let now = looked();
         let is_there = matches!(&now, Ok(Some(head)) if is_ours(head));
         match aborted {
             Ok(false) if is_there => Ok(()),
+            // The first look may have failed.
+            _ if is_there && ending.nonce.is_some() => Ok(()),
             // It was not completed, and cannot be any more.
             Ok(true) if ending.condition == Condition::Absent && matches!(now, Ok(Some(_))) => {
                 Err(exists())
