@@ -39,6 +39,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use s3fs::{CopyOptions, FileSystem, Namespaces, ResourceType, Result, open_fs};
+use time::format_description::well_known::Rfc3339;
 
 fn main() -> ExitCode {
     let arguments = env::args_os().skip(1).map(OsString::into_string);
@@ -140,6 +141,7 @@ fn info(fs: &dyn FileSystem, path: &str, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "type: {}", type_name(details.kind))?;
         writeln!(out, "size: {}", details.size)?;
         if let Some(modified) = details.modified {
+            let modified = modified.format(&Rfc3339).map_err(io::Error::other)?;
             writeln!(out, "modified: {modified}")?;
         }
     }

@@ -487,7 +487,7 @@ class Contents(Place, unittest.TestCase):
             self.assertEqual(int(ours["size"]), theirs.size)
             self.assertEqual(ours["type"], theirs.type.name)
             self.assertEqual(ours["e_tag"], theirs.get("s3", "e_tag"))
-            modified = datetime.strptime(ours["modified"][:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+            modified = datetime.strptime(ours["modified"][:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
             self.assertEqual(int(modified.timestamp()), int(theirs.modified.timestamp()))
 
     def test_content_type_and_cache_control_stay_when_ours_copies_moves_and_appends(self):
