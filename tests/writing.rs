@@ -12,7 +12,7 @@ use s3fs::{
 
 use crate::common::{asked, builder, most_parts_at_a_time};
 use crate::logged;
-use crate::support::{BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
+use crate::support::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
 /// Parts that are small enough to have many of them.
 const PART: usize = 1000;
@@ -413,6 +413,25 @@ fn a_lost_answer_to_an_exclusive_write_is_no_false_failure() {
         assert_eq!(stored(&server, "f").unwrap(), content(size), "{operation}");
         assert_eq!(uploads(&server), 0);
     }
+}
+
+#[test]
+fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
+    // This store says of an upload that was completed that it is aborted, as if it had been open.
+    let (server, fs) = scene();
+    let mut file = fs.openbin("f", "x").unwrap();
+    let faults = server.faults();
+    faults.add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
+    faults.add(
+        Rule::on("HeadObject").nth(2),
+        Fault::error(403, "AccessDenied"),
+    );
+    let aborted = Fault::Answer(Answer::new(204, ""));
+    faults.add(Rule::on("AbortMultipartUpload"), aborted);
+    file.write_all(&content(3 * PART)).unwrap();
+    file.close().unwrap();
+    assert_eq!(server.faults().pending(), 0);
+    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
 }
 
 #[test]
