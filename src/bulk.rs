@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
+use crate::info::Info;
 use crate::local;
 use crate::options::OpenOptions;
 use crate::pair::Pair;
@@ -67,6 +68,7 @@ impl<'a> TransferOptions<'a> {
     /// How many threads copy at a time; 1 is the caller's alone, and so is 0, the default, but
     /// between S3 and the local disk, where it is the filesystem's
     /// [`max_workers`](crate::S3FsBuilder::max_workers). There a large file has several of them, too.
+    /// Where S3 copies a whole tree by itself, `max_workers` counts in any case.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
@@ -141,7 +143,9 @@ impl<'a> TransferOptions<'a> {
     /// Whether a filesystem may do it all by itself: nothing is asked for but the copy, and nobody
     /// looks at single files.
     pub(crate) fn is_plain(&self) -> bool {
-        let looks = lock(&self.on_copy).is_some() || lock(&self.progress).is_some();
+        let looks = lock(&self.on_copy).is_some()
+            || lock(&self.on_error).is_some()
+            || lock(&self.progress).is_some();
         !looks && !self.dry_run && !self.preserve_time
     }
 }
@@ -291,8 +295,22 @@ pub(crate) struct Job {
     pub(crate) dst_path: String,
     pub(crate) size: u64,
     pub(crate) modified: Option<OffsetDateTime>,
+    /// [`Info::stamp`](crate::Info).
+    pub(crate) stamp: Option<Box<str>>,
     /// Whether the target has, or will have, a directory of that path, too.
     pub(crate) beside_directory: bool,
+}
+
+impl Job {
+    /// Whether that is the file of which the job was made.
+    pub(crate) fn is_still(&self, info: &Info) -> bool {
+        let is = (
+            info.size().unwrap_or_default(),
+            info.modified(),
+            info.stamp(),
+        );
+        is == (self.size, self.modified, self.stamp.as_deref())
+    }
 }
 
 /// One call at work: its options, and what went wrong so far.

@@ -105,6 +105,7 @@ pub fn copy_fs_if(
 /// [`IllegalDestination`](ErrorKind::IllegalDestination) if they are one, or one lies in the other,
 /// [`InvalidPath`](ErrorKind::InvalidPath) and
 /// [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
+/// [`PermissionDenied`](ErrorKind::PermissionDenied) for one that is a symbolic link there,
 /// [`Unsupported`](ErrorKind::Unsupported) for two that it takes for one; all of them before
 /// anything has changed. Then those of the single files: the first of them, or
 /// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
@@ -383,6 +384,7 @@ pub(crate) fn file_job(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result
         dst_path: dst_path.to_owned(),
         size: info.size().unwrap_or_default(),
         modified: info.modified(),
+        stamp: info.stamp().map(Box::from),
         beside_directory: false,
     })
 }
@@ -475,6 +477,7 @@ pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> 
         dst_path: path::combine(dst_path, &file.path),
         size: file.size,
         modified: file.modified,
+        stamp: file.stamp.clone(),
         beside_directory: doubles.contains(&*file.path),
     };
     tree.files.iter().map(job).collect()

@@ -707,7 +707,8 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     ///
     /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if
-    /// something came into the source, or changed there, after it was listed: that stays.
+    /// something came into the source, or changed there, after it was listed: that stays. S3 tells
+    /// only what changed.
     #[doc(alias = "rename")]
     fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.movedir_with(src_path, dst_path, CopyOptions::default())
@@ -944,7 +945,7 @@ pub trait FileSystem: Send + Sync {
     /// Copies, or moves, what is in a directory from where it really is, if this filesystem can do
     /// that by itself: `false` if it cannot, and nothing is changed then. Both directories have
     /// been looked at before; the target may not be there yet. A move removes what it copied, and
-    /// nothing else.
+    /// nothing else; a directory that [is a root](Location::is_root) stays.
     ///
     /// # Errors
     ///

@@ -218,6 +218,8 @@ pub struct Info {
     details: Option<Details>,
     s3: Option<Box<S3Info>>,
     urls: Option<BTreeMap<String, String>>,
+    /// What tells this content of the file from another of the same size and time.
+    stamp: Option<Box<str>>,
     writeable: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -231,6 +233,7 @@ impl Info {
             details: None,
             s3: None,
             urls: None,
+            stamp: None,
             writeable: &[],
         }
     }
@@ -248,6 +251,17 @@ impl Info {
     pub(crate) fn with_s3(mut self, s3: S3Info) -> Self {
         self.s3 = Some(Box::new(s3));
         self
+    }
+
+    pub(crate) fn with_stamp(mut self, stamp: Option<&str>) -> Self {
+        self.stamp = stamp.map(Box::from);
+        self
+    }
+
+    /// What the content was when it was looked at: two that differ are two contents. Nothing where
+    /// the filesystem knows none.
+    pub(crate) fn stamp(&self) -> Option<&str> {
+        self.stamp.as_deref()
     }
 
     pub(crate) fn with_url(mut self, purpose: &str, url: String) -> Self {

@@ -14,12 +14,15 @@ pub struct Location {
     realm: String,
     file: String,
     directory: String,
+    is_link: bool,
+    is_root: bool,
     handle: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Location {
     /// The location of what is called `file` as a file, and whose content begins with `directory`
-    /// as a directory, in a realm such as a bucket at an endpoint or the local disk.
+    /// as a directory, in a realm such as a bucket at an endpoint or the local disk. What comes after
+    /// the last `/` of a realm is what it calls itself, and the rest is how it was reached.
     ///
     /// `directory` ends with the separator of the realm, or is empty for all of it.
     #[must_use]
@@ -32,8 +35,38 @@ impl Location {
             realm: realm.into(),
             file: file.into(),
             directory: directory.into(),
+            is_link: false,
+            is_root: false,
             handle: None,
         }
+    }
+
+    /// The same, reached through a symbolic link, which was the last name of the path.
+    #[must_use]
+    pub fn through_link(mut self) -> Self {
+        self.is_link = true;
+        self
+    }
+
+    /// Whether [`through_link`](Self::through_link) was said: a move removes the link, and never what
+    /// it leads to.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.is_link
+    }
+
+    /// The same, as the root of a filesystem.
+    #[must_use]
+    pub fn as_root(mut self) -> Self {
+        self.is_root = true;
+        self
+    }
+
+    /// Whether [`as_root`](Self::as_root) was said: a directory that stays when all that is in it is
+    /// moved.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.is_root
     }
 
     /// The same, with something by which a filesystem of the same kind reaches it directly.
@@ -60,6 +93,17 @@ impl Location {
     #[must_use]
     pub fn is_same_file(&self, other: &Self) -> bool {
         self.realm == other.realm && self.file == other.file
+    }
+
+    /// Whether both may be the same file of one realm that was reached in two ways, such as two names
+    /// of one server.
+    #[must_use]
+    pub fn may_be_file(&self, other: &Self) -> bool {
+        let names = (self.realm.rsplit_once('/'), other.realm.rsplit_once('/'));
+        let (Some((own_way, own_name)), Some((way, name))) = names else {
+            return false;
+        };
+        own_way != way && own_name == name && self.file == other.file
     }
 
     /// Whether one of the two directories is the other or lies in it.
@@ -111,6 +155,17 @@ mod tests {
         assert!(slash.is_same_file(&bar) && !slash.is_same(&bar));
         assert!(!slash.is_same_file(&Location::new("s3", "b", "a/")));
         assert!(!slash.is_same_file(&Location::new("disk", "a", "a/")));
+    }
+
+    #[test]
+    fn one_file_may_be_reached_by_two_names_of_its_server() {
+        let at = |realm: &str, file: &str| Location::new(realm, file, format!("{file}/"));
+        let here = at("s3://localhost:9000/bucket", "a");
+        assert!(here.may_be_file(&at("s3://127.0.0.1:9000/bucket", "a")));
+        assert!(!here.may_be_file(&at("s3://localhost:9000/bucket", "a")));
+        assert!(!here.may_be_file(&at("s3://127.0.0.1:9000/bucket", "b")));
+        assert!(!here.may_be_file(&at("s3://127.0.0.1:9000/other", "a")));
+        assert!(!at("disk", "a").may_be_file(&at("memory", "a")));
     }
 
     #[test]

@@ -331,11 +331,16 @@ impl FileSystem for MemoryFs {
         if !Arc::ptr_eq(&origin.store, &self.store) {
             return Ok(false);
         }
+        let stays = source.is_root();
         let source = Place::new(&origin.path, &origin.path);
         let options = CopyOptions::new().create(true);
         let mut tree = self.store.write();
         if remove {
             tree.movedir(&source, &target, options)?;
+            if stays {
+                let beside = MakedirOptions::new().recreate(true).beside_file(true);
+                tree.makedir(&source, beside)?;
+            }
         } else {
             tree.copydir(&source, &target, options)?;
         }

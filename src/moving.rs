@@ -19,7 +19,8 @@
 //! else: a file that came or changed meanwhile stays in the source. If something fails before all
 //! is copied, the source stays as it was, but where the target's server moves by itself. The
 //! source is listed once more before the removal; between that and the removal of a file, another
-//! writer may still replace it.
+//! writer may still replace it. The root of a filesystem stays, and so does what symbolic links lead
+//! to: the links are removed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +31,7 @@ use crate::filesystem::{CopyOptions, FileSystem};
 use crate::info::Info;
 use crate::pair::Pair;
 use crate::path;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SnapshotFile};
 
 /// Moves all that is in one filesystem into another.
 ///
@@ -111,9 +112,10 @@ pub fn move_file(
         let overwrite = CopyOptions::new().overwrite(true);
         return src_fs.movefile_with(src_path, dst_path, overwrite);
     }
-    let job = file_job(pair, src_path, dst_path)?;
+    let jobs = [file_job(pair, src_path, dst_path)?];
+    pair.tell_apart(&jobs[0])?;
     let run = Run::new(options);
-    run.copy(pair, &[job])?;
+    run.copy(pair, &jobs)?;
     run.finish(Report::default(), src_path)?;
     if options.dry_run {
         return Ok(());
@@ -124,7 +126,14 @@ pub fn move_file(
 /// Removes a file that was copied, if it is still what it was before.
 pub(crate) fn remove_copied(src: &dyn FileSystem, src_path: &str, before: &Info) -> Result<()> {
     let after = src.getdetails(src_path)?;
-    if (after.size(), after.modified()) != (before.size(), before.modified()) {
+    let state = |info: &Info| {
+        (
+            info.size(),
+            info.modified(),
+            info.stamp().map(str::to_owned),
+        )
+    };
+    if state(&after) != state(before) {
         return Err(Error::new(ErrorKind::ResourceChanged)
             .with_path(src_path)
             .with_message("it changed while it was moved")
@@ -150,20 +159,24 @@ pub(crate) fn move_tree(
     }
     let tree = Snapshot::read(pair.src, src_path)?;
     tree.check_fits(src_path, pair.dst, dst_path)?;
+    let source = Source::new(pair.src, src_path, &tree)?;
+    let jobs = jobs(&tree, src_path, dst_path);
+    if let Some(job) = jobs.first().filter(|_| !options.dry_run) {
+        pair.tell_apart(job)?;
+    }
     let mut report = Report {
         actions: make_directories(pair.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let jobs = jobs(&tree, src_path, dst_path);
     let copied = run.copy(pair, &jobs)?;
     report
         .actions
         .extend(copied.iter().copied().map(copy_action));
     if options.dry_run {
-        would_remove(&mut report, &copied, &tree, src_path);
+        source.would_remove(&mut report, &copied);
     } else {
-        remove_tree(pair.src, &run, &mut report, &copied, &tree, src_path)?;
+        source.remove(&run, &mut report, &copied)?;
     }
     run.finish(report, src_path)
 }
@@ -183,90 +196,145 @@ fn is_root(fs: &dyn FileSystem, path: &str) -> Result<bool> {
     Ok(fs.validatepath(path)? == "/")
 }
 
-/// Notes what [`remove_tree`] would remove if nothing changes meanwhile.
-fn would_remove(report: &mut Report, copied: &[&Job], tree: &Snapshot, src_path: &str) {
-    let files = copied
-        .iter()
-        .map(|job| Action::Remove(job.src_path.clone()));
-    report.actions.extend(files);
-    let directories = directories_upwards(tree, src_path).into_iter();
-    report.actions.extend(directories.map(Action::Removedir));
+/// What a move removes when all is copied.
+struct Source<'a> {
+    fs: &'a dyn FileSystem,
+    path: &'a str,
+    /// The lowest first, the tree's own last.
+    directories: Vec<String>,
+    /// Those of them that are symbolic links, and below no other: what they lead to is not the
+    /// tree's, and stays.
+    links: Vec<String>,
 }
 
-/// Removes the files that were copied and are still what they were, and then the directories that
-/// nothing is left in.
-fn remove_tree(
-    src: &dyn FileSystem,
-    run: &Run<'_, '_>,
-    report: &mut Report,
-    copied: &[&Job],
-    tree: &Snapshot,
-    src_path: &str,
-) -> Result<()> {
-    let now = Snapshot::read(src, src_path)?;
-    let now: HashMap<String, _> = now
-        .files
-        .iter()
-        .map(|file| {
-            (
-                path::combine(src_path, &file.path),
-                (file.size, file.modified),
-            )
-        })
-        .collect();
-    let is_unchanged = |job: &&&Job| {
-        let state = now.get(&job.src_path);
-        state.is_none_or(|state| *state == (job.size, job.modified))
-    };
-    let unchanged: Vec<&Job> = copied.iter().filter(is_unchanged).copied().collect();
-    let removed = run.remove(
-        &unchanged,
-        |job| &job.src_path,
-        |job| src.remove(&job.src_path),
-    )?;
-    let removals = removed
-        .iter()
-        .map(|job| Action::Remove(job.src_path.clone()));
-    report.actions.extend(removals);
-    let gone: HashSet<&str> = removed.iter().map(|job| &*job.src_path).collect();
-    let mut left: Vec<String> = now
-        .into_keys()
-        .filter(|path| !gone.contains(&**path))
-        .collect();
-    left.sort_unstable();
-    report.left_behind = left;
-    remove_directories(src, report, tree, src_path)
-}
-
-/// Removes the directories of the tree that are empty, the lowest first, the tree's own last.
-fn remove_directories(
-    src: &dyn FileSystem,
-    report: &mut Report,
-    tree: &Snapshot,
-    src_path: &str,
-) -> Result<()> {
-    for directory in directories_upwards(tree, src_path) {
-        match src.removedir(&directory) {
-            Ok(()) => report.actions.push(Action::Removedir(directory)),
-            // Gone with its last file, or with something in it that came meanwhile.
-            Err(error) if error.is(ErrorKind::ResourceNotFound) => {}
-            Err(error) if error.is(ErrorKind::DirectoryNotEmpty) => {
-                // The files in it that are listed say so already.
-                let listed = |left: &String| path::isbase(&directory, left);
-                if !report.left_behind.iter().any(listed) {
-                    report.left_behind.push(directory);
-                }
+impl<'a> Source<'a> {
+    /// No request on S3.
+    fn new(fs: &'a dyn FileSystem, path: &'a str, tree: &Snapshot) -> Result<Self> {
+        let below = tree.directories.iter().rev();
+        let below = below.map(|directory| path::combine(path, directory));
+        let own = (!path::relpath(path).is_empty()).then(|| path.to_owned());
+        let directories: Vec<String> = below.chain(own).collect();
+        let mut links: Vec<String> = Vec::new();
+        for directory in directories.iter().rev() {
+            let is_below = links.iter().any(|link| path::isbase(link, directory));
+            if !is_below && fs.location(directory)?.is_some_and(|place| place.is_link()) {
+                links.push(directory.clone());
             }
-            Err(error) if error.is(ErrorKind::RemoveRoot) => {}
-            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            fs,
+            path,
+            directories,
+            links,
+        })
+    }
+
+    fn is_link(&self, directory: &str) -> bool {
+        self.links.iter().any(|link| link == directory)
+    }
+
+    fn is_below_link(&self, path: &str) -> bool {
+        let mut links = self.links.iter();
+        links.any(|link| link != path && path::isbase(link, path))
+    }
+
+    /// Notes what [`remove`](Self::remove) would remove if nothing changes meanwhile.
+    fn would_remove(&self, report: &mut Report, copied: &[&Job]) {
+        let files = copied.iter().map(|job| &job.src_path);
+        let files = files.filter(|path| !self.is_below_link(path));
+        report.actions.extend(files.cloned().map(Action::Remove));
+        for directory in &self.directories {
+            if !self.is_below_link(directory) {
+                report.actions.push(self.removal(directory));
+            }
         }
     }
-    Ok(())
-}
 
-fn directories_upwards(tree: &Snapshot, src_path: &str) -> Vec<String> {
-    let below = tree.directories.iter().rev();
-    let below = below.map(|directory| path::combine(src_path, directory));
-    let own = (!path::relpath(src_path).is_empty()).then(|| src_path.to_owned());
-    below.chain(own).collect()
+    fn removal(&self, directory: &str) -> Action {
+        if self.is_link(directory) {
+            Action::Remove(directory.to_owned())
+        } else {
+            Action::Removedir(directory.to_owned())
+        }
+    }
+
+    /// Removes the files that were copied and are still what they were, and then the directories
+    /// that nothing is left in.
+    fn remove(&self, run: &Run<'_, '_>, report: &mut Report, copied: &[&Job]) -> Result<()> {
+        let now = Snapshot::read(self.fs, self.path)?;
+        let now: HashMap<String, SnapshotFile> = now
+            .files
+            .into_iter()
+            .map(|file| (path::combine(self.path, &file.path), file))
+            .collect();
+        let is_unchanged = |job: &&Job| {
+            let state = now.get(&job.src_path);
+            state.is_none_or(|state| {
+                (state.size, state.modified, &state.stamp) == (job.size, job.modified, &job.stamp)
+            })
+        };
+        let unchanged = copied.iter().copied().filter(is_unchanged);
+        let (linked, own): (Vec<&Job>, Vec<&Job>) =
+            unchanged.partition(|job| self.is_below_link(&job.src_path));
+        let removed = run.remove(
+            &own,
+            |job| &job.src_path,
+            |job| self.fs.remove(&job.src_path),
+        )?;
+        let removals = removed
+            .iter()
+            .map(|job| Action::Remove(job.src_path.clone()));
+        report.actions.extend(removals);
+        let gone = removed.into_iter().chain(&linked);
+        let gone: HashSet<&str> = gone.map(|job| &*job.src_path).collect();
+        let mut left: Vec<String> = now
+            .into_keys()
+            .filter(|path| !gone.contains(&**path))
+            .collect();
+        left.sort_unstable();
+        report.left_behind = left;
+        self.remove_directories(report)
+    }
+
+    /// Removes the directories of the tree that are empty, and its links.
+    fn remove_directories(&self, report: &mut Report) -> Result<()> {
+        for directory in &self.directories {
+            if self.is_below_link(directory) {
+                continue;
+            }
+            // The files in it that are listed say already that they are left.
+            let says = |left: &String| path::isbase(directory, left);
+            let is_said = report.left_behind.iter().any(says);
+            let removed = match self.is_link(directory) {
+                true if is_said => continue,
+                true => self.fs.remove(directory),
+                false => self.fs.removedir(directory),
+            };
+            match removed {
+                Ok(()) => report.actions.push(self.removal(directory)),
+                // Gone with its last file.
+                Err(error) if error.is(ErrorKind::ResourceNotFound) => {}
+                // With something in it that came meanwhile, or that has no path.
+                Err(error) if error.is(ErrorKind::DirectoryNotEmpty) => {
+                    if !is_said {
+                        report.left_behind.push(directory.clone());
+                    }
+                }
+                Err(error) if error.is(ErrorKind::RemoveRoot) => self.look_at_root(report)?,
+                Err(error) => return Err(error),
+            }
+        }
+        if path::relpath(self.path).is_empty() {
+            self.look_at_root(report)?;
+        }
+        Ok(())
+    }
+
+    /// A root stays, and has nothing in it but what is said to be left. One request.
+    fn look_at_root(&self, report: &mut Report) -> Result<()> {
+        if report.left_behind.is_empty() && !self.fs.isempty(self.path)? {
+            report.left_behind.push(self.path.to_owned());
+        }
+        Ok(())
+    }
 }

@@ -886,7 +886,7 @@ impl FileSystem for OsFs {
     /// A move from another place on the same disk, where nothing is yet.
     fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
         match source.handle::<Place>() {
-            Some(place) if remove => self.rename_dir(place, dst_path),
+            Some(place) if remove && !source.is_root() => self.rename_dir(place, dst_path),
             _ => self.validatepath(dst_path).map(|_| false),
         }
     }

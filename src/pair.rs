@@ -1,13 +1,19 @@
 //! [`Pair`]: the two filesystems of a copy or move, and whether two paths are one place.
 
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
+use crate::bulk::Job;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, found};
 use crate::info::{Info, Namespaces};
 use crate::location::Location;
 use crate::names;
 use crate::path;
+
+/// More than the seconds in which S3 tells time.
+const TICK: Duration = Duration::from_millis(1100);
 
 /// Where from and where to.
 #[derive(Clone, Copy)]
@@ -52,6 +58,22 @@ impl<'a> Pair<'a> {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Waits a moment if what is to be moved there is there already, in what may be the same place by
+    /// another name, such as `localhost` and `127.0.0.1`. A file that is copied onto itself is of
+    /// another time then, so that the move takes it for changed and leaves it. One look at the target
+    /// where both could be one, and none otherwise.
+    pub(crate) fn tell_apart(&self, job: &Job) -> Result<()> {
+        let locations = self.locations(&job.src_path, &job.dst_path)?;
+        if !locations.is_some_and(|(src, dst)| src.may_be_file(&dst)) {
+            return Ok(());
+        }
+        let there = found(self.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
+        if there.is_some_and(|there| job.is_still(&there)) {
+            thread::sleep(TICK);
+        }
+        Ok(())
     }
 
     /// What is at the source, which must be a file.

@@ -28,6 +28,8 @@ pub(crate) struct SnapshotFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) modified: Option<OffsetDateTime>,
+    /// [`Info::stamp`].
+    pub(crate) stamp: Option<Box<str>>,
 }
 
 impl Snapshot {
@@ -55,6 +57,7 @@ impl Snapshot {
                     path,
                     size: info.size().unwrap_or_default(),
                     modified: info.modified(),
+                    stamp: info.stamp().map(Box::from),
                 });
             }
         }
@@ -92,8 +95,16 @@ impl Snapshot {
                     .with_message(why)
                     .with_hint("rename it in the source; nothing was changed"));
             }
-            dst.validatepath(&path::combine(dst_path, path))
+            let target = path::combine(dst_path, path);
+            dst.validatepath(&target)
                 .map_err(|error| error.with_path_replaced(given(path)))?;
+            // Two files of the source could be one behind it.
+            if dst.location(&target)?.is_some_and(|place| place.is_link()) {
+                return Err(Error::new(ErrorKind::PermissionDenied)
+                    .with_path(target)
+                    .with_message("the target has a symbolic link there")
+                    .with_hint("remove the link; nothing was changed"));
+            }
         }
         let doubles = self.doubles();
         if let Some(path) = doubles.iter().min()

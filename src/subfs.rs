@@ -757,7 +757,11 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     fn location(&self, path: &str) -> Result<Option<Location>> {
-        self.at(path, |fs, path| fs.location(path))
+        let location = self.at(path, |fs, path| fs.location(path))?;
+        Ok(match location {
+            Some(location) if self.is_root(path)? => Some(location.as_root()),
+            location => location,
+        })
     }
 
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {

@@ -17,6 +17,7 @@ mod live;
 mod logged;
 mod memory;
 mod model;
+mod moving;
 mod opener;
 mod operations;
 mod osfs;

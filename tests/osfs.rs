@@ -29,7 +29,7 @@ impl Directory {
     }
 
     /// The filesystem of a directory in it, beside which there may be more.
-    fn open(&self) -> OsFs {
+    pub fn open(&self) -> OsFs {
         OsFs::new_with(self.join("root"), OsFsOptions::new().create(true)).unwrap()
     }
 }

@@ -143,14 +143,29 @@ impl Root {
         let entry = self.entry(validated)?;
         // A link that leads nowhere, or out of the root, is only where it is.
         let Ok(real) = self.resolve(validated) else {
-            return Ok(located(&entry));
+            let is_link = entry.is_symlink();
+            return Ok(marked(located(&entry), is_link, false));
         };
-        let movable = validated != "/" && real == entry;
-        Ok(located(&real).with_handle(Place {
+        let (is_root, is_link) = (validated == "/", real != entry);
+        let place = Place {
+            movable: !is_root && !is_link,
             real,
-            movable,
             sync,
-        }))
+        };
+        Ok(marked(located(&place.real), is_link, is_root).with_handle(place))
+    }
+}
+
+fn marked(location: Location, is_link: bool, is_root: bool) -> Location {
+    let location = if is_link {
+        location.through_link()
+    } else {
+        location
+    };
+    if is_root {
+        location.as_root()
+    } else {
+        location
     }
 }
 

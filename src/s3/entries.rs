@@ -26,7 +26,9 @@ impl S3Fs {
         };
         let mut file = Info::new(path::basename(validated), false).with_writeable(info::WRITEABLE);
         if namespaces.contains(Namespaces::DETAILS) {
-            file = file.with_details(info::file_details(head.headers()));
+            file = file
+                .with_details(info::file_details(head.headers()))
+                .with_stamp(head.header("etag").map(info::stamp));
         }
         if with_s3 {
             file = file.with_s3(info::s3_info(head.headers()));

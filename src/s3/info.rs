@@ -49,7 +49,13 @@ pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
     let details = Details::new(ResourceType::File, object.size, object.last_modified);
     Info::new(name, false)
         .with_details(details)
+        .with_stamp(object.etag.as_deref().map(stamp))
         .with_writeable(WRITEABLE)
+}
+
+/// What is left of an ETag that is the same in listings and headers of every store.
+pub(crate) fn stamp(e_tag: &str) -> &str {
+    e_tag.trim_matches('"')
 }
 
 /// The `s3` namespace from the headers of a HEAD or GET.

@@ -3,14 +3,16 @@
 
 use super::copy::Reached;
 use super::directories::no_directory_below;
+use super::info::stamp;
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
-use super::objects::{Condition, Source, condition_failed};
+use super::objects::{Condition, ReadOptions, Source, condition_failed};
 use super::{S3Fs, parallel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::CopyOptions;
 use crate::location::Location;
 use crate::s3::client::xml::ListedObject;
+use crate::s3::client::xml::body::Deletion;
 
 /// How many keys an error names.
 const NAMED_KEYS: usize = 3;
@@ -47,8 +49,9 @@ impl S3Fs {
             let page = page?;
             let keys = page.objects.iter().map(|object| object.key.as_str());
             // What stays keeps its marker.
-            let keys: Vec<&str> = keys.filter(|key| !stays || *key != prefix).collect();
-            failures.extend(self.objects().delete_many(&keys)?);
+            let keys = keys.filter(|key| !stays || *key != prefix);
+            let objects: Vec<Deletion<'_>> = keys.map(Deletion::of).collect();
+            failures.extend(self.objects().delete_many(&objects)?);
         }
         not_deleted(&failures)
     }
@@ -97,7 +100,7 @@ impl S3Fs {
             self.put_marker(&self.shared.keys.marker(&target)?)?;
         }
         if remove {
-            let removed = self.remove_copied(&source, &src_prefix, &copied.keys);
+            let removed = self.remove_copied(&source, &src_prefix, &copied, false);
             removed.map_err(|error| error.with_path(src_path))?;
         }
         copied.outcome(src_path)
@@ -138,6 +141,10 @@ impl S3Fs {
         let src_prefix = reached.prefix()?;
         let keys = reached.fs.all_keys(&src_prefix)?;
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
+        if self.shared.strict && !self.is_directory(&dst_prefix, &validated)? {
+            self.make_target(&validated, dst_path)
+                .map_err(|error| error.with_path_replaced(dst_path))?;
+        }
         let copied = match self.copy_keys(&reached.fs, plan) {
             // These credentials may not read there: the caller's two handles can.
             Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(false),
@@ -146,7 +153,7 @@ impl S3Fs {
         if remove {
             reached
                 .fs
-                .remove_copied(&reached.path, &src_prefix, &copied.keys)?;
+                .remove_copied(&reached.path, &src_prefix, &copied, source.is_root())?;
         }
         copied.outcome(&reached.path).map(|()| true)
     }
@@ -160,7 +167,7 @@ impl S3Fs {
     }
 
     /// Copies what is planned from that filesystem, verbatim and in parallel.
-    fn copy_keys(&self, source: &S3Fs, plan: Plan<'_>) -> Result<Copied> {
+    fn copy_keys<'a>(&self, source: &S3Fs, plan: Plan<'a>) -> Result<Copied<'a>> {
         let delimiter = self.shared.keys.delimiter();
         let results = parallel::map(&plan.jobs, self.shared.max_workers, |(object, from, to)| {
             if object.size == 0 && object.key.ends_with(delimiter) {
@@ -190,25 +197,74 @@ impl S3Fs {
         }
         let copied = plan.jobs.iter().map(|(object, ..)| *object);
         Ok(Copied {
-            keys: plan
-                .marker
-                .into_iter()
-                .chain(copied)
-                .map(|object| object.key.clone())
-                .collect(),
+            objects: plan.marker.into_iter().chain(copied).collect(),
             left: plan.left,
         })
     }
 
-    /// Removes the keys that a move has copied, and no other.
-    fn remove_copied(&self, validated: &str, prefix: &str, keys: &[String]) -> Result<()> {
-        if self.shared.strict && validated != "/" {
+    /// Removes the objects that a move has copied, and no other: none that was replaced meanwhile.
+    /// A directory that stays has its own marker before anything is removed, as in
+    /// [`remove_tree`](Self::remove_tree).
+    fn remove_copied(
+        &self,
+        validated: &str,
+        prefix: &str,
+        copied: &Copied<'_>,
+        stays: bool,
+    ) -> Result<()> {
+        let is_root = validated == "/";
+        let has_marker = copied.objects.iter().any(|object| object.key == prefix);
+        if stays && !is_root && !has_marker {
+            self.put_marker(&self.shared.keys.marker(validated)?)?;
+        }
+        let stays = is_root || stays;
+        if self.shared.strict && !stays {
             self.keep_parent(validated, |key| key.starts_with(prefix))?;
         }
-        let is_root = validated == "/";
-        let keys = keys.iter().map(String::as_str);
-        let keys: Vec<&str> = keys.filter(|key| !is_root || *key != prefix).collect();
-        not_deleted(&self.objects().delete_many(&keys)?)
+        let objects = copied.objects.iter();
+        let objects: Vec<Deletion<'_>> = objects
+            .filter(|object| !stays || object.key != prefix)
+            .map(|object| Deletion {
+                key: &object.key,
+                e_tag: object.etag.as_deref(),
+            })
+            .collect();
+        let failures = self.objects().delete_many(&objects)?;
+        let (changed, failures): (Vec<_>, Vec<_>) = failures
+            .into_iter()
+            .partition(|(_, error)| error.is(ErrorKind::ResourceChanged));
+        let mut replaced = Vec::new();
+        for (key, _) in changed {
+            let known = copied.objects.iter().find(|object| object.key == key);
+            if !known.map_or(Ok(false), |object| self.delete_as_it_was(object))? {
+                replaced.push(key);
+            }
+        }
+        not_deleted(&failures)?;
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::DirectoryNotEmpty)
+            .with_message(format!(
+                "all was copied, and {} of its keys were replaced meanwhile: {}",
+                replaced.len(),
+                some_of(replaced.iter().map(String::as_str))
+            ))
+            .with_hint("they are still there: move them again for the newer content"))
+    }
+
+    /// Deletes an object of which the store says that it has another ETag, if it has not: some compare
+    /// wrongly. Whether it is gone. Two requests at most.
+    fn delete_as_it_was(&self, object: &ListedObject) -> Result<bool> {
+        let key = Key::new(object.key.as_str())?;
+        let Some(head) = self.objects().look(&key, &ReadOptions::default())? else {
+            return Ok(true);
+        };
+        let is_same = head.header("etag").map(stamp) == object.etag.as_deref().map(stamp);
+        if is_same {
+            self.objects().delete(&key, None)?;
+        }
+        Ok(is_same)
     }
 }
 
@@ -259,13 +315,13 @@ impl<'a> Plan<'a> {
 }
 
 /// What a copy of a tree did.
-struct Copied {
-    keys: Vec<String>,
+struct Copied<'a> {
+    objects: Vec<&'a ListedObject>,
     /// Keys that no URL can name.
     left: Vec<String>,
 }
 
-impl Copied {
+impl Copied<'_> {
     /// An error if keys were left out.
     fn outcome(&self, path: &str) -> Result<()> {
         if self.left.is_empty() {
@@ -275,7 +331,7 @@ impl Copied {
             .with_path(path)
             .with_message(format!(
                 "{} keys were copied, and {} were not, since no URL can name them: {}",
-                self.keys.len(),
+                self.objects.len(),
                 self.left.len(),
                 some_of(self.left.iter().map(String::as_str))
             ))

@@ -16,6 +16,21 @@ pub(crate) struct CompletedPart<'a> {
     pub(crate) checksum: Option<(&'static str, &'a str)>,
 }
 
+/// An object to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deletion<'a> {
+    pub(crate) key: &'a str,
+    /// The one that it must have, as a listing gave it, quotation marks and all.
+    pub(crate) e_tag: Option<&'a str>,
+}
+
+impl<'a> Deletion<'a> {
+    /// Of whatever is there.
+    pub(crate) fn of(key: &'a str) -> Self {
+        Self { key, e_tag: None }
+    }
+}
+
 /// The body of [CompleteMultipartUpload][1], for parts in ascending order.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
@@ -50,11 +65,16 @@ pub(crate) fn create_bucket(region: &str) -> String {
 /// that [`xml_can_carry`].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-pub(crate) fn delete(keys: &[&str]) -> String {
+pub(crate) fn delete(objects: &[Deletion<'_>]) -> String {
     document("Delete", |body| {
         field(body, "Quiet", "true");
-        for key in keys {
-            element(body, "Object", |body| field(body, "Key", key));
+        for object in objects {
+            element(body, "Object", |body| {
+                field(body, "Key", object.key);
+                if let Some(e_tag) = object.e_tag {
+                    field(body, "ETag", e_tag);
+                }
+            });
         }
     })
 }
@@ -140,7 +160,7 @@ mod tests {
     #[test]
     fn keys_to_delete_are_escaped() {
         assert_eq!(
-            delete(&["a&b<c>\"'", " x\r\n\t"]),
+            delete(&[Deletion::of("a&b<c>\"'"), Deletion::of(" x\r\n\t")]),
             "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>\
              <Object><Key>a&amp;b&lt;c&gt;\"'</Key></Object>\
              <Object><Key> x&#13;\n\t</Key></Object></Delete>"
