@@ -150,11 +150,7 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     pub(crate) fn new(pattern: &str, case_sensitive: bool) -> Self {
-        let characters: Vec<char> = if case_sensitive {
-            pattern.chars().collect()
-        } else {
-            pattern.chars().map(lower).collect()
-        };
+        let characters: Vec<char> = pattern.chars().collect();
         Self {
             tokens: parse(&characters),
             case_sensitive,
@@ -444,6 +440,15 @@ mod tests {
             assert!(imatches(pattern, name), "{pattern} {name}");
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn a_range_keeps_its_ends_whatever_the_case() {
+        for name in ["Z", "z", "]", "_", "a", "A"] {
+            assert!(imatches("[Z-a]", name), "{name}");
+        }
+        assert!(!imatches("[Z-a]", "b"));
+        assert!(imatches("[!A-C]", "d") && !imatches("[!A-C]", "b"));
     }
 
     #[test]
