@@ -191,7 +191,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// What separates the segments of a key; `/` unless it is said.
+    /// What separates the segments of a key; `/` unless it is said. One such as `/./` is refused: no URL
+    /// can name its keys.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = delimiter.into();
         self

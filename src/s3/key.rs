@@ -65,6 +65,16 @@ impl KeyMap {
                 Error::new(ErrorKind::InvalidArgument).with_message("the delimiter is empty")
             );
         }
+        // What is before the first `/` joins a name.
+        if delimiter
+            .split('/')
+            .skip(1)
+            .any(|segment| matches!(segment, "." | ".."))
+        {
+            return Err(Error::new(ErrorKind::InvalidArgument).with_message(format!(
+                "the delimiter {delimiter:?} makes keys with a segment `.` or `..`, which no URL can name"
+            )));
+        }
         let mut map = Self {
             root: String::new(),
             delimiter: delimiter.to_owned(),
@@ -227,7 +237,17 @@ mod tests {
             );
         }
         assert_eq!(map.file("/a/-b").unwrap().as_str(), "a---b");
-        assert!(KeyMap::new("", "").is_err());
+        for delimiter in ["", "/./", "/../", "-/.", "a/../b"] {
+            let error = KeyMap::new("", delimiter).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{delimiter}");
+        }
+        for delimiter in [".", "..", "./", "/.a", "a/b"] {
+            let map = KeyMap::new("", delimiter).unwrap();
+            assert!(
+                map.file("/a/b").is_ok() && map.marker("/a").is_ok(),
+                "{delimiter}"
+            );
+        }
     }
 
     #[test]
