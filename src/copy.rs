@@ -24,6 +24,7 @@ use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory, tra
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
+use crate::local;
 use crate::moving;
 use crate::pair::{Pair, illegal};
 use crate::path;
@@ -310,6 +311,7 @@ pub(crate) fn move_within(
         return Ok(());
     }
     fs.copy_with(src_path, dst_path, options)?;
+    local::make_durable(pair.dst, [path::dirname(dst_path)])?;
     moving::remove_copied(pair.src, src_path, &before)
 }
 

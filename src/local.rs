@@ -1,6 +1,7 @@
 //! Between S3 and the local disk: files that go there and back in pieces, alone, in directories, and
 //! as a part of every copy, move or mirror between the two.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -243,6 +244,25 @@ pub(crate) fn transfer(
         None => return Ok(false),
     }
     Ok(true)
+}
+
+/// Sees to it that what was renamed into these directories is found there after a power failure: a move
+/// deletes the only other copy next. Nothing to do but on the local disk.
+pub(crate) fn make_durable<'d>(
+    fs: &dyn FileSystem,
+    directories: impl IntoIterator<Item = &'d str>,
+) -> Result<()> {
+    let distinct: BTreeSet<&str> = directories.into_iter().collect();
+    for directory in distinct {
+        let location = fs.location(directory)?;
+        let Some(place) = location.as_ref().and_then(Location::handle::<Place>) else {
+            return Ok(());
+        };
+        place
+            .sync_directory()
+            .map_err(|error| Error::from(error).with_path(directory))?;
+    }
+    Ok(())
 }
 
 /// The way between a filesystem on S3 and the local disk.

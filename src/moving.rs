@@ -29,6 +29,7 @@ use crate::copy::{copy_action, file_job, jobs, make_directories, transfer_whole}
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::info::Info;
+use crate::local;
 use crate::pair::Pair;
 use crate::path;
 use crate::snapshot::{Snapshot, SnapshotFile};
@@ -120,6 +121,7 @@ pub fn move_file(
     if options.dry_run {
         return Ok(());
     }
+    local::make_durable(pair.dst, [path::dirname(dst_path)])?;
     remove_copied(pair.src, src_path, &before)
 }
 
@@ -176,6 +178,10 @@ pub(crate) fn move_tree(
     if options.dry_run {
         source.would_remove(&mut report, &copied);
     } else {
+        let made = tree.directories.iter();
+        let made: Vec<String> = made.map(|made| path::combine(dst_path, made)).collect();
+        let own = path::recursepath(&pair.dst.validatepath(dst_path)?)?;
+        local::make_durable(pair.dst, made.iter().chain(&own).map(String::as_str))?;
         source.remove(&run, &mut report, &copied)?;
     }
     run.finish(report, src_path)

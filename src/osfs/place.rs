@@ -50,6 +50,17 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Writes down which entries the directory has, unless that is not wanted. Windows does it by
+    /// itself.
+    pub(crate) fn sync_directory(&self) -> io::Result<()> {
+        if !self.sync || cfg!(windows) {
+            return Ok(());
+        }
+        fs::File::open(&self.real)?.sync_all()
+    }
+}
+
 impl Root {
     /// The root at that directory, which must be there.
     pub(super) fn new(directory: &Path, follow_links: bool) -> io::Result<Self> {
