@@ -85,6 +85,60 @@ fn the_root_of_a_directory_stays_when_all_that_is_in_it_is_moved() {
     root_stays(&directory.open());
 }
 
+/// The whole, and the same through a directory of it and through a second handle.
+fn one_place(whole: &dyn FileSystem, again: &dyn FileSystem) {
+    let options = TransferOptions::new().allow_empty_source(true);
+    whole.makedirs("x/y").unwrap();
+    whole.writetext("x/y/f", "content").unwrap();
+    let inside = whole.opendir("x/y").unwrap();
+    let above = again.opendir("x").unwrap();
+    let handles: [(&dyn FileSystem, &str); 4] = [
+        (whole, "x/y"),
+        (again, "/x/./y"),
+        (&inside, "/"),
+        (&above, "y"),
+    ];
+    let file = |directory: &str| s3fs::path::combine(directory, "f");
+    for (src, from) in handles {
+        for (dst, to) in handles {
+            move_file(src, &file(from), dst, &file(to), &options).unwrap();
+            let copied = s3fs::copy::copy_file(src, &file(from), dst, &file(to), &options);
+            fails(copied, ErrorKind::IllegalDestination);
+            move_dir(src, from, dst, to, &options).unwrap();
+            let copied = s3fs::copy::copy_dir(src, from, dst, to, &options);
+            fails(copied, ErrorKind::IllegalDestination);
+            let below = s3fs::path::combine(to, "below");
+            fails(
+                move_dir(src, from, dst, &below, &options),
+                ErrorKind::IllegalDestination,
+            );
+        }
+    }
+    for (src, dst) in [(&inside, &above), (&above, &inside)] {
+        fails(move_fs(src, dst, &options), ErrorKind::IllegalDestination);
+        fails(mirror(src, dst, &options), ErrorKind::IllegalDestination);
+    }
+    fails(
+        mirror(whole, &inside, &options),
+        ErrorKind::IllegalDestination,
+    );
+    assert_eq!(whole.readtext("x/y/f").unwrap(), "content");
+    assert_eq!(whole.listdir("x").unwrap(), ["y"]);
+}
+
+#[test]
+fn handles_on_one_place_know_it_whatever_they_are() {
+    let memory = MemoryFs::new();
+    one_place(&memory, &memory);
+    for strict in [true, false] {
+        let server = Server::start();
+        let open = || common::builder(&server).strict(strict).build().unwrap();
+        one_place(&open(), &open());
+    }
+    let directory = crate::osfs::Directory::new();
+    one_place(&directory.open(), &directory.open());
+}
+
 #[test]
 fn an_object_that_is_replaced_before_a_tree_is_removed_stays_and_is_named() {
     for heeds in [true, false] {
