@@ -245,7 +245,8 @@ pub fn copy_structure(
     )
 }
 
-/// Gives a file the time of the last change of another, where its filesystem can.
+/// Gives a file the time of the last change of another, where its filesystem can. It counts as
+/// accessed now.
 ///
 /// # Errors
 ///

@@ -438,11 +438,7 @@ pub trait FileSystem: Send + Sync {
         if self.create(path, false)? {
             return Ok(());
         }
-        let now = OffsetDateTime::now_utc();
-        let times = RawInfo::new()
-            .with("details", "accessed", now)
-            .with("details", "modified", now);
-        self.setinfo(path, &times)
+        self.settimes(path, None, None)
     }
 
     /// Size in bytes; 0 for a directory.
@@ -844,6 +840,23 @@ pub trait FileSystem: Send + Sync {
 
     /// Sets the times of a resource, where a filesystem can: S3 cannot, and does nothing then.
     ///
+    /// Without `accessed` it is now, and without `modified` it is the same as `accessed`. A time that
+    /// is to stay as it is, is left out of what [`setinfo`](Self::setinfo) is given.
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, MemoryFs};
+    /// use time::OffsetDateTime;
+    ///
+    /// let fs = MemoryFs::new();
+    /// fs.writetext("f", "content")?;
+    /// let long_ago = OffsetDateTime::UNIX_EPOCH;
+    /// fs.settimes("f", None, Some(long_ago))?;
+    /// assert_eq!(fs.getmodified("f")?, Some(long_ago));
+    /// fs.settimes("f", None, None)?;
+    /// assert!(fs.getmodified("f")? > Some(long_ago));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
@@ -854,12 +867,10 @@ pub trait FileSystem: Send + Sync {
         accessed: Option<OffsetDateTime>,
         modified: Option<OffsetDateTime>,
     ) -> Result<()> {
-        let mut times = RawInfo::new();
-        for (key, time) in [("accessed", accessed), ("modified", modified)] {
-            if let Some(time) = time {
-                times = times.with("details", key, time);
-            }
-        }
+        let (accessed, modified) = wanted_times(accessed, modified);
+        let times = RawInfo::new()
+            .with("details", "accessed", accessed)
+            .with("details", "modified", modified);
         self.setinfo(path, &times)
     }
 
@@ -1089,6 +1100,15 @@ fn remove_below(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
         found(removed)?;
     }
     Ok(())
+}
+
+/// The times that [`FileSystem::settimes`] sets, with PyFilesystem's defaults.
+pub(crate) fn wanted_times(
+    accessed: Option<OffsetDateTime>,
+    modified: Option<OffsetDateTime>,
+) -> (OffsetDateTime, OffsetDateTime) {
+    let accessed = accessed.unwrap_or_else(OffsetDateTime::now_utc);
+    (accessed, modified.unwrap_or(accessed))
 }
 
 /// `None` instead of an error that says that nothing is there.

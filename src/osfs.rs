@@ -19,7 +19,9 @@ use url::Url;
 use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
-use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, found};
+use crate::filesystem::{
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, found, wanted_times,
+};
 use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
 use crate::location::Location;
 use crate::mode::Mode;
@@ -738,12 +740,13 @@ impl FileSystem for OsFs {
         accessed: Option<OffsetDateTime>,
         modified: Option<OffsetDateTime>,
     ) -> Result<()> {
-        let possible =
-            |time: Option<OffsetDateTime>| match time.map(to_system) {
-                Some(None) => Err(Error::new(ErrorKind::InvalidArgument)
-                    .with_message("the system has no such time")),
-                time => Ok(time.flatten()),
+        let possible = |time| {
+            let none = || {
+                Error::new(ErrorKind::InvalidArgument).with_message("the system has no such time")
             };
+            to_system(time).map(Some).ok_or_else(none)
+        };
+        let (accessed, modified) = wanted_times(accessed, modified);
         self.at(path, |validated| {
             self.set_times(validated, possible(accessed)?, possible(modified)?)
         })

@@ -474,8 +474,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
 
     fn touch(&self, path: &str) -> Result<()> {
         if self.is_root(path)? {
-            let now = OffsetDateTime::now_utc();
-            return self.settimes(path, Some(now), Some(now));
+            return self.settimes(path, None, None);
         }
         self.at(path, |fs, path| fs.touch(path))
     }

@@ -16,6 +16,10 @@ pub(super) const CASES: &[Case] = &[
         check: settimes_sets_what_can_be_set,
     },
     Case {
+        name: "settimes_without_a_time_takes_now",
+        check: settimes_without_a_time_takes_now,
+    },
+    Case {
         name: "desc_names_the_resource",
         check: desc_names_the_resource,
     },
@@ -63,11 +67,40 @@ fn settimes_sets_what_can_be_set(fs: &dyn FileSystem) {
             assert_eq!(is, Some(wanted), "{key}");
         }
     }
-    fs.settimes("f", None, None).unwrap();
-    assert_eq!(fs.getdetails("f").unwrap().modified(), info.modified());
     assert_eq!(fs.readtext("f").unwrap(), "content");
     let set = fs.settimes("x", None, Some(modified));
     fails(set, ErrorKind::ResourceNotFound, "x");
+}
+
+fn settimes_without_a_time_takes_now(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    let old = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+    let is_now = |time: OffsetDateTime| (OffsetDateTime::now_utc() - time).whole_days() == 0;
+    for (accessed, modified) in [
+        (None, None),
+        (None, Some(old)),
+        (Some(old), None),
+        (None, None),
+    ] {
+        fs.settimes("f", accessed, modified).unwrap();
+        let info = fs.getdetails("f").unwrap();
+        let told = |key, time: Option<OffsetDateTime>| {
+            info.is_writeable("details", key).then_some(time).flatten()
+        };
+        if let Some(is) = told("accessed", info.accessed()) {
+            assert!(accessed.map_or(is_now(is), |wanted| is == wanted), "{is}");
+        }
+        if let Some(is) = told("modified", info.modified()) {
+            let wanted = modified.or(accessed);
+            assert!(wanted.map_or(is_now(is), |wanted| is == wanted), "{is}");
+        }
+    }
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+    fails(
+        fs.settimes("x", None, None),
+        ErrorKind::ResourceNotFound,
+        "x",
+    );
 }
 
 fn desc_names_the_resource(fs: &dyn FileSystem) {
