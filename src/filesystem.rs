@@ -30,6 +30,9 @@ pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
 pub struct Meta {
     /// Whether names that differ only in case are the same.
     pub case_insensitive: bool,
+    /// The longest name, if there is a limit: in bytes, or, where no path may have a `\`, in the
+    /// units of UTF-16 that Windows counts. Copies and moves ask it before anything changes.
+    pub max_name_length: Option<usize>,
     /// The characters that no path may have.
     pub invalid_path_chars: String,
     /// The longest path, in bytes, if there is a limit.
@@ -59,6 +62,7 @@ impl Default for Meta {
     fn default() -> Self {
         Self {
             case_insensitive: false,
+            max_name_length: None,
             invalid_path_chars: "\0".to_owned(),
             max_path_length: None,
             network: false,

@@ -39,6 +39,13 @@ pub(crate) fn unfit(name: &str, meta: &Meta) -> Option<&'static str> {
     if is_windows && is_device(name) {
         return Some("the name is reserved for a device");
     }
+    let length = match is_windows {
+        true => name.encode_utf16().count(),
+        false => name.len(),
+    };
+    if meta.max_name_length.is_some_and(|max| length > max) {
+        return Some("the name is longer than the target can take");
+    }
     None
 }
 
@@ -112,6 +119,30 @@ mod tests {
             assert_eq!(unfit(name, &Meta::default()).is_none(), posix, "{name:?}");
             assert_eq!(unfit(name, &windows()).is_none(), on_windows, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_long_name_is_measured_as_the_target_does() {
+        let fits = |name: &str, meta: Meta| {
+            let max_name_length = Some(255);
+            let meta = Meta {
+                max_name_length,
+                ..meta
+            };
+            unfit(name, &meta).is_none()
+        };
+        for (name, posix, on_windows) in [
+            ("n".repeat(255), true, true),
+            ("n".repeat(256), false, false),
+            ("é".repeat(127), true, true),
+            ("é".repeat(128), false, true),
+            ("🐚".repeat(127), false, true),
+            ("🐚".repeat(128), false, false),
+        ] {
+            assert_eq!(fits(&name, Meta::default()), posix, "{name}");
+            assert_eq!(fits(&name, windows()), on_windows, "{name}");
+        }
+        assert_eq!(unfit(&"n".repeat(1000), &Meta::default()), None);
     }
 
     #[test]

@@ -33,6 +33,12 @@ use file::{Draft, OsFile, PARTIAL_PREFIX, draft_prefix, identity, rename_new, re
 pub(crate) use place::Place;
 use place::{Root, is_missing};
 
+/// The longest name: in bytes on Unix (`NAME_MAX` of almost all of its file systems), in UTF-16 units
+/// on Windows.
+///
+/// Source: [Maximum path length](https://learn.microsoft.com/en-us/windows/win32/fileio/maximum-file-path-limitation).
+const MAX_NAME_LENGTH: usize = 255;
+
 /// What `setinfo` can change.
 const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 
@@ -83,6 +89,11 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// other programs that write in it.
 ///
 /// # Names
+///
+/// A name has 255 bytes at most, on Windows 255 units of UTF-16. Case counts on Unix, but on macOS,
+/// where it does not, as on Windows: that is what the disks of each have unless they were made
+/// otherwise, and [`getmeta`](FileSystem::getmeta) says so without a look at the disk. What copies and
+/// moves are to make here is checked against both before anything changes.
 ///
 /// A name that is not UTF-8 is no path here. Listings leave it out, with one warning in the log,
 /// and it keeps a directory from being empty; [`removetree`](FileSystem::removetree) removes it.
@@ -759,6 +770,8 @@ impl FileSystem for OsFs {
             "\0".to_owned()
         };
         Meta {
+            case_insensitive: cfg!(any(windows, target_os = "macos")),
+            max_name_length: Some(MAX_NAME_LENGTH),
             invalid_path_chars,
             supports_rename: true,
             ..Meta::default()

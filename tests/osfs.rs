@@ -340,6 +340,27 @@ fn urls_and_system_paths_name_the_file() {
 }
 
 #[test]
+fn what_the_disk_is_like_is_what_it_says() {
+    let directory = Directory::new();
+    let os = directory.open();
+    let meta = os.getmeta();
+    let longest = meta.max_name_length.unwrap();
+    os.writetext(&"n".repeat(longest), "content").unwrap();
+    let too_long = "n".repeat(longest + 1);
+    fails(
+        os.writetext(&too_long, "content"),
+        ErrorKind::InvalidPath,
+        &too_long,
+    );
+    os.makedir("Case").unwrap();
+    assert_eq!(os.exists("cASE").unwrap(), meta.case_insensitive);
+    assert_eq!(
+        meta.case_insensitive,
+        cfg!(any(windows, target_os = "macos"))
+    );
+}
+
+#[test]
 fn options_that_protect_are_not_ignored() {
     let directory = Directory::new();
     let os = directory.open();
