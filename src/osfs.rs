@@ -70,9 +70,10 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// that is [`ResourceChanged`](ErrorKind::ResourceChanged), and if there was none and now there is,
 /// [`FileExists`](ErrorKind::FileExists). Of several `x` on one path, one wins.
 ///
-/// The permissions of a file are kept when it is written, and a file that is protected against
-/// writing is not replaced. Its owner, its other hard links and its extended attributes are not
-/// kept, as it is a new file. What is neither file nor directory is not opened.
+/// The permissions of a file are kept when it is written, or when another one is copied over it, and
+/// a file that is protected against writing is not replaced. A copy that replaces nothing has the
+/// permissions of the file on the disk that it is of. The owner of a file, its other hard links and
+/// its extended attributes are not kept, as it is a new file. What is neither file nor directory is not opened.
 ///
 /// # Symbolic links
 ///
@@ -886,7 +887,7 @@ impl FileSystem for OsFs {
         })
     }
 
-    /// From another place on the local disk, with its permissions.
+    /// From another place on the local disk, with its permissions where there is no file yet.
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
         self.at(dst_path, |validated| {
             let Some(place) = source.handle::<Place>() else {

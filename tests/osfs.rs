@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::conformance;
+use s3fs::copy::copy_fs;
 use s3fs::{
     CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces, OpenOptions, OsFs,
-    OsFsOptions, RawInfo, ResourceType,
+    OsFsOptions, RawInfo, ResourceType, TransferOptions,
 };
 
 /// A new directory, removed when it is dropped.
@@ -649,8 +650,23 @@ mod unix {
         os.appendtext("f", "!").unwrap();
         assert_eq!(mode(&place), 0o640);
         os.copy("f", "copy").unwrap();
-        assert_eq!(mode(&os.root_path().join("copy")), 0o640);
+        let copy = os.root_path().join("copy");
+        assert_eq!(mode(&copy), 0o640);
         assert_eq!(os.readtext("copy").unwrap(), "new!");
+        // A file that is copied over keeps its own.
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+        os.appendtext("f", "!").unwrap();
+        os.copy_with("f", "copy", CopyOptions::new().overwrite(true))
+            .unwrap();
+        assert_eq!(mode(&copy), 0o600);
+        let other = directory.join("other");
+        let other = OsFs::new_with(other, OsFsOptions::new().create(true)).unwrap();
+        other.writetext("copy", "from elsewhere").unwrap();
+        let open_to_all = fs::Permissions::from_mode(0o666);
+        fs::set_permissions(other.root_path().join("copy"), open_to_all).unwrap();
+        copy_fs(&other, &os, &TransferOptions::new()).unwrap();
+        assert_eq!(mode(&copy), 0o600);
+        assert_eq!(os.readtext("copy").unwrap(), "from elsewhere");
     }
 
     #[test]

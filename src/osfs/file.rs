@@ -201,15 +201,20 @@ impl Draft {
         Ok((file, draft))
     }
 
-    /// A draft with the content and the permissions of another file, to be published over whatever
-    /// is at `target`.
+    /// A draft with the content of another file, to be published over whatever is at `target`: with
+    /// the permissions of what is replaced, or else those of the other file.
     pub(super) fn copy_of(source: &Path, target: &Path, sync: bool) -> Result<(DiskFile, Self)> {
         regular(&fs::metadata(source)?)?;
-        replaceable(target)?;
-        let (file, mut draft) =
+        let mut source = DiskFile::open(source)?;
+        let kept = match replaceable(target)? {
+            Some(old) => old.permissions(),
+            None => source.metadata()?.permissions(),
+        };
+        let (mut file, draft) =
             Self::make(target, Base::Replaced, DiskOptions::new().write(true), sync)?;
-        fs::copy(source, &draft.temporary)?;
-        draft.changed = true;
+        // First, so that the copy is never open to more than the file.
+        file.set_permissions(kept)?;
+        io::copy(&mut source, &mut file)?;
         Ok((file, draft))
     }
 
