@@ -46,7 +46,7 @@ pub(crate) use pattern::GlobPattern;
 use search::Matcher;
 
 use crate::error::Result;
-use crate::filesystem::FileSystem;
+use crate::filesystem::{self, FileSystem};
 use crate::filter::strings;
 use crate::info::{Info, Namespaces};
 use crate::walk::{Walked, until_error};
@@ -249,7 +249,8 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     }
 
     /// Removes what matches, directories with all that is in them, and says how many matches there
-    /// were. Everything is found before anything is removed.
+    /// were. Everything is found before anything is removed; what is gone by then, through a link to
+    /// the same directory or because another program removed it, counts as removed.
     ///
     /// ```no_run
     /// use s3fs::{FileSystemExt, S3Fs};
@@ -275,11 +276,13 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
             if parents(&found.path).any(|parent| directories.contains(parent)) {
                 continue;
             }
-            if found.info.is_dir() {
-                self.fs.removetree(&found.path)?;
+            let removed = if found.info.is_dir() {
+                self.fs.removetree(&found.path)
             } else {
-                self.fs.remove(&found.path)?;
-            }
+                self.fs.remove(&found.path)
+            };
+            // What is gone already is what was wanted.
+            filesystem::found(removed)?;
         }
         Ok(count)
     }

@@ -556,6 +556,21 @@ mod unix {
     }
 
     #[test]
+    fn a_glob_removes_what_two_links_lead_to() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.makedirs("d/e").unwrap();
+        os.writetext("d/f", "content").unwrap();
+        os.writetext("d/e/g", "content").unwrap();
+        os.writetext("kept", "content").unwrap();
+        symlink("d", os.root_path().join("l")).unwrap();
+        assert_eq!(os.glob("*/f").remove().unwrap(), 2);
+        assert_eq!(os.glob("*/*/").remove().unwrap(), 2);
+        assert_eq!(names(&os.root_path().join("d")), [""; 0]);
+        assert_eq!(names(os.root_path()), ["d", "kept", "l"]);
+    }
+
+    #[test]
     fn a_link_that_leads_nowhere_is_told() {
         let directory = Directory::new();
         let os = directory.open();
