@@ -65,7 +65,8 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// Nothing is visible before [`close`](File::close): a file that is opened for writing, in any
 /// mode, is written to a new file in the same directory, synced, and renamed. A file that is
 /// dropped leaves what was there before, and so does a program that dies, but for the new file,
-/// whose name begins with `.s3fs-draft-`. The modes `r+`, `a` and `a+` begin with a copy of the
+/// whose name begins with `.s3fs-draft-`: no listing of the program that writes it shows it, and it
+/// keeps its directory from being empty. The modes `r+`, `a` and `a+` begin with a copy of the
 /// file, which takes as long as reading it; if the file is another one by the time of `close`,
 /// that is [`ResourceChanged`](ErrorKind::ResourceChanged), and if there was none and now there is,
 /// [`FileExists`](ErrorKind::FileExists). Of several `x` on one path, one wins.
@@ -415,6 +416,26 @@ impl OsFs {
     }
 }
 
+/// The error of a directory that is not empty: it says what is in it if a listing shows nothing.
+fn not_empty(error: io::Error, directory: &Path) -> Error {
+    let error = Error::from(error);
+    let mut hidden = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if nameable(&name, &mut 0).is_some() {
+            return error;
+        }
+        hidden.push(name);
+    }
+    hidden.truncate(3);
+    match hidden.as_slice() {
+        [] => error,
+        hidden => error
+            .with_message(format!("it holds what no listing shows: {hidden:?}"))
+            .with_hint("let the transfer that it is of end, or remove it with removetree"),
+    }
+}
+
 /// Removes a file, or a link whatever it leads to.
 fn remove_entry(entry: &Path) -> io::Result<()> {
     match fs::remove_file(entry) {
@@ -650,15 +671,11 @@ impl FileSystem for OsFs {
         })))
     }
 
+    /// What listings leave out counts, as it does for [`removedir`](FileSystem::removedir).
     fn isempty(&self, path: &str) -> Result<bool> {
         self.at(path, |validated| {
-            let (_, entries) = self.read_dir(validated)?;
-            for entry in entries {
-                if !is_draft(&entry?.file_name()) {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+            let (_, mut entries) = self.read_dir(validated)?;
+            Ok(entries.next().transpose()?.is_none())
         })
     }
 
@@ -733,7 +750,10 @@ impl FileSystem for OsFs {
             if !own.is_dir() {
                 return Err(Error::new(ErrorKind::DirectoryExpected));
             }
-            fs::remove_dir(entry).map_err(Error::from)
+            fs::remove_dir(&entry).map_err(|error| match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty => not_empty(error, &entry),
+                _ => error.into(),
+            })
         })
     }
 

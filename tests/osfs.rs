@@ -122,8 +122,32 @@ fn nothing_is_visible_before_close() {
     assert_eq!(names(os.root_path()), ["f"]);
     os.makedir("d").unwrap();
     let file = os.openbin("d/f", "x").unwrap();
-    assert!(os.isempty("d").unwrap() && os.listdir("d").unwrap().is_empty());
+    assert!(os.listdir("d").unwrap().is_empty());
     drop(file);
+    os.removedir("d").unwrap();
+}
+
+#[test]
+fn what_no_listing_shows_keeps_a_directory_from_being_empty() {
+    let directory = Directory::new();
+    let os = directory.open();
+    os.makedir("d").unwrap();
+    let file = os.openbin("d/f", "x").unwrap();
+    let partial = os.root_path().join("d/.s3fs-partial-f");
+    for hidden in [".s3fs-draft-", ".s3fs-partial-f"] {
+        assert!(os.listdir("d").unwrap().is_empty());
+        assert!(!os.isempty("d").unwrap());
+        let error = fails(os.removedir("d"), ErrorKind::DirectoryNotEmpty, "d");
+        assert!(error.to_string().contains(hidden), "{error}");
+        fs::write(&partial, "half of it").unwrap();
+    }
+    drop(file);
+    os.writetext("d/f", "content").unwrap();
+    let error = fails(os.removedir("d"), ErrorKind::DirectoryNotEmpty, "d");
+    assert!(!error.to_string().contains("listing"), "{error}");
+    os.remove("d/f").unwrap();
+    fs::remove_file(&partial).unwrap();
+    assert!(os.isempty("d").unwrap());
     os.removedir("d").unwrap();
 }
 
