@@ -757,11 +757,7 @@ pub trait FileSystem: Send + Sync {
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
     /// [`DirectoryExpected`](ErrorKind::DirectoryExpected).
     fn check_directory(&self, path: &str) -> Result<()> {
-        if self.isdir(path)? {
-            return Ok(());
-        }
-        self.getinfo(path, Namespaces::BASIC)?;
-        Err(Error::new(ErrorKind::DirectoryExpected).with_path(path))
+        require_directory(self, path)
     }
 
     /// Every entry below a directory, depth-first, each directory after what is in it.
@@ -1088,6 +1084,15 @@ pub trait FileSystem: Send + Sync {
         }
         Ok(())
     }
+}
+
+/// An error unless a directory is there.
+pub(crate) fn require_directory(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
+    if fs.isdir(path)? {
+        return Ok(());
+    }
+    fs.getinfo(path, Namespaces::BASIC)?;
+    Err(Error::new(ErrorKind::DirectoryExpected).with_path(path))
 }
 
 /// Removes all that is below a directory, one after the other.

@@ -15,7 +15,8 @@
 //! | `*/` | the directories in the root |
 //!
 //! A pattern that ends with `/` matches directories, one that ends with `**` both, and any other
-//! one files. Patterns and paths may begin with `/` or not: they start at the root.
+//! one files. Patterns and paths may begin with `/` or not: they start at the root, also where
+//! [`Glob::path`] names a directory to search in.
 //!
 //! ```no_run
 //! use s3fs::{FileSystemExt, Namespaces, S3Fs};
@@ -134,6 +135,7 @@ pub struct LineCounts {
 pub struct Glob<'a, F: ?Sized> {
     fs: &'a F,
     pattern: String,
+    path: String,
     case_sensitive: bool,
     exclude_dirs: Vec<String>,
 }
@@ -142,6 +144,7 @@ impl<F: ?Sized> fmt::Debug for Glob<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Glob")
             .field("pattern", &self.pattern)
+            .field("path", &self.path)
             .field("case_sensitive", &self.case_sensitive)
             .field("exclude_dirs", &self.exclude_dirs)
             .finish_non_exhaustive()
@@ -153,9 +156,33 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         Self {
             fs,
             pattern: pattern.to_owned(),
+            path: "/".to_owned(),
             case_sensitive: true,
             exclude_dirs: Vec::new(),
         }
+    }
+
+    /// Only what is below that directory, which must be there: one look more. The pattern is for the
+    /// whole path all the same, and not for what is left of it below the directory.
+    /// [`opendir`](crate::FileSystemExt::opendir) is for patterns that start there.
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
+    ///
+    /// let fs = MemoryFs::new();
+    /// for path in ["src/s3", "docs/s3"] {
+    ///     fs.makedirs(path)?;
+    ///     fs.writetext(&format!("{path}/a.md"), "")?;
+    /// }
+    /// assert_eq!(fs.glob("**/*.md").path("docs").count()?.files, 1);
+    /// assert_eq!(fs.glob("*/s3/*.md").path("docs").count()?.files, 1);
+    /// assert_eq!(fs.glob("s3/*.md").path("docs").count()?.files, 0);
+    /// assert_eq!(fs.opendir("docs")?.glob("s3/*.md").count()?.files, 1);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
     }
 
     /// Whether case counts; by default it does. If not, every directory on the way is listed.
@@ -190,7 +217,9 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     /// # Errors
     ///
     /// The iterator gives what [`scandir`](FileSystem::scandir) and
-    /// [`getinfo`](FileSystem::getinfo) answer, and
+    /// [`getinfo`](FileSystem::getinfo) answer,
+    /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) and
+    /// [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected) for the [`path`](Self::path), and
     /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a pattern that leads
     /// above the root.
     pub fn iter(&self, namespaces: Namespaces) -> Walked<'a, GlobMatch> {
@@ -199,7 +228,7 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
             Err(error) => return Box::new(iter::once(Err(error))),
         };
         let matcher = Matcher::new(self.fs, pattern, &self.exclude_dirs, namespaces);
-        let mut matches = matcher.matches();
+        let mut matches = matcher.matches(self.path.clone());
         Box::new(until_error(move || matches.next().transpose()))
     }
 

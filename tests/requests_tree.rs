@@ -136,6 +136,12 @@ fn a_glob_asks_for_what_can_match() {
     assert_eq!(glob("t/d05/f01.txt", 1), ["HeadObject t/d05/f01.txt"]);
     assert_eq!(glob("t/d05/*.txt", 25), ["ListObjectsV2 t/d05/"]);
     assert_eq!(glob("t/d05/**/f0*", 10), ["ListObjectsV2 t/d05/"]);
+    // Below a directory, which is looked at first.
+    assert_eq!(
+        fs.glob("**/f01.txt").path("t/d05").count().unwrap().files,
+        1
+    );
+    assert_eq!(server.take_requests().len(), 2);
     // A wildcard is one listing, and what comes after it one look each.
     let found = glob("t/d0*/f01.txt", 10);
     assert_eq!(found.len(), 11, "{found:?}");

@@ -23,6 +23,10 @@ pub(super) const CASES: &[Case] = &[
         check: a_glob_finds_what_matches,
     },
     Case {
+        name: "a_glob_searches_below_a_directory",
+        check: a_glob_searches_below_a_directory,
+    },
+    Case {
         name: "a_glob_leaves_directories_out",
         check: a_glob_leaves_directories_out,
     },
@@ -189,6 +193,44 @@ fn a_glob_finds_what_matches(fs: &dyn FileSystem) {
     let any_case = |pattern| sorted(fs.glob(pattern).case_sensitive(false));
     assert_eq!(any_case("A/X.*"), ["/a/x.py"]);
     assert_eq!(any_case("**/X.Py"), ["/a/b/x.py", "/a/x.py", "/x.py"]);
+}
+
+/// Below a directory is found what is found below it from the root, and not the directory.
+fn a_glob_searches_below_a_directory(fs: &dyn FileSystem) {
+    make_tree(fs);
+    for (pattern, everywhere) in TABLE {
+        for path in ["/", "", "a", "/a/b/", "a/../d", "empty"] {
+            let directory = crate::path::forcedir(&fs.validatepath(path).unwrap()).into_owned();
+            let is_below = |found: &&&str| found.len() > directory.len();
+            let below = everywhere
+                .iter()
+                .filter(|found| found.starts_with(&directory));
+            let expected: Vec<&str> = below.filter(is_below).copied().collect();
+            assert_eq!(
+                sorted(fs.glob(pattern).path(path)),
+                expected,
+                "{pattern} in {path:?}"
+            );
+        }
+    }
+    let any_case = fs.glob("A/**/X.*").path("a/b").case_sensitive(false);
+    assert_eq!(sorted(any_case), ["/a/b/x.py"]);
+    let without_b = |path| sorted(fs.glob("**/*.py").path(path).exclude_dirs(["b"]));
+    assert_eq!(without_b("a"), ["/a/x.py"]);
+    assert_eq!(without_b("a/b"), ["/a/b/x.py"]);
+    assert_eq!(fs.glob("**").path("a/b").count().unwrap().files, 2);
+    for (path, kind) in [
+        ("missing", ErrorKind::ResourceNotFound),
+        ("a/missing", ErrorKind::ResourceNotFound),
+        ("x.py", ErrorKind::DirectoryExpected),
+        ("../a", ErrorKind::IllegalBackReference),
+    ] {
+        for pattern in ["**", "*.py", "a/x.py"] {
+            fails(fs.glob(pattern).path(path).count(), kind, path);
+        }
+    }
+    assert_eq!(fs.glob("**/*.py").path("a").remove().unwrap(), 2);
+    assert_eq!(sorted(fs.glob("**/*.py")), ["/x.py"]);
 }
 
 fn a_glob_leaves_directories_out(fs: &dyn FileSystem) {

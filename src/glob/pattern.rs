@@ -101,7 +101,7 @@ fn ways<'n>(components: &[Component], names: impl IntoIterator<Item = &'n str>) 
 }
 
 /// The names of an absolute or relative path, which is taken as it is.
-fn names(path: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !name.is_empty())
 }
 

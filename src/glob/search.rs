@@ -4,9 +4,9 @@ use std::iter;
 use std::sync::Arc;
 
 use super::GlobMatch;
-use super::pattern::{Component, GlobPattern, reaches_end};
+use super::pattern::{Component, GlobPattern, names, reaches_end};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::FileSystem;
+use crate::filesystem::{FileSystem, require_directory};
 use crate::info::{Info, Namespaces};
 use crate::path;
 use crate::walk::{Search, Walked, Walker};
@@ -48,9 +48,37 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }))
     }
 
-    /// All matches. Nothing is asked for before the first one is wanted.
-    pub(super) fn matches(self) -> Walked<'a, GlobMatch> {
-        Box::new(iter::once_with(move || self.below("/", 0)).flatten())
+    /// All matches below a directory. Nothing is asked for before the first one is wanted.
+    pub(super) fn matches(self, path: String) -> Walked<'a, GlobMatch> {
+        let within = move || {
+            let matches = self.within(&path);
+            matches.unwrap_or_else(|error| Box::new(iter::once(Err(error))))
+        };
+        Box::new(iter::once_with(within).flatten())
+    }
+
+    /// The matches below a directory, which must be there.
+    fn within(&self, path: &str) -> Result<Walked<'a, GlobMatch>> {
+        let directory = self.0.fs.validatepath(path)?;
+        if directory == "/" {
+            return Ok(self.below("/", 0));
+        }
+        require_directory(self.0.fs, path)?;
+        let components = self.rest(0);
+        let depth = names(&directory).count();
+        let is_star = |component: &Component| matches!(component, Component::AnyDepth);
+        if components.iter().take(depth).any(is_star) {
+            // There is more than one way to come here.
+            return Ok(match self.0.pattern.leads_below(&directory) {
+                true => self.tree(&directory, 0, 0),
+                false => Box::new(iter::empty()),
+            });
+        }
+        let leads_here = |way| reaches_end(way, names(&directory));
+        Ok(match components.get(..depth).is_some_and(leads_here) {
+            true => self.below(&directory, depth),
+            false => Box::new(iter::empty()),
+        })
     }
 
     /// The components from that one on.
@@ -75,7 +103,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
     fn below(&self, directory: &str, at: usize) -> Walked<'a, GlobMatch> {
         match self.rest(at) {
             [] => Box::new(iter::empty()),
-            [Component::AnyDepth, ..] => self.tree(directory, at),
+            [Component::AnyDepth, ..] => self.tree(directory, directory.len(), at),
             [Component::Name(pattern), ..] => match pattern.literal() {
                 Some(name) => self.named(directory, &name, at),
                 None => self.listed(directory, pattern, at),
@@ -83,24 +111,23 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }
     }
 
-    /// From a `**` on: the tree.
-    fn tree(&self, directory: &str, at: usize) -> Walked<'a, GlobMatch> {
+    /// From a `**` on: the tree, of which each path is matched from `start` on with the components
+    /// from that one on.
+    fn tree(&self, directory: &str, start: usize, at: usize) -> Walked<'a, GlobMatch> {
         let parts = &self.0;
         let walker = Walker::new()
             .search(Search::Depth)
             .exclude_dirs(&parts.exclude_dirs);
         let entries = walker.bind(parts.fs).info(directory, parts.namespaces);
-        let start = directory.len();
         let matcher = self.clone();
         Box::new(if_there(directory, entries).filter_map(move |entry| {
             let (path, info) = match entry {
                 Ok(entry) => entry,
                 Err(error) => return Some(Err(error)),
             };
-            let names = path.get(start..).unwrap_or_default().split('/');
-            let names = names.filter(|name| !name.is_empty());
-            let is_match =
-                matcher.0.pattern.takes_kind(info.is_dir()) && reaches_end(matcher.rest(at), names);
+            let below = path.get(start..).unwrap_or_default();
+            let is_match = matcher.0.pattern.takes_kind(info.is_dir())
+                && reaches_end(matcher.rest(at), names(below));
             is_match.then(|| Ok(match_at(path, info)))
         }))
     }
