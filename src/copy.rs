@@ -107,8 +107,9 @@ pub fn copy_fs_if(
 /// [`InvalidPath`](ErrorKind::InvalidPath) and
 /// [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
 /// [`PermissionDenied`](ErrorKind::PermissionDenied) for one that is a symbolic link there,
-/// [`Unsupported`](ErrorKind::Unsupported) for two that it takes for one; all of them before
-/// anything has changed. Then those of the single files: the first of them, or
+/// [`Unsupported`](ErrorKind::Unsupported) for two that it takes for one, and for a name in the source
+/// that no path can have (on a local disk, one that is not UTF-8); all of them before anything has
+/// changed. Then those of the single files: the first of them, or
 /// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
 /// them gathered.
 pub fn copy_dir(

@@ -772,6 +772,21 @@ pub trait FileSystem: Send + Sync {
         scantree::by_directory(self, path, namespaces, Box::new(|_| Descent::Enter))
     }
 
+    /// Every entry below a directory, as [`scantree`](Self::scantree) gives them, for those who must
+    /// miss none: copies, moves and mirrors list their source so. A name that no path can have is an
+    /// error here, where listings leave it out.
+    ///
+    /// That is so on the local disk, where it is a name that is not UTF-8. [`S3Fs`](crate::S3Fs) leaves
+    /// keys that no path can name out here, too: copies within an endpoint take them along, and what
+    /// else moves or mirrors leaves them where they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`scantree`](Self::scantree), and [`Unsupported`](ErrorKind::Unsupported).
+    fn scantree_whole(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        self.scantree(path, namespaces)
+    }
+
     /// The entries below a directory, as [`scantree`](Self::scantree) gives them, without what is in
     /// directories that `descend` does not enter. It is called with the absolute path of each
     /// directory that the walk comes by, before what is in it.

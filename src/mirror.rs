@@ -50,7 +50,7 @@ pub fn mirror(
         refuse_empty("/", options)?;
     }
     source.check_fits("/", pair.dst, "/")?;
-    let target = Snapshot::read(pair.dst, "/")?;
+    let target = Snapshot::listed(pair.dst, "/")?;
     let plan = Plan::new(&source, &target, &pair.dst.getmeta(), !options.copy_always);
     carry_out(pair, plan, options)
 }

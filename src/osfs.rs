@@ -20,7 +20,7 @@ use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filesystem::{
-    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, found, wanted_times,
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, found, wanted_times,
 };
 use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
 use crate::location::Location;
@@ -28,6 +28,7 @@ use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
 use crate::s3::FS_URL;
+use crate::scantree::{self, Descent};
 pub(crate) use arrival::{Arrival, Departure};
 use file::{Draft, OsFile, PARTIAL_PREFIX, draft_prefix, identity, rename_new, replaceable};
 pub(crate) use place::Place;
@@ -98,7 +99,9 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// moves are to make here is checked against both before anything changes.
 ///
 /// A name that is not UTF-8 is no path here. Listings leave it out, with one warning in the log,
-/// and it keeps a directory from being empty; [`removetree`](FileSystem::removetree) removes it.
+/// and it keeps a directory from being empty; [`removetree`](FileSystem::removetree) removes it. What
+/// copies, moves or mirrors a tree that holds one is [`Unsupported`](ErrorKind::Unsupported) before
+/// anything changes, but for a move that renames a directory. A mirror leaves it in its target.
 #[derive(Debug)]
 pub struct OsFs {
     root: Root,
@@ -298,6 +301,52 @@ impl OsFs {
         Ok(Some(info(name, &metadata, namespaces)))
     }
 
+    /// The entries of a directory. A name that is not UTF-8 is an error if they must be `whole`, and
+    /// is otherwise left out.
+    fn entries(&self, path: &str, namespaces: Namespaces, whole: bool) -> Result<Entries<'_>> {
+        let (directory, mut entries) = self.at(path, |validated| self.read_dir(validated))?;
+        let validated = self.validatepath(path)?;
+        let path = path.to_owned();
+        let mut unnameable = 0;
+        let mut next = move || -> Option<Result<Info>> {
+            loop {
+                let Some(entry) = entries.next() else {
+                    warn_unnameable(std::mem::take(&mut unnameable), &directory);
+                    return None;
+                };
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => return Some(Err(error.into())),
+                };
+                let file_name = entry.file_name();
+                let Some(name) = nameable(&file_name, &mut unnameable) else {
+                    if whole && unnameable > 0 {
+                        return Some(Err(no_path(&directory, &file_name)));
+                    }
+                    continue;
+                };
+                match self.entry_info(&entry, name, namespaces).transpose() {
+                    Some(Ok(info)) if namespaces.contains(Namespaces::URLS) && info.is_file() => {
+                        let url =
+                            path::join([&validated, name]).and_then(|path| self.geturl(&path));
+                        return Some(url.map(|url| info.with_url("download", url)));
+                    }
+                    Some(info) => return Some(info),
+                    None => {}
+                }
+            }
+        };
+        let mut ended = false;
+        Ok(Box::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let info = next();
+            ended = !matches!(info, Some(Ok(_)));
+            info.map(|info| info.map_err(|error| error.with_path(path.as_str())))
+        })))
+    }
+
     /// Removes what is in a directory; links are not followed.
     fn empty(&self, directory: &Path) -> Result<()> {
         for entry in fs::read_dir(directory)? {
@@ -313,23 +362,6 @@ impl OsFs {
                     return Err(Error::from(error).with_message(message));
                 }
                 _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// An error if something in the tree has no path, so that a copy would leave it out, and the
-    /// move that the copy is for would remove it.
-    fn require_paths(&self, directory: &Path) -> Result<()> {
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            if entry.file_name().to_str().is_none() {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_message(format!("{:?} is not UTF-8", entry.path()))
-                    .with_hint("rename it first"));
-            }
-            if entry.file_type()?.is_dir() {
-                self.require_paths(&entry.path())?;
             }
         }
         Ok(())
@@ -595,6 +627,13 @@ fn is_draft(name: &OsStr) -> bool {
         .any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
+/// The error of who must not leave a name out.
+fn no_path(directory: &Path, name: &OsStr) -> Error {
+    Error::new(ErrorKind::Unsupported)
+        .with_message(format!("{name:?} in {} is not UTF-8", directory.display()))
+        .with_hint("rename it first; nothing was changed")
+}
+
 fn warn_unnameable(count: usize, directory: &Path) {
     if count > 0 {
         log::warn!(
@@ -631,44 +670,13 @@ impl FileSystem for OsFs {
     }
 
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
-        let (directory, mut entries) = self.at(path, |validated| self.read_dir(validated))?;
+        self.entries(path, namespaces, false)
+    }
+
+    fn scantree_whole(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
         let validated = self.validatepath(path)?;
-        let path = path.to_owned();
-        let mut unnameable = 0;
-        let mut next = move || -> Option<Result<Info>> {
-            loop {
-                let Some(entry) = entries.next() else {
-                    warn_unnameable(std::mem::take(&mut unnameable), &directory);
-                    return None;
-                };
-                let entry = match entry {
-                    Ok(entry) => entry,
-                    Err(error) => return Some(Err(error.into())),
-                };
-                let file_name = entry.file_name();
-                let Some(name) = nameable(&file_name, &mut unnameable) else {
-                    continue;
-                };
-                match self.entry_info(&entry, name, namespaces).transpose() {
-                    Some(Ok(info)) if namespaces.contains(Namespaces::URLS) && info.is_file() => {
-                        let url =
-                            path::join([&validated, name]).and_then(|path| self.geturl(&path));
-                        return Some(url.map(|url| info.with_url("download", url)));
-                    }
-                    Some(info) => return Some(info),
-                    None => {}
-                }
-            }
-        };
-        let mut ended = false;
-        Ok(Box::new(std::iter::from_fn(move || {
-            if ended {
-                return None;
-            }
-            let info = next();
-            ended = !matches!(info, Some(Ok(_)));
-            info.map(|info| info.map_err(|error| error.with_path(path.as_str())))
-        })))
+        let scan = move |path: &str| self.entries(path, namespaces, true);
+        scantree::by_listing(path, validated, scan, Box::new(|_| Descent::Enter))
     }
 
     /// What listings leave out counts, as it does for [`removedir`](FileSystem::removedir).
@@ -842,10 +850,6 @@ impl FileSystem for OsFs {
                 return Ok(());
             }
         }
-        self.at(src_path, |validated| match self.find_entry(validated) {
-            Ok((entry, own)) if own.is_dir() => self.require_paths(&entry),
-            _ => Ok(()),
-        })?;
         copy::move_dir_within(self, src_path, dst_path, options)
     }
 

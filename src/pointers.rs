@@ -210,6 +210,13 @@ macro_rules! forward {
             fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
                 (**self).scantree(path, namespaces)
             }
+            fn scantree_whole(
+                &self,
+                path: &str,
+                namespaces: Namespaces,
+            ) -> Result<TreeEntries<'_>> {
+                (**self).scantree_whole(path, namespaces)
+            }
             fn scantree_pruned<'a>(
                 &'a self,
                 path: &str,

@@ -27,8 +27,18 @@ pub(crate) fn by_directory<'a>(
     descend: Descend<'a>,
 ) -> Result<TreeEntries<'a>> {
     let validated = fs.validatepath(path)?;
-    let root = fs.scandir(path, namespaces)?;
     let scan = move |path: &str| fs.scandir(path, namespaces);
+    by_listing(path, validated, scan, descend)
+}
+
+/// The entries below a directory, of which `scan` lists one at a time.
+pub(crate) fn by_listing<'a>(
+    path: &str,
+    validated: String,
+    scan: impl Fn(&str) -> Result<Entries<'a>> + Send + 'a,
+    descend: Descend<'a>,
+) -> Result<TreeEntries<'a>> {
+    let root = scan(path)?;
     Ok(Box::new(DepthFirst {
         scan,
         descend,

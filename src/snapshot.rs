@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::{FileSystem, Meta};
+use crate::filesystem::{FileSystem, Meta, TreeEntries};
 use crate::info::Namespaces;
 use crate::names;
 use crate::path;
@@ -33,11 +33,21 @@ pub(crate) struct SnapshotFile {
 }
 
 impl Snapshot {
-    /// Lists all that is below a directory.
+    /// Lists all that is below a directory of a source: what cannot be copied, since no path names it,
+    /// is an error.
     pub(crate) fn read(fs: &dyn FileSystem, root: &str) -> Result<Self> {
+        Self::of(fs, root, fs.scantree_whole(root, Namespaces::DETAILS)?)
+    }
+
+    /// Lists what is below a directory, without what no path names.
+    pub(crate) fn listed(fs: &dyn FileSystem, root: &str) -> Result<Self> {
+        Self::of(fs, root, fs.scantree(root, Namespaces::DETAILS)?)
+    }
+
+    fn of(fs: &dyn FileSystem, root: &str, entries: TreeEntries<'_>) -> Result<Self> {
         let base = fs.validatepath(root)?;
         let mut snapshot = Self::default();
-        for entry in fs.scantree(root, Namespaces::DETAILS)? {
+        for entry in entries {
             let (directory, info) = entry?;
             let below = path::relpath(path::frombase(&base, &directory)?);
             let path = match below {

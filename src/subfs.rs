@@ -651,6 +651,12 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.tree(path, &delegated, self.fs.scantree(&delegated, namespaces))
     }
 
+    fn scantree_whole(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        let delegated = self.delegate_path(path)?;
+        let entries = self.fs.scantree_whole(&delegated, namespaces);
+        self.tree(path, &delegated, entries)
+    }
+
     fn scantree_pruned<'a>(
         &'a self,
         path: &str,

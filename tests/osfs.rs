@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::conformance;
-use s3fs::copy::copy_fs;
+use s3fs::copy::{copy_dir, copy_fs, copy_structure};
+use s3fs::mirror::mirror;
+use s3fs::moving;
 use s3fs::{
-    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces, OpenOptions, OsFs,
-    OsFsOptions, RawInfo, ResourceType, TransferOptions,
+    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, OpenOptions,
+    OsFs, OsFsOptions, RawInfo, ResourceType, TransferOptions,
 };
 
 /// A new directory, removed when it is dropped.
@@ -655,7 +657,8 @@ mod unix {
         os.writetext("full/f", "content").unwrap();
         os.writetext("d/g", "content").unwrap();
         let error = fails(os.movedir("d", "full"), ErrorKind::Unsupported, "d");
-        assert!(error.to_string().contains("UTF-8"), "{error}");
+        assert!(error.to_string().contains("not UTF-8"), "{error}");
+        fails(os.copydir("d", "full"), ErrorKind::Unsupported, "d");
         assert_eq!(names(&os.root_path().join("full")), ["f"]);
         assert!(os.root_path().join("d").join(&odd).exists());
         // One that renames the directory takes it along.
@@ -670,6 +673,62 @@ mod unix {
         odd.writetext("f", "content").unwrap();
         assert_eq!(odd.readtext("f").unwrap(), "content");
         fails(odd.geturl_for("f", "fs"), ErrorKind::NoUrl, "f");
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_told_before_a_tree_is_copied() {
+        let directory = Directory::new();
+        let os = directory.open();
+        os.makedirs("src/deep/er").unwrap();
+        os.makedir("elsewhere").unwrap();
+        os.writetext("src/f", "content").unwrap();
+        symlink("../../elsewhere", os.root_path().join("src/deep/link")).unwrap();
+        let odd = std::ffi::OsString::from_vec(b"odd\xff".to_vec());
+        let server = crate::support::Server::start();
+        let bucket = server.bucket("bucket");
+        bucket.put("old", "stays");
+        let s3 = crate::common::open(&server);
+        let other = OsFs::new_with(directory.join("other"), OsFsOptions::new().create(true));
+        let (other, options) = (other.unwrap(), TransferOptions::new().workers(4));
+        for place in ["src", "src/deep/er", "elsewhere"] {
+            let odd = os.root_path().join(place).join(&odd);
+            fs::write(&odd, "precious").unwrap();
+            let src = os.opendir("src").unwrap();
+            let targets: [&dyn FileSystem; 3] = [&s3, &other, &MemoryFs::new()];
+            for dst in targets {
+                let before = dst.listdir("/").unwrap();
+                for refused in [
+                    copy_fs(&src, dst, &options),
+                    copy_dir(&os, "src", dst, "new/er", &options),
+                    copy_structure(&os, "src", dst, "new", &options),
+                    mirror(&src, dst, &options),
+                    moving::move_fs(&src, dst, &options),
+                ] {
+                    let error = refused.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                    assert!(error.to_string().contains(r"odd\xFF"), "{error}");
+                }
+                assert_eq!(dst.listdir("/").unwrap(), before);
+            }
+            if place != "elsewhere" {
+                let src = os.root_path().join("src");
+                let error = s3.upload_dir(src, "new", &options).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            }
+            assert_eq!(bucket.keys(), ["old"]);
+            assert_eq!(os.readtext("src/f").unwrap(), "content");
+            assert_eq!(fs::read_to_string(&odd).unwrap(), "precious");
+            // Listings go on without it.
+            assert!(os.glob("**/f").path("src").count().unwrap().files == 1);
+            fs::remove_file(&odd).unwrap();
+        }
+        // In the target of a mirror it stays.
+        let odd = other.root_path().join(&odd);
+        fs::write(&odd, "precious").unwrap();
+        other.writetext("gone", "not in the source").unwrap();
+        mirror(&os.opendir("src").unwrap(), &other, &options).unwrap();
+        assert_eq!(fs::read_to_string(&odd).unwrap(), "precious");
+        assert!(other.isfile("f").unwrap() && !other.exists("gone").unwrap());
     }
 
     #[test]
