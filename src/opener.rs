@@ -151,6 +151,8 @@ impl Opener for S3Opener {
 ///
 /// `osfs:///var/lib` is absolute, `osfs://data/2026` relative to [`OpenFsOptions::cwd`], and
 /// `osfs://~/data` in the home directory. The path is percent-decoded; there are no parameters.
+/// PyFilesystem expands `~user` and `$NAME` as well; here both are names like others, so that what a
+/// text means does not depend on the environment, but for `~`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsOpener;
 
@@ -347,7 +349,8 @@ impl Registry {
 /// program add protocols. A text without `://` is a path of the local disk, as it stands: in it, `%`,
 /// `?`, `!` and `@` are characters like others. The empty text is the current directory, or
 /// [`OpenFsOptions::cwd`], as `.` is: PyFilesystem takes it so, and what runs there must run here. A
-/// program that reads the text from a variable asks first whether it is set. No request is made.
+/// program that reads the text from a variable asks first whether it is set. `~` at the beginning is
+/// the home directory. No request is made.
 ///
 /// Source: [`fs.open_fs`](https://docs.pyfilesystem.org/en/latest/openers.html).
 ///

@@ -177,7 +177,8 @@ impl fmt::Display for OsFs {
 
 impl OsFs {
     /// The directory at that path, which must be there. A relative path is relative to the current
-    /// directory, now and not later.
+    /// directory, now and not later. As in `std::fs`, and unlike PyFilesystem, nothing in it is
+    /// expanded: `~` and `$HOME` are names like others.
     ///
     /// # Errors
     ///
