@@ -7,29 +7,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use s3fs::conformance::{self, Exception};
 use s3fs::{
     CopyOptions, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, OpenOptions,
-    RawInfo, S3Fs, SubFs,
+    RawInfo, S3Fs, S3FsBuilder, SubFs,
 };
 
 use crate::common;
 use crate::operations::NOT_STRICT;
 use crate::support::Server;
 
-/// The suite on one server, each case in a directory of a bucket of its own.
-fn holds(
-    strict: bool,
+/// The suite on one server, each case in a directory of a bucket of its own. The keys of the
+/// filesystem that it is a directory of begin with `prefix`, and `delimiter` is between their names.
+fn holds_at(
+    prefix: &str,
+    delimiter: &str,
+    configure: fn(S3FsBuilder) -> S3FsBuilder,
     exceptions: &[Exception],
     enter: fn(S3Fs) -> s3fs::Result<Box<dyn FileSystem>>,
 ) {
     let server = Server::start();
     let buckets = AtomicUsize::new(0);
+    let key = |path: &str| format!("{prefix}{}", path.replace('/', delimiter));
     let open = |_: &str| -> Box<dyn FileSystem> {
         let bucket = format!("bucket-{}", buckets.fetch_add(1, Ordering::Relaxed));
         // A file of the directory's name, and a neighbour whose name begins the same.
         let bucket_content = server.bucket(&bucket);
-        bucket_content.put("some/where/", "");
-        bucket_content.put("some/where", "a file of the same name");
-        bucket_content.put("some/where-else/f", "a neighbour");
-        let builder = common::builder_of(&server, &bucket).strict(strict);
+        bucket_content.put(&key("some/where/"), "");
+        bucket_content.put(&key("some/where"), "a file of the same name");
+        bucket_content.put(&key("some/where-else/f"), "a neighbour");
+        let builder = configure(common::builder_of(&server, &bucket));
         enter(builder.build().unwrap()).unwrap()
     };
     conformance::run(&open, exceptions);
@@ -38,30 +42,61 @@ fn holds(
         let outside: Vec<_> = bucket
             .keys()
             .into_iter()
-            .filter(|key| !key.starts_with("some/where/"))
+            .filter(|inside| !inside.starts_with(&key("some/where/")))
             .collect();
-        assert_eq!(outside, ["some/where", "some/where-else/f"]);
+        let mut expected = [key("some/where"), key("some/where-else/f")];
+        expected.sort();
+        assert_eq!(outside, expected);
     }
+}
+
+fn holds(
+    configure: fn(S3FsBuilder) -> S3FsBuilder,
+    exceptions: &[Exception],
+    enter: fn(S3Fs) -> s3fs::Result<Box<dyn FileSystem>>,
+) {
+    holds_at("", "/", configure, exceptions, enter);
 }
 
 #[test]
 fn a_directory_of_a_filesystem_keeps_the_whole_contract() {
-    holds(true, &[], |fs| Ok(Box::new(fs.into_dir("some/where")?)));
+    holds(
+        |builder| builder,
+        &[],
+        |fs| Ok(Box::new(fs.into_dir("some/where")?)),
+    );
 }
 
 #[test]
 fn a_directory_in_a_directory_of_a_shared_filesystem_keeps_the_whole_contract() {
-    holds(true, &[], |fs| {
-        let shared: Arc<dyn FileSystem> = Arc::new(fs);
-        Ok(Box::new(shared.into_dir("/some")?.into_dir("where")?))
-    });
+    holds(
+        |builder| builder,
+        &[],
+        |fs| {
+            let shared: Arc<dyn FileSystem> = Arc::new(fs);
+            Ok(Box::new(shared.into_dir("/some")?.into_dir("where")?))
+        },
+    );
 }
 
 #[test]
 fn without_strict_all_but_the_checks_hold_in_a_directory() {
-    holds(false, NOT_STRICT, |fs| {
-        Ok(Box::new(fs.into_dir("some/where")?))
-    });
+    holds(
+        |builder| builder.strict(false),
+        NOT_STRICT,
+        |fs| Ok(Box::new(fs.into_dir("some/where")?)),
+    );
+}
+
+#[test]
+fn a_directory_below_dir_path_with_another_delimiter_keeps_the_whole_contract() {
+    holds_at(
+        "out|er|",
+        "|",
+        |builder| builder.dir_path("out/er").delimiter("|"),
+        &[],
+        |fs| Ok(Box::new(fs.into_dir("some/where")?)),
+    );
 }
 
 /// What is done with a filesystem, in the directory that the second argument begins with.
