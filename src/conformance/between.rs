@@ -26,6 +26,18 @@ pub(super) const CASES: &[Case] = &[
         check: the_structure_is_copied_without_files,
     },
     Case {
+        name: "the_structure_needs_directories",
+        check: the_structure_needs_directories,
+    },
+    Case {
+        name: "two_directories_of_one_filesystem_are_two_filesystems",
+        check: two_directories_of_one_filesystem_are_two_filesystems,
+    },
+    Case {
+        name: "what_is_copied_by_itself_is_whole",
+        check: what_is_copied_by_itself_is_whole,
+    },
+    Case {
         name: "a_file_is_copied_in_and_out",
         check: a_file_is_copied_in_and_out,
     },
@@ -118,6 +130,112 @@ fn the_structure_is_copied_without_files(fs: &dyn FileSystem) {
     copy::copy_structure(fs, "a", &dst, "/", &options).unwrap();
     let paths: Vec<_> = tree(&dst).into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["/b", "/b/c"]);
+}
+
+fn the_structure_needs_directories(fs: &dyn FileSystem) {
+    let (src, options) = (made(), TransferOptions::new());
+    make_tree(fs);
+    let expected = tree(fs);
+    for (path, kind) in [
+        ("x", ErrorKind::ResourceNotFound),
+        ("top.txt", ErrorKind::DirectoryExpected),
+        ("../a", ErrorKind::IllegalBackReference),
+    ] {
+        let copied = copy::copy_structure(fs, path, &src, "new", &options);
+        fails(copied, kind, path);
+        let copied = copy::copy_structure(&src, path, fs, "new", &options);
+        fails(copied, kind, path);
+    }
+    let copied = copy::copy_structure(&src, "a", fs, "top.txt", &options);
+    fails(copied, ErrorKind::DirectoryExpected, "top.txt");
+    for (src_path, dst_path) in [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("/", "new")] {
+        let copied = copy::copy_structure(fs, src_path, fs, dst_path, &options);
+        fails(copied, ErrorKind::IllegalDestination, dst_path);
+    }
+    assert_eq!(tree(fs), expected);
+    assert_eq!(tree(&src), expected);
+}
+
+fn two_directories_of_one_filesystem_are_two_filesystems(fs: &dyn FileSystem) {
+    let options = TransferOptions::new();
+    let src = fs.makedir_open("src").unwrap();
+    let dst = fs.makedir_open("dst").unwrap();
+    make_tree(&src);
+    let expected = tree(&src);
+    copy::copy_fs(&src, &dst, &options).unwrap();
+    assert_eq!(tree(&dst), expected);
+    copy::copy_dir(&src, "a", &dst, "new/a", &options).unwrap();
+    assert_eq!(
+        tree(&dst.opendir("new/a").unwrap()),
+        tree(&src.opendir("a").unwrap())
+    );
+    copy::copy_file(&src, "top.txt", &dst, "a/é", &options).unwrap();
+    assert_eq!(dst.readtext("a/é").unwrap(), "Hello");
+    moving::move_file(&dst, "top.txt", &src, "a/top.txt", &options).unwrap();
+    assert!(!dst.exists("top.txt").unwrap());
+    moving::move_file(&src, "a/top.txt", &dst, "top.txt", &options).unwrap();
+    mirror(&src, &dst, &options).unwrap();
+    assert_eq!(tree(&dst), expected);
+    moving::move_dir(&dst, "a", &src, "moved", &options).unwrap();
+    assert_eq!(names(&dst, "/"), ["empty", "top.txt"]);
+    assert_eq!(
+        tree(&src.opendir("moved").unwrap()),
+        tree(&src.opendir("a").unwrap())
+    );
+    moving::move_dir(&src, "moved", &dst, "a", &options).unwrap();
+    assert_eq!(
+        (tree(&src), tree(&dst)),
+        (expected.clone(), expected.clone())
+    );
+    if fs.location("/").unwrap().is_none() {
+        return;
+    }
+    // They are known for one place by any handle.
+    for refused in [
+        copy::copy_dir(&src, "a", fs, "src/a", &options).map(drop),
+        copy::copy_dir(fs, "src", &src, "new", &options).map(drop),
+        copy::copy_structure(fs, "src/a", &src, "a", &options).map(drop),
+        copy::copy_file(&src, "top.txt", fs, "src/top.txt", &options),
+        moving::move_dir(fs, "src", &src, "new", &options).map(drop),
+        mirror(&src, fs, &options).map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::IllegalDestination);
+    }
+    moving::move_file(&src, "top.txt", fs, "src/top.txt", &options).unwrap();
+    moving::move_dir(&src, "a", fs, "src/a", &options).unwrap();
+    assert_eq!((tree(&src), tree(&dst)), (expected.clone(), expected));
+}
+
+fn what_is_copied_by_itself_is_whole(fs: &dyn FileSystem) {
+    make_tree(fs);
+    fs.makedir("t").unwrap();
+    let expected = tree(&fs.opendir("a").unwrap());
+    let at = |path| fs.location(path).unwrap();
+    let (Some(file), Some(directory)) = (at("top.txt"), at("a")) else {
+        return;
+    };
+    let is_done = fs.copy_from(&file, "t/copy").unwrap();
+    assert_eq!(fs.exists("t/copy").unwrap(), is_done);
+    if is_done {
+        assert_eq!(fs.readtext("t/copy").unwrap(), "Hello");
+    }
+    assert_eq!(fs.readtext("top.txt").unwrap(), "Hello");
+    for remove in [false, true] {
+        let is_done = fs.copydir_from(&directory, "t/new", remove).unwrap();
+        assert_eq!(fs.exists("t/new").unwrap(), is_done);
+        if is_done {
+            assert_eq!(tree(&fs.opendir("t/new").unwrap()), expected);
+            fs.removetree("t/new").unwrap();
+        }
+        assert_eq!(fs.exists("a").unwrap(), !(is_done && remove));
+    }
+    fails(
+        fs.copy_from(&file, "../x"),
+        ErrorKind::IllegalBackReference,
+        "../x",
+    );
+    let above = fs.copydir_from(&directory, "../x", false);
+    fails(above, ErrorKind::IllegalBackReference, "../x");
 }
 
 fn a_file_is_copied_in_and_out(fs: &dyn FileSystem) {

@@ -28,6 +28,10 @@ pub(super) const CASES: &[Case] = &[
         check: listdir_names_each_child_once,
     },
     Case {
+        name: "scandir_prefix_gives_what_begins_so",
+        check: scandir_prefix_gives_what_begins_so,
+    },
+    Case {
         name: "listing_needs_a_directory",
         check: listing_needs_a_directory,
     },
@@ -112,6 +116,45 @@ fn listdir_names_each_child_once(fs: &dyn FileSystem) {
     // PyFilesystem's page is the iterator's skip and take.
     let page = fs.scandir("a", Namespaces::BASIC).unwrap().skip(1).take(1);
     assert_eq!(page.count(), 1);
+}
+
+fn scandir_prefix_gives_what_begins_so(fs: &dyn FileSystem) {
+    for directory in ["d", "d/ab", "d/ab/c", "d/b", "ab"] {
+        fs.makedir(directory).unwrap();
+    }
+    for file in ["d/abc", "d/a b", "d/é", "d/ab/abc", "abc"] {
+        fs.writebytes(file, b"123").unwrap();
+    }
+    for (prefix, expected) in [
+        ("", ["a b", "ab", "abc", "b", "é"].as_slice()),
+        ("a", &["a b", "ab", "abc"]),
+        ("ab", &["ab", "abc"]),
+        ("abc", &["abc"]),
+        ("é", &["é"]),
+        ("abcd", &[]),
+        ("A*", &[]),
+        ("ab/", &[]),
+        ("ab/c", &[]),
+        ("/", &[]),
+        ("../a", &[]),
+    ] {
+        let entries = fs.scandir_prefix("d", prefix, Namespaces::DETAILS).unwrap();
+        let entries = entries.map(|info| info.unwrap());
+        let mut found: Vec<_> = entries
+            .inspect(|info| assert!(info.is_dir() || info.size() == Some(3)))
+            .map(|info| info.name().to_owned())
+            .collect();
+        found.sort();
+        assert_eq!(found, expected, "{prefix:?}");
+    }
+    for (path, kind) in [
+        ("x", ErrorKind::ResourceNotFound),
+        ("d/abc", ErrorKind::DirectoryExpected),
+    ] {
+        let scanned = fs.scandir_prefix(path, "a", Namespaces::BASIC);
+        let first = scanned.and_then(|mut entries| entries.next().transpose());
+        fails(first, kind, path);
+    }
 }
 
 fn listing_needs_a_directory(fs: &dyn FileSystem) {

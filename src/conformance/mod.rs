@@ -26,6 +26,7 @@ mod paths;
 mod places;
 mod reading;
 mod removing;
+mod times;
 mod transfers;
 mod trees;
 mod walking;
@@ -69,6 +70,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         places::CASES,
         copying::CASES,
         between::CASES,
+        times::CASES,
         hashing::CASES,
     ]
     .into_iter()

@@ -16,6 +16,10 @@ pub(super) const CASES: &[Case] = &[
         check: an_upload_that_breaks_off_changes_nothing,
     },
     Case {
+        name: "an_upload_of_another_size_than_it_said_is_whole_or_nothing",
+        check: an_upload_of_another_size_than_it_said_is_whole_or_nothing,
+    },
+    Case {
         name: "upload_needs_a_place",
         check: upload_needs_a_place,
     },
@@ -53,7 +57,12 @@ fn upload_stores_all_that_a_reader_gives(fs: &dyn FileSystem) {
         15
     );
     assert_eq!(fs.readbytes("d/g").unwrap(), b"by another name");
+    let sized = fs.upload_sized("d/f", &mut &content[..], 280_000);
+    assert_eq!(sized.unwrap(), 280_000);
+    assert_eq!(fs.readbytes("d/f").unwrap(), content);
     assert_eq!(fs.upload("d/empty", &mut io::empty()).unwrap(), 0);
+    assert_eq!(fs.upload_sized("d/f", &mut io::empty(), 0).unwrap(), 0);
+    assert_eq!(fs.getsize("d/f").unwrap(), 0);
     assert_eq!(fs.getsize("d/empty").unwrap(), 0);
     assert_eq!(names(fs, "d"), ["empty", "f", "g"]);
 }
@@ -76,10 +85,33 @@ impl Read for Breaking {
 fn an_upload_that_breaks_off_changes_nothing(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     for path in ["f", "new"] {
-        let error = fs.upload(path, &mut Breaking(100_000)).unwrap_err();
-        assert!(error.to_string().contains("no more"), "{error}");
+        for result in [
+            fs.upload(path, &mut Breaking(100_000)),
+            fs.upload_sized(path, &mut Breaking(100_000), 200_000),
+        ] {
+            let error = result.unwrap_err();
+            assert!(error.to_string().contains("no more"), "{error}");
+        }
     }
     assert_eq!(fs.readtext("f").unwrap(), "content");
+    assert_eq!(names(fs, "/"), ["f"]);
+}
+
+fn an_upload_of_another_size_than_it_said_is_whole_or_nothing(fs: &dyn FileSystem) {
+    for size in [0, 4, 6, 1_000_000] {
+        fs.writetext("f", "old").unwrap();
+        let stored = match fs.upload_sized("f", &mut &b"tides"[..], size) {
+            Ok(count) => {
+                assert_eq!(count, 5);
+                "tides"
+            }
+            Err(error) => {
+                assert_eq!(error.path(), Some("f"), "{error}");
+                "old"
+            }
+        };
+        assert_eq!(fs.readtext("f").unwrap(), stored, "{size}");
+    }
     assert_eq!(names(fs, "/"), ["f"]);
 }
 
@@ -94,6 +126,7 @@ fn upload_needs_a_place(fs: &dyn FileSystem) {
     ] {
         fails(fs.upload(path, &mut &b"new"[..]), kind, path);
         fails(fs.writefile(path, &mut &b"new"[..]), kind, path);
+        fails(fs.upload_sized(path, &mut &b"new"[..], 3), kind, path);
     }
     assert_eq!(names(fs, "/"), ["d", "f"]);
 }

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use super::{Case, fails, names};
 use crate::error::{ErrorKind, Result};
-use crate::filesystem::{FileSystem, MakedirOptions};
-use crate::info::Namespaces;
+use crate::filesystem::{FileSystem, MakedirOptions, TreeEntries};
+use crate::info::{Info, Namespaces};
 use crate::scantree::Descent;
 
 pub(super) const CASES: &[Case] = &[
@@ -36,6 +36,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "removetree_keeps_the_directory_above",
         check: removetree_keeps_the_directory_above,
+    },
+    Case {
+        name: "emptydir_keeps_the_directory_alone",
+        check: emptydir_keeps_the_directory_alone,
     },
     Case {
         name: "scantree_gives_each_entry_once_and_directories_last",
@@ -124,27 +128,49 @@ fn removetree_keeps_the_directory_above(fs: &dyn FileSystem) {
     assert!(fs.isdir("d").unwrap() && fs.isempty("d").unwrap());
 }
 
+fn emptydir_keeps_the_directory_alone(fs: &dyn FileSystem) {
+    fs.makedirs("d/a/b").unwrap();
+    fs.makedirs("d/empty").unwrap();
+    fs.makedir("d.bak").unwrap();
+    for file in ["d/f", "d/a/b/f", "d.bak/f", "f"] {
+        fs.writetext(file, "x").unwrap();
+    }
+    fs.emptydir("/d/").unwrap();
+    assert!(fs.isdir("d").unwrap() && fs.isempty("d").unwrap());
+    assert!(!fs.exists("d/a/b/f").unwrap());
+    fs.emptydir("d").unwrap();
+    assert!(fs.isdir("d").unwrap());
+    assert_eq!(names(fs, "/"), ["d", "d.bak", "f"]);
+    assert_eq!(names(fs, "d.bak"), ["f"]);
+    fails(fs.emptydir("f"), ErrorKind::DirectoryExpected, "f");
+    fails(fs.emptydir("x"), ErrorKind::ResourceNotFound, "x");
+    fs.emptydir("/").unwrap();
+    assert!(fs.isempty("/").unwrap());
+}
+
 fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
     fs.makedirs("d/a/b").unwrap();
     for file in ["d/f", "d/a/f", "d/a/b/f", "g"] {
         fs.writetext(file, "123").unwrap();
     }
-    let entries: Vec<_> = fs
-        .scantree("d", Namespaces::DETAILS)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .collect();
-    let paths: Vec<String> = entries
-        .iter()
-        .map(|(directory, info)| info.make_path(directory).unwrap())
-        .collect();
+    let read = |entries: Result<TreeEntries<'_>>| -> (Vec<Info>, Vec<String>) {
+        let entries = entries.unwrap().map(|entry| entry.unwrap());
+        let path = |(directory, info): (String, Info)| {
+            let path = info.make_path(&directory).unwrap();
+            (info, path)
+        };
+        entries.map(path).unzip()
+    };
+    let (infos, paths) = read(fs.scantree("d", Namespaces::DETAILS));
+    let (_, whole) = read(fs.scantree_whole("d", Namespaces::DETAILS));
+    assert_eq!(whole, paths);
     let mut sorted = paths.clone();
     sorted.sort();
     assert_eq!(sorted, ["/d/a", "/d/a/b", "/d/a/b/f", "/d/a/f", "/d/f"]);
     let place = |path: &str| paths.iter().position(|listed| listed == path);
     assert!(place("/d/a/b/f") < place("/d/a/b") && place("/d/a/b") < place("/d/a"));
     assert!(place("/d/a/f") < place("/d/a"));
-    for (_, info) in entries {
+    for info in infos {
         assert!(info.is_dir() || info.size() == Some(3));
     }
     fs.writetext("f", "x").unwrap();
@@ -152,6 +178,8 @@ fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
     fails(scanned.map(|_| ()), ErrorKind::ResourceNotFound, "x");
     let scanned = fs.scantree("f", Namespaces::BASIC);
     fails(scanned.map(|_| ()), ErrorKind::DirectoryExpected, "f");
+    let scanned = fs.scantree_whole("x", Namespaces::BASIC);
+    fails(scanned.map(|_| ()), ErrorKind::ResourceNotFound, "x");
 }
 
 fn scantree_enters_what_it_is_told(fs: &dyn FileSystem) {
