@@ -447,6 +447,7 @@ mod unix {
     use super::*;
     use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::process::CommandExt;
 
     /// Whether permissions keep this process from anything: they do not if it is root's.
     fn is_bound_by_permissions(directory: &Directory) -> bool {
@@ -771,7 +772,7 @@ mod unix {
     fn what_permissions_refuse_is_told() {
         let directory = Directory::new();
         if !is_bound_by_permissions(&directory) {
-            return;
+            return run_as_nobody("osfs::unix::what_permissions_refuse_is_told");
         }
         let os = directory.open();
         os.makedir("d").unwrap();
@@ -799,6 +800,36 @@ mod unix {
         set("d", 0o755);
         assert_eq!(removed.unwrap_err().kind(), refused);
         assert_eq!(os.readtext("d/f").unwrap(), "content");
+    }
+
+    /// Runs a test of this program once more, as a user whom permissions bind.
+    fn run_as_nobody(test: &str) {
+        const NOBODY: u32 = 65534;
+        const AGAIN: &str = "S3FS_TEST_AS_NOBODY";
+        assert!(std::env::var_os(AGAIN).is_none(), "nobody is bound");
+        let directory = Directory::new();
+        fs::set_permissions(&*directory, fs::Permissions::from_mode(0o777)).unwrap();
+        let run = |program: &Path| {
+            std::process::Command::new(program)
+                .args(["--exact", test])
+                .env("TMPDIR", &*directory)
+                .env(AGAIN, "1")
+                .current_dir(&*directory)
+                .uid(NOBODY)
+                .gid(NOBODY)
+                .output()
+        };
+        let program = std::env::current_exe().unwrap();
+        let ran = run(&program).or_else(|_| {
+            // It may be in a home that is closed to others.
+            let copy = directory.join("program");
+            fs::copy(&program, &copy)?;
+            run(&copy)
+        });
+        let ran = ran.unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
     }
 
     #[test]
