@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::conformance;
-use s3fs::copy::{copy_dir, copy_fs, copy_structure};
+use s3fs::copy::copy_fs;
 use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
-    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, OpenOptions,
-    OsFs, OsFsOptions, RawInfo, ResourceType, TransferOptions,
+    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces, OpenOptions, OsFs,
+    OsFsOptions, RawInfo, Report, ResourceType, S3Fs, TransferOptions,
 };
+
+use crate::common;
+use crate::support::Server;
 
 /// A new directory, removed when it is dropped.
 pub struct Directory(PathBuf);
@@ -442,9 +445,63 @@ fn a_tree_is_removed_and_its_root_kept() {
     assert_eq!(names(os.root_path()), [""; 0]);
 }
 
+/// A bucket whose files go to the local disk, a word for the way, and the way.
+type Way = (&'static str, fn(&S3Fs, &OsFs) -> Result<Report, Error>);
+
+const WAYS: [Way; 4] = [
+    ("copy", |s3, os| copy_fs(s3, os, &TransferOptions::new())),
+    ("move", |s3, os| {
+        moving::move_fs(s3, os, &TransferOptions::new())
+    }),
+    ("mirror", |s3, os| mirror(s3, os, &TransferOptions::new())),
+    ("download", |s3, os| {
+        s3.download_dir("/", os.root_path(), &TransferOptions::new())
+    }),
+];
+
+#[test]
+fn what_the_disk_cannot_hold_is_told_before_anything_changes() {
+    let too_long = "n".repeat(300);
+    let below = format!("{too_long}/f");
+    for (keys, kind, path) in [
+        (["d/x", "d/x/y"], ErrorKind::Unsupported, "/d/x".to_owned()),
+        (
+            ["d/a", &too_long],
+            ErrorKind::InvalidPath,
+            format!("/{too_long}"),
+        ),
+        (
+            ["d/a", &below],
+            ErrorKind::InvalidPath,
+            format!("/{too_long}"),
+        ),
+    ] {
+        for (way, carry) in WAYS {
+            let directory = Directory::new();
+            let os = directory.open();
+            os.writetext("old", "stays").unwrap();
+            let server = Server::start();
+            let bucket = server.bucket("bucket");
+            bucket.put("a", "first");
+            for key in keys {
+                bucket.put(key, key.to_owned());
+            }
+            let before = bucket.keys();
+            let error = carry(&common::open(&server), &os).unwrap_err();
+            assert_eq!(error.kind(), kind, "{way}: {error}");
+            assert_eq!(error.path(), Some(&*path), "{way}: {error}");
+            assert_eq!(names(os.root_path()), ["old"], "{way}");
+            assert_eq!(names(&directory), ["root"], "{way}");
+            assert_eq!(bucket.keys(), before, "{way}");
+        }
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
+    use s3fs::MemoryFs;
+    use s3fs::copy::{copy_dir, copy_structure};
     use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::process::CommandExt;
@@ -685,10 +742,10 @@ mod unix {
         os.writetext("src/f", "content").unwrap();
         symlink("../../elsewhere", os.root_path().join("src/deep/link")).unwrap();
         let odd = std::ffi::OsString::from_vec(b"odd\xff".to_vec());
-        let server = crate::support::Server::start();
+        let server = Server::start();
         let bucket = server.bucket("bucket");
         bucket.put("old", "stays");
-        let s3 = crate::common::open(&server);
+        let s3 = common::open(&server);
         let other = OsFs::new_with(directory.join("other"), OsFsOptions::new().create(true));
         let (other, options) = (other.unwrap(), TransferOptions::new().workers(4));
         for place in ["src", "src/deep/er", "elsewhere"] {
@@ -768,6 +825,36 @@ mod unix {
         assert_eq!(os.readtext("copy").unwrap(), "from elsewhere");
     }
 
+    /// Runs a test of this program once more, as a user whom permissions bind.
+    fn run_as_nobody(test: &str) {
+        const NOBODY: u32 = 65534;
+        const AGAIN: &str = "S3FS_TEST_AS_NOBODY";
+        assert!(std::env::var_os(AGAIN).is_none(), "nobody is bound");
+        let directory = Directory::new();
+        fs::set_permissions(&*directory, fs::Permissions::from_mode(0o777)).unwrap();
+        let run = |program: &Path| {
+            std::process::Command::new(program)
+                .args(["--exact", test])
+                .env("TMPDIR", &*directory)
+                .env(AGAIN, "1")
+                .current_dir(&*directory)
+                .uid(NOBODY)
+                .gid(NOBODY)
+                .output()
+        };
+        let program = std::env::current_exe().unwrap();
+        let ran = run(&program).or_else(|_| {
+            // It may be in a home that is closed to others.
+            let copy = directory.join("program");
+            fs::copy(&program, &copy)?;
+            run(&copy)
+        });
+        let ran = ran.unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
+    }
+
     #[test]
     fn what_permissions_refuse_is_told() {
         let directory = Directory::new();
@@ -802,34 +889,47 @@ mod unix {
         assert_eq!(os.readtext("d/f").unwrap(), "content");
     }
 
-    /// Runs a test of this program once more, as a user whom permissions bind.
-    fn run_as_nobody(test: &str) {
-        const NOBODY: u32 = 65534;
-        const AGAIN: &str = "S3FS_TEST_AS_NOBODY";
-        assert!(std::env::var_os(AGAIN).is_none(), "nobody is bound");
-        let directory = Directory::new();
-        fs::set_permissions(&*directory, fs::Permissions::from_mode(0o777)).unwrap();
-        let run = |program: &Path| {
-            std::process::Command::new(program)
-                .args(["--exact", test])
-                .env("TMPDIR", &*directory)
-                .env(AGAIN, "1")
-                .current_dir(&*directory)
-                .uid(NOBODY)
-                .gid(NOBODY)
-                .output()
-        };
-        let program = std::env::current_exe().unwrap();
-        let ran = run(&program).or_else(|_| {
-            // It may be in a home that is closed to others.
-            let copy = directory.join("program");
-            fs::copy(&program, &copy)?;
-            run(&copy)
-        });
-        let ran = ran.unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout);
-        assert!(ran.status.success(), "{said}");
-        assert!(said.contains("1 passed"), "{said}");
+    #[test]
+    fn no_key_leads_out_of_the_disk() {
+        for (way, carry) in WAYS {
+            let directory = Directory::new();
+            let os = directory.open();
+            fs::write(directory.join("x"), "precious").unwrap();
+            let server = Server::start();
+            let bucket = server.bucket("bucket");
+            let absolute = format!("{}/new", directory.display());
+            let outside = [
+                "a/../../x",
+                "../../x",
+                "../x",
+                "..",
+                "/etc/s3fs-x",
+                &absolute,
+                "a//../../x",
+                "./x",
+            ];
+            // On Unix these are names like any other.
+            let names_of_files = ["..\\..\\x", "C:\\x", "...", "d/..x"];
+            for key in outside.iter().chain(&names_of_files) {
+                bucket.put(key, key.to_string());
+            }
+            carry(&common::open(&server), &os).unwrap();
+            assert_eq!(names(&directory), ["root", "x"], "{way}");
+            let precious = fs::read_to_string(directory.join("x")).unwrap();
+            assert_eq!(precious, "precious", "{way}");
+            for elsewhere in ["/etc/s3fs-x", "/x", "C:\\x"] {
+                assert!(!Path::new(elsewhere).exists(), "{way}: {elsewhere}");
+            }
+            assert!(!directory.parent().unwrap().join("x").exists(), "{way}");
+            for name in names_of_files {
+                let there = os.root_path().join(name);
+                assert_eq!(fs::read_to_string(there).unwrap(), name, "{way}");
+            }
+            // What has no path stays where it is.
+            for key in outside {
+                assert!(bucket.get(key).is_some(), "{way}: {key}");
+            }
+        }
     }
 
     #[test]
