@@ -267,7 +267,7 @@ impl<'a> Source<'a> {
     /// Removes the files that were copied and are still what they were, and then the directories
     /// that nothing is left in.
     fn remove(&self, run: &Run<'_, '_>, report: &mut Report, copied: &[&Job]) -> Result<()> {
-        let now = Snapshot::read(self.fs, self.path)?;
+        let now = Snapshot::listed(self.fs, self.path)?;
         let now: HashMap<String, SnapshotFile> = now
             .files
             .into_iter()
