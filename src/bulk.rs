@@ -302,14 +302,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Whether that is the file of which the job was made.
-    pub(crate) fn is_still(&self, info: &Info) -> bool {
-        let is = (
-            info.size().unwrap_or_default(),
-            info.modified(),
-            info.stamp(),
-        );
-        is == (self.size, self.modified, self.stamp.as_deref())
+    /// Whether that may be the file of which the job was made: of its size, its stamp, and its second,
+    /// since a listing of S3 may tell parts of it, and a look at one object does not.
+    pub(crate) fn may_be(&self, info: &Info) -> bool {
+        let second = |time: Option<OffsetDateTime>| time.map(OffsetDateTime::unix_timestamp);
+        info.size() == Some(self.size)
+            && info.stamp() == self.stamp.as_deref()
+            && second(info.modified()) == second(self.modified)
     }
 }
 

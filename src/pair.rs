@@ -70,7 +70,7 @@ impl<'a> Pair<'a> {
             return Ok(());
         }
         let there = found(self.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
-        if there.is_some_and(|there| job.is_still(&there)) {
+        if there.is_some_and(|there| job.may_be(&there)) {
             thread::sleep(TICK);
         }
         Ok(())

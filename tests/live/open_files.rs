@@ -2,7 +2,8 @@
 //!
 //! What the stores of CI cannot do is not asked of them, each with its reason: Ceph's gateway looks at no
 //! condition where an upload in parts ends, nor at one on the source of a copy, so that a look right
-//! before stands in, which no test can race; moto checks no signature.
+//! before stands in, which no test can race, and a tree is moved without a condition on its deletes; moto
+//! checks no signature. A copy above 5 GiB would take the room of two such objects on either.
 
 use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom, Write as _};
 

@@ -1,9 +1,12 @@
 //! What is in pieces on a real store: uploads that nobody ends, and files that go to the local disk and back.
 
 use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use s3fs::{FileSystem as _, S3Fs};
+use s3fs::moving::move_dir;
+use s3fs::{CopyOptions, Error, ErrorKind, FileSystem as _, MemoryFs, S3Fs, TransferOptions};
 
 use super::Live;
 
@@ -66,8 +69,106 @@ fn files_go_to_the_local_disk_and_back_in_pieces() {
     no_upload_is_left(&fs);
 }
 
+#[test]
+fn directories_go_to_the_local_disk_and_back() {
+    let Some(live) = Live::from_environment("trees") else {
+        return;
+    };
+    let fs = open(&live);
+    let directory = tempdir();
+    let (up, down) = (directory.join("up"), directory.join("down"));
+    std::fs::create_dir_all(up.join("a b/\u{e9}")).unwrap();
+    let files = [("one", 3), ("a b/\u{e9}/two", PART + 7), ("a b/empty", 0)];
+    for (name, size) in files {
+        std::fs::write(up.join(name), content(size)).unwrap();
+    }
+    let all: usize = files.iter().map(|(_, size)| size).sum();
+    let told = Mutex::new((0, 0));
+    let options = TransferOptions::new().workers(4).progress(|done, total| {
+        *told.lock().unwrap() = (done, total);
+        Ok(())
+    });
+    for report in [
+        fs.upload_dir(&up, "tree", &options).unwrap(),
+        fs.download_dir("tree", &down, &options).unwrap(),
+    ] {
+        assert_eq!((report.copied(), report.bytes()), (3, all as u64));
+        assert_eq!(*told.lock().unwrap(), (all as u64, all as u64));
+    }
+    for (name, size) in files {
+        assert!(
+            std::fs::read(down.join(name)).unwrap() == content(size),
+            "{name}"
+        );
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+    no_upload_is_left(&fs);
+}
+
+#[test]
+fn a_transfer_is_cancelled_and_resumed() {
+    let Some(live) = Live::from_environment("resume") else {
+        return;
+    };
+    let fs = open(&live);
+    let directory = tempdir();
+    let (up, down) = (directory.join("up"), directory.join("down"));
+    let written = content(3 * PART + 7);
+    std::fs::write(&up, &written).unwrap();
+    let cancelling = || {
+        TransferOptions::new()
+            .workers(1)
+            .resume(true)
+            .progress(|done, _| {
+                if done > 2 * PART as u64 {
+                    return Err(Error::new(ErrorKind::OperationFailed).with_message("enough"));
+                }
+                Ok(())
+            })
+    };
+    let error = fs.upload_file(&up, "file", &cancelling()).unwrap_err();
+    assert!(error.to_string().contains("enough"), "{error}");
+    assert!(!fs.exists("file").unwrap());
+    no_upload_is_left(&fs);
+    fs.upload_file(&up, "file", &TransferOptions::new())
+        .unwrap();
+    let error = fs.download_file("file", &down, &cancelling()).unwrap_err();
+    assert!(error.to_string().contains("enough"), "{error}");
+    assert!(!down.exists());
+    let before = fs.stats().bytes_in;
+    let resuming = TransferOptions::new().resume(true);
+    fs.download_file("file", &down, &resuming).unwrap();
+    let received = fs.stats().bytes_in - before;
+    assert!(received < 2 * PART as u64, "{received}");
+    assert!(std::fs::read(&down).unwrap() == written);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_directory_is_moved_on_the_server_and_to_another_filesystem() {
+    let Some(live) = Live::from_environment("moved") else {
+        return;
+    };
+    let fs = open(&live);
+    for (path, size) in [("from/a", 5), ("from/b c/d", PART + 1), ("from/e", 0)] {
+        fs.writebytes(path, &content(size)).unwrap();
+    }
+    let create = CopyOptions::new().create(true);
+    fs.movedir_with("from", "to", create).unwrap();
+    assert!(!fs.exists("from").unwrap());
+    assert!(fs.readbytes("to/b c/d").unwrap() == content(PART + 1));
+    let memory = MemoryFs::new();
+    let report = move_dir(&fs, "to", &memory, "to", &TransferOptions::new()).unwrap();
+    assert!(report.left_behind().is_empty(), "{report:?}");
+    assert!(!fs.exists("to").unwrap());
+    assert!(memory.readbytes("to/b c/d").unwrap() == content(PART + 1));
+}
+
 fn tempdir() -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("s3fs-live-{}", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("s3fs-live-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&path).unwrap();
     path
 }
