@@ -15,7 +15,7 @@ use s3fs::{
 };
 
 use crate::common;
-use crate::support::{Bucket, Fault, Object, Rule, Server};
+use crate::support::{Bucket, Fault, Object, Rule, Server, synthetic_bytes};
 
 /// The files of a bucket; markers are directories and left out.
 fn files(bucket: &Bucket) -> BTreeMap<String, Vec<u8>> {
@@ -1155,4 +1155,52 @@ fn a_lost_answer_to_the_end_of_a_copy_in_parts_is_looked_up() {
     fs.copy("f", "g").unwrap();
     assert_eq!(bucket.get("g").unwrap().len(), size);
     assert!(bucket.uploads().is_empty());
+}
+
+#[test]
+fn a_source_that_is_replaced_during_a_copy_in_parts_is_never_mixed() {
+    let size = (5 << 30) + 1;
+    for moves in [false, true] {
+        for server in [Server::builder(), Server::builder().like_radosgw()] {
+            let server = server.start();
+            let bucket = server.bucket("bucket");
+            bucket.put_synthetic("f", 1, size);
+            let replaced = server.bucket("bucket");
+            let replace = move |_: &_| {
+                replaced.put_synthetic("f", 2, size);
+                false
+            };
+            let never = Fault::error(500, "InternalError");
+            let rule = Rule::on("UploadPartCopy").when(replace);
+            server.faults().add(rule, never);
+            let fs = common::open(&server);
+            let result = match moves {
+                true => fs.movefile("f", "g"),
+                false => fs.copy("f", "g"),
+            };
+            fails(result, ErrorKind::ResourceChanged);
+            assert_eq!(bucket.keys(), ["f"]);
+            let there = bucket.get("f").unwrap().content.slice(0..9).to_vec();
+            assert_eq!(there, synthetic_bytes(2, 0, 9));
+            assert!(bucket.uploads().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_copy_in_parts_looks_at_its_source_once_more() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    bucket.put_synthetic("f", 1, (5 << 30) + 1);
+    let fs = common::open_lenient(&server);
+    let overwrite = CopyOptions::new().overwrite(true);
+    fs.copy_with("f", "g", overwrite).unwrap();
+    let requests = server.requests();
+    let parts = requests.iter().filter(|r| r.operation == "UploadPartCopy");
+    assert_eq!(requests.len(), 2 + parts.count() + 3);
+    let [.., look, end] = requests.as_slice() else {
+        panic!("{} requests", requests.len())
+    };
+    assert_eq!((look.operation, look.key.as_str()), ("HeadObject", "f"));
+    assert_eq!(end.operation, "CompleteMultipartUpload");
 }

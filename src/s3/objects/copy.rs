@@ -42,6 +42,24 @@ impl Source<'_> {
         }
         Ok(request)
     }
+
+    /// An error if it is another object by now, of which some parts may be: not every store looks at
+    /// the condition of a part. One request, none where the store does.
+    fn check_unchanged(&self) -> Result<()> {
+        if self.objects.heeds_conditions() || self.e_tag.is_empty() {
+            return Ok(());
+        }
+        let expected = Condition::Match(self.e_tag);
+        let checked = self
+            .objects
+            .check(self.key, expected, &ReadOptions::default());
+        checked.map_err(|error| match error.kind() {
+            ErrorKind::ResourceChanged => error
+                .with_message("the source was replaced or removed while it was copied")
+                .with_hint("nothing was stored; copy it again"),
+            _ => error,
+        })
+    }
 }
 
 impl Objects {
@@ -77,8 +95,8 @@ impl Objects {
         self.copy_at_once(&source, request, headers)
     }
 
-    /// Copies an object, whole. One request; above 5 GiB in parts, and what it is copied with is
-    /// asked for.
+    /// Copies an object, whole. One request; above 5 GiB in parts, what it is copied with is asked
+    /// for, and, but on AWS, whether it is still the same.
     ///
     /// Metadata, content headers and tags come along; `storage_class` is the source's.
     pub(crate) fn copy(
@@ -185,7 +203,13 @@ impl Objects {
             let end = source.size.min(start.saturating_add(part_size));
             self.copy_part(&upload, *number, source, *start..end, Vec::new())
         });
-        match copied {
+        // What is copied onto itself is looked at by its own condition.
+        let is_itself = condition == Condition::Match(source.e_tag);
+        let checked = copied.and_then(|parts| match is_itself {
+            true => Ok(parts),
+            false => source.check_unchanged().map(|()| parts),
+        });
+        match checked {
             Ok(parts) => self.end_upload(&Ending {
                 upload: &upload,
                 parts: &parts,
