@@ -23,7 +23,7 @@ pub trait File: Read + Write + Seek + Send {
     fn set_len(&mut self, size: u64) -> io::Result<()>;
 
     /// Finishes the file: what was written is there once this returns `Ok`. Closing again does
-    /// nothing.
+    /// nothing, and answers what the first time did.
     ///
     /// # Errors
     ///

@@ -64,6 +64,8 @@ fn an_update_loses_to_who_was_faster() {
         let error = file.close().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{mode}");
         assert_eq!(error.path(), Some("f"));
+        let again = file.close().unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::ResourceChanged, "{mode}");
         assert_eq!(fs.readbytes("f").unwrap(), b"theirs");
     }
 }
@@ -278,7 +280,7 @@ fn a_size_that_no_memory_has_is_an_error() {
     let mut file = fs.openbin("f", "w+").unwrap();
     let error = s3fs::Error::from(file.set_len(u64::MAX).unwrap_err());
     assert_eq!(error.kind(), ErrorKind::InsufficientStorage);
-    assert!(file.close().is_err());
+    assert!(file.close().is_err() && file.close().is_err());
     let mut file = fs.openbin("f", "w+").unwrap();
     std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(u64::MAX)).unwrap();
     assert!(file.write(b"x").is_err());

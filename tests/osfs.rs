@@ -166,6 +166,7 @@ fn a_file_that_was_changed_by_another_is_not_overwritten() {
         file.write_all(b"mine").unwrap();
         os.writetext("f", "the other's").unwrap();
         fails(file.close(), ErrorKind::ResourceChanged, "f");
+        fails(file.close(), ErrorKind::ResourceChanged, "f");
         assert_eq!(os.readtext("f").unwrap(), "the other's", "{mode}");
     }
     let mut file = os.openbin("new", "a").unwrap();

@@ -263,6 +263,8 @@ fn a_part_that_is_refused_fails_the_file_and_leaves_the_old_object() {
             }
             Ok(()) => assert_eq!(closed.kind(), ErrorKind::PermissionDenied),
         }
+        let again = file.close().unwrap_err();
+        assert_eq!(again.to_string(), closed.to_string());
         assert!(file.write_all(b"x").is_err());
         assert_eq!(stored(&server, "f").unwrap(), b"old");
         assert_eq!(uploads(&server), 0);

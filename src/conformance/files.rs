@@ -135,7 +135,10 @@ fn x_refuses_what_is_there(fs: &dyn FileSystem) {
     first.write_all(b"first").unwrap();
     second.write_all(b"second").unwrap();
     first.close().unwrap();
-    fails(second.close(), ErrorKind::FileExists, "g");
+    // What was not stored is not, however often it is closed.
+    for _ in 0..3 {
+        fails(second.close(), ErrorKind::FileExists, "g");
+    }
     assert_eq!(fs.readbytes("g").unwrap(), b"first");
 }
 

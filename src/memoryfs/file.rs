@@ -22,7 +22,8 @@ pub(super) struct MemoryFile {
     changed: bool,
     /// A write did not go in whole: what is there is not what the caller meant.
     failed: bool,
-    closed: bool,
+    /// What came of closing it.
+    closed: Option<Result<()>>,
 }
 
 /// What the file was when it was opened.
@@ -56,12 +57,12 @@ impl MemoryFile {
             base,
             content,
             failed: false,
-            closed: false,
+            closed: None,
         }
     }
 
     fn usable(&self) -> io::Result<()> {
-        if self.closed {
+        if self.closed.is_some() {
             return Err(file::closed(&self.path));
         }
         Ok(())
@@ -198,24 +199,22 @@ impl File for MemoryFile {
     }
 
     fn close(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.closed, true) {
-            return Ok(());
+        if let Some(before) = &self.closed {
+            return before.clone();
         }
-        if self.failed {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_path(&self.path)
-                .with_message("a write to it failed before, so that nothing was stored"));
-        }
-        match self.changed && self.mode.writing() {
+        let closed = match self.changed && self.mode.writing() {
+            _ if self.failed => Err(file::failed_before(&self.path)),
             true => self.publish(),
             false => Ok(()),
-        }
+        };
+        self.closed = Some(closed.clone());
+        closed
     }
 }
 
 impl Drop for MemoryFile {
     fn drop(&mut self) {
-        if !self.closed && self.changed {
+        if self.closed.is_none() && self.changed {
             log::warn!(
                 "{:?} was dropped without close(): nothing was stored",
                 self.path

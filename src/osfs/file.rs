@@ -21,7 +21,8 @@ pub(super) struct OsFile {
     file: Option<DiskFile>,
     /// Where changes go until they are published; a file that is read has none.
     draft: Option<Draft>,
-    /// Why a write did not go in whole: what is there is not what the caller meant.
+    /// Why a write did not go in whole, so that what is there is not what the caller meant; or why it
+    /// could not be published.
     failed: Option<Error>,
 }
 
@@ -124,18 +125,17 @@ impl File for OsFile {
     }
 
     fn close(&mut self) -> Result<()> {
-        let (Some(file), draft) = (self.file.take(), self.draft.take()) else {
-            return Ok(());
+        let (Some(file), Some(draft)) = (self.file.take(), self.draft.take()) else {
+            return self.failed.clone().map_or(Ok(()), Err);
         };
-        let Some(draft) = draft else {
-            return Ok(());
+        let closed = match self.failed.take() {
+            Some(failed) => Err(failed.with_hint("nothing was stored")),
+            None => draft
+                .publish(file)
+                .map_err(|error| error.with_path(self.path.as_str())),
         };
-        if let Some(failed) = self.failed.take() {
-            return Err(failed.with_hint("nothing was stored"));
-        }
-        draft
-            .publish(file)
-            .map_err(|error| error.with_path(self.path.as_str()))
+        self.failed = closed.clone().err();
+        closed
     }
 }
 

@@ -51,7 +51,8 @@ pub struct S3Updater {
     changed: bool,
     /// A write did not go in whole: what is there is not what the caller meant.
     failed: bool,
-    closed: bool,
+    /// What came of closing it.
+    closed: Option<Result<()>>,
 }
 
 /// What the file was when it was opened.
@@ -104,12 +105,12 @@ impl S3Updater {
             changed: !matches!(base, Base::Object(_)),
             base,
             failed: false,
-            closed: false,
+            closed: None,
         }
     }
 
     fn usable(&self) -> io::Result<()> {
-        if self.closed {
+        if self.closed.is_some() {
             return Err(file::closed(&self.target.path));
         }
         if self.failed {
@@ -298,23 +299,26 @@ impl File for S3Updater {
     }
 
     fn close(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.closed, true) {
-            return Ok(());
+        if let Some(before) = &self.closed {
+            return before.clone();
         }
-        if self.failed {
-            return Err(file::failed_before(&self.target.path));
-        }
-        if !self.changed {
-            return Ok(());
-        }
-        self.publish()
-            .map_err(|error| error.with_path(&self.target.path))
+        let failed = Err(file::failed_before(&self.target.path));
+        // What a panic would leave.
+        self.closed = Some(failed.clone());
+        let closed = match self.changed {
+            _ if self.failed => failed,
+            true => self.publish(),
+            false => Ok(()),
+        };
+        let closed = closed.map_err(|error| error.with_path(&self.target.path));
+        self.closed = Some(closed.clone());
+        closed
     }
 }
 
 impl Drop for S3Updater {
     fn drop(&mut self) {
-        if !self.closed && self.changed {
+        if self.closed.is_none() && self.changed {
             log::warn!(
                 "{:?} was dropped without close(): nothing was stored",
                 self.target.path

@@ -40,12 +40,12 @@ pub struct S3Writer {
     state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
     /// A write did not go in whole: what is there is not what the caller meant.
     Failed,
-    Closed,
+    /// With what came of it.
+    Closed(Result<()>),
 }
 
 impl fmt::Debug for S3Writer {
@@ -141,7 +141,7 @@ impl S3Writer {
     fn usable(&self) -> io::Result<()> {
         match self.state {
             State::Open => Ok(()),
-            State::Closed => Err(file::closed(&self.target.path)),
+            State::Closed(_) => Err(file::closed(&self.target.path)),
             State::Failed => Err(file::failed_before(&self.target.path).into()),
         }
     }
@@ -226,19 +226,23 @@ impl File for S3Writer {
     }
 
     fn close(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closed => Ok(()),
+        // What a panic would leave.
+        let failed = State::Closed(Err(file::failed_before(&self.target.path)));
+        let closed = match std::mem::replace(&mut self.state, failed) {
+            State::Closed(before) => before,
             State::Failed => Err(file::failed_before(&self.target.path)),
             State::Open => self
                 .publish()
                 .map_err(|error| error.with_path(&self.target.path)),
-        }
+        };
+        self.state = State::Closed(closed.clone());
+        closed
     }
 }
 
 impl Drop for S3Writer {
     fn drop(&mut self) {
-        if self.state != State::Closed {
+        if !matches!(self.state, State::Closed(_)) {
             log::warn!(
                 "{:?} was dropped without close(): nothing was stored",
                 self.target.path
