@@ -7,11 +7,10 @@ use std::io::{self, Read};
 use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use time::OffsetDateTime;
 
-use crate::crew::Crew;
+use crate::crew::{self, Crew, MAX_THREADS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::info::Info;
@@ -65,10 +64,12 @@ impl<'a> TransferOptions<'a> {
         Self::default()
     }
 
-    /// How many threads copy at a time; 1 is the caller's alone, and so is 0, the default, but
-    /// between S3 and the local disk, where it is the filesystem's
-    /// [`max_workers`](crate::S3FsBuilder::max_workers). There a large file has several of them, too.
-    /// Where S3 copies a whole tree by itself, `max_workers` counts in any case.
+    /// How many threads copy at a time, 1,000 at most, and fewer where the system has no more; 1 is
+    /// the caller's alone, and so is 0, the default, but between S3 and the local disk, where it is
+    /// the filesystem's [`max_workers`](crate::S3FsBuilder::max_workers). There a large file has
+    /// several of them, too. Where S3 copies a whole tree by itself, `max_workers` counts in any case.
+    ///
+    /// A callback that panics ends the call, and its panic goes on in the caller.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
@@ -388,6 +389,7 @@ impl<'r, 'a> Run<'r, 'a> {
         work: impl Fn(&T, &Crew) -> Result<bool> + Sync,
         after: impl Fn(&T) -> Result<()> + Sync,
     ) -> Result<Vec<&'i T>> {
+        let workers = workers.min(MAX_THREADS);
         // The caller's own thread only waits for others.
         let crew = Crew::new(if workers > 1 { workers + 1 } else { 1 });
         let next = AtomicUsize::new(0);
@@ -409,16 +411,16 @@ impl<'r, 'a> Run<'r, 'a> {
         if workers <= 1 {
             work_on();
         } else {
-            let work_on = &work_on;
-            thread::scope(|scope| {
-                let members = iter::from_fn(|| crew.enlist());
-                for member in members.take(items.len()) {
-                    scope.spawn(move || {
-                        work_on();
-                        drop(member);
-                    });
-                }
-            });
+            let members = iter::from_fn(|| crew.enlist()).take(items.len());
+            let members: Mutex<Vec<_>> = Mutex::new(members.collect());
+            let count = lock(&members).len();
+            let work_on = || {
+                let member = lock(&members).pop();
+                work_on();
+                drop(member);
+            };
+            let stop = || self.stopped.store(true, Ordering::Relaxed);
+            crew::on_threads(count, work_on, stop);
         }
         if let Some(error) = lock(&self.fatal).take() {
             return Err(error);

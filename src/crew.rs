@@ -1,11 +1,16 @@
 //! [`Crew`]: the threads that one call may have, shared by the files that it works on and by the
 //! pieces of each.
 
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::error::{Error, Result};
+
+/// As many threads as a call has at most, whatever it is told.
+pub(crate) const MAX_THREADS: usize = 1000;
 
 /// How many threads may still be begun. Each file has one; what the files leave works on pieces.
 #[derive(Debug, Default)]
@@ -16,10 +21,10 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// So many threads, the caller's own among them.
+    /// So many threads, the caller's own among them, and no more than there may be.
     pub(crate) fn new(threads: usize) -> Self {
         Self {
-            spare: AtomicUsize::new(threads.saturating_sub(1)),
+            spare: AtomicUsize::new(threads.min(MAX_THREADS + 1).saturating_sub(1)),
             alone: threads <= 1,
         }
     }
@@ -40,7 +45,7 @@ impl Crew {
 
     /// Does the work on each number below `count`, on this thread and on all others that there are
     /// to spare, those too that come free meanwhile. After an error nothing more is begun, and the
-    /// first one comes back.
+    /// first one comes back; so it is with a panic, which goes on here.
     pub(crate) fn each(
         &self,
         count: usize,
@@ -49,13 +54,15 @@ impl Crew {
         let next = AtomicUsize::new(0);
         let stopped = AtomicBool::new(false);
         let failure: Mutex<Option<Error>> = Mutex::new(None);
+        let panicked = FirstPanic::default();
+        let stop = || stopped.store(true, Ordering::Relaxed);
         let take = || {
             let number = next.fetch_add(1, Ordering::Relaxed);
             (number < count && !stopped.load(Ordering::Relaxed)).then_some(number)
         };
         let work_on = |number| {
-            if let Err(error) = work(number) {
-                stopped.store(true, Ordering::Relaxed);
+            if let Some(Err(error)) = panicked.catch(|| work(number), stop) {
+                stop();
                 let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(error);
             }
@@ -83,6 +90,7 @@ impl Crew {
                 work_on(own);
             }
         });
+        panicked.go_on();
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         failure.map_or(Ok(()), Err)
     }
@@ -118,11 +126,126 @@ impl Drop for Member<'_> {
     }
 }
 
+/// Does the same work on so many threads, or on as many as the system has, and on the caller's own if
+/// it has none. If the work panics on one of them, `stop` is to make the others end, and the first
+/// panic goes on here.
+pub(crate) fn on_threads(count: usize, work: impl Fn() + Sync, stop: impl Fn() + Sync) {
+    let thread = || thread::Builder::new().name("s3fs-worker".to_owned());
+    on_threads_like(thread, count, work, stop);
+}
+
+fn on_threads_like(
+    thread: impl Fn() -> thread::Builder,
+    count: usize,
+    work: impl Fn() + Sync,
+    stop: impl Fn() + Sync,
+) {
+    let panicked = FirstPanic::default();
+    let caught = || {
+        panicked.catch(&work, &stop);
+    };
+    thread::scope(|scope| {
+        let begins = |_: &usize| thread().spawn_scoped(scope, caught).is_ok();
+        if (0..count).take_while(begins).count() == 0 {
+            caught();
+        }
+    });
+    panicked.go_on();
+}
+
+/// What panicked first, of several threads.
+#[derive(Default)]
+struct FirstPanic(Mutex<Option<Box<dyn Any + Send>>>);
+
+impl FirstPanic {
+    /// Does the work; if it panics, keeps that, and tells.
+    fn catch<T>(&self, work: impl FnOnce() -> T, stop: impl FnOnce()) -> Option<T> {
+        // Nobody goes on with what the work leaves: the panic itself goes on.
+        match panic::catch_unwind(AssertUnwindSafe(work)) {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                stop();
+                let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert(panic);
+                None
+            }
+        }
+    }
+
+    /// Panics if something did.
+    fn go_on(self) {
+        let first = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(panic) = first {
+            panic::resume_unwind(panic);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use std::sync::Barrier;
+
+    /// A thread that no system has: of a stack that is larger than what it can address.
+    fn impossible() -> thread::Builder {
+        thread::Builder::new().stack_size(1 << 60)
+    }
+
+    /// What a panic says.
+    fn message(panic: Box<dyn Any + Send>) -> String {
+        panic.downcast_ref::<&str>().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_panic_stops_the_others_and_is_the_one_that_comes_back() {
+        for threads in [1, 2, 5] {
+            let crew = Crew::new(threads);
+            let begun = AtomicUsize::new(0);
+            let result = panic::catch_unwind(AssertUnwindSafe(|| {
+                crew.each(1_000_000, |number| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    assert!(number != 3, "tides");
+                    thread::sleep(std::time::Duration::from_micros(10));
+                    Ok(())
+                })
+            }));
+            assert_eq!(message(result.unwrap_err()), "tides");
+            assert!(begun.load(Ordering::Relaxed) < 100_000);
+            assert_eq!(crew.spare.load(Ordering::Relaxed), threads - 1);
+        }
+    }
+
+    #[test]
+    fn the_same_work_is_done_by_all_threads_and_a_panic_in_it_comes_back() {
+        let (ran, stopped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let stop = || {
+            stopped.fetch_add(1, Ordering::SeqCst);
+        };
+        let run = || ran.fetch_add(1, Ordering::SeqCst);
+        on_threads(4, || assert!(run() < 4), stop);
+        assert_eq!(ran.swap(0, Ordering::SeqCst), 4);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            on_threads(3, || assert!(run() != 1, "moons"), stop);
+        }));
+        assert_eq!(message(result.unwrap_err()), "moons");
+        assert_eq!(ran.load(Ordering::SeqCst), 3);
+        assert_eq!(stopped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn without_threads_the_work_is_done_on_the_callers_own() {
+        let ran = Mutex::new(Vec::new());
+        let work = || ran.lock().unwrap().push(thread::current().id());
+        on_threads_like(impossible, 4, work, || ());
+        let own = thread::current().id();
+        assert_eq!(ran.into_inner().unwrap(), [own]);
+    }
+
+    #[test]
+    fn no_number_of_threads_is_too_large() {
+        assert_eq!(Crew::new(usize::MAX).spare.into_inner(), MAX_THREADS);
+    }
 
     #[test]
     fn every_piece_is_done_once_however_many_there_are() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use s3fs::copy::{self, Condition};
@@ -10,8 +12,8 @@ use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
     Action, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, Info, Location,
-    MakedirOptions, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo, Report, Result, S3Fs,
-    TransferOptions, TreeEntries,
+    MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo, Report,
+    Result, S3Fs, TransferOptions, TreeEntries,
 };
 
 use crate::common;
@@ -625,6 +627,48 @@ fn a_callback_cancels_and_its_error_comes_back() {
     let moved = moving::move_file(&src_fs, "large", &dst_fs, "large", &options);
     fails(moved, ErrorKind::Timeout);
     assert_eq!(src_fs.getsize("large").unwrap(), 3 << 20);
+}
+
+#[test]
+fn a_callback_that_panics_ends_the_copy_and_its_panic_comes_back() {
+    for workers in [1, 4] {
+        let (src, dst) = (MemoryFs::new(), MemoryFs::new());
+        for number in 0..500 {
+            src.writetext(&format!("{number:03}"), "content").unwrap();
+        }
+        let mut count = 0;
+        let options = TransferOptions::new().workers(workers).on_copy(|_, _| {
+            count += 1;
+            assert!(count != 3, "enough of tides");
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        });
+        let copied = AssertUnwindSafe(|| copy::copy_fs(&src, &dst, &options));
+        let panic = panic::catch_unwind(copied).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"enough of tides"));
+        assert!(dst.listdir("/").unwrap().len() < 100);
+    }
+}
+
+#[test]
+fn any_number_of_workers_copies_everything() {
+    let server = Server::start();
+    let max_workers = common::builder(&server).max_workers(usize::MAX);
+    let (src, dst) = (MemoryFs::new(), max_workers.build().unwrap());
+    for number in 0..20 {
+        src.writetext(&format!("{number:02}"), "content").unwrap();
+    }
+    for workers in [0, 1, 2, usize::MAX - 1, usize::MAX] {
+        let options = TransferOptions::new().workers(workers);
+        let report = copy::copy_fs(&src, &dst, &options).unwrap();
+        assert_eq!(report.copied(), 20, "{workers}");
+        assert_eq!(keys(&server.bucket("bucket")).len(), 20, "{workers}");
+        let names = dst.listdir("/").unwrap();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let infos = dst.getinfo_many(&names, Namespaces::BASIC);
+        assert!(infos.iter().all(Result::is_ok), "{workers}");
+        dst.removetree("/").unwrap();
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::credentials::{Environment, Provider, Settings, resolve};
 use super::key::KeyMap;
 use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
+use crate::crew::MAX_THREADS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent};
@@ -334,9 +335,9 @@ impl S3FsBuilder {
         self
     }
 
-    /// How many requests one call makes at a time; 10 unless it is said.
+    /// How many requests one call makes at a time; 10 unless it is said, and 1,000 at most.
     pub fn max_workers(mut self, workers: usize) -> Self {
-        self.max_workers = workers;
+        self.max_workers = workers.min(MAX_THREADS);
         self
     }
 

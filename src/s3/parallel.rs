@@ -1,10 +1,12 @@
 //! Work on many things at a time, on plain threads that end before the call does.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
-/// The results of `work` on each item, in the items' order, on at most `workers` threads.
+use crate::crew::on_threads;
+
+/// The results of `work` on each item, in the items' order, on at most `workers` threads. What panics
+/// first goes on here, and nothing more is begun.
 pub(crate) fn map<T: Sync, R: Send>(
     items: &[T],
     workers: usize,
@@ -16,24 +18,20 @@ pub(crate) fn map<T: Sync, R: Send>(
     }
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some((index, item)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    items.get(index).map(|item| (index, item))
-                } {
-                    let result = work(item);
-                    done.lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .push((index, result));
-                }
-            });
+    let work_on = || {
+        while let Some((index, item)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            items.get(index).map(|item| (index, item))
+        } {
+            let result = work(item);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((index, result));
         }
-    });
-    let mut done = done
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    };
+    // Behind the last item there is none to take.
+    let stop = || next.store(items.len(), Ordering::Relaxed);
+    on_threads(workers, work_on, stop);
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
 }
