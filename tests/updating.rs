@@ -263,6 +263,32 @@ fn a_small_object_is_sent_again_whole_and_what_did_not_change_is_not_stored() {
 }
 
 #[test]
+fn unchanged_bytes_between_many_small_changes_are_read_in_few_requests() {
+    let server = Server::start();
+    let fs = builder(&server).build().unwrap();
+    for (size, changed, requests) in [
+        // One PUT.
+        (4 * MIB, 0..4 * MIB, 3),
+        // Begin, the parts of which one is sent, look, end; of what is sent, there are two stretches.
+        (30 * MIB, 12 * MIB..13 * MIB, 8),
+    ] {
+        server.bucket(BUCKET).put_synthetic("f", 3, size);
+        server.take_requests();
+        let mut expected = synthetic_bytes(3, 0, size as usize);
+        let mut file = fs.openbin("f", "r+").unwrap();
+        for at in changed.step_by(8 * KIB as usize) {
+            file.seek(SeekFrom::Start(at + 5)).unwrap();
+            file.write_all(&[7]).unwrap();
+            expected[at as usize + 5] = 7;
+        }
+        file.close().unwrap();
+        let asked = server.take_requests();
+        assert!(asked.len() <= requests, "{:?}", names(&asked));
+        assert!(stored(&server, "f").unwrap() == expected, "{size}");
+    }
+}
+
+#[test]
 fn an_empty_object_is_appended_to() {
     let server = Server::start();
     let fs = builder(&server).build().unwrap();

@@ -20,6 +20,10 @@ pub(super) use old::Old;
 use overlay::{Content, Overlay};
 use plan::{Limits, Part, plan};
 
+/// Unchanged bytes of a part that lie so near to each other are read in one request: what is between
+/// them costs less than one more.
+const NEAR: u64 = 64 << 10;
+
 /// A file opened with `a`, `r+`, `a+`, `w+` or `x+`: what is written lies over the object, and reads
 /// see it, until [`close`](File::close) stores both as one. Nothing is seen by others before.
 ///
@@ -41,7 +45,8 @@ use plan::{Limits, Part, plan};
 ///
 /// Requests: one to open the file (two if it is empty). To store it, one; or, of a large object, one
 /// to begin, one for each part, one to look (not on AWS) and one to end, and one for each stretch of
-/// unchanged bytes that is sent again. One more for its tags, if it has some.
+/// unchanged bytes that is sent again; those of a part that are at most 64 KiB apart are one. One more
+/// for its tags, if it has some.
 pub struct S3Updater {
     target: Target,
     mode: Mode,
@@ -145,22 +150,32 @@ impl S3Updater {
         Ok(count)
     }
 
-    /// Reads that range of the file into an empty buffer: one request for each stretch of the object.
-    fn fill(&mut self, range: &Range<u64>, buffer: &mut Vec<u8>) -> Result<()> {
+    /// Reads that range of the file into an empty buffer: one request for each stretch of the object,
+    /// and one for those together between which there are at most `near` bytes.
+    fn fill(&mut self, range: &Range<u64>, near: u64, buffer: &mut Vec<u8>) -> Result<()> {
         let length = usize::try_from(range.end - range.start).map_err(|_| {
             Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
         })?;
         buffer.resize(length, 0);
+        if let Base::Object(old) = &self.base {
+            for stretch in joined(self.content.old_in(range), near) {
+                let [start, end] = [stretch.start, stretch.end]
+                    .map(|at| usize::try_from(at - range.start).unwrap_or(usize::MAX));
+                let stretch_of_buffer = buffer.get_mut(start..end).unwrap_or_default();
+                old.read_range(stretch.start, stretch_of_buffer)?;
+            }
+        }
+        // What is not the object's lies over it.
         let mut position = range.start;
         let mut rest = buffer.as_mut_slice();
         while !rest.is_empty() {
             let (content, end) = self.content.at(position);
             let room = usize::try_from(end - position).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(room.min(rest.len()));
-            match (content, &mut self.base) {
-                (Content::Written(offset), _) => self.content.read_written(offset, now)?,
-                (Content::Old, Base::Object(old)) => old.read_range(position, now)?,
-                (Content::Old | Content::Zeros, _) => now.fill(0),
+            match content {
+                Content::Written(offset) => self.content.read_written(offset, now)?,
+                Content::Zeros => now.fill(0),
+                Content::Old => {}
             }
             position += now.len() as u64;
             rest = later;
@@ -190,7 +205,7 @@ impl S3Updater {
         let saved = size - plan::sent(&parts);
         if size <= sizes.first() && saved < limits.least {
             let mut bytes = Vec::new();
-            self.fill(&(0..size), &mut bytes)?;
+            self.fill(&(0..size), limits.least, &mut bytes)?;
             return self.target.put(&bytes, &kept, self.base.condition());
         }
         let mut begun = self.target.begin(&kept, self.base.condition())?;
@@ -233,11 +248,23 @@ impl S3Updater {
                 let length = range.end - range.start;
                 let on_their_way = objects.part_sizes().on_their_way(length, workers);
                 let mut buffer = upload.buffer();
-                self.fill(&range, &mut buffer)?;
+                self.fill(&range, NEAR, &mut buffer)?;
                 upload.send(buffer, on_their_way)
             }
         }
     }
+}
+
+/// The ranges, which are in ascending order; those as one between which there are at most `near` bytes.
+fn joined(ranges: impl IntoIterator<Item = Range<u64>>, near: u64) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start - last.end <= near => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 impl Read for S3Updater {
@@ -324,5 +351,25 @@ impl Drop for S3Updater {
                 self.target.path
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_are_near_are_one() {
+        let ranges = |pairs: &[(u64, u64)]| -> Vec<Range<u64>> {
+            pairs.iter().map(|(start, end)| *start..*end).collect()
+        };
+        let check = |given: &[(u64, u64)], near, expected: &[(u64, u64)]| {
+            assert_eq!(joined(ranges(given), near), ranges(expected));
+        };
+        check(&[], 5, &[]);
+        check(&[(0, 1)], 0, &[(0, 1)]);
+        check(&[(0, 1), (6, 7), (12, 20)], 5, &[(0, 20)]);
+        check(&[(0, 1), (7, 8), (9, 10)], 5, &[(0, 1), (7, 10)]);
+        check(&[(0, 1), (2, 3)], 0, &[(0, 1), (2, 3)]);
     }
 }

@@ -76,6 +76,21 @@ impl Overlay {
         }
     }
 
+    /// Where in that range, which lies within the file, the old object shows: in ascending order.
+    pub(super) fn old_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let mut old = Vec::new();
+        let mut position = range.start;
+        while position < range.end {
+            let (content, end) = self.at(position);
+            let end = end.min(range.end);
+            if content == Content::Old {
+                old.push(position..end);
+            }
+            position = end;
+        }
+        old
+    }
+
     /// Reads what was written.
     ///
     /// # Errors
