@@ -451,15 +451,14 @@ impl Outcome {
         let is_unknown = upload.parts.is_empty()
             && meeting.trouble.loses_answers()
             && met.contains(&"CreateMultipartUpload");
-        // The parts of what may have become the object are not removed from under it.
+        // What aborts it meets the same trouble, or had no more time; or nobody knows what it is now.
         let is_unsure = self
             .result
             .as_ref()
             .is_err_and(|error| error.kind() == OutcomeUnknown);
-        // What aborts it meets the same trouble, or had no more time.
-        let may_not = meeting.always || meeting.trouble.kinds.contains(&Timeout);
+        let may_not = meeting.always || meeting.trouble.kinds.contains(&Timeout) || is_unsure;
         let is_told = may_not && self.warnings.iter().any(|told| told.contains(&upload.id));
-        is_unknown || is_unsure || is_told
+        is_unknown || is_told
     }
 }
 

@@ -289,6 +289,42 @@ fn an_upload_that_cannot_be_aborted_is_logged_with_its_id() {
 }
 
 #[test]
+fn an_upload_of_which_nothing_more_is_heard_is_logged_with_its_id() {
+    let (server, fs) = scene();
+    let faults = server.faults();
+    faults.add(
+        Rule::on("CompleteMultipartUpload").always(),
+        Fault::DropBefore,
+    );
+    let refusal = Fault::error(403, "AccessDenied");
+    faults.add(Rule::on("AbortMultipartUpload").always(), refusal);
+    let warnings = logged::warnings(|| {
+        let mut file = fs.openbin("f", "w").unwrap();
+        file.write_all(&content(3 * PART)).unwrap();
+        let error = file.close().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    });
+    let upload = server.bucket(BUCKET).uploads().remove(0);
+    let told = warnings.iter().any(|warning| warning.contains(&upload.id));
+    assert!(told, "{warnings:?}");
+}
+
+#[test]
+fn an_upload_whose_beginning_was_not_answered_is_logged() {
+    let (server, _) = scene();
+    let fs = builder(&server).strict(false).max_attempts(1);
+    let fs = fs.min_part_size(1).part_size(PART as u64).build().unwrap();
+    let lost = Fault::DropAfter;
+    server.faults().add(Rule::on("CreateMultipartUpload"), lost);
+    let warnings = logged::warnings(|| {
+        fs.writebytes("the file", &content(3 * PART)).unwrap_err();
+    });
+    assert_eq!(uploads(&server), 1);
+    let is_it = |told: &String| told.contains("the file") && told.contains("stay behind");
+    assert!(warnings.iter().any(is_it), "{warnings:?}");
+}
+
+#[test]
 fn what_gives_an_upload_up_is_tried_again() {
     for failure in [
         Fault::error(503, "SlowDown"),
@@ -305,7 +341,7 @@ fn what_gives_an_upload_up_is_tried_again() {
         let warnings = logged::warnings(|| drop(file));
         assert_eq!(uploads(&server), 0, "{failure:?}");
         assert_eq!(asked(&server, "AbortMultipartUpload").len(), 2);
-        let stays = |warning: &String| warning.contains("stays behind");
+        let stays = |warning: &String| warning.contains("stay behind");
         assert!(!warnings.iter().any(stays), "{warnings:?}");
     }
 }

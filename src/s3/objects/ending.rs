@@ -82,7 +82,7 @@ impl Objects {
         if ending.nonce.is_some() && matches!(looked(), Ok(Some(head)) if is_ours(&head)) {
             return Ok(());
         }
-        let aborted = self.abort_upload(ending.upload);
+        let aborted = self.abort_or_log(ending.upload);
         let now = looked();
         let is_there = matches!(&now, Ok(Some(head)) if is_ours(head));
         match aborted {

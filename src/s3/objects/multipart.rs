@@ -109,7 +109,7 @@ impl Objects {
     }
 
     /// Begins an upload. One request. If its answer is lost, an upload of which nobody knows the id
-    /// may stay behind, and is logged.
+    /// may stay behind: that is logged, or that the request is made again.
     ///
     /// Source: [CreateMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html).
     pub(crate) fn create_upload(&self, key: &Key, new: NewUpload) -> Result<Upload> {
@@ -124,7 +124,16 @@ impl Objects {
                 .header("x-amz-checksum-algorithm", algorithm.name())
                 .header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
         }
-        let id = self.client.ask(&request, xml::created_upload)?;
+        let id = self.client.ask(&request, xml::created_upload);
+        let id = id.inspect_err(|error| {
+            if error.is_unsure() {
+                log::warn!(
+                    "a multipart upload of {:?} may stay behind, of which nobody knows the id, and \
+                     which stale_uploads finds: {error}",
+                    key.as_str()
+                );
+            }
+        })?;
         Ok(Upload {
             key: key.clone(),
             id,
@@ -270,15 +279,21 @@ impl Objects {
         })
     }
 
-    /// The same, of what has failed anyway: an upload that stays behind is logged.
-    pub(crate) fn abandon_upload(&self, upload: &Upload) {
-        if let Err(error) = self.abort_upload(upload) {
+    /// The same; an upload that may stay behind is logged.
+    pub(crate) fn abort_or_log(&self, upload: &Upload) -> Result<bool> {
+        self.abort_upload(upload).inspect_err(|error| {
             log::warn!(
-                "the multipart upload {:?} of {:?} stays behind: {error}",
+                "the multipart upload {:?} of {:?} may stay behind: {error}",
                 upload.id,
                 upload.key.as_str()
             );
-        }
+        })
+    }
+
+    /// The same, of what has failed anyway.
+    pub(crate) fn abandon_upload(&self, upload: &Upload) {
+        // It is logged, and why it was abandoned is told.
+        let _ = self.abort_or_log(upload);
     }
 }
 
