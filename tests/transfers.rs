@@ -403,6 +403,55 @@ fn progress_tells_how_far_it_is_of_how_much_and_cancels() {
 }
 
 #[test]
+fn who_cancels_an_upload_in_one_request_keeps_the_old_object() {
+    for checksum in [None, Some(s3fs::ChecksumAlgorithm::Crc32c)] {
+        for size in [1, 100, 700_000] {
+            let server = Server::start();
+            server.bucket(BUCKET).put("f", "old");
+            let args = checksum.map_or_else(UploadArgs::new, |algorithm| {
+                UploadArgs::new().checksum_algorithm(algorithm)
+            });
+            let fs = common::builder(&server).upload_args(args).build().unwrap();
+            let disk = Directory::new();
+            fs::write(disk.join("source"), content(size)).unwrap();
+            let last = AtomicU64::new(0);
+            let options = workers(2).progress(|done, total| {
+                assert_eq!(total, size);
+                last.store(done, Ordering::Relaxed);
+                match done {
+                    done if done < size => Ok(()),
+                    _ => Err(Error::new(ErrorKind::Timeout).with_message("enough")),
+                }
+            });
+            let result = fs.upload_file(disk.join("source"), "f", &options);
+            assert!(
+                fails(result, ErrorKind::Timeout)
+                    .to_string()
+                    .contains("enough")
+            );
+            assert_eq!(last.load(Ordering::Relaxed), size);
+            assert_eq!(server.bucket(BUCKET).get("f").unwrap().bytes(), b"old");
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_not_told_again() {
+    let (server, fs, disk) = scene(0);
+    fs::write(disk.join("source"), content(PART)).unwrap();
+    let again = Fault::error(503, "SlowDown");
+    server.faults().add(Rule::on("PutObject"), again);
+    let last = AtomicU64::new(0);
+    let options = workers(1).progress(|done, _| {
+        assert!(last.swap(done, Ordering::Relaxed) < done);
+        Ok(())
+    });
+    fs.upload_file(disk.join("source"), "g", &options).unwrap();
+    assert_eq!(last.load(Ordering::Relaxed), PART);
+    assert!(server.bucket(BUCKET).get("g").unwrap().bytes() == content(PART));
+}
+
+#[test]
 fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_for_each_and_two() {
     for (size, threads, parts) in [
         (0, 4, 1),

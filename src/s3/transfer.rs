@@ -99,9 +99,13 @@ impl S3Fs {
         let part_size = self.objects().part_sizes().for_size(size).first();
         if size <= part_size {
             let whole = Whole(&source);
+            let sent = Sent {
+                whole: &whole,
+                told: AtomicU64::new(0),
+                seen: terms.seen,
+            };
             self.objects()
-                .put_section(&target.key, &whole, size, &target.args)?;
-            (terms.seen)(size)?;
+                .put_section(&target.key, &whole, &sent, size, &target.args)?;
             return Ok(size);
         }
         let sent = |count| {
@@ -123,6 +127,27 @@ impl ReadAt for Whole<'_> {
         let count = self.0.file().read_at(buffer, offset)?;
         if offset + count as u64 >= self.0.size() {
             self.0.check_unchanged()?;
+        }
+        Ok(count)
+    }
+}
+
+/// The same while it is sent: whoever is told may end it before the last byte has gone. What is sent
+/// again is not told again.
+struct Sent<'d> {
+    whole: &'d Whole<'d>,
+    told: AtomicU64,
+    seen: &'d (dyn Fn(u64) -> Result<()> + Sync),
+}
+
+impl ReadAt for Sent<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = self.whole.read_at(buffer, offset)?;
+        let reached = offset + count as u64;
+        let new = reached.saturating_sub(self.told.load(Ordering::Relaxed));
+        if new >= CHUNK as u64 || new > 0 && reached >= self.whole.0.size() {
+            self.told.store(reached, Ordering::Relaxed);
+            (self.seen)(new)?;
         }
         Ok(count)
     }

@@ -287,11 +287,13 @@ impl Objects {
         self.client.tell(&condition.put_on(request)).map(|_| ())
     }
 
-    /// Stores so many bytes of a source, from its start, as an object. One request.
+    /// Stores so many bytes of a source, from its start, as an object. `body` gives the same bytes while
+    /// they are sent. One request.
     pub(crate) fn put_section(
         &self,
         key: &Key,
         source: &dyn ReadAt,
+        body: &dyn ReadAt,
         size: u64,
         args: &UploadArgs,
     ) -> Result<()> {
@@ -301,7 +303,7 @@ impl Objects {
             request = request.header(checksum::header_name(algorithm), digest);
         }
         let payload = Payload::Section {
-            source,
+            source: body,
             start: 0,
             length: size,
         };
