@@ -20,8 +20,7 @@ pub(super) struct PartsUpload {
     /// The oldest first.
     running: VecDeque<JoinHandle<Sent>>,
     done: Vec<UploadedPart>,
-    /// Buffers of parts that were sent, to be filled again.
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
     next: u32,
     /// Tells the threads that nobody waits for them.
     given_up: Arc<AtomicBool>,
@@ -43,7 +42,7 @@ impl PartsUpload {
             upload: Arc::new(upload),
             running: VecDeque::new(),
             done: Vec::new(),
-            spare: Vec::new(),
+            spare: Spare::default(),
             next: 1,
             given_up: Arc::default(),
             ended: false,
@@ -55,9 +54,14 @@ impl PartsUpload {
         self.next
     }
 
-    /// An empty buffer, one that was used before if there is one.
-    pub(super) fn buffer(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+    /// An empty buffer for a part of that size, once no more than so many are on their way.
+    ///
+    /// # Errors
+    ///
+    /// What became of an earlier part.
+    pub(super) fn buffer(&mut self, size: u64, on_their_way: usize) -> Result<Vec<u8>> {
+        self.collect(on_their_way)?;
+        Ok(self.spare.take(size))
     }
 
     /// Sends the next part while the caller goes on, with at most so many on their way; with none,
@@ -126,6 +130,7 @@ impl PartsUpload {
         on_their_way: usize,
         work: impl FnOnce() -> Sent + Send + 'static,
     ) -> Result<()> {
+        self.spare.most = on_their_way.max(1);
         self.collect(on_their_way.saturating_sub(1))?;
         if on_their_way == 0 {
             return self.note(work());
@@ -161,17 +166,13 @@ impl PartsUpload {
 
     fn note(&mut self, sent: Sent) -> Result<()> {
         self.done.push(sent.part?);
-        if sent.buffer.capacity() > 0 {
-            let mut buffer = sent.buffer;
-            buffer.clear();
-            self.spare.push(buffer);
-        }
+        self.spare.keep(sent.buffer, self.running.len());
         Ok(())
     }
 
     /// Waits for all parts.
     pub(super) fn wait(&mut self) -> Result<()> {
-        self.spare = Vec::new();
+        self.spare = Spare::default();
         self.collect(0)
     }
 
@@ -207,6 +208,32 @@ impl Drop for PartsUpload {
     }
 }
 
+/// Buffers of parts that were sent, to be filled again.
+#[derive(Default)]
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    /// As many as there may be, those on their way among them.
+    most: usize,
+}
+
+impl Spare {
+    /// An empty buffer, one that was used before if it is large enough. Smaller ones go: they would
+    /// be held beside those that are needed.
+    fn take(&mut self, size: u64) -> Vec<u8> {
+        self.buffers
+            .retain(|buffer| buffer.capacity() as u64 >= size);
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer, if there are not enough with those on their way.
+    fn keep(&mut self, mut buffer: Vec<u8>, on_their_way: usize) {
+        if buffer.capacity() > 0 && self.buffers.len() + on_their_way < self.most {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
 /// The bytes of a part, until the upload is given up.
 struct Part<'a> {
     bytes: &'a [u8],
@@ -221,5 +248,43 @@ impl ReadAt for Part<'_> {
                 .into());
         }
         self.bytes.read_at(buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_buffers_are_not_held_beside_larger_ones() {
+        let mut spare = Spare {
+            most: 4,
+            ..Spare::default()
+        };
+        for _ in 0..3 {
+            spare.keep(Vec::with_capacity(8), 0);
+        }
+        assert!(spare.take(8).capacity() >= 8);
+        assert_eq!(spare.buffers.len(), 2);
+        spare.keep(Vec::with_capacity(16), 0);
+        assert!(spare.take(16).capacity() >= 16);
+        assert_eq!(spare.buffers.len(), 0);
+        assert_eq!(spare.take(16).capacity(), 0);
+    }
+
+    #[test]
+    fn no_more_buffers_are_kept_than_may_be_on_their_way() {
+        let mut spare = Spare {
+            most: 2,
+            ..Spare::default()
+        };
+        spare.keep(vec![1], 1);
+        spare.keep(vec![2], 1);
+        assert_eq!(spare.buffers, [[]]);
+        spare.keep(vec![3], 0);
+        spare.keep(vec![4], 0);
+        spare.keep(Vec::new(), 0);
+        assert_eq!(spare.buffers.len(), 2);
+        assert!(spare.take(1).is_empty());
     }
 }

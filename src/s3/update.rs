@@ -247,7 +247,7 @@ impl S3Updater {
             (Part::Send(range) | Part::Copy(range), _) => {
                 let length = range.end - range.start;
                 let on_their_way = objects.part_sizes().on_their_way(length, workers);
-                let mut buffer = upload.buffer();
+                let mut buffer = upload.buffer(length, workers)?;
                 self.fill(&range, NEAR, &mut buffer)?;
                 upload.send(buffer, on_their_way)
             }

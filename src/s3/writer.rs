@@ -126,7 +126,12 @@ impl S3Writer {
         let on_their_way = sizes.on_their_way(self.buffer.len() as u64, objects.max_workers);
         let full = std::mem::take(&mut self.buffer);
         begun.parts.send(full, on_their_way)?;
-        self.buffer = begun.parts.buffer();
+        let size = self.current_part();
+        let objects = &self.target.objects;
+        let on_their_way = objects.part_sizes().on_their_way(size, objects.max_workers);
+        if let Some(begun) = &mut self.begun {
+            self.buffer = begun.parts.buffer(size, on_their_way)?;
+        }
         Ok(())
     }
 
