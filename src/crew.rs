@@ -4,8 +4,8 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Result};
 
@@ -153,6 +153,29 @@ fn on_threads_like(
     panicked.go_on();
 }
 
+/// Begins work on a thread of its own, or does it here if the system has no thread left.
+pub(crate) fn begin<T: Send + 'static>(
+    thread: thread::Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Begun<T> {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let taken = Arc::clone(&work);
+    let take = |work: &Mutex<Option<_>>| {
+        let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.take()
+    };
+    match thread.spawn(move || take(&taken).map(|work| work())) {
+        Ok(handle) => Begun::Running(handle),
+        Err(_) => Begun::Done(take(&work).map(|work| work())),
+    }
+}
+
+/// Work that was begun; its result is always there, but that of a thread that panicked.
+pub(crate) enum Begun<T> {
+    Running(JoinHandle<Option<T>>),
+    Done(Option<T>),
+}
+
 /// What panicked first, of several threads.
 #[derive(Default)]
 struct FirstPanic(Mutex<Option<Box<dyn Any + Send>>>);
@@ -240,6 +263,12 @@ mod tests {
         on_threads_like(impossible, 4, work, || ());
         let own = thread::current().id();
         assert_eq!(ran.into_inner().unwrap(), [own]);
+        let id = || thread::current().id();
+        assert!(matches!(begin(impossible(), id), Begun::Done(Some(there)) if there == own));
+        let Begun::Running(thread) = begin(thread::Builder::new(), id) else {
+            panic!("there is no thread")
+        };
+        assert_ne!(thread.join().unwrap().unwrap(), own);
     }
 
     #[test]

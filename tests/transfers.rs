@@ -575,6 +575,27 @@ fn a_file_that_changes_while_it_is_uploaded_is_not_stored() {
 }
 
 #[test]
+fn what_no_store_holds_is_refused_before_anything_is_sent() {
+    const LARGEST: u64 = 10_000 * (5 << 30);
+    let (server, s3, _disk) = scene(10);
+    let endless = std::io::repeat(7);
+    let result = s3.upload_sized("f", &mut { endless }, LARGEST + 1);
+    let error = fails(result, ErrorKind::Unsupported);
+    assert_eq!(error.path(), Some("f"));
+    // A file of that size takes no room, where the system knows such files.
+    let sparse = Path::new("/dev/shm").join(format!("s3fs-test-{}", std::process::id()));
+    if let Ok(file) = fs::File::create_new(&sparse) {
+        if file.set_len(LARGEST + 1).is_ok() {
+            let result = s3.upload_file(&sparse, "f", &workers(4));
+            let error = fails(result, ErrorKind::Unsupported);
+            assert_eq!(error.path(), sparse.to_str());
+        }
+        fs::remove_file(&sparse).unwrap();
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
 fn an_upload_that_fails_leaves_the_old_object_and_no_upload() {
     for part in 1..=6 {
         let (server, fs, disk) = scene(10);

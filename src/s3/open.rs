@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::checks::is_missing_key;
 use super::key::Key;
-use super::objects::{Condition, ReadOptions};
+use super::objects::{Condition, ReadOptions, check_object_size};
 use super::publish::Target;
 use super::update::{Base, Old};
 use super::{S3Fs, S3Reader, S3Updater, S3Writer};
@@ -184,6 +184,7 @@ impl S3Fs {
     ) -> Result<u64> {
         self.check_writeable(path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        check_object_size(size.unwrap_or_default())?;
         let options = OpenOptions::default();
         let target = self.target(key, path, &options);
         if self.shared.strict {

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::checksum;
 use super::client::{Payload, ReadAt};
 use super::key::Key;
 use super::objects::{MAX_PARTS, NewUpload, Objects, Upload, UploadedPart};
+use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A multipart upload under way. Dropped before it is [completed](Self::take), it ends its threads
@@ -18,13 +19,41 @@ pub(super) struct PartsUpload {
     objects: Arc<Objects>,
     upload: Arc<Upload>,
     /// The oldest first.
-    running: VecDeque<JoinHandle<Sent>>,
+    running: VecDeque<JoinHandle<Option<Sent>>>,
     done: Vec<UploadedPart>,
     spare: Spare,
     next: u32,
-    /// Tells the threads that nobody waits for them.
-    given_up: Arc<AtomicBool>,
+    given_up: Arc<GivenUp>,
     ended: bool,
+}
+
+/// Tells the threads that nobody wants what they do, and why.
+#[derive(Default)]
+struct GivenUp {
+    is_so: AtomicBool,
+    /// The error of the part that failed first.
+    why: Mutex<Option<Error>>,
+}
+
+impl GivenUp {
+    /// An error if it is so.
+    fn check(&self) -> Result<()> {
+        match self.is_so.load(Ordering::Relaxed) {
+            true => {
+                Err(Error::new(ErrorKind::OperationFailed).with_message("the upload was given up"))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// What became of a part: the first one that fails is why the others do.
+    fn watch<T>(&self, part: Result<T>) -> Result<T> {
+        part.map_err(|error| {
+            let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+            self.is_so.store(true, Ordering::Relaxed);
+            why.get_or_insert(error).clone()
+        })
+    }
 }
 
 /// How the sending of a part ended, and the buffer that it was in.
@@ -108,9 +137,12 @@ impl PartsUpload {
     ) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
+        let given_up = Arc::clone(&self.given_up);
         let number = self.take_number()?;
         self.run(on_their_way, move || Sent {
-            part: make(&objects, &upload, number),
+            part: given_up
+                .check()
+                .and_then(|()| make(&objects, &upload, number)),
             buffer: Vec::new(),
         })
     }
@@ -130,21 +162,27 @@ impl PartsUpload {
         on_their_way: usize,
         work: impl FnOnce() -> Sent + Send + 'static,
     ) -> Result<()> {
+        let given_up = Arc::clone(&self.given_up);
+        let work = move || {
+            let sent = work();
+            Sent {
+                part: given_up.watch(sent.part),
+                ..sent
+            }
+        };
         self.spare.most = on_their_way.max(1);
         self.collect(on_their_way.saturating_sub(1))?;
         if on_their_way == 0 {
             return self.note(work());
         }
         let thread = thread::Builder::new().name("s3fs-part".to_owned());
-        match thread.spawn(work) {
-            Ok(handle) => self.running.push_back(handle),
-            Err(error) => {
-                return Err(Error::new(ErrorKind::OperationFailed)
-                    .with_message("no thread can be started to send a part")
-                    .with_source(error));
+        match begin(thread, work) {
+            Begun::Running(handle) => {
+                self.running.push_back(handle);
+                Ok(())
             }
+            Begun::Done(sent) => self.note(sent.ok_or_else(panicked)?),
         }
-        Ok(())
     }
 
     /// Waits until at most so many parts are on their way, and for all that have ended.
@@ -156,10 +194,8 @@ impl PartsUpload {
             let Some(first) = self.running.pop_front() else {
                 break;
             };
-            let sent = first.join().map_err(|_| {
-                Error::new(ErrorKind::OperationFailed).with_message("sending a part panicked")
-            })?;
-            self.note(sent)?;
+            let sent = first.join().ok().flatten();
+            self.note(sent.ok_or_else(panicked)?)?;
         }
         Ok(())
     }
@@ -199,13 +235,18 @@ impl Drop for PartsUpload {
         if self.ended {
             return;
         }
-        self.given_up.store(true, Ordering::Relaxed);
+        self.given_up.is_so.store(true, Ordering::Relaxed);
         for thread in self.running.drain(..) {
             // How a part ended that nobody wants is nobody's concern.
             let _ = thread.join();
         }
         self.objects.abandon_upload(&self.upload);
     }
+}
+
+/// The error of a part of whose thread nothing came.
+fn panicked() -> Error {
+    Error::new(ErrorKind::OperationFailed).with_message("sending a part panicked")
 }
 
 /// Buffers of parts that were sent, to be filled again.
@@ -237,16 +278,12 @@ impl Spare {
 /// The bytes of a part, until the upload is given up.
 struct Part<'a> {
     bytes: &'a [u8],
-    given_up: &'a AtomicBool,
+    given_up: &'a GivenUp,
 }
 
 impl ReadAt for Part<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        if self.given_up.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("the upload was given up")
-                .into());
-        }
+        self.given_up.check()?;
         self.bytes.read_at(buffer, offset)
     }
 }

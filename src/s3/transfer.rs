@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::S3Fs;
 use super::checks::is_missing_key;
 use super::client::ReadAt;
-use super::objects::{Condition, ReadOptions};
+use super::objects::{Condition, ReadOptions, check_object_size};
 use super::pinned::{Pinned, RangeReader};
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
@@ -90,7 +90,9 @@ impl S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let target = self.target(key, path, options);
         target.args.to_headers()?;
-        let source = Departure::open(place).map_err(|error| error.with_path(terms.local))?;
+        let local = |error: Error| error.with_path(terms.local);
+        let source = Departure::open(place).map_err(local)?;
+        check_object_size(source.size()).map_err(local)?;
         if self.shared.strict {
             self.check_file_target(&validated, &target.key, path, options)?;
         }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::objects::{Condition, MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS};
+use super::objects::{Condition, MAX_PART_BYTES, MAX_PARTS, check_object_size};
 use super::parts::PartsUpload;
 use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -126,14 +126,10 @@ impl S3Updater {
 
     /// Checks that the file may have that size.
     fn check_size(&mut self, size: u64) -> io::Result<()> {
-        if size <= MAX_OBJECT_BYTES {
-            return Ok(());
-        }
-        self.failed = true;
-        Err(Error::new(ErrorKind::Unsupported)
-            .with_path(&self.target.path)
-            .with_message(format!("no object has more than {MAX_OBJECT_BYTES} bytes"))
-            .into())
+        check_object_size(size).map_err(|error| {
+            self.failed = true;
+            error.with_path(&self.target.path).into()
+        })
     }
 
     /// Reads some bytes of the file, all from one place.

@@ -29,6 +29,17 @@ pub(crate) const MAX_PART_BYTES: u64 = 5 << 30;
 /// The largest object that any store holds: as many of the largest parts as there may be.
 pub(crate) const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PARTS as u64;
 
+/// An error if no store holds an object of so many bytes: who knows the size is told before the first
+/// of them is sent.
+pub(crate) fn check_object_size(size: u64) -> Result<()> {
+    if size <= MAX_OBJECT_BYTES {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported).with_message(format!(
+        "no object has more than {MAX_OBJECT_BYTES} bytes, and this would have {size}"
+    )))
+}
+
 /// The headers that go with every request of an upload, and not only with its first.
 const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
 
