@@ -795,11 +795,20 @@ fn copies_between_the_two_are_transfers() {
 
 #[test]
 fn a_download_keeps_the_time_if_that_is_wanted() {
-    let (_server, fs, disk) = scene(3 * PART);
-    fs.download_file("f", disk.join("f"), &workers(2).preserve_time(true))
-        .unwrap();
-    let os = OsFs::new(&*disk).unwrap();
-    assert_eq!(os.getmodified("f").unwrap(), fs.getmodified("f").unwrap());
+    for size in [3 * PART, 0] {
+        let (server, fs, disk) = scene(size);
+        let mut object = server.bucket(BUCKET).get("f").unwrap();
+        object.modified -= Duration::from_secs(36_000);
+        server.bucket(BUCKET).put_with("f", object);
+        for resume in [false, true] {
+            let options = workers(2).preserve_time(true).resume(resume);
+            fs.download_file("f", disk.join("f"), &options).unwrap();
+            let os = OsFs::new(&*disk).unwrap();
+            let (there, here) = (fs.getmodified("f"), os.getmodified("f"));
+            assert_eq!(here.unwrap(), there.unwrap(), "{size}");
+            fs::remove_file(disk.join("f")).unwrap();
+        }
+    }
 }
 
 #[test]

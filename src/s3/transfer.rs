@@ -44,7 +44,7 @@ impl S3Fs {
 
     /// Stores an object as a file on the local disk, and gives its size: one request up to the size
     /// of a part, otherwise one for each part, or one for all the rest if there are no threads; one
-    /// more to resume.
+    /// more to resume, and one for the time of an empty object.
     pub(crate) fn download_to(&self, path: &str, place: &Place, terms: &Terms<'_>) -> Result<u64> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let resumes = terms.resume && Arrival::is_begun(place);
@@ -54,7 +54,14 @@ impl S3Fs {
             Pinned::look(objects, key, options).map(|pinned| (pinned, None))
         } else {
             let window = objects.part_sizes().first();
-            Pinned::begin(objects, key, options, window)
+            let begun = Pinned::begin(Arc::clone(&objects), key.clone(), options.clone(), window);
+            match begun {
+                // That no byte is in the range says nothing of the object's time.
+                Ok((pinned, None)) if terms.preserve_time && pinned.modified().is_none() => {
+                    Pinned::look(objects, key, options).map(|pinned| (pinned, None))
+                }
+                begun => begun,
+            }
         };
         let (pinned, first) = match looked {
             Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
