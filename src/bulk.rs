@@ -316,7 +316,10 @@ impl Job {
 /// One call at work: its options, and what went wrong so far.
 pub(crate) struct Run<'r, 'a> {
     pub(crate) options: &'r TransferOptions<'a>,
+    /// How many bytes came so far, of files that fail, too.
     bytes: Mutex<u64>,
+    /// How many bytes the files had that were copied.
+    copied: AtomicU64,
     /// How many bytes all files have.
     total: AtomicU64,
     stopped: AtomicBool,
@@ -330,6 +333,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Self {
             options,
             bytes: Mutex::new(0),
+            copied: AtomicU64::new(0),
             total: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             fatal: Mutex::new(None),
@@ -363,15 +367,20 @@ impl<'r, 'a> Run<'r, 'a> {
                     return Ok(false);
                 }
                 if !self.options.dry_run {
+                    let came = AtomicU64::new(0);
                     let terms = Terms {
                         local: "",
                         crew,
                         size: &|_| {},
-                        seen: &|count| self.advance(count),
+                        seen: &|count| {
+                            came.fetch_add(count, Ordering::Relaxed);
+                            self.advance(count)
+                        },
                         resume: self.options.resume,
                         preserve_time: false,
                     };
                     transfer(pair, job, self.options.preserve_time, &terms)?;
+                    self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 }
                 Ok(true)
             },
@@ -467,7 +476,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// The report, or what was gathered.
     pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
-        report.bytes = *lock(&self.bytes);
+        report.bytes = self.copied.load(Ordering::Relaxed);
         let errors = std::mem::take(&mut *lock(&self.failures));
         if errors.is_empty() {
             return Ok(report);

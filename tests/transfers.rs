@@ -735,6 +735,10 @@ fn errors_of_files_are_gathered_and_the_others_come() {
         let failures = Failures::of(&error).unwrap();
         let large = usize::from(threads > 1);
         assert_eq!(failures.errors().len(), 1 + large);
+        // What came of a file that failed is not copied.
+        let small = ["a", "c", "d"].len() as u64;
+        let whole = small + if large == 0 { 5 * PART } else { 0 };
+        assert_eq!(failures.report().bytes(), whole);
         let mut paths: Vec<_> = failures.errors().iter().map(|error| error.path()).collect();
         paths.sort();
         assert_eq!(paths[0], Some("tree/b"));
