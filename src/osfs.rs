@@ -30,7 +30,8 @@ use crate::path;
 use crate::s3::FS_URL;
 use crate::scantree::{self, Descent};
 pub(crate) use arrival::{Arrival, Departure};
-use file::{Draft, OsFile, PARTIAL_PREFIX, draft_prefix, identity, rename_new, replaceable};
+pub(crate) use file::why_reserved;
+use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable};
 pub(crate) use place::Place;
 use place::{Root, is_missing};
 
@@ -617,15 +618,6 @@ fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
     let text = name.to_str();
     *unnameable += usize::from(text.is_none());
     text
-}
-
-/// Whether it is a file that this process has not published yet, or a download that can be resumed.
-fn is_draft(name: &OsStr) -> bool {
-    let prefixes = [draft_prefix(), PARTIAL_PREFIX];
-    let name = name.as_encoded_bytes();
-    prefixes
-        .iter()
-        .any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
 /// The error of who must not leave a name out.

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, Meta, TreeEntries};
 use crate::info::Namespaces;
 use crate::names;
+use crate::osfs::{Place, why_reserved};
 use crate::path;
 
 /// What is below a directory; paths are relative to it, without a leading slash.
@@ -96,10 +97,14 @@ impl Snapshot {
         dst_path: &str,
     ) -> Result<()> {
         let meta = dst.getmeta();
+        let root = dst.location("/")?;
+        let is_on_disk = root.is_some_and(|root| root.handle::<Place>().is_some());
         let given = |path: &str| path::combine(src_path, path);
         let files = self.files.iter().map(|file| file.path.as_str());
         for path in self.directories.iter().map(String::as_str).chain(files) {
-            if let Some(why) = names::unfit(path::basename(path), &meta) {
+            let name = path::basename(path);
+            let reserved = || why_reserved(name.as_ref()).filter(|_| is_on_disk);
+            if let Some(why) = names::unfit(name, &meta).or_else(reserved) {
                 return Err(Error::new(ErrorKind::InvalidPath)
                     .with_path(given(path))
                     .with_message(why)

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use s3fs::copy::{Condition, copy_file, copy_fs, copy_fs_if};
 use s3fs::{
-    Error, ErrorKind, Failures, FileSystem, OnError, OsFs, OsFsOptions, S3Fs, TransferOptions,
-    UploadArgs,
+    Error, ErrorKind, Failures, FileSystem, FileSystemExt as _, OnError, OsFs, OsFsOptions, S3Fs,
+    TransferOptions, UploadArgs,
 };
 
 use crate::common;
@@ -947,4 +947,38 @@ fn a_key_that_is_no_name_on_the_disk_is_refused_before_anything_is_written() {
         ErrorKind::ResourceNotFound,
     );
     assert_eq!(names(&disk), ["target"]);
+}
+
+#[test]
+fn no_key_is_taken_for_a_download_that_can_be_resumed() {
+    let server = server();
+    let bucket = server.bucket(BUCKET);
+    bucket.put("tree/.s3fs-partial-x", "wrong");
+    bucket.put("tree/x", "content");
+    let fs = fs_of(&server);
+    for resume in [false, true] {
+        let disk = Directory::new();
+        let options = workers(2).resume(resume);
+        let error = fails(
+            fs.download_dir("tree", &*disk, &options),
+            ErrorKind::InvalidPath,
+        );
+        assert_eq!(error.path(), Some("tree/.s3fs-partial-x"));
+        assert!(error.to_string().contains("resumed"), "{error}");
+        let os = OsFs::new(&*disk).unwrap();
+        let sub = fs.opendir("tree").unwrap();
+        for path in [".s3fs-partial-x", ".S3FS-Partial-x"] {
+            let copied = copy_file(&sub, ".s3fs-partial-x", &os, path, &options);
+            fails(copied, ErrorKind::InvalidPath);
+            fails(os.writebytes(path, b"wrong"), ErrorKind::InvalidPath);
+            let target = disk.join(path);
+            let result = fs.download_file("tree/x", target, &options);
+            fails(result, ErrorKind::InvalidPath);
+        }
+        assert!(names(&disk).is_empty());
+        // What is there can be read and removed.
+        fs::write(disk.join(".s3fs-partial-x"), "left").unwrap();
+        assert_eq!(os.readtext(".s3fs-partial-x").unwrap(), "left");
+        os.remove(".s3fs-partial-x").unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! [`OsFile`]: an open file on the local disk, and the draft that its changes go to.
 
+use std::ffi::OsStr;
 use std::fs::{self, File as DiskFile, Metadata, OpenOptions as DiskOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -367,6 +368,11 @@ pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()>
 
 /// What is at that place, if it is a file that may be replaced; nothing if nothing is there.
 pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
+    if let Some(why) = why_reserved(target.file_name().unwrap_or_default()) {
+        return Err(Error::new(ErrorKind::InvalidPath)
+            .with_message(why)
+            .with_hint("choose another name; nothing was changed"));
+    }
     let old = match fs::symlink_metadata(target) {
         Err(error) if is_missing(&error) => return Ok(None),
         old => old?,
@@ -379,6 +385,25 @@ pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
 
 /// What the names of files begin with that are kept to be resumed; they are left out of listings.
 pub(super) const PARTIAL_PREFIX: &str = ".s3fs-partial-";
+
+/// Whether it is a file that this process has not published yet, or a download that can be resumed.
+pub(super) fn is_draft(name: &OsStr) -> bool {
+    let prefixes = [draft_prefix(), PARTIAL_PREFIX];
+    let begins = |prefix: &str| {
+        // Some disks do not tell case.
+        let begin = name.as_encoded_bytes().get(..prefix.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    prefixes.into_iter().any(begins)
+}
+
+/// Why nothing may be stored by that name: what another download of this name would go on from.
+pub(crate) fn why_reserved(name: &OsStr) -> Option<&'static str> {
+    is_draft(name).then_some(
+        "names on the local disk that begin with .s3fs-partial- are those of downloads that can be \
+         resumed",
+    )
+}
 
 /// An error unless it is a file that can be read and written to its end.
 pub(super) fn regular(metadata: &Metadata) -> Result<()> {
