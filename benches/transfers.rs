@@ -4,6 +4,9 @@
 //! Each measurement of memory and CPU is a program of its own, this one started again, so that its peak and its CPU time are
 //! those of one transfer alone. The objects are made up by the embedded server in this process, and what
 //! is written is thrown away there. curl is given presigned URLs; without curl that part is left out.
+//!
+//! All is measured and printed; what is not within the bounds that are promised is told at the end, and
+//! the program fails.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -28,6 +31,18 @@ fn on_server_start() {}
 /// A benchmark that goes wrong says so and ends.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
+/// What was measured and is not within its bounds.
+#[derive(Default)]
+struct Broken(Vec<String>);
+
+impl Broken {
+    fn unless(&mut self, holds: bool, name: &str, bound: &str) {
+        if !holds {
+            self.0.push(format!("{name}: {bound}"));
+        }
+    }
+}
+
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, work @ ..] = arguments.as_slice()
@@ -39,20 +54,28 @@ fn main() -> Outcome {
     server.bucket(BUCKET).put_synthetic("2 GiB", 7, 2 * GIB);
     server.bucket(BUCKET).put_synthetic("1 GiB", 7, GIB);
     println!("cargo bench --bench transfers\n");
-    memory(&server)?;
-    cpu(&server)?;
-    workers()
+    let mut broken = Broken::default();
+    memory(&server, &mut broken)?;
+    cpu(&server, &mut broken)?;
+    workers(&mut broken)?;
+    match broken.0.as_slice() {
+        [] => Ok(()),
+        broken => Err(format!("not within its bounds: {}", broken.join("; ")).into()),
+    }
 }
 
 // --- memory ---
 
-fn memory(server: &Server) -> Outcome {
+fn memory(server: &Server, broken: &mut Broken) -> Outcome {
+    const MOST: u64 = 64 * MIB;
+    const MOST_ABOVE_START: u64 = 12 * MIB;
     println!("{:<44} {:>9}", "peak memory", "MiB");
     for small in [false, true] {
         let settings = match small {
             false => "defaults",
             true => "one worker, parts of 5 MiB",
         };
+        let mut start = 0;
         for work in [
             "nothing",
             "read",
@@ -61,8 +84,16 @@ fn memory(server: &Server) -> Outcome {
             "write by io::copy",
         ] {
             let (peak, _) = run(server, work, small)?;
-            let peak = peak as f64 / MIB as f64;
-            println!("{:<44} {peak:>9.1}", format!("{work}, {settings}"));
+            let name = format!("{work}, {settings}");
+            println!("{name:<44} {:>9.1}", peak as f64 / MIB as f64);
+            match (work, small) {
+                ("nothing", _) => start = peak,
+                (_, false) => broken.unless(peak < MOST, &name, "below 64 MiB"),
+                (_, true) => {
+                    let most = start + MOST_ABOVE_START;
+                    broken.unless(peak <= most, &name, "at most 12 MiB above nothing");
+                }
+            }
         }
     }
     println!();
@@ -71,7 +102,7 @@ fn memory(server: &Server) -> Outcome {
 
 // --- CPU ---
 
-fn cpu(server: &Server) -> Outcome {
+fn cpu(server: &Server, broken: &mut Broken) -> Outcome {
     if Command::new("curl").arg("--version").output().is_err() {
         println!("there is no curl here to measure CPU time beside");
         return Ok(());
@@ -79,7 +110,7 @@ fn cpu(server: &Server) -> Outcome {
     let local = std::env::temp_dir().join(format!("s3fs-bench-{}", std::process::id()));
     io::copy(&mut io::repeat(7).take(GIB), &mut File::create(&local)?)?;
     let path = local.to_string_lossy().into_owned();
-    let measured = || -> Outcome {
+    let mut measured = || -> Outcome {
         println!(
             "{:<44} {:>9} {:>9} {:>7}",
             "CPU seconds for 1 GiB", "s3fs", "curl", "ratio"
@@ -92,9 +123,11 @@ fn cpu(server: &Server) -> Outcome {
             "read to memory",
             "read 1 GiB",
             &["-o", "/dev/null", &get],
+            broken,
         )?;
         let file = format!("send {path}");
-        compare(server, "sent from a file", &file, &["-T", &path, &put])
+        let curl = ["-T", &path, &put];
+        compare(server, "sent from a file", &file, &curl, broken)
     };
     let result = measured();
     std::fs::remove_file(&local)?;
@@ -102,7 +135,8 @@ fn cpu(server: &Server) -> Outcome {
 }
 
 /// Both in turns, so that what else the machine does meets both alike.
-fn compare(server: &Server, name: &str, work: &str, curl: &[&str]) -> Outcome {
+fn compare(server: &Server, name: &str, work: &str, curl: &[&str], broken: &mut Broken) -> Outcome {
+    const MOST: f64 = 1.5;
     let (mut ours, mut curls) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         ours.push(run(server, work, false)?.1);
@@ -117,7 +151,13 @@ fn compare(server: &Server, name: &str, work: &str, curl: &[&str]) -> Outcome {
         server.take_requests();
     }
     let (ours, curls) = (median(ours), median(curls));
-    println!("{name:<44} {ours:>9.2} {curls:>9.2} {:>7.2}", ours / curls);
+    let ratio = ours / curls;
+    println!("{name:<44} {ours:>9.2} {curls:>9.2} {ratio:>7.2}");
+    broken.unless(
+        ratio <= MOST,
+        name,
+        "at most 1.5 times the CPU time of curl",
+    );
     Ok(())
 }
 
@@ -134,11 +174,23 @@ fn signed(fs: &S3Fs, path: &str, method: PresignMethod) -> s3fs::Result<String> 
 // --- workers ---
 
 /// How much faster many workers are than one, where the server is slow and not this machine.
-fn workers() -> Outcome {
+fn workers(broken: &mut Broken) -> Outcome {
     const LARGE: u64 = 256 * MIB;
     const SMALL: usize = 500;
+    // How many times as fast.
+    const LEAST_OF_LARGE: f64 = 6.0;
+    const LEAST_OF_SMALL: f64 = 8.0;
     let local = std::env::temp_dir().join(format!("s3fs-bench-{}", std::process::id()));
-    let measured = || -> Outcome {
+    let mut row = |name: &str, one: f64, many: f64, least: f64| {
+        let ratio = one / many;
+        println!("{name:<44} {one:>9.2} {many:>9.2} {ratio:>7.2}");
+        broken.unless(
+            ratio >= least,
+            name,
+            &format!("at least {least} times as fast"),
+        );
+    };
+    let mut measured = || -> Outcome {
         println!();
         println!(
             "{:<44} {:>9} {:>9} {:>7}",
@@ -150,14 +202,20 @@ fn workers() -> Outcome {
             .throttle(20 * MIB)
             .start();
         server.bucket(BUCKET).put_synthetic("large", 7, LARGE);
-        let file = local.join("large");
-        let get =
-            |workers| timed(|| Ok(fs_of(&server)?.download_file("large", &file, &of(workers))?));
-        row("256 MiB, 20 MiB/s a connection, 8 down", get(1)?, get(8)?);
+        // Each run has a target of its own.
+        let file = |workers: usize| local.join(format!("large {workers}"));
+        let get = |workers| {
+            timed(|| Ok(fs_of(&server)?.download_file("large", file(workers), &of(workers))?))
+        };
+        let name = "256 MiB, 20 MiB/s a connection, 8 down";
+        row(name, get(1)?, get(8)?, LEAST_OF_LARGE);
         let put =
-            |workers| timed(|| Ok(fs_of(&server)?.upload_file(&file, "sent", &of(workers))?));
-        row("256 MiB, 20 MiB/s a connection, 8 up", put(1)?, put(8)?);
-        std::fs::remove_file(&file)?;
+            |workers| timed(|| Ok(fs_of(&server)?.upload_file(file(1), "sent", &of(workers))?));
+        let name = "256 MiB, 20 MiB/s a connection, 8 up";
+        row(name, put(1)?, put(8)?, LEAST_OF_LARGE);
+        for workers in [1, 8] {
+            std::fs::remove_file(file(workers))?;
+        }
 
         let server = Server::builder().latency(Duration::from_millis(20)).start();
         for number in 0..SMALL {
@@ -166,13 +224,18 @@ fn workers() -> Outcome {
                 .bucket(BUCKET)
                 .put(&format!("small/{number:03}"), content);
         }
-        let small = local.join("small");
-        let get =
-            |workers| timed(|| Ok(fs_of(&server)?.download_dir("small", &small, &of(workers))?));
-        row("500 files, 20 ms a request, 16 down", get(1)?, get(16)?);
-        let put =
-            |workers| timed(|| Ok(fs_of(&server)?.upload_dir(&small, "sent", &of(workers))?));
-        row("500 files, 20 ms a request, 16 up", put(1)?, put(16)?);
+        let small = |workers: usize| local.join(format!("small {workers}"));
+        let get = |workers| {
+            timed(|| Ok(fs_of(&server)?.download_dir("small", small(workers), &of(workers))?))
+        };
+        let name = "500 files, 20 ms a request, 16 down";
+        row(name, get(1)?, get(16)?, LEAST_OF_SMALL);
+        let put = |workers| {
+            let target = format!("sent {workers}");
+            timed(|| Ok(fs_of(&server)?.upload_dir(small(1), &target, &of(workers))?))
+        };
+        let name = "500 files, 20 ms a request, 16 up";
+        row(name, put(1)?, put(16)?, LEAST_OF_SMALL);
         Ok(())
     };
     std::fs::create_dir(&local)?;
@@ -193,10 +256,6 @@ fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<f64> {
     let started = Instant::now();
     work()?;
     Ok(started.elapsed().as_secs_f64())
-}
-
-fn row(name: &str, one: f64, many: f64) {
-    println!("{name:<44} {one:>9.2} {many:>9.2} {:>7.2}", one / many);
 }
 
 // --- a program of its own ---
