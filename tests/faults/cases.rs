@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Cursor, Read, Seek as _, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, process};
@@ -11,8 +11,8 @@ use s3fs::ErrorKind::{
     DirectoryExists, DirectoryNotEmpty, FileExists, PermissionDenied, ResourceNotFound,
 };
 use s3fs::{
-    CopyOptions, Error, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions,
-    RawInfo, Result, S3Fs, TransferOptions,
+    CopyOptions, Error, File as _, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces,
+    OpenOptions, RawInfo, Result, S3Fs, TransferOptions,
 };
 
 use crate::support::{Bucket, Object};
@@ -351,10 +351,36 @@ pub const CHANGING: &[Case] = &[
     changes("removetree", |fs| told(fs.removetree("dir"))),
 ];
 
+/// Those of text, and more ways between S3 and the local disk.
+pub const BY_TEXT_AND_DISK: &[Case] = &[
+    reads("open r", |fs| {
+        let mut content = String::new();
+        let mut file = fs.open("dir/file", "r")?;
+        file.read_to_string(&mut content)?;
+        file.close()?;
+        told(Ok(content))
+    }),
+    writes("open w", |fs| {
+        let mut file = fs.open("dir/new", "w")?;
+        file.write_all("new content, in words: é".as_bytes())?;
+        told(file.close())
+    }),
+    writes("open a", |fs| {
+        let mut file = fs.open("dir/file", "a")?;
+        file.write_all("and é".as_bytes())?;
+        told(file.close())
+    }),
+    reads("download_file with resume", download_file_resumed),
+    reads("download_dir with parts", download_dir_with_parts),
+    writes("upload_file of a part", |fs| {
+        upload_file_of(fs, b"new content")
+    }),
+];
+
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     let all = READING.iter().chain(WRITING).chain(IN_PARTS);
-    all.chain(CHANGING)
+    all.chain(CHANGING).chain(BY_TEXT_AND_DISK)
 }
 
 fn told(result: Result<impl std::fmt::Debug>) -> Result<String> {
@@ -453,29 +479,78 @@ fn download_file(s3: &S3Fs) -> Result<String> {
     told(done)
 }
 
-fn upload_file(s3: &S3Fs) -> Result<String> {
+/// The local file is the old one or the new one; what is beside it is of use when it is tried again.
+fn download_file_resumed(s3: &S3Fs) -> Result<String> {
     let directory = LocalDirectory::new();
     let local = directory.0.join("local");
-    fs::write(&local, new_large()).expect("a place for a file");
+    fs::write(&local, "old").expect("a place for a file");
+    let options = TransferOptions::new().resume(true);
+    let first = s3.download_file("dir/large", &local, &options);
+    if first.is_err() {
+        assert_eq!(fs::read(&local).expect("a file"), b"old");
+        let is_kept = |name: OsString| name == "local" || name == ".s3fs-partial-local";
+        let names = directory.names();
+        assert!(names.into_iter().all(is_kept), "after {first:?}");
+        let again = s3.download_file("dir/large", &local, &options);
+        if again.is_err() {
+            return told(first);
+        }
+    }
+    assert!(fs::read(&local).expect("a file") == large(), "{first:?}");
+    assert_eq!(directory.names(), ["local"]);
+    told(first)
+}
+
+fn upload_file(s3: &S3Fs) -> Result<String> {
+    upload_file_of(s3, &new_large())
+}
+
+fn upload_file_of(s3: &S3Fs, content: &[u8]) -> Result<String> {
+    let directory = LocalDirectory::new();
+    let local = directory.0.join("local");
+    fs::write(&local, content).expect("a place for a file");
     told(s3.upload_file(&local, "dir/file", &TransferOptions::new()))
 }
 
-/// Each local file is whole, and no other is beside them.
 fn download_dir(s3: &S3Fs) -> Result<String> {
+    download_dir_of(s3, "dir/sub", &[("a", b"a below"), ("b", b"b below")])
+}
+
+fn download_dir_with_parts(s3: &S3Fs) -> Result<String> {
+    let files: [(&str, &[u8]); 5] = [
+        ("file", FILE.as_bytes()),
+        ("second", b"the second file"),
+        ("large", &large()),
+        ("sub/a", b"a below"),
+        ("sub/b", b"b below"),
+    ];
+    download_dir_of(s3, "dir", &files)
+}
+
+/// Each local file is whole, and no other is beside them.
+fn download_dir_of(s3: &S3Fs, path: &str, files: &[(&str, &[u8])]) -> Result<String> {
     let directory = LocalDirectory::new();
     let local = directory.0.join("local");
-    let done = s3.download_dir("dir/sub", &local, &TransferOptions::new());
+    let done = s3.download_dir(path, &local, &TransferOptions::new());
     let mut found = 0;
-    for (name, content) in [("a", "a below"), ("b", "b below")] {
-        if let Ok(now) = fs::read_to_string(local.join(name)) {
-            assert_eq!(now, content, "after {done:?}");
+    for (name, content) in files {
+        if let Ok(now) = fs::read(local.join(name)) {
+            assert!(now == *content, "{name} after {done:?}");
             found += 1;
         }
     }
-    let entries = fs::read_dir(&local).map_or(0, Iterator::count);
-    assert_eq!(entries, found, "after {done:?}");
-    assert!(found == 2 || done.is_err(), "{done:?}");
+    assert_eq!(files_in(&local), found, "after {done:?}");
+    assert!(found == files.len() || done.is_err(), "{done:?}");
     told(done.map(|report| (report.copied(), report.bytes())))
+}
+
+/// How many files are in a directory and below.
+fn files_in(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .map(|path| if path.is_dir() { files_in(&path) } else { 1 })
+        .sum()
 }
 
 fn upload_dir(s3: &S3Fs) -> Result<String> {
