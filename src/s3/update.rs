@@ -30,7 +30,8 @@ const NEAR: u64 = 64 << 10;
 /// Of a large object only what changed is sent: `close` makes the new one of parts, which the server
 /// copies from the old one where nothing changed. Parts have 5 MiB at least, so that a change in the
 /// middle is sent with unchanged bytes around it, which are read before; what is appended is sent
-/// alone. An object that has less than 5 MiB to copy is sent whole. Metadata, content headers, storage
+/// alone. Of more than 4,000 stretches that did not change only the longest are copied. An object that
+/// has less than 5 MiB to copy is sent whole. Metadata, content headers, storage
 /// class, encryption and tags are kept; an ACL is not.
 ///
 /// Opening reads the first 32 KiB, and reading on what is asked for. What was written is held in

@@ -13,7 +13,8 @@
 //!
 //! Every part but the last has a size that the store takes: 5 MiB to 5 GiB. A change that is smaller
 //! is sent with unchanged bytes before it, or after it where there are too few. What is sent in all is
-//! the least that these sizes allow.
+//! the least that these sizes allow, as long as at most 4,000 unchanged ranges are large enough to be
+//! copied, and there are parts enough for all. Above that, the shorter ranges are sent, too.
 
 use std::ops::Range;
 
@@ -53,7 +54,8 @@ pub(super) fn sent(parts: &[Part]) -> u64 {
     sent.map(|part| part.range().end - part.range().start).sum()
 }
 
-/// At most so many unchanged ranges are looked at, the longest ones; the others are sent.
+/// At most so many unchanged ranges are looked at, the longest ones; the others are sent, whether that
+/// is the least or not: the time that a plan takes is bounded.
 const MAX_RANGES: usize = 4000;
 
 /// The parts of an object of that size, of which these ranges are those of the old one: in ascending
