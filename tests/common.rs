@@ -1,5 +1,8 @@
 //! What the tests of the library share: filesystems on the embedded server.
 
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -95,4 +98,51 @@ pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
         client::encode(&server.endpoint()),
         server.region(),
     )
+}
+
+/// Says that a test runs in a program of its own, and where what it is about is.
+const CHILD: &str = "S3FS_CHILD";
+
+/// In a program of its own, the directory that [`in_child`] gave it.
+pub fn given_to_child() -> Option<PathBuf> {
+    env::var_os(CHILD).map(PathBuf::from)
+}
+
+/// Runs a test, by its full name, in a program of its own, whose environment is another.
+#[track_caller]
+pub fn in_child(test: &str, directory: &str, variables: &[(&str, &str)]) {
+    let mut child = Command::new(env::current_exe().expect("this program"));
+    child.args(["--exact", test]).env(CHILD, directory);
+    child.envs(variables.iter().copied());
+    let output = child.output().expect("this program, again");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// Runs a test, by its full name, in a program of its own, for which that directory is a disk of 2 MiB. Not where
+/// this user may make none.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn in_child_with_small_disk(test: &str, directory: &Path) {
+    let script =
+        format!("mount -t tmpfs -o size=2m none \"${CHILD}\" && exec \"$0\" --exact \"$1\"");
+    let own = env::current_exe().expect("this program");
+    let mut child = Command::new("unshare");
+    child.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    let output = child
+        .arg(own)
+        .arg(test)
+        .env(CHILD, directory)
+        .env("TMPDIR", directory)
+        .output();
+    let Ok(output) = output else {
+        return println!("not tested: there is no unshare");
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() && !said.contains("running 1 test") {
+        return println!("not tested: no disk can be made here: {output:?}");
+    }
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("1 passed"), "{said}");
 }

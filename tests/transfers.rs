@@ -1,6 +1,7 @@
 //! Files that go between S3 and the local disk: in pieces, whole or not at all, resumed, confined.
 
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -840,6 +841,67 @@ fn a_dry_run_moves_nothing() {
         ),
         0
     );
+}
+
+#[test]
+fn a_download_that_dies_in_the_middle_is_resumed_where_it_was_last_noted() {
+    const MIB: u64 = 1 << 20;
+    // How far it is noted is said every so often.
+    const SLACK: u64 = 64 * MIB;
+    let (size, died_at) = (170 * MIB, 140 * MIB);
+    let server = Server::start();
+    server.bucket(BUCKET).put_synthetic("f", 1, size);
+    let fs = common::open_lenient(&server);
+    let disk = Directory::new();
+    let target = disk.join("target");
+    let options = workers(1).resume(true).progress(|done, _| {
+        assert!(done < died_at, "in the middle");
+        Ok(())
+    });
+    let download = || fs.download_file("f", &target, &options);
+    let died = panic::catch_unwind(AssertUnwindSafe(download)).unwrap_err();
+    assert_eq!(died.downcast_ref::<&str>(), Some(&"in the middle"));
+    assert_eq!(names(&disk), [".s3fs-partial-target"]);
+
+    server.take_requests();
+    let options = workers(1).resume(true);
+    assert_eq!(fs.download_file("f", &target, &options).unwrap(), size);
+    assert_eq!(names(&disk), ["target"]);
+    let came = received(&server.take_requests());
+    assert!(came <= size - died_at + SLACK, "{came}");
+    assert!(fs::read(&target).unwrap() == content(size));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_download_that_the_disk_has_no_room_for_leaves_the_old_file() {
+    const TEST: &str = "transfers::a_download_that_the_disk_has_no_room_for_leaves_the_old_file";
+    let Some(disk) = common::given_to_child() else {
+        return common::in_child_with_small_disk(TEST, &Directory::new());
+    };
+    let size = 100 * PART;
+    let server = server();
+    server.bucket(BUCKET).put_synthetic("f", 1, size);
+    let s3 = fs_of(&server);
+    let target = disk.join("target");
+    fs::write(&target, "old").unwrap();
+    for threads in [1, 4] {
+        for resume in [false, true] {
+            let options = workers(threads).resume(resume);
+            let result = s3.download_file("f", &target, &options);
+            let error = fails(result, ErrorKind::InsufficientStorage);
+            assert_eq!(error.path(), target.to_str(), "{error}");
+            assert_eq!(fs::read(&target).unwrap(), b"old");
+            let others = names(&disk).len() - 1;
+            assert!(others == 0 || resume, "{:?}", names(&disk));
+        }
+        fs::remove_file(disk.join(".s3fs-partial-target")).unwrap();
+    }
+    // With room for it, it comes.
+    server.bucket(BUCKET).put_synthetic("f", 1, 10 * PART);
+    s3.download_file("f", &target, &workers(2).resume(true))
+        .unwrap();
+    assert!(fs::read(&target).unwrap() == content(10 * PART));
 }
 
 #[cfg(unix)]

@@ -10,7 +10,9 @@ use s3fs::{
     UploadArgs,
 };
 
-use crate::common::builder;
+use crate::common::{self, builder};
+#[cfg(target_os = "linux")]
+use crate::osfs::Directory;
 use crate::support::{
     BUCKET, Builder, Content, Fault, Guarded, LoggedRequest, Object, Rule, Server, synthetic_bytes,
 };
@@ -564,4 +566,51 @@ fn the_same_bytes_again_are_not_taken_for_stored_when_the_answer_is_lost() {
         .faults()
         .add(Rule::on("PutObject"), Fault::DropBefore);
     assert_eq!(file.close().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+}
+
+/// Writes more than is held in memory, where there is no room for it on the disk.
+#[cfg(unix)]
+fn is_told_that_there_is_no_temporary_file(kind: ErrorKind) {
+    let server = Server::start();
+    let fs = builder(&server).strict(false).build().unwrap();
+    server.bucket(BUCKET).put("f", "old");
+    for mode in ["r+", "a", "w+"] {
+        let mut file = fs.openbin("f", mode).unwrap();
+        let block = vec![7; MIB as usize];
+        let written = (0..20).try_for_each(|_| file.write_all(&block));
+        let error = s3fs::Error::from(written.unwrap_err());
+        assert_eq!((error.kind(), error.path()), (kind, Some("f")), "{error}");
+        let directory = std::env::temp_dir().display().to_string();
+        for said in ["temporary file", &directory, "TMPDIR"] {
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let closed = file.close().unwrap_err();
+        assert!(closed.to_string().contains("nothing was stored"));
+        assert_eq!(stored(&server, "f").unwrap(), b"old", "{mode}");
+        assert_eq!(uploads(&server), 0, "{mode}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn changes_for_which_no_temporary_file_can_be_made_are_not_stored() {
+    const TEST: &str = "updating::changes_for_which_no_temporary_file_can_be_made_are_not_stored";
+    match common::given_to_child() {
+        Some(_) => is_told_that_there_is_no_temporary_file(ErrorKind::OperationFailed),
+        None => common::in_child(TEST, "", &[("TMPDIR", "/nonexistent")]),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn changes_for_which_the_disk_has_no_room_are_not_stored() {
+    const TEST: &str = "updating::changes_for_which_the_disk_has_no_room_are_not_stored";
+    match common::given_to_child() {
+        Some(disk) => {
+            assert_eq!(std::env::temp_dir(), disk);
+            is_told_that_there_is_no_temporary_file(ErrorKind::InsufficientStorage);
+            assert_eq!(fs::read_dir(disk).unwrap().count(), 0);
+        }
+        None => common::in_child_with_small_disk(TEST, &Directory::new()),
+    }
 }

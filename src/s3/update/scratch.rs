@@ -100,15 +100,9 @@ impl TemporaryFile {
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!(
-                    "no temporary file can be made at {}: {error}",
-                    path.display()
-                ),
-            )
-        })?;
+        let file = options
+            .open(&path)
+            .map_err(|error| unavailable("made", error))?;
         let is_gone = cfg!(unix) && fs::remove_file(&path).is_ok();
         Ok(Self {
             file,
@@ -118,13 +112,32 @@ impl TemporaryFile {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(offset))?;
-        self.file.write_all(bytes)
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| unavailable("written", error))
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(offset))?;
         self.file.read_exact(buffer)
     }
+}
+
+/// The error of a temporary file. That it is not there, or not allowed, says nothing of the object.
+fn unavailable(what: &str, error: io::Error) -> io::Error {
+    let directory = env::temp_dir();
+    let message = format!(
+        "what was written does not fit into memory, and no temporary file can be {what} in {}: {error}",
+        directory.display()
+    );
+    let kind = match Error::from(error).kind() {
+        ErrorKind::InsufficientStorage => ErrorKind::InsufficientStorage,
+        _ => ErrorKind::OperationFailed,
+    };
+    let hint = "nothing was stored; name a directory with room for the changes (TMPDIR on Unix)";
+    Error::new(kind)
+        .with_message(message)
+        .with_hint(hint)
+        .into()
 }
 
 impl Drop for TemporaryFile {
