@@ -1248,3 +1248,32 @@ fn a_copy_in_parts_looks_at_its_source_once_more() {
     assert_eq!((look.operation, look.key.as_str()), ("HeadObject", "f"));
     assert_eq!(end.operation, "CompleteMultipartUpload");
 }
+
+#[test]
+fn parts_of_what_has_failed_are_not_tried_again() {
+    let delay = Duration::from_secs(1);
+    for update in [false, true] {
+        let server = Server::start();
+        let bucket = server.bucket("bucket");
+        // Copies in an update have as many bytes as a part may have.
+        let size = if update { 50 << 30 } else { (5 << 30) + 1 };
+        bucket.put_synthetic("f", 1, size);
+        let builder = common::builder(&server).retry_base_delay(delay);
+        let fs = builder.max_workers(20).build().unwrap();
+        let refused = Fault::error(403, "AccessDenied");
+        server.faults().add(Rule::on("UploadPartCopy"), refused);
+        let others = Rule::on("UploadPartCopy").always();
+        server
+            .faults()
+            .add(others, Fault::error(500, "InternalError"));
+        let result = match update {
+            true => fs.appendbytes("f", b"more"),
+            false => fs.copy("f", "g"),
+        };
+        fails(result, ErrorKind::PermissionDenied);
+        let asked = common::asked(&server, "UploadPartCopy").len();
+        // Some waited less for their second attempt than it took to be told.
+        assert!(asked <= 20, "{asked} requests for some 11 parts");
+        assert!(bucket.uploads().is_empty());
+    }
+}

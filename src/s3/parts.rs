@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::checksum;
@@ -23,37 +22,7 @@ pub(super) struct PartsUpload {
     done: Vec<UploadedPart>,
     spare: Spare,
     next: u32,
-    given_up: Arc<GivenUp>,
     ended: bool,
-}
-
-/// Tells the threads that nobody wants what they do, and why.
-#[derive(Default)]
-struct GivenUp {
-    is_so: AtomicBool,
-    /// The error of the part that failed first.
-    why: Mutex<Option<Error>>,
-}
-
-impl GivenUp {
-    /// An error if it is so.
-    fn check(&self) -> Result<()> {
-        match self.is_so.load(Ordering::Relaxed) {
-            true => {
-                Err(Error::new(ErrorKind::OperationFailed).with_message("the upload was given up"))
-            }
-            false => Ok(()),
-        }
-    }
-
-    /// What became of a part: the first one that fails is why the others do.
-    fn watch<T>(&self, part: Result<T>) -> Result<T> {
-        part.map_err(|error| {
-            let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-            self.is_so.store(true, Ordering::Relaxed);
-            why.get_or_insert(error).clone()
-        })
-    }
 }
 
 /// How the sending of a part ended, and the buffer that it was in.
@@ -73,7 +42,6 @@ impl PartsUpload {
             done: Vec::new(),
             spare: Spare::default(),
             next: 1,
-            given_up: Arc::default(),
             ended: false,
         })
     }
@@ -102,14 +70,13 @@ impl PartsUpload {
     pub(super) fn send(&mut self, bytes: Vec<u8>, on_their_way: usize) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
-        let given_up = Arc::clone(&self.given_up);
         let number = self.take_number()?;
         self.run(on_their_way, move || {
             let algorithm = upload.checksum;
             let digest = algorithm.map(|algorithm| checksum::digest(algorithm, &bytes));
             let source = Part {
                 bytes: &bytes,
-                given_up: &given_up,
+                upload: &upload,
             };
             let payload = Payload::Section {
                 source: &source,
@@ -137,12 +104,9 @@ impl PartsUpload {
     ) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
-        let given_up = Arc::clone(&self.given_up);
         let number = self.take_number()?;
         self.run(on_their_way, move || Sent {
-            part: given_up
-                .check()
-                .and_then(|()| make(&objects, &upload, number)),
+            part: make(&objects, &upload, number),
             buffer: Vec::new(),
         })
     }
@@ -162,11 +126,11 @@ impl PartsUpload {
         on_their_way: usize,
         work: impl FnOnce() -> Sent + Send + 'static,
     ) -> Result<()> {
-        let given_up = Arc::clone(&self.given_up);
+        let upload = Arc::clone(&self.upload);
         let work = move || {
             let sent = work();
             Sent {
-                part: given_up.watch(sent.part),
+                part: upload.watch(sent.part),
                 ..sent
             }
         };
@@ -235,7 +199,7 @@ impl Drop for PartsUpload {
         if self.ended {
             return;
         }
-        self.given_up.is_so.store(true, Ordering::Relaxed);
+        self.upload.give_up();
         for thread in self.running.drain(..) {
             // How a part ended that nobody wants is nobody's concern.
             let _ = thread.join();
@@ -278,12 +242,16 @@ impl Spare {
 /// The bytes of a part, until the upload is given up.
 struct Part<'a> {
     bytes: &'a [u8],
-    given_up: &'a GivenUp,
+    upload: &'a Upload,
 }
 
 impl ReadAt for Part<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.given_up.check()?;
+        if self.upload.is_given_up() {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("the upload was given up")
+                .into());
+        }
         self.bytes.read_at(buffer, offset)
     }
 }

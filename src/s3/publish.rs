@@ -181,8 +181,8 @@ impl Target {
                 start: *start,
                 length,
             };
-            let part = self.objects.send_part(upload, *number, payload, digest)?;
-            sent(length).map(|()| part)
+            let part = self.objects.send_part(upload, *number, payload, digest);
+            upload.watch(part.and_then(|part| sent(length).map(|()| part)))
         });
         begun.parts.have(done?);
         self.complete(begun, condition)

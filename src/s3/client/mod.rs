@@ -33,7 +33,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rusty_s3::{Bucket, Method};
 use ureq::{Agent, SendBody};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::{Credentials, Provider};
 use crate::s3::key::Key;
 use agent::AWAIT_CONTINUE;
@@ -238,6 +238,10 @@ impl Client {
         let mut unsure = false;
         let mut cost = None;
         let mut number = 1;
+        if request.is_given_up() {
+            return Err(Error::new(ErrorKind::OperationFailed)
+                .with_message("what it was a part of was given up"));
+        }
         loop {
             let signing = self.signing();
             let failure = match self
@@ -264,7 +268,7 @@ impl Client {
                     &mut cost,
                 )
             };
-            let Some(wait) = wait else {
+            let Some(wait) = wait.filter(|_| !request.is_given_up()) else {
                 return Err(after(failure.error, number).with_unsure(unsure));
             };
             log::warn!(
@@ -276,6 +280,9 @@ impl Client {
             );
             self.counters.retry();
             thread::sleep(wait);
+            if request.is_given_up() {
+                return Err(after(failure.error, number).with_unsure(unsure));
+            }
             number += 1;
         }
     }

@@ -1,5 +1,6 @@
 //! [`Request`]: what is asked of S3, as a value, and the signed URL that asks it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -169,6 +170,8 @@ pub(crate) struct Request<'a> {
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<&'a [u8]>,
+    /// Once this is set, nobody wants it any more.
+    pub(crate) given_up: Option<&'a AtomicBool>,
 }
 
 impl<'a> Request<'a> {
@@ -180,6 +183,7 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            given_up: None,
         }
     }
 
@@ -191,7 +195,20 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            given_up: None,
         }
+    }
+
+    /// The same, which is not made, nor made again, once that is set.
+    pub(crate) fn until(mut self, given_up: &'a AtomicBool) -> Self {
+        self.given_up = Some(given_up);
+        self
+    }
+
+    /// Whether nobody wants it any more.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up
+            .is_some_and(|given_up| given_up.load(Ordering::Relaxed))
     }
 
     /// The same, with that query parameter.

@@ -201,7 +201,7 @@ impl Objects {
             .collect();
         let copied = Crew::new(self.max_workers).try_map(&parts, |(number, start)| {
             let end = source.size.min(start.saturating_add(part_size));
-            self.copy_part(&upload, *number, source, *start..end, Vec::new())
+            upload.watch(self.copy_part(&upload, *number, source, *start..end, Vec::new()))
         });
         // What is copied onto itself is looked at by its own condition.
         let is_itself = condition == Condition::Match(source.e_tag);

@@ -5,6 +5,8 @@
 //! upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Condition, Objects, Source, with_kept};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,9 +64,33 @@ pub(crate) struct Upload {
     encryption: Vec<(String, String)>,
     every: Vec<(String, String)>,
     pub(crate) checksum: Option<ChecksumAlgorithm>,
+    given_up: Arc<AtomicBool>,
+    /// The error of the part that failed first.
+    failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Upload {
+    /// Lets no more parts be sent or copied, and none be tried again.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// What came of a part. The first one that fails gives the upload up, and its error is that of all
+    /// others that fail then.
+    pub(crate) fn watch<T>(&self, part: Result<T>) -> Result<T> {
+        part.map_err(|error| {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = failure.get_or_insert(error).clone();
+            self.give_up();
+            first
+        })
+    }
+
+    /// Whether no more parts are wanted.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     /// A request about this upload.
     fn request(&self, operation: Operation) -> Request<'_> {
         Request::object(operation, &self.key)
@@ -77,6 +103,7 @@ impl Upload {
         self.request(operation)
             .query("partNumber", number.to_string())
             .headers(self.encryption.clone())
+            .until(&self.given_up)
     }
 }
 
@@ -151,6 +178,8 @@ impl Objects {
             encryption: new.encryption,
             every: new.every,
             checksum: new.checksum,
+            given_up: Arc::default(),
+            failure: Arc::default(),
         })
     }
 
@@ -287,6 +316,8 @@ impl Objects {
             encryption: Vec::new(),
             every: self.download.request_headers()?,
             checksum: None,
+            given_up: Arc::default(),
+            failure: Arc::default(),
         })
     }
 
