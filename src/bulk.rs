@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::info::Info;
 use crate::local;
-use crate::options::OpenOptions;
+use crate::options::{OpenOptions, UploadArgs};
 use crate::pair::Pair;
 use crate::path;
 use crate::s3::Terms;
@@ -51,6 +51,7 @@ pub struct TransferOptions<'a> {
     /// The contrary of `copy_if_newer`, whose default is true.
     pub(crate) copy_always: bool,
     pub(crate) resume: bool,
+    pub(crate) upload_args: Option<UploadArgs>,
     on_copy: Mutex<Option<OnCopy<'a>>>,
     on_error: Mutex<Option<OnEachError<'a>>>,
     progress: Mutex<Option<Progress<'a>>>,
@@ -116,6 +117,27 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
+    /// What is set of the objects that come from the local disk: by [`upload_file`], [`upload_dir`] and
+    /// every copy, move or mirror from an [`OsFs`](crate::OsFs) to an S3Fs. What they leave out is the
+    /// filesystem's. Nothing else looks at it.
+    ///
+    /// ```no_run
+    /// use s3fs::{S3Fs, TransferOptions, UploadArgs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let args = UploadArgs::new().cache_control("max-age=3600").storage_class("STANDARD_IA");
+    /// fs.upload_dir("/srv/site", "site", &TransferOptions::new().upload_args(args))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// [`upload_file`]: crate::S3Fs::upload_file
+    /// [`upload_dir`]: crate::S3Fs::upload_dir
+    #[must_use]
+    pub fn upload_args(mut self, args: UploadArgs) -> Self {
+        self.upload_args = Some(args);
+        self
+    }
+
     /// Called with the paths in source and target after each file that was copied, from the thread
     /// that copied it, one call at a time. An error cancels everything, and is what comes back.
     #[must_use]
@@ -160,6 +182,7 @@ impl fmt::Debug for TransferOptions<'_> {
             .field("allow_empty_source", &self.allow_empty_source)
             .field("copy_if_newer", &!self.copy_always)
             .field("resume", &self.resume)
+            .field("upload_args", &self.upload_args)
             .finish_non_exhaustive()
     }
 }
@@ -378,6 +401,7 @@ impl<'r, 'a> Run<'r, 'a> {
                         },
                         resume: self.options.resume,
                         preserve_time: false,
+                        upload_args: self.options.upload_args.as_ref(),
                     };
                     transfer(pair, job, self.options.preserve_time, &terms)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);

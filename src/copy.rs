@@ -289,6 +289,7 @@ pub(crate) fn within(
         seen: &|_| Ok(()),
         resume: false,
         preserve_time: false,
+        upload_args: None,
     };
     transfer(pair, &job, options.preserve_time, &terms)
 }

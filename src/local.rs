@@ -11,7 +11,6 @@ use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::filesystem::FileSystem;
 use crate::location::Location;
-use crate::options::OpenOptions;
 use crate::osfs::{OsFs, OsFsOptions, Place};
 use crate::pair::Pair;
 use crate::s3::{Reached, S3Fs, Terms};
@@ -190,10 +189,11 @@ impl S3Fs {
                 seen: &|count| run.advance(count),
                 resume: options.resume,
                 preserve_time: options.preserve_time,
+                upload_args: options.upload_args.as_ref(),
             };
             match down {
                 true => self.download_to(path, &place, &terms),
-                false => self.upload_at(path, &place, &OpenOptions::default(), &terms),
+                false => self.upload_at(path, &place, &terms.options(), &terms),
             }
         })?;
         let told = match down {
@@ -237,7 +237,7 @@ pub(crate) fn transfer(
                 local: &job.src_path,
                 ..*terms
             };
-            let options = OpenOptions::new().beside_directory(job.beside_directory);
+            let options = terms.options().beside_directory(job.beside_directory);
             let done = reached.fs.upload_at(&reached.path, place, &options, &terms);
             done.map_err(|error| renamed(error, &reached.path, &job.dst_path))?;
         }

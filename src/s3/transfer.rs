@@ -12,7 +12,7 @@ use super::objects::{Condition, ReadOptions, check_object_size};
 use super::pinned::{Pinned, RangeReader};
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::OpenOptions;
+use crate::options::{OpenOptions, UploadArgs};
 use crate::osfs::{Arrival, Departure, Place};
 
 /// How much is read at a time.
@@ -34,6 +34,19 @@ pub(crate) struct Terms<'t> {
     pub(crate) resume: bool,
     /// Whether a download keeps the time of the last change.
     pub(crate) preserve_time: bool,
+    /// What an upload sets.
+    pub(crate) upload_args: Option<&'t UploadArgs>,
+}
+
+impl Terms<'_> {
+    /// How an upload opens its object.
+    pub(crate) fn options(&self) -> OpenOptions {
+        let options = OpenOptions::new();
+        match self.upload_args {
+            Some(args) => options.upload_args(args.clone()),
+            None => options,
+        }
+    }
 }
 
 impl S3Fs {
