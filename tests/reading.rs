@@ -451,6 +451,38 @@ fn a_reader_that_is_left_idle_reads_on() {
 }
 
 #[test]
+fn seeks_leave_no_more_threads_behind_than_read_ahead() {
+    const AHEAD: usize = 3;
+    let (server, _) = with_object(64 * MIB);
+    let fs = common::builder(&server).build().unwrap();
+    // Windows behind the one that is read stand still.
+    let is_behind = |request: &LoggedRequest| {
+        let range = request.header("range").unwrap_or_default();
+        let start = range.trim_start_matches("bytes=").split('-').next();
+        let start: u64 = start.unwrap_or_default().parse().unwrap_or_default();
+        !matches!(start % (8 * MIB), 0 | 65_536)
+    };
+    server.faults().add(
+        Rule::on("GetObject").when(is_behind).always(),
+        Fault::StallBody(0),
+    );
+    let mut file = open(&fs, &window(0).read_ahead(AHEAD));
+    server.take_requests();
+    let mut bytes = vec![0; 65_536 + 10];
+    for number in 0..6 {
+        let position = number * 8 * MIB;
+        file.seek(SeekFrom::Start(position)).unwrap();
+        let (small, more) = bytes.split_at_mut(65_536);
+        file.read_exact(small).unwrap();
+        file.read_exact(more).unwrap();
+        assert!(bytes == synthetic_bytes(1, position, bytes.len()));
+    }
+    // A small window after each seek; then what is read ahead, and one more as the first is read; then
+    // plain answers, as those threads still run.
+    assert_eq!(server.requests().len(), 6 + (AHEAD + 1) + 5);
+}
+
+#[test]
 fn windows_are_fetched_ahead_at_the_same_time_and_no_more_than_asked_for() {
     const AHEAD: usize = 3;
     let size = 30 * MIB;

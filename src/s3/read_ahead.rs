@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use super::pinned::Pinned;
+use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes a window has, but for the last one.
@@ -21,7 +22,7 @@ pub(super) struct ReadAhead {
     pinned: Arc<Pinned>,
     windows: usize,
     /// In the order of the object.
-    fetched: VecDeque<JoinHandle<Result<Vec<u8>>>>,
+    fetched: VecDeque<Begun<Result<Vec<u8>>>>,
     /// Where the first window begins that nobody fetches yet.
     next: u64,
     window: Vec<u8>,
@@ -30,11 +31,27 @@ pub(super) struct ReadAhead {
     position: u64,
     /// Tells the threads that nobody will want what they fetch.
     abandoned: Arc<AtomicBool>,
+    threads: Threads,
+}
+
+/// The threads of one reader that still run, those among them whose windows nobody wants any more.
+#[derive(Clone, Default)]
+pub(super) struct Threads(Arc<()>);
+
+impl Threads {
+    pub(super) fn are_running(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 impl ReadAhead {
     /// Begins to fetch from that byte on: one request for each window.
-    pub(super) fn start(pinned: &Arc<Pinned>, position: u64, windows: usize) -> Result<Self> {
+    pub(super) fn start(
+        pinned: &Arc<Pinned>,
+        position: u64,
+        windows: usize,
+        threads: &Threads,
+    ) -> Self {
         let mut ahead = Self {
             pinned: Arc::clone(pinned),
             windows: windows.clamp(1, MAX_WINDOWS),
@@ -44,9 +61,10 @@ impl ReadAhead {
             done: 0,
             position,
             abandoned: Arc::default(),
+            threads: threads.clone(),
         };
-        ahead.fill()?;
-        Ok(ahead)
+        ahead.fill();
+        ahead
     }
 
     /// Where in the object the next byte is.
@@ -68,12 +86,16 @@ impl ReadAhead {
             let Some(fetched) = self.fetched.pop_front() else {
                 return Ok(0);
             };
-            let window = fetched.join().unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::OperationFailed)
-                    .with_message("a thread that read ahead ended early"))
-            });
-            self.window = window?;
-            self.fill()?;
+            let window = match fetched {
+                Begun::Running(thread) => thread.join().unwrap_or_default(),
+                Begun::Done(window) => window,
+            };
+            let ended_early = || {
+                Error::new(ErrorKind::OperationFailed)
+                    .with_message("a thread that read ahead ended early")
+            };
+            self.window = window.ok_or_else(ended_early)??;
+            self.fill();
         }
         let mut rest = self.window.get(self.done..).unwrap_or_default();
         let count = rest.read(buffer)?;
@@ -83,18 +105,27 @@ impl ReadAhead {
     }
 
     /// Lets as many windows be fetched as there may be.
-    fn fill(&mut self) -> Result<()> {
+    fn fill(&mut self) {
         while self.fetched.len() < self.windows && self.next < self.pinned.size() {
             let start = self.next;
             let end = start.saturating_add(WINDOW).min(self.pinned.size());
             let pinned = Arc::clone(&self.pinned);
             let abandoned = Arc::clone(&self.abandoned);
+            let running = self.threads.clone();
             let thread = thread::Builder::new().name("s3fs-read-ahead".to_owned());
-            self.fetched
-                .push_back(thread.spawn(move || fetch(&pinned, start, end, &abandoned))?);
+            let window = begin(thread, move || {
+                let window = fetch(&pinned, start, end, &abandoned);
+                drop(running);
+                window
+            });
+            // If the system has no thread left, one at a time.
+            let is_done = matches!(window, Begun::Done(_));
+            self.fetched.push_back(window);
             self.next = end;
+            if is_done {
+                break;
+            }
         }
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use ureq::http::HeaderMap;
 
 use super::objects::{Objects, ReadOptions};
 use super::pinned::{Pinned, RangeReader};
-use super::read_ahead::ReadAhead;
+use super::read_ahead::{ReadAhead, Threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, File};
 use crate::options::OpenOptions;
@@ -95,6 +95,7 @@ pub struct S3Reader {
     /// The size of the window that was asked for last; `None` if it was not one of those that grow.
     window: Option<u64>,
     read_ahead: usize,
+    threads: Threads,
     buffer: Buffer,
     closed: bool,
 }
@@ -130,6 +131,7 @@ impl S3Reader {
             source: range.map(Source::Range),
             window: None,
             read_ahead: reading.read_ahead,
+            threads: Threads::default(),
             buffer: Buffer::default(),
             closed: false,
         })
@@ -192,10 +194,11 @@ impl S3Reader {
                 Ok(source)
             }
             left => {
-                if let Some(Source::Range(range)) = left
-                    && range.end() - range.position() <= SMALL
-                {
-                    range.finish_quietly();
+                match left {
+                    Some(Source::Range(range)) if range.end() - range.position() <= SMALL => {
+                        range.finish_quietly();
+                    }
+                    left => drop(left),
                 }
                 self.ask(gap.is_some(), wanted)
             }
@@ -204,9 +207,11 @@ impl S3Reader {
 
     /// Asks for what comes at the position; `sequential` if that is where reading has come to.
     fn ask(&mut self, sequential: bool, wanted: usize) -> Result<Source> {
-        if sequential && self.read_ahead > 0 {
-            return ReadAhead::start(&self.pinned, self.position, self.read_ahead)
-                .map(Source::Ahead);
+        // Threads that were left by a seek end with what they are reading. Until then there are no more.
+        if sequential && self.read_ahead > 0 && !self.threads.are_running() {
+            let (position, windows) = (self.position, self.read_ahead);
+            let ahead = ReadAhead::start(&self.pinned, position, windows, &self.threads);
+            return Ok(Source::Ahead(ahead));
         }
         self.window = match self.window.map(|window| window * GROWTH) {
             _ if !sequential => Some(SMALL),
