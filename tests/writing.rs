@@ -473,6 +473,26 @@ fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
 }
 
 #[test]
+fn an_object_that_cannot_be_looked_at_after_a_lost_answer_is_no_sure_failure() {
+    // This store says of an upload that was completed that it is aborted, as if it had been open.
+    // On a condition there is a look before that, too.
+    for (mode, looks_before) in [("w", 0), ("x", 1)] {
+        let (server, fs) = scene();
+        let mut file = fs.openbin("f", mode).unwrap();
+        let faults = server.faults();
+        faults.add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
+        let aborted = Fault::Answer(Answer::new(204, ""));
+        faults.add(Rule::on("AbortMultipartUpload"), aborted);
+        file.write_all(&content(3 * PART)).unwrap();
+        let look = Rule::on("HeadObject").nth(looks_before + 1).always();
+        faults.add(look, Fault::error(403, "AccessDenied"));
+        let error = file.close().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+        assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    }
+}
+
+#[test]
 fn a_lost_answer_to_the_end_of_an_upload_is_looked_up() {
     for strict in [true, false] {
         let (server, _) = scene();

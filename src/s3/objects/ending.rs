@@ -24,6 +24,21 @@ pub(crate) struct Ending<'a> {
     pub(crate) read: &'a ReadOptions,
 }
 
+impl Ending<'_> {
+    /// Whether what was found is the object that the upload makes, if that can be told: the ETags of
+    /// some encrypted objects say nothing of their parts.
+    fn made(&self, found: Option<&Response>) -> Option<bool> {
+        let Some(head) = found else {
+            return Some(false);
+        };
+        if let Some(nonce) = self.nonce {
+            return Some(has_nonce(head, nonce));
+        }
+        let expected = e_tag_of_parts(self.parts)?;
+        Some(head.header("etag") == Some(expected.as_str()))
+    }
+}
+
 impl Objects {
     /// Makes the object of its parts: one request; one more to look right before, for a condition that
     /// the store may not look at, and more where an answer was lost.
@@ -70,30 +85,31 @@ impl Objects {
 
     /// What became of an upload whose completion was not answered.
     ///
-    /// An abort tells whether it was completed: then there is nothing to abort any more. Only the
-    /// nonce tells the object from an older one of the same parts.
+    /// An abort tells whether it was completed: then there is nothing to abort any more. But some stores
+    /// answer the same of what they completed, so that what is there has to be another's, too, to tell
+    /// that nothing was stored. Only the nonce tells the object from an older one of the same parts.
     fn resolve(&self, ending: &Ending<'_>, error: Error) -> Result<()> {
         let looked = || self.look(&ending.upload.key, ending.read);
-        let is_ours = |head: &Response| match ending.nonce {
-            Some(nonce) => has_nonce(head, nonce),
-            None => e_tag_of_parts(ending.parts)
-                .is_some_and(|expected| head.header("etag") == Some(expected.as_str())),
+        let is_own = |found: &Result<Option<Response>>| {
+            let found = found.as_ref().ok();
+            found.and_then(|found| ending.made(found.as_ref()))
         };
-        if ending.nonce.is_some() && matches!(looked(), Ok(Some(head)) if is_ours(&head)) {
+        if ending.nonce.is_some() && is_own(&looked()) == Some(true) {
             return Ok(());
         }
         let aborted = self.abort_or_log(ending.upload);
         let now = looked();
-        let is_there = matches!(&now, Ok(Some(head)) if is_ours(head));
+        let is_there = is_own(&now) == Some(true);
+        let is_not_there = is_own(&now) == Some(false);
         match aborted {
             Ok(false) if is_there => Ok(()),
             // The first look may have failed.
             _ if is_there && ending.nonce.is_some() => Ok(()),
             // It was not completed, and cannot be any more.
-            Ok(true) if ending.condition == Condition::Absent && matches!(now, Ok(Some(_))) => {
-                Err(exists())
-            }
-            Ok(true) if !is_there => Err(self.refused(ending, error.with_unsure(false))),
+            Ok(true) if is_not_there => match now {
+                Ok(Some(_)) if ending.condition == Condition::Absent => Err(exists()),
+                _ => Err(self.refused(ending, error.with_unsure(false))),
+            },
             Ok(_) => Err(unknown(error)),
             Err(_) => Err(unknown(error).with_hint(format!(
                 "the multipart upload {:?} may stay behind; stale_uploads finds it",
