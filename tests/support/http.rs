@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -52,6 +52,8 @@ pub struct Network {
     pub rate: Option<u64>,
     /// How much later each request is looked at.
     pub latency: Duration,
+    /// Whether every connection is closed after its first answer.
+    pub closes: bool,
     pub tls: Option<TlsAcceptor>,
 }
 
@@ -90,7 +92,15 @@ async fn serve_connection(
 ) {
     let service = service_fn(|request| {
         let (shared, control) = (Arc::clone(&shared), Arc::clone(&control));
-        handle(shared, control, request, number)
+        async move {
+            let closes = shared.network.closes;
+            let mut response = handle(shared, control, request, number).await?;
+            if closes {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Cut>(response)
+        }
     });
     // An error here is a connection that the client or a fault has cut.
     let _ = http1::Builder::new()

@@ -335,6 +335,13 @@ impl Builder {
         self
     }
 
+    /// Every connection is closed after its first answer, which says so.
+    #[must_use]
+    pub fn close_connections(mut self, closes: bool) -> Self {
+        self.network.closes = closes;
+        self
+    }
+
     /// The server speaks https, with a certificate for `127.0.0.1` and `localhost` that only `ca_pem` vouches for.
     #[must_use]
     pub fn tls(mut self) -> Self {

@@ -410,9 +410,10 @@ impl Client {
             Some(needed) => {
                 let request = needed.request(request);
                 let mut again = self.exchange(&request, payload, signing, number, deadline)?;
-                if again.status().is_success() {
+                let status = again.status();
+                if status.is_success() {
                     needed
-                        .restore(&request, answer.headers(), again.headers_mut())
+                        .restore(&request, answer.headers(), status, again.headers_mut())
                         .map_err(Failure::own)?;
                 }
                 again

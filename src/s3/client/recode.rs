@@ -11,9 +11,7 @@
 use std::io::Read as _;
 use std::sync::LazyLock;
 
-use ureq::http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, TRANSFER_ENCODING,
-};
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{Operation, Request};
@@ -40,7 +38,7 @@ impl Undecoded {
             return None;
         }
         let needed = Self {
-            encoding: is_decompressed(headers),
+            encoding: is_decompressed(operation, status, headers),
             charset: operation == Operation::GetObject && is_rewritten(headers),
         };
         (needed != Self::default()).then_some(needed)
@@ -68,10 +66,11 @@ impl Undecoded {
         self,
         request: &Request<'_>,
         before: &HeaderMap,
+        status: StatusCode,
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
         if self.encoding {
-            if is_decompressed(headers) {
+            if is_decompressed(request.operation, status, headers) {
                 return Err(unsupported());
             }
             headers.insert(CONTENT_ENCODING, encoding_of(request.key));
@@ -92,19 +91,19 @@ impl Undecoded {
 pub(super) fn unsupported() -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(
-            "its content would be decoded on the way: another crate of this program has turned the \
-             feature gzip, brotli or charset of ureq on, and the store does not answer without",
+            "its content would be decoded on the way, or ends nobody knows where: another crate of this \
+             program has turned the feature gzip, brotli or charset of ureq on, and the store does not \
+             answer without, or it never says how long an object is",
         )
         .with_hint("build without that feature, or give credentials")
 }
 
-/// S3 says how long an object is. Where the length was taken away from an answer that goes on to be
-/// used on a kept connection, ureq did that.
-fn is_decompressed(headers: &HeaderMap) -> bool {
-    let closes = headers
-        .get(CONNECTION)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
-    !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) && !closes
+/// S3 says how long an object is. Where the length is not there, ureq took it away. Only the whole of an
+/// object may come in chunks instead, from what stands between.
+fn is_decompressed(operation: Operation, status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_whole = operation == Operation::GetObject && status == StatusCode::OK;
+    let is_in_chunks = is_whole && headers.contains_key(TRANSFER_ENCODING);
+    !headers.contains_key(CONTENT_LENGTH) && !is_in_chunks
 }
 
 /// The encoding that ureq took away. It knows two, and does not say which one it was.
@@ -154,22 +153,25 @@ mod tests {
 
     #[test]
     fn an_answer_without_its_length_was_decompressed() {
-        for (pairs, operation, expected) in [
-            (vec![("content-length", "5")], Operation::GetObject, false),
-            (vec![], Operation::GetObject, true),
-            (vec![], Operation::HeadObject, true),
-            (vec![], Operation::ListObjectsV2, false),
-            (vec![], Operation::PutObject, false),
-            (
-                vec![("transfer-encoding", "chunked")],
-                Operation::GetObject,
-                false,
-            ),
-            (vec![("connection", "close")], Operation::GetObject, false),
+        let (length, chunked) = (("content-length", "5"), ("transfer-encoding", "chunked"));
+        let close = ("connection", "close");
+        for (pairs, operation, status, expected) in [
+            (vec![length], Operation::GetObject, 200, false),
+            (vec![], Operation::GetObject, 200, true),
+            (vec![], Operation::HeadObject, 200, true),
+            (vec![], Operation::ListObjectsV2, 200, false),
+            (vec![], Operation::PutObject, 200, false),
+            (vec![chunked], Operation::GetObject, 200, false),
+            (vec![chunked], Operation::GetObject, 206, true),
+            (vec![chunked], Operation::HeadObject, 200, true),
+            (vec![close], Operation::GetObject, 200, true),
+            (vec![close], Operation::HeadObject, 200, true),
+            (vec![close, length], Operation::HeadObject, 200, false),
         ] {
+            let status = StatusCode::from_u16(status).unwrap();
             let mut headers = headers(&pairs);
             headers.insert(ETAG, HeaderValue::from_static("\"e\""));
-            let needed = Undecoded::needed(operation, StatusCode::OK, &headers);
+            let needed = Undecoded::needed(operation, status, &headers);
             assert_eq!(needed.is_some(), expected, "{operation:?} {pairs:?}");
         }
         let refused = Undecoded::needed(
@@ -210,11 +212,12 @@ mod tests {
             ("content-encoding", "identity"),
             ("content-length", "5"),
         ]);
-        both.restore(&request, &before, &mut answered).unwrap();
+        let ok = StatusCode::OK;
+        both.restore(&request, &before, ok, &mut answered).unwrap();
         assert_eq!(answered[CONTENT_ENCODING], "gzip");
         assert_eq!(answered[CONTENT_TYPE], "text/plain; charset=latin1");
         let mut again = HeaderMap::new();
-        let error = both.restore(&request, &before, &mut again).unwrap_err();
+        let error = both.restore(&request, &before, ok, &mut again).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 

@@ -45,6 +45,11 @@ fn open(server: &Server) -> S3Fs {
         .expect("parameters that can be")
 }
 
+/// One that keeps its connections, and one that closes each after its answer.
+fn servers() -> [Server; 2] {
+    [false, true].map(|closes| Server::builder().close_connections(closes).start())
+}
+
 /// Without this the others would show nothing.
 #[test]
 fn ureq_decodes_in_this_program() {
@@ -63,60 +68,63 @@ fn ureq_decodes_in_this_program() {
 
 #[test]
 fn content_is_read_as_it_is_stored_in_every_way() {
-    let server = Server::start();
-    let fs = open(&server);
-    for (path, stored) in [
-        ("packed", packed()),
-        ("latin", LATIN.to_vec()),
-        ("plain", b"as it is".to_vec()),
-    ] {
-        assert!(fs.readbytes(path).expect("a file") == stored, "{path}");
-        let mut target = Vec::new();
-        let size = fs.download(path, &mut target).expect("a file");
-        assert!(size == stored.len() as u64 && target == stored, "{path}");
-        let mut file = fs.openbin(path, "r").expect("a file");
-        let mut read = Vec::new();
-        file.read_to_end(&mut read).expect("its content");
-        assert!(read == stored, "{path}");
+    for server in servers() {
+        let fs = open(&server);
+        for (path, stored) in [
+            ("packed", packed()),
+            ("latin", LATIN.to_vec()),
+            ("plain", b"as it is".to_vec()),
+        ] {
+            assert!(fs.readbytes(path).expect("a file") == stored, "{path}");
+            let mut target = Vec::new();
+            let size = fs.download(path, &mut target).expect("a file");
+            assert!(size == stored.len() as u64 && target == stored, "{path}");
+            let mut file = fs.openbin(path, "r").expect("a file");
+            let mut read = Vec::new();
+            file.read_to_end(&mut read).expect("its content");
+            assert!(read == stored, "{path}");
+        }
     }
 }
 
 #[test]
 fn a_part_of_a_file_is_that_part() {
-    let server = Server::start();
-    let fs = open(&server);
-    for (path, stored) in [("packed", packed()), ("latin", LATIN.to_vec())] {
-        let options = OpenOptions::new().first_window(4);
-        let mut file = fs.open_read(path, &options).expect("a file");
-        assert_eq!(file.size(), stored.len() as u64);
-        for from in [0, 2, 7] {
-            file.seek(SeekFrom::Start(from)).expect("a position");
-            let mut read = Vec::new();
-            (&mut file)
-                .take(5)
-                .read_to_end(&mut read)
-                .expect("its content");
-            let from = usize::try_from(from).expect("a small number");
-            assert_eq!(read, stored[from..from + 5], "{path} from {from}");
+    for server in servers() {
+        let fs = open(&server);
+        for (path, stored) in [("packed", packed()), ("latin", LATIN.to_vec())] {
+            let options = OpenOptions::new().first_window(4);
+            let mut file = fs.open_read(path, &options).expect("a file");
+            assert_eq!(file.size(), stored.len() as u64);
+            for from in [0, 2, 7] {
+                file.seek(SeekFrom::Start(from)).expect("a position");
+                let mut read = Vec::new();
+                (&mut file)
+                    .take(5)
+                    .read_to_end(&mut read)
+                    .expect("its content");
+                let from = usize::try_from(from).expect("a small number");
+                assert_eq!(read, stored[from..from + 5], "{path} from {from}");
+            }
         }
     }
 }
 
 #[test]
 fn sizes_encodings_and_types_are_those_that_are_stored() {
-    let server = Server::start();
-    let fs = open(&server);
-    let namespaces = Namespaces::DETAILS | Namespaces::S3;
-    for (path, size, encoding, content_type) in [
-        ("packed", packed().len(), Some("gzip"), "text/plain"),
-        ("latin", LATIN.len(), None, "text/plain; charset=iso-8859-1"),
-        ("plain", 8, None, "binary/octet-stream"),
-    ] {
-        let info = fs.getinfo(path, namespaces).expect("a file");
-        assert_eq!(info.size(), Some(size as u64), "{path}");
-        let s3 = info.s3().expect("it was asked for");
-        assert_eq!(s3.content_encoding.as_deref(), encoding, "{path}");
-        assert_eq!(s3.content_type.as_deref(), Some(content_type), "{path}");
+    for server in servers() {
+        let fs = open(&server);
+        let namespaces = Namespaces::DETAILS | Namespaces::S3;
+        for (path, size, encoding, content_type) in [
+            ("packed", packed().len(), Some("gzip"), "text/plain"),
+            ("latin", LATIN.len(), None, "text/plain; charset=iso-8859-1"),
+            ("plain", 8, None, "binary/octet-stream"),
+        ] {
+            let info = fs.getinfo(path, namespaces).expect("a file");
+            assert_eq!(info.size(), Some(size as u64), "{path}");
+            let s3 = info.s3().expect("it was asked for");
+            assert_eq!(s3.content_encoding.as_deref(), encoding, "{path}");
+            assert_eq!(s3.content_type.as_deref(), Some(content_type), "{path}");
+        }
     }
 }
 
