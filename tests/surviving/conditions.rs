@@ -1,10 +1,14 @@
 //! Conditions on stores that compare ETags in their own way.
 
+use std::io::Write as _;
+use std::sync::Barrier;
+use std::thread;
+
 use s3fs::{ErrorKind, FileSystem as _, OpenOptions};
 
 use super::open;
 use crate::common;
-use crate::support::{BUCKET, Server};
+use crate::support::{BUCKET, Fault, Rule, Server};
 
 fn e_tag(server: &Server, key: &str) -> String {
     let object = server.bucket(BUCKET).get(key).expect("that object");
@@ -52,4 +56,52 @@ fn a_read_on_a_condition_that_holds_is_not_refused_for_its_quotes() {
     let fs = open(&server);
     let options = matching(&e_tag(&server, "file"));
     assert_eq!(fs.readbytes_with("file", &options).unwrap(), b"content");
+}
+
+#[test]
+fn many_who_find_such_a_store_out_at_once_change_their_own_files() {
+    const THREADS: usize = 16;
+    let server = Server::builder().quoted_etags_never_match(true).start();
+    for number in 0..THREADS {
+        server.bucket(BUCKET).put(&format!("file{number}"), "old");
+    }
+    for _ in 0..4 {
+        let (fs, barrier) = (&open(&server), &Barrier::new(THREADS));
+        thread::scope(|scope| {
+            for number in 0..THREADS {
+                scope.spawn(move || {
+                    let path = format!("file{number}");
+                    let mut file = fs.openbin(&path, "r+").unwrap();
+                    file.write_all(b"new").unwrap();
+                    barrier.wait();
+                    file.close().unwrap();
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_store_that_takes_an_etag_in_no_form_is_told_from_an_object_that_changed() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "old");
+    let options = matching(&e_tag(&server, "file"));
+    let fs = open(&server);
+    let refuses = |operation: &str| {
+        let refusal = Fault::error(412, "PreconditionFailed");
+        server.faults().add(Rule::on(operation).times(2), refusal);
+    };
+    refuses("GetObject");
+    let error = fs.readbytes_with("file", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("conditions"), "{error}");
+    // A write is done without them, after a look.
+    refuses("PutObject");
+    fs.writebytes_with("file", b"new", &options).unwrap();
+    assert_eq!(server.bucket(BUCKET).get("file").unwrap().bytes(), b"new");
+    assert_eq!(server.faults().pending(), 0);
+    refuses("PutObject");
+    let error = fs.writebytes_with("file", b"newer", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
+    assert_eq!(server.bucket(BUCKET).get("file").unwrap().bytes(), b"new");
 }

@@ -5,7 +5,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Client, Learned, Operation, Refused, Request};
+use super::{Client, Learned, Operation, Refused, Request, Signing};
+use crate::error::{Error, ErrorKind};
 
 /// The header whose ETag the server compares.
 const IF_MATCH: &str = "if-match";
@@ -25,6 +26,11 @@ pub(super) struct BareETags {
 }
 
 impl BareETags {
+    /// Whether an attempt of that operation sends them so.
+    pub(super) fn are_sent(&self, operation: Operation) -> bool {
+        self.flag(operation).load(Ordering::Relaxed)
+    }
+
     fn flag(&self, operation: Operation) -> &AtomicBool {
         if operation.changes() {
             &self.writes
@@ -32,13 +38,13 @@ impl BareETags {
             &self.reads
         }
     }
+}
 
-    /// The value of a header as this server takes it.
-    pub(super) fn as_sent<'v>(&self, operation: Operation, name: &str, value: &'v str) -> &'v str {
-        if name == IF_MATCH && self.flag(operation).load(Ordering::Relaxed) {
-            return bare(value).unwrap_or(value);
-        }
-        value
+/// The value of a header, where the server takes its ETag without the quotes.
+pub(super) fn without_quotes<'v>(name: &str, value: &'v str) -> &'v str {
+    match bare(value) {
+        Some(e_tag) if name == IF_MATCH => e_tag,
+        _ => value,
     }
 }
 
@@ -47,12 +53,24 @@ fn bare(e_tag: &str) -> Option<&str> {
     e_tag.strip_prefix('"')?.strip_suffix('"')
 }
 
+/// The error of a store that refuses an object's own ETag: what it answers on a condition says nothing.
+pub(super) fn unusable(error: Error) -> Error {
+    error
+        .with_kind(ErrorKind::Unsupported)
+        .with_message(
+            "the store refuses the ETag that the object has, with its quotes and without them: its \
+             conditions cannot be used",
+        )
+        .with_hint("leave if_match out")
+}
+
 impl Client {
     /// Whether a condition failed on its quotes only: then the request is worth making again.
     pub(super) fn learn_quotes(
         &self,
         request: &Request<'_>,
         refused: &Refused,
+        signing: &Signing,
         learned: &mut Learned,
     ) -> bool {
         if refused.status != 412 {
@@ -60,16 +78,21 @@ impl Client {
         }
         let flag = self.bare_e_tags.flag(request.operation);
         let condition = request.headers.iter().find(|(name, _)| name == IF_MATCH);
-        let Some(e_tag) = condition.map(|(_, e_tag)| e_tag.as_str()) else {
+        let condition = condition.filter(|(_, e_tag)| bare(e_tag).is_some());
+        let Some((_, e_tag)) = condition else {
             return false;
         };
-        if std::mem::replace(&mut learned.quotes, true) {
-            // Without its quotes it is not taken either.
-            flag.store(false, Ordering::Relaxed);
+        let is_first = !std::mem::replace(&mut learned.quotes, true);
+        if signing.bare_e_tags {
+            // Without its quotes it is not taken either, although this request found it unchanged.
+            if !is_first && self.is_still(request, e_tag) {
+                flag.store(false, Ordering::Relaxed);
+                learned.no_condition_holds = true;
+            }
             return false;
         }
-        let already_bare = flag.load(Ordering::Relaxed);
-        if already_bare || bare(e_tag).is_none() || !self.is_still(request, e_tag) {
+        // What another request has learned since this attempt was sent is not asked again.
+        if !is_first || !flag.load(Ordering::Relaxed) && !self.is_still(request, e_tag) {
             return false;
         }
         log::debug!("the server compares ETags without their quotes");

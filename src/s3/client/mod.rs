@@ -40,7 +40,7 @@ use agent::AWAIT_CONTINUE;
 pub(crate) use agent::{Timeouts, agent};
 pub(crate) use body::{Payload, ReadAt};
 use clock::Clock;
-use conditions::BareETags;
+use conditions::{BareETags, without_quotes};
 use expect::Expectation;
 use failure::{Cause, Failure, Refused};
 pub(crate) use patience::Breaks;
@@ -79,12 +79,14 @@ pub(crate) struct Client {
     expectation: Expectation,
 }
 
-/// What one attempt is signed with.
+/// What one attempt is signed with, and how it is put.
 struct Signing {
     bucket: Arc<Bucket>,
     credentials: Option<Arc<Credentials>>,
     time: SystemTime,
     began: Instant,
+    /// Whether the ETag of a condition is sent without its quotes.
+    bare_e_tags: bool,
 }
 
 /// What refusals taught in the course of one request: each kind once.
@@ -94,6 +96,8 @@ struct Learned {
     region: bool,
     credentials: bool,
     quotes: bool,
+    /// The store refuses an ETag in each form, although the object has it.
+    no_condition_holds: bool,
 }
 
 impl Client {
@@ -211,7 +215,7 @@ impl Client {
             query,
             headers: &[],
         };
-        let signing = self.signing();
+        let signing = self.signing(None);
         let credentials = signing.credentials.as_deref();
         Ok(sign(
             &unsigned,
@@ -243,7 +247,7 @@ impl Client {
                 .with_message("what it was a part of was given up"));
         }
         loop {
-            let signing = self.signing();
+            let signing = self.signing(Some(request));
             let failure = match self
                 .attempt(request, &payload, &signing, number, deadline)
                 .and_then(|response| finish(response, &signing))
@@ -269,7 +273,11 @@ impl Client {
                 )
             };
             let Some(wait) = wait.filter(|_| !request.is_given_up()) else {
-                return Err(after(failure.error, number).with_unsure(unsure));
+                let error = match learned.no_condition_holds {
+                    true => conditions::unusable(failure.error),
+                    false => failure.error,
+                };
+                return Err(after(error, number).with_unsure(unsure));
             };
             log::warn!(
                 "{} {:?} is tried again in {} ms: {}",
@@ -339,7 +347,7 @@ impl Client {
         let worth_it = self.learn_route(refused, signing, learned)
             || self.learn_time(refused, signing, learned)
             || self.renew(refused, signing, learned)
-            || self.learn_quotes(request, refused, learned);
+            || self.learn_quotes(request, refused, signing, learned);
         if worth_it {
             self.lessons.fetch_add(1, Ordering::Relaxed);
         }
@@ -382,12 +390,15 @@ impl Client {
         first && self.credentials.renew(used, signing.began)
     }
 
-    fn signing(&self) -> Signing {
+    /// What the next attempt of a request is signed with, or a URL that others send.
+    fn signing(&self, request: Option<&Request<'_>>) -> Signing {
         Signing {
             bucket: self.route.bucket(),
             credentials: self.credentials.get(),
             time: self.clock.now(),
             began: Instant::now(),
+            bare_e_tags: request
+                .is_some_and(|request| self.bare_e_tags.are_sent(request.operation)),
         }
     }
 
@@ -455,7 +466,7 @@ impl Client {
             .map_err(Failure::own)?;
         self.counters.request(request.operation);
         let started = Instant::now();
-        let answer = self.transmit(request, url.as_str(), payload, deadline);
+        let answer = self.transmit(request, url.as_str(), payload, signing, deadline);
         let milliseconds = started.elapsed().as_millis();
         let name = request.operation.name();
         let key = request.key.map_or("", Key::as_str);
@@ -481,6 +492,7 @@ impl Client {
         request: &Request<'_>,
         url: &str,
         payload: &Payload<'_>,
+        signing: &Signing,
         deadline: Option<Instant>,
     ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
         let operation = request.operation;
@@ -488,7 +500,11 @@ impl Client {
             .method(operation.method().to_str())
             .uri(url);
         for (name, value) in &request.headers {
-            builder = builder.header(name, self.bare_e_tags.as_sent(operation, name, value));
+            let value = match signing.bare_e_tags {
+                true => without_quotes(name, value),
+                false => value,
+            };
+            builder = builder.header(name, value);
         }
         if !matches!(operation.method(), Method::Put | Method::Post) {
             let outgoing = builder.body(()).map_err(Lost::before)?;
