@@ -17,7 +17,7 @@ use s3fs::{
 };
 
 use crate::common;
-use crate::support::{Bucket, Fault, Object, Rule, Server, synthetic_bytes};
+use crate::support::{Answer, Bucket, Fault, Guarded, Object, Rule, Server, synthetic_bytes};
 
 /// The files of a bucket; markers are directories and left out.
 fn files(bucket: &Bucket) -> BTreeMap<String, Vec<u8>> {
@@ -1275,5 +1275,55 @@ fn parts_of_what_has_failed_are_not_tried_again() {
         // Some waited less for their second attempt than it took to be told.
         assert!(asked <= 20, "{asked} requests for some 11 parts");
         assert!(bucket.uploads().is_empty());
+    }
+}
+
+#[test]
+fn a_copy_in_parts_that_the_store_says_it_gave_up_is_not_another_ones() {
+    // This store says of an upload that was completed that it is aborted, as if it had been open.
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    let size = (5 << 30) + 1;
+    bucket.put_synthetic("f", 1, size);
+    let fs = common::open(&server);
+    let faults = server.faults();
+    faults.add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
+    let aborted = Fault::Answer(Answer::new(204, ""));
+    faults.add(Rule::on("AbortMultipartUpload"), aborted);
+    let error = fs.copy("f", "g").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(bucket.get("g").unwrap().len(), size);
+}
+
+#[test]
+fn a_store_that_knows_no_conditions_replaces_and_removes_nothing_that_came_meanwhile() {
+    for strict in [true, false] {
+        let conditions = [Guarded::Copy, Guarded::Delete];
+        let server = Server::builder().refuse_conditions(conditions).start();
+        let fs = common::builder(&server).strict(strict).build().unwrap();
+        let bucket = server.bucket("bucket");
+        bucket.put("file", "content");
+        // Whoever puts it there does so between the look and the copy.
+        let meanwhile = |operation: &str, key: &'static str| {
+            let bucket = server.bucket("bucket");
+            let rule = Rule::on(operation).when(move |_| {
+                bucket.put(key, "another's");
+                false
+            });
+            server.faults().clear();
+            server.faults().add(rule, Fault::DropBefore);
+        };
+        meanwhile("CopyObject", "copy");
+        fails(fs.copy("file", "copy"), ErrorKind::DestinationExists);
+        assert_eq!(bucket.get("copy").unwrap().bytes(), b"another's");
+        meanwhile("DeleteObject", "file");
+        let error = fails(fs.movefile("file", "moved"), ErrorKind::ResourceChanged);
+        assert!(error.to_string().contains("both are there"), "{error}");
+        assert_eq!(bucket.get("file").unwrap().bytes(), b"another's");
+        server.faults().clear();
+        fs.copy("file", "second").unwrap();
+        fs.movefile("file", "third").unwrap();
+        assert_eq!(bucket.get("third").unwrap().bytes(), b"another's");
+        assert!(bucket.get("file").is_none());
     }
 }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::S3Fs;
 use super::key::Key;
-use super::objects::{Condition, ReadOptions, Source, condition_failed};
+use super::objects::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::location::Location;
@@ -81,13 +81,21 @@ impl S3Fs {
         match self.objects().delete(&copied.key, Some(&copied.e_tag)) {
             // The answer to a first attempt was lost, and a second one found nothing.
             Err(error) if error.is_unsure() && !self.is_object(&copied.key)? => Ok(()),
-            Err(error) if condition_failed(&error) => Err(error
-                .with_message("it was copied, and replaced before it could be removed")
-                .with_hint("both are there: move it again for the newer content")),
-            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
+            Err(error) if condition_failed(&error) => Err(replaced(error)),
+            Err(error) if is_unknown_to_store(&error) => self.delete_unchanged(copied),
+            result => result,
+        }
+    }
+
+    /// The same, on a store that does not look at the condition: a look right before.
+    fn delete_unchanged(&self, copied: &Copied) -> Result<()> {
+        let head = self.objects().look(&copied.key, &ReadOptions::default())?;
+        match head.as_ref().map(|head| head.header("etag")) {
+            None => Ok(()),
+            Some(now) if now.unwrap_or_default() == copied.e_tag => {
                 self.objects().delete(&copied.key, None)
             }
-            result => result,
+            Some(_) => Err(replaced(Error::new(ErrorKind::ResourceChanged))),
         }
     }
 
@@ -146,13 +154,16 @@ impl S3Fs {
         if overwrite {
             return self.objects().copy(source, target, class, Condition::Any);
         }
-        match self
-            .objects()
-            .copy(source, target, class, Condition::Absent)
-        {
-            Err(error) if error.is(ErrorKind::Unsupported) && error.s3().is_some() => {
-                self.objects().copy(source, target, class, Condition::Any)
-            }
+        let copy = |condition| self.objects().copy(source, target, class, condition);
+        let copied = match copy(Condition::Absent) {
+            // What came since the first look is seen by another right before.
+            Err(error) if is_unknown_to_store(&error) => self
+                .objects()
+                .check(target, Condition::Absent, &ReadOptions::default())
+                .and_then(|()| copy(Condition::Any)),
+            copied => copied,
+        };
+        match copied {
             Err(error) if error.is(ErrorKind::FileExists) => {
                 Err(error.with_kind(ErrorKind::DestinationExists))
             }
@@ -215,6 +226,13 @@ impl S3Fs {
             result => result.map(|()| true),
         }
     }
+}
+
+/// The error of the source of a move that is another object by now.
+fn replaced(error: Error) -> Error {
+    error
+        .with_message("it was copied, and replaced before it could be removed")
+        .with_hint("both are there: move it again for the newer content")
 }
 
 /// What a location of S3 leads back to.
