@@ -191,10 +191,12 @@ impl S3Fs {
     /// # Errors
     ///
     /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in
-    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied).
+    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied),
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) if an answer was lost and one's own bucket is there.
     pub fn create_bucket(&self) -> Result<()> {
         self.check_writeable("/")?;
-        self.objects().create_bucket()
+        let made = self.objects().create_bucket();
+        made.map_err(|error| error.with_path("/"))
     }
 
     /// Makes the directory at `dir_path`, if it is not there: its marker, and never a bucket. At

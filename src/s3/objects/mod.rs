@@ -388,8 +388,11 @@ impl Objects {
         let body = xml::body::create_bucket(self.client.bucket().region());
         let request = Request::bucket(Operation::CreateBucket).body(body.as_bytes());
         match self.client.tell(&request) {
-            // The answer to a first attempt was lost, and a second one found the bucket made.
-            Err(error) if error.is_unsure() && is_own_bucket(&error) => Ok(()),
+            // The answer to a first attempt was lost, and a second one found a bucket, perhaps an older one.
+            Err(error) if error.is_unsure() && is_own_bucket(&error) => Err(error
+                .with_kind(ErrorKind::OutcomeUnknown)
+                .with_message("the bucket is there and is yours, and may have been there before")
+                .with_hint("look at what is in it before you use it as a new one")),
             made => made.map(|_| ()),
         }
     }
