@@ -8,7 +8,7 @@ use s3fs::{ErrorKind, FileSystem as _, S3Fs};
 use super::{impatient, open};
 use crate::common;
 use crate::embedded_server::client::{self, post};
-use crate::support::{BUCKET, Server};
+use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 const ALL: Duration = Duration::ZERO;
 const OLD: Duration = Duration::from_secs(3600);
@@ -112,4 +112,30 @@ fn more_uploads_than_a_page_has_are_all_found() {
     server.take_requests();
     assert_eq!(keys(&fs, "/", ALL).len(), 1001);
     assert_eq!(common::asked(&server, "ListMultipartUploads").len(), 2);
+}
+
+#[test]
+fn a_proxy_that_refuses_to_be_asked_first_is_not_asked_again() {
+    let server = Server::start();
+    let asks = Rule::on("PutObject").when(|request| request.header("expect").is_some());
+    let refused = Fault::Answer(Answer::html(417, "<html>"));
+    server.faults().add(asks.always(), refused);
+    let fs = impatient(&server).max_attempts(1).build().unwrap();
+    let content = vec![7; 2 << 20];
+    fs.writebytes("file", &content).unwrap();
+    assert_eq!(common::asked(&server, "PutObject").len(), 2);
+    fs.writebytes("other", &content).unwrap();
+    assert_eq!(common::asked(&server, "PutObject").len(), 1);
+    let stored = |key| server.bucket(BUCKET).get(key).unwrap().bytes();
+    assert!(stored("file") == content && stored("other") == content);
+}
+
+#[test]
+fn what_was_not_asked_first_is_refused_once() {
+    let server = Server::start();
+    let refused = Fault::Answer(Answer::html(417, "<html>"));
+    server.faults().add(Rule::on("PutObject").always(), refused);
+    let error = open(&server).writebytes("file", b"small").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OperationFailed, "{error}");
+    assert_eq!(server.take_requests().len(), 1);
 }

@@ -4,26 +4,26 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long a server that seems to ignore the question is not asked. What took so long may have been
+/// For how long a server that seems to ignore the question, or refuses it, is not asked. What took so long may have been
 /// the connection, which is not made for each request.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// What is known of the server so far.
 #[derive(Default)]
 pub(super) struct Expectation {
-    ignored: Mutex<Option<Instant>>,
+    useless: Mutex<Option<Instant>>,
 }
 
 impl Expectation {
     /// Whether the server is asked, at that time.
     pub(super) fn is_asked(&self, now: Instant) -> bool {
-        let ignored = *self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
-        ignored.is_none_or(|then| now.saturating_duration_since(then) >= FORGOTTEN_AFTER)
+        let useless = *self.useless.lock().unwrap_or_else(PoisonError::into_inner);
+        useless.is_none_or(|then| now.saturating_duration_since(then) >= FORGOTTEN_AFTER)
     }
 
-    /// The body of a request that asked waited, and went unasked then.
-    pub(super) fn was_ignored(&self, now: Instant) {
-        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    /// The body of a request that asked waited, and went unasked then; or the question was refused (417).
+    pub(super) fn was_useless(&self, now: Instant) {
+        *self.useless.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 }
 
@@ -36,7 +36,7 @@ mod tests {
         let expectation = Expectation::default();
         let now = Instant::now();
         assert!(expectation.is_asked(now));
-        expectation.was_ignored(now);
+        expectation.was_useless(now);
         assert!(!expectation.is_asked(now));
         assert!(!expectation.is_asked(now + FORGOTTEN_AFTER / 2));
         assert!(expectation.is_asked(now + FORGOTTEN_AFTER));

@@ -87,6 +87,8 @@ struct Signing {
     began: Instant,
     /// Whether the ETag of a condition is sent without its quotes.
     bare_e_tags: bool,
+    /// Whether the body waits for the server's word.
+    expects: bool,
 }
 
 /// What refusals taught in the course of one request: each kind once.
@@ -215,7 +217,7 @@ impl Client {
             query,
             headers: &[],
         };
-        let signing = self.signing(None);
+        let signing = self.signing();
         let credentials = signing.credentials.as_deref();
         Ok(sign(
             &unsigned,
@@ -247,7 +249,7 @@ impl Client {
                 .with_message("what it was a part of was given up"));
         }
         loop {
-            let signing = self.signing(Some(request));
+            let signing = self.signing_of(request, &payload);
             let failure = match self
                 .attempt(request, &payload, &signing, number, deadline)
                 .and_then(|response| finish(response, &signing))
@@ -347,6 +349,7 @@ impl Client {
         let worth_it = self.learn_route(refused, signing, learned)
             || self.learn_time(refused, signing, learned)
             || self.renew(refused, signing, learned)
+            || self.learn_expectation(refused, signing)
             || self.learn_quotes(request, refused, signing, learned);
         if worth_it {
             self.lessons.fetch_add(1, Ordering::Relaxed);
@@ -390,15 +393,35 @@ impl Client {
         first && self.credentials.renew(used, signing.began)
     }
 
-    /// What the next attempt of a request is signed with, or a URL that others send.
-    fn signing(&self, request: Option<&Request<'_>>) -> Signing {
+    /// That something on the way does not let `Expect: 100-continue` through: without it, the body may.
+    fn learn_expectation(&self, refused: &Refused, signing: &Signing) -> bool {
+        let is_refused = refused.status == 417 && signing.expects;
+        if is_refused {
+            self.expectation.was_useless(Instant::now());
+        }
+        is_refused
+    }
+
+    /// What is signed with now.
+    fn signing(&self) -> Signing {
         Signing {
             bucket: self.route.bucket(),
             credentials: self.credentials.get(),
             time: self.clock.now(),
             began: Instant::now(),
-            bare_e_tags: request
-                .is_some_and(|request| self.bare_e_tags.are_sent(request.operation)),
+            bare_e_tags: false,
+            expects: false,
+        }
+    }
+
+    /// What the next attempt of a request is signed with, and how it is put.
+    fn signing_of(&self, request: &Request<'_>, payload: &Payload<'_>) -> Signing {
+        let signing = self.signing();
+        let is_large = has_body(request.operation) && payload.length() >= EXPECT_CONTINUE_BYTES;
+        Signing {
+            bare_e_tags: self.bare_e_tags.are_sent(request.operation),
+            expects: is_large && self.expectation.is_asked(signing.began),
+            ..signing
         }
     }
 
@@ -506,15 +529,14 @@ impl Client {
             };
             builder = builder.header(name, value);
         }
-        if !matches!(operation.method(), Method::Put | Method::Post) {
+        if !has_body(operation) {
             let outgoing = builder.body(()).map_err(Lost::before)?;
             return agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline)
                 .map_err(Lost::after);
         }
         let length = payload.length();
         builder = builder.header("content-length", length);
-        let expect = length >= EXPECT_CONTINUE_BYTES && self.expectation.is_asked(Instant::now());
-        if expect {
+        if signing.expects {
             builder = builder.header("expect", "100-continue");
         }
         let mut body = payload.outgoing();
@@ -525,9 +547,9 @@ impl Client {
         let answer = agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline);
         self.counters.sent(length - body.left());
         let waited = body.started().map(|started| started.duration_since(asked));
-        if expect && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
+        if signing.expects && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
             log::debug!("no answer to Expect: 100-continue in time; it is not sent for a while");
-            self.expectation.was_ignored(Instant::now());
+            self.expectation.was_useless(Instant::now());
         }
         answer.map_err(|error| Lost::with_body(error, length, body.left()))
     }
@@ -538,6 +560,11 @@ impl Signing {
     fn secrets<'a>(&'a self, request: &'a Request<'_>) -> Secrets<'a> {
         Secrets::of(self.credentials.as_deref(), &request.headers)
     }
+}
+
+/// Whether requests of that operation have a body, if only an empty one.
+fn has_body(operation: Operation) -> bool {
+    matches!(operation.method(), Method::Put | Method::Post)
 }
 
 /// The body of a request that has it in memory, or none.
