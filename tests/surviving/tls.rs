@@ -102,6 +102,59 @@ fn what_is_no_bundle_is_told_when_the_filesystem_is_built_and_not_quoted() {
     assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
 }
 
+/// A device is read without an end, and a pipe that nobody writes to never begins.
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_no_bundle() {
+    let server = server();
+    for file in ["/dev/zero", "/"] {
+        let error = impatient(&server).ca_bundle(file).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CreateFailed, "{file}");
+        assert!(error.to_string().contains("regular file"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_for_certificates_is_not_read() {
+    let server = server();
+    let large = File::new("large", "");
+    let file = std::fs::File::options().write(true).open(&large.0).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let error = builder(&server, Some(&large)).build().unwrap_err();
+    assert!(error.to_string().contains("too large"), "{error}");
+}
+
+/// In a process of its own, which has another environment.
+#[test]
+fn the_bundle_of_the_environment_is_trusted() {
+    let server = server();
+    let ca = File::new("environment", server.ca_pem());
+    for (variable, is_trusted) in [("AWS_CA_BUNDLE", true), ("S3FS_NO_BUNDLE", false)] {
+        let ran = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "--test-threads=1"])
+            .arg("surviving::tls::a_program_reads_with_the_bundle_of_its_environment")
+            .env_remove("AWS_CA_BUNDLE")
+            .env(variable, &ca.0)
+            .env("S3FS_TLS_URL", common::fs_url(&server, "", ""))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert_eq!(said.contains("1 passed"), is_trusted, "{said}");
+        assert_eq!(said.contains("certificate"), !is_trusted, "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs the environment that the test before gives it"]
+fn a_program_reads_with_the_bundle_of_its_environment() {
+    let url = std::env::var("S3FS_TLS_URL").expect("the URL of a server");
+    let fs = s3fs::open_fs(&url).expect("parameters that can be");
+    let read = fs.readbytes("file");
+    // What it says is looked at, and it goes where what the test says does not.
+    println!("{read:?}");
+    assert_eq!(read.expect("a server that is trusted"), b"content");
+}
+
 #[test]
 fn faults_are_survived_over_tls_too() {
     let server = server();

@@ -1,5 +1,7 @@
 //! Whom https endpoints have to be certified by.
 
+use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -26,13 +28,18 @@ fn read(file: &Path) -> Result<RootCerts> {
             .with_message(format!("the ca_bundle {} {what}", file.display()))
             .with_hint("it is a file of certificates in PEM form")
     };
-    let size = std::fs::metadata(file)
-        .map_err(|error| failed("cannot be read").with_source(error))?
-        .len();
-    if size > MAX_BUNDLE_BYTES {
+    let unreadable = |error| failed("cannot be read").with_source(error);
+    // A pipe or a device may never end, or never begin.
+    if !fs::metadata(file).map_err(unreadable)?.is_file() {
+        return Err(failed("is no regular file"));
+    }
+    let mut pem = Vec::new();
+    fs::File::open(file)
+        .and_then(|file| file.take(MAX_BUNDLE_BYTES + 1).read_to_end(&mut pem))
+        .map_err(unreadable)?;
+    if pem.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(failed("is too large for certificates"));
     }
-    let pem = std::fs::read(file).map_err(|error| failed("cannot be read").with_source(error))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
         // Not quoted: a wrong file may hold a private key.
