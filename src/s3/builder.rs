@@ -20,7 +20,7 @@ use super::reader::Reading;
 use crate::crew::MAX_THREADS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
-use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent};
+use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent, is_aws};
 use crate::s3::objects::{MIN_PART_BYTES, Objects};
 use endpoint::{check_tls, parse_endpoint};
 
@@ -415,7 +415,7 @@ impl S3FsBuilder {
         let endpoint = resolved.endpoint_url.as_deref();
         let endpoint = endpoint.map(parse_endpoint).transpose()?;
         check_tls(endpoint.as_ref())?;
-        let is_aws = endpoint.is_none();
+        let is_aws = is_aws(endpoint.as_ref());
         let style = self.url_style(endpoint.as_ref());
         let route =
             Route::new(endpoint.clone(), style, &self.bucket_name, &region).map_err(|error| {
@@ -613,6 +613,33 @@ mod tests {
             url_of(china),
             "https://mybucket.s3.cn-north-1.amazonaws.com.cn/k"
         );
+    }
+
+    #[test]
+    fn an_endpoint_of_aws_counts_as_aws_whether_it_is_said_or_not() {
+        let https = cfg!(feature = "rustls").then_some([
+            (None, true),
+            (Some("https://s3.eu-west-1.amazonaws.com"), true),
+            (Some("https://s3.cn-north-1.amazonaws.com.cn"), true),
+            (Some("https://amazonaws.com.example"), false),
+        ]);
+        let http = [
+            (Some("http://s3.eu-west-1.amazonaws.com"), true),
+            (Some("http://127.0.0.1:9000"), false),
+        ];
+        for (endpoint, expected) in https.into_iter().flatten().chain(http) {
+            let builder = builder("mybucket");
+            let builder = match endpoint {
+                Some(endpoint) => builder.endpoint_url(endpoint),
+                None => builder,
+            };
+            let fs = builder.build_in(nowhere()).unwrap();
+            let objects = fs.objects();
+            assert_eq!(objects.heeds_conditions(), expected, "{endpoint:?}");
+            let checksum = objects.upload_args(&UploadArgs::new()).checksum();
+            let crc32 = Some(ChecksumAlgorithm::Crc32).filter(|_| expected);
+            assert_eq!(checksum, crc32, "{endpoint:?}");
+        }
     }
 
     #[test]

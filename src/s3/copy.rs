@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::S3Fs;
+use super::client::is_aws;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
 use crate::error::{Error, ErrorKind, Result};
@@ -251,11 +252,10 @@ impl Reached {
 
 /// What [`Location`] calls the bucket at that endpoint; without one it is on AWS.
 fn realm(endpoint: Option<&Url>, bucket: &str) -> String {
-    let host = endpoint.and_then(Url::host_str).unwrap_or_default();
-    let is_aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-    match endpoint.filter(|_| !is_aws) {
+    match endpoint.filter(|_| !is_aws(endpoint)) {
         None => format!("s3://{bucket}"),
         Some(url) => {
+            let host = url.host_str().unwrap_or_default();
             let port = url.port_or_known_default().unwrap_or_default();
             let path = url.path().trim_end_matches('/');
             format!("s3://{host}:{port}{path}/{bucket}")

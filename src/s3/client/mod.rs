@@ -51,7 +51,7 @@ use request::{Unsigned, sign};
 pub(crate) use response::{BodyReader, Response};
 pub(crate) use retry::RetryPolicy;
 use retry::{Attempt, Budget, Decision, Why};
-pub(crate) use route::Route;
+pub(crate) use route::{Route, is_aws};
 use stats::Counters;
 pub use stats::Stats;
 use xml::XmlError;

@@ -90,6 +90,12 @@ impl Route {
     }
 }
 
+/// Whether an endpoint is one of AWS: none is that of the region.
+pub(crate) fn is_aws(endpoint: Option<&Url>) -> bool {
+    let host = endpoint.map(|url| url.host_str().unwrap_or_default());
+    host.is_none_or(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+}
+
 /// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
 fn aws_endpoint(region: &str) -> String {
     let domain = if region.starts_with("cn-") {
