@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
+use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 use super::client::ReadAt;
@@ -41,6 +42,27 @@ pub(crate) fn digest_of(
     length: u64,
 ) -> Result<String> {
     let mut digest = Digest::new(algorithm);
+    read_through(source, start, length, |bytes| digest.update(bytes))?;
+    Ok(digest.finish())
+}
+
+/// The value of `Content-MD5` for so many bytes of a source.
+///
+/// # Errors
+///
+/// As [`digest_of`].
+pub(crate) fn md5_of(source: &dyn ReadAt, start: u64, length: u64) -> Result<String> {
+    let mut digest = Md5::new();
+    read_through(source, start, length, |bytes| digest.update(bytes))?;
+    Ok(BASE64.encode(digest.finalize()))
+}
+
+fn read_through(
+    source: &dyn ReadAt,
+    start: u64,
+    length: u64,
+    mut take: impl FnMut(&[u8]),
+) -> Result<()> {
     let mut buffer = vec![0; 64 << 10];
     let end = start + length;
     let mut position = start;
@@ -53,10 +75,10 @@ pub(crate) fn digest_of(
             return Err(Error::new(ErrorKind::OperationFailed)
                 .with_message("the source ended before its size"));
         }
-        digest.update(&buffer[..count]);
+        take(&buffer[..count]);
         position += count as u64;
     }
-    Ok(digest.finish())
+    Ok(())
 }
 
 /// A digest of bytes that come one after the other.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use s3fs::{
     ChecksumAlgorithm, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs,
-    UploadArgs, Value, open_fs,
+    TransferOptions, UploadArgs, Value, open_fs,
 };
 use time::OffsetDateTime;
 
@@ -544,4 +544,53 @@ fn download_arguments_go_with_what_reads_lists_and_deletes() {
     }
     fs.readbytes("f").unwrap();
     assert_eq!(payer(&server.take_requests()[0]), None);
+}
+
+#[test]
+fn what_is_locked_goes_with_a_digest_of_every_body() {
+    const PART: usize = 1000;
+    let server = Server::builder().min_part_size(PART as u64).start();
+    let open = |args: UploadArgs| {
+        let builder = common::builder(&server).strict(false).upload_args(args);
+        let builder = builder.part_size(PART as u64).min_part_size(PART as u64);
+        builder.build().unwrap()
+    };
+    let (small, large) = (vec![7; 10], vec![7; 3 * PART]);
+    let local = std::env::temp_dir().join(format!("s3fs-locked-{}", std::process::id()));
+    std::fs::write(&local, &small).unwrap();
+    let locked = UploadArgs::new().object_lock_legal_hold_status("ON");
+    let crc32 = ChecksumAlgorithm::Crc32;
+    for (args, expected) in [
+        (UploadArgs::new(), false),
+        (locked.clone(), true),
+        (locked.clone().checksum_algorithm(crc32), false),
+    ] {
+        let fs = open(args);
+        // The server refuses what is not the digest of its body.
+        fs.writebytes("small", &small).unwrap();
+        let options = TransferOptions::new();
+        fs.upload_file(&local, "copied", &options).unwrap();
+        fs.writebytes("large", &large).unwrap();
+        let mut file = fs.openbin("streamed", "w").unwrap();
+        file.write_all(&large).unwrap();
+        file.close().unwrap();
+        let sent = server.take_requests().into_iter();
+        let has_body = |operation| matches!(operation, "PutObject" | "UploadPart");
+        let with_digest: Vec<_> = sent
+            .filter(|request| has_body(request.operation))
+            .map(|request| request.header("content-md5").is_some())
+            .collect();
+        assert_eq!(with_digest, [expected; 8]);
+        assert_eq!(server.bucket(BUCKET).get("large").unwrap().bytes(), large);
+    }
+    std::fs::remove_file(&local).unwrap();
+    // What is changed stays locked.
+    open(locked).writebytes("small", &small).unwrap();
+    server.take_requests();
+    open(UploadArgs::new())
+        .appendbytes("small", b"more")
+        .unwrap();
+    let put = asked(&server, "PutObject").pop().unwrap();
+    assert!(put.header("x-amz-object-lock-legal-hold").is_some());
+    assert!(put.header("content-md5").is_some());
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
+use crate::s3::checksum;
 
 /// What is sent with a request.
 pub(crate) enum Payload<'a> {
@@ -25,6 +26,22 @@ impl Payload<'_> {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Section { length, .. } => *length,
+        }
+    }
+
+    /// The value of `Content-MD5` for it.
+    ///
+    /// # Errors
+    ///
+    /// What the source says, and that it ended before.
+    pub(crate) fn md5(&self) -> Result<String, Error> {
+        match self {
+            Self::Bytes(bytes) => checksum::md5_of(bytes, 0, bytes.len() as u64),
+            Self::Section {
+                source,
+                start,
+                length,
+            } => checksum::md5_of(*source, *start, *length),
         }
     }
 

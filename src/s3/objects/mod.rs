@@ -284,6 +284,8 @@ impl Objects {
         if let Some(algorithm) = args.checksum() {
             let (name, value) = checksum::header(algorithm, bytes);
             request = request.header(name, value);
+        } else if is_locked(&request.headers) {
+            request = request.header("content-md5", Payload::Bytes(bytes).md5()?);
         }
         self.client.tell(&condition.put_on(request)).map(|_| ())
     }
@@ -299,15 +301,17 @@ impl Objects {
         args: &UploadArgs,
     ) -> Result<()> {
         let mut request = self.put_request(key, args, &[])?;
-        if let Some(algorithm) = args.checksum() {
-            let digest = checksum::digest_of(algorithm, source, 0, size)?;
-            request = request.header(checksum::header_name(algorithm), digest);
-        }
         let payload = Payload::Section {
             source: body,
             start: 0,
             length: size,
         };
+        if let Some(algorithm) = args.checksum() {
+            let digest = checksum::digest_of(algorithm, source, 0, size)?;
+            request = request.header(checksum::header_name(algorithm), digest);
+        } else if is_locked(&request.headers) {
+            request = request.header("content-md5", payload.md5()?);
+        }
         self.client.tell_with(&request, payload).map(|_| ())
     }
 
@@ -435,6 +439,16 @@ fn lacks_customer_key(error: &crate::Error) -> bool {
         && error
             .s3()
             .is_some_and(|s3| s3.status == 400 && s3.code.is_empty())
+}
+
+/// Whether an object with these headers is locked: S3 wants a digest of what is sent then, if only
+/// `Content-MD5`.
+///
+/// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html), `Content-MD5`.
+fn is_locked(headers: &[(String, String)]) -> bool {
+    headers
+        .iter()
+        .any(|(name, _)| name.starts_with("x-amz-object-lock-"))
 }
 
 /// Whether a conditional write failed on its condition.

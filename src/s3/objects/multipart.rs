@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Condition, Objects, Source, with_kept};
+use super::{Condition, Objects, Source, is_locked, with_kept};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
 use crate::s3::checksum;
@@ -67,6 +67,8 @@ pub(crate) struct Upload {
     given_up: Arc<AtomicBool>,
     /// The error of the part that failed first.
     failure: Arc<Mutex<Option<Error>>>,
+    /// Whether every part goes with its `Content-MD5`.
+    with_md5: bool,
 }
 
 impl Upload {
@@ -151,6 +153,7 @@ impl Objects {
     ///
     /// Source: [CreateMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html).
     pub(crate) fn create_upload(&self, key: &Key, new: NewUpload) -> Result<Upload> {
+        let with_md5 = new.checksum.is_none() && is_locked(&new.headers);
         let mut request = Request::object(Operation::CreateMultipartUpload, key)
             .query("uploads", "")
             .headers(new.headers)
@@ -180,6 +183,7 @@ impl Objects {
             checksum: new.checksum,
             given_up: Arc::default(),
             failure: Arc::default(),
+            with_md5,
         })
     }
 
@@ -197,6 +201,9 @@ impl Objects {
         let mut request = upload.part(Operation::UploadPart, number);
         if let Some((algorithm, digest)) = &digest {
             request = request.header(checksum::header_name(*algorithm), digest.as_str());
+        }
+        if upload.with_md5 {
+            request = request.header("content-md5", payload.md5()?);
         }
         let response = self.client.tell_with(&request, payload)?;
         let e_tag = response.header("etag").unwrap_or_default().to_owned();
@@ -318,6 +325,7 @@ impl Objects {
             checksum: None,
             given_up: Arc::default(),
             failure: Arc::default(),
+            with_md5: false,
         })
     }
 
