@@ -1327,3 +1327,25 @@ fn a_store_that_knows_no_conditions_replaces_and_removes_nothing_that_came_meanw
         assert!(bucket.get("file").is_none());
     }
 }
+
+#[test]
+fn a_tree_is_given_up_with_the_first_file_that_cannot_be_copied() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    for number in 0..500 {
+        bucket.put(&format!("dir/{number:03}"), "content");
+    }
+    let fs = common::builder(&server).max_attempts(1).build().unwrap();
+    let create = CopyOptions::new().create(true);
+    server
+        .faults()
+        .add(Rule::on("CopyObject").always(), Fault::DropBefore);
+    for result in [
+        fs.copydir_with("dir", "copy", create),
+        fs.movedir_with("dir", "moved", create),
+    ] {
+        fails(result, ErrorKind::RemoteConnection);
+        let asked = common::asked(&server, "CopyObject").len();
+        assert!(asked < 50, "{asked} requests");
+    }
+}

@@ -1,13 +1,14 @@
 //! Whole-tree work, flat: the keys below a prefix, 1,000 a request, whatever directories they are
 //! in.
 
+use super::S3Fs;
 use super::copy::Reached;
 use super::directories::no_directory_below;
 use super::info::stamp;
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
 use super::objects::{Condition, ReadOptions, Source, condition_failed};
-use super::{S3Fs, parallel};
+use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::CopyOptions;
 use crate::location::Location;
@@ -169,7 +170,7 @@ impl S3Fs {
     /// Copies what is planned from that filesystem, verbatim and in parallel.
     fn copy_keys<'a>(&self, source: &S3Fs, plan: Plan<'a>) -> Result<Copied<'a>> {
         let delimiter = self.shared.keys.delimiter();
-        let results = parallel::map(&plan.jobs, self.shared.max_workers, |(object, from, to)| {
+        let copy = |object: &ListedObject, from: &Key, to: &Key| {
             if object.size == 0 && object.key.ends_with(delimiter) {
                 // A marker with content that is there already must not become empty.
                 return self.put_marker(to).map(|_| ());
@@ -183,9 +184,13 @@ impl S3Fs {
             let class = object.storage_class.as_deref();
             let class = class.filter(|class| *class != "STANDARD");
             self.objects().copy(&source, to, class, Condition::Any)
-        });
-        for ((object, ..), result) in plan.jobs.iter().zip(results) {
-            result.map_err(|error| {
+        };
+        // After one that fails no other is begun.
+        Crew::new(self.shared.max_workers).each(plan.jobs.len(), |number| {
+            let Some((object, from, to)) = plan.jobs.get(number) else {
+                return Ok(());
+            };
+            copy(object, from, to).map_err(|error| {
                 let hint = "what was copied before it is there, and nothing was removed";
                 let error = if condition_failed(&error) {
                     error.with_message("an object was replaced while it was copied")
@@ -193,8 +198,8 @@ impl S3Fs {
                     error
                 };
                 error.with_hint(format!("it was the key {:?}; {hint}", object.key))
-            })?;
-        }
+            })
+        })?;
         let copied = plan.jobs.iter().map(|(object, ..)| *object);
         Ok(Copied {
             objects: plan.marker.into_iter().chain(copied).collect(),
