@@ -2,27 +2,27 @@
 
 use super::S3Fs;
 use super::key::{Key, MAX_KEY_BYTES};
-use super::list::check_prefix;
-use super::objects::Listing;
+use super::list::Pages;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::OpenOptions;
 use crate::path;
 use crate::s3::client::xml::ListPage;
 
 impl S3Fs {
-    /// The first keys that begin with that prefix: one request, or none where no key can.
+    /// The first keys that begin with that prefix: one request, or none where no key can; more where the
+    /// store answers a page that has fewer than it could.
     pub(super) fn first_keys(&self, prefix: &str, count: u32) -> Result<ListPage> {
+        let mut first = ListPage::default();
         if prefix.len() > MAX_KEY_BYTES {
-            return Ok(ListPage::default());
+            return Ok(first);
         }
-        let listing = Listing {
-            prefix,
-            max_keys: Some(count),
-            ..Listing::default()
-        };
-        let page = self.objects().list(&listing, None)?;
-        check_prefix(self.objects(), &page, prefix)?;
-        Ok(page)
+        for page in Pages::new(self.objects(), prefix, None).at_most(count) {
+            first.objects.extend(page?.objects);
+            if first.objects.len() >= count as usize {
+                break;
+            }
+        }
+        Ok(first)
     }
 
     /// Whether the directory whose keys begin with that prefix exists: one request; none for the

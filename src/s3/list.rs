@@ -10,30 +10,57 @@ use crate::s3::client::xml::{ListPage, ListedObject};
 /// How many entries a page of a listing has.
 pub(crate) const PAGE: usize = 1000;
 
-/// The pages of a listing, each asked for when it is wanted.
+/// The pages of a listing, each asked for when it is wanted. No page is empty but the last one.
 pub(crate) struct Pages<'a> {
     objects: &'a Objects,
     prefix: String,
     delimiter: Option<String>,
     /// What the first page comes after; the tokens of the others know it.
     start_after: Option<String>,
+    /// As many as a page has at most; [`PAGE`] if it is not said.
+    max_keys: Option<u32>,
     token: Option<String>,
     watch: TokenWatch,
     ended: bool,
 }
 
+/// How many pages of a listing in a row may have nothing in them. Stores answer such pages where much was
+/// deleted.
+const MAX_EMPTY_PAGES: u32 = 1000;
+
 /// Sees that a listing goes round in a circle, of whatever length, and keeps but one token: that of
-/// the last page whose number is a power of two (Brent's cycle detection).
+/// the last page whose number is a power of two (Brent's cycle detection). Sees, too, that page after page
+/// has nothing in it.
 #[derive(Default)]
 pub(super) struct TokenWatch {
     pages: u64,
     kept: Option<String>,
+    empty: u32,
 }
 
 impl TokenWatch {
+    /// An error if the listing does not end: `token` leads to the page after one that is empty or not.
+    pub(super) fn check(&mut self, token: &str, is_empty: bool) -> Result<()> {
+        let endless = |why: &str| {
+            Err(Error::new(ErrorKind::OperationFailed)
+                .with_message(format!("the listing does not end: {why}"))
+                .with_hint("it is the server's fault; ask those who run it"))
+        };
+        if self.repeats(token) {
+            return endless("its continuation token repeats");
+        }
+        self.empty = if is_empty { self.empty + 1 } else { 0 };
+        if self.empty >= MAX_EMPTY_PAGES {
+            return endless(&format!(
+                "{MAX_EMPTY_PAGES} pages in a row have nothing in them"
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether that token of the next page was there before. A circle is seen on its third round
     /// at the latest.
-    pub(super) fn repeats(&mut self, token: &str) -> bool {
+    fn repeats(&mut self, token: &str) -> bool {
         if self.kept.as_deref() == Some(token) {
             return true;
         }
@@ -53,6 +80,7 @@ impl<'a> Pages<'a> {
             prefix: prefix.to_owned(),
             delimiter: delimiter.map(str::to_owned),
             start_after: None,
+            max_keys: None,
             token: None,
             watch: TokenWatch::default(),
             ended: false,
@@ -67,6 +95,12 @@ impl<'a> Pages<'a> {
         self
     }
 
+    /// So many keys a page at most.
+    pub(crate) fn at_most(mut self, max_keys: u32) -> Self {
+        self.max_keys = Some(max_keys);
+        self
+    }
+
     /// Whether there are no more pages.
     pub(crate) fn is_ended(&self) -> bool {
         self.ended
@@ -78,16 +112,13 @@ impl<'a> Pages<'a> {
             prefix: &self.prefix,
             delimiter: self.delimiter.as_deref(),
             start_after: start_after.as_deref(),
-            max_keys: None,
+            max_keys: self.max_keys,
         };
         let page = self.objects.list(&listing, self.token.as_deref())?;
         check_prefix(self.objects, &page, &self.prefix)?;
         self.ended = page.next_token.is_none();
-        if let Some(token) = &page.next_token
-            && self.watch.repeats(token)
-        {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("the listing does not end: its continuation token repeats"));
+        if let Some(token) = &page.next_token {
+            self.watch.check(token, is_empty(&page))?;
         }
         self.token.clone_from(&page.next_token);
         Ok(page)
@@ -101,10 +132,19 @@ impl Iterator for Pages<'_> {
         if self.ended {
             return None;
         }
-        let page = self.fetch();
-        self.ended |= page.is_err();
-        Some(page)
+        // Of an empty page that is not the last one, nobody wants to know.
+        loop {
+            let page = self.fetch();
+            self.ended |= page.is_err();
+            if self.ended || !page.as_ref().is_ok_and(is_empty) {
+                return Some(page);
+            }
+        }
     }
+}
+
+fn is_empty(page: &ListPage) -> bool {
+    page.objects.is_empty() && page.prefixes.is_empty()
 }
 
 /// A listing has what was asked for, or nothing in it can be trusted.

@@ -103,6 +103,7 @@ impl S3Fs {
         let mut after = None;
         loop {
             let page = self.objects().list_uploads(&prefix, after.as_ref())?;
+            let is_empty = page.uploads.is_empty();
             let wanted = page.uploads.into_iter().filter(|upload| is_below(upload));
             stale.extend(wanted.filter(&is_wanted).map(|upload| StaleUpload {
                 key: upload.key,
@@ -112,10 +113,7 @@ impl S3Fs {
             let Some(next) = page.next else {
                 return Ok(stale);
             };
-            if watch.repeats(&format!("{}\0{}", next.0, next.1)) {
-                return Err(Error::new(ErrorKind::OperationFailed)
-                    .with_message("the list of uploads does not end: its markers repeat"));
-            }
+            watch.check(&format!("{}\0{}", next.0, next.1), is_empty)?;
             after = Some(next);
         }
     }

@@ -1,9 +1,9 @@
 //! Answers without bounds end with a clear error, and not with memory or time.
 
-use s3fs::{ErrorKind, FileSystem as _};
+use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs};
 
 use super::open;
-use crate::support::{Answer, Fault, Rule, Server};
+use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 #[test]
 fn a_header_that_is_too_large_is_an_error_at_once() {
@@ -61,4 +61,70 @@ fn a_list_of_uploads_whose_markers_repeat_ends() {
     let stale = open(&server).stale_uploads("/", std::time::Duration::ZERO);
     assert!(stale.unwrap_err().to_string().contains("does not end"));
     assert!(server.take_requests().len() < 5);
+}
+
+/// A page of a listing that has nothing in it, and is not the last one.
+fn empty_page(token: &str) -> Fault {
+    Fault::Answer(Answer::new(
+        200,
+        format!(
+            "<ListBucketResult><IsTruncated>true</IsTruncated>\
+             <NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>"
+        ),
+    ))
+}
+
+#[test]
+fn an_empty_page_is_not_the_end_of_a_listing() {
+    // How the server calls the page that begins at the start.
+    const FROM_THE_START: &str = "1B2M2Q==";
+    type Asks = fn(&S3Fs) -> s3fs::Result<bool>;
+    let asks: [(&str, Asks); 7] = [
+        ("isdir", |fs| fs.isdir("dir")),
+        ("exists", |fs| fs.exists("dir")),
+        ("getinfo", |fs| {
+            Ok(fs.getinfo("dir", Namespaces::BASIC)?.is_dir())
+        }),
+        ("isempty", |fs| Ok(!fs.isempty("dir")?)),
+        ("listdir", |fs| Ok(fs.listdir("dir")? == ["file"])),
+        ("removedir", |fs| {
+            let refused = fs.removedir("dir");
+            Ok(refused.is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty))
+        }),
+        ("removetree", |fs| fs.removetree("dir").map(|()| true)),
+    ];
+    for (name, ask) in asks {
+        let server = Server::start();
+        server.bucket(BUCKET).put("dir/", "");
+        server.bucket(BUCKET).put("dir/file", "content");
+        let page = empty_page(FROM_THE_START);
+        server.faults().add(Rule::on("ListObjectsV2"), page);
+        assert!(ask(&open(&server)).unwrap(), "{name}");
+        assert_eq!(server.faults().pending(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_page_of_one_key_is_not_all_that_a_directory_has() {
+    let server = Server::builder().page_size(1).start();
+    server.bucket(BUCKET).put("dir/", "");
+    server.bucket(BUCKET).put("dir/file", "content");
+    let fs = open(&server);
+    let error = fs.removedir("dir").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    assert!(!fs.isempty("dir").unwrap());
+}
+
+#[test]
+fn a_listing_of_empty_pages_without_an_end_is_an_error() {
+    let server = Server::start();
+    for number in 0..1100 {
+        let page = empty_page(&format!("token-{number}"));
+        server.faults().add(Rule::any(), page);
+    }
+    let fs = open(&server);
+    let error = fs.listdir("").unwrap_err();
+    assert!(error.to_string().contains("does not end"), "{error}");
+    assert_eq!(error.path(), Some(""));
+    assert_eq!(server.take_requests().len(), 1000);
 }
