@@ -22,6 +22,22 @@ fn a_header_that_is_too_large_is_an_error_at_once() {
 }
 
 #[test]
+fn a_header_of_too_many_lines_is_an_error_at_once() {
+    let server = Server::start();
+    let mut answer = Answer::new(200, "content").header("etag", "\"e\"");
+    for number in 0..140 {
+        answer = answer.header(&format!("x-filler-{number}"), "x");
+    }
+    server
+        .faults()
+        .add(Rule::any().always(), Fault::Answer(answer));
+    let error = open(&server).readbytes("file").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+    assert!(error.to_string().contains("header"), "{error}");
+    assert_eq!(server.take_requests().len(), 1);
+}
+
+#[test]
 fn a_listing_that_is_too_long_is_an_error() {
     let server = Server::start();
     let filler = "<!-- -->".repeat((17 << 20) / 8);

@@ -122,15 +122,12 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
             matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect)
         }
         ureq::Error::Io(error) => {
+            // A network that goes down breaks connections that were made, too.
             is_of_lookup(error)
+                || is_of_handshake(error)
                 || matches!(
                     error.kind(),
-                    io::ErrorKind::AddrNotAvailable
-                        | io::ErrorKind::ConnectionRefused
-                        | io::ErrorKind::HostUnreachable
-                        | io::ErrorKind::InvalidData
-                        | io::ErrorKind::NetworkDown
-                        | io::ErrorKind::NetworkUnreachable
+                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::ConnectionRefused
                 )
         }
         // What ureq calls so comes after a request was sent.
@@ -152,16 +149,31 @@ fn is_of_lookup(error: &io::Error) -> bool {
     }
 }
 
+/// Whether TLS did not begin, before anything else is sent: the server's certificate is not trusted, or the
+/// server speaks no TLS. rustls has no kinds for them in an io error: they are known by its words.
+fn is_of_handshake(error: &io::Error) -> bool {
+    let words = error.to_string();
+    error.kind() == io::ErrorKind::InvalidData
+        && (words.starts_with("invalid peer certificate")
+            || words == "received corrupt message of type InvalidContentType")
+}
+
+/// Whether an answer has more lines in its header than are read. What ureq says of protocols has no kinds
+/// here: it is known by its words.
+fn has_too_many_headers(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Protocol(_)) && error.to_string().contains("too many headers")
+}
+
 /// Whether another attempt would end the same: nobody is certified otherwise, no URL becomes another
-/// one, and a source that fails is the caller's.
+/// one, a source that fails is the caller's, and a header has as many lines again.
 pub(super) fn is_final(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => {
             let is_of_source = error.get_ref().is_some_and(|inner| inner.is::<Error>());
             is_of_source || error.kind() == io::ErrorKind::InvalidData
         }
+        ureq::Error::Protocol(_) => has_too_many_headers(error),
         ureq::Error::Timeout(_)
-        | ureq::Error::Protocol(_)
         | ureq::Error::ConnectionFailed
         | ureq::Error::ConnectProxyFailed(_)
         | ureq::Error::BodyStalled => false,
@@ -317,14 +329,31 @@ mod tests {
             .to_socket_addrs()
             .unwrap_err();
         assert!(is_before_sending(&error.into()));
-        let down = io::Error::from(io::ErrorKind::NetworkDown);
-        assert!(is_before_sending(&down.into()));
-        for kind in [
-            io::ErrorKind::BrokenPipe,
-            io::ErrorKind::ConnectionReset,
-            io::ErrorKind::Other,
+    }
+
+    #[test]
+    fn what_can_break_a_connection_that_was_made_is_no_error_before_sending() {
+        for (kind, expected) in [
+            (io::ErrorKind::AddrNotAvailable, true),
+            (io::ErrorKind::ConnectionRefused, true),
+            (io::ErrorKind::BrokenPipe, false),
+            (io::ErrorKind::ConnectionReset, false),
+            (io::ErrorKind::HostUnreachable, false),
+            (io::ErrorKind::InvalidData, false),
+            (io::ErrorKind::NetworkDown, false),
+            (io::ErrorKind::NetworkUnreachable, false),
+            (io::ErrorKind::Other, false),
         ] {
-            assert!(!is_before_sending(&io::Error::from(kind).into()), "{kind}");
+            let found = is_before_sending(&io::Error::from(kind).into());
+            assert_eq!(found, expected, "{kind}");
+        }
+        for (words, expected) in [
+            ("invalid peer certificate: UnknownIssuer", true),
+            ("received corrupt message of type InvalidContentType", true),
+            ("cannot decrypt peer's message", false),
+        ] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, words);
+            assert_eq!(is_before_sending(&error.into()), expected, "{words}");
         }
     }
 }
