@@ -1,5 +1,5 @@
-//! The one logger of this test program: it keeps what the library warns of, and lets every record be
-//! looked at for secrets.
+//! The one logger of this test program: it keeps what the library says, and lets every record be looked at
+//! for secrets.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -19,15 +19,31 @@ pub fn install() {
 
 /// What is warned of while `work` runs, by this thread and no other.
 pub fn warnings(work: impl FnOnce()) -> Vec<String> {
+    let lines = lines(work).into_iter();
+    lines
+        .filter(|line| line.level <= Level::Warn)
+        .map(|line| line.text)
+        .collect()
+}
+
+/// All that the library says while `work` runs, by this thread and no other.
+pub fn lines(work: impl FnOnce()) -> Vec<Line> {
     install();
-    WARNINGS.set(Some(Vec::new()));
+    LINES.set(Some(Vec::new()));
     work();
-    WARNINGS.take().unwrap_or_default()
+    LINES.take().unwrap_or_default()
+}
+
+/// What was said, and how loud.
+#[derive(Debug)]
+pub struct Line {
+    pub level: Level,
+    pub text: String,
 }
 
 thread_local! {
     /// Nothing is kept for a thread that did not ask for it.
-    static WARNINGS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    static LINES: RefCell<Option<Vec<Line>>> = const { RefCell::new(None) };
 }
 
 struct Logger;
@@ -42,12 +58,16 @@ impl Log for Logger {
             return;
         }
         secrets::look_at(record);
-        if record.level() > Level::Warn {
+        // What ureq says of its own is not ours.
+        if record.level() > Level::Warn && !record.target().starts_with("s3fs") {
             return;
         }
-        WARNINGS.with_borrow_mut(|warnings| {
-            if let Some(warnings) = warnings {
-                warnings.push(record.args().to_string());
+        LINES.with_borrow_mut(|lines| {
+            if let Some(lines) = lines {
+                lines.push(Line {
+                    level: record.level(),
+                    text: record.args().to_string(),
+                });
             }
         });
     }

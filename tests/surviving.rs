@@ -4,6 +4,7 @@ mod bounds;
 mod conditions;
 mod deletes;
 mod lessons;
+mod logging;
 mod pool;
 mod recoding;
 mod retries;

@@ -491,13 +491,16 @@ impl Client {
         let started = Instant::now();
         let answer = self.transmit(request, url.as_str(), payload, signing, deadline);
         let milliseconds = started.elapsed().as_millis();
+        let method = request.operation.method().to_str();
         let name = request.operation.name();
         let key = request.key.map_or("", Key::as_str);
         let answer = match answer {
             Ok(answer) => answer,
             Err(lost) => {
                 let error = error::transport(lost.error, &signing.bucket);
-                log::debug!("{name} {key:?}: {error}, after {milliseconds} ms, attempt {number}");
+                log::debug!(
+                    "{method} {name} {key:?}: {error}, after {milliseconds} ms, attempt {number}"
+                );
                 let mut failure = Failure::lost(error, lost.may_have_arrived);
                 if lost.is_final {
                     failure.cause = Cause::Own;
@@ -506,7 +509,7 @@ impl Client {
             }
         };
         let status = answer.status().as_u16();
-        log::debug!("{name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
+        log::debug!("{method} {name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
         Ok(answer)
     }
 
