@@ -8,13 +8,15 @@ use crate::fs_url::{FsUrl, redacted};
 use crate::wildcard::Pattern;
 use crate::{ErrorKind, Mode, S3FsBuilder, dates, glob, path, wildcard};
 
-pub use crate::s3::fuzzing::{aws_config, content_range, error_answers, keys, xml_answers};
+pub use crate::s3::fuzzing::{
+    aws_config, content_range, error_answers, keys, profiles, redaction, retry_after, xml_answers,
+};
 
 /// A target: it takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that they have in `fuzz/`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("aws_config", aws_config),
     ("content_range", content_range),
     ("dates", dates),
@@ -23,6 +25,9 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("keys", keys),
     ("paths", paths),
     ("patterns", patterns),
+    ("profiles", profiles),
+    ("redaction", redaction),
+    ("retry_after", retry_after),
     ("xml_answers", xml_answers),
 ];
 

@@ -7,6 +7,8 @@ use super::pinned;
 use crate::fuzzing::{text, two_texts};
 use crate::path;
 
+pub use super::client::fuzzing::{redaction, retry_after};
+
 /// The longest that an error quotes of an answer that cannot be read, places of elements included.
 const LONGEST_QUOTE: usize = 4096;
 
@@ -70,6 +72,32 @@ pub fn aws_config(data: &[u8]) {
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     let windows = unix.replace('\n', "\r\n");
     assert_eq!(read, credentials::is_shared_file(&windows), "{text:?}");
+}
+
+/// A profile, named on the first line, of the files that the rest is; and its name as words.
+pub fn profiles(data: &[u8]) {
+    let (name, file) = two_texts(data);
+    for (credentials, config) in [(&*file, ""), ("", &file), (&file, &file)] {
+        if let Ok(Some(found)) = credentials::read_profile(&name, credentials, config) {
+            assert!(
+                !found.access_key_id().is_empty() && !found.secret_access_key().is_empty(),
+                "half a credential"
+            );
+        }
+    }
+    let Some(words) = credentials::words_of(&name) else {
+        return;
+    };
+    let quoted = |word: &String| {
+        let word = word.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{word}\"")
+    };
+    let again: Vec<_> = words.iter().map(quoted).collect();
+    assert_eq!(
+        credentials::words_of(&again.join(" ")),
+        Some(words),
+        "{name:?}"
+    );
 }
 
 /// The header that says which bytes of how many an answer has.

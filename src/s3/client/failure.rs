@@ -156,7 +156,7 @@ impl Refused {
 /// The time that a `Retry-After` says, in seconds or as a date beside the answer's own.
 ///
 /// Source: [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3).
-fn wait(value: &str, date: Option<OffsetDateTime>) -> Option<Duration> {
+pub(super) fn wait(value: &str, date: Option<OffsetDateTime>) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

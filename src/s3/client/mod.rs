@@ -13,6 +13,8 @@ mod conditions;
 mod error;
 mod expect;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod patience;
 mod recode;
 mod redact;

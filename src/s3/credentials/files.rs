@@ -68,6 +68,12 @@ impl File {
         }
     }
 
+    /// A file of that text.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn of_text(name: &str, text: &str) -> Result<Self> {
+        Self::parse(name.into(), text.as_bytes())
+    }
+
     fn absent(path: PathBuf, reason: impl Into<String>) -> Self {
         Self {
             path,

@@ -41,6 +41,32 @@ pub(crate) fn is_shared_file(text: &str) -> bool {
     ini::parse(text).is_ok()
 }
 
+/// What a profile of two shared files, from their texts, has of credentials and settings; and the words of
+/// its name.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_profile(
+    name: &str,
+    credentials: &str,
+    config: &str,
+) -> Result<Option<Credentials>> {
+    let profile = profile::Profile::of_texts(name, credentials, config)?;
+    for setting in ["region", "endpoint_url", "ca_bundle", "services"] {
+        let found = profile.text(setting)?;
+        assert!(
+            found.is_none_or(|text| !text.is_empty() && !text.contains('\n')),
+            "{setting}"
+        );
+    }
+    let _ = profile.services(name);
+    Ok(profile.credentials()?.map(|(found, _)| found))
+}
+
+/// The words of a section's name.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn words_of(text: &str) -> Option<Vec<String>> {
+    words::split(text)
+}
+
 /// An access key, its secret, and the session token of temporary ones.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
@@ -50,7 +76,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn new(key: &str, secret: &str, token: Option<&str>) -> Self {
         Self {
             access_key_id: key.to_owned(),

@@ -89,6 +89,17 @@ impl Profile {
         Ok(profile)
     }
 
+    /// The profile of that name in files of these texts.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn of_texts(name: &str, credentials: &str, config: &str) -> Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            origin: Origin::Caller,
+            credentials: File::of_text("credentials", credentials)?,
+            config: File::of_text("config", config)?,
+        })
+    }
+
     /// The profile's name for an error, and who named it.
     pub(super) fn title(&self) -> String {
         match self.origin {

@@ -1,0 +1,70 @@
+//! The part of [`fuzzing`](crate::fuzzing) that is about single answers: how long to wait, and what no text
+//! may show.
+
+use std::time::Duration;
+
+use super::failure;
+use super::redact::Secrets;
+use super::retry::{Attempt, Decision, Outcome, RetryPolicy};
+use crate::dates::http_date;
+use crate::fuzzing::{text, two_texts};
+use crate::s3::credentials::Credentials;
+
+/// `Retry-After`, beside the date of its answer: no wait makes a policy overflow, or is longer than all that
+/// is tried.
+pub fn retry_after(data: &[u8]) {
+    let (value, date) = two_texts(data);
+    let wait = failure::wait(&value, http_date(&date));
+    if let Ok(seconds) = value.trim().parse() {
+        assert_eq!(wait, Some(Duration::from_secs(seconds)), "{value:?}");
+    }
+    let policy = RetryPolicy::default();
+    let decision = policy.decide(&Attempt {
+        number: 1,
+        outcome: Outcome::Throttled,
+        elapsed: Duration::ZERO,
+        retry_after: wait,
+        random: 0.5,
+    });
+    match decision {
+        Decision::Again(pause) => assert!(pause < policy.timeout, "{value:?}"),
+        Decision::GiveUp(_) => assert!(wait >= Some(policy.timeout), "{value:?}"),
+    }
+}
+
+/// What a server says, without its secrets, wherever they stand in it.
+pub fn redaction(data: &[u8]) {
+    const KEY: &str = "AKIAOFTHEREDACTION";
+    const SECRET: &str = "wJalr/XUtnFEMI+K7MDENG";
+    const TOKEN: &str = "FwoGZXIvYXdzEJr==";
+    const SIGNATURE: &str = "5d672d79c15b13162d9279b0855cfba6";
+    let credentials = Credentials::new(KEY, SECRET, Some(TOKEN));
+    let secrets = Secrets::of(Some(&credentials), &[]);
+    let (before, after) = two_texts(data);
+    let signature = format!("X-Amz-Signature={SIGNATURE}");
+    for (secret, with) in [
+        (KEY, KEY),
+        (SECRET, SECRET),
+        (TOKEN, TOKEN),
+        (SIGNATURE, &signature),
+    ] {
+        let hidden = secrets.hide(&format!("{before}{with}{after}"));
+        let is_known = secret != SIGNATURE
+            || !data
+                .windows(8)
+                .any(|part| SIGNATURE.as_bytes().windows(8).any(|of| of == part));
+        assert!(
+            !is_known || !hidden.contains(secret),
+            "{before:?}, {after:?}: {hidden:?}"
+        );
+        assert_eq!(secrets.hide(&hidden), hidden, "hidden twice, it is another");
+    }
+    // What has no secret in it stays as it is.
+    let text = text(data);
+    let has_one = [KEY, SECRET, TOKEN]
+        .iter()
+        .any(|secret| text.contains(secret));
+    if !has_one && !text.to_ascii_lowercase().contains("x-amz-") {
+        assert_eq!(secrets.hide(&text), text);
+    }
+}
