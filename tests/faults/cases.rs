@@ -8,11 +8,13 @@ use std::time::Duration;
 use std::{env, fs, process};
 
 use s3fs::ErrorKind::{
-    DirectoryExists, DirectoryNotEmpty, FileExists, PermissionDenied, ResourceNotFound,
+    DirectoryExists, DirectoryNotEmpty, FileExists, OperationFailed, PermissionDenied,
+    ResourceNotFound,
 };
 use s3fs::{
-    CopyOptions, Error, File as _, FileSystem, FileSystemExt as _, MakedirOptions, Namespaces,
-    OpenOptions, RawInfo, Result, S3Fs, TransferOptions,
+    CopyOptions, Descent, Error, File as _, FileSystem, FileSystemExt as _, FilterDir,
+    MakedirOptions, MemoryFs, Namespaces, OpenOptions, RawInfo, Result, S3Fs, TransferOptions,
+    copy, mirror, moving,
 };
 
 use crate::support::{Bucket, Object};
@@ -141,6 +143,46 @@ pub const READING: &[Case] = &[
                 .collect::<Result<Vec<_>>>(),
         )
     }),
+    reads("glob with a prefix", |fs| {
+        let found = fs.glob("dir/s*/a").iter(Namespaces::BASIC);
+        told(
+            found
+                .map(|found| Ok(found?.path))
+                .collect::<Result<Vec<_>>>(),
+        )
+    }),
+    reads("filterdir", |fs| {
+        let filter = FilterDir::new().files(["f*"]).exclude_dirs(["s*"]);
+        let found = fs.filterdir("dir", &filter, Namespaces::DETAILS)?;
+        told(found.map(shown).collect::<Result<Vec<_>>>())
+    }),
+    reads("scantree_pruned", |fs| {
+        let descend = Box::new(|path: &str| match path {
+            "/dir/sub" => Descent::Name,
+            "/other" => Descent::Skip,
+            _ => Descent::Enter,
+        });
+        let found = fs.scantree_pruned("/", Namespaces::BASIC, descend)?;
+        told(
+            found
+                .map(|found| found.map(|(path, info)| (path, info.name().to_owned())))
+                .collect::<Result<Vec<_>>>(),
+        )
+    }),
+    reads("getmodified", |fs| {
+        told(fs.getmodified("dir/file").map(|time| time.is_some()))
+    }),
+    reads("readbytes if_match", |fs| {
+        told(fs.readbytes_with("dir/file", &matching(fs)?))
+    }),
+    to_new(reads("create_bucket of what is there", |fs| {
+        match fs.create_bucket() {
+            Err(error) if error.kind() == OperationFailed && is_own_bucket(&error) => {
+                told(Ok("it is there"))
+            }
+            made => told(made),
+        }
+    })),
     reads("opendir", |fs| told(fs.opendir("dir").map(|_| ()))),
     reads("readbytes", |fs| told(fs.readbytes("dir/file"))),
     reads("readbytes of nothing", |fs| {
@@ -238,6 +280,14 @@ pub const WRITING: &[Case] = &[
     writes("upload_sized", |fs| {
         told(fs.upload_sized("dir/file", &mut Cursor::new("new content"), 11))
     }),
+    writes("writebytes if_match", |fs| {
+        told(fs.writebytes_with("dir/file", b"new content", &matching(fs)?))
+    }),
+    writes("openbin w if_match", |fs| {
+        let mut file = fs.openbin_with("dir/file", "w", &matching(fs)?)?;
+        file.write_all(b"new content")?;
+        told(file.close())
+    }),
     writes("openbin w", |fs| write(fs, "dir/file", "w")),
     writes("openbin x", |fs| write(fs, "dir/new", "x")),
     writes("openbin x of what is there", |fs| {
@@ -294,6 +344,9 @@ pub const IN_PARTS: &[Case] = &[
         let size = new_large().len() as u64;
         told(fs.upload_sized("dir/file", &mut Cursor::new(new_large()), size))
     }),
+    writes("parts by writebytes if_match", |fs| {
+        told(fs.writebytes_with("dir/file", &new_large(), &matching(fs)?))
+    }),
     writes("parts by upload_file", upload_file),
     writes("parts by appendbytes", |fs| {
         told(fs.appendbytes("dir/large", b" and more"))
@@ -332,6 +385,33 @@ pub const CHANGING: &[Case] = &[
     to_new(changes("movefile of an only child", |fs| {
         told(fs.movefile("lone/only", "dir/new"))
     })),
+    changes("movefile over", |fs| {
+        let overwrite = CopyOptions::new().overwrite(true);
+        told(fs.movefile_with("dir/file", "dir/second", overwrite))
+    }),
+    changes("copy_dir from memory", |fs| {
+        told(copy::copy_dir(&memory()?, "/", fs, "dir", &options()).map(|done| done.copied()))
+    }),
+    // How many are copied one by one depends on whether the server does it.
+    changes("copy_dir between two handles", |fs| {
+        let (source, target) = (fs.opendir("dir/sub")?, fs.opendir("other")?);
+        told(copy::copy_dir(&source, "/", &target, "/", &options()).map(drop))
+    }),
+    changes("mirror from memory", |fs| {
+        let target = fs.opendir("dir/sub")?;
+        told(mirror::mirror(&memory()?, &target, &options()).map(|done| done.copied()))
+    }),
+    changes("mirror between two handles", |fs| {
+        let (source, target) = (fs.opendir("dir/sub")?, fs.opendir("lone")?);
+        told(mirror::mirror(&source, &target, &options()).map(drop))
+    }),
+    changes("move_dir from memory", |fs| {
+        told(moving::move_dir(&memory()?, "/", fs, "dir", &options()).map(|done| done.copied()))
+    }),
+    changes("move_dir between two handles", |fs| {
+        let (source, target) = (fs.opendir("dir")?, fs.opendir("other")?);
+        told(moving::move_dir(&source, "sub", &target, "/", &options()).map(drop))
+    }),
     changes("copydir", |fs| {
         told(fs.copydir_with("dir", "copy", CopyOptions::new().create(true)))
     }),
@@ -408,6 +488,32 @@ fn by_the_server(path: &str, copied: Result<bool>) -> Result<String> {
         Ok(false) => Err(Error::new(PermissionDenied).with_path(path)),
         copied => told(copied),
     }
+}
+
+/// Only the object that is there now.
+fn matching(fs: &S3Fs) -> Result<OpenOptions> {
+    let info = fs.getinfo("dir/file", Namespaces::S3)?;
+    let e_tag = info.s3().and_then(|s3| s3.e_tag.clone());
+    Ok(OpenOptions::new().if_match(e_tag.expect("every object has one")))
+}
+
+fn is_own_bucket(error: &Error) -> bool {
+    error
+        .s3()
+        .is_some_and(|s3| s3.code == "BucketAlreadyOwnedByYou")
+}
+
+/// Another filesystem, with files of names that are there and of new ones.
+fn memory() -> Result<MemoryFs> {
+    let fs = MemoryFs::new();
+    fs.writebytes("file", b"from memory")?;
+    fs.makedir("m")?;
+    fs.writebytes("m/new", b"from memory, too")?;
+    Ok(fs)
+}
+
+fn options() -> TransferOptions<'static> {
+    TransferOptions::new()
 }
 
 /// Times differ from one bucket to the next.
