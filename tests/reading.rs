@@ -455,17 +455,16 @@ fn seeks_leave_no_more_threads_behind_than_read_ahead() {
     const AHEAD: usize = 3;
     let (server, _) = with_object(64 * MIB);
     let fs = common::builder(&server).build().unwrap();
-    // Windows behind the one that is read stand still.
+    // Windows behind the one that is read are not answered.
     let is_behind = |request: &LoggedRequest| {
         let range = request.header("range").unwrap_or_default();
         let start = range.trim_start_matches("bytes=").split('-').next();
         let start: u64 = start.unwrap_or_default().parse().unwrap_or_default();
         !matches!(start % (8 * MIB), 0 | 65_536)
     };
-    server.faults().add(
-        Rule::on("GetObject").when(is_behind).always(),
-        Fault::StallBody(0),
-    );
+    server
+        .faults()
+        .add(Rule::on("GetObject").when(is_behind).always(), Fault::Stall);
     let mut file = open(&fs, &window(0).read_ahead(AHEAD));
     server.take_requests();
     let mut bytes = vec![0; 65_536 + 10];
