@@ -545,7 +545,7 @@ const WORKERS: usize = 4;
 const PATIENT_WORKERS: usize = 12;
 
 /// Of all that can be met, a test run has one in so many; `S3FS_FAULTS_EVERY=1` has all of it.
-const EVERY: u64 = 4;
+const EVERY: u64 = 8;
 
 /// How long trouble lasts.
 #[derive(Clone, Copy, PartialEq)]
@@ -587,7 +587,7 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
         failures.len()
     );
     let of_all = troubles.iter().filter(|trouble| trouble.of.is_empty());
-    let least = (100 * of_all.count() as u64).max(16) * EVERY;
+    let least = (50 * of_all.count() as u64).max(8) * EVERY;
     let least = least / number_of("S3FS_FAULTS_EVERY", EVERY).max(EVERY);
     assert!(runs as u64 > least, "{runs} runs are too few");
 }
