@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
 
-use super::Objects;
+use super::{Condition, Objects, ReadOptions, is_unknown_to_store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::client::xml::{self, DeleteFailure};
@@ -87,9 +87,15 @@ impl Objects {
     fn delete_each(&self, objects: &[Deletion<'_>]) -> Vec<(String, Error)> {
         let results = parallel::map(objects, self.max_workers, |object| {
             let key = Key::new(object.key)?;
-            match self.delete(&key, object.e_tag) {
-                Err(error) if object.e_tag.is_some() && error.is(ErrorKind::ResourceNotFound) => {
-                    Ok(())
+            let Some(e_tag) = object.e_tag else {
+                return self.delete(&key, None);
+            };
+            match self.delete(&key, Some(e_tag)) {
+                Err(error) if error.is(ErrorKind::ResourceNotFound) => Ok(()),
+                // A look right before stands in for a condition that the store does not know.
+                Err(error) if is_unknown_to_store(&error) => {
+                    self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
+                    self.delete(&key, None)
                 }
                 result => result,
             }
@@ -127,5 +133,6 @@ fn is_among(objects: &[Deletion<'_>], key: &str) -> bool {
 fn is_not_understood(error: &Error, objects: &[Deletion<'_>]) -> bool {
     let Some(s3) = error.s3() else { return false };
     let has_e_tag = objects.iter().any(|object| object.e_tag.is_some());
-    error.is(ErrorKind::Unsupported) || has_e_tag && s3.status == 400 && s3.code == "MalformedXML"
+    let refuses = ["MalformedXML", "InvalidRequest", "InvalidArgument"].contains(&s3.code.as_str());
+    error.is(ErrorKind::Unsupported) || has_e_tag && s3.status == 400 && refuses
 }
