@@ -72,8 +72,10 @@ pub fn fs_urls(data: &[u8]) {
         }
         Err(error) => shown += &format!("{error} {error:?}"),
     }
+    // It is no secret where it stands for something else, such as the scheme.
+    let is_said = before.contains(SECRET) || after.contains(SECRET);
     assert!(
-        after.contains('@') || after.contains(SECRET) || !shown.contains(SECRET),
+        after.contains('@') || is_said || !shown.contains(SECRET),
         "{url:?} shows its secret: {shown}"
     );
 }
