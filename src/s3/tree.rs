@@ -2,12 +2,15 @@
 //! in.
 
 use super::S3Fs;
+use std::collections::HashMap;
+
 use super::copy::Reached;
 use super::directories::no_directory_below;
 use super::info::stamp;
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
 use super::objects::{Condition, ReadOptions, Source, condition_failed};
+use super::parallel;
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::CopyOptions;
@@ -37,14 +40,9 @@ impl S3Fs {
             };
         }
         let has_marker = first.objects.iter().any(|object| object.key == prefix);
-        if stays && !is_root && !has_marker {
-            self.put_marker(&self.shared.keys.marker(&validated)?)
-                .map_err(|error| error.with_path(path))?;
-        }
-        let stays = is_root || stays;
-        if self.shared.strict && !stays {
-            self.keep_parent(&validated, |key| key.starts_with(&prefix))?;
-        }
+        let stays = self
+            .keep_directories(&validated, &prefix, has_marker, stays)
+            .map_err(|error| error.with_path(path))?;
         let mut failures = Vec::new();
         for page in std::iter::once(Ok(first)).chain(pages) {
             let page = page?;
@@ -55,6 +53,27 @@ impl S3Fs {
             failures.extend(self.objects().delete_many(&objects)?);
         }
         not_deleted(&failures)
+    }
+
+    /// Before all keys below a prefix go: the marker of the directory itself, if it is to stay, or that of
+    /// the one it is in, which in strict mode stays. Says whether the directory stays; a root always does.
+    fn keep_directories(
+        &self,
+        validated: &str,
+        prefix: &str,
+        has_marker: bool,
+        stays: bool,
+    ) -> Result<bool> {
+        if validated == "/" {
+            return Ok(true);
+        }
+        if stays && !has_marker {
+            self.put_marker(&self.shared.keys.marker(validated)?)?;
+        }
+        if self.shared.strict && !stays {
+            self.keep_parent(validated, |key| key.starts_with(prefix))?;
+        }
+        Ok(stays)
     }
 
     pub(super) fn copy_directory(
@@ -217,15 +236,8 @@ impl S3Fs {
         copied: &Copied<'_>,
         stays: bool,
     ) -> Result<()> {
-        let is_root = validated == "/";
         let has_marker = copied.objects.iter().any(|object| object.key == prefix);
-        if stays && !is_root && !has_marker {
-            self.put_marker(&self.shared.keys.marker(validated)?)?;
-        }
-        let stays = is_root || stays;
-        if self.shared.strict && !stays {
-            self.keep_parent(validated, |key| key.starts_with(prefix))?;
-        }
+        let stays = self.keep_directories(validated, prefix, has_marker, stays)?;
         let objects = copied.objects.iter();
         let objects: Vec<Deletion<'_>> = objects
             .filter(|object| !stays || object.key != prefix)
@@ -235,17 +247,28 @@ impl S3Fs {
             })
             .collect();
         let failures = self.objects().delete_many(&objects)?;
-        let (changed, failures): (Vec<_>, Vec<_>) = failures
-            .into_iter()
-            .partition(|(_, error)| error.is(ErrorKind::ResourceChanged));
-        let mut replaced = Vec::new();
-        for (key, _) in changed {
-            let known = copied.objects.iter().find(|object| object.key == key);
-            if !known.map_or(Ok(false), |object| self.delete_as_it_was(object))? {
-                replaced.push(key);
+        let (mut changed, mut failed) = (Vec::new(), Vec::new());
+        if !failures.is_empty() {
+            let objects = copied.objects.iter();
+            let known: HashMap<&str, &ListedObject> =
+                objects.map(|object| (&*object.key, *object)).collect();
+            for (key, error) in failures {
+                match known.get(&*key) {
+                    Some(object) if error.is(ErrorKind::ResourceChanged) => changed.push(*object),
+                    _ => failed.push((key, error)),
+                }
             }
         }
-        not_deleted(&failures)?;
+        let gone = parallel::map(&changed, self.shared.max_workers, |object| {
+            self.delete_as_it_was(object)
+        });
+        let mut replaced = Vec::new();
+        for (object, gone) in changed.into_iter().zip(gone) {
+            if !gone? {
+                replaced.push(object.key.as_str());
+            }
+        }
+        not_deleted(&failed)?;
         if replaced.is_empty() {
             return Ok(());
         }
@@ -253,7 +276,7 @@ impl S3Fs {
             .with_message(format!(
                 "all was copied, and {} of its keys were replaced meanwhile: {}",
                 replaced.len(),
-                some_of(replaced.iter().map(String::as_str))
+                some_of(replaced.iter().copied())
             ))
             .with_hint("they are still there: move them again for the newer content"))
     }

@@ -6,35 +6,21 @@ use super::open;
 use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 #[test]
-fn a_header_that_is_too_large_is_an_error_at_once() {
-    let server = Server::start();
-    let mut answer = Answer::new(200, "content").header("etag", "\"e\"");
-    for number in 0..70 {
-        answer = answer.header(&format!("x-filler-{number}"), &"x".repeat(1000));
+fn a_header_that_is_too_large_or_of_too_many_lines_is_an_error_at_once() {
+    for (lines, length) in [(70, 1000), (140, 1)] {
+        let server = Server::start();
+        let mut answer = Answer::new(200, "content").header("etag", "\"e\"");
+        for number in 0..lines {
+            answer = answer.header(&format!("x-filler-{number}"), &"x".repeat(length));
+        }
+        server
+            .faults()
+            .add(Rule::any().always(), Fault::Answer(answer));
+        let error = open(&server).readbytes("file").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+        assert!(error.to_string().contains("header"), "{error}");
+        assert_eq!(server.take_requests().len(), 1, "{lines} lines");
     }
-    server
-        .faults()
-        .add(Rule::any().always(), Fault::Answer(answer));
-    let error = open(&server).readbytes("file").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
-    assert!(error.to_string().contains("header"), "{error}");
-    assert_eq!(server.take_requests().len(), 1);
-}
-
-#[test]
-fn a_header_of_too_many_lines_is_an_error_at_once() {
-    let server = Server::start();
-    let mut answer = Answer::new(200, "content").header("etag", "\"e\"");
-    for number in 0..140 {
-        answer = answer.header(&format!("x-filler-{number}"), "x");
-    }
-    server
-        .faults()
-        .add(Rule::any().always(), Fault::Answer(answer));
-    let error = open(&server).readbytes("file").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
-    assert!(error.to_string().contains("header"), "{error}");
-    assert_eq!(server.take_requests().len(), 1);
 }
 
 #[test]

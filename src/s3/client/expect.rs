@@ -4,8 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long a server that seems to ignore the question, or refuses it, is not asked. What took so long may have been
-/// the connection, which is not made for each request.
+/// For how long a server that seems to ignore the question, or refuses it, is not asked. What took so
+/// long may have been the connection, which is not made for each request.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// What is known of the server so far.
