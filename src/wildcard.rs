@@ -458,7 +458,7 @@ mod tests {
         assert!(!matches(&format!("{}b", "a*".repeat(100)), &name));
         assert!(!matches(&format!("{}b", "*?".repeat(100)), &name));
         assert!(matches(&"*a".repeat(100), &name));
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use s3fs::{S3Fs, S3FsBuilder};
 
 use crate::embedded_server::client::{self, Reply};
-use crate::support::{self, Fault, LoggedRequest, Rule, Server};
+use crate::support::{self, Fault, Hold, LoggedRequest, Rule, Server};
 
 /// The filesystem of the server's bucket, with the server's credentials, not built yet.
 pub fn builder(server: &Server) -> S3FsBuilder {
@@ -51,30 +50,91 @@ pub fn asked(server: &Server, operation: &str) -> Vec<LoggedRequest> {
         .collect()
 }
 
-/// As many parts as were on their way to the server at a time while the work was done, each of which is answered
-/// late.
-pub fn most_parts_at_a_time(server: &Server, work: impl FnOnce()) -> usize {
-    let late = Fault::Delay(Duration::from_millis(100));
-    server.faults().add(Rule::on("UploadPart").always(), late);
-    let (is_done, most) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let on_their_way = || {
-        let requests = server.requests().into_iter();
-        requests
-            .filter(|request| request.operation == "UploadPart" && request.status.is_none())
-            .count()
-    };
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_done.load(Ordering::Relaxed) {
-                most.fetch_max(on_their_way(), Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(2));
-            }
+/// How long a test waits for what other threads do. Nothing takes so long: this only ends a test that hangs.
+pub const LONGEST: Duration = Duration::from_secs(120);
+
+/// Waits until this is true.
+#[track_caller]
+pub fn wait_until(what: &str, is_true: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_true() {
+        assert!(began.elapsed() < LONGEST, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Asserts that the bytes are these, and says where they differ instead of printing all of them.
+#[track_caller]
+pub fn assert_same_bytes(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>, context: &str) {
+    let (found, expected) = (found.as_ref(), expected.as_ref());
+    let differ = |(one, other): (&u8, &u8)| one != other;
+    let length = found.len().min(expected.len());
+    let first = found
+        .iter()
+        .zip(expected)
+        .position(differ)
+        .unwrap_or(length);
+    let from = |bytes: &[u8]| bytes[first..bytes.len().min(first + 16)].to_vec();
+    assert!(
+        found == expected,
+        "{context}: {} bytes, and {} were expected; from byte {first} on: {:?}, and {:?} were expected",
+        found.len(),
+        expected.len(),
+        from(found),
+        from(expected),
+    );
+}
+
+/// How many requests of this operation have no answer yet.
+fn unanswered(server: &Server, operation: &str) -> usize {
+    let requests = server.requests().into_iter();
+    requests
+        .filter(|request| request.operation == operation && request.status.is_none())
+        .count()
+}
+
+/// Asserts that the work has this many parts on their way at the same time, and not more: the server holds all of
+/// them until so many have come.
+#[track_caller]
+pub fn assert_parts_at_a_time(server: &Server, expected: usize, work: impl FnOnce()) {
+    let hold = Hold::new();
+    let held = Fault::Hold(hold.clone());
+    server.faults().add(Rule::on("UploadPart").always(), held);
+    let most = thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let on_their_way = || unanswered(server, "UploadPart");
+            wait_until("the parts have come", || on_their_way() >= expected);
+            // One more that should not come would come now.
+            thread::sleep(Duration::from_millis(100));
+            let most = on_their_way();
+            hold.open();
+            most
         });
         work();
-        is_done.store(true, Ordering::Relaxed);
+        watcher.join().expect("the parts that were waited for")
     });
     server.faults().clear();
-    most.into_inner()
+    assert_eq!(most, expected);
+}
+
+/// Does the work, and in the middle of it something else: as soon as the server has a request of that operation,
+/// which waits until it is done.
+pub fn meanwhile<T>(
+    server: &Server,
+    rule: Rule,
+    interfere: impl FnOnce() + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    let hold = Hold::new();
+    server.faults().add(rule, Fault::Hold(hold.clone()));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("the request has come", || server.faults().pending() == 0);
+            interfere();
+            hold.open();
+        });
+        work()
+    })
 }
 
 /// The requests since the last time that change something: operation and key, in their order.

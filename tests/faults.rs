@@ -6,7 +6,8 @@
 
 mod cases;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem as _, Result, S3Fs, S3FsBuilder, UploadArgs};
 
 use crate::model::number_of;
-use crate::support::{Answer, Bucket, Fault, Rule, Server, Upload};
+use crate::support::{Answer, Bucket, Fault, LoggedRequest, Rule, Server, Upload};
 use crate::{common, logged};
 use cases::{Case, PART};
 
@@ -297,11 +298,47 @@ const ENDURING: &[Trouble] = &[
 /// All that a bucket shows of its objects.
 type State = BTreeMap<String, Shown>;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Shown {
     content: Vec<u8>,
     headers: BTreeMap<String, String>,
     tags: Vec<(String, String)>,
+}
+
+/// As much as tells it from the others; all bytes of all objects would be screens of numbers.
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = &self.content[..self.content.len().min(12)];
+        write!(
+            f,
+            "{} bytes \"{}\"",
+            self.content.len(),
+            start.escape_ascii()
+        )
+    }
+}
+
+/// The objects that are neither as before nor as after: key, what is there, and what it was and should be.
+fn differences(before: &State, after: &State, now: &State) -> Vec<String> {
+    let keys: BTreeSet<_> = before
+        .keys()
+        .chain(after.keys())
+        .chain(now.keys())
+        .collect();
+    let changed = keys.into_iter().filter(|key| {
+        let found = now.get(*key);
+        found != before.get(*key) || found != after.get(*key)
+    });
+    let shown = |state: &State, key| match state.get(key) {
+        Some(shown) => format!("{shown:?}"),
+        None => "nothing".to_owned(),
+    };
+    changed
+        .map(|key| {
+            let (now, before, after) = (shown(now, key), shown(before, key), shown(after, key));
+            format!("{key}: {now} (before: {before}; wanted: {after})")
+        })
+        .collect()
 }
 
 fn state(bucket: &Bucket) -> State {
@@ -342,6 +379,8 @@ fn is_between(before: &State, after: &State, now: &State) -> bool {
 struct Rehearsal {
     /// The operation of each request.
     requests: Vec<&'static str>,
+    /// How many of them were refused.
+    refused: usize,
     before: State,
     after: State,
     answer: String,
@@ -370,7 +409,7 @@ impl Stage {
         }
     }
 
-    fn set(&mut self) -> (Bucket, S3Fs) {
+    fn set(&mut self, patience: u32) -> (Bucket, S3Fs) {
         self.buckets += 1;
         let name = format!("bucket-{}", self.buckets);
         let bucket = self.server.bucket(&name);
@@ -381,7 +420,7 @@ impl Stage {
             .retry_base_delay(Duration::from_millis(1))
             .part_size(PART as u64)
             .min_part_size(PART as u64);
-        let fs = (self.configure)(builder)
+        let fs = (self.configure)(builder, patience)
             .build()
             .expect("parameters that can be");
         self.server.take_requests();
@@ -389,13 +428,16 @@ impl Stage {
     }
 
     fn rehearse(&mut self, case: &Case) -> Rehearsal {
-        let (bucket, fs) = self.set();
+        let (bucket, fs) = self.set(PATIENCE[PATIENCE.len() - 1]);
         let before = state(&bucket);
         let answer = case
             .act(&fs)
             .unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let requests = self.server.take_requests();
+        let is_refused = |request: &&LoggedRequest| matches!(request.status, Some(301 | 400 | 403));
         Rehearsal {
-            requests: asked(&self.server),
+            refused: requests.iter().filter(is_refused).count(),
+            requests: requests.iter().map(|request| request.operation).collect(),
             before,
             after: state(&bucket),
             answer,
@@ -403,8 +445,30 @@ impl Stage {
     }
 
     /// Does it while a request meets trouble, and says what is wrong with what came of it.
+    ///
+    /// A run in which the client gave up on a request that met no fault says nothing, because the machine was too
+    /// busy to answer in time: it is repeated with more patience.
     fn run(&mut self, case: &Case, wanted: &Rehearsal, meeting: Meeting) -> Result<(), String> {
-        let (bucket, fs) = self.set();
+        let mut said = Ok(());
+        for patience in PATIENCE {
+            let (judged, timeouts) = self.run_once(case, wanted, meeting, *patience);
+            said = judged;
+            if said.is_ok() || timeouts <= 1 {
+                break;
+            }
+        }
+        said
+    }
+
+    /// The same once, and how often the client gave up on a silent server.
+    fn run_once(
+        &mut self,
+        case: &Case,
+        wanted: &Rehearsal,
+        meeting: Meeting,
+        patience: u32,
+    ) -> (Result<(), String>, usize) {
+        let (bucket, fs) = self.set(patience);
         let rule = Rule::any().nth(meeting.nth);
         let rule = if meeting.always { rule.always() } else { rule };
         let faults = self.server.faults();
@@ -435,15 +499,19 @@ impl Stage {
             let are_found = outcome.uploads.is_empty() || stale().is_ok_and(all);
             must(are_found, "an upload cannot be found")
         });
-        judged.map_err(|what| {
+        let judged = judged.map_err(|what| {
             let (strict, trouble) = (self.strict, meeting.trouble.name);
             let which = if meeting.always { "from" } else { "at" };
             let (nth, requests) = (meeting.nth, &wanted.requests);
+            let request = requests[nth - 1];
             format!(
-                "{} (strict: {strict}), {trouble} {which} request {nth} of {requests:?}: {what}; {outcome:?}",
-                case.name
+                "{} (strict: {strict}), {trouble} {which} request {nth} of {}, {request}: {what}\n{}",
+                case.name,
+                requests.len(),
+                outcome.in_short(wanted)
             )
-        })
+        });
+        (judged, outcome.timeouts())
     }
 }
 
@@ -458,7 +526,6 @@ struct Meeting {
 }
 
 /// What came of it.
-#[derive(Debug)]
 struct Outcome {
     result: Result<String>,
     took: Duration,
@@ -468,11 +535,57 @@ struct Outcome {
     requests: Vec<&'static str>,
 }
 
+/// As much of a text as fits a line or two.
+fn start_of(text: &str) -> String {
+    let start: String = text.chars().take(300).collect();
+    if start.len() < text.len() {
+        start + "..."
+    } else {
+        start
+    }
+}
+
 fn must(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
 impl Outcome {
+    /// How often the client gave up on a silent server.
+    fn timeouts(&self) -> usize {
+        let retried = self.warnings.iter();
+        let retried = retried
+            .filter(|warning| warning.contains("in time"))
+            .count();
+        let failed = self
+            .result
+            .as_ref()
+            .is_err_and(|error| error.kind() == Timeout);
+        retried + usize::from(failed)
+    }
+
+    /// The result, the requests and what is in the bucket, in a few lines.
+    fn in_short(&self, wanted: &Rehearsal) -> String {
+        let result = match &self.result {
+            Ok(answer) if *answer == wanted.answer => "Ok, the answer that was wanted".to_owned(),
+            Ok(answer) => format!("Ok: {}", start_of(answer)),
+            Err(error) => format!("{:?}: {error}", error.kind()),
+        };
+        let uploads: Vec<_> = self.uploads.iter().map(|upload| &upload.id).collect();
+        let differences = differences(&wanted.before, &wanted.after, &self.state);
+        let lines = [
+            format!("result: {result}"),
+            format!("requests: {:?}", self.requests),
+            format!("uploads: {uploads:?}"),
+            format!("warnings: {:#?}", self.warnings),
+            format!("changed objects: {differences:#?}"),
+        ];
+        let lines = lines.iter().flat_map(|line| line.lines());
+        lines
+            .take(20)
+            .map(|line| format!("    {}\n", start_of(line)))
+            .collect()
+    }
+
     fn judge(&self, case: &Case, wanted: &Rehearsal, meeting: Meeting) -> Result<(), String> {
         must(self.took < LONGEST, "it took too long")?;
         let (before, after) = (&wanted.before, &wanted.after);
@@ -537,7 +650,10 @@ impl Outcome {
 }
 
 /// No operation takes longer, whatever stands still: this finds what hangs.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = common::LONGEST;
+
+/// How many times longer than the shortest time the client waits for a silent server, one try after the other.
+const PATIENCE: &[u32] = &[1, 8, 64];
 
 const WORKERS: usize = 4;
 
@@ -558,7 +674,11 @@ enum Manner {
     Always,
 }
 
-type Configure = fn(S3FsBuilder) -> S3FsBuilder;
+/// Sets a filesystem up; the number is one of [`PATIENCE`].
+type Configure = fn(S3FsBuilder, u32) -> S3FsBuilder;
+
+/// How many failures are printed.
+const SHOWN_FAILURES: usize = 5;
 
 /// Every case against each trouble, at each request in turn.
 fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure: Configure) {
@@ -582,10 +702,10 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
         }
     });
     let (failures, runs) = (failures.into_inner().unwrap(), runs.into_inner());
-    let told = failures.join("\n\n");
+    let told = failures[..failures.len().min(SHOWN_FAILURES)].join("\n");
     assert!(
         failures.is_empty(),
-        "{} of {runs} runs:\n{told}",
+        "{} of {runs} runs, the first of them:\n{told}",
         failures.len()
     );
     // A table that lost its cases or its faults would pass as well.
@@ -654,24 +774,26 @@ fn play_case(
 }
 
 /// What stands still is not waited for long.
-fn impatient(builder: S3FsBuilder) -> S3FsBuilder {
-    let timeout = Duration::from_millis(250);
+fn impatient(builder: S3FsBuilder, patience: u32) -> S3FsBuilder {
+    let timeout = Duration::from_millis(250) * patience;
     builder.response_timeout(timeout).stall_timeout(timeout)
 }
 
 #[test]
 fn nothing_is_half_done_when_a_request_fails_for_once() {
-    play(WORKERS, PASSING, Manner::Passes, |builder| builder);
+    play(WORKERS, PASSING, Manner::Passes, |builder, _| builder);
 }
 
 #[test]
 fn nothing_is_half_done_when_the_server_asks_for_time() {
-    play(PATIENT_WORKERS, PAUSING, Manner::Passes, |builder| builder);
+    play(PATIENT_WORKERS, PAUSING, Manner::Passes, |builder, _| {
+        builder
+    });
 }
 
 #[test]
 fn nothing_is_half_done_when_what_is_sent_is_damaged() {
-    play(WORKERS, DAMAGING, Manner::Passes, |builder| {
+    play(WORKERS, DAMAGING, Manner::Passes, |builder, _| {
         let crc32c = ChecksumAlgorithm::Crc32c;
         builder.upload_args(UploadArgs::new().checksum_algorithm(crc32c))
     });
@@ -680,16 +802,15 @@ fn nothing_is_half_done_when_what_is_sent_is_damaged() {
 #[test]
 fn every_operation_finds_the_region_and_the_clock_of_the_server() {
     for strict in [true, false] {
-        let mut at_home = Stage::new(strict, |builder| builder);
-        let mut abroad = Stage::new(strict, |builder| builder.region("eu-west-1"));
+        let mut at_home = Stage::new(strict, |builder, _| builder);
+        let mut abroad = Stage::new(strict, |builder, _| builder.region("eu-west-1"));
         abroad.server.set_clock_ahead(7200);
         for case in cases::all() {
             let (wanted, found) = (at_home.rehearse(case), abroad.rehearse(case));
             assert_eq!(found.answer, wanted.answer, "{}", case.name);
             assert_eq!(found.after, wanted.after, "{}", case.name);
-            let lessons = found.requests.len() - wanted.requests.len();
-            let learns = lessons > 0 || wanted.requests.is_empty();
-            assert!(learns, "{}: nothing was learned", case.name);
+            let is_corrected = found.refused > 0 || wanted.requests.is_empty();
+            assert!(is_corrected, "{}: nothing was refused at first", case.name);
         }
     }
 }
@@ -697,10 +818,10 @@ fn every_operation_finds_the_region_and_the_clock_of_the_server() {
 #[test]
 fn no_operation_waits_for_a_server_that_is_not_there() {
     for strict in [true, false] {
-        let mut stage = Stage::new(strict, |builder| builder);
+        let mut stage = Stage::new(strict, |builder, _| builder);
         stage.server.stop();
         for case in cases::all() {
-            let (bucket, fs) = stage.set();
+            let (bucket, fs) = stage.set(1);
             let (before, began) = (state(&bucket), Instant::now());
             let Err(error) = case.act(&fs) else {
                 assert_eq!(fs.stats().requests, 0, "{}", case.name);
@@ -721,10 +842,10 @@ fn nothing_is_half_done_when_a_request_stands_still() {
 
 #[test]
 fn nothing_is_half_done_when_a_request_is_refused() {
-    play(WORKERS, LASTING, Manner::Refuses, |builder| builder);
+    play(WORKERS, LASTING, Manner::Refuses, |builder, _| builder);
 }
 
 #[test]
 fn nothing_is_half_done_when_all_that_follows_fails() {
-    play(WORKERS, ENDURING, Manner::Always, |builder| builder);
+    play(WORKERS, ENDURING, Manner::Always, |builder, _| builder);
 }

@@ -177,7 +177,7 @@ fn builder(endpoint: &str) -> S3FsBuilder {
         .endpoint_url(endpoint)
         .upload_args(UploadArgs::new().sse_customer_key(customer_key()))
         .download_args(DownloadArgs::new().sse_customer_key(customer_key()))
-        .response_timeout(Duration::from_millis(500))
+        .response_timeout(Duration::from_secs(10))
         .retry_base_delay(Duration::from_millis(1))
 }
 

@@ -209,7 +209,7 @@ fn eight_threads_and_many_faults_leave_what_a_model_has() {
         bucket.put(&format!("shared/{number}"), number.to_string().repeat(1000));
     }
     // Few attempts, so that some calls fail. What is damaged on the way up is told by the checksum.
-    let timeout = Duration::from_millis(500);
+    let timeout = Duration::from_secs(2);
     let checksum = UploadArgs::new().checksum_algorithm(ChecksumAlgorithm::Crc32c);
     let builder = common::builder(&server).part_size(16).min_part_size(16);
     let builder = builder

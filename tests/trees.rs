@@ -1,8 +1,6 @@
 //! Whole-tree work on S3: flat, verbatim, and never at the cost of a key that was not meant.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::Duration;
 
 use s3fs::{CopyOptions, ErrorKind, FileSystem, Namespaces, S3Fs};
 
@@ -298,22 +296,10 @@ fn movedir_deletes_exactly_the_keys_that_it_copied() {
     for key in ["tree/a", "tree/b"] {
         bucket.put(key, "x");
     }
-    let slow = Fault::Delay(Duration::from_millis(300));
-    server
-        .faults()
-        .add(Rule::on("CopyObject").key("tree/a"), slow.clone());
-    server
-        .faults()
-        .add(Rule::on("CopyObject").key("moved/a"), slow);
     let fs = common::open(&server);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            // After the listing, before the deletes.
-            while asked(&server, "CopyObject") == 0 {
-                thread::sleep(Duration::from_millis(5));
-            }
-            bucket.put("tree/late", "new");
-        });
+    let add = || bucket.put("tree/late", "new");
+    // After the listing, before the deletes.
+    common::meanwhile(&server, Rule::on("CopyObject"), add, || {
         fs.movedir_with("tree", "moved", create()).unwrap();
     });
     assert_eq!(bucket.keys(), ["moved/", "moved/a", "moved/b", "tree/late"]);
@@ -481,16 +467,9 @@ fn a_source_that_is_replaced_during_a_move_is_not_deleted() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("f", "old");
-    let slow = Fault::Delay(Duration::from_millis(300));
-    server.faults().add(Rule::on("DeleteObject"), slow);
     let fs = common::open(&server);
-    let result = thread::scope(|scope| {
-        scope.spawn(|| {
-            while asked(&server, "DeleteObject") == 0 {
-                thread::sleep(Duration::from_millis(5));
-            }
-            bucket.put("f", "new");
-        });
+    let replace = || bucket.put("f", "new");
+    let result = common::meanwhile(&server, Rule::on("DeleteObject"), replace, || {
         fs.movefile("f", "g")
     });
     assert_eq!(result.unwrap_err().kind(), ErrorKind::ResourceChanged);

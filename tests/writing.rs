@@ -10,7 +10,7 @@ use s3fs::{
     S3Fs, SseCustomerKey, UploadArgs,
 };
 
-use crate::common::{asked, builder, most_parts_at_a_time};
+use crate::common::{asked, assert_parts_at_a_time, builder};
 use crate::logged;
 use crate::support::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
@@ -53,7 +53,11 @@ fn what_fits_into_a_part_is_one_put_and_one_byte_more_is_an_upload_in_parts() {
         file.write_all(&content(size)).unwrap();
         file.close().unwrap();
         assert_eq!(names(&server.take_requests()), ["PutObject"], "{size}");
-        assert_eq!(stored(&server, "f").unwrap(), content(size));
+        crate::common::assert_same_bytes(
+            stored(&server, "f").unwrap(),
+            content(size),
+            "the content",
+        );
     }
     for size in [PART + 1, 2 * PART, 2 * PART + 1, 10 * PART] {
         let mut file = fs.openbin("f", "w").unwrap();
@@ -68,7 +72,11 @@ fn what_fits_into_a_part_is_one_put_and_one_byte_more_is_an_upload_in_parts() {
         sent.sort_unstable();
         assert_eq!(sent.iter().sum::<u64>(), size as u64);
         assert!(sent[1..].iter().all(|bytes| *bytes == PART as u64));
-        assert_eq!(stored(&server, "f").unwrap(), content(size));
+        crate::common::assert_same_bytes(
+            stored(&server, "f").unwrap(),
+            content(size),
+            "the content",
+        );
         assert_eq!(uploads(&server), 0);
     }
 }
@@ -204,7 +212,7 @@ fn a_customers_key_goes_with_every_part() {
     let mut file = fs.openbin("f", "x").unwrap();
     file.write_all(&content(3 * PART)).unwrap();
     file.close().unwrap();
-    assert_eq!(fs.readbytes("f").unwrap(), content(3 * PART));
+    crate::common::assert_same_bytes(fs.readbytes("f").unwrap(), content(3 * PART), "the content");
     assert!(
         server
             .bucket(BUCKET)
@@ -358,20 +366,24 @@ fn parts_go_up_at_the_same_time_and_no_more_than_the_buffer_holds() {
             .write_buffer(buffer * PART as u64)
             .max_workers(workers);
         let fs = fs.build().unwrap();
-        let most = most_parts_at_a_time(&server, || {
+        assert_parts_at_a_time(&server, at_a_time, || {
             let much = content(12 * PART);
             fs.upload("u", &mut much.as_slice()).unwrap();
+        });
+        assert_parts_at_a_time(&server, at_a_time, || {
             let mut file = fs.openbin("f", "w").unwrap();
             file.write_all(&content(12 * PART)).unwrap();
             file.close().unwrap();
         });
-        assert_eq!(most, at_a_time, "{buffer} parts, {workers} workers");
         // What is in memory anyway is not held.
-        let most = most_parts_at_a_time(&server, || {
+        assert_parts_at_a_time(&server, workers, || {
             fs.writebytes("bytes", &content(12 * PART)).unwrap();
         });
-        assert_eq!(most, workers);
-        assert_eq!(stored(&server, "f").unwrap(), content(12 * PART));
+        crate::common::assert_same_bytes(
+            stored(&server, "f").unwrap(),
+            content(12 * PART),
+            "the content",
+        );
     }
 }
 
@@ -392,7 +404,11 @@ fn an_upload_that_is_damaged_on_the_way_is_sent_again() {
             let mut file = fs.openbin_with("f", "w", &options).unwrap();
             file.write_all(&content(size)).unwrap();
             file.close().unwrap();
-            assert_eq!(stored(&server, "f").unwrap(), content(size));
+            crate::common::assert_same_bytes(
+                stored(&server, "f").unwrap(),
+                content(size),
+                "the content",
+            );
             assert_eq!(asked(&server, operation).len(), requests, "{algorithm:?}");
         }
     }
@@ -431,12 +447,20 @@ fn an_upload_in_parts_on_an_etag_never_replaces_another_object() {
     let mut file = fs.openbin_with("f", "w", &options).unwrap();
     file.write_all(&content(3 * PART)).unwrap();
     file.close().unwrap();
-    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    crate::common::assert_same_bytes(
+        stored(&server, "f").unwrap(),
+        content(3 * PART),
+        "the content",
+    );
 
     let mut file = fs.openbin_with("f", "w", &options).unwrap();
     file.write_all(&content(4 * PART)).unwrap();
     assert_eq!(file.close().unwrap_err().kind(), ErrorKind::ResourceChanged);
-    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    crate::common::assert_same_bytes(
+        stored(&server, "f").unwrap(),
+        content(3 * PART),
+        "the content",
+    );
     assert_eq!(uploads(&server), 0);
 }
 
@@ -448,7 +472,7 @@ fn a_lost_answer_to_an_exclusive_write_is_no_false_failure() {
         let mut file = fs.openbin("f", "x").unwrap();
         file.write_all(&content(size)).unwrap();
         file.close().unwrap();
-        assert_eq!(stored(&server, "f").unwrap(), content(size), "{operation}");
+        crate::common::assert_same_bytes(stored(&server, "f").unwrap(), content(size), operation);
         assert_eq!(uploads(&server), 0);
     }
 }
@@ -469,7 +493,11 @@ fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
     file.write_all(&content(3 * PART)).unwrap();
     file.close().unwrap();
     assert_eq!(server.faults().pending(), 0);
-    assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+    crate::common::assert_same_bytes(
+        stored(&server, "f").unwrap(),
+        content(3 * PART),
+        "the content",
+    );
 }
 
 #[test]
@@ -488,7 +516,11 @@ fn an_object_that_cannot_be_looked_at_after_a_lost_answer_is_no_sure_failure() {
         faults.add(look, Fault::error(403, "AccessDenied"));
         let error = file.close().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
-        assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+        crate::common::assert_same_bytes(
+            stored(&server, "f").unwrap(),
+            content(3 * PART),
+            "the content",
+        );
     }
 }
 
@@ -506,7 +538,11 @@ fn a_lost_answer_to_the_end_of_an_upload_is_looked_up() {
             .faults()
             .add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
         fs.writebytes("f", &content(3 * PART)).unwrap();
-        assert_eq!(stored(&server, "f").unwrap(), content(3 * PART));
+        crate::common::assert_same_bytes(
+            stored(&server, "f").unwrap(),
+            content(3 * PART),
+            "the content",
+        );
     }
 }
 

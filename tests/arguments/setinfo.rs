@@ -1,16 +1,11 @@
 //! `setinfo`: what is named changes, all else stays, and what someone else stored is not overwritten.
 
-use std::thread;
-use std::time::Duration;
-
 use s3fs::{ErrorKind, FileSystem, Namespaces, RawInfo, UploadArgs, Value};
 
 use super::{Outside, info, outside, rich_object, s3_info};
 use crate::common;
 use crate::logged::warnings;
-use crate::support::{
-    BUCKET, Content, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes,
-};
+use crate::support::{BUCKET, Content, Fault, Object, Rule, Server, synthetic_bytes};
 
 const GIB: u64 = 1 << 30;
 
@@ -317,7 +312,7 @@ fn a_condition_that_does_not_hold_is_resource_changed() {
     assert_eq!(error.path(), Some("f"));
 }
 
-/// Stores another object as soon as the server has a request of that operation, which is delayed until then.
+/// Stores another object as soon as the server has a request of that operation, which waits until it is there.
 fn replaced_before(
     server: &Server,
     operation: &'static str,
@@ -325,18 +320,8 @@ fn replaced_before(
     theirs: Content,
     work: impl FnOnce(),
 ) {
-    let delay = Fault::Delay(Duration::from_millis(150));
-    server.faults().add(Rule::on(operation), delay);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let is_asked = |request: &LoggedRequest| request.operation == operation;
-            while !server.requests().iter().any(is_asked) {
-                thread::sleep(Duration::from_millis(1));
-            }
-            server.bucket(BUCKET).put(key, theirs);
-        });
-        work();
-    });
+    let replace = || server.bucket(BUCKET).put(key, theirs);
+    common::meanwhile(server, Rule::on(operation), replace, work);
 }
 
 #[test]

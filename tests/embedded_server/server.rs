@@ -1,19 +1,14 @@
 //! The server as such: its life, its log, the headers of every answer.
 
-use std::time::{Duration, Instant};
-
 use super::client::{agent, delete, get, head, list, put, raw};
 use crate::support::Server;
 
 #[test]
-fn twenty_servers_are_up_and_down_in_a_moment() {
-    let start = Instant::now();
+fn twenty_servers_come_and_go() {
     for _ in 0..20 {
         let server = Server::start();
         assert_eq!(get(&server, "a").send().status, 404);
     }
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]

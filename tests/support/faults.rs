@@ -10,12 +10,13 @@
 //! its arm in `http.rs`, the only place that looks at variants.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use s3s::Body;
+use tokio::sync::Semaphore;
 
 use super::answers;
 use super::attributes::set;
@@ -43,6 +44,8 @@ pub enum Fault {
     CorruptUpload(u64),
     /// The request is handled this much later.
     Delay(Duration),
+    /// The request is handled when the test opens the gate.
+    Hold(Hold),
 
     /// The request takes effect, its answer is lost.
     DropAfter,
@@ -61,6 +64,28 @@ pub enum Fault {
     StallBody(u64),
     /// One bit of this byte of the answer's body is another; its length is true.
     Corrupt(u64),
+}
+
+/// A gate in front of the server: requests that meet it wait until the test opens it, and take effect then.
+#[derive(Clone, Debug)]
+pub struct Hold(Arc<Semaphore>);
+
+impl Hold {
+    /// A closed gate.
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets every request pass from now on.
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    /// Ends when the gate is open.
+    pub async fn passed(&self) {
+        // A semaphore without permits answers only when it is closed.
+        let _ = self.0.acquire().await;
+    }
 }
 
 impl Fault {

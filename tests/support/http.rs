@@ -124,7 +124,7 @@ async fn handle(
     if !shared.network.latency.is_zero() {
         tokio::time::sleep(shared.network.latency).await;
     }
-    let fault = shared.faults.next(entry.request());
+    let mut fault = shared.faults.next(entry.request());
     let mut end = End::Whole;
     match fault {
         Some(Fault::DropBefore) => return Err(Cut),
@@ -140,6 +140,10 @@ async fn handle(
         }
         Some(Fault::CorruptUpload(at)) => body.corrupt(at),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Fault::Hold(hold)) => {
+            hold.passed().await;
+            fault = None;
+        }
         Some(Fault::Truncate(at)) => end = End::Cut(at),
         Some(Fault::ResetBody(at)) => end = End::Reset(at),
         Some(Fault::StallBody(at)) => end = End::Stall(at),

@@ -66,7 +66,7 @@ use tokio::sync::oneshot;
 
 pub use self::conditions::Guarded;
 pub use self::content::{Content, synthetic_bytes};
-pub use self::faults::{Answer, Fault, Faults, Rule};
+pub use self::faults::{Answer, Fault, Faults, Hold, Rule};
 pub use self::log::LoggedRequest;
 pub use self::memory::peak_memory;
 pub use self::store::{Object, Part, Upload, Version};

@@ -261,8 +261,8 @@ fn an_attempt_that_takes_longer_than_it_is_tried_again_for_is_tried_again() {
     server.bucket(BUCKET).put("file", "content");
     server.faults().add(Rule::any(), Fault::Stall);
     let fs = impatient(&server)
-        .response_timeout(Duration::from_millis(600))
-        .retry_timeout(Duration::from_millis(500))
+        .response_timeout(Duration::from_secs(3))
+        .retry_timeout(Duration::from_secs(2))
         .retry_base_delay(Duration::ZERO)
         .build()
         .unwrap();
