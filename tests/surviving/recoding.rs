@@ -37,7 +37,8 @@ fn signed(endpoint: &str) -> S3Fs {
     builder.aws_secret_access_key("secret").build().unwrap()
 }
 
-const DECODED: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\r\n\r\n";
+const DECODED: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\r\n\
+                       connection: close\r\n\r\n";
 const PLAIN: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\r\n\
                      content-encoding: identity\r\ncontent-length: 7\r\nconnection: close\r\n\r\n";
 
