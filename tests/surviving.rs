@@ -7,7 +7,9 @@ mod lessons;
 mod logging;
 mod pool;
 mod recoding;
+mod refusals;
 mod retries;
+mod stores;
 mod timeouts;
 #[cfg(feature = "rustls")]
 mod tls;

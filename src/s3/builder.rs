@@ -400,6 +400,7 @@ impl S3FsBuilder {
 
     fn build_in(self, environment: Environment) -> Result<S3Fs> {
         check_bucket_name(&self.bucket_name)?;
+        let has_tenant = self.bucket_name.contains(':');
         let keys = KeyMap::new(&self.dir_path, &self.delimiter)?;
         self.upload.to_headers()?;
         self.download.to_headers()?;
@@ -417,6 +418,12 @@ impl S3FsBuilder {
         check_tls(endpoint.as_ref())?;
         let is_aws = is_aws(endpoint.as_ref());
         let style = self.url_style(endpoint.as_ref());
+        if has_tenant && (is_aws || matches!(style, UrlStyle::VirtualHost)) {
+            return Err(
+                invalid("only Ceph's gateway knows tenant:bucket, in path style")
+                    .with_hint("give its endpoint_url, and no other addressing style"),
+            );
+        }
         let route =
             Route::new(endpoint.clone(), style, &self.bucket_name, &region).map_err(|error| {
                 invalid("the bucket's name cannot be part of the endpoint's host")
@@ -518,10 +525,16 @@ fn invalid(message: &str) -> Error {
 /// Source: [Bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
 fn check_bucket_name(name: &str) -> Result<()> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    if (1..=MAX_BUCKET_NAME).contains(&name.len())
-        && name.bytes().all(legal)
-        && !name.bytes().all(|b| b == b'.')
-    {
+    let is_name = |name: &str| {
+        (1..=MAX_BUCKET_NAME).contains(&name.len())
+            && name.bytes().all(legal)
+            && !name.bytes().all(|b| b == b'.')
+    };
+    let is_legal = match name.split_once(':') {
+        None => is_name(name),
+        Some((tenant, bucket)) => is_tenant(tenant) && is_name(bucket) && is_new_name(bucket),
+    };
+    if is_legal {
         return Ok(());
     }
     // Not quoted: in a mistyped FS URL it may be a secret.
@@ -529,6 +542,18 @@ fn check_bucket_name(name: &str) -> Result<()> {
         invalid("the bucket's name is not one that a bucket can have")
             .with_hint("a name has letters, digits, '.', '_' and '-'"),
     )
+}
+
+/// Source: [Multitenancy](https://docs.ceph.com/en/latest/radosgw/multitenancy/) of Ceph's gateway.
+fn is_tenant(name: &str) -> bool {
+    (1..=MAX_BUCKET_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether a bucket made today may have that name. A key and a secret with a `:` between them hardly pass.
+fn is_new_name(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    (3..=63).contains(&name.len()) && name.bytes().all(legal)
 }
 
 fn user_agent(suffix: &str) -> Result<String> {
@@ -613,6 +638,44 @@ mod tests {
             url_of(china),
             "https://mybucket.s3.cn-north-1.amazonaws.com.cn/k"
         );
+    }
+
+    #[test]
+    fn a_bucket_of_a_tenant_is_encoded_in_urls_off_aws() {
+        let with = |name: &str, endpoint: Option<&str>| {
+            let builder = builder(name);
+            match endpoint {
+                Some(endpoint) => builder.endpoint_url(endpoint),
+                None => builder,
+            }
+        };
+        let local = Some("http://127.0.0.1:9000");
+        let url = url_of(with("acme_1:my-bucket", local));
+        assert_eq!(url, "http://127.0.0.1:9000/acme_1%3Amy-bucket/k");
+        let fs = with("acme_1:my-bucket", local).build_in(nowhere()).unwrap();
+        let url = fs.geturl_for("d/k", "fs").unwrap();
+        let read = crate::fs_url::FsUrl::parse(&url).unwrap();
+        assert_eq!(read.resource(), "acme_1:my-bucket/d/k");
+        for url in ["s3://k:s@acme_1:my-bucket/d", "s3://acme_1:my-bucket/d"] {
+            let read = crate::fs_url::FsUrl::parse(url).unwrap();
+            assert_eq!(read.resource(), "acme_1:my-bucket/d");
+        }
+        for name in [
+            "a:b:ccc",
+            ":bucket",
+            "acme:",
+            "ac me:bucket",
+            "acme:Secret",
+            "acme:b",
+        ] {
+            assert!(with(name, local).build_in(nowhere()).is_err(), "{name}");
+        }
+        let aws = Some("http://s3.eu-west-1.amazonaws.com");
+        assert!(with("acme:bucket", aws).build_in(nowhere()).is_err());
+        assert!(with("acme:bucket", None).build_in(nowhere()).is_err());
+        let hosted = with("acme:bucket", Some("http://localhost:9000"))
+            .addressing_style(AddressingStyle::VirtualHost);
+        assert!(hosted.build_in(nowhere()).is_err());
     }
 
     #[test]

@@ -161,6 +161,8 @@ impl S3Fs {
     }
 
     /// Begins a filesystem with parameters.
+    ///
+    /// Off AWS, `tenant:bucket` names a bucket of another tenant of Ceph's gateway.
     pub fn builder(bucket_name: &str) -> S3FsBuilder {
         S3FsBuilder::new(bucket_name)
     }

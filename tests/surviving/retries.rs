@@ -26,6 +26,12 @@ fn passing() -> Vec<(&'static str, Fault)> {
         ("503", Fault::error(503, "ServiceUnavailable")),
         ("SlowDown", Fault::error(503, "SlowDown")),
         ("504", Fault::Answer(Answer::new(504, ""))),
+        ("520", Fault::Answer(Answer::html(520, "error code: 520"))),
+        ("521", Fault::Answer(Answer::new(521, ""))),
+        ("522", Fault::Answer(Answer::html(522, "<html>522</html>"))),
+        ("523", Fault::Answer(Answer::new(523, ""))),
+        ("524", Fault::Answer(Answer::html(524, "<html>524</html>"))),
+        ("529", Fault::Answer(Answer::new(529, ""))),
         ("conflict", Fault::error(409, "OperationAborted")),
     ]
 }

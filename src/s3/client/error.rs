@@ -20,9 +20,7 @@ pub(super) fn refusal(
     anonymous: bool,
 ) -> Error {
     let answer = xml::error_answer(body);
-    if answer.is_none() && !body.trim_ascii().is_empty() {
-        return not_s3(response, body, "it is not S3's XML", bucket, secrets);
-    }
+    let is_foreign = answer.is_none() && !body.trim_ascii().is_empty();
     let answer = answer.unwrap_or_default();
     let header = |name| secrets.hide(response.header(name).unwrap_or_default());
     let s3 = S3Error {
@@ -40,7 +38,18 @@ pub(super) fn refusal(
             .filter(|region| !region.is_empty())
             .or(answer.region.map(|region| secrets.hide(&region))),
     };
+    if s3.status == 405 && response.header("x-amz-delete-marker") == Some("true") {
+        return Error::new(ErrorKind::ResourceNotFound)
+            .with_message("this version is a delete marker: the object was deleted there")
+            .with_s3(s3);
+    }
     let meaning = meaning(&s3, response.operation(), bucket, anonymous);
+    if is_foreign {
+        // A proxy or a web server answers so: the status tells the kind, and the page is quoted.
+        return not_s3(response, body, "it is not S3's XML", bucket, secrets)
+            .with_kind(meaning.kind())
+            .with_s3(s3);
+    }
     meaning.with_s3(s3)
 }
 

@@ -125,13 +125,14 @@ impl Refused {
                 | "BandwidthLimitExceeded",
                 _,
             )
-            | (_, 429 | 503) => Outcome::Throttled,
+            | (_, 429 | 503 | 529) => Outcome::Throttled,
             (
                 "InternalError" | "RequestTimeout" | "IncompleteBody" | "BadDigest"
                 | "OperationAborted",
                 _,
             )
-            | (_, 408 | 500 | 502 | 504) => Outcome::Transient,
+            // 520 to 524: Cloudflare could not reach the server, or the server did not answer it.
+            | (_, 408 | 500 | 502 | 504 | 520..=524) => Outcome::Transient,
             // What it would complete must be uploaded anew.
             ("ConditionalRequestConflict", _)
                 if operation != Operation::CompleteMultipartUpload =>
@@ -191,6 +192,12 @@ mod tests {
             (502, "", Outcome::Transient),
             (504, "", Outcome::Transient),
             (408, "", Outcome::Transient),
+            (520, "", Outcome::Transient),
+            (522, "", Outcome::Transient),
+            (524, "", Outcome::Transient),
+            (525, "", Outcome::Final),
+            (529, "", Outcome::Throttled),
+            (530, "", Outcome::Final),
             (409, "ConditionalRequestConflict", Outcome::Transient),
             (409, "OperationAborted", Outcome::Transient),
             (409, "BucketNotEmpty", Outcome::Final),
@@ -218,6 +225,8 @@ mod tests {
             (502, "", true),
             (503, "", true),
             (504, "", true),
+            (520, "", true),
+            (524, "", true),
             (503, "SlowDown", false),
             (501, "NotImplemented", false),
             (507, "", false),

@@ -147,12 +147,14 @@ impl Operation {
         )
     }
 
-    /// Whether it lists or makes something, so that no object can be missing.
+    /// Whether it lists or makes something, or deletes what need not be there, so that no object can be
+    /// missing.
     pub(crate) fn needs_no_object(self) -> bool {
         matches!(
             self,
             Self::CreateBucket
                 | Self::CreateMultipartUpload
+                | Self::DeleteObjects
                 | Self::ListMultipartUploads
                 | Self::ListObjectsV2
                 | Self::PutObject

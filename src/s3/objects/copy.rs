@@ -31,10 +31,12 @@ impl Source<'_> {
         let url = bucket.object_url(self.key.as_str());
         let base = bucket.base_url().path();
         let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
+        // No other character of a bucket's name is encoded: the `:` is that behind Ceph's tenants.
+        let name = bucket.name().replace(':', "%3A");
         let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
         let download = &self.objects.download;
         let mut request = request
-            .header("x-amz-copy-source", format!("/{}/{encoded}", bucket.name()))
+            .header("x-amz-copy-source", format!("/{name}/{encoded}"))
             .header_if("x-amz-copy-source-if-match", e_tag)
             .header_if("x-amz-source-expected-bucket-owner", download.owner());
         if let Some(key) = download.customer_key() {
