@@ -76,7 +76,7 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
         checksum_sha256: text("x-amz-checksum-sha256"),
         checksum_type: text("x-amz-checksum-type"),
         content_disposition: text("content-disposition"),
-        content_encoding: text("content-encoding"),
+        content_encoding: text("content-encoding").and_then(|value| stored_encoding(&value)),
         content_language: text("content-language"),
         content_length: number(headers, "content-length"),
         content_type: text("content-type"),
@@ -103,6 +103,20 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
         tag_count: number(headers, "x-amz-tagging-count"),
         version_id: text("x-amz-version-id"),
         website_redirect_location: text("x-amz-website-redirect-location"),
+    }
+}
+
+/// A `Content-Encoding` without `aws-chunked`, which says how an upload travelled, and which some stores keep.
+fn stored_encoding(value: &str) -> Option<String> {
+    let codings = value.split(',').map(str::trim);
+    let stored: Vec<_> = codings
+        .clone()
+        .filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    match stored.len() {
+        count if count == codings.count() => Some(value.to_owned()),
+        0 => None,
+        _ => Some(stored.join(",")),
     }
 }
 
@@ -172,6 +186,22 @@ mod tests {
         assert_eq!(info.delete_marker, Some(true));
         assert_eq!(info.tag_count, Some(2));
         assert_eq!(info.storage_class, None);
+    }
+
+    #[test]
+    fn how_an_upload_travelled_is_no_encoding_of_what_is_stored() {
+        for (value, expected) in [
+            ("aws-chunked", None),
+            ("AWS-Chunked", None),
+            ("aws-chunked,gzip", Some("gzip")),
+            ("gzip, aws-chunked", Some("gzip")),
+            ("aws-chunked, gzip, br", Some("gzip,br")),
+            ("gzip, br", Some("gzip, br")),
+            ("gzip", Some("gzip")),
+            ("", Some("")),
+        ] {
+            assert_eq!(stored_encoding(value).as_deref(), expected, "{value}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) struct Refused {
     pub(super) date: Option<OffsetDateTime>,
     /// How long to wait before the next attempt.
     pub(super) retry_after: Option<Duration>,
+    /// Whether a digest of the body is missing.
+    pub(super) wants_digest: bool,
 }
 
 impl Failure {
@@ -103,6 +105,7 @@ impl Refused {
         let retry_after = response.header("retry-after");
         Self {
             status: response.status(),
+            wants_digest: response.status() == 400 && wants_digest(&answer.code, &answer.message),
             code: answer.code,
             region: region.filter(|region| !region.is_empty()).or(answer.region),
             date: answer.server_time.or(header_date),
@@ -152,6 +155,16 @@ impl Refused {
             _ => matches!(self.status, 500 | 502..=506 | 508..=599),
         }
     }
+}
+
+/// Whether a refusal says that `Content-MD5`, or a checksum, has to come with the body. There is no code for
+/// it: S3's is `InvalidRequest` with "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object
+/// requests with Object Lock parameters", of others `MissingContentMD5`.
+fn wants_digest(code: &str, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let is_named = message.contains("content-md5") || message.contains("x-amz-checksum-");
+    let is_missing = message.contains("required") || message.contains("missing");
+    code == "MissingContentMD5" || is_named && is_missing
 }
 
 /// The time that a `Retry-After` says, in seconds or as a date beside the answer's own.
@@ -238,6 +251,46 @@ mod tests {
         ] {
             let found = refused(status, code).may_be_done();
             assert_eq!(found, unsure, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_missing_digest_is_known_by_its_words() {
+        for (code, message, expected) in [
+            (
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with \
+                 Object Lock parameters",
+                true,
+            ),
+            (
+                "InvalidRequest",
+                "Content-MD5 HTTP header is required for Put Part requests with Object Lock parameters",
+                true,
+            ),
+            (
+                "InvalidRequest",
+                "Missing required header for this request: Content-MD5",
+                true,
+            ),
+            ("MissingContentMD5", "", true),
+            (
+                "BadDigest",
+                "The Content-MD5 you specified did not match what we received.",
+                false,
+            ),
+            (
+                "InvalidDigest",
+                "The Content-MD5 you specified was invalid.",
+                false,
+            ),
+            (
+                "InvalidRequest",
+                "Missing required header for this request: Host",
+                false,
+            ),
+        ] {
+            assert_eq!(wants_digest(code, message), expected, "{code} {message}");
         }
     }
 

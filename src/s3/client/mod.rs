@@ -28,7 +28,7 @@ mod tls;
 pub(crate) mod xml;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -79,6 +79,8 @@ pub(crate) struct Client {
     /// How often a refusal taught something that later requests go by.
     lessons: AtomicU64,
     expectation: Expectation,
+    /// Whether the store wants a digest of each body that it keeps.
+    wants_digest: AtomicBool,
 }
 
 /// What one attempt is signed with, and how it is put.
@@ -91,6 +93,8 @@ struct Signing {
     bare_e_tags: bool,
     /// Whether the body waits for the server's word.
     expects: bool,
+    /// Whether the body goes with its `Content-MD5`, if it has no other digest.
+    with_digest: bool,
 }
 
 /// What refusals taught in the course of one request: each kind once.
@@ -126,6 +130,7 @@ impl Client {
             bare_e_tags: BareETags::default(),
             lessons: AtomicU64::new(0),
             expectation: Expectation::default(),
+            wants_digest: AtomicBool::new(false),
         }
     }
 
@@ -352,6 +357,7 @@ impl Client {
             || self.learn_time(refused, signing, learned)
             || self.renew(refused, signing, learned)
             || self.learn_expectation(refused, signing)
+            || self.learn_digest(request, refused, signing)
             || self.learn_quotes(request, refused, signing, learned);
         if worth_it {
             self.lessons.fetch_add(1, Ordering::Relaxed);
@@ -404,6 +410,16 @@ impl Client {
         is_refused
     }
 
+    /// That each body has to go with a digest, as in a bucket whose objects are locked by default.
+    fn learn_digest(&self, request: &Request<'_>, refused: &Refused, signing: &Signing) -> bool {
+        let is_new = refused.wants_digest && !signing.with_digest && lacks_digest(request);
+        if is_new {
+            log::debug!("the store wants a digest of each body: Content-MD5 is sent from now on");
+            self.wants_digest.store(true, Ordering::Relaxed);
+        }
+        is_new
+    }
+
     /// What is signed with now.
     fn signing(&self) -> Signing {
         Signing {
@@ -413,6 +429,7 @@ impl Client {
             began: Instant::now(),
             bare_e_tags: false,
             expects: false,
+            with_digest: false,
         }
     }
 
@@ -423,6 +440,7 @@ impl Client {
         Signing {
             bare_e_tags: self.bare_e_tags.are_sent(request.operation),
             expects: is_large && self.expectation.is_asked(signing.began),
+            with_digest: self.wants_digest.load(Ordering::Relaxed) && lacks_digest(request),
             ..signing
         }
     }
@@ -436,6 +454,15 @@ impl Client {
         number: u32,
         deadline: Option<Instant>,
     ) -> Result<Response, Failure> {
+        let with_digest;
+        let request = match signing.with_digest {
+            true => {
+                let digest = payload.md5().map_err(Failure::own)?;
+                with_digest = request.clone().header("content-md5", digest);
+                &with_digest
+            }
+            false => request,
+        };
         let answer = self.exchange(request, payload, signing, number, deadline)?;
         let needed = Undecoded::needed(request.operation, answer.status(), answer.headers());
         let answer = match needed {
@@ -570,6 +597,12 @@ impl Signing {
 /// Whether requests of that operation have a body, if only an empty one.
 fn has_body(operation: Operation) -> bool {
     matches!(operation.method(), Method::Put | Method::Post)
+}
+
+/// Whether a request has a body that is kept, and no digest of it.
+fn lacks_digest(request: &Request<'_>) -> bool {
+    let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
+    request.operation.sends_content() && !request.headers.iter().any(|(name, _)| is_digest(name))
 }
 
 /// The body of a request that has it in memory, or none.

@@ -135,6 +135,11 @@ impl Operation {
         !matches!(self.method(), Method::Get | Method::Head)
     }
 
+    /// Whether its body is content that is kept.
+    pub(super) fn sends_content(self) -> bool {
+        matches!(self, Self::PutObject | Self::UploadPart)
+    }
+
     /// Whether every success has an ETag among its headers.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html) and

@@ -1,5 +1,7 @@
 //! Deleting many objects: 1,000 a request.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
@@ -21,7 +23,7 @@ impl Objects {
     /// that look at it.
     ///
     /// A key that XML cannot carry is deleted by a request of its own, and so is every key on a
-    /// store that does not know this operation.
+    /// store that refuses this operation and deletes single objects, from the first refusal on.
     ///
     /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
     pub(crate) fn delete_many(&self, objects: &[Deletion<'_>]) -> Result<Vec<(String, Error)>> {
@@ -30,14 +32,18 @@ impl Objects {
             .partition(|object| xml::body::xml_can_carry(object.key));
         let mut failures = Vec::new();
         for batch in listed.chunks(MAX_DELETED_KEYS) {
+            let refusals = self.refusals.of(batch);
+            if refusals.load(Ordering::Relaxed) {
+                failures.extend(self.delete_each(batch));
+                continue;
+            }
             match self.delete_batch(batch) {
                 Ok(failed) => {
                     let told = failed.into_iter().map(|failure| self.told(batch, failure));
                     failures.extend(told);
                 }
-                // A store that does not know the operation, or not ETags in it.
-                Err(error) if is_not_understood(&error, batch) => {
-                    failures.extend(self.delete_each(batch));
+                Err(error) if is_refused_as_such(&error) => {
+                    failures.extend(self.delete_instead(batch, error)?);
                 }
                 Err(error) => return Err(error),
             }
@@ -82,6 +88,32 @@ impl Objects {
             .headers(self.download.request_headers()?)
             .body(body.as_bytes());
         self.client.ask(&request, xml::delete_failures)
+    }
+
+    /// Deletes one by one what a refused request named. That the store refuses such requests is
+    /// remembered once a single delete succeeds. If the first ones are refused, too, the others are not
+    /// asked for: the credentials may delete nothing.
+    fn delete_instead(
+        &self,
+        batch: &[Deletion<'_>],
+        refused: Error,
+    ) -> Result<Vec<(String, Error)>> {
+        let (first, rest) = batch.split_at(self.max_workers.max(1).min(batch.len()));
+        let mut failures = self.delete_each(first);
+        let is_denied = |(_, error): &(String, Error)| error.is(ErrorKind::PermissionDenied);
+        if failures.len() == first.len() && failures.iter().all(is_denied) {
+            // What a single delete says is about an object, and not about the operation.
+            let first = failures.into_iter().next();
+            return Err(first.map_or(refused, |(_, error)| error));
+        }
+        if failures.len() < first.len() {
+            log::warn!(
+                "the store refuses DeleteObjects: objects are deleted one by one ({refused})"
+            );
+            self.refusals.of(batch).store(true, Ordering::Relaxed);
+        }
+        failures.extend(self.delete_each(rest));
+        Ok(failures)
     }
 
     fn delete_each(&self, objects: &[Deletion<'_>]) -> Vec<(String, Error)> {
@@ -129,10 +161,71 @@ fn is_among(objects: &[Deletion<'_>], key: &str) -> bool {
     objects.iter().any(|object| object.key == key)
 }
 
-/// Whether the store knows no DeleteObjects, or none with ETags.
-fn is_not_understood(error: &Error, objects: &[Deletion<'_>]) -> bool {
+/// Whether the store refuses DeleteObjects that only name objects, and those that name their ETags, too.
+#[derive(Default)]
+pub(super) struct Refusals {
+    plain: AtomicBool,
+    on_condition: AtomicBool,
+}
+
+impl Refusals {
+    /// Whether those like that one are known to be refused.
+    fn of(&self, objects: &[Deletion<'_>]) -> &AtomicBool {
+        match objects.iter().any(|object| object.e_tag.is_some()) {
+            true => &self.on_condition,
+            false => &self.plain,
+        }
+    }
+}
+
+/// Whether DeleteObjects was refused as no single delete would be: the store does not know it, or not
+/// ETags in it, or something on the way forbids it. What a refused request says of the credentials, the
+/// bucket or the way there holds for all requests.
+fn is_refused_as_such(error: &Error) -> bool {
     let Some(s3) = error.s3() else { return false };
-    let has_e_tag = objects.iter().any(|object| object.e_tag.is_some());
-    let refuses = ["MalformedXML", "InvalidRequest", "InvalidArgument"].contains(&s3.code.as_str());
-    error.is(ErrorKind::Unsupported) || has_e_tag && s3.status == 400 && refuses
+    let code = s3.code.as_str();
+    match s3.status {
+        400 => matches!(
+            code,
+            "" | "InvalidArgument" | "InvalidRequest" | "MalformedXML" | "NotImplemented"
+        ),
+        403 => matches!(code, "" | "AccessDenied"),
+        404 => code.is_empty(),
+        405 | 501 => true,
+        _ => error.is(ErrorKind::Unsupported),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::S3Error;
+
+    #[test]
+    fn a_refusal_of_the_operation_is_told_from_one_of_the_request() {
+        for (status, code, expected) in [
+            (400, "InvalidArgument", true),
+            (400, "MalformedXML", true),
+            (400, "", true),
+            (405, "MethodNotAllowed", true),
+            (405, "", true),
+            (501, "NotImplemented", true),
+            (403, "AccessDenied", true),
+            (403, "", true),
+            (403, "SignatureDoesNotMatch", false),
+            (403, "InvalidAccessKeyId", false),
+            (400, "ExpiredToken", false),
+            (404, "NoSuchBucket", false),
+            (500, "InternalError", false),
+            (503, "SlowDown", false),
+        ] {
+            let s3 = S3Error {
+                status,
+                code: code.to_owned(),
+                ..S3Error::default()
+            };
+            let error = Error::new(ErrorKind::OperationFailed).with_s3(s3);
+            assert_eq!(is_refused_as_such(&error), expected, "{status} {code}");
+        }
+    }
 }

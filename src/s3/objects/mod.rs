@@ -113,6 +113,8 @@ pub(crate) struct Objects {
     heeds_conditions: bool,
     /// Whether what is read whole is checked against the store's digest.
     verifies: bool,
+    /// Which requests that delete many objects the store refuses.
+    refusals: delete::Refusals,
 }
 
 impl Objects {
@@ -135,6 +137,7 @@ impl Objects {
             part_sizes,
             heeds_conditions,
             verifies: false,
+            refusals: delete::Refusals::default(),
         }
     }
 
