@@ -21,7 +21,7 @@ use crate::crew::MAX_THREADS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent, is_aws};
-use crate::s3::objects::{MIN_PART_BYTES, Objects};
+use crate::s3::objects::{MAX_PARTS, MIN_PART_BYTES, Objects};
 use endpoint::{check_tls, parse_endpoint};
 
 /// The region that S3 takes a request for when none is named.
@@ -88,6 +88,8 @@ pub struct S3FsBuilder {
     max_workers: usize,
     part_size: u64,
     min_part_size: u64,
+    max_parts: u32,
+    equal_parts: Option<bool>,
     write_buffer: u64,
     reading: Reading,
     user_agent_suffix: String,
@@ -123,6 +125,8 @@ impl S3FsBuilder {
             max_workers: DEFAULT_MAX_WORKERS,
             part_size: DEFAULT_PART_BYTES,
             min_part_size: MIN_PART_BYTES,
+            max_parts: MAX_PARTS,
+            equal_parts: None,
             write_buffer: DEFAULT_BUFFER_BYTES,
             reading: Reading::default(),
             user_agent_suffix: String::new(),
@@ -342,8 +346,9 @@ impl S3FsBuilder {
     }
 
     /// The size of the parts that large files are written in, in bytes: 8 MiB unless it is said, and
-    /// at most 5 GiB. What is no larger than a part is stored in one request. After every
-    /// 900 parts they become twice as large, so that 10,000 of them hold any object.
+    /// at most 5 GiB. What is no larger than a part is stored in one request. Of an object
+    /// whose size is not known before, the first 4,500 parts (35 GiB) have this size; then they become
+    /// twice as large after every 550, so that 10,000 of them hold any object.
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = bytes;
         self
@@ -353,6 +358,38 @@ impl S3FsBuilder {
     /// nearly all stores have it. A changed file is stored by copying parts of this size at least.
     pub fn min_part_size(mut self, bytes: u64) -> Self {
         self.min_part_size = bytes;
+        self
+    }
+
+    /// The most parts that the store takes in one upload. Defaults to 10,000, S3's limit, which is the
+    /// highest value; Scaleway takes 1,000. Parts become larger where the object needs it.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").max_parts(1000);
+    /// ```
+    pub fn max_parts(mut self, parts: u32) -> Self {
+        self.max_parts = parts;
+        self
+    }
+
+    /// Whether all parts of an upload but the last must have one size, as Cloudflare's R2 wants it. Defaults
+    /// to `true` for the endpoints of R2 (`*.r2.cloudflarestorage.com`), and to `false` elsewhere.
+    ///
+    /// With `true`, a changed file is stored in parts of [`part_size`](Self::part_size): each part that did
+    /// not change is copied by the server, one request for each. What is written without a size given
+    /// before has at most [`max_parts`](Self::max_parts) such parts: 78 GiB with parts of 8 MiB.
+    ///
+    /// With `false`, a store that refuses a changed file for this reason is sent it once more in equal parts,
+    /// and gets only such from then on. A file that was written from start to end cannot be sent again; its
+    /// first 4,500 parts are equal in any case.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").equal_parts(true);
+    /// ```
+    pub fn equal_parts(mut self, equal: bool) -> Self {
+        self.equal_parts = Some(equal);
         self
     }
 
@@ -409,7 +446,8 @@ impl S3FsBuilder {
         }
         self.check_times()?;
         let timeouts = self.timeouts.bounded();
-        let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?;
+        let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?
+            .at_most(self.max_parts)?;
         let resolved = resolve(&self.settings, &environment)?;
         log::debug!("credentials: {}", resolved.source);
         let region = resolved.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
@@ -417,6 +455,8 @@ impl S3FsBuilder {
         let endpoint = endpoint.map(parse_endpoint).transpose()?;
         check_tls(endpoint.as_ref())?;
         let is_aws = is_aws(endpoint.as_ref());
+        let part_sizes =
+            part_sizes.equal(self.equal_parts.unwrap_or_else(|| is_r2(endpoint.as_ref())));
         let style = self.url_style(endpoint.as_ref());
         if has_tenant && (is_aws || matches!(style, UrlStyle::VirtualHost)) {
             return Err(
@@ -513,6 +553,12 @@ impl S3FsBuilder {
             AddressingStyle::Auto => UrlStyle::Path,
         }
     }
+}
+
+/// Whether an endpoint is one of Cloudflare's R2.
+fn is_r2(endpoint: Option<&Url>) -> bool {
+    let host = endpoint.and_then(Url::host_str);
+    host.is_some_and(|host| host.ends_with(".r2.cloudflarestorage.com"))
 }
 
 fn invalid(message: &str) -> Error {
@@ -641,6 +687,26 @@ mod tests {
     }
 
     #[test]
+    fn the_endpoints_of_r2_get_equal_parts_unless_something_else_is_asked() {
+        let r2 = "http://account.eu.r2.cloudflarestorage.com";
+        for (endpoint, asked, expected) in [
+            (r2, None, true),
+            (r2, Some(false), false),
+            ("http://127.0.0.1:9", None, false),
+            ("http://127.0.0.1:9", Some(true), true),
+            ("http://r2.cloudflarestorage.com.example", None, false),
+        ] {
+            let mut builder = builder("mybucket").endpoint_url(endpoint).max_parts(7);
+            if let Some(asked) = asked {
+                builder = builder.equal_parts(asked);
+            }
+            let sizes = builder.build_in(nowhere()).unwrap().objects().part_sizes();
+            assert_eq!(sizes.are_equal(), expected, "{endpoint} {asked:?}");
+            assert_eq!(sizes.max_parts(), 7);
+        }
+    }
+
+    #[test]
     fn a_bucket_of_a_tenant_is_encoded_in_urls_off_aws() {
         let with = |name: &str, endpoint: Option<&str>| {
             let builder = builder(name);
@@ -730,6 +796,8 @@ mod tests {
             base().dir_path("../x"),
             base().delimiter(""),
             base().max_workers(0),
+            base().max_parts(0),
+            base().max_parts(10_001),
             base().stall_timeout(Duration::ZERO),
             base().operation_timeout(Duration::ZERO),
             base().max_attempts(0),

@@ -9,8 +9,13 @@ pub(crate) const DEFAULT_PART_BYTES: u64 = 8 << 20;
 /// The bytes that an open file holds at most, unless the builder says another: 40 MiB.
 pub(crate) const DEFAULT_BUFFER_BYTES: u64 = 40 << 20;
 
-/// After so many parts the next ones are twice as large: 10,000 parts from 5 MiB on hold 8.8 TiB.
-const DOUBLED_AFTER: u32 = 900;
+/// So many thousandths of the parts that an upload may have are of one size, as some stores want all of
+/// them: 4,500 of 10,000, which are 35 GiB of parts of 8 MiB.
+const ALIKE_THOUSANDTHS: u32 = 450;
+
+/// After so many thousandths more they are twice as large, each time: 10,000 parts from 5 MiB on hold more
+/// than 5 TiB.
+const DOUBLED_THOUSANDTHS: u32 = 55;
 
 /// How an object is cut into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +23,10 @@ pub(crate) struct PartSizes {
     first: u64,
     least: u64,
     buffer: u64,
+    /// How many parts an upload has at most.
+    max_parts: u32,
+    /// Whether all parts but the last have one size.
+    are_equal: bool,
 }
 
 impl Default for PartSizes {
@@ -26,6 +35,8 @@ impl Default for PartSizes {
             first: DEFAULT_PART_BYTES,
             least: MIN_PART_BYTES,
             buffer: DEFAULT_BUFFER_BYTES,
+            max_parts: MAX_PARTS,
+            are_equal: false,
         }
     }
 }
@@ -43,6 +54,7 @@ impl PartSizes {
                 first,
                 least,
                 buffer,
+                ..Self::default()
             });
         }
         Err(Error::new(ErrorKind::InvalidArgument)
@@ -52,6 +64,35 @@ impl PartSizes {
             .with_hint(format!(
                 "part_size is between {least} (min_part_size) and {MAX_PART_BYTES} bytes"
             )))
+    }
+
+    /// The same sizes, for a store that takes that many parts at most.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for none, or more than any store takes.
+    pub(crate) fn at_most(self, max_parts: u32) -> Result<Self> {
+        if (1..=MAX_PARTS).contains(&max_parts) {
+            return Ok(Self { max_parts, ..self });
+        }
+        Err(Error::new(ErrorKind::InvalidArgument)
+            .with_message(format!("max_parts is {max_parts}"))
+            .with_hint(format!("it is between 1 and {MAX_PARTS}")))
+    }
+
+    /// The same sizes, of parts that all have one size, but for the last, if that is `true`.
+    pub(crate) fn equal(self, are_equal: bool) -> Self {
+        Self { are_equal, ..self }
+    }
+
+    /// Whether all parts but the last must have one size.
+    pub(crate) fn are_equal(self) -> bool {
+        self.are_equal
+    }
+
+    /// How many parts an upload has at most.
+    pub(crate) fn max_parts(self) -> u32 {
+        self.max_parts
     }
 
     /// The smallest part that the store takes, but for the last.
@@ -66,15 +107,20 @@ impl PartSizes {
 
     /// The size of a part, from 1 on, of an object whose size is not known.
     pub(crate) fn of(self, number: u32) -> u64 {
-        let doublings = number.saturating_sub(1) / DOUBLED_AFTER;
-        let size = self.first.checked_shl(doublings).unwrap_or(MAX_PART_BYTES);
-        size.min(MAX_PART_BYTES)
+        let thousandths = |count: u32| (self.max_parts * count / 1000).max(1);
+        let grown = number.saturating_sub(thousandths(ALIKE_THOUSANDTHS));
+        if self.are_equal {
+            return self.first;
+        }
+        let doublings = grown.div_ceil(thousandths(DOUBLED_THOUSANDTHS));
+        let factor = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
+        self.first.saturating_mul(factor).min(MAX_PART_BYTES)
     }
 
     /// The same sizes for what has that many bytes in all, of which all parts are alike.
     pub(crate) fn for_size(self, size: u64) -> Self {
         const STEP: u64 = 1 << 20;
-        let needed = size.div_ceil(MAX_PARTS.into());
+        let needed = size.div_ceil(self.max_parts.into());
         if needed <= self.first {
             return self;
         }
@@ -111,10 +157,41 @@ mod tests {
     }
 
     #[test]
-    fn the_first_7_gib_are_in_parts_of_8_mib() {
+    fn the_first_35_gib_are_in_parts_of_8_mib() {
         assert_eq!(PartSizes::default().of(1), 8 << 20);
-        assert_eq!(PartSizes::default().of(900), 8 << 20);
-        assert_eq!(PartSizes::default().of(901), 16 << 20);
+        assert_eq!(PartSizes::default().of(4500), 8 << 20);
+        assert_eq!(PartSizes::default().of(4501), 16 << 20);
+        assert_eq!(PartSizes::default().of(5050), 16 << 20);
+        assert_eq!(PartSizes::default().of(5051), 32 << 20);
+    }
+
+    #[test]
+    fn equal_parts_never_grow() {
+        let sizes = PartSizes::default().equal(true);
+        assert!((1..=MAX_PARTS).all(|number| sizes.of(number) == 8 << 20));
+    }
+
+    #[test]
+    fn a_store_of_fewer_parts_gets_larger_ones() {
+        for max_parts in [1, 2, 3, 10, 30, 100, 1000, 9999] {
+            let sizes = PartSizes::default().at_most(max_parts).unwrap();
+            assert_eq!(sizes.of(1), 8 << 20, "{max_parts}");
+            let parts: Vec<_> = (1..=max_parts).map(|number| sizes.of(number)).collect();
+            assert!(parts.is_sorted(), "{max_parts}");
+            assert!(parts.iter().all(|size| *size <= MAX_PART_BYTES));
+            let most = u64::from(max_parts) * MAX_PART_BYTES;
+            for size in [0, 8 << 20, (8 << 20) + 1, 1 << 30, most / 2, most] {
+                let part = sizes.for_size(size).first();
+                assert!(size.div_ceil(part) <= max_parts.into(), "{size}");
+            }
+        }
+        let thousand = PartSizes::default().at_most(1000).unwrap();
+        let held: u64 = (1..=1000).map(|number| thousand.of(number)).sum();
+        assert!(held > 512 << 30, "{held}");
+        for max_parts in [0, MAX_PARTS + 1, u32::MAX] {
+            let error = PartSizes::default().at_most(max_parts).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        }
     }
 
     #[test]

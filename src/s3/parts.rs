@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use super::checksum;
 use super::client::{Payload, ReadAt};
 use super::key::Key;
-use super::objects::{MAX_PARTS, NewUpload, Objects, Upload, UploadedPart};
+use super::objects::{NewUpload, Objects, Upload, UploadedPart};
 use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -112,9 +112,10 @@ impl PartsUpload {
     }
 
     fn take_number(&mut self) -> Result<u32> {
-        if self.next > MAX_PARTS {
+        let max_parts = self.objects.part_sizes().max_parts();
+        if self.next > max_parts {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_message(format!("an upload has {MAX_PARTS} parts at most"))
+                .with_message(format!("an upload has {max_parts} parts at most"))
                 .with_hint("give the size before, or make the parts larger with part_size"));
         }
         self.next += 1;

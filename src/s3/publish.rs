@@ -16,7 +16,7 @@ use super::objects::{
 };
 use super::parts::PartsUpload;
 use crate::crew::Crew;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, UploadArgs};
 
 /// Where a written file goes.
@@ -164,8 +164,17 @@ impl Target {
         condition: Condition<'_>,
         sent: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<()> {
+        let sizes = self.objects.part_sizes();
+        let part_size = sizes.for_size(size).first();
+        if size.div_ceil(part_size) > sizes.max_parts().into() {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_path(&self.path)
+                .with_message(format!(
+                    "{} parts of {part_size} bytes do not hold {size} bytes",
+                    sizes.max_parts()
+                )));
+        }
         let mut begun = self.begin(&[], condition)?;
-        let part_size = self.objects.part_sizes().for_size(size).first();
         let ranges: Vec<(u32, u64)> = (1..)
             .zip((0..size.div_ceil(part_size)).map(|index| index * part_size))
             .collect();

@@ -10,7 +10,8 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::objects::{Condition, MAX_PART_BYTES, MAX_PARTS, check_object_size};
+use super::objects::{Condition, MAX_PART_BYTES, check_object_size, wants_equal_parts};
+use super::part_size::PartSizes;
 use super::parts::PartsUpload;
 use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +19,7 @@ use crate::file::{self, File};
 use crate::mode::Mode;
 pub(super) use old::Old;
 use overlay::{Content, Overlay};
-use plan::{Limits, Part, plan};
+use plan::{Limits, Part, plan, plan_equal};
 
 /// Unchanged bytes of a part that lie so near to each other are read in one request: what is between
 /// them costs less than one more.
@@ -180,17 +181,32 @@ impl S3Updater {
         Ok(())
     }
 
+    /// Stores the file. If the store refuses parts of several sizes, which changes nothing, once more in
+    /// parts of one size.
     fn publish(&mut self) -> Result<()> {
-        let size = self.content.size();
         let sizes = self.target.objects.part_sizes();
+        match self.publish_in(sizes) {
+            Err(error) if !sizes.are_equal() && wants_equal_parts(&error) => {
+                self.publish_in(sizes.equal(true))
+            }
+            published => published,
+        }
+    }
+
+    fn publish_in(&mut self, sizes: PartSizes) -> Result<()> {
+        let size = self.content.size();
         let limits = Limits {
             least: sizes.least(),
             most: MAX_PART_BYTES,
-            parts: MAX_PARTS as usize,
+            parts: usize::try_from(sizes.max_parts()).unwrap_or(usize::MAX),
             sent: sizes.for_size(size).first(),
         };
         let unchanged = self.content.unchanged();
-        let parts = plan(size, &unchanged, limits).ok_or_else(|| {
+        let planned = match sizes.are_equal() {
+            true => plan_equal(size, &unchanged, limits),
+            false => plan(size, &unchanged, limits),
+        };
+        let parts = planned.ok_or_else(|| {
             Error::new(ErrorKind::Unsupported)
                 .with_message("it has more changes than an upload has parts")
         })?;

@@ -14,9 +14,9 @@ use crate::file::{self, File};
 /// What fits into one part (8 MiB, [`part_size`](crate::S3FsBuilder::part_size)) is stored by `close`
 /// in one request. More goes up in parts while the caller writes, several at a time, and `close` puts
 /// them together: one request to begin, one for each part, one to end. At most 40 MiB are held in
-/// memory ([`write_buffer`](crate::S3FsBuilder::write_buffer)). Parts become larger with their number
-/// (16 MiB after 7 GiB, 32 MiB after 21 GiB ...), and what is held becomes so, too, once a part is
-/// larger than that: 64 MiB for an object of 49 GiB, 1 GiB for one of 1 TiB. Where the size is known
+/// memory ([`write_buffer`](crate::S3FsBuilder::write_buffer)). The first 4,500 parts (35 GiB) have
+/// one size; then they become larger with their number (16 MiB, 32 MiB after 43 GiB ...), and what is held
+/// becomes so, too, once a part is larger than that: 64 MiB for an object of 61 GiB, 1 GiB for one of 1 TiB. Where the size is known
 /// before, [`upload_sized`](crate::FileSystem::upload_sized) takes parts of one size.
 ///
 /// A file that is dropped without `close`, or after a write that failed, aborts its upload: what was

@@ -65,7 +65,7 @@ pub fn part(
 ) -> S3Result<S3Response<UploadPartCopyOutput>> {
     let (input, headers) = (req.input, req.headers);
     let upload = multipart::upload(service, &input.bucket, &input.key, &input.upload_id)?;
-    multipart::check_part(&upload, input.part_number, &headers)?;
+    multipart::check_part(service, &upload, input.part_number, &headers)?;
     let found = Source::of(&input.copy_source)?.find(service, &headers)?;
     let slice = match input.copy_source_range.as_deref() {
         Some(range) => part_range(range, found.object.len())?,

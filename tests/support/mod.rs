@@ -400,6 +400,20 @@ impl Builder {
         self
     }
 
+    /// CompleteMultipartUpload refuses parts of several sizes, as Cloudflare's R2 does.
+    #[must_use]
+    pub fn want_equal_parts(mut self, wants: bool) -> Self {
+        self.settings.wants_equal_parts = wants;
+        self
+    }
+
+    /// The most parts of an upload, 10,000 if not said.
+    #[must_use]
+    pub fn max_parts(mut self, parts: i32) -> Self {
+        self.settings.max_parts = parts;
+        self
+    }
+
     /// All that Ceph's radosgw does otherwise with writes.
     #[must_use]
     pub fn like_radosgw(self) -> Self {

@@ -79,7 +79,7 @@ pub async fn upload_part(
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let (input, headers) = (req.input, req.headers);
     let upload = upload(service, &input.bucket, &input.key, &input.upload_id)?;
-    check_part(&upload, input.part_number, &headers)?;
+    check_part(service, &upload, input.part_number, &headers)?;
     let trailers = req.trailing_headers.as_ref();
     let limit = service.settings.discard_over;
     let received = upload::receive(input.body, &headers, trailers, upload.algorithm, limit).await?;
@@ -117,9 +117,15 @@ fn find<'a>(bucket: &'a mut BucketData, key: &str, id: &str) -> S3Result<&'a mut
 }
 
 /// A part's number is in range and its customer key, if any, is the upload's.
-pub fn check_part(upload: &Upload, number: i32, headers: &HeaderMap) -> S3Result<()> {
-    if !(1..=10_000).contains(&number) {
-        let message = "Part number must be an integer between 1 and 10000, inclusive";
+pub fn check_part(
+    service: &Service,
+    upload: &Upload,
+    number: i32,
+    headers: &HeaderMap,
+) -> S3Result<()> {
+    let most = service.settings.max_parts;
+    if !(1..=most).contains(&number) {
+        let message = format!("Part number must be an integer between 1 and {most}, inclusive");
         return Err(error_with(S3ErrorCode::InvalidArgument, message));
     }
     let prefix = "x-amz-server-side-encryption-customer-";
@@ -159,6 +165,10 @@ pub fn complete(
         let parts = choose(&upload, &listed, settings.min_part_size)?;
         if settings.wants_every_part && parts.len() < upload.parts.len() {
             return Err(error(S3ErrorCode::InvalidPart));
+        }
+        if settings.wants_equal_parts && !are_equal(&parts) {
+            let message = "All non-trailing parts must have the same length.";
+            return Err(error_with(S3ErrorCode::InvalidPart, message));
         }
         let existing = bucket.current(&input.key);
         conditions::check_write(&settings.conditions, Guarded::Complete, existing, &headers)?;
@@ -218,6 +228,15 @@ fn choose(upload: &Upload, listed: &[CompletedPart], min: u64) -> S3Result<Vec<s
         return Err(error(S3ErrorCode::EntityTooSmall));
     }
     Ok(parts)
+}
+
+/// Whether all parts have one size, but for the last, which may be smaller.
+fn are_equal(parts: &[store::Part]) -> bool {
+    let Some((last, others)) = parts.split_last() else {
+        return true;
+    };
+    let size = parts.first().map_or(0, |first| first.content.len());
+    others.iter().all(|part| part.content.len() == size) && last.content.len() <= size
 }
 
 /// Whether the checksums that a complete request lists are the part's.

@@ -32,6 +32,10 @@ pub struct Settings {
     pub completes_without_etag: bool,
     /// CreateMultipartUpload is answered 501.
     pub lacks_multipart: bool,
+    /// All parts but the last have one size, and the last is not larger.
+    pub wants_equal_parts: bool,
+    /// How many parts an upload has at most.
+    pub max_parts: i32,
 }
 
 impl Default for Settings {
@@ -46,6 +50,8 @@ impl Default for Settings {
             wants_every_part: false,
             completes_without_etag: false,
             lacks_multipart: false,
+            wants_equal_parts: false,
+            max_parts: 10_000,
         }
     }
 }

@@ -1,9 +1,174 @@
 //! What some stores do otherwise than the rest, and how that is found out.
 
-use s3fs::{CopyOptions, FileSystem as _};
+use std::io::{Seek as _, SeekFrom, Write as _};
 
+use s3fs::S3FsBuilder;
+use s3fs::{CopyOptions, ErrorKind, File as _, FileSystem as _, FileSystemExt as _, S3Fs};
+
+use super::impatient;
 use crate::common;
-use crate::support::{Answer, Fault, Rule, Server};
+use crate::support::{
+    Answer, BUCKET, Builder, Fault, LoggedRequest, Rule, Server, synthetic_bytes,
+};
+
+/// How small the parts of these tests are.
+const PART: u64 = 16;
+
+/// A store that takes parts of any size.
+fn small_parts() -> Builder {
+    Server::builder().min_part_size(1)
+}
+
+fn builder(server: &Server) -> S3FsBuilder {
+    impatient(server).min_part_size(1).part_size(PART)
+}
+
+fn count(requests: &[LoggedRequest], operation: &str) -> usize {
+    let of = |request: &&LoggedRequest| request.operation == operation;
+    requests.iter().filter(of).count()
+}
+
+/// A change of an object of 500 bytes, and what comes of it.
+type Change = fn(&S3Fs, &mut Vec<u8>) -> s3fs::Result<()>;
+
+const CHANGES: [(&str, Change); 4] = [
+    ("in the middle", |fs, content| {
+        let mut file = fs.openbin("file", "r+")?;
+        file.seek(SeekFrom::Start(201))?;
+        file.write_all(b"xxxx")?;
+        content[201..205].copy_from_slice(b"xxxx");
+        file.close()
+    }),
+    ("more than a part at the end", |fs, content| {
+        content.extend_from_slice(&[7; 100]);
+        fs.appendbytes("file", &[7; 100])
+    }),
+    ("cut off, and longer again", |fs, content| {
+        let mut file = fs.openbin("file", "r+")?;
+        file.set_len(300)?;
+        file.set_len(700)?;
+        content.truncate(300);
+        content.resize(700, 0);
+        file.close()
+    }),
+    ("many bytes", |fs, content| {
+        let mut file = fs.openbin("file", "r+")?;
+        for at in (0..500).step_by(90) {
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(b"!")?;
+            content[at as usize] = b'!';
+        }
+        file.close()
+    }),
+];
+
+#[test]
+fn a_change_is_stored_in_equal_parts_where_the_store_refuses_others() {
+    for (name, change) in CHANGES {
+        let server = small_parts().want_equal_parts(true).start();
+        let bucket = server.bucket(BUCKET);
+        let old = synthetic_bytes(1, 0, 500);
+        let mut expected = old.clone();
+        bucket.put("file", old.clone());
+        let fs = builder(&server).build().unwrap();
+        change(&fs, &mut expected).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(bucket.get("file").unwrap().bytes() == expected, "{name}");
+        let requests = server.take_requests();
+        assert_eq!(count(&requests, "CompleteMultipartUpload"), 2, "{name}");
+        assert_eq!(count(&requests, "AbortMultipartUpload"), 1, "{name}");
+        assert!(count(&requests, "UploadPartCopy") > 0, "{name}");
+        assert!(bucket.uploads().is_empty(), "{name}");
+
+        // All clones go by it from then on.
+        let mut expected = old.clone();
+        bucket.put("file", old);
+        change(&fs.clone(), &mut expected).unwrap();
+        assert!(bucket.get("file").unwrap().bytes() == expected, "{name}");
+        let requests = server.take_requests();
+        assert_eq!(count(&requests, "CompleteMultipartUpload"), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_parameter_equal_parts_spares_the_refusal() {
+    let server = small_parts().want_equal_parts(true).start();
+    let bucket = server.bucket(BUCKET);
+    let fs = builder(&server)
+        .equal_parts(true)
+        .max_parts(100)
+        .build()
+        .unwrap();
+    for (name, change) in CHANGES {
+        let mut expected = synthetic_bytes(1, 0, 500);
+        bucket.put("file", expected.clone());
+        change(&fs, &mut expected).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(bucket.get("file").unwrap().bytes() == expected, "{name}");
+    }
+    // As many parts as there may be, of a size that is not known before.
+    let long = synthetic_bytes(2, 0, 100 * PART as usize);
+    fs.write_with("long", |file| file.write_all(&long)).unwrap();
+    assert!(bucket.get("long").unwrap().bytes() == long);
+    let requests = server.take_requests();
+    let completed = count(&requests, "CompleteMultipartUpload");
+    assert_eq!(completed, CHANGES.len() + 1);
+    assert_eq!(count(&requests, "AbortMultipartUpload"), 0);
+    let longer = [long.as_slice(), b"!"].concat();
+    let error = fs
+        .write_with("long", |file| file.write_all(&longer))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(bucket.get("long").unwrap().bytes() == long);
+}
+
+#[test]
+fn a_long_stream_is_equal_at_first_and_says_what_to_set_where_that_is_not_enough() {
+    let server = small_parts().want_equal_parts(true).start();
+    let bucket = server.bucket(BUCKET);
+    bucket.put("file", "old");
+    let fs = builder(&server).max_parts(100).build().unwrap();
+    let stream = |parts: usize| {
+        let content = synthetic_bytes(3, 0, parts * PART as usize);
+        let written = fs.write_with("file", |file| file.write_all(&content));
+        (content, written)
+    };
+    let (content, written) = stream(45);
+    written.unwrap();
+    assert!(bucket.get("file").unwrap().bytes() == content);
+    let (_, refused) = stream(60);
+    let error = refused.unwrap_err();
+    assert!(error.to_string().contains("equal_parts"), "{error}");
+    assert!(bucket.get("file").unwrap().bytes() == content);
+    assert!(bucket.uploads().is_empty());
+    // By now it is known.
+    let (content, written) = stream(60);
+    written.unwrap();
+    assert!(bucket.get("file").unwrap().bytes() == content);
+}
+
+#[test]
+fn a_store_of_few_parts_is_told_of_and_max_parts_keeps_to_them() {
+    let server = small_parts().max_parts(20).start();
+    let bucket = server.bucket(BUCKET);
+    let content = synthetic_bytes(4, 0, 50 * PART as usize);
+    let fs = builder(&server).build().unwrap();
+    let error = fs.writebytes("file", &content).unwrap_err();
+    assert!(error.to_string().contains("max_parts"), "{error}");
+    assert!(bucket.get("file").is_none() && bucket.uploads().is_empty());
+
+    let fs = builder(&server).max_parts(20).build().unwrap();
+    let size = content.len() as u64;
+    let mut source = content.as_slice();
+    fs.upload_sized("sized", &mut source, size).unwrap();
+    fs.write_with("stream", |file| file.write_all(&content))
+        .unwrap();
+    fs.writebytes("append", &content).unwrap();
+    fs.appendbytes("append", &content).unwrap();
+    for key in ["sized", "stream"] {
+        assert!(bucket.get(key).unwrap().bytes() == content, "{key}");
+    }
+    let twice = content.repeat(2);
+    assert!(bucket.get("append").unwrap().bytes() == twice);
+}
 
 #[test]
 fn a_bucket_of_a_tenant_is_encoded_in_paths_and_as_the_source_of_a_copy() {

@@ -3,7 +3,7 @@
 //! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
-use super::multipart::{MAX_PART_BYTES, MAX_PARTS, NewUpload};
+use super::multipart::{MAX_PART_BYTES, NewUpload};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::crew::Crew;
 use crate::error::{ErrorKind, Result};
@@ -196,7 +196,7 @@ impl Objects {
             checksum: None,
         };
         let upload = self.create_upload(key, new)?;
-        let part_size = copy_part_size(source.size);
+        let part_size = copy_part_size(source.size, self.part_sizes().max_parts());
         let parts: Vec<(u32, u64)> = (1..)
             .zip(0..source.size.div_ceil(part_size))
             .map(|(number, index)| (number, index * part_size))
@@ -227,11 +227,14 @@ impl Objects {
     }
 }
 
-/// Parts of half a GiB, or larger where 10,000 of them do not hold the object.
-fn copy_part_size(size: u64) -> u64 {
+/// Parts of half a GiB, or larger where as many as there may be do not hold the object.
+fn copy_part_size(size: u64, max_parts: u32) -> u64 {
     const PART: u64 = 512 << 20;
     const STEP: u64 = 1 << 20;
-    PART.max(size.div_ceil(MAX_PARTS.into()).next_multiple_of(STEP))
+    PART.max(
+        size.div_ceil(max_parts.max(1).into())
+            .next_multiple_of(STEP),
+    )
 }
 
 #[cfg(test)]
@@ -241,7 +244,7 @@ mod tests {
     #[test]
     fn a_copy_in_parts_has_at_most_10000_legal_parts() {
         for size in [(5 << 30) + 1, 1 << 40, 5 << 40, 50_000_000_000_000] {
-            let part = copy_part_size(size);
+            let part = copy_part_size(size, 10_000);
             assert!(size.div_ceil(part) <= 10_000, "{size}");
             assert!((5 << 20..=5 << 30).contains(&part), "{size}");
         }

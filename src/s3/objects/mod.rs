@@ -7,6 +7,7 @@ mod ending;
 mod multipart;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::found;
@@ -15,7 +16,7 @@ pub(crate) use copy::Source;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
 pub(crate) use multipart::{
     MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
-    check_object_size,
+    check_object_size, wants_equal_parts,
 };
 
 use crate::s3::checksum;
@@ -115,6 +116,8 @@ pub(crate) struct Objects {
     verifies: bool,
     /// Which requests that delete many objects the store refuses.
     refusals: delete::Refusals,
+    /// Whether the store has refused an upload whose parts had several sizes.
+    wants_equal_parts: AtomicBool,
 }
 
 impl Objects {
@@ -138,12 +141,15 @@ impl Objects {
             heeds_conditions,
             verifies: false,
             refusals: delete::Refusals::default(),
+            wants_equal_parts: AtomicBool::new(false),
         }
     }
 
     /// How large objects are cut into parts.
     pub(crate) fn part_sizes(&self) -> PartSizes {
+        let are_equal = self.wants_equal_parts.load(Ordering::Relaxed);
         self.part_sizes
+            .equal(are_equal || self.part_sizes.are_equal())
     }
 
     /// Whether the store is known to look at the conditions of every request, those that complete an

@@ -205,7 +205,10 @@ impl Objects {
         if upload.with_md5 {
             request = request.header("content-md5", payload.md5()?);
         }
-        let response = self.client.tell_with(&request, payload)?;
+        let response = self
+            .client
+            .tell_with(&request, payload)
+            .map_err(|error| with_parts_hint(error, number))?;
         let e_tag = response.header("etag").unwrap_or_default().to_owned();
         Ok(UploadedPart {
             number,
@@ -235,7 +238,10 @@ impl Objects {
             .headers(headers)
             .headers(self.download.request_headers()?);
         let request = source.name_in(request)?.without_repeats();
-        let copied = self.client.ask(&request, xml::copy_result)?;
+        let copied = self
+            .client
+            .ask(&request, xml::copy_result)
+            .map_err(|error| with_parts_hint(error, number))?;
         let digest = upload.checksum.and_then(|algorithm| {
             let element = checksum::element(algorithm);
             let found = copied.checksums.iter().find(|(name, _)| name == element);
@@ -258,6 +264,7 @@ impl Objects {
         parts: &[UploadedPart],
         condition: Condition<'_>,
     ) -> Result<()> {
+        let last = parts.last().map_or(0, |part| part.number);
         let parts: Vec<_> = parts
             .iter()
             .map(|part| CompletedPart {
@@ -278,9 +285,16 @@ impl Objects {
         if let Some(algorithm) = upload.checksum {
             request = request.header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
         }
-        self.client
-            .ask(&condition.put_on(request), xml::completed_upload)
-            .map(|_| ())
+        let completed = self
+            .client
+            .ask(&condition.put_on(request), xml::completed_upload);
+        completed.map(|_| ()).map_err(|error| {
+            if !wants_equal_parts(&error) {
+                return with_parts_hint(error, last);
+            }
+            self.wants_equal_parts.store(true, Ordering::Relaxed);
+            error.with_hint("the store takes parts of one size only: set equal_parts")
+        })
     }
 
     /// Gives an upload up, so that its parts are kept no longer; `false` if there is none of that
@@ -345,6 +359,41 @@ impl Objects {
         // It is logged, and why it was abandoned is told.
         let _ = self.abort_or_log(upload);
     }
+}
+
+/// Whether an upload was refused because its parts had several sizes. There is no code for it: Cloudflare's R2
+/// answers `InvalidPart` with "All non-trailing parts must have the same length."
+pub(crate) fn wants_equal_parts(error: &Error) -> bool {
+    error.s3().is_some_and(|s3| {
+        let message = s3.message.to_ascii_lowercase();
+        let is_of_size = ["same length", "same size", "equal size", "equal length"];
+        s3.status == 400
+            && message.contains("part")
+            && is_of_size.iter().any(|words| message.contains(words))
+    })
+}
+
+/// The error of an upload up to that part, with what to do if the store takes no part of that number.
+fn with_parts_hint(error: Error, number: u32) -> Error {
+    let is_refused = error.s3().is_some_and(|s3| {
+        let message = s3.message.to_ascii_lowercase();
+        let is_of_number = [
+            "part number",
+            "partnumber",
+            "too many parts",
+            "number of parts",
+        ];
+        s3.status == 400
+            && (s3.code == "InvalidPartNumber"
+                || s3.code == "TooManyParts"
+                || is_of_number.iter().any(|words| message.contains(words)))
+    });
+    if !is_refused {
+        return error;
+    }
+    error.with_hint(format!(
+        "it was part {number}: if the store takes fewer parts (Scaleway takes 1,000), set max_parts"
+    ))
 }
 
 /// Whether the server knows no upload of that id.

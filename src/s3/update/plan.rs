@@ -81,6 +81,28 @@ pub(super) fn plan(size: u64, unchanged: &[Range<u64>], limits: Limits) -> Optio
     }
 }
 
+/// The same for a store that takes parts of one size only, but for the last: each is copied that did not
+/// change at all. `None` if so few parts do not hold the object.
+pub(super) fn plan_equal(size: u64, unchanged: &[Range<u64>], limits: Limits) -> Option<Vec<Part>> {
+    let one = limits.sent.clamp(limits.least.max(1), limits.most);
+    let count = size.div_ceil(one);
+    if usize::try_from(count).ok()? > limits.parts {
+        return None;
+    }
+    let part = |index: u64| {
+        let range = index * one..size.min((index + 1) * one);
+        let at = unchanged.partition_point(|old| old.end < range.end);
+        let is_old = unchanged
+            .get(at)
+            .is_some_and(|old| old.start <= range.start);
+        match is_old {
+            true => Part::Copy(range),
+            false => Part::Send(range),
+        }
+    };
+    Some((0..count).map(part).collect())
+}
+
 fn length(range: &Range<u64>) -> u64 {
     range.end - range.start
 }
@@ -372,6 +394,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn equal_plans_have_one_size_and_copy_each_part_that_did_not_change() {
+        for size in 0..=14_u32 {
+            for bits in 0..1_u32 << size {
+                let unchanged: Vec<bool> = (0..size).map(|at| bits >> at & 1 == 1).collect();
+                let runs = runs(&unchanged);
+                let parts = plan_equal(size.into(), &runs, TINY).unwrap();
+                check(size.into(), &runs, TINY, &parts);
+                for (number, part) in parts.iter().enumerate() {
+                    let range = part.range();
+                    let is_last = number + 1 == parts.len();
+                    assert!(length(range) == TINY.sent || is_last && length(range) < TINY.sent);
+                    let is_old = unchanged[range.start as usize..range.end as usize]
+                        .iter()
+                        .all(|unchanged| *unchanged);
+                    assert_eq!(matches!(part, Part::Copy(_)), is_old, "{parts:?} {runs:?}");
+                }
+            }
+        }
+        assert_eq!(plan_equal(60 * 1024 * GIB, &[], S3), None);
     }
 
     #[test]
