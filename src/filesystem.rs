@@ -110,6 +110,32 @@ impl MakedirOptions {
         self.beside_file = beside_file;
         self
     }
+
+    /// For `makedirs`: the number of the path's first levels that exist and need no check, as of a
+    /// directory that was opened as a filesystem. Defaults to 0.
+    #[must_use]
+    pub fn given_levels(mut self, levels: usize) -> Self {
+        self.given_levels = levels;
+        self
+    }
+
+    /// The value of [`recreate`](Self::recreate).
+    #[must_use]
+    pub fn get_recreate(&self) -> bool {
+        self.recreate
+    }
+
+    /// The value of [`beside_file`](Self::beside_file).
+    #[must_use]
+    pub fn get_beside_file(&self) -> bool {
+        self.beside_file
+    }
+
+    /// The value of [`given_levels`](Self::given_levels).
+    #[must_use]
+    pub fn get_given_levels(&self) -> usize {
+        self.given_levels
+    }
 }
 
 /// How `copy_with` and `movefile_with` treat the file, and `copydir_with` and `movedir_with` the
@@ -149,6 +175,24 @@ impl CopyOptions {
     pub fn preserve_time(mut self, preserve_time: bool) -> Self {
         self.preserve_time = preserve_time;
         self
+    }
+
+    /// The value of [`overwrite`](Self::overwrite).
+    #[must_use]
+    pub fn get_overwrite(&self) -> bool {
+        self.overwrite
+    }
+
+    /// The value of [`create`](Self::create).
+    #[must_use]
+    pub fn get_create(&self) -> bool {
+        self.create
+    }
+
+    /// The value of [`preserve_time`](Self::preserve_time).
+    #[must_use]
+    pub fn get_preserve_time(&self) -> bool {
+        self.preserve_time
     }
 }
 

@@ -70,8 +70,17 @@ impl FilterDir {
         self
     }
 
-    /// What says of an entry whether it is wanted.
-    pub(crate) fn matcher(&self, case_sensitive: bool) -> impl Fn(&Info) -> bool + Send + use<> {
+    /// Returns a function that says whether an entry is wanted, for filesystems that implement `filterdir`
+    /// themselves.
+    ///
+    /// ```
+    /// use s3fs::{FilterDir, Info};
+    ///
+    /// let wanted = FilterDir::new().files(["*.csv"]).matcher(true);
+    /// assert!(wanted(&Info::new("tides.csv", false)));
+    /// assert!(!wanted(&Info::new("tides.txt", false)));
+    /// ```
+    pub fn matcher(&self, case_sensitive: bool) -> impl Fn(&Info) -> bool + Send + use<> {
         let patterns = |list: &[String]| Patterns::new(list, case_sensitive);
         let files = (patterns(&self.files), patterns(&self.exclude_files));
         let dirs = (patterns(&self.dirs), patterns(&self.exclude_dirs));

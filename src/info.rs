@@ -112,7 +112,19 @@ pub struct Details {
 }
 
 impl Details {
-    pub(crate) fn new(kind: ResourceType, size: u64, modified: Option<OffsetDateTime>) -> Self {
+    /// Details without times of access, creation and metadata change, which are public fields.
+    ///
+    /// ```
+    /// use s3fs::{Details, Info, ResourceType};
+    /// use time::OffsetDateTime;
+    ///
+    /// let mut details = Details::new(ResourceType::File, 5, Some(OffsetDateTime::UNIX_EPOCH));
+    /// details.created = Some(OffsetDateTime::UNIX_EPOCH);
+    /// let info = Info::new("hello.txt", false).with_details(details);
+    /// assert_eq!(info.size(), Some(5));
+    /// ```
+    #[must_use]
+    pub fn new(kind: ResourceType, size: u64, modified: Option<OffsetDateTime>) -> Self {
         Self {
             kind,
             size,
@@ -238,40 +250,61 @@ impl Info {
         }
     }
 
-    pub(crate) fn with_name(mut self, name: &str) -> Self {
+    /// The same under another name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    pub(crate) fn with_details(mut self, details: Details) -> Self {
+    /// The same with the `details` namespace.
+    #[must_use]
+    pub fn with_details(mut self, details: Details) -> Self {
         self.details = Some(details);
         self
     }
 
-    pub(crate) fn with_s3(mut self, s3: S3Info) -> Self {
+    /// The same with the `s3` namespace.
+    #[must_use]
+    pub fn with_s3(mut self, s3: S3Info) -> Self {
         self.s3 = Some(Box::new(s3));
         self
     }
 
-    pub(crate) fn with_stamp(mut self, stamp: Option<&str>) -> Self {
+    /// The same with a stamp of the file's content, such as an ETag: see [`stamp`](Self::stamp).
+    #[must_use]
+    pub fn with_stamp(mut self, stamp: Option<&str>) -> Self {
         self.stamp = stamp.map(Box::from);
         self
     }
 
-    /// What the content was when it was looked at: two that differ are two contents. Nothing where
-    /// the filesystem knows none.
-    pub(crate) fn stamp(&self) -> Option<&str> {
+    /// A value that changes with the file's content, such as an ETag, where the filesystem knows one. A
+    /// move compares it to notice a file that was replaced while it was copied.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&str> {
         self.stamp.as_deref()
     }
 
-    pub(crate) fn with_url(mut self, purpose: &str, url: String) -> Self {
+    /// The same with a URL for that purpose, in the `urls` namespace.
+    #[must_use]
+    pub fn with_url(mut self, purpose: &str, url: String) -> Self {
         self.urls
             .get_or_insert_default()
             .insert(purpose.to_owned(), url);
         self
     }
 
-    pub(crate) fn with_writeable(
+    /// The same with the keys that [`setinfo`](crate::FileSystem::setinfo) can change: namespaces, each
+    /// with its keys.
+    ///
+    /// ```
+    /// use s3fs::Info;
+    ///
+    /// let info = Info::new("a", false).with_writeable(&[("details", &["modified"])]);
+    /// assert!(info.is_writeable("details", "modified"));
+    /// ```
+    #[must_use]
+    pub fn with_writeable(
         mut self,
         keys: &'static [(&'static str, &'static [&'static str])],
     ) -> Self {
@@ -579,6 +612,28 @@ impl From<u64> for Value {
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
+    }
+}
+
+impl Value {
+    /// The time, if this is a number of seconds since 1970 that the calendar has, to the microsecond.
+    ///
+    /// ```
+    /// use s3fs::Value;
+    /// use time::OffsetDateTime;
+    ///
+    /// assert_eq!(Value::Int(0).time(), Some(OffsetDateTime::UNIX_EPOCH));
+    /// assert_eq!(Value::Null.time(), None);
+    /// ```
+    #[must_use]
+    pub fn time(&self) -> Option<OffsetDateTime> {
+        let micros = match self {
+            Self::Int(seconds) => i128::from(*seconds) * 1_000_000,
+            // Too large a number becomes the largest, which is no time.
+            Self::Float(seconds) if seconds.is_finite() => (seconds * 1e6).round() as i128,
+            _ => return None,
+        };
+        OffsetDateTime::from_unix_timestamp_nanos(micros.saturating_mul(1_000)).ok()
     }
 }
 

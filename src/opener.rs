@@ -56,6 +56,24 @@ impl OpenFsOptions {
         self.cwd = cwd.into();
         self
     }
+
+    /// The value of [`writeable`](Self::writeable).
+    #[must_use]
+    pub fn get_writeable(&self) -> bool {
+        self.writeable
+    }
+
+    /// The value of [`create`](Self::create).
+    #[must_use]
+    pub fn get_create(&self) -> bool {
+        self.create
+    }
+
+    /// The value of [`cwd`](Self::cwd).
+    #[must_use]
+    pub fn get_cwd(&self) -> &std::path::Path {
+        &self.cwd
+    }
 }
 
 /// What opens the FS URLs of a protocol.

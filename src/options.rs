@@ -101,6 +101,48 @@ impl OpenOptions {
         self.read_ahead = Some(windows);
         self
     }
+
+    /// The arguments of a write.
+    #[must_use]
+    pub fn get_upload_args(&self) -> &UploadArgs {
+        &self.upload
+    }
+
+    /// The arguments of a read.
+    #[must_use]
+    pub fn get_download_args(&self) -> &DownloadArgs {
+        &self.download
+    }
+
+    /// The version to read, if one is set.
+    #[must_use]
+    pub fn get_version_id(&self) -> Option<&str> {
+        self.version_id.as_deref()
+    }
+
+    /// The ETag that the object must have, if one is set.
+    #[must_use]
+    pub fn get_if_match(&self) -> Option<&str> {
+        self.if_match.as_deref()
+    }
+
+    /// The value of [`beside_directory`](Self::beside_directory).
+    #[must_use]
+    pub fn get_beside_directory(&self) -> bool {
+        self.beside_directory
+    }
+
+    /// The size of the first window in bytes, if it is set.
+    #[must_use]
+    pub fn get_first_window(&self) -> Option<u64> {
+        self.first_window
+    }
+
+    /// The number of windows to read ahead, if it is set.
+    #[must_use]
+    pub fn get_read_ahead(&self) -> Option<usize> {
+        self.read_ahead
+    }
 }
 
 impl From<UploadArgs> for OpenOptions {
@@ -165,6 +207,12 @@ impl SseCustomerKey {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
+    }
+
+    /// The key. It is a secret: do not print it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The key in base64, as the header carries it.
@@ -578,7 +626,61 @@ pub struct DownloadArgs {
     sse_customer_key: Option<SseCustomerKey>,
 }
 
+impl UploadArgs {
+    /// The value of a header argument, by the name of its setter. Times have the format that is sent.
+    ///
+    /// ```
+    /// use s3fs::UploadArgs;
+    ///
+    /// let args = UploadArgs::new().content_type("text/csv");
+    /// assert_eq!(args.get("content_type"), Some("text/csv"));
+    /// assert_eq!(args.get("cache_control"), None);
+    /// ```
+    #[must_use]
+    pub fn get(&self, argument: &str) -> Option<&str> {
+        let header = header_of(argument)?;
+        self.headers.get(header).map(String::as_str)
+    }
+
+    /// The metadata entries, if any are set.
+    #[must_use]
+    pub fn get_metadata(&self) -> Option<&BTreeMap<String, String>> {
+        self.metadata.as_ref()
+    }
+
+    /// The tags, if any are set.
+    #[must_use]
+    pub fn get_tags(&self) -> Option<&BTreeMap<String, String>> {
+        self.tags.as_ref()
+    }
+
+    /// The customer's encryption key, if one is set.
+    #[must_use]
+    pub fn get_sse_customer_key(&self) -> Option<&SseCustomerKey> {
+        self.sse_customer_key.as_ref()
+    }
+
+    /// The checksum algorithm, if one is set.
+    #[must_use]
+    pub fn get_checksum_algorithm(&self) -> Option<ChecksumAlgorithm> {
+        self.checksum_algorithm
+    }
+}
+
 impl DownloadArgs {
+    /// The value of `expected_bucket_owner` or `request_payer`, if it is set.
+    #[must_use]
+    pub fn get(&self, argument: &str) -> Option<&str> {
+        let header = header_of(argument)?;
+        self.headers.get(header).map(String::as_str)
+    }
+
+    /// The customer's encryption key, if one is set.
+    #[must_use]
+    pub fn get_sse_customer_key(&self) -> Option<&SseCustomerKey> {
+        self.sse_customer_key.as_ref()
+    }
+
     /// Nothing set.
     #[must_use]
     pub fn new() -> Self {

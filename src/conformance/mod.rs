@@ -12,6 +12,8 @@
 //! s3fs::conformance::run(&open, &[]);
 //! ```
 //!
+//! [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each case.
+//!
 //! A case that does not hold panics, as a test does; nothing here is for use outside of tests, so
 //! that `unwrap` and `assert` are the way of the whole module.
 
@@ -22,6 +24,7 @@ mod files;
 mod globbing;
 mod hashing;
 mod info;
+mod macros;
 mod paths;
 mod places;
 mod reading;
@@ -84,18 +87,45 @@ pub fn cases() -> impl Iterator<Item = Case> {
 ///
 /// If a case does not hold, with its name in the output, or if an exception names no case.
 pub fn run(open: &dyn Fn(&str) -> Box<dyn FileSystem>, exceptions: &[Exception]) {
+    check_exceptions(exceptions);
+    let excepted = |case: &Case| exceptions.iter().any(|e| e.case == case.name);
+    for case in cases().filter(|case| !excepted(case)) {
+        let _named = NameOnPanic(case.name);
+        let fs = open(case.name);
+        (case.check)(&*fs);
+    }
+}
+
+/// Runs the case of that name, unless it is one of the exceptions; then its reason is printed.
+///
+/// # Panics
+///
+/// If the case does not hold, or if there is none of that name.
+pub fn run_case<F: FileSystem + 'static>(
+    name: &str,
+    open: &dyn Fn(&str) -> Box<F>,
+    exceptions: &[Exception],
+) {
+    let case = cases().find(|case| case.name == name);
+    let case = case.unwrap_or_else(|| panic!("there is no case {name:?}"));
+    match exceptions.iter().find(|exception| exception.case == name) {
+        Some(exception) => println!("{name} is left out: {}", exception.reason),
+        None => (case.check)(&*open(name)),
+    }
+}
+
+/// Checks that every exception names a case.
+///
+/// # Panics
+///
+/// If one does not.
+pub fn check_exceptions(exceptions: &[Exception]) {
     for exception in exceptions {
         assert!(
             cases().any(|case| case.name == exception.case),
             "there is no case {:?} to leave out",
             exception.case
         );
-    }
-    let excepted = |case: &Case| exceptions.iter().any(|e| e.case == case.name);
-    for case in cases().filter(|case| !excepted(case)) {
-        let _named = NameOnPanic(case.name);
-        let fs = open(case.name);
-        (case.check)(&*fs);
     }
 }
 

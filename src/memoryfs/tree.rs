@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, MakedirOptions};
-use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType};
 use crate::options::OpenOptions;
 use crate::path;
 
@@ -485,22 +485,11 @@ fn new_time(wanted: &RawInfo, current: &Info) -> Result<Option<OffsetDateTime>> 
                     .with_hint("Info::is_writeable tells what can"));
             }
             if key == "modified" {
-                modified = Some(time_of(value)?);
+                modified = Some(value.time().ok_or_else(no_time)?);
             }
         }
     }
     Ok(modified)
-}
-
-/// A time from seconds since 1970.
-fn time_of(value: &Value) -> Result<OffsetDateTime> {
-    let micros = match value {
-        Value::Int(seconds) => i128::from(*seconds) * 1_000_000,
-        // Too large a number becomes the largest, which is no time.
-        Value::Float(seconds) if seconds.is_finite() => (seconds * 1e6).round() as i128,
-        _ => return Err(no_time()),
-    };
-    OffsetDateTime::from_unix_timestamp_nanos(micros.saturating_mul(1_000)).map_err(|_| no_time())
 }
 
 fn no_time() -> Error {
