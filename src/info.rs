@@ -185,6 +185,8 @@ pub struct S3Info {
     pub last_modified: Option<OffsetDateTime>,
     /// The `x-amz-meta-` entries.
     pub metadata: BTreeMap<String, String>,
+    /// Those of its entries whose header has another form than their text, as it came.
+    pub(crate) raw_metadata: BTreeMap<String, Vec<u8>>,
     /// How many metadata entries could not be told.
     pub missing_meta: Option<u64>,
     /// `ON` or `OFF`.

@@ -1,6 +1,7 @@
 //! What a call or a filesystem may set on an object: it arrives at the server, comes back, and survives changes.
 
 mod encryption;
+mod kept;
 mod open_files;
 mod setinfo;
 mod uploads;

@@ -92,6 +92,7 @@ pub struct S3FsBuilder {
     equal_parts: Option<bool>,
     write_buffer: u64,
     reading: Reading,
+    keep_encryption: bool,
     user_agent_suffix: String,
 }
 
@@ -129,6 +130,7 @@ impl S3FsBuilder {
             equal_parts: None,
             write_buffer: DEFAULT_BUFFER_BYTES,
             reading: Reading::default(),
+            keep_encryption: false,
             user_agent_suffix: String::new(),
         }
     }
@@ -416,6 +418,20 @@ impl S3FsBuilder {
         self
     }
 
+    /// Whether copies and moves of whole directories within the endpoint keep the encryption of each object
+    /// (SSE-KMS with its key, SSE-S3), as those of single files always do. It takes one HEAD more for each key,
+    /// since no listing tells it. Defaults to `false`: the copies get what
+    /// [`upload_args`](Self::upload_args) say, or the bucket's default.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").keep_encryption(true);
+    /// ```
+    pub fn keep_encryption(mut self, keep: bool) -> Self {
+        self.keep_encryption = keep;
+        self
+    }
+
     /// What the `User-Agent` ends with, such as the name of the program.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.user_agent_suffix = suffix.into();
@@ -516,6 +532,7 @@ impl S3FsBuilder {
             read_only: self.read_only,
             max_workers: self.max_workers,
             reading: self.reading,
+            keep_encryption: self.keep_encryption,
         }))
     }
 

@@ -4,8 +4,10 @@ use url::Url;
 
 use super::S3Fs;
 use super::client::is_aws;
+use super::info::s3_info;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
+use super::setinfo::class_and_encryption;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::location::Location;
@@ -137,8 +139,9 @@ impl S3Fs {
             e_tag: &e_tag,
             size: head.content_length().unwrap_or_default(),
         };
-        let class = head.header("x-amz-storage-class");
-        self.store_copy(&object, &target, class, options.overwrite)
+        let kept = class_and_encryption(&s3_info(head.headers()))
+            .map_err(|error| error.with_path(src_path))?;
+        self.store_copy(&object, &target, &kept, options.overwrite)
             .map_err(about_target)?;
         Ok(Copied { key, e_tag })
     }
@@ -149,13 +152,18 @@ impl S3Fs {
         &self,
         source: &Source<'_>,
         target: &Key,
-        class: Option<&str>,
+        kept: &[(String, String)],
         overwrite: bool,
     ) -> Result<()> {
         if overwrite {
-            return self.objects().copy(source, target, class, Condition::Any);
+            return self
+                .objects()
+                .copy(source, target, kept.to_vec(), Condition::Any);
         }
-        let copy = |condition| self.objects().copy(source, target, class, condition);
+        let copy = |condition| {
+            self.objects()
+                .copy(source, target, kept.to_vec(), condition)
+        };
         let copied = match copy(Condition::Absent) {
             // What came since the first look is seen by another right before.
             Err(error) if is_unknown_to_store(&error) => self
@@ -219,8 +227,8 @@ impl S3Fs {
             e_tag: head.header("etag").unwrap_or_default(),
             size: head.content_length().unwrap_or_default(),
         };
-        let class = head.header("x-amz-storage-class");
-        let copied = self.objects().copy(&object, &target, class, Condition::Any);
+        let kept = class_and_encryption(&s3_info(head.headers()))?;
+        let copied = self.objects().copy(&object, &target, kept, Condition::Any);
         match copied {
             // These credentials may not read there: the caller's two handles can.
             Err(error) if error.is(ErrorKind::PermissionDenied) => Ok(false),

@@ -1,7 +1,5 @@
 //! From an answer's headers, or a listing's entry, to [`Info`].
 
-use std::collections::BTreeMap;
-
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use ureq::http::HeaderMap;
@@ -9,6 +7,7 @@ use ureq::http::HeaderMap;
 use crate::dates::http_date;
 use crate::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
+use crate::s3::metadata;
 
 /// What `setinfo` can change of an object.
 pub(crate) const WRITEABLE: &[(&str, &[&str])] = &[(
@@ -85,7 +84,13 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
         expiration: text("x-amz-expiration"),
         expires: text("expires"),
         last_modified: http_time(headers, "last-modified"),
-        metadata: metadata(headers),
+        metadata: entries(headers)
+            .map(|(name, value)| (name, metadata::text(value)))
+            .collect(),
+        raw_metadata: entries(headers)
+            .filter(|(_, value)| metadata::text(value).as_bytes() != *value)
+            .map(|(name, value)| (name, value.to_vec()))
+            .collect(),
         missing_meta: number(headers, "x-amz-missing-meta"),
         object_lock_legal_hold_status: text("x-amz-object-lock-legal-hold"),
         object_lock_mode: text("x-amz-object-lock-mode"),
@@ -120,14 +125,12 @@ fn stored_encoding(value: &str) -> Option<String> {
     }
 }
 
-/// The `x-amz-meta-` entries. Bytes that are not UTF-8 are shown as replacement characters.
-fn metadata(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let entries = headers.iter().filter_map(|(name, value)| {
+/// The `x-amz-meta-` entries as they came.
+fn entries(headers: &HeaderMap) -> impl Iterator<Item = (String, &[u8])> {
+    headers.iter().filter_map(|(name, value)| {
         let name = name.as_str().strip_prefix("x-amz-meta-")?;
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Some((name.to_owned(), value))
-    });
-    entries.collect()
+        Some((name.to_owned(), value.as_bytes()))
+    })
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -172,6 +175,7 @@ mod tests {
             ("last-modified", b"Sat, 05 Aug 2017 12:15:15 GMT"),
             ("x-amz-meta-origin", b"tide gauge"),
             ("x-amz-meta-raw", "é".as_bytes()),
+            ("x-amz-meta-word", b"=?UTF-8?Q?=C3=A9?="),
             ("x-amz-delete-marker", b"true"),
             ("x-amz-tagging-count", b"2"),
         ]));
@@ -183,6 +187,7 @@ mod tests {
         );
         assert_eq!(info.metadata["origin"], "tide gauge");
         assert_eq!(info.metadata["raw"], "é");
+        assert_eq!(info.metadata["word"], "é");
         assert_eq!(info.delete_marker, Some(true));
         assert_eq!(info.tag_count, Some(2));
         assert_eq!(info.storage_class, None);

@@ -14,6 +14,7 @@ pub(crate) mod fuzzing;
 mod info;
 mod key;
 mod list;
+mod metadata;
 mod objects;
 mod open;
 mod parallel;
@@ -119,6 +120,8 @@ struct Parts {
     read_only: bool,
     max_workers: usize,
     reading: reader::Reading,
+    /// Whether copies of trees look at the encryption of each object.
+    keep_encryption: bool,
 }
 
 impl Clone for S3Fs {
@@ -295,15 +298,19 @@ impl S3Fs {
             return Ok(());
         };
         let key = self.shared.keys.file(&validated)?;
-        let mut headers = setinfo::apply(setinfo::kept_headers(s3)?, &changes)?;
-        if !headers.iter().any(|(name, _)| name == "content-type") {
+        let mut rewrite = setinfo::Rewrite::new(s3, &changes)?;
+        let has_type = rewrite
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-type");
+        if !has_type && !rewrite.keeps_content {
             let guessed = self.objects().content_type_of(&key).to_owned();
-            headers.push(("content-type".to_owned(), guessed));
+            rewrite.headers.push(("content-type".to_owned(), guessed));
         }
         let size = s3.content_length.unwrap_or_default();
         let e_tag = s3.e_tag.as_deref().unwrap_or_default();
         self.objects()
-            .rewrite(&key, size, e_tag, headers, s3.tag_count)
+            .rewrite(&key, size, e_tag, rewrite, s3.tag_count)
     }
 
     /// The `s3://` URL of a file or directory, which opens the same filesystem further down, but

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 
 use super::copy::Reached;
 use super::directories::no_directory_below;
-use super::info::stamp;
+use super::info::{s3_info, stamp};
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
 use super::objects::{Condition, ReadOptions, Source, condition_failed};
 use super::parallel;
+use super::setinfo::class_and_encryption;
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::CopyOptions;
@@ -200,9 +201,14 @@ impl S3Fs {
                 e_tag: object.etag.as_deref().unwrap_or_default(),
                 size: object.size,
             };
-            let class = object.storage_class.as_deref();
-            let class = class.filter(|class| *class != "STANDARD");
-            self.objects().copy(&source, to, class, Condition::Any)
+            let kept = match self.shared.keep_encryption {
+                true => {
+                    let head = source.objects.head(from, &ReadOptions::default(), false)?;
+                    class_and_encryption(&s3_info(head.headers()))?
+                }
+                false => listed_class(object),
+            };
+            self.objects().copy(&source, to, kept, Condition::Any)
         };
         // After one that fails no other is begun.
         Crew::new(self.shared.max_workers).each(plan.jobs.len(), |number| {
@@ -294,6 +300,15 @@ impl S3Fs {
         }
         Ok(is_same)
     }
+}
+
+/// The storage class that a listing tells, as the header of a copy.
+fn listed_class(object: &ListedObject) -> Vec<(String, String)> {
+    let class = object.storage_class.iter();
+    let class = class.filter(|class| *class != "STANDARD");
+    class
+        .map(|class| ("x-amz-storage-class".to_owned(), class.clone()))
+        .collect()
 }
 
 /// Which keys are copied where, decided before anything changes.

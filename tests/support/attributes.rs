@@ -213,6 +213,15 @@ pub fn to_response(object: &Object, with_checksums: bool) -> HeaderMap {
     headers
 }
 
+/// The headers of an object that are not ASCII, as they were stored.
+pub fn set_raw(headers: &mut HeaderMap, object: &Object) {
+    for (name, value) in object.headers.iter().filter(|(_, value)| !value.is_ascii()) {
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            headers.insert(name, header_value(value));
+        }
+    }
+}
+
 /// The headers with which a write confirms how the object is encrypted.
 pub fn encryption(object: &Object) -> HeaderMap {
     let mut headers = HeaderMap::new();

@@ -407,6 +407,13 @@ impl Builder {
         self
     }
 
+    /// Metadata that is not ASCII is answered as it was stored, as Ceph's radosgw and moto do.
+    #[must_use]
+    pub fn answer_raw(mut self, raw: bool) -> Self {
+        self.settings.answers_raw = raw;
+        self
+    }
+
     /// The most parts of an upload, 10,000 if not said.
     #[must_use]
     pub fn max_parts(mut self, parts: i32) -> Self {

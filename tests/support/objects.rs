@@ -141,6 +141,9 @@ impl Read<'_> {
         let asked = self.slice(object)?;
         let with_checksums = text(self.headers, "x-amz-checksum-mode") == Some("ENABLED");
         let mut headers = attributes::to_response(object, with_checksums && asked.is_none());
+        if self.service.settings.answers_raw {
+            attributes::set_raw(&mut headers, object);
+        }
         if let Some(version) = &found.version {
             set(&mut headers, "x-amz-version-id", version);
         }

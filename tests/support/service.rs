@@ -36,6 +36,8 @@ pub struct Settings {
     pub wants_equal_parts: bool,
     /// How many parts an upload has at most.
     pub max_parts: i32,
+    /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
+    pub answers_raw: bool,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             lacks_multipart: false,
             wants_equal_parts: false,
             max_parts: 10_000,
+            answers_raw: false,
         }
     }
 }

@@ -64,6 +64,7 @@ impl S3FsBuilder {
             "user_agent_suffix" => self = self.user_agent_suffix(value),
             "max_workers" => self = self.max_workers(whole_number(name, value)?),
             "part_size" => self = self.part_size(whole_number(name, value)?),
+            "keep_encryption" => self = self.keep_encryption(flag(value)?),
             "max_parts" => self = self.max_parts(whole_number(name, value)?),
             "equal_parts" => self = self.equal_parts(flag(value)?),
             "min_part_size" => self = self.min_part_size(whole_number(name, value)?),
@@ -137,7 +138,7 @@ mod tests {
              &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
              &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
-             &operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
              &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
         )
         .unwrap();
@@ -151,6 +152,7 @@ mod tests {
         assert!(!builder.strict && builder.read_only);
         assert_eq!(builder.max_workers, 4);
         assert_eq!((builder.max_parts, builder.equal_parts), (1000, Some(true)));
+        assert!(builder.keep_encryption);
         assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
         assert_eq!(builder.timeouts.operation, Some(Duration::from_secs(10)));
         let expected = RetryPolicy {

@@ -6,13 +6,13 @@
 use super::multipart::{MAX_PART_BYTES, NewUpload};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::crew::Crew;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Request};
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
-use crate::s3::setinfo::kept_headers;
+use crate::s3::setinfo::{Rewrite, kept_headers};
 
 /// An object that is copied, where it is and as it was last seen.
 pub(crate) struct Source<'a> {
@@ -67,14 +67,14 @@ impl Source<'_> {
 impl Objects {
     /// Copies an object onto itself with other headers. One request; in parts above 5 GiB.
     ///
-    /// `headers` replace all of its own; its tags stay. If its ETag is not this one any more, that
+    /// The headers replace all of its own, but for those that the copy keeps by itself; its tags stay. If its ETag is not this one any more, that
     /// is `ResourceChanged` where the store looks at the condition.
     pub(crate) fn rewrite(
         &self,
         key: &Key,
         size: u64,
         e_tag: &str,
-        headers: Vec<(String, String)>,
+        rewrite: Rewrite,
         tag_count: Option<u64>,
     ) -> Result<()> {
         let source = Source {
@@ -84,7 +84,12 @@ impl Objects {
             size,
         };
         // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
-        let headers = [headers, self.upload.access_headers()?].concat();
+        let headers = [rewrite.headers, self.upload.access_headers()?].concat();
+        if size > MAX_PART_BYTES && rewrite.keeps_content {
+            return Err(Error::new(ErrorKind::Unsupported).with_message(
+                "it has metadata that cannot be sent again, and that a copy in parts would lose",
+            ));
+        }
         if size > MAX_PART_BYTES {
             let condition = match e_tag {
                 "" => Condition::Any,
@@ -92,46 +97,47 @@ impl Objects {
             };
             return self.copy_in_parts(&source, key, headers, tag_count, condition);
         }
+        let directive = (!rewrite.keeps_content).then_some("REPLACE");
         let request = Request::object(Operation::CopyObject, key)
-            .header("x-amz-metadata-directive", "REPLACE");
+            .header_if("x-amz-metadata-directive", directive);
         self.copy_at_once(&source, request, headers)
     }
 
     /// Copies an object, whole. One request; above 5 GiB in parts, what it is copied with is asked
     /// for, and, but on AWS, whether it is still the same.
     ///
-    /// Metadata, content headers and tags come along; `storage_class` is the source's.
+    /// Metadata, content headers and tags come along; `kept` are the headers that say how the source is
+    /// stored, where that is known.
     pub(crate) fn copy(
         &self,
         source: &Source<'_>,
         key: &Key,
-        storage_class: Option<&str>,
+        kept: Vec<(String, String)>,
         condition: Condition<'_>,
     ) -> Result<()> {
         let mut headers = self.upload.to_copy_headers()?;
-        if let Some(class) = storage_class
-            && !headers
-                .iter()
-                .any(|(name, _)| name == "x-amz-storage-class")
-        {
-            headers.push(("x-amz-storage-class".to_owned(), class.to_owned()));
-        }
+        self.keep(kept, &mut headers);
         if source.size > MAX_PART_BYTES {
             let head = source
                 .objects
                 .head(source.key, &ReadOptions::default(), false)?;
             let info = s3_info(head.headers());
-            let encryption = self.upload.encryption();
-            for kept in kept_headers(&info)? {
-                let is_said = headers.iter().any(|(name, _)| *name == kept.0);
-                if !is_said && super::fits_encryption(&kept.0, encryption) {
-                    headers.push(kept);
-                }
-            }
+            self.keep(kept_headers(&info)?, &mut headers);
             return self.copy_in_parts(source, key, headers, info.tag_count, condition);
         }
         let request = Request::object(Operation::CopyObject, key);
         self.copy_at_once(source, condition.put_on(request), headers)
+    }
+
+    /// Adds what a copy keeps of its source, unless the filesystem's own arguments say otherwise.
+    fn keep(&self, kept: Vec<(String, String)>, headers: &mut Vec<(String, String)>) {
+        let encryption = self.upload.encryption();
+        for (name, value) in kept {
+            let is_said = headers.iter().any(|(said, _)| *said == name);
+            if !is_said && super::fits_encryption(&name, encryption) {
+                headers.push((name, value));
+            }
+        }
     }
 
     fn copy_at_once(
