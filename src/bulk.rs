@@ -111,6 +111,10 @@ impl<'a> TransferOptions<'a> {
     /// Whether what came of a file from S3 stays on the local disk if something fails, and the next
     /// call that is told so goes on from there, as long as the object is the same: in a file beside
     /// the target whose name begins with `.s3fs-partial-`. Otherwise nothing is left behind.
+    ///
+    /// On Unix the download goes on only from a regular file that has one name, the owner that a new file
+    /// there has, and no write permission for others. Otherwise it begins anew. What belongs to another
+    /// user stays untouched: the download uses another name then and cannot be resumed.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;

@@ -98,7 +98,7 @@ impl S3Fs {
     /// [`download_file`](Self::download_file) does, several at a time.
     ///
     /// Nothing is written outside of the directory, whatever the keys are: names that the local disk
-    /// cannot have, or takes for one, or that begin with `.s3fs-partial-`, are an error before anything
+    /// cannot have, or takes for one, or that begin with `.s3fs-partial-` or `.s3fs-draft-`, are an error before anything
     /// is written, and so is a file beside a directory of the same name. A symbolic link below the directory, in the place of a file or a
     /// directory, is [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
     ///

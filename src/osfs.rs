@@ -66,15 +66,16 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 ///
 /// Nothing is visible before [`close`](File::close): a file that is opened for writing, in any
 /// mode, is written to a new file in the same directory, synced, and renamed. A file that is
-/// dropped leaves what was there before, and so does a program that dies, but for the new file,
-/// whose name begins with `.s3fs-draft-`: no listing of the program that writes it shows it, and it
-/// keeps its directory from being empty. The modes `r+`, `a` and `a+` begin with a copy of the
+/// dropped leaves what was there before. A program that dies leaves the new file, too, whose name begins
+/// with `.s3fs-draft-`: no listing shows it, no copy takes it along, and it keeps its directory from
+/// being empty. The modes `r+`, `a` and `a+` begin with a copy of the
 /// file, which takes as long as reading it; if the file is another one by the time of `close`,
 /// that is [`ResourceChanged`](ErrorKind::ResourceChanged), and if there was none and now there is,
 /// [`FileExists`](ErrorKind::FileExists). Of several `x` on one path, one wins.
 ///
-/// The permissions of a file are kept when it is written, or when another one is copied over it, and
-/// a file that is protected against writing is not replaced. A copy that replaces nothing has the
+/// On Unix only its owner can open a file until it is whole (mode 0600). Then it has the permissions of
+/// the file that it replaces, or those that the umask and the directory give to any new file. The
+/// permissions are also kept when another file is copied over it, and a file that is protected against writing is not replaced. A copy that replaces nothing has the
 /// permissions of the file on the disk that it is of. The owner of a file, its other hard links and
 /// its extended attributes are not kept, as it is a new file. What is neither file nor directory is not opened.
 ///

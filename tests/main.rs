@@ -21,6 +21,7 @@ mod moving;
 mod opener;
 mod operations;
 mod osfs;
+mod partial_files;
 mod presign;
 mod reading;
 mod requests;

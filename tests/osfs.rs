@@ -798,10 +798,10 @@ mod unix {
         let place = os.root_path().join("f");
         fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
         let mut file = os.openbin("f", "w").unwrap();
-        // The new file is never open to more than the old one.
+        // The new file is open to its owner alone until it is whole.
         let draft = names(os.root_path()).remove(0);
         assert!(draft.starts_with(".s3fs-draft-"), "{draft}");
-        assert_eq!(mode(&os.root_path().join(draft)), 0o640);
+        assert_eq!(mode(&os.root_path().join(draft)), 0o600);
         file.write_all(b"new").unwrap();
         file.close().unwrap();
         os.appendtext("f", "!").unwrap();

@@ -10,7 +10,10 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::file::{Draft, PARTIAL_PREFIX, Stamp, identity, regular, replaceable};
+use super::file::{
+    Draft, PARTIAL_PREFIX, Stamp, create_private, identity, new_file_at, permissions_at, regular,
+    replaceable,
+};
 use super::place::{Place, is_missing};
 use super::to_system;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,10 +41,8 @@ impl Arrival {
     /// A file to be written in place of the one that is there, if any.
     pub(crate) fn begin(place: &Place) -> Result<Self> {
         let old = replaceable(&place.real)?;
-        let (file, draft) = Draft::replacing(&place.real, place.sync)?;
-        if let Some(old) = old {
-            file.set_permissions(old.permissions())?;
-        }
+        let permissions = permissions_at(&place.real, old.as_ref())?;
+        let (file, draft) = Draft::replacing(&place.real, permissions, place.sync)?;
         Ok(Self {
             file,
             draft,
@@ -49,11 +50,20 @@ impl Arrival {
         })
     }
 
-    /// The same of what `source` names for certain, and how much of it an earlier call left there.
+    /// The same of what `source` names for certain, and how much of it an earlier call left there. Where
+    /// something stands in the place of what is left that this user did not make and cannot remove, it
+    /// is a file of its own that nobody can resume.
     pub(crate) fn resume(place: &Place, source: &str, size: u64) -> Result<(Self, u64)> {
         let old = replaceable(&place.real)?;
         let partial = partial(&place.real);
-        let file = open_alone(&partial)?;
+        let Some(file) = open_alone(&partial)? else {
+            log::warn!(
+                "{}: it is not a file that this download may go on from, and it stays; the download begins \
+                 anew, and cannot be resumed",
+                partial.display()
+            );
+            return Ok((Self::begin(place)?, 0));
+        };
         let mut record = Record {
             identity: Sha256::digest(source).into(),
             size,
@@ -66,11 +76,9 @@ impl Arrival {
                 record.write(&file)?;
             }
         }
-        if let Some(old) = old {
-            file.set_permissions(old.permissions())?;
-        }
+        let permissions = permissions_at(&place.real, old.as_ref())?;
         let done = record.done;
-        let draft = Draft::of(partial, &place.real, place.sync);
+        let draft = Draft::of(partial, &place.real, permissions, place.sync);
         let record = Some(Mutex::new(record));
         Ok((
             Self {
@@ -84,7 +92,12 @@ impl Arrival {
 
     /// Whether an earlier call left something of a file that is to be there.
     pub(crate) fn is_begun(place: &Place) -> bool {
-        fs::symlink_metadata(partial(&place.real)).is_ok_and(|own| own.len() > 0)
+        let partial = partial(&place.real);
+        let begun = fs::symlink_metadata(&partial).ok();
+        let begun = begun.filter(|own| own.is_file() && own.len() > 0);
+        begun.is_some_and(|own| {
+            new_file_at(&partial).is_ok_and(|new| is_own(&own, &new) && is_private(&own))
+        })
     }
 
     /// Whether what is written outlives an error, if [`have`](Self::have) is told.
@@ -188,21 +201,25 @@ fn partial(target: &Path) -> PathBuf {
 }
 
 /// Opens a file, or makes it, for this call and no other at the same time. What is there is used only
-/// if it is a plain file with this one name: through anything else a file elsewhere could be written.
-fn open_alone(path: &Path) -> Result<DiskFile> {
+/// if nobody else can have made it or can write to it: a plain file with this one name, of this user,
+/// and private. Anything else of this user is removed. What is of somebody else is not touched: then
+/// there is no file.
+fn open_alone(path: &Path) -> Result<Option<DiskFile>> {
     let taken = || {
         Error::new(ErrorKind::OperationFailed)
             .with_message(format!("another download is at work on {}", path.display()))
             .with_hint("wait for it, or download without resume")
     };
+    let new = new_file_at(path)?;
     match fs::symlink_metadata(path) {
-        Ok(own) if !own.is_file() || has_other_names(&own) => fs::remove_file(path)?,
+        Ok(own) if !is_own(&own, &new) || own.is_dir() => return Ok(None),
+        Ok(own) if !is_private(&own) => fs::remove_file(path)?,
         Err(error) if !is_missing(&error) => return Err(error.into()),
         _ => {}
     }
     let mut options = DiskOptions::new();
     options.read(true).write(true);
-    let file = match options.clone().create_new(true).open(path) {
+    let file = match create_private(path, &options) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
         made => made?,
     };
@@ -213,23 +230,42 @@ fn open_alone(path: &Path) -> Result<DiskFile> {
             return Err(Error::from(error).with_hint("download without resume"));
         }
     }
-    // The other one may have published it, or a link have come, before it was locked.
+    // The other one may have published it, or something else have come, before it was locked.
     let now = fs::symlink_metadata(path).map_err(|_| taken())?;
     let opened = file.metadata()?;
-    if !now.is_file() || identity(&now) != identity(&opened) || has_other_names(&opened) {
+    let is_the_same = now.is_file() && identity(&now) == identity(&opened);
+    if !is_the_same || !is_own(&opened, &new) || !is_private(&opened) {
         return Err(taken());
     }
-    Ok(file)
+    Ok(Some(file))
 }
 
-#[cfg(unix)]
-fn has_other_names(metadata: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+/// Whether both files have one owner, where files have owners.
+fn is_own(found: &fs::Metadata, new: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        found.uid() == new.uid()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (found, new);
+        true
+    }
 }
 
-#[cfg(not(unix))]
-fn has_other_names(_: &fs::Metadata) -> bool {
-    false
+/// Whether it is a regular file with one name that only its owner can write to. A link is none: through
+/// it a file elsewhere could be written.
+fn is_private(found: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        found.is_file() && found.nlink() == 1 && found.mode() & 0o022 == 0
+    }
+    #[cfg(not(unix))]
+    {
+        found.is_file()
+    }
 }
 
 /// A file that is read at any place, as it was when it was opened.

@@ -1,7 +1,7 @@
 //! [`OsFile`]: an open file on the local disk, and the draft that its changes go to.
 
 use std::ffi::OsStr;
-use std::fs::{self, File as DiskFile, Metadata, OpenOptions as DiskOptions};
+use std::fs::{self, File as DiskFile, Metadata, OpenOptions as DiskOptions, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -157,6 +157,8 @@ pub(super) struct Draft {
     temporary: PathBuf,
     target: PathBuf,
     base: Base,
+    /// The permissions of the file. The draft is open to its owner alone until it is published.
+    permissions: Permissions,
     changed: bool,
     sync: bool,
     /// Whether it stays if it is dropped.
@@ -189,10 +191,8 @@ impl Draft {
         let mut options = DiskOptions::new();
         options.read(mode.reading()).write(true);
         options.append(mode.appending());
-        let (mut file, draft) = Self::make(target, base, &options, sync)?;
-        if let Some(old) = &old {
-            file.set_permissions(old.permissions())?;
-        }
+        let permissions = permissions_at(target, old.as_ref())?;
+        let (mut file, draft) = Self::make(target, base, permissions, &options, sync)?;
         if matches!(draft.base, Base::Copied(_)) {
             io::copy(&mut DiskFile::open(target)?, &mut file)?;
         }
@@ -211,10 +211,9 @@ impl Draft {
             Some(old) => old.permissions(),
             None => source.metadata()?.permissions(),
         };
-        let (mut file, draft) =
-            Self::make(target, Base::Replaced, DiskOptions::new().write(true), sync)?;
-        // First, so that the copy is never open to more than the file.
-        file.set_permissions(kept)?;
+        let mut options = DiskOptions::new();
+        options.write(true);
+        let (mut file, draft) = Self::make(target, Base::Replaced, kept, &options, sync)?;
         io::copy(&mut source, &mut file)?;
         Ok((file, draft))
     }
@@ -222,16 +221,18 @@ impl Draft {
     fn make(
         target: &Path,
         base: Base,
+        permissions: Permissions,
         options: &DiskOptions,
         sync: bool,
     ) -> Result<(DiskFile, Self)> {
         let temporary = target.with_file_name(draft_name());
-        let file = options.clone().create_new(true).open(&temporary)?;
+        let file = create_private(&temporary, options)?;
         let draft = Self {
             temporary,
             target: target.to_owned(),
             changed: !matches!(base, Base::Copied(_)),
             base,
+            permissions,
             sync,
             lasting: false,
         };
@@ -239,18 +240,28 @@ impl Draft {
     }
 
     /// An empty draft to be published over whatever is at `target`.
-    pub(super) fn replacing(target: &Path, sync: bool) -> Result<(DiskFile, Self)> {
+    pub(super) fn replacing(
+        target: &Path,
+        permissions: Permissions,
+        sync: bool,
+    ) -> Result<(DiskFile, Self)> {
         let mut options = DiskOptions::new();
         options.read(true).write(true);
-        Self::make(target, Base::Replaced, &options, sync)
+        Self::make(target, Base::Replaced, permissions, &options, sync)
     }
 
     /// A file that is there as a draft, which stays if it is dropped.
-    pub(super) fn of(temporary: PathBuf, target: &Path, sync: bool) -> Self {
+    pub(super) fn of(
+        temporary: PathBuf,
+        target: &Path,
+        permissions: Permissions,
+        sync: bool,
+    ) -> Self {
         Self {
             temporary,
             target: target.to_owned(),
             base: Base::Replaced,
+            permissions,
             changed: true,
             sync,
             lasting: true,
@@ -261,6 +272,10 @@ impl Draft {
     pub(super) fn publish(self, file: DiskFile) -> Result<()> {
         if !self.changed {
             return Ok(());
+        }
+        // A disk without permissions gives all files the same, and refuses to set them.
+        if file.metadata()?.permissions() != self.permissions {
+            file.set_permissions(self.permissions.clone())?;
         }
         if self.sync {
             file.sync_all()?;
@@ -298,6 +313,36 @@ impl Drop for Draft {
             _ => {}
         }
     }
+}
+
+/// Makes a file that only its owner can open.
+pub(super) fn create_private(path: &Path, options: &DiskOptions) -> io::Result<DiskFile> {
+    let mut options = options.clone();
+    options.create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The permissions of a file at `target` once it is written: those of the file that it replaces, or
+/// those that any new file in that directory has.
+pub(super) fn permissions_at(target: &Path, old: Option<&Metadata>) -> io::Result<Permissions> {
+    match old {
+        Some(old) => Ok(old.permissions()),
+        None => Ok(new_file_at(target)?.permissions()),
+    }
+}
+
+/// What a new file beside `target` has: its permissions, by the umask and the directory's defaults, and
+/// its owner, who is somebody else on some network disks. Only a new file shows both for certain.
+pub(super) fn new_file_at(target: &Path) -> io::Result<Metadata> {
+    let path = target.with_file_name(draft_name());
+    let mut options = DiskOptions::new();
+    let made = options.write(true).create_new(true).open(&path)?;
+    let metadata = made.metadata();
+    drop(made);
+    fs::remove_file(&path)?;
+    metadata
 }
 
 /// By what a file is known again.
@@ -386,22 +431,26 @@ pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
 /// What the names of files begin with that are kept to be resumed; they are left out of listings.
 pub(super) const PARTIAL_PREFIX: &str = ".s3fs-partial-";
 
-/// Whether it is a file that this process has not published yet, or a download that can be resumed.
+/// What the names of drafts begin with, whichever program they are of; they are left out of listings.
+const DRAFT_PREFIX: &str = ".s3fs-draft-";
+
+/// Whether it is a file that is not published, or was left by a program that died, or a download that
+/// can be resumed.
 pub(super) fn is_draft(name: &OsStr) -> bool {
-    let prefixes = [draft_prefix(), PARTIAL_PREFIX];
     let begins = |prefix: &str| {
         // Some disks do not tell case.
         let begin = name.as_encoded_bytes().get(..prefix.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    prefixes.into_iter().any(begins)
+    [DRAFT_PREFIX, PARTIAL_PREFIX].into_iter().any(begins)
 }
 
-/// Why nothing may be stored by that name: what another download of this name would go on from.
+/// Why nothing may be stored by that name: listings leave it out, and another download of this name would
+/// go on from it.
 pub(crate) fn why_reserved(name: &OsStr) -> Option<&'static str> {
     is_draft(name).then_some(
-        "names on the local disk that begin with .s3fs-partial- are those of downloads that can be \
-         resumed",
+        "names on the local disk that begin with .s3fs-draft- or .s3fs-partial- are those of files that \
+         are not whole, such as downloads that can be resumed",
     )
 }
 
@@ -420,18 +469,8 @@ pub(super) fn regular(metadata: &Metadata) -> Result<()> {
 /// A name that nothing has.
 fn draft_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    static RANDOM: OnceLock<u64> = OnceLock::new();
+    let random = RANDOM.get_or_init(|| RandomState::new().hash_one(std::process::id()));
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{}{number}", draft_prefix())
-}
-
-/// What the names of the drafts of this process begin with.
-///
-/// They are left out of listings. What a process leaves behind that was killed has another name,
-/// and is not hidden.
-pub(super) fn draft_prefix() -> &'static str {
-    static PREFIX: OnceLock<String> = OnceLock::new();
-    PREFIX.get_or_init(|| {
-        let random = RandomState::new().hash_one(std::process::id());
-        format!(".s3fs-draft-{random:016x}-")
-    })
+    format!("{DRAFT_PREFIX}{random:016x}-{number}")
 }
