@@ -121,6 +121,9 @@ fn emptydir_never_lets_the_directory_go() {
         }
         let fs = common::open(&server);
         let refusal = Fault::error(403, "AccessDenied");
+        // No key may be deleted, together or alone.
+        let alone = Rule::on("DeleteObject").times(2);
+        server.faults().add(alone, refusal.clone());
         server.faults().add(Rule::on("DeleteObjects"), refusal);
         let error = fs.emptydir("d").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
