@@ -352,6 +352,24 @@ fn a_wrong_secret_is_told_as_one() {
     }
 }
 
+/// A body that waits for the server's word, on a connection that the server keeps open.
+#[test]
+fn a_large_body_with_a_wrong_secret_is_refused_and_does_not_time_out() {
+    let Some(live) = Live::from_environment("refused") else {
+        return;
+    };
+    if live.is("moto") {
+        println!("not tested: moto checks no signature");
+        return;
+    }
+    let wrong = live.builder().aws_secret_access_key("wrong").strict(false);
+    let wrong = wrong.max_attempts(1).build().unwrap();
+    for _ in 0..10 {
+        let error = wrong.writebytes("f", &[7; 4 << 20]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    }
+}
+
 #[test]
 fn a_missing_bucket_is_told_as_one() {
     let Some(live) = Live::from_environment("bucket") else {

@@ -28,6 +28,7 @@ mod requests;
 mod requests_flat;
 mod requests_pruned;
 mod requests_tree;
+mod scripted;
 mod secrets;
 mod soak;
 mod subfs;

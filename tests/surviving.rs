@@ -8,6 +8,7 @@ mod logging;
 mod pool;
 mod recoding;
 mod refusals;
+mod refused_bodies;
 mod retries;
 mod stores;
 mod timeouts;

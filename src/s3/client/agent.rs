@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, AsSendBody};
 
-use super::Operation;
+use super::{Operation, transport};
 use crate::error::Result;
 
 /// How long a server gets to say that a body may come; ureq then sends anyway.
@@ -95,7 +95,7 @@ pub(crate) fn agent(
         .user_agent(user_agent)
         .accept_encoding("identity")
         .build();
-    Ok(config.new_agent())
+    Ok(transport::agent(config))
 }
 
 /// Sends a request, and waits for the header of its answer: as long as the operation may take, and

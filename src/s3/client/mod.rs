@@ -25,6 +25,7 @@ mod route;
 mod stats;
 #[cfg(feature = "rustls")]
 mod tls;
+mod transport;
 pub(crate) mod xml;
 
 use std::sync::Arc;
