@@ -153,6 +153,46 @@ fn on_threads_like(
     panicked.go_on();
 }
 
+/// The source of single threads. Tests have one that refuses some of them.
+#[derive(Default)]
+pub(crate) struct Threads {
+    #[cfg(test)]
+    refused_after: Option<AtomicUsize>,
+}
+
+impl Threads {
+    /// A thread of that name, to be begun.
+    pub(crate) fn named(&self, name: &str) -> thread::Builder {
+        let builder = thread::Builder::new().name(name.to_owned());
+        #[cfg(test)]
+        if self.is_refused() {
+            return builder.stack_size(IMPOSSIBLE_STACK);
+        }
+        builder
+    }
+
+    /// The system refuses all threads after so many.
+    #[cfg(test)]
+    pub(crate) fn refused_after(count: usize) -> Self {
+        Self {
+            refused_after: Some(AtomicUsize::new(count)),
+        }
+    }
+
+    #[cfg(test)]
+    fn is_refused(&self) -> bool {
+        let fewer = |left: usize| left.checked_sub(1);
+        self.refused_after.as_ref().is_some_and(|left| {
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+                .is_err()
+        })
+    }
+}
+
+/// The stack of a thread that no system has: larger than what can be addressed.
+#[cfg(test)]
+const IMPOSSIBLE_STACK: usize = 1 << 60;
+
 /// Begins work on a thread of its own, or does it here if the system has no thread left.
 pub(crate) fn begin<T: Send + 'static>(
     thread: thread::Builder,
@@ -210,9 +250,8 @@ mod tests {
     use crate::error::ErrorKind;
     use std::sync::Barrier;
 
-    /// A thread that no system has: of a stack that is larger than what it can address.
     fn impossible() -> thread::Builder {
-        thread::Builder::new().stack_size(1 << 60)
+        thread::Builder::new().stack_size(IMPOSSIBLE_STACK)
     }
 
     /// What a panic says.

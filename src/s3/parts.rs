@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::checksum;
 use super::client::{Payload, ReadAt};
@@ -111,7 +111,12 @@ impl PartsUpload {
         })
     }
 
-    fn take_number(&mut self) -> Result<u32> {
+    /// The number of a part that is made next.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if an upload has no more parts.
+    pub(super) fn take_number(&mut self) -> Result<u32> {
         let max_parts = self.objects.part_sizes().max_parts();
         if self.next > max_parts {
             return Err(Error::new(ErrorKind::Unsupported)
@@ -140,8 +145,7 @@ impl PartsUpload {
         if on_their_way == 0 {
             return self.note(work());
         }
-        let thread = thread::Builder::new().name("s3fs-part".to_owned());
-        match begin(thread, work) {
+        match begin(self.objects.threads.named("s3fs-part"), work) {
             Begun::Running(handle) => {
                 self.running.push_back(handle);
                 Ok(())
@@ -259,7 +263,162 @@ impl ReadAt for Part<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Condvar, Mutex};
+    use std::thread;
+
     use super::*;
+    use crate::crew::Threads;
+    use crate::file::File as _;
+    use crate::filesystem::FileSystem as _;
+    use crate::s3::S3Fs;
+
+    const PART: usize = 64;
+    const PARTS: usize = 6;
+
+    /// A store that joins the parts as they are listed. It answers the parts before `first` only
+    /// after that one.
+    struct Store {
+        listener: TcpListener,
+        first: usize,
+        answered: (Mutex<bool>, Condvar),
+        /// The body of the request that completed the upload.
+        listed: Mutex<String>,
+    }
+
+    impl Store {
+        fn new(first: usize) -> Arc<Self> {
+            Arc::new(Self {
+                listener: TcpListener::bind(("127.0.0.1", 0)).unwrap(),
+                first,
+                answered: (Mutex::new(false), Condvar::new()),
+                listed: Mutex::default(),
+            })
+        }
+
+        /// The filesystem on it, for which the system has so many threads.
+        fn open(&self, threads: usize) -> S3Fs {
+            let mut fs = S3Fs::builder("bucket")
+                .endpoint_url(format!("http://{}", self.listener.local_addr().unwrap()))
+                .region("us-east-1")
+                .aws_access_key_id("key")
+                .aws_secret_access_key("secret")
+                .strict(false)
+                .part_size(PART as u64)
+                .min_part_size(1)
+                .max_attempts(1)
+                .build()
+                .unwrap();
+            let shared = Arc::get_mut(&mut fs.shared).unwrap();
+            let objects = Arc::get_mut(&mut shared.objects).unwrap();
+            objects.threads = Threads::refused_after(threads);
+            fs
+        }
+
+        /// Answers so many requests, each on a connection of its own.
+        fn serve(self: Arc<Self>, requests: usize) {
+            let serving: Vec<_> = (0..requests)
+                .map(|_| {
+                    let (stream, _) = self.listener.accept().unwrap();
+                    let store = Arc::clone(&self);
+                    thread::spawn(move || store.answer(stream))
+                })
+                .collect();
+            for thread in serving {
+                thread.join().unwrap();
+            }
+        }
+
+        fn answer(&self, mut stream: TcpStream) {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let (mut header, mut length) = (String::new(), 0);
+            while header != "\r\n" {
+                header.clear();
+                reader.read_line(&mut header).unwrap();
+                let named = header.split_once(':');
+                if let Some((_, value)) = named.filter(|(name, _)| *name == "content-length") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let number = line.split("partNumber=").nth(1).map(|rest| {
+                let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+                digits.parse::<usize>().unwrap()
+            });
+            let status = match line.starts_with("HEAD") {
+                true => "404 Not Found",
+                false => "200 OK",
+            };
+            let document = match number {
+                Some(number) => {
+                    self.wait_for_turn(number);
+                    ""
+                }
+                None if line.contains("uploadId=") => {
+                    *self.listed.lock().unwrap() = String::from_utf8(body).unwrap();
+                    "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+                }
+                None if line.starts_with("HEAD") => "",
+                None => {
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
+                     </InitiateMultipartUploadResult>"
+                }
+            };
+            let length = document.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\netag: \"e\"\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{document}"
+            )
+            .unwrap();
+        }
+
+        fn wait_for_turn(&self, number: usize) {
+            let (answered, changed) = &self.answered;
+            let mut answered = answered.lock().unwrap();
+            *answered |= number >= self.first;
+            changed.notify_all();
+            drop(changed.wait_while(answered, |answered| !*answered).unwrap());
+        }
+
+        /// The numbers of the parts, as they were listed.
+        fn listed(&self) -> Vec<usize> {
+            let listed = self.listed.lock().unwrap();
+            let numbers = listed.split("<PartNumber>").skip(1);
+            numbers
+                .map(|rest| rest.split('<').next().unwrap().parse().unwrap())
+                .collect()
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_in_their_order_wherever_the_system_runs_out_of_threads() {
+        let content: Vec<u8> = (0..PART * PARTS).map(|at| (at / PART) as u8).collect();
+        for mode in ["w", "x", "w+", "x+"] {
+            for threads in 0..=PARTS {
+                // The part that gets no thread is answered before all earlier ones; but a writer
+                // waits for these before it sends the last one.
+                let refused = threads + 1;
+                let store = Store::new(if refused < PARTS { refused } else { 1 });
+                let fs = store.open(threads);
+                let exclusive = mode.starts_with('x');
+                // One looks right before the end where the object must be new.
+                let requests = PARTS + 2 + usize::from(exclusive);
+                let serving = Arc::clone(&store);
+                let serving = thread::spawn(move || serving.serve(requests));
+                let mut file = fs.openbin("file", mode).unwrap();
+                file.write_all(&content).unwrap();
+                let closed = file.close();
+                closed.unwrap_or_else(|error| panic!("{mode}, {threads} threads: {error}"));
+                serving.join().unwrap();
+                let expected: Vec<usize> = (1..=PARTS).collect();
+                assert_eq!(store.listed(), expected, "{mode}, {threads} threads");
+            }
+        }
+    }
 
     #[test]
     fn small_buffers_are_not_held_beside_larger_ones() {

@@ -137,10 +137,12 @@ impl Target {
     pub(super) fn complete(&self, begun: Begun, condition: Condition<'_>) -> Result<()> {
         let Begun { mut parts, nonce } = begun;
         let ended = parts.wait().and_then(|()| {
+            let count = parts.next_number() - 1;
             let (upload, parts) = parts.take();
-            self.objects.end_upload(&Ending {
+            self.objects.end_upload(Ending {
                 upload: &upload,
-                parts: &parts,
+                parts,
+                count,
                 condition,
                 nonce: nonce.as_deref(),
                 read: &self.read(),
@@ -175,9 +177,10 @@ impl Target {
                 )));
         }
         let mut begun = self.begin(&[], condition)?;
-        let ranges: Vec<(u32, u64)> = (1..)
-            .zip((0..size.div_ceil(part_size)).map(|index| index * part_size))
-            .collect();
+        let starts = (0..size.div_ceil(part_size)).map(|index| index * part_size);
+        let ranges = starts
+            .map(|start| begun.parts.take_number().map(|number| (number, start)))
+            .collect::<Result<Vec<(u32, u64)>>>()?;
         let upload = begun.parts.upload();
         let done = crew.try_map(&ranges, |(number, start)| {
             let length = part_size.min(size - start);

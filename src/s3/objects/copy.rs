@@ -218,9 +218,10 @@ impl Objects {
             false => source.check_unchanged().map(|()| parts),
         });
         match checked {
-            Ok(parts) => self.end_upload(&Ending {
+            Ok(done) => self.end_upload(Ending {
                 upload: &upload,
-                parts: &parts,
+                parts: done,
+                count: u32::try_from(parts.len()).unwrap_or(u32::MAX),
                 condition,
                 nonce: None,
                 read: &ReadOptions::default(),

@@ -16,7 +16,10 @@ pub(crate) const NONCE: &str = "s3fs-nonce";
 /// An upload whose parts are all there, and how its object is known.
 pub(crate) struct Ending<'a> {
     pub(crate) upload: &'a Upload,
-    pub(crate) parts: &'a [UploadedPart],
+    /// In any order.
+    pub(crate) parts: Vec<UploadedPart>,
+    /// The number of parts that were begun.
+    pub(crate) count: u32,
     pub(crate) condition: Condition<'a>,
     /// The value of [`NONCE`], if the object has one.
     pub(crate) nonce: Option<&'a str>,
@@ -34,7 +37,7 @@ impl Ending<'_> {
         if let Some(nonce) = self.nonce {
             return Some(has_nonce(head, nonce));
         }
-        let expected = e_tag_of_parts(self.parts)?;
+        let expected = e_tag_of_parts(&self.parts)?;
         Some(head.header("etag") == Some(expected.as_str()))
     }
 }
@@ -47,7 +50,12 @@ impl Objects {
     ///
     /// `FileExists` if the object had to be new, `ResourceChanged` if it had to have an ETag,
     /// `OutcomeUnknown` if a lost answer cannot be made up for. But for that, the upload is aborted.
-    pub(crate) fn end_upload(&self, ending: &Ending<'_>) -> Result<()> {
+    pub(crate) fn end_upload(&self, mut ending: Ending<'_>) -> Result<()> {
+        if let Err(error) = put_in_order(&mut ending.parts, ending.count) {
+            self.abandon_upload(ending.upload);
+            return Err(error);
+        }
+        let ending = &ending;
         let error = match self.complete_on_condition(ending) {
             Ok(()) => return Ok(()),
             Err(error) => error,
@@ -60,13 +68,13 @@ impl Objects {
     }
 
     fn complete_on_condition(&self, ending: &Ending<'_>) -> Result<()> {
-        let Ending {
+        let &Ending {
             upload,
-            parts,
+            ref parts,
             condition,
             read,
             ..
-        } = *ending;
+        } = ending;
         if !self.heeds_conditions() {
             self.check(&upload.key, condition, read)?;
         }
@@ -173,6 +181,24 @@ impl Objects {
     }
 }
 
+/// Sorts the parts by their numbers, since some stores join them as they are listed.
+///
+/// # Errors
+///
+/// `OperationFailed` unless each number from 1 to `count` is there once.
+fn put_in_order(parts: &mut [UploadedPart], count: u32) -> Result<()> {
+    parts.sort_by_key(|part| part.number);
+    if parts.iter().map(|part| part.number).eq(1..=count) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::OperationFailed)
+        .with_message(format!(
+            "the upload has {} parts, and not each part from 1 to {count} once",
+            parts.len()
+        ))
+        .with_hint("nothing was stored; this is a fault of the library: please report it"))
+}
+
 /// The error of an object that had to be new.
 fn exists() -> Error {
     Error::new(ErrorKind::FileExists).with_message("it was created meanwhile, or was there before")
@@ -226,6 +252,27 @@ mod tests {
             number,
             e_tag: e_tag.to_owned(),
             checksum: None,
+        }
+    }
+
+    #[test]
+    fn parts_are_sorted_and_each_must_be_there_once() {
+        let put_in_order = |numbers: &[u32], count| {
+            let mut parts: Vec<_> = numbers.iter().map(|n| part(*n, "\"e\"")).collect();
+            put_in_order(&mut parts, count).map(|()| parts)
+        };
+        let sorted = put_in_order(&[2, 1, 4, 3], 4).unwrap();
+        assert!(sorted.iter().map(|part| part.number).eq(1..=4));
+        for (numbers, count) in [
+            (&[1, 2, 2, 3][..], 4),
+            (&[1, 3], 2),
+            (&[1, 2], 3),
+            (&[2, 1], 1),
+            (&[], 1),
+            (&[0, 1], 2),
+        ] {
+            let error = put_in_order(numbers, count).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::OperationFailed, "{numbers:?}");
         }
     }
 

@@ -9,6 +9,7 @@ mod multipart;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::crew::Threads;
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
@@ -118,6 +119,8 @@ pub(crate) struct Objects {
     refusals: delete::Refusals,
     /// Whether the store has refused an upload whose parts had several sizes.
     wants_equal_parts: AtomicBool,
+    /// The threads that send parts.
+    pub(in crate::s3) threads: Threads,
 }
 
 impl Objects {
@@ -142,6 +145,7 @@ impl Objects {
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
+            threads: Threads::default(),
         }
     }
 
