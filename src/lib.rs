@@ -115,6 +115,8 @@
 //! - `rustls` (default): `https` endpoints, through rustls, ring and Mozilla's root certificates.
 //!   Without it only `http` endpoints can be used; `https`, and with it Amazon S3 itself, is
 //!   [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
+//! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container
+//!   endpoints and instance metadata. Without it, configuration that asks for one of them is an error.
 //! - `platform-verifier`: `https` endpoints are certified by whom the system trusts (its store of
 //!   certificates, a company's among them), instead of by Mozilla's roots. It builds
 //!   `rustls-platform-verifier` in, and needs that store where the program runs.
@@ -194,8 +196,8 @@ pub use opener::{
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
-    AddressingStyle, Presign, PresignMethod, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer,
-    StaleUpload, Stats,
+    AddressingStyle, CachedCredentials, Credentials, CredentialsProvider, Presign, PresignMethod,
+    PresignedUrl, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
 };
 pub use scantree::{Descend, Descent};
 pub use subfs::SubFs;

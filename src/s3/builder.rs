@@ -4,6 +4,7 @@
 mod endpoint;
 mod parameters;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use rusty_s3::UrlStyle;
 use url::Url;
 
 use super::S3Fs;
-use super::credentials::{Environment, Provider, Settings, resolve};
+use super::credentials::{CachedCredentials, CredentialsProvider, Environment, Settings, resolve};
 use super::key::KeyMap;
 use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
@@ -43,6 +44,18 @@ pub enum AddressingStyle {
     Path,
     /// `https://bucket.endpoint/key`.
     VirtualHost,
+}
+
+impl AddressingStyle {
+    /// The style of that name, in FS URLs and in the configuration of the AWS tools.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "path" => Some(Self::Path),
+            "virtual" => Some(Self::VirtualHost),
+            _ => None,
+        }
+    }
 }
 
 /// Whether contents carry checksums.
@@ -82,9 +95,13 @@ pub struct S3FsBuilder {
     upload: UploadArgs,
     download: DownloadArgs,
     checksum: Checksum,
-    addressing_style: AddressingStyle,
+    /// `None` leaves it to the configuration.
+    addressing_style: Option<AddressingStyle>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    /// `None` leaves it to the configuration.
+    max_attempts: Option<u32>,
+    environment: Environment,
     max_workers: usize,
     part_size: u64,
     min_part_size: u64,
@@ -120,9 +137,11 @@ impl S3FsBuilder {
             upload: UploadArgs::new(),
             download: DownloadArgs::new(),
             checksum: Checksum::OfEndpoint,
-            addressing_style: AddressingStyle::Auto,
+            addressing_style: None,
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
+            max_attempts: None,
+            environment: Environment::process(),
             max_workers: DEFAULT_MAX_WORKERS,
             part_size: DEFAULT_PART_BYTES,
             min_part_size: MIN_PART_BYTES,
@@ -143,7 +162,7 @@ impl S3FsBuilder {
     }
 
     /// The access key; goes together with [`aws_secret_access_key`](Self::aws_secret_access_key).
-    /// Without both, the environment and the shared files are asked.
+    /// Without both, the chain of sources is asked.
     pub fn aws_access_key_id(mut self, key: impl Into<String>) -> Self {
         self.settings.explicit.access_key_id = Some(key.into());
         self
@@ -158,6 +177,50 @@ impl S3FsBuilder {
     /// The session token of temporary credentials.
     pub fn aws_session_token(mut self, token: impl Into<String>) -> Self {
         self.settings.explicit.session_token = Some(token.into());
+        self
+    }
+
+    /// A source of credentials of the program's own, instead of the chain: a closure or a
+    /// [`CredentialsProvider`]. It is asked at the first request, and again before the credentials expire
+    /// ([`CachedCredentials`]). Clones of this builder and of its filesystem share what it gave.
+    ///
+    /// ```
+    /// use s3fs::{Credentials, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .credentials_provider(|| Ok(Credentials::new("key", "secret")))
+    ///     .build()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    pub fn credentials_provider(mut self, provider: impl CredentialsProvider + 'static) -> Self {
+        self.settings.provider = Some(CachedCredentials::new(provider));
+        self
+    }
+
+    /// The environment variables in which credentials, region, endpoint and other settings are looked for, instead
+    /// of this process's. The shared files are found by them, too: without `HOME` there are none.
+    ///
+    /// Programs that serve several accounts need no global variables so, and tests see nothing of the machine.
+    /// Programs that `credential_process` runs have the environment of this process.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .environment([
+    ///         ("AWS_ACCESS_KEY_ID", "key"),
+    ///         ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ///         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000"),
+    ///     ])
+    ///     .build()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    pub fn environment<N: Into<String>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.environment = Environment::from_pairs(variables);
         self
     }
 
@@ -241,7 +304,10 @@ impl S3FsBuilder {
     /// whether what is read whole ([`readbytes`](crate::FileSystem::readbytes),
     /// [`download`](crate::FileSystem::download)) is checked against what the store keeps. `None`
     /// turns both off. CRC32 on AWS unless it is said, as its SDKs have it, and none elsewhere, where
-    /// stores refuse or ignore what they do not know.
+    /// stores refuse or ignore what they do not know. Where the program says nothing,
+    /// `AWS_REQUEST_CHECKSUM_CALCULATION` and `AWS_RESPONSE_CHECKSUM_VALIDATION`, or the profile's
+    /// `request_checksum_calculation` and `response_checksum_validation`, count: `when_required` turns one of them
+    /// off, `when_supported` turns it on, on any store.
     ///
     /// Bytes that were damaged on the way are then an error and not content: an upload is refused and
     /// sent again; what is read by `readbytes` is read again. What is read through open files, and
@@ -259,9 +325,10 @@ impl S3FsBuilder {
         self
     }
 
-    /// How the bucket stands in URLs.
+    /// How the bucket stands in URLs. Defaults to `addressing_style` in the block `s3 =` of the profile, and then to
+    /// [`Auto`](AddressingStyle::Auto).
     pub fn addressing_style(mut self, style: AddressingStyle) -> Self {
-        self.addressing_style = style;
+        self.addressing_style = Some(style);
         self
     }
 
@@ -308,14 +375,14 @@ impl S3FsBuilder {
         self
     }
 
-    /// How many attempts a request gets, the first one included; 5 unless it is said, as boto3 has
-    /// it, and 1 turns trying again off, and reading on where a connection broke, too.
+    /// How many attempts a request gets, the first one included. Defaults to `AWS_MAX_ATTEMPTS` or the profile's
+    /// `max_attempts`, and then to 5, as boto3 has it. 1 turns trying again off, and reading on where a connection broke, too.
     ///
     /// What may succeed later is tried again: a connection that breaks, no answer in time, a server
     /// that is busy or fails for once. What a refusal teaches (the server's clock, the bucket's
     /// region, credentials that expired) is another attempt that is not counted.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.retry.max_attempts = attempts;
+        self.max_attempts = Some(attempts);
         self
     }
 
@@ -439,16 +506,17 @@ impl S3FsBuilder {
     }
 
     /// Makes the filesystem. No request is made: a bucket that is not there is told by the first
-    /// operation.
+    /// operation, and sources of credentials that are servers or programs are asked by it.
     ///
     /// # Errors
     ///
     /// [`CreateFailed`](ErrorKind::CreateFailed) for credentials that are half or nowhere to be
-    /// found, [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for
+    /// found, and for configuration that cannot be used, [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for
     /// parameters that cannot be, [`Unsupported`](ErrorKind::Unsupported) for `https` without the
     /// feature `rustls`.
     pub fn build(self) -> Result<S3Fs> {
-        self.build_in(Environment::process())
+        let environment = self.environment.clone();
+        self.build_in(environment)
     }
 
     fn build_in(self, environment: Environment) -> Result<S3Fs> {
@@ -473,7 +541,15 @@ impl S3FsBuilder {
         let is_aws = is_aws(endpoint.as_ref());
         let part_sizes =
             part_sizes.equal(self.equal_parts.unwrap_or_else(|| is_r2(endpoint.as_ref())));
-        let style = self.url_style(endpoint.as_ref());
+        let configured = resolved.configured;
+        let addressing_style = self.addressing_style.or(configured.addressing_style);
+        let addressing_style = addressing_style.unwrap_or_default();
+        let style = self.url_style(addressing_style, endpoint.as_ref());
+        let max_attempts = self.max_attempts.or(configured.max_attempts);
+        let retry = RetryPolicy {
+            max_attempts: max_attempts.unwrap_or(self.retry.max_attempts),
+            ..self.retry
+        };
         if has_tenant && (is_aws || matches!(style, UrlStyle::VirtualHost)) {
             return Err(
                 invalid("only Ceph's gateway knows tenant:bucket, in path style")
@@ -493,16 +569,14 @@ impl S3FsBuilder {
             &user_agent(&self.user_agent_suffix)?,
             ca_bundle.as_deref(),
         )?;
-        let client = Client::new(
-            route,
-            Provider::new(resolved.credentials, self.settings, environment),
-            timeouts,
-            self.retry.bounded(),
-            agent,
-        );
-        let checksum = match self.checksum {
-            Checksum::Said(checksum) => checksum,
-            Checksum::OfEndpoint => is_aws.then_some(ChecksumAlgorithm::Crc32),
+        let client = Client::new(route, resolved.provider, timeouts, retry.bounded(), agent);
+        let (checksum, verifying) = match self.checksum {
+            Checksum::Said(checksum) => (checksum, checksum.is_some()),
+            Checksum::OfEndpoint => {
+                let is_sent = configured.checksums_of_requests.unwrap_or(is_aws);
+                let is_checked = configured.checksums_of_responses.unwrap_or(is_aws);
+                (is_sent.then_some(ChecksumAlgorithm::Crc32), is_checked)
+            }
         };
         let upload = match checksum {
             Some(algorithm) => {
@@ -521,13 +595,13 @@ impl S3FsBuilder {
             is_aws,
         );
         Ok(S3Fs::assemble(super::Parts {
-            objects: Arc::new(objects.verifying(checksum.is_some())),
+            objects: Arc::new(objects.verifying(verifying)),
             keys,
             bucket_name: self.bucket_name,
             dir_path: self.dir_path,
             endpoint,
             region,
-            addressing_style: self.addressing_style,
+            addressing_style,
             strict: self.strict,
             read_only: self.read_only,
             max_workers: self.max_workers,
@@ -547,7 +621,7 @@ impl S3FsBuilder {
         if [connect, response, stall, operation].contains(&Duration::ZERO) {
             return Err(invalid("a timeout is 0, and nothing could be done in it"));
         }
-        if self.retry.max_attempts == 0 {
+        if self.max_attempts == Some(0) {
             return Err(invalid("max_attempts is 0, and nothing would be asked"));
         }
         Ok(())
@@ -556,14 +630,14 @@ impl S3FsBuilder {
     /// Virtual-hosted URLs need a name that is one label of a host.
     ///
     /// Source: [Virtual hosting of buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
-    fn url_style(&self, endpoint: Option<&Url>) -> UrlStyle {
+    fn url_style(&self, style: AddressingStyle, endpoint: Option<&Url>) -> UrlStyle {
         let name = self.bucket_name.as_bytes();
         let label = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
         let is_label = name.iter().all(label)
             && (3..=63).contains(&name.len())
             && name.first() != Some(&b'-')
             && name.last() != Some(&b'-');
-        match self.addressing_style {
+        match style {
             AddressingStyle::Path => UrlStyle::Path,
             AddressingStyle::VirtualHost => UrlStyle::VirtualHost,
             AddressingStyle::Auto if is_label && endpoint.is_none() => UrlStyle::VirtualHost,

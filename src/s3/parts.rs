@@ -445,7 +445,7 @@ mod tests {
         };
         spare.keep(vec![1], 1);
         spare.keep(vec![2], 1);
-        assert_eq!(spare.buffers, [[]]);
+        assert_eq!(spare.buffers, [Vec::<u8>::new()]);
         spare.keep(vec![3], 0);
         spare.keep(vec![4], 0);
         spare.keep(Vec::new(), 0);

@@ -1,7 +1,7 @@
 //! [`Presign`]: a URL that lets whoever has it do one thing with one object for a while.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusty_s3::Method;
 use time::OffsetDateTime;
@@ -34,8 +34,9 @@ pub enum PresignMethod {
 /// A presigned URL in the making; [`S3Fs::presign`](crate::S3Fs::presign) begins one, and
 /// [`url`](Self::url) ends it. No request is made, and nothing is checked at the server.
 ///
-/// A URL signed with temporary credentials dies with them, however long it was made for. Without
-/// credentials the URL is the object's plain one.
+/// A URL that is signed with temporary credentials is valid until they expire at most: it is signed for less time
+/// then, which the log warns of and [`PresignedUrl::expires_at`] tells. Without credentials the URL is the object's
+/// plain one.
 ///
 /// Source: [Sharing objects with presigned URLs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html).
 ///
@@ -149,8 +150,33 @@ impl<'a> Presign<'a> {
     /// # Errors
     ///
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an expiry outside of 1 s to 7 days, and
-    /// for response headers without credentials, which S3 refuses.
+    /// for response headers without credentials, which S3 refuses. The errors of the source of the credentials, if
+    /// it has to be asked.
     pub fn url(self) -> Result<String> {
+        self.sign().map(PresignedUrl::into_url)
+    }
+
+    /// The URL, and when it ends.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use s3fs::{Credentials, S3Fs};
+    ///
+    /// let expiry = SystemTime::now() + Duration::from_secs(60);
+    /// let credentials = Credentials::new("key", "secret").with_session_token("token").with_expiry(expiry);
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .credentials_provider(credentials)
+    ///     .build()?;
+    /// let signed = fs.presign("report.csv")?.expires(Duration::from_secs(3600)).sign()?;
+    /// assert!(signed.expires_at().is_some_and(|end| end <= expiry));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`url`](Self::url).
+    pub fn sign(self) -> Result<PresignedUrl> {
         let invalid = |message: String| {
             Err(Error::new(ErrorKind::InvalidArgument)
                 .with_path(&self.path)
@@ -173,6 +199,42 @@ impl<'a> Presign<'a> {
             PresignMethod::Head => Method::Head,
             PresignMethod::Delete => Method::Delete,
         };
-        self.client.presign(method, &self.key, &self.query, seconds)
+        let (url, expires_at) = self
+            .client
+            .presign(method, &self.key, &self.query, seconds)?;
+        Ok(PresignedUrl { url, expires_at })
+    }
+}
+
+/// A presigned URL, and when it ends. `Debug` does not show the URL, which is a secret.
+#[derive(Clone)]
+pub struct PresignedUrl {
+    url: String,
+    expires_at: Option<SystemTime>,
+}
+
+impl PresignedUrl {
+    /// The URL. It is a secret: whoever has it can use it.
+    pub fn as_str(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL. It is a secret: whoever has it can use it.
+    pub fn into_url(self) -> String {
+        self.url
+    }
+
+    /// When the URL ends: after the time that was asked for, or when the credentials expire that it is signed with,
+    /// if that is earlier. `None` if it is not signed.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for PresignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresignedUrl")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }

@@ -83,17 +83,11 @@ impl S3FsBuilder {
                 self = self.checksum(algorithm);
             }
             "addressing_style" => {
-                self = self.addressing_style(match value {
-                    "auto" => AddressingStyle::Auto,
-                    "path" => AddressingStyle::Path,
-                    "virtual" => AddressingStyle::VirtualHost,
-                    _ => {
-                        return Err(wrong(
-                            "the parameter \"addressing_style\" is not auto, path or virtual"
-                                .to_owned(),
-                        ));
-                    }
-                });
+                let style = AddressingStyle::from_name(value).ok_or_else(|| {
+                    let message = "the parameter \"addressing_style\" is not auto, path or virtual";
+                    wrong(message.to_owned())
+                })?;
+                self = self.addressing_style(style);
             }
             "profile" if allow_profile => self = self.profile(value),
             "profile" => {
@@ -155,11 +149,12 @@ mod tests {
         assert!(builder.keep_encryption);
         assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
         assert_eq!(builder.timeouts.operation, Some(Duration::from_secs(10)));
+        assert_eq!(builder.max_attempts, Some(7));
         let expected = RetryPolicy {
-            max_attempts: 7,
             timeout: Duration::from_secs(8),
             base_delay: Duration::from_millis(250),
             max_delay: Duration::from_secs(9),
+            ..RetryPolicy::default()
         };
         assert_eq!(builder.retry, expected);
         let upload = builder.upload.to_headers().unwrap();

@@ -38,7 +38,7 @@ pub fn redaction(data: &[u8]) {
     const SECRET: &str = "wJalr/XUtnFEMI+K7MDENG";
     const TOKEN: &str = "FwoGZXIvYXdzEJr==";
     const SIGNATURE: &str = "5d672d79c15b13162d9279b0855cfba6";
-    let credentials = Credentials::new(KEY, SECRET, Some(TOKEN));
+    let credentials = Credentials::new(KEY, SECRET).with_session_token(TOKEN);
     let secrets = Secrets::of(Some(&credentials), &[]);
     let (before, after) = two_texts(data);
     let signature = format!("X-Amz-Signature={SIGNATURE}");

@@ -17,19 +17,19 @@ mod failure;
 pub(crate) mod fuzzing;
 mod patience;
 mod recode;
-mod redact;
+pub(in crate::s3) mod redact;
 mod request;
 mod response;
 mod retry;
 mod route;
 mod stats;
 #[cfg(feature = "rustls")]
-mod tls;
+pub(in crate::s3) mod tls;
 mod transport;
 pub(crate) mod xml;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -71,6 +71,8 @@ pub(crate) struct Client {
     agent: Agent,
     route: Route,
     credentials: Provider,
+    /// The region that came with the credentials is the one to begin with.
+    region_found: Once,
     clock: Clock,
     timeouts: Timeouts,
     policy: RetryPolicy,
@@ -123,6 +125,7 @@ impl Client {
             agent,
             route,
             credentials,
+            region_found: Once::new(),
             clock: Clock::default(),
             timeouts,
             policy,
@@ -142,12 +145,12 @@ impl Client {
 
     /// Whether requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
-        self.credentials.get().is_none()
+        self.credentials.is_anonymous()
     }
 
     /// A text that came from the server, without the credentials that are in use.
     pub(crate) fn hide(&self, text: &str) -> String {
-        let credentials = self.credentials.get();
+        let credentials = self.credentials.kept();
         Secrets::of(credentials.as_deref(), &[]).hide(text)
     }
 
@@ -211,30 +214,38 @@ impl Client {
         })
     }
 
-    /// A presigned URL, valid for so many seconds from now.
+    /// A presigned URL, valid for so many seconds from now or until the credentials expire, and when it ends; `None`
+    /// if it is not signed.
     pub(crate) fn presign(
         &self,
         method: Method,
         key: &Key,
         query: &[(&'static str, String)],
         seconds: u64,
-    ) -> Result<String> {
+    ) -> Result<(String, Option<SystemTime>)> {
         let unsigned = Unsigned {
             method,
             key: Some(key),
             query,
             headers: &[],
         };
-        let signing = self.signing();
+        let signing = self.signing()?;
         let credentials = signing.credentials.as_deref();
-        Ok(sign(
-            &unsigned,
-            &signing.bucket,
-            credentials,
-            signing.time,
-            seconds,
-        )?
-        .into())
+        let left = credentials
+            .and_then(Credentials::expiry)
+            .and_then(|expiry| expiry.duration_since(signing.time).ok())
+            .map(|left| left.as_secs())
+            .filter(|left| (1..seconds).contains(left));
+        if let Some(left) = left {
+            log::warn!(
+                "a URL is presigned for {left} s and not for {seconds} s: the credentials expire then"
+            );
+        }
+        let seconds = left.unwrap_or(seconds);
+        let bucket = &signing.bucket;
+        let url = sign(&unsigned, bucket, credentials, signing.time, seconds)?;
+        let ends = signing.time.checked_add(Duration::from_secs(seconds));
+        Ok((url.into(), ends.filter(|_| credentials.is_some())))
     }
 
     /// Makes a request until it succeeds or another attempt is not worth it; `finish` makes of a
@@ -257,7 +268,7 @@ impl Client {
                 .with_message("what it was a part of was given up"));
         }
         loop {
-            let signing = self.signing_of(request, &payload);
+            let signing = self.signing_of(request, &payload)?;
             let failure = match self
                 .attempt(request, &payload, &signing, number, deadline)
                 .and_then(|response| finish(response, &signing))
@@ -422,28 +433,32 @@ impl Client {
     }
 
     /// What is signed with now.
-    fn signing(&self) -> Signing {
-        Signing {
+    fn signing(&self) -> Result<Signing> {
+        let credentials = self.credentials.get()?;
+        if let Some(region) = self.credentials.region() {
+            self.region_found.call_once(|| self.route.begin_in(region));
+        }
+        Ok(Signing {
             bucket: self.route.bucket(),
-            credentials: self.credentials.get(),
+            credentials,
             time: self.clock.now(),
             began: Instant::now(),
             bare_e_tags: false,
             expects: false,
             with_digest: false,
-        }
+        })
     }
 
     /// What the next attempt of a request is signed with, and how it is put.
-    fn signing_of(&self, request: &Request<'_>, payload: &Payload<'_>) -> Signing {
-        let signing = self.signing();
+    fn signing_of(&self, request: &Request<'_>, payload: &Payload<'_>) -> Result<Signing> {
+        let signing = self.signing()?;
         let is_large = has_body(request.operation) && payload.length() >= EXPECT_CONTINUE_BYTES;
-        Signing {
+        Ok(Signing {
             bare_e_tags: self.bare_e_tags.are_sent(request.operation),
             expects: is_large && self.expectation.is_asked(signing.began),
             with_digest: self.wants_digest.load(Ordering::Relaxed) && lacks_digest(request),
             ..signing
-        }
+        })
     }
 
     /// One attempt: its answer, if that is a success.

@@ -22,11 +22,16 @@ const PARAMETERS: [&str; 3] = [
 const CUSTOMER_KEY: &str = "-server-side-encryption-customer-key";
 
 /// What a request carries that no text may show.
-pub(super) struct Secrets<'a>(Vec<&'a str>);
+pub(in crate::s3) struct Secrets<'a>(Vec<&'a str>);
 
 impl<'a> Secrets<'a> {
+    #[cfg(feature = "aws-chain")]
+    pub(in crate::s3) fn new(secrets: Vec<&'a str>) -> Self {
+        Self(secrets)
+    }
+
     /// The credentials, and the customer's key among the headers.
-    pub(super) fn of(
+    pub(in crate::s3) fn of(
         credentials: Option<&'a Credentials>,
         headers: &'a [(String, String)],
     ) -> Self {
@@ -45,7 +50,7 @@ impl<'a> Secrets<'a> {
     }
 
     /// The text without them, and without the secret parts of signed URLs.
-    pub(super) fn hide(&self, text: &str) -> String {
+    pub(in crate::s3) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             text = hide(&text, secret);
@@ -132,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_credentials_and_the_customers_key_are_hidden() {
-        let credentials = Credentials::new("AKID", "s3cr3t", Some("tok"));
+        let credentials = Credentials::new("AKID", "s3cr3t").with_session_token("tok");
         let headers = [
             ("x-amz-server-side-encryption-customer-key", "QUJD"),
             (
@@ -150,12 +155,12 @@ mod tests {
 
     #[test]
     fn a_short_credential_is_hidden_as_a_word_only() {
-        let credentials = Credentials::new("a", "Key", None);
+        let credentials = Credentials::new("a", "Key");
         assert_eq!(
             Secrets::of(Some(&credentials), &[]).hide("InvalidAccessKeyId: a, (Key)/Key"),
             "InvalidAccessKeyId: [hidden], ([hidden])/[hidden]"
         );
-        let credentials = Credentials::new("admin", "administrator", None);
+        let credentials = Credentials::new("admin", "administrator");
         assert_eq!(
             Secrets::of(Some(&credentials), &[]).hide("theadministrators' admin"),
             "the[hidden]s' [hidden]"

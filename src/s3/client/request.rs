@@ -381,7 +381,6 @@ mod tests {
         let credentials = Credentials::new(
             "AKIAIOSFODNN7EXAMPLE",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            None,
         );
         let key = Key::new("test.txt").unwrap();
         let unsigned = Unsigned {
@@ -420,7 +419,7 @@ mod tests {
 
     #[test]
     fn every_amz_header_is_signed_and_no_other() {
-        let credentials = Credentials::new("key", "secret", Some("token"));
+        let credentials = Credentials::new("key", "secret").with_session_token("token");
         let key = Key::new("a").unwrap();
         let url = Request::object(Operation::PutObject, &key)
             .header("x-amz-storage-class", "STANDARD_IA")

@@ -80,6 +80,17 @@ impl Route {
         true
     }
 
+    /// Begins in the region that was found for a bucket whose region nobody named, unless the server has already
+    /// named one.
+    pub(super) fn begin_in(&self, region: &str) {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if now.region() == self.given.region()
+            && let Some(bucket) = self.in_region(region)
+        {
+            *now = Arc::new(bucket);
+        }
+    }
+
     fn in_region(&self, region: &str) -> Option<Bucket> {
         let endpoint = match self.is_aws {
             true => aws_endpoint(region).parse().ok()?,

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(counted, expected);
         assert_eq!(
             counters.stats().requests,
-            (1..=Operation::ALL.len() as u64).sum()
+            (1..=Operation::ALL.len() as u64).sum::<u64>()
         );
     }
 }

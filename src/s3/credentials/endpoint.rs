@@ -8,10 +8,34 @@ use super::profile::{LazyProfile, Profile};
 use super::{Environment, failed};
 use crate::error::Result;
 
-const VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+/// A service whose endpoint can be configured.
+#[derive(Clone, Copy)]
+pub(super) struct Service {
+    /// Its name in a `[services]` section.
+    name: &'static str,
+    variables: [&'static str; 2],
+}
+
+pub(super) const S3: Service = Service {
+    name: "s3",
+    variables: ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+};
+
+#[cfg(feature = "aws-chain")]
+pub(super) const STS: Service = Service {
+    name: "sts",
+    variables: ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"],
+};
+
+#[cfg(feature = "aws-chain")]
+pub(super) const SSO: Service = Service {
+    name: "sso",
+    variables: ["AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL"],
+};
 
 /// The endpoint's URL, if anything says one.
 pub(super) fn find(
+    service: Service,
     given: Option<&str>,
     environment: &Environment,
     profile: &LazyProfile<'_>,
@@ -22,11 +46,13 @@ pub(super) fn find(
     if configured_are_ignored(environment, profile)? {
         return Ok(None);
     }
-    if let Some((variable, url)) = environment.first_text(&VARIABLES)? {
+    if let Some((variable, url)) = environment.first_text(&service.variables)? {
         return checked(url, variable).map(Some);
     }
-    let profile = profile.get()?;
-    let url = match of_services(profile)? {
+    let Some(profile) = profile.settings()? else {
+        return Ok(None);
+    };
+    let url = match of_services(profile, service.name)? {
         None => profile.text("endpoint_url")?,
         found => found,
     };
@@ -37,14 +63,15 @@ pub(super) fn find(
 /// Whether only what the caller gave counts.
 fn configured_are_ignored(environment: &Environment, profile: &LazyProfile<'_>) -> Result<bool> {
     let flag = match environment.text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
-        None => profile.get()?.text("ignore_configured_endpoint_urls")?,
+        None => profile.text("ignore_configured_endpoint_urls")?,
         found => found,
     };
     Ok(flag.is_some_and(|flag| flag.eq_ignore_ascii_case("true")))
 }
 
-/// The `endpoint_url` in the block `s3 =` of the section that the profile's `services` names.
-fn of_services(profile: &Profile) -> Result<Option<String>> {
+/// The `endpoint_url` in the block of the service (such as `s3 =`) of the section that the profile's `services`
+/// names.
+fn of_services(profile: &Profile, service: &str) -> Result<Option<String>> {
     let Some(name) = profile.text("services")? else {
         return Ok(None);
     };
@@ -58,13 +85,15 @@ fn of_services(profile: &Profile) -> Result<Option<String>> {
     let services = profile
         .services(&name)
         .ok_or_else(|| trouble("which is not in"))?;
-    match services.get("s3") {
+    match services.get(service) {
         None => Ok(None),
         Some(Value::Block(block)) => Ok(block
             .get("endpoint_url")
             .filter(|url| !url.is_empty())
             .cloned()),
-        Some(Value::Text(_)) => Err(trouble("whose s3 has no indented lines below it in")),
+        Some(Value::Text(_)) => Err(trouble(&format!(
+            "whose {service} has no indented lines below it in"
+        ))),
     }
 }
 
@@ -93,7 +122,12 @@ mod tests {
     ) -> Result<Option<String>> {
         let home = Home::with("", config);
         let environment = home.environment(pairs);
-        find(given, &environment, &LazyProfile::new(None, &environment))
+        find(
+            S3,
+            given,
+            &environment,
+            &LazyProfile::new(None, &environment),
+        )
     }
 
     #[test]

@@ -5,8 +5,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Credentials, Parts, failed};
+use crate::dates::iso_date;
 use crate::error::Result;
 
 const KEY: &str = "AWS_ACCESS_KEY_ID";
@@ -15,12 +17,16 @@ const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 /// The tokens' names in botocore's order; the first is the older one.
 const TOKENS: [&str; 2] = ["AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"];
 
+/// When temporary credentials expire.
+const EXPIRY: &str = "AWS_CREDENTIAL_EXPIRATION";
+
 /// From a variable's name to its value.
 type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
 /// Environment variables, and the home directory that `~` stands for.
+#[derive(Clone)]
 pub(crate) struct Environment {
-    variable: Box<Lookup>,
+    variable: Arc<Lookup>,
     /// Where the home is when no variable says it, as for a service that systemd started.
     account_home: fn() -> Option<PathBuf>,
 }
@@ -29,13 +35,12 @@ impl Environment {
     /// This process's environment, looked up each time.
     pub(crate) fn process() -> Self {
         Self {
-            variable: Box::new(|name| std::env::var_os(name)),
+            variable: Arc::new(|name| std::env::var_os(name)),
             account_home: std::env::home_dir,
         }
     }
 
-    /// Nothing but these variables.
-    #[cfg(test)]
+    /// Nothing but these variables. Without `HOME` among them there is no home directory.
     pub(crate) fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
@@ -46,13 +51,13 @@ impl Environment {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         Self {
-            variable: Box::new(move |name| variables.get(name).cloned()),
+            variable: Arc::new(move |name| variables.get(name).cloned()),
             account_home: || None,
         }
     }
 
     /// A variable's value; a blank one counts as unset.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
         match (self.variable)(name).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(value)) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
@@ -106,7 +111,17 @@ pub(super) fn credentials(environment: &Environment) -> Result<Option<Credential
         secret_access_key: environment.text(SECRET)?,
         session_token: environment.first_text(&TOKENS)?.map(|(_, token)| token),
     };
-    parts.complete("the environment has", [KEY, SECRET])
+    let Some(found) = parts.complete("the environment has", [KEY, SECRET])? else {
+        return Ok(None);
+    };
+    let Some(expiry) = environment.text(EXPIRY)? else {
+        return Ok(Some(found));
+    };
+    match iso_date(expiry.trim()) {
+        Some(expiry) => Ok(Some(found.with_expiry(expiry))),
+        None => Err(failed(format!("{EXPIRY} is not a date"))
+            .with_hint("a date is written as in 2026-11-28T12:00:00Z")),
+    }
 }
 
 #[cfg(test)]

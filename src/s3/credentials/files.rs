@@ -129,6 +129,19 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The text of a small file, such as a token. The error says why and shows nothing of the content.
+#[cfg(feature = "aws-chain")]
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let in_file = |error: io::Error| io::Error::new(error.kind(), format!("{path:?}: {error}"));
+    let bytes = read_bytes(path).map_err(in_file)?;
+    String::from_utf8(bytes).map_err(|_| {
+        in_file(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not UTF-8",
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::Home;

@@ -52,6 +52,19 @@ impl Section {
             .get(setting)
             .or_else(|| self.everywhere.get(setting))
     }
+
+    /// Every setting, those of `[DEFAULT]` included.
+    #[cfg(any(feature = "aws-chain", feature = "fuzzing"))]
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let elsewhere = self
+            .everywhere
+            .iter()
+            .filter(|(name, _)| !self.own.contains_key(*name));
+        self.own
+            .iter()
+            .chain(elsewhere)
+            .map(|(name, value)| (name.as_str(), value))
+    }
 }
 
 impl Ini {

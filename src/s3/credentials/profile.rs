@@ -3,11 +3,14 @@
 //! A setting in the credentials file wins over the same one in the config file
 //! (`Session.full_config` in botocore). An access key and its secret come from one file.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+#[cfg(feature = "aws-chain")]
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::files::File;
 use super::ini::{Section, Value};
-use super::{Credentials, Environment, Parts, failed, unsupported, words};
+use super::{Credentials, Environment, Parts, failed, words};
 use crate::error::{Error, Result};
 
 const KEY: &str = "aws_access_key_id";
@@ -24,6 +27,7 @@ pub(super) struct LazyProfile<'a> {
     named: Option<&'a str>,
     environment: &'a Environment,
     read: OnceCell<Result<Profile>>,
+    is_optional: Cell<bool>,
 }
 
 impl<'a> LazyProfile<'a> {
@@ -33,7 +37,14 @@ impl<'a> LazyProfile<'a> {
             named,
             environment,
             read: OnceCell::new(),
+            is_optional: Cell::new(false),
         }
+    }
+
+    /// From here on a profile that is missing or cannot be read has no settings, and is no error: the caller has
+    /// the credentials without it.
+    pub(super) fn make_optional(&self) {
+        self.is_optional.set(true);
     }
 
     pub(super) fn get(&self) -> Result<&Profile> {
@@ -42,14 +53,37 @@ impl<'a> LazyProfile<'a> {
             .as_ref()
             .map_err(Error::clone)
     }
+
+    /// The profile for its settings; `None` if it can be done without.
+    pub(super) fn settings(&self) -> Result<Option<&Profile>> {
+        let was_read = self.read.get().is_some();
+        match self.get() {
+            Ok(profile) => Ok(Some(profile)),
+            Err(error) if self.is_optional.get() => {
+                if !was_read {
+                    log::warn!("the settings of the profile are left out: {error}");
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A setting's value, if the profile has it.
+    pub(super) fn text(&self, setting: &str) -> Result<Option<String>> {
+        match self.settings()? {
+            Some(profile) => profile.text(setting),
+            None => Ok(None),
+        }
+    }
 }
 
 /// A profile's settings.
 pub(super) struct Profile {
     name: String,
     origin: Origin,
-    credentials: File,
-    config: File,
+    credentials: Rc<File>,
+    config: Rc<File>,
 }
 
 /// Who named the profile.
@@ -72,8 +106,8 @@ impl Profile {
         let profile = Self {
             name,
             origin,
-            credentials: File::credentials(environment)?,
-            config: File::config(environment)?,
+            credentials: Rc::new(File::credentials(environment)?),
+            config: Rc::new(File::config(environment)?),
         };
         if profile.origin != Origin::Nobody && !profile.exists() {
             return Err(failed(format!(
@@ -95,8 +129,8 @@ impl Profile {
         Ok(Self {
             name: name.to_owned(),
             origin: Origin::Caller,
-            credentials: File::of_text("credentials", credentials)?,
-            config: File::of_text("config", config)?,
+            credentials: Rc::new(File::of_text("credentials", credentials)?),
+            config: Rc::new(File::of_text("config", config)?),
         })
     }
 
@@ -124,22 +158,90 @@ impl Profile {
         }
     }
 
+    /// Another profile of the same files, if it exists.
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn sibling(&self, name: &str) -> Option<Self> {
+        let sibling = Self {
+            name: name.to_owned(),
+            origin: Origin::Caller,
+            credentials: Rc::clone(&self.credentials),
+            config: Rc::clone(&self.config),
+        };
+        sibling.exists().then_some(sibling)
+    }
+
+    /// Whether the setting is there, whatever its value is.
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn has(&self, setting: &str) -> bool {
+        let sections = [self.credentials_section(), self.config_section()];
+        let mut sections = sections.into_iter().flatten();
+        sections.any(|section| section.get(setting).is_some())
+    }
+
+    /// A setting in the indented block of that name, such as `addressing_style` in `s3 =`.
+    pub(super) fn nested(&self, block: &str, setting: &str) -> Option<String> {
+        let sections = [self.credentials_section(), self.config_section()];
+        let value = sections
+            .into_iter()
+            .flatten()
+            .find_map(|section| section.get(block));
+        match value {
+            Some(Value::Block(settings)) => settings
+                .get(setting)
+                .filter(|text| !text.is_empty())
+                .cloned(),
+            _ => None,
+        }
+    }
+
     /// The settings of `[services name]`.
     pub(super) fn services(&self, name: &str) -> Option<&Section> {
         section_of_kind(&self.config, "services", name)
     }
 
-    /// The credentials in the profile, and the source's name.
-    ///
-    /// The order is that of botocore's `ProfileProviderBuilder`.
-    pub(super) fn credentials(&self) -> Result<Option<(Credentials, &'static str)>> {
-        self.refuse(&unsupported::BEFORE_CREDENTIALS_FILE)?;
-        if let Some(found) = self.keys_in(&self.credentials, self.credentials_section())? {
-            return Ok(Some((found, "shared credentials file")));
+    /// The settings of `[sso-session name]`: those with a value of one line.
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn sso_session(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        let section = section_of_kind(&self.config, "sso-session", name)?;
+        let texts = section
+            .settings()
+            .filter_map(|(setting, value)| match value {
+                Value::Text(text) if !text.is_empty() && !text.contains('\n') => {
+                    Some((setting.to_owned(), text.clone()))
+                }
+                _ => None,
+            });
+        Some(texts.collect())
+    }
+
+    /// The access key and its secret in the credentials file.
+    pub(super) fn keys_in_credentials_file(&self) -> Result<Option<Credentials>> {
+        self.keys_in(&self.credentials, self.credentials_section())
+    }
+
+    /// The access key and its secret in the config file.
+    pub(super) fn keys_in_config_file(&self) -> Result<Option<Credentials>> {
+        self.keys_in(&self.config, self.config_section())
+    }
+
+    /// The access key and its secret in either file.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn keys(&self) -> Result<Option<Credentials>> {
+        match self.keys_in_credentials_file()? {
+            None => self.keys_in_config_file(),
+            found => Ok(found),
         }
-        self.refuse(&unsupported::BEFORE_CONFIG_FILE)?;
-        let found = self.keys_in(&self.config, self.config_section())?;
-        Ok(found.map(|found| (found, "config file")))
+    }
+
+    /// Whether one of the files has an access key or a secret for it.
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn has_keys(&self) -> bool {
+        self.has(KEY) || self.has(SECRET)
+    }
+
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     fn exists(&self) -> bool {
@@ -155,16 +257,6 @@ impl Profile {
     /// `[profile name]`; `[default]` needs no `profile`.
     fn config_section(&self) -> Option<&Section> {
         section_of_kind(&self.config, "profile", &self.name)
-    }
-
-    fn refuse(&self, settings: &[unsupported::Unsupported]) -> Result<()> {
-        for (setting, what) in settings {
-            if self.text(setting)?.is_some() {
-                let setting = format!("{setting} of {}", self.title());
-                return Err(unsupported::refusal(&setting, what));
-            }
-        }
-        Ok(())
     }
 
     fn keys_in(&self, file: &File, section: Option<&Section>) -> Result<Option<Credentials>> {
@@ -279,22 +371,13 @@ mod tests {
     #[test]
     fn keys_are_found_in_either_file_but_not_half_in_each() {
         const KEYS: &str = "aws_access_key_id = K\naws_secret_access_key = S\n";
-        for (credentials, config, expected) in [
-            (
-                format!("[x]\n{KEYS}"),
-                String::new(),
-                "shared credentials file",
-            ),
-            (String::new(), format!("[profile x]\n{KEYS}"), "config file"),
-            (
-                "[x]\nregion = r".to_owned(),
-                format!("[profile x]\n{KEYS}"),
-                "config file",
-            ),
+        for (credentials, config) in [
+            (format!("[x]\n{KEYS}"), String::new()),
+            (String::new(), format!("[profile x]\n{KEYS}")),
+            ("[x]\nregion = r".to_owned(), format!("[profile x]\n{KEYS}")),
         ] {
             let profile = profile(Some("x"), &credentials, &config).unwrap();
-            let (found, source) = profile.credentials().unwrap().unwrap();
-            assert_eq!(source, expected);
+            let found = profile.keys().unwrap().unwrap();
             assert_eq!(found.access_key_id(), "K");
             assert_eq!(found.secret_access_key(), "S");
         }
@@ -303,7 +386,7 @@ mod tests {
             "[x]\naws_secret_access_key = hidden",
             "[profile x]\naws_access_key_id = K",
         );
-        let error = halves.unwrap().credentials().unwrap_err().to_string();
+        let error = halves.unwrap().keys().unwrap_err().to_string();
         assert!(error.contains("has aws_secret_access_key but not aws_access_key_id"));
         assert!(error.contains(".aws/credentials"), "{error}");
         assert!(!error.contains("hidden"), "{error}");
@@ -323,7 +406,7 @@ mod tests {
             let credentials =
                 format!("[x]\naws_access_key_id = K\naws_secret_access_key = S\n{tokens}");
             let profile = profile(Some("x"), &credentials, "").unwrap();
-            let (found, _) = profile.credentials().unwrap().unwrap();
+            let found = profile.keys().unwrap().unwrap();
             assert_eq!(found.session_token(), expected, "{tokens}");
         }
     }
@@ -333,39 +416,13 @@ mod tests {
         let credentials = "[x]\naws_secret_access_key = S\naws_access_key_id = K\n \
                            aws_session_token = hidden\n";
         let profile = profile(Some("x"), credentials, "").unwrap();
-        let error = profile.credentials().unwrap_err().to_string();
+        let error = profile.keys().unwrap_err().to_string();
         assert!(
             error.contains("aws_access_key_id of profile \"x\""),
             "{error}"
         );
         assert!(error.contains("has more than one line"), "{error}");
         assert!(!error.contains("hidden"), "{error}");
-    }
-
-    #[test]
-    fn a_profile_that_needs_another_source_is_refused_by_name() {
-        const KEYS: &str = "aws_access_key_id = K\naws_secret_access_key = S\n";
-        for setting in [
-            "role_arn",
-            "web_identity_token_file",
-            "sso_account_id",
-            "sso_role_name",
-        ] {
-            let config = format!("[profile x]\n{setting} = v\n");
-            let profile = profile(Some("x"), &format!("[x]\n{KEYS}"), &config).unwrap();
-            let error = profile.credentials().unwrap_err().to_string();
-            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
-            assert!(error.contains("this version of s3fs cannot use"), "{error}");
-        }
-        for setting in ["credential_process", "login_session"] {
-            let config = format!("[profile x]\n{KEYS}{setting} = v\n");
-            let without_keys = profile(Some("x"), "", &config).unwrap();
-            let error = without_keys.credentials().unwrap_err().to_string();
-            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
-            // Keys in the credentials file come before these in botocore.
-            let with_keys = profile(Some("x"), &format!("[x]\n{KEYS}"), &config).unwrap();
-            assert!(with_keys.credentials().unwrap().is_some(), "{setting}");
-        }
     }
 
     #[test]
@@ -396,7 +453,7 @@ mod tests {
             assert!(error.contains(".aws/config\""), "{error}");
         }
         let nobody_asked = Profile::read(None, &home.environment([])).unwrap();
-        assert!(nobody_asked.credentials().unwrap().is_none());
+        assert!(nobody_asked.keys().unwrap().is_none());
     }
 
     #[test]

@@ -1,78 +1,59 @@
-//! [`Provider`]: the credentials that requests are signed with now, and the chain that may have
-//! newer ones.
+//! [`Provider`]: what all clones of a client sign with.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::profile::LazyProfile;
-use super::{Credentials, Environment, Settings, find_credentials};
+use super::{CachedCredentials, Credentials};
 use crate::error::Result;
 
-/// Credentials for all clones of a client.
+/// The credentials of a client; none is anonymous, which is never a fallback: the caller asked for it.
 pub(crate) struct Provider {
-    now: RwLock<Option<Arc<Credentials>>>,
-    settings: Settings,
-    environment: Environment,
-    /// When the chain was last asked in vain.
-    asked_in_vain: Mutex<Option<Instant>>,
+    cached: Option<CachedCredentials>,
+    region: Region,
+}
+
+/// The region that the source of the credentials found, where nothing else named one.
+#[derive(Clone, Default)]
+pub(crate) struct Region(Arc<std::sync::OnceLock<String>>);
+
+impl Region {
+    #[cfg(feature = "aws-chain")]
+    pub(super) fn set(&self, region: String) {
+        // The first one stays.
+        let _ = self.0.set(region);
+    }
 }
 
 impl Provider {
-    /// What the chain found with these settings.
-    pub(crate) fn new(
-        found: Option<Credentials>,
-        settings: Settings,
-        environment: Environment,
-    ) -> Self {
-        Self {
-            now: RwLock::new(found.map(Arc::new)),
-            settings,
-            environment,
-            asked_in_vain: Mutex::new(None),
-        }
+    pub(crate) fn new(cached: Option<CachedCredentials>, region: Region) -> Self {
+        Self { cached, region }
     }
 
-    /// The credentials to sign with; none is anonymous.
-    pub(crate) fn get(&self) -> Option<Arc<Credentials>> {
-        self.now
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Whether requests are unsigned.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.cached.is_none()
     }
 
-    /// Asks the chain again, after the server called those that were used since `since` expired.
-    /// Whether there are others now.
-    ///
-    /// The chain is asked by one thread; those that meet the same refusal meanwhile wait for what it
-    /// finds.
-    pub(crate) fn renew(&self, used: &Arc<Credentials>, since: Instant) -> bool {
-        let mut asked_in_vain = self
-            .asked_in_vain
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if self.get().is_some_and(|now| !Arc::ptr_eq(&now, used)) {
-            return true;
-        }
-        if asked_in_vain.is_some_and(|asked| asked > since) {
-            return false;
-        }
-        match self.ask() {
-            Ok(Some(found)) if found != **used => {
-                log::debug!("the credentials had expired; the chain has others");
-                *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(found));
-                return true;
-            }
-            Ok(_) => log::debug!("the credentials have expired, and the chain has no others"),
-            Err(error) => log::debug!("the credentials have expired: {error}"),
-        }
-        *asked_in_vain = Some(Instant::now());
-        false
+    /// The credentials to sign with; their source is asked if there are none, or if they expire soon.
+    pub(crate) fn get(&self) -> Result<Option<Arc<Credentials>>> {
+        self.cached.as_ref().map(CachedCredentials::get).transpose()
     }
 
-    fn ask(&self) -> Result<Option<Credentials>> {
-        let profile = LazyProfile::new(self.settings.profile.as_deref(), &self.environment);
-        let (found, _) = find_credentials(&self.settings, &self.environment, &profile)?;
-        Ok(found)
+    /// The credentials that are there, without asking for any.
+    pub(crate) fn kept(&self) -> Option<Arc<Credentials>> {
+        self.cached.as_ref().and_then(CachedCredentials::kept)
+    }
+
+    /// The region that came with the credentials.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.0.get().map(String::as_str)
+    }
+
+    /// Asks the source again, after a server called those expired that were used since `since`. Returns whether
+    /// there are others now.
+    pub(crate) fn renew(&self, used: &Credentials, since: Instant) -> bool {
+        let cached = self.cached.as_ref();
+        cached.is_some_and(|cached| cached.renew_used(used, since))
     }
 }
 
@@ -80,8 +61,8 @@ impl Provider {
 mod tests {
     use std::thread;
 
-    use super::super::resolve;
     use super::super::testing::Home;
+    use super::super::{Settings, resolve};
     use super::*;
 
     fn file(key: &str) -> String {
@@ -89,20 +70,24 @@ mod tests {
     }
 
     fn provider(home: &Home) -> Provider {
-        let (settings, environment) = (Settings::default(), home.environment([]));
-        let found = resolve(&settings, &environment).unwrap().credentials;
-        Provider::new(found, settings, environment)
+        resolve(&Settings::default(), &home.environment([]))
+            .unwrap()
+            .provider
+    }
+
+    fn used(provider: &Provider) -> Arc<Credentials> {
+        provider.get().unwrap().unwrap()
     }
 
     fn key(provider: &Provider) -> String {
-        provider.get().unwrap().access_key_id().to_owned()
+        used(provider).access_key_id().to_owned()
     }
 
     #[test]
     fn what_the_chain_has_meanwhile_is_found() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
-        let used = provider.get().unwrap();
+        let used = used(&provider);
         home.write(".aws/credentials", file("new"));
         assert_eq!(key(&provider), "old");
         assert!(provider.renew(&used, Instant::now()));
@@ -117,7 +102,7 @@ mod tests {
     fn the_same_again_is_no_renewal_and_is_asked_for_once() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
-        let used = provider.get().unwrap();
+        let used = used(&provider);
         let before = Instant::now();
         assert!(!provider.renew(&used, before));
         home.write(".aws/credentials", file("new"));
@@ -129,7 +114,7 @@ mod tests {
     fn a_chain_that_breaks_changes_nothing() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
-        let used = provider.get().unwrap();
+        let used = used(&provider);
         home.write(".aws/credentials", "nonsense hidden");
         assert!(!provider.renew(&used, Instant::now()));
         assert_eq!(key(&provider), "old");
@@ -139,12 +124,12 @@ mod tests {
     fn many_threads_get_the_same_new_credentials() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
-        let used = provider.get().unwrap();
+        let old = used(&provider);
         home.write(".aws/credentials", file("new"));
         let renewed: Vec<Arc<Credentials>> = thread::scope(|scope| {
             let renew = || {
-                assert!(provider.renew(&used, Instant::now()));
-                provider.get().unwrap()
+                assert!(provider.renew(&old, Instant::now()));
+                used(&provider)
             };
             let threads: Vec<_> = (0..16).map(|_| scope.spawn(renew)).collect();
             threads

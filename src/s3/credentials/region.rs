@@ -19,14 +19,16 @@ pub(super) fn find(
     if let Some((variable, region)) = environment.first_text(&VARIABLES)? {
         return checked(region, variable).map(Some);
     }
-    let profile = profile.get()?;
+    let Some(profile) = profile.settings()? else {
+        return Ok(None);
+    };
     match profile.text("region")? {
         Some(region) => checked(region, &format!("region of {}", profile.title())).map(Some),
         None => Ok(None),
     }
 }
 
-fn checked(region: String, origin: &str) -> Result<String> {
+pub(super) fn checked(region: String, origin: &str) -> Result<String> {
     if is_host_label(&region) {
         return Ok(region);
     }

@@ -1,7 +1,8 @@
-//! The sources that the AWS SDKs have and this version has not: each is refused by name.
+//! The sources that a build without the feature `aws-chain` lacks: each is refused by name.
 //!
 //! Where botocore would use one of them, the next source in the chain would be another identity.
 
+use super::profile::Profile;
 use super::{Environment, failed};
 use crate::error::{Error, Result};
 
@@ -43,6 +44,16 @@ pub(super) fn refuse_container(environment: &Environment) -> Result<()> {
     )
 }
 
+/// Refuses what comes in a profile before its keys.
+pub(super) fn refuse(profile: &Profile, settings: &[Unsupported]) -> Result<()> {
+    for (setting, what) in settings {
+        if profile.text(setting)?.is_some() {
+            return Err(refusal(&format!("{setting} of {}", profile.title()), what));
+        }
+    }
+    Ok(())
+}
+
 fn refuse_variables(environment: &Environment, names: &[&str], what: &str) -> Result<()> {
     match environment.first_text(names)? {
         Some((name, _)) => Err(refusal(name, what)),
@@ -50,10 +61,9 @@ fn refuse_variables(environment: &Environment, names: &[&str], what: &str) -> Re
     }
 }
 
-/// The error about a setting, or a variable, that asks for what this version does not have.
-pub(super) fn refusal(setting: &str, what: &str) -> Error {
-    failed(format!(
-        "{setting} asks for {what}, which this version of s3fs cannot use"
-    ))
-    .with_hint("give an access key and its secret, or name a profile that has them")
+/// The error about a setting, or a variable, that asks for what is not built in.
+fn refusal(setting: &str, what: &str) -> Error {
+    failed(format!("{setting} asks for {what}, which is not built in")).with_hint(
+        "turn the feature `aws-chain` of this crate on, or give an access key and its secret",
+    )
 }

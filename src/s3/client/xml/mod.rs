@@ -303,6 +303,51 @@ pub(crate) fn copy_result(body: &[u8]) -> Result<CopyResult> {
     Ok(result)
 }
 
+/// The credentials of a role.
+#[cfg(feature = "aws-chain")]
+pub(crate) struct AssumedRole {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: String,
+    pub(crate) expiration: OffsetDateTime,
+}
+
+/// Reads the answer of STS to [AssumeRole][1] and to AssumeRoleWithWebIdentity.
+///
+/// [1]: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+#[cfg(feature = "aws-chain")]
+pub(crate) fn assumed_role(body: &[u8]) -> Result<AssumedRole> {
+    const ROOTS: [&str; 2] = ["AssumeRoleResponse", "AssumeRoleWithWebIdentityResponse"];
+    let (mut key, mut secret, mut token, mut expiration) = (None, None, None, None);
+    read(body, &ROOTS, |document, name| {
+        if !matches!(name, "AssumeRoleResult" | "AssumeRoleWithWebIdentityResult") {
+            return Ok(());
+        }
+        document.children(|document, name| {
+            if name != "Credentials" {
+                return Ok(());
+            }
+            document.children(|document, name| {
+                match name {
+                    "AccessKeyId" => key = kept(document.text()?.trim_ascii()),
+                    "SecretAccessKey" => secret = kept(document.text()?.trim_ascii()),
+                    "SessionToken" => token = kept(document.text()?.trim_ascii()),
+                    "Expiration" => expiration = iso_date(document.text()?.trim_ascii()),
+                    _ => {}
+                }
+                Ok(())
+            })
+        })
+    })?;
+    let missing = |name: &str| XmlError::malformed(format!("no {name}"));
+    Ok(AssumedRole {
+        access_key_id: key.ok_or_else(|| missing("AccessKeyId"))?,
+        secret_access_key: secret.ok_or_else(|| missing("SecretAccessKey"))?,
+        session_token: token.ok_or_else(|| missing("SessionToken"))?,
+        expiration: expiration.ok_or_else(|| missing("Expiration"))?,
+    })
+}
+
 /// Reads the upload id in the answer to [CreateMultipartUpload][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html

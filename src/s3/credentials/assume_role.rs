@@ -1,0 +1,151 @@
+//! The source of roles in profiles: `role_arn` with `source_profile` or `credential_source`.
+//!
+//! The rules are those of botocore's `AssumeRoleProvider`.
+
+use super::chain::{Asked, Source, from_profile};
+use super::container::Container;
+use super::instance::Instance;
+use super::profile::Profile;
+use super::sts::{Role, Sts};
+use super::{Credentials, environment, failed};
+use crate::error::Result;
+
+/// A role, and the source of the credentials that assume it.
+pub(super) struct AssumeRole {
+    role: Role,
+    with: Source,
+    sts: Sts,
+}
+
+impl AssumeRole {
+    /// The role of a profile that has `role_arn` and no web identity.
+    pub(super) fn configured(asked: &Asked<'_>, profile: &Profile) -> Result<Option<Self>> {
+        Self::in_chain(asked, profile, &mut vec![profile.name().to_owned()])
+    }
+
+    fn in_chain(
+        asked: &Asked<'_>,
+        profile: &Profile,
+        visited: &mut Vec<String>,
+    ) -> Result<Option<Self>> {
+        if !has_role(profile) {
+            return Ok(None);
+        }
+        let text = |setting| profile.text(setting);
+        let Some(arn) = text("role_arn")? else {
+            return Ok(None);
+        };
+        if text("mfa_serial")?.is_some() {
+            return Err(failed(format!(
+                "{} asks for a code of a second factor (mfa_serial), which s3fs cannot ask for",
+                profile.title()
+            ))
+            .with_hint(
+                "use credential_process = aws configure export-credentials --profile NAME \
+                 --format process",
+            ));
+        }
+        let with = match (text("source_profile")?, text("credential_source")?) {
+            (Some(_), Some(_)) => {
+                return Err(failed(format!(
+                    "{} has both source_profile and credential_source",
+                    profile.title()
+                ))
+                .with_hint("give one of them"));
+            }
+            (None, None) => {
+                return Err(failed(format!(
+                    "{} has role_arn, but neither source_profile nor credential_source",
+                    profile.title()
+                ))
+                .with_hint("one of them says which credentials assume the role"));
+            }
+            (None, Some(name)) => named_source(asked, profile, &name)?,
+            (Some(name), None) => source_profile(asked, profile, &name, visited)?,
+        };
+        Ok(Some(Self {
+            role: Role {
+                arn,
+                session_name: text("role_session_name")?,
+                external_id: text("external_id")?,
+                // botocore overlooks what is no number, too.
+                duration_seconds: text("duration_seconds")?.and_then(|text| text.parse().ok()),
+            },
+            with,
+            sts: Sts::configured(asked.settings, asked.environment, asked.lazy)?,
+        }))
+    }
+
+    pub(super) fn credentials(&self) -> Result<Credentials> {
+        let with = self.with.credentials()?;
+        self.sts.assume_role(&self.role, &with)
+    }
+}
+
+fn has_role(profile: &Profile) -> bool {
+    profile.has("role_arn") && !profile.has("web_identity_token_file")
+}
+
+fn named_source(asked: &Asked<'_>, profile: &Profile, name: &str) -> Result<Source> {
+    let nothing = || {
+        failed(format!(
+            "{} has credential_source = {name}, which has no credentials",
+            profile.title()
+        ))
+    };
+    match name {
+        "Environment" => {
+            let found = environment::credentials(asked.environment)?;
+            found.map(Source::Environment).ok_or_else(nothing)
+        }
+        "EcsContainer" => {
+            let found = Container::configured(asked.environment)?;
+            found.map(Source::Container).ok_or_else(nothing)
+        }
+        "Ec2InstanceMetadata" => {
+            let found = Instance::configured(asked.environment, asked.lazy)?;
+            found.map(Source::Instance).ok_or_else(nothing)
+        }
+        _ => Err(failed(format!(
+            "credential_source of {} is none of Environment, EcsContainer and Ec2InstanceMetadata",
+            profile.title()
+        ))),
+    }
+}
+
+fn source_profile(
+    asked: &Asked<'_>,
+    profile: &Profile,
+    name: &str,
+    visited: &mut Vec<String>,
+) -> Result<Source> {
+    let source = profile.sibling(name).ok_or_else(|| {
+        failed(format!(
+            "{} has source_profile = {name}, and there is no such profile",
+            profile.title()
+        ))
+    })?;
+    // A profile may name itself for the keys that are in it.
+    let is_itself_with_keys = name == profile.name() && source.has_keys();
+    if visited.iter().any(|seen| seen == name) && !is_itself_with_keys {
+        return Err(failed(format!(
+            "source_profile leads in a circle: {} -> {name}",
+            visited.join(" -> ")
+        ))
+        .with_hint("the last profile of the chain must have credentials of its own"));
+    }
+    visited.push(name.to_owned());
+    if !source.has_keys()
+        && let Some(role) = AssumeRole::in_chain(asked, &source, visited)?
+    {
+        return Ok(Source::AssumeRole(Box::new(role)));
+    }
+    let found = from_profile(asked, &source, false)?;
+    found.ok_or_else(|| {
+        failed(format!(
+            "{} is the source_profile of {}, and has no credentials",
+            source.title(),
+            profile.title()
+        ))
+    })
+}

@@ -1,0 +1,298 @@
+//! How the sources ask their servers: one blocking request, with limits on time, size and attempts.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// More than any answer of these servers has.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// The wait before the second attempt; the third waits twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A request to a server that gives credentials.
+pub(super) struct Call<'a> {
+    /// The server's name in errors, such as "the container endpoint".
+    pub(super) server: &'a str,
+    pub(super) method: &'static str,
+    /// It may be secret, as the path of a container's credentials is: errors show its origin alone.
+    pub(super) url: &'a str,
+    pub(super) headers: &'a [(&'static str, &'a str)],
+    pub(super) body: Option<&'a [u8]>,
+    pub(super) limits: Limits,
+}
+
+/// How long a request may take, and how often it is made.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) timeout: Duration,
+    /// When all attempts of all requests must have ended.
+    pub(super) deadline: Option<Instant>,
+    pub(super) attempts: u32,
+}
+
+/// What a server answered, whatever the status is.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+/// The connection to those servers.
+pub(super) struct Http(Agent);
+
+impl Http {
+    /// To a server on this machine or its network, such as instance metadata: no proxy stands before it.
+    pub(super) fn direct() -> Self {
+        let config = Agent::config_builder().proxy(None);
+        Self::new(config.build())
+    }
+
+    /// To a service of AWS, trusting the certificates that S3 is trusted by.
+    pub(super) fn to_service(ca_bundle: Option<&Path>) -> Result<Self> {
+        let config = Agent::config_builder();
+        #[cfg(feature = "rustls")]
+        let config = config.tls_config(crate::s3::client::tls::trusting(ca_bundle)?);
+        #[cfg(not(feature = "rustls"))]
+        let _ = ca_bundle;
+        Ok(Self::new(config.build()))
+    }
+
+    fn new(config: ureq::config::Config) -> Self {
+        #[cfg(not(test))]
+        return Self(config.new_agent());
+        #[cfg(test)]
+        return Self(Agent::with_parts(
+            config,
+            ureq::unversioned::transport::DefaultConnector::default(),
+            loopback::Loopback::default(),
+        ));
+    }
+
+    /// Asks, and asks again after a broken connection, a timeout, 429 or 5xx.
+    pub(super) fn ask(&self, call: &Call<'_>) -> Result<Answer> {
+        let mut number = 1;
+        loop {
+            let outcome = self.attempt(call);
+            let is_worth_another = match &outcome {
+                Ok(answer) => answer.status == 429 || answer.status >= 500,
+                Err(error) => error.kind() != ErrorKind::Unsupported,
+            };
+            let pause = PAUSE * (1 << (number - 1).min(4));
+            let in_time = call
+                .limits
+                .deadline
+                .is_none_or(|deadline| Instant::now() + pause < deadline);
+            if !is_worth_another || number >= call.limits.attempts || !in_time {
+                return outcome;
+            }
+            thread::sleep(pause);
+            number += 1;
+        }
+    }
+
+    fn attempt(&self, call: &Call<'_>) -> Result<Answer> {
+        let left = call
+            .limits
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.map_or(call.limits.timeout, |left| left.min(call.limits.timeout));
+        if timeout.is_zero() {
+            return Err(call.unanswered(ErrorKind::Timeout, "no answer in time"));
+        }
+        let mut request = ureq::http::Request::builder()
+            .method(call.method)
+            .uri(call.url);
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
+        let answer = match call.body {
+            Some(body) => self.run(request.body(body), timeout),
+            None if call.method == "PUT" => self.run(request.body(&[][..]), timeout),
+            None => self.run(request.body(()), timeout),
+        };
+        let answer = answer.map_err(|error| call.transport(&error))?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        let read = answer
+            .into_body()
+            .into_reader()
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut body);
+        log::debug!("{} {}: {status}", call.method, call.server);
+        match read {
+            Err(error) => Err(call.transport(&ureq::Error::from(error))),
+            Ok(_) if body.len() as u64 > MAX_BYTES => {
+                let what = format!("an answer of more than {MAX_BYTES} bytes");
+                Err(call.unanswered(ErrorKind::OperationFailed, &what))
+            }
+            Ok(_) => Ok(Answer { status, body }),
+        }
+    }
+
+    fn run(
+        &self,
+        request: std::result::Result<ureq::http::Request<impl ureq::AsSendBody>, ureq::http::Error>,
+        timeout: Duration,
+    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let request = self
+            .0
+            .configure_request(request?)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(timeout))
+            .user_agent(concat!("s3fs-rust/", env!("CARGO_PKG_VERSION")))
+            .build();
+        self.0.run(request)
+    }
+}
+
+impl Call<'_> {
+    fn origin(&self) -> String {
+        let url = url::Url::parse(self.url).ok();
+        url.map_or_else(String::new, |url| url.origin().ascii_serialization())
+    }
+
+    fn unanswered(&self, kind: ErrorKind, what: &str) -> Error {
+        Error::new(kind).with_message(format!(
+            "cannot get credentials: {what} from {} at {}",
+            self.server,
+            self.origin()
+        ))
+    }
+
+    /// The error without the URL, which some errors of ureq quote.
+    fn transport(&self, error: &ureq::Error) -> Error {
+        match error {
+            ureq::Error::Timeout(_) => self.unanswered(ErrorKind::Timeout, "no answer in time"),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.unanswered(ErrorKind::Timeout, "no answer in time")
+            }
+            ureq::Error::Io(error) => {
+                let what = format!("no answer ({error})");
+                self.unanswered(ErrorKind::RemoteConnection, &what)
+            }
+            ureq::Error::HostNotFound => {
+                self.unanswered(ErrorKind::RemoteConnection, "no answer (unknown host)")
+            }
+            ureq::Error::TlsRequired => self
+                .unanswered(ErrorKind::Unsupported, "no answer without TLS")
+                .with_hint("turn the feature `rustls` of this crate on"),
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
+                self.unanswered(ErrorKind::Unsupported, "no request can be made: no answer")
+            }
+            _ => self.unanswered(ErrorKind::RemoteConnection, "no answer"),
+        }
+    }
+}
+
+/// In the unit tests nothing but loopback is connected to.
+#[cfg(test)]
+mod loopback {
+    use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+    use ureq::unversioned::transport::NextTimeout;
+
+    #[derive(Default)]
+    pub(super) struct Loopback(DefaultResolver);
+
+    impl std::fmt::Debug for Loopback {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Loopback")
+        }
+    }
+
+    impl Resolver for Loopback {
+        fn resolve(
+            &self,
+            uri: &ureq::http::Uri,
+            config: &ureq::config::Config,
+            timeout: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            // A name is not looked up: that would be a packet already.
+            let host = uri.host().unwrap_or_default();
+            let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+            let is_loopback = address.map_or(host == "localhost", |ip| ip.is_loopback());
+            assert!(is_loopback, "a test must not connect to {host}");
+            self.0.resolve(uri, config, timeout)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Reply, Script};
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        timeout: Duration::from_secs(20),
+        deadline: None,
+        attempts: 3,
+    };
+
+    fn get(url: &str, limits: Limits) -> Result<Answer> {
+        Http::direct().ask(&Call {
+            server: "the test server",
+            method: "GET",
+            url,
+            headers: &[("accept", "application/json")],
+            body: None,
+            limits,
+        })
+    }
+
+    #[test]
+    fn what_may_succeed_later_is_asked_three_times_and_what_will_not_once() {
+        for (status, attempts) in [(200, 1), (301, 1), (404, 1), (429, 3), (500, 3)] {
+            let server = Script::start(move |_| Reply::new(status, "body"));
+            let answer = get(&server.url("/x"), LIMITS).unwrap();
+            assert_eq!((answer.status, &*answer.body), (status, &b"body"[..]));
+            assert_eq!(server.requests().len(), attempts, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_a_timeout() {
+        let server = Script::start(|_| Reply::never());
+        let limits = Limits {
+            timeout: Duration::from_millis(100),
+            attempts: 1,
+            ..LIMITS
+        };
+        let error = get(&server.url("/secret"), limits).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.to_string().contains("the test server"), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_dead_server_is_named_without_the_path() {
+        let url = Script::start(|_| Reply::new(200, "")).url("/secret");
+        let error = get(&url, LIMITS).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::RemoteConnection);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("http://127.0.0.1:"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_an_error() {
+        let server = Script::start(|_| Reply::new(200, "x".repeat(MAX_BYTES as usize + 1)));
+        let limits = Limits {
+            attempts: 1,
+            ..LIMITS
+        };
+        let error = get(&server.url("/"), limits).err().unwrap();
+        assert!(error.to_string().contains("more than"), "{error}");
+    }
+
+    #[test]
+    #[should_panic(expected = "must not connect")]
+    fn a_test_that_leaves_loopback_fails() {
+        let _ = get("http://169.254.169.254/latest", LIMITS);
+    }
+}

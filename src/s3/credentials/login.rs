@@ -1,0 +1,79 @@
+//! The source of console logins: `login_session`, whose credentials `aws login` keeps in a cache.
+//!
+//! They live 15 minutes and are used while they live. They are not refreshed here: that needs the proof of a key
+//! that belongs to the AWS CLI.
+//!
+//! Source: [Login for AWS local development](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html).
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+
+use super::json::Object;
+use super::profile::Profile;
+use super::sigv4::hex;
+use super::{Credentials, Environment, failed, files};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The cache of a login.
+pub(super) struct Login {
+    title: String,
+    file: PathBuf,
+    profile: String,
+}
+
+impl Login {
+    pub(super) fn configured(environment: &Environment, profile: &Profile) -> Result<Option<Self>> {
+        let Some(session) = profile.text("login_session")? else {
+            return Ok(None);
+        };
+        let directory = environment.path_or("AWS_LOGIN_CACHE_DIRECTORY", "~/.aws/login/cache");
+        let name = format!("{}.json", hex(&Sha256::digest(session)));
+        let file = environment
+            .expand(&directory.join(name))
+            .ok_or_else(|| failed("login_session needs a home directory, and there is none"))?;
+        Ok(Some(Self {
+            title: profile.title(),
+            file,
+            profile: profile.name().to_owned(),
+        }))
+    }
+
+    pub(super) fn credentials(&self) -> Result<Credentials> {
+        let Ok(text) = files::read_text(&self.file) else {
+            return Err(self.logged_out("was not made"));
+        };
+        let found = Object::parse(text.as_bytes())
+            .and_then(|login| login.object("accessToken"))
+            .and_then(|token| {
+                let names = [
+                    "accessKeyId",
+                    "secretAccessKey",
+                    "sessionToken",
+                    "expiresAt",
+                ];
+                token.credentials(names).ok()
+            });
+        let Some(found) = found else {
+            return Err(self.logged_out("cannot be read"));
+        };
+        match found.expiry() {
+            Some(expiry) if expiry <= SystemTime::now() => Err(self.logged_out("has expired")),
+            _ => Ok(found),
+        }
+    }
+
+    fn logged_out(&self, what: &str) -> Error {
+        Error::new(ErrorKind::PermissionDenied)
+            .with_message(format!(
+                "cannot get credentials: the login of {} {what} ({:?})",
+                self.title, self.file
+            ))
+            .with_hint(format!(
+                "run aws login; for longer work use a profile with credential_process = aws configure \
+                 export-credentials --profile {} --format process",
+                self.profile
+            ))
+    }
+}

@@ -1,0 +1,194 @@
+//! The source of single sign-on (IAM Identity Center): a login that `aws sso login` made, and a role of it.
+//!
+//! The token of the login is read from the cache of the AWS CLI and never refreshed: that would replace what the
+//! CLI has stored.
+//!
+//! Source: [IAM Identity Center credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html)
+//! and [GetRoleCredentials](https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha1::{Digest as _, Sha1};
+use time::OffsetDateTime;
+use url::Url;
+
+use super::chain::Asked;
+use super::http::{Call, Http, Limits};
+use super::json::{Object, date};
+use super::profile::Profile;
+use super::sigv4::hex;
+use super::sts::{aws_domain, parse_url};
+use super::{Credentials, ca_bundle, endpoint, failed, files, region};
+use crate::error::{Error, ErrorKind, Result};
+
+const LIMITS: Limits = Limits {
+    timeout: Duration::from_secs(20),
+    deadline: None,
+    attempts: 3,
+};
+
+/// What a profile must say of itself or by its session.
+const REQUIRED: [&str; 4] = [
+    "sso_start_url",
+    "sso_region",
+    "sso_role_name",
+    "sso_account_id",
+];
+
+/// A role of a login.
+pub(super) struct Sso {
+    title: String,
+    token_file: PathBuf,
+    url: Url,
+    ca_bundle: Option<PathBuf>,
+    /// What a person runs to log in.
+    login: String,
+}
+
+impl Sso {
+    pub(super) fn configured(asked: &Asked<'_>, profile: &Profile) -> Result<Option<Self>> {
+        if !profile.has("sso_role_name") && !profile.has("sso_account_id") {
+            return Ok(None);
+        }
+        let title = profile.title();
+        let session = profile.text("sso_session")?;
+        let of_session = match &session {
+            None => BTreeMap::new(),
+            Some(name) => profile.sso_session(name).ok_or_else(|| {
+                failed(format!(
+                    "{title} uses [sso-session {name}], which is not in {}",
+                    profile.config_file()
+                ))
+            })?,
+        };
+        let mut values = Vec::new();
+        for setting in REQUIRED {
+            let own = profile.text(setting)?;
+            let of_session = of_session.get(setting).cloned();
+            if let (Some(own), Some(of_session)) = (&own, &of_session)
+                && own != of_session
+            {
+                return Err(failed(format!(
+                    "{setting} of {title} differs from that of its sso-session"
+                )));
+            }
+            let value = own.or(of_session);
+            values.push(value.ok_or_else(|| {
+                failed(format!("{title} uses single sign-on, but has no {setting}"))
+            })?);
+        }
+        let [start_url, sso_region, role, account] = &values[..] else {
+            return Ok(None);
+        };
+        let region = region::checked(sso_region.clone(), &format!("sso_region of {title}"))?;
+        let configured = endpoint::find(endpoint::SSO, None, asked.environment, asked.lazy)?;
+        let base = configured
+            .unwrap_or_else(|| format!("https://portal.sso.{region}.{}", aws_domain(&region)));
+        let query = format!(
+            "{}/federation/credentials?role_name={}&account_id={}",
+            base.trim_end_matches('/'),
+            utf8_percent_encode(role, NON_ALPHANUMERIC),
+            utf8_percent_encode(account, NON_ALPHANUMERIC)
+        );
+        parse_url(&base, "single sign-on")?;
+        let url = Url::parse(&query)
+            .map_err(|_| failed("the endpoint of single sign-on is not a URL"))?;
+        // As botocore names the file: by the session, or by the URL of a login without one.
+        let key = hex(&Sha1::digest(session.as_deref().unwrap_or(start_url)));
+        let token_file = format!("~/.aws/sso/cache/{key}.json");
+        let token_file = asked
+            .environment
+            .expand(token_file.as_ref())
+            .ok_or_else(|| failed("single sign-on needs a home directory, and there is none"))?;
+        let given = asked.settings.ca_bundle.as_deref();
+        let login = match &session {
+            Some(session) => format!("aws sso login --sso-session {session}"),
+            None => format!("aws sso login --profile {}", profile.name()),
+        };
+        Ok(Some(Self {
+            title,
+            token_file,
+            url,
+            ca_bundle: ca_bundle::find(given, asked.environment, asked.lazy)?,
+            login,
+        }))
+    }
+
+    pub(super) fn credentials(&self) -> Result<Credentials> {
+        let token = self.token()?;
+        let answer = Http::to_service(self.ca_bundle.as_deref())?.ask(&Call {
+            server: "single sign-on",
+            method: "GET",
+            url: self.url.as_str(),
+            headers: &[
+                ("accept", "application/json"),
+                ("x-amz-sso_bearer_token", &token),
+            ],
+            body: None,
+            limits: LIMITS,
+        })?;
+        match answer.status {
+            200 => {}
+            401 => return Err(self.logged_out("has ended")),
+            status => {
+                let kind = match status {
+                    403 => ErrorKind::PermissionDenied,
+                    _ => ErrorKind::CreateFailed,
+                };
+                return Err(Error::new(kind)
+                    .with_message(format!(
+                        "cannot get credentials: single sign-on answered with {status} for {}",
+                        self.title
+                    ))
+                    .with_hint("check sso_account_id and sso_role_name"));
+            }
+        }
+        let unreadable = || {
+            failed(format!(
+                "the answer of single sign-on for {} has no credentials that can be read",
+                self.title
+            ))
+        };
+        let role = Object::parse(&answer.body)
+            .and_then(|answer| answer.object("roleCredentials"))
+            .ok_or_else(unreadable)?;
+        let found = role
+            .credentials(["accessKeyId", "secretAccessKey", "sessionToken", ""])
+            .map_err(|_| unreadable())?;
+        // In milliseconds since 1970.
+        let expiry = role
+            .number("expiration")
+            .and_then(|milliseconds| OffsetDateTime::from_unix_timestamp(milliseconds / 1000).ok());
+        Ok(found.with_expiry(expiry.ok_or_else(unreadable)?))
+    }
+
+    fn token(&self) -> Result<String> {
+        let Ok(text) = files::read_text(&self.token_file) else {
+            return Err(self.logged_out("was not made"));
+        };
+        let object = Object::parse(text.as_bytes());
+        let fields = object.as_ref().and_then(|object| {
+            let expiry = object.text("expiresAt").and_then(date)?;
+            Some((object.text("accessToken")?, expiry))
+        });
+        let Some((token, expiry)) = fields else {
+            return Err(self.logged_out("cannot be read"));
+        };
+        if SystemTime::from(expiry) <= SystemTime::now() {
+            return Err(self.logged_out("has expired"));
+        }
+        Ok(token.to_owned())
+    }
+
+    fn logged_out(&self, what: &str) -> Error {
+        Error::new(ErrorKind::PermissionDenied)
+            .with_message(format!(
+                "cannot get credentials: the login of {} {what} ({:?})",
+                self.title, self.token_file
+            ))
+            .with_hint(format!("run {}", self.login))
+    }
+}

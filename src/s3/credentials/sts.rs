@@ -1,0 +1,217 @@
+//! STS: AssumeRole, which is signed, and AssumeRoleWithWebIdentity, whose token is the proof.
+//!
+//! Source: [AWS STS API Reference](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use time::OffsetDateTime;
+use url::Url;
+
+use super::http::{Answer, Call, Http, Limits};
+use super::profile::LazyProfile;
+use super::sigv4::{Unsigned, sign};
+use super::{Credentials, Environment, Settings, ca_bundle, endpoint, failed, region};
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::client::redact::Secrets;
+use crate::s3::client::xml;
+
+/// As botocore's: a connection that hangs must not hold requests for long.
+const LIMITS: Limits = Limits {
+    timeout: Duration::from_secs(20),
+    deadline: None,
+    attempts: 3,
+};
+
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+
+/// What a form's value keeps as it is: RFC 3986's unreserved characters.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Where STS is asked.
+#[derive(Clone)]
+pub(super) struct Sts {
+    url: Url,
+    region: String,
+    ca_bundle: Option<PathBuf>,
+}
+
+/// A role, and how it is assumed.
+#[derive(Clone)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    /// `s3fs-` and the time, if there is none.
+    pub(super) session_name: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) duration_seconds: Option<u32>,
+}
+
+impl Sts {
+    /// The endpoint that the configuration names (`AWS_ENDPOINT_URL_STS`, a `[services]` section ...), or that of
+    /// the region.
+    pub(super) fn configured(
+        settings: &Settings,
+        environment: &Environment,
+        profile: &LazyProfile<'_>,
+    ) -> Result<Self> {
+        let region = region::find(settings.region.as_deref(), environment, profile)?;
+        let region = region.unwrap_or_else(|| crate::s3::builder::DEFAULT_REGION.to_owned());
+        let url = match endpoint::find(endpoint::STS, None, environment, profile)? {
+            Some(url) => url,
+            None => format!("https://sts.{region}.{}", aws_domain(&region)),
+        };
+        Ok(Self {
+            url: parse_url(&url, "STS")?,
+            region,
+            ca_bundle: ca_bundle::find(settings.ca_bundle.as_deref(), environment, profile)?,
+        })
+    }
+
+    /// Assumes the role with these credentials.
+    pub(super) fn assume_role(&self, role: &Role, with: &Credentials) -> Result<Credentials> {
+        let secrets = Secrets::of(Some(with), &[]);
+        self.ask("AssumeRole", role, &[], Some(with), &secrets)
+    }
+
+    /// Assumes the role with that token.
+    pub(super) fn assume_role_with_web_identity(
+        &self,
+        role: &Role,
+        token: &str,
+    ) -> Result<Credentials> {
+        let field = [("WebIdentityToken", token)];
+        let secrets = Secrets::new(vec![token]);
+        self.ask("AssumeRoleWithWebIdentity", role, &field, None, &secrets)
+    }
+
+    fn ask(
+        &self,
+        action: &str,
+        role: &Role,
+        more: &[(&str, &str)],
+        with: Option<&Credentials>,
+        secrets: &Secrets<'_>,
+    ) -> Result<Credentials> {
+        let now = OffsetDateTime::now_utc();
+        let body = form(action, role, more, now);
+        let path = self.url.path();
+        let authority = self.url.authority();
+        let mut headers = vec![("content-type", FORM), ("host", authority)];
+        let signed = with.map(|credentials| {
+            let request = Unsigned {
+                method: "POST",
+                path,
+                headers: &headers,
+                body: body.as_bytes(),
+            };
+            sign(&request, credentials, &self.region, "sts", now)
+        });
+        let signed = signed.unwrap_or_default();
+        headers.extend(signed.iter().map(|(name, value)| (*name, value.as_str())));
+        headers.retain(|(name, _)| *name != "host");
+        let answer = Http::to_service(self.ca_bundle.as_deref())?.ask(&Call {
+            server: "STS",
+            method: "POST",
+            url: self.url.as_str(),
+            headers: &headers,
+            body: Some(body.as_bytes()),
+            limits: LIMITS,
+        })?;
+        if answer.status != 200 {
+            return Err(refusal(action, role, &answer, secrets));
+        }
+        let found = xml::assumed_role(&answer.body).map_err(|_| {
+            failed(format!(
+                "the answer of STS to {action} of {} has no credentials that can be read",
+                role.arn
+            ))
+        })?;
+        Ok(
+            Credentials::new(found.access_key_id, found.secret_access_key)
+                .with_session_token(found.session_token)
+                .with_expiry(found.expiration),
+        )
+    }
+}
+
+fn form(action: &str, role: &Role, more: &[(&str, &str)], now: OffsetDateTime) -> String {
+    let session = match &role.session_name {
+        Some(name) => name.clone(),
+        None => format!("s3fs-{}", now.unix_timestamp()),
+    };
+    let duration = role.duration_seconds.map(|seconds| seconds.to_string());
+    let mut fields = vec![
+        ("Action", action),
+        ("Version", "2011-06-15"),
+        ("RoleArn", &role.arn),
+        ("RoleSessionName", &session),
+    ];
+    fields.extend(duration.as_deref().map(|value| ("DurationSeconds", value)));
+    fields.extend(
+        role.external_id
+            .as_deref()
+            .map(|value| ("ExternalId", value)),
+    );
+    fields.extend_from_slice(more);
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, VALUE)))
+        .collect();
+    pairs.join("&")
+}
+
+fn refusal(action: &str, role: &Role, answer: &Answer, secrets: &Secrets<'_>) -> Error {
+    let said = xml::error_answer(&answer.body).unwrap_or_default();
+    let kind = match answer.status {
+        401 | 403 => ErrorKind::PermissionDenied,
+        _ => ErrorKind::CreateFailed,
+    };
+    let hint = match said.code.as_str() {
+        "AccessDenied" => {
+            "the identity must be allowed to do this, and the role's trust policy must name the identity"
+        }
+        "ExpiredTokenException" | "ExpiredToken" => "what the role is assumed with has expired",
+        "InvalidIdentityToken" => "the role must trust the provider of the token",
+        "SignatureDoesNotMatch" | "InvalidClientTokenId" => {
+            "check the credentials that the role is assumed with"
+        }
+        _ => "check the role and the region",
+    };
+    let words = format!("{} {}", said.code, said.message);
+    Error::new(kind)
+        .with_message(format!(
+            "cannot get credentials: STS answered {action} of {} with {} {}",
+            role.arn,
+            answer.status,
+            secrets.hide(words.trim())
+        ))
+        .with_hint(hint)
+}
+
+/// The domain of AWS that the region belongs to.
+pub(super) fn aws_domain(region: &str) -> &'static str {
+    match region.starts_with("cn-") {
+        true => "amazonaws.com.cn",
+        false => "amazonaws.com",
+    }
+}
+
+/// The URL of a service, which must be http or https.
+pub(super) fn parse_url(text: &str, service: &str) -> Result<Url> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+    });
+    url.ok_or_else(|| {
+        failed(format!(
+            "the endpoint of {service} is not an http or https URL"
+        ))
+    })
+}
