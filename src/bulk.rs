@@ -384,13 +384,15 @@ impl<'r, 'a> Run<'r, 'a> {
             0 => local::workers(pair)?,
             workers => workers,
         };
-        self.expect(jobs.iter().map(|job| job.size).sum());
+        for job in jobs {
+            self.expect(job.size);
+        }
         self.each(
             jobs,
             workers,
             |job, crew| {
                 if !is_wanted(job)? {
-                    self.total.fetch_sub(job.size, Ordering::Relaxed);
+                    self.expect_less(job.size);
                     return Ok(false);
                 }
                 if !self.options.dry_run {
@@ -526,9 +528,23 @@ impl<'r, 'a> Run<'r, 'a> {
         lock(&self.fatal).take().map_or(result, Err)
     }
 
-    /// Adds bytes that are to be copied.
+    /// Adds bytes that are to be copied. A listing may say any size, so that the sum saturates.
     pub(crate) fn expect(&self, count: u64) {
-        self.total.fetch_add(count, Ordering::Relaxed);
+        self.change_total(|total| total.saturating_add(count));
+    }
+
+    /// Takes bytes back that are not copied after all.
+    fn expect_less(&self, count: u64) {
+        self.change_total(|total| total.saturating_sub(count));
+    }
+
+    fn change_total(&self, change: impl Fn(u64) -> u64) {
+        // The change always gives a number, so that the update cannot fail.
+        let _ = self
+            .total
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |total| {
+                Some(change(total))
+            });
     }
 
     /// Says that a file was copied.
@@ -544,7 +560,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let mut progress = lock(&self.options.progress);
         let done = {
             let mut bytes = lock(&self.bytes);
-            *bytes += count;
+            *bytes = bytes.saturating_add(count);
             *bytes
         };
         if count > 0

@@ -105,7 +105,7 @@ pub struct Counts {
     pub files: u64,
     /// Directories.
     pub directories: u64,
-    /// Bytes in the files.
+    /// Bytes in the files; `u64::MAX` if their listed sizes add up to more.
     pub data: u64,
 }
 
@@ -254,7 +254,7 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
                 counts.directories += 1;
             } else {
                 counts.files += 1;
-                counts.data += info.size().unwrap_or_default();
+                counts.data = counts.data.saturating_add(info.size().unwrap_or_default());
             }
         }
         Ok(counts)

@@ -210,7 +210,7 @@ struct Source<'a> {
     directories: Vec<String>,
     /// Those of them that are symbolic links, and below no other: what they lead to is not the
     /// tree's, and stays.
-    links: Vec<String>,
+    links: PathSet,
 }
 
 impl<'a> Source<'a> {
@@ -220,11 +220,11 @@ impl<'a> Source<'a> {
         let below = below.map(|directory| path::combine(path, directory));
         let own = (!path::relpath(path).is_empty()).then(|| path.to_owned());
         let directories: Vec<String> = below.chain(own).collect();
-        let mut links: Vec<String> = Vec::new();
+        let mut links = PathSet::default();
         for directory in directories.iter().rev() {
-            let is_below = links.iter().any(|link| path::isbase(link, directory));
+            let is_below = links.has_one_above(directory);
             if !is_below && fs.location(directory)?.is_some_and(|place| place.is_link()) {
-                links.push(directory.clone());
+                links.insert(directory);
             }
         }
         Ok(Self {
@@ -236,12 +236,11 @@ impl<'a> Source<'a> {
     }
 
     fn is_link(&self, directory: &str) -> bool {
-        self.links.iter().any(|link| link == directory)
+        self.links.contains(directory)
     }
 
     fn is_below_link(&self, path: &str) -> bool {
-        let mut links = self.links.iter();
-        links.any(|link| link != path && path::isbase(link, path))
+        self.links.has_one_above(path)
     }
 
     /// Notes what [`remove`](Self::remove) would remove if nothing changes meanwhile.
@@ -302,17 +301,19 @@ impl<'a> Source<'a> {
         self.remove_directories(report)
     }
 
-    /// Removes the directories of the tree that are empty, and its links.
+    /// Removes the directories of the tree that are empty, and its links. No request for a directory in
+    /// which a listed file is left.
     fn remove_directories(&self, report: &mut Report) -> Result<()> {
+        let mut occupied = PathSet::default();
+        for left in &report.left_behind {
+            occupied.insert_all_above(left);
+        }
         for directory in &self.directories {
-            if self.is_below_link(directory) {
+            // What is left in it says already that it stays.
+            if self.is_below_link(directory) || occupied.contains(directory) {
                 continue;
             }
-            // The files in it that are listed say already that they are left.
-            let says = |left: &String| path::isbase(directory, left);
-            let is_said = report.left_behind.iter().any(says);
             let removed = match self.is_link(directory) {
-                true if is_said => continue,
                 true => self.fs.remove(directory),
                 false => self.fs.removedir(directory),
             };
@@ -322,9 +323,8 @@ impl<'a> Source<'a> {
                 Err(error) if error.is(ErrorKind::ResourceNotFound) => {}
                 // With something in it that came meanwhile, or that has no path.
                 Err(error) if error.is(ErrorKind::DirectoryNotEmpty) => {
-                    if !is_said {
-                        report.left_behind.push(directory.clone());
-                    }
+                    occupied.insert_all_above(directory);
+                    report.left_behind.push(directory.clone());
                 }
                 Err(error) if error.is(ErrorKind::RemoveRoot) => self.look_at_root(report)?,
                 Err(error) => return Err(error),
@@ -342,5 +342,65 @@ impl<'a> Source<'a> {
             report.left_behind.push(self.path.to_owned());
         }
         Ok(())
+    }
+}
+
+/// Paths, of which one is found in a time that does not grow with their number.
+#[derive(Default)]
+struct PathSet(HashSet<String>);
+
+impl PathSet {
+    fn key(path: &str) -> &str {
+        path.trim_matches('/')
+    }
+
+    /// The paths above one that is a key, the nearest first, without the root.
+    fn above(key: &str) -> impl Iterator<Item = &str> {
+        let mut end = key.len();
+        std::iter::from_fn(move || {
+            end = key.get(..end)?.rfind('/')?;
+            key.get(..end)
+        })
+    }
+
+    fn insert(&mut self, path: &str) {
+        self.0.insert(Self::key(path).to_owned());
+    }
+
+    /// Adds the directories above that path. Stops at one that is known, since those above it are, too.
+    fn insert_all_above(&mut self, path: &str) {
+        for directory in Self::above(Self::key(path)) {
+            if !self.0.insert(directory.to_owned()) {
+                return;
+            }
+        }
+    }
+
+    fn contains(&self, path: &str) -> bool {
+        self.0.contains(Self::key(path))
+    }
+
+    /// Whether one of the paths is above that one.
+    fn has_one_above(&self, path: &str) -> bool {
+        Self::above(Self::key(path)).any(|directory| self.0.contains(directory))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_paths_knows_what_is_above_and_below() {
+        let mut set = PathSet::default();
+        set.insert("/a/b");
+        assert!(set.contains("a/b") && set.contains("/a/b/"));
+        assert!(set.has_one_above("/a/b/c") && set.has_one_above("a/b/c/d"));
+        for other in ["/a/b", "/a", "/a/bc", "/", "", "/x/a/b/c"] {
+            assert!(!set.has_one_above(other), "{other}");
+        }
+        set.insert_all_above("/d/e/f");
+        assert!(set.contains("/d/e") && set.contains("d"));
+        assert!(!set.contains("/d/e/f") && !set.contains("/"));
     }
 }

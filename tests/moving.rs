@@ -235,6 +235,38 @@ fn a_file_that_is_replaced_within_the_second_by_one_of_its_size_stays() {
     assert_eq!(src_fs.readtext("h").unwrap(), "two");
 }
 
+/// Their number grows with what is left only by the look before each removal of a file.
+#[test]
+fn directories_in_which_files_are_left_cost_no_request() {
+    let (server, other) = (Server::start(), Server::start());
+    let (src_fs, dst_fs) = (common::open(&server), common::open(&other));
+    let src = server.bucket(BUCKET);
+    let now = SystemTime::now();
+    let directories = 60;
+    for n in 0..directories {
+        src.put_with(&format!("d/{n}/x/f"), at("one", now));
+    }
+    src.put("d/gone/f", "content");
+    let options = TransferOptions::new().on_copy(|src_path, _| {
+        if !src_path.contains("gone") {
+            src.put_with(src_path, at("two", now));
+        }
+        Ok(())
+    });
+    server.take_requests();
+    let report = move_dir(&src_fs, "d", &dst_fs, "d", &options).unwrap();
+    assert_eq!(report.left_behind().len(), directories);
+    assert!(src.keys().iter().all(|key| !key.starts_with("d/gone/")));
+    let asked = server.take_requests().into_iter();
+    let lists = asked.filter(|request| request.operation == "ListObjectsV2");
+    // The source before and after, its kind, and the removal of `gone` and what is in it.
+    let lists = lists.count();
+    assert!(
+        lists <= 10,
+        "{lists} listings for {directories} directories"
+    );
+}
+
 #[test]
 fn one_bucket_by_two_names_of_its_server_loses_nothing() {
     let server = Server::start();

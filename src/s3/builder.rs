@@ -659,8 +659,19 @@ fn invalid(message: &str) -> Error {
 /// A name that cannot lead a URL anywhere else. S3 has stricter rules, and older buckets and other
 /// stores laxer ones.
 ///
+/// Directory buckets are refused. Their names are reserved in every region, so that no other bucket has one.
+///
 /// Source: [Bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
 fn check_bucket_name(name: &str) -> Result<()> {
+    // An access point to such a bucket has a name of its own kind.
+    if name.ends_with("--x-s3") || name.ends_with("--xa-s3") {
+        return Err(Error::new(ErrorKind::Unsupported)
+            .with_message(
+                "a name that ends with `--x-s3` or `--xa-s3` is that of a directory bucket (S3 Express One Zone), \
+                 which lists in no order and takes signatures of another kind",
+            )
+            .with_hint("use a general purpose bucket"));
+    }
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     let is_name = |name: &str| {
         (1..=MAX_BUCKET_NAME).contains(&name.len())

@@ -2,7 +2,10 @@
 
 use std::io::Read as _;
 
-use s3fs::{Error, ErrorKind, FileSystem as _, Namespaces, RawInfo};
+use s3fs::{
+    CopyOptions, Error, ErrorKind, FileSystem as _, FileSystemExt as _, MemoryFs, Namespaces,
+    RawInfo, TransferOptions, copy, mirror,
+};
 
 use super::scene::{Refused, Scene};
 use crate::every_operation;
@@ -306,4 +309,57 @@ fn a_body_that_breaks_off_is_never_the_file() {
             refused.is(ErrorKind::RemoteConnection).about("large");
         }
     }
+}
+
+/// A server's numbers are never added without a look.
+#[test]
+fn listed_sizes_that_add_up_to_too_much_are_no_panic() {
+    let scene = Scene::new();
+    let fs = scene.built(|builder| builder.strict(false));
+    let object = |name: &str| {
+        format!(
+            "<Contents><Key>big/{name}</Key><Size>{}</Size></Contents>",
+            u64::MAX
+        )
+    };
+    let (a, b, c) = (object("a"), object("b"), object("c"));
+    let page =
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{a}{b}{c}</ListBucketResult>");
+    let always = Fault::Answer(Answer::new(200, page));
+    scene
+        .server
+        .faults()
+        .add(Rule::on("ListObjectsV2").always(), always);
+    for name in ["a", "b", "c"] {
+        scene
+            .server
+            .bucket("bucket")
+            .put(&format!("big/{name}"), "four");
+    }
+    assert_eq!(fs.glob("**/*").path("big").count().unwrap().data, u64::MAX);
+    let sizes = fs.walk().info("big", Namespaces::DETAILS);
+    assert!(
+        sizes
+            .map(|entry| entry.unwrap().1.size())
+            .all(|size| size == Some(u64::MAX))
+    );
+    let directory = std::env::temp_dir().join(format!("s3fs-sizes-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut most = 0;
+    let options = TransferOptions::new().progress(|_, total| {
+        most = most.max(total);
+        Ok(())
+    });
+    fs.download_dir("big", &directory, &options).unwrap();
+    drop(options);
+    assert_eq!(std::fs::read(directory.join("b")).unwrap(), b"four");
+    std::fs::remove_dir_all(&directory).unwrap();
+    let options = TransferOptions::new();
+    copy::copy_dir(&fs, "big", &MemoryFs::new(), "x", &options).unwrap();
+    mirror::mirror(&fs.opendir("big").unwrap(), &MemoryFs::new(), &options).unwrap();
+    // No object is so large: the server is not asked for its parts.
+    let create = CopyOptions::new().create(true);
+    let copied = fs.copydir_with("big", "copy", create);
+    assert_eq!(copied.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(most, u64::MAX);
 }

@@ -183,3 +183,21 @@ fn a_region_that_cannot_be_part_of_a_host_is_told() {
             .says(["region"]);
     }
 }
+
+/// They list in no order, and want another signature.
+#[test]
+fn a_directory_bucket_is_refused_by_its_name() {
+    for name in ["logs--usw2-az1--x-s3", "logs--usw2-az1--xa-s3"] {
+        let error = S3Fs::builder(name).anonymous(true).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{name}");
+        assert!(error.to_string().contains("directory bucket"), "{error}");
+        assert!(s3fs::open_fs(&format!("s3://{name}?anonymous=true")).is_err());
+    }
+    for name in ["logs--x-s3x", "x-s3", "logs-x-s3"] {
+        let built = S3Fs::builder(name)
+            .anonymous(true)
+            .region("eu-west-1")
+            .build();
+        assert!(built.is_ok(), "{name}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
-use super::multipart::{MAX_PART_BYTES, NewUpload};
+use super::multipart::{MAX_PART_BYTES, NewUpload, check_object_size};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
@@ -187,6 +187,7 @@ impl Objects {
         tag_count: Option<u64>,
         condition: Condition<'_>,
     ) -> Result<()> {
+        check_object_size(source.size)?;
         // Only a plain copy keeps the tags by itself.
         let no_more = DownloadArgs::new();
         if let Some(tags) = source
