@@ -80,6 +80,9 @@ pub enum ErrorKind {
     /// An FS URL with a protocol that nothing is registered for; PyFilesystem raises
     /// `fs.opener.errors.UnsupportedProtocol`.
     UnsupportedProtocol,
+    /// The caller's own reader, writer or closure failed, and not the filesystem: the error is the
+    /// [`source`](std::error::Error::source).
+    CallerFailed,
     /// The operation failed for a reason that has no kind of its own; the message says which.
     OperationFailed,
 }
@@ -119,6 +122,7 @@ impl ErrorKind {
             Self::CreateFailed => "cannot open the filesystem",
             Self::ParseUrl => "malformed FS URL",
             Self::UnsupportedProtocol => "unsupported protocol",
+            Self::CallerFailed => "the caller's reader, writer or closure failed",
             Self::OperationFailed => "operation failed",
         }
     }
@@ -297,6 +301,50 @@ impl Error {
         self.0.kind == kind
     }
 
+    /// What to do about it, in words.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Whether the change that was asked for may have been made in spite of the error, because an
+    /// answer was lost. The text of such an error says so, too.
+    ///
+    /// ```
+    /// use s3fs::{Error, ErrorKind};
+    ///
+    /// assert!(Error::new(ErrorKind::OutcomeUnknown).may_have_happened());
+    /// assert!(!Error::new(ErrorKind::PermissionDenied).may_have_happened());
+    /// ```
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        self.0.unsure || self.is(ErrorKind::OutcomeUnknown)
+    }
+
+    /// An error of the caller's own reader, writer or closure, as [`ErrorKind::CallerFailed`]. One that
+    /// came from a filesystem of this crate stays what it is.
+    ///
+    /// For filesystems that implement [`upload`](crate::FileSystem::upload) or
+    /// [`download`](crate::FileSystem::download).
+    ///
+    /// ```
+    /// use s3fs::{Error, ErrorKind};
+    /// use std::io;
+    ///
+    /// let error = Error::from_caller(io::Error::from(io::ErrorKind::NotFound));
+    /// assert_eq!(error.kind(), ErrorKind::CallerFailed);
+    /// assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
+    /// ```
+    #[must_use]
+    pub fn from_caller(error: io::Error) -> Self {
+        match error.downcast::<Error>() {
+            Ok(own) => own,
+            Err(error) => Self::new(ErrorKind::CallerFailed)
+                .with_message(error.to_string())
+                .with_source(error),
+        }
+    }
+
     /// The same error, saying whether what was asked for may have been done all the same.
     pub(crate) fn with_unsure(mut self, unsure: bool) -> Self {
         self.0.unsure = unsure;
@@ -338,6 +386,10 @@ impl Error {
             | ErrorKind::UnsupportedHash
             | ErrorKind::UnsupportedProtocol => io::ErrorKind::Unsupported,
             ErrorKind::RemoteConnection => io::ErrorKind::ConnectionAborted,
+            ErrorKind::CallerFailed => {
+                let source = StdError::source(self).and_then(|source| source.downcast_ref());
+                source.map_or(io::ErrorKind::Other, io::Error::kind)
+            }
             ErrorKind::ArchivedObject
             | ErrorKind::BulkCopyFailed
             | ErrorKind::CreateFailed

@@ -1,6 +1,6 @@
 //! [`FileSystemExt`]: what is generic in the interface, for every [`FileSystem`].
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -27,18 +27,19 @@ pub trait FileSystemExt: FileSystem {
     ///     for n in 1..=100 {
     ///         writeln!(file, "{n},{}", n * n)?;
     ///     }
-    ///     std::io::Result::Ok(())
+    ///     Ok(())
     /// })?;
     /// # Ok::<(), s3fs::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// The closure's, and as [`writebytes`](FileSystem::writebytes).
-    fn write_with<T, E, W>(&self, path: &str, write: W) -> Result<T>
+    /// [`CallerFailed`](crate::ErrorKind::CallerFailed) with the closure's error as its source; an
+    /// [`Error`] that the closure passes on stays what it is. And as
+    /// [`writebytes`](FileSystem::writebytes).
+    fn write_with<T, W>(&self, path: &str, write: W) -> Result<T>
     where
-        W: FnOnce(&mut dyn Write) -> Result<T, E>,
-        E: Into<Error>,
+        W: FnOnce(&mut dyn Write) -> io::Result<T>,
     {
         self.write_with_options(path, &OpenOptions::default(), write)
     }
@@ -48,13 +49,12 @@ pub trait FileSystemExt: FileSystem {
     /// # Errors
     ///
     /// As [`write_with`](Self::write_with).
-    fn write_with_options<T, E, W>(&self, path: &str, options: &OpenOptions, write: W) -> Result<T>
+    fn write_with_options<T, W>(&self, path: &str, options: &OpenOptions, write: W) -> Result<T>
     where
-        W: FnOnce(&mut dyn Write) -> Result<T, E>,
-        E: Into<Error>,
+        W: FnOnce(&mut dyn Write) -> io::Result<T>,
     {
         let mut file = self.openbin_with(path, "w", options)?;
-        let value = write(&mut file).map_err(Into::into)?;
+        let value = write(&mut file).map_err(|error| Error::from_caller(error).with_path(path))?;
         file.close()?;
         Ok(value)
     }

@@ -616,7 +616,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "getfile")]
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
         let mut file = self.openbin(path, "r")?;
-        Ok(io::copy(&mut file, target)?)
+        io::copy(&mut file, target).map_err(Error::from_caller)
     }
 
     /// Writes all that `source` gives to a file, replacing what was there, and says how many bytes
@@ -629,7 +629,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "setbinfile")]
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
         let mut file = self.openbin(path, "w")?;
-        let count = io::copy(source, &mut file)?;
+        let count = io::copy(source, &mut file).map_err(Error::from_caller)?;
         file.close()?;
         Ok(count)
     }

@@ -57,6 +57,10 @@ pub(super) const CASES: &[Case] = &[
         name: "a_closed_file_says_so",
         check: a_closed_file_says_so,
     },
+    Case {
+        name: "an_error_of_the_caller_is_told_apart",
+        check: an_error_of_the_caller_is_told_apart,
+    },
 ];
 
 fn rest(file: &mut dyn File) -> Vec<u8> {
@@ -278,4 +282,45 @@ fn a_closed_file_says_so(fs: &dyn FileSystem) {
     fs.close().unwrap();
     file.write_all(b"new").unwrap();
     file.close().unwrap();
+}
+
+/// Fails as the caller's own streams may: with a kind that a filesystem has its own meaning for.
+struct Broken;
+
+impl std::io::Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+impl std::io::Write for Broken {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn an_error_of_the_caller_is_told_apart(fs: &dyn FileSystem) {
+    fs.writetext("f", "content").unwrap();
+    let results = [
+        fs.upload("f", &mut Broken),
+        fs.upload("new", &mut Broken),
+        fs.upload_sized("f", &mut Broken, 7),
+        fs.writefile("f", &mut Broken),
+        fs.download("f", &mut Broken),
+    ];
+    for result in results {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CallerFailed, "{error}");
+        let error = std::io::Error::from(error);
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+    assert_eq!(names(fs, "/"), ["f"]);
+    assert_eq!(fs.readtext("f").unwrap(), "content");
+    // A missing file is the filesystem's error, whatever the stream.
+    let missing = fs.download("new", &mut Broken);
+    fails(missing, ErrorKind::ResourceNotFound, "new");
 }

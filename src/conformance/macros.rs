@@ -79,6 +79,7 @@ macro_rules! conformance_tests {
             a_mode_allows_what_it_says
             open_is_for_text_unless_b_is_in_the_mode
             a_closed_file_says_so
+            an_error_of_the_caller_is_told_apart
             remove_removes_one_file
             remove_needs_a_file
             removedir_removes_one_empty_directory

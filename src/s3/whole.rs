@@ -71,7 +71,9 @@ impl Objects {
             if count == 0 {
                 return Ok(copied);
             }
-            target.write_all(&buffer[..count])?;
+            target
+                .write_all(&buffer[..count])
+                .map_err(Error::from_caller)?;
             copied += count as u64;
         }
     }

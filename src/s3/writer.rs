@@ -84,7 +84,7 @@ impl S3Writer {
         loop {
             let room = self.current_part() - self.buffer.len() as u64;
             let read = source.take(room).read_to_end(&mut self.buffer);
-            let count = read.map_err(|error| self.failed(error.into()))? as u64;
+            let count = read.map_err(|error| self.failed(Error::from_caller(error)))? as u64;
             self.written += count;
             if count < room {
                 return Ok(self.written - begun);
@@ -92,7 +92,7 @@ impl S3Writer {
             // A full part is sent once it is known that more comes behind it.
             let mut more = [0];
             let read = read_some(source, &mut more);
-            if read.map_err(|error| self.failed(error.into()))? == 0 {
+            if read.map_err(|error| self.failed(Error::from_caller(error)))? == 0 {
                 return Ok(self.written - begun);
             }
             self.write_all(&more)?;
