@@ -18,7 +18,7 @@ use crate::local;
 use crate::options::{OpenOptions, UploadArgs};
 use crate::pair::Pair;
 use crate::path;
-use crate::s3::Terms;
+use crate::s3::{Terms, Times};
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
 type OnEachError<'a> = Box<dyn FnMut(&Error) -> OnError + Send + 'a>;
@@ -77,7 +77,8 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether files keep the time of their last change, where the target can.
+    /// Whether files keep the time of their last change, where the target can. A mirror from S3 to the
+    /// local disk always keeps it: see [`mirror`](crate::mirror::mirror).
     #[must_use]
     pub fn preserve_time(mut self, preserve_time: bool) -> Self {
         self.preserve_time = preserve_time;
@@ -102,6 +103,7 @@ impl<'a> TransferOptions<'a> {
 
     /// Whether a mirror leaves a file alone that has the same size as its source and is not older;
     /// by default it does.
+    /// [`mirror`](crate::mirror::mirror) says what counts as not older.
     #[must_use]
     pub fn copy_if_newer(mut self, copy_if_newer: bool) -> Self {
         self.copy_always = !copy_if_newer;
@@ -174,6 +176,14 @@ impl<'a> TransferOptions<'a> {
             || lock(&self.on_error).is_some()
             || lock(&self.progress).is_some();
         !looks && !self.dry_run && !self.preserve_time
+    }
+
+    /// Which time of the last change copies have.
+    pub(crate) fn times(&self) -> Times {
+        match self.preserve_time {
+            true => Times::Kept,
+            false => Times::Now,
+        }
     }
 }
 
@@ -330,19 +340,19 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Whether that may be the file of which the job was made: of its size, its stamp, and its second,
-    /// since a listing of S3 may tell parts of it, and a look at one object does not.
+    /// Whether that may be the file of which the job was made: of its size, its stamp, and its time.
     pub(crate) fn may_be(&self, info: &Info) -> bool {
-        let second = |time: Option<OffsetDateTime>| time.map(OffsetDateTime::unix_timestamp);
         info.size() == Some(self.size)
             && info.stamp() == self.stamp.as_deref()
-            && second(info.modified()) == second(self.modified)
+            && info.modified() == self.modified
     }
 }
 
 /// One call at work: its options, and what went wrong so far.
 pub(crate) struct Run<'r, 'a> {
     pub(crate) options: &'r TransferOptions<'a>,
+    /// Which time of the last change the copies have.
+    times: Times,
     /// How many bytes came so far, of files that fail, too.
     bytes: Mutex<u64>,
     /// How many bytes the files had that were copied.
@@ -359,6 +369,7 @@ impl<'r, 'a> Run<'r, 'a> {
     pub(crate) fn new(options: &'r TransferOptions<'a>) -> Self {
         Self {
             options,
+            times: options.times(),
             bytes: Mutex::new(0),
             copied: AtomicU64::new(0),
             total: AtomicU64::new(0),
@@ -366,6 +377,12 @@ impl<'r, 'a> Run<'r, 'a> {
             fatal: Mutex::new(None),
             failures: Mutex::new(Vec::new()),
         }
+    }
+
+    /// The same where copies have that time.
+    pub(crate) fn with_times(mut self, times: Times) -> Self {
+        self.times = times;
+        self
     }
 
     /// Copies all files.
@@ -406,10 +423,11 @@ impl<'r, 'a> Run<'r, 'a> {
                             self.advance(count)
                         },
                         resume: self.options.resume,
-                        preserve_time: false,
+                        times: self.times,
+                        modified: None,
                         upload_args: self.options.upload_args.as_ref(),
                     };
-                    transfer(pair, job, self.options.preserve_time, &terms)?;
+                    transfer(pair, job, &terms)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 }
                 Ok(true)
@@ -599,12 +617,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
 /// Copies one file: the target does it by itself, or it goes between S3 and the local disk in pieces,
 /// or the bytes come through here.
-pub(crate) fn transfer(
-    pair: Pair<'_>,
-    job: &Job,
-    preserve_time: bool,
-    terms: &Terms<'_>,
-) -> Result<()> {
+pub(crate) fn transfer(pair: Pair<'_>, job: &Job, terms: &Terms<'_>) -> Result<()> {
     let source = pair.src.location(&job.src_path)?;
     let by_itself = match &source {
         Some(source) => pair.dst.copy_from(source, &job.dst_path)?,
@@ -612,7 +625,9 @@ pub(crate) fn transfer(
     };
     if by_itself {
         (terms.seen)(job.size)?;
-    } else if !local::transfer(pair, job, source.as_ref(), terms)? {
+    } else if local::transfer(pair, job, source.as_ref(), terms)? {
+        return Ok(());
+    } else {
         let inner = pair.src.openbin(&job.src_path, "r")?;
         let seen = terms.seen;
         let mut source = Watched { inner, seen };
@@ -623,7 +638,9 @@ pub(crate) fn transfer(
                 .upload_sized(&job.dst_path, &mut source, job.size)?;
         }
     }
-    if preserve_time && let Some(modified) = job.modified {
+    if terms.times == Times::Kept
+        && let Some(modified) = job.modified
+    {
         set_modified(pair.dst, &job.dst_path, modified)?;
     }
     Ok(())

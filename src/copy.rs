@@ -28,7 +28,7 @@ use crate::local;
 use crate::moving;
 use crate::pair::{Pair, illegal};
 use crate::path;
-use crate::s3::Terms;
+use crate::s3::{Terms, Times};
 use crate::snapshot::Snapshot;
 use crate::target::Target;
 
@@ -288,10 +288,14 @@ pub(crate) fn within(
         size: &|_| {},
         seen: &|_| Ok(()),
         resume: false,
-        preserve_time: false,
+        times: match options.preserve_time {
+            true => Times::Kept,
+            false => Times::Now,
+        },
+        modified: None,
         upload_args: None,
     };
-    transfer(pair, &job, options.preserve_time, &terms)
+    transfer(pair, &job, &terms)
 }
 
 /// [`FileSystem::movefile_with`] of a filesystem that has no way of its own.

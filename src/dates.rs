@@ -1,7 +1,7 @@
 //! The two ways in which S3 writes a date: ISO 8601 in XML, RFC 9110 in headers.
 
 use time::format_description::well_known::Rfc3339;
-use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
 
 /// A date as S3's XML writes it (`2009-10-12T17:50:30.000Z`), in UTC.
 ///
@@ -9,6 +9,13 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
     let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     date.checked_to_offset(UtcOffset::UTC)
+}
+
+/// The second that a time is in, as headers have it, and the nanoseconds after it, which only listings
+/// may have.
+pub(crate) fn whole_second(time: OffsetDateTime) -> (OffsetDateTime, u32) {
+    let fraction = time.nanosecond();
+    (time - Duration::nanoseconds(i64::from(fraction)), fraction)
 }
 
 /// A date as HTTP headers write it, in any of the three forms of

@@ -234,7 +234,18 @@ pub struct Info {
     urls: Option<BTreeMap<String, String>>,
     /// What tells this content of the file from another of the same size and time.
     stamp: Option<Box<str>>,
+    fraction: Fraction,
     writeable: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Nanoseconds after a time. They make no info another one: one file has one time, listed or looked at.
+#[derive(Clone, Copy, Debug)]
+struct Fraction(u32);
+
+impl PartialEq for Fraction {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Info {
@@ -248,6 +259,7 @@ impl Info {
             s3: None,
             urls: None,
             stamp: None,
+            fraction: Fraction(0),
             writeable: &[],
         }
     }
@@ -285,6 +297,19 @@ impl Info {
     #[must_use]
     pub fn stamp(&self) -> Option<&str> {
         self.stamp.as_deref()
+    }
+
+    /// The same with the nanoseconds after `modified` that a listing has and a look at the file has not.
+    #[must_use]
+    pub(crate) fn with_fraction(mut self, nanoseconds: u32) -> Self {
+        self.fraction = Fraction(nanoseconds);
+        self
+    }
+
+    /// When the file changed, as exactly as the listing has it.
+    pub(crate) fn exactly_modified(&self) -> Option<OffsetDateTime> {
+        let fraction = time::Duration::nanoseconds(i64::from(self.fraction.0));
+        self.modified()?.checked_add(fraction)
     }
 
     /// The same with a URL for that purpose, in the `urls` namespace.

@@ -188,7 +188,8 @@ impl S3Fs {
                 size: &|size| run.expect(size),
                 seen: &|count| run.advance(count),
                 resume: options.resume,
-                preserve_time: options.preserve_time,
+                times: options.times(),
+                modified: None,
                 upload_args: options.upload_args.as_ref(),
             };
             match down {
@@ -215,7 +216,21 @@ pub(crate) fn workers(pair: Pair<'_>) -> Result<usize> {
     Ok(fs.max_workers())
 }
 
-/// Transfers a file in pieces: `false` if it is not one between S3 and the local disk.
+/// Whether the one filesystem is on S3, and the other one on the local disk.
+pub(crate) fn is_download(pair: Pair<'_>) -> Result<bool> {
+    let (src, dst) = (pair.src.location("/")?, pair.dst.location("/")?);
+    let way = src.as_ref().zip(dst.as_ref()).and_then(way);
+    Ok(matches!(way, Some(Way::Down(..))))
+}
+
+/// Whether the filesystem is on S3.
+pub(crate) fn is_on_s3(fs: &dyn FileSystem) -> Result<bool> {
+    let root = fs.location("/")?;
+    Ok(root.is_some_and(|root| root.handle::<Reached>().is_some()))
+}
+
+/// Transfers a file in pieces, and gives it its time where it can have one: `false` if it is not one
+/// between S3 and the local disk.
 pub(crate) fn transfer(
     pair: Pair<'_>,
     job: &Job,
@@ -227,6 +242,7 @@ pub(crate) fn transfer(
         Some(Way::Down(reached, place)) => {
             let terms = Terms {
                 local: &job.dst_path,
+                modified: job.modified,
                 ..*terms
             };
             let done = reached.fs.download_to(&reached.path, place, &terms);

@@ -7,10 +7,12 @@ use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
 use crate::copy::{copy_action, jobs};
 use crate::error::Result;
 use crate::filesystem::{FileSystem, Meta};
+use crate::local;
 use crate::moving::refuse_empty;
 use crate::names::folded;
 use crate::pair::Pair;
 use crate::path;
+use crate::s3::Times;
 use crate::snapshot::{Snapshot, SnapshotFile};
 
 /// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
@@ -18,6 +20,18 @@ use crate::snapshot::{Snapshot, SnapshotFile};
 ///
 /// A file that has the same size and is not older than its source is left alone, unless
 /// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both are listed once, whole.
+/// Two kinds of targets know it better, since S3 tells times in whole seconds and by its own clock:
+///
+/// - From S3 to the local disk, each file gets the time of its object, as with aws and rclone, and only
+///   the same size and the same time mean the same file. No local clock matters. An object that the
+///   server stored less than 2 s before gets a time that is 1 s less, so that the next mirror copies
+///   it once more: another object could have come within the same second. A mirror that follows a
+///   download with [`preserve_time`](TransferOptions::preserve_time) copies nothing; a file that was
+///   downloaded without it is copied once.
+/// - On S3, a file that was stored at the time of its source, as far as the listings tell, is copied
+///   once more unless both have one ETag. The clocks of source and target must agree there, as with all
+///   other filesystems.
+///
 /// What only the target has is removed last, and not at all if a file could not be copied; what
 /// stands where the source has a directory instead of a file, or the reverse, has to go first.
 ///
@@ -51,8 +65,14 @@ pub fn mirror(
     }
     source.check_fits("/", pair.dst, "/")?;
     let target = Snapshot::listed(pair.dst, "/")?;
-    let plan = Plan::new(&source, &target, &pair.dst.getmeta(), !options.copy_always);
-    carry_out(pair, plan, options)
+    let clocks = Clocks::of(pair)?;
+    let copied = (!options.copy_always).then_some(clocks);
+    let plan = Plan::new(&source, &target, &pair.dst.getmeta(), copied);
+    let run = match clocks {
+        Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
+        Clocks::Compared | Clocks::Stored => Run::new(options),
+    };
+    carry_out(pair, plan, &run)
 }
 
 /// What makes the target like the source, step by step.
@@ -83,7 +103,8 @@ impl Removal {
 }
 
 impl Plan {
-    fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, copy_if_newer: bool) -> Self {
+    /// Leaves out files that are the same by these clocks; none are if there are no clocks.
+    fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, clocks: Option<Clocks>) -> Self {
         let fold = |path: &str| folded(path, meta);
         let key = |file: &SnapshotFile| fold(&file.path);
         let source_files: HashSet<String> = source.files.iter().map(key).collect();
@@ -122,7 +143,7 @@ impl Plan {
         }
         let wanted = source.files.iter().zip(jobs(source, "/", "/"));
         let wanted = wanted.filter(|(file, _)| match target_files.get(&key(file)) {
-            Some(there) => !copy_if_newer || differs(file, there),
+            Some(there) => clocks.is_none_or(|clocks| clocks.differ(file, there)),
             None => true,
         });
         plan.copies = wanted.map(|(_, job)| job).collect();
@@ -138,25 +159,56 @@ impl Plan {
     }
 }
 
-/// PyFilesystem's comparison: of size, and of times where both are known.
-fn differs(source: &SnapshotFile, target: &SnapshotFile) -> bool {
-    source.size != target.size
-        || source
-            .modified
-            .zip(target.modified)
-            .is_none_or(|(source, target)| source > target)
+/// What the times of two files say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clocks {
+    /// The mirror gave the target the time of the source, and any other time means another file: from S3
+    /// to the local disk.
+    Kept,
+    /// The time of the target is when S3 stored it. Within one second, the source may have changed after
+    /// that: then only the same ETag means the same file.
+    Stored,
+    /// PyFilesystem's comparison: a source that is not newer is the same.
+    Compared,
+}
+
+impl Clocks {
+    fn of(pair: Pair<'_>) -> Result<Self> {
+        if local::is_download(pair)? {
+            return Ok(Self::Kept);
+        }
+        Ok(match local::is_on_s3(pair.dst)? {
+            true => Self::Stored,
+            false => Self::Compared,
+        })
+    }
+
+    /// Whether the source is to be copied: by size, and by times where both are known.
+    fn differ(self, source: &SnapshotFile, target: &SnapshotFile) -> bool {
+        let exact = |file: &SnapshotFile| file.exactly_modified;
+        let times = match self {
+            Self::Kept => source.modified.zip(exact(target)),
+            Self::Stored | Self::Compared => exact(source).zip(exact(target)),
+        };
+        let is_same_content = source.stamp.is_some() && source.stamp == target.stamp;
+        source.size != target.size
+            || times.is_none_or(|(source, target)| match self {
+                Self::Kept => source != target,
+                Self::Stored => source > target || source == target && !is_same_content,
+                Self::Compared => source > target,
+            })
+    }
 }
 
 fn rooted(path: &str) -> String {
     path::abspath(path).into_owned()
 }
 
-fn carry_out(pair: Pair<'_>, plan: Plan, options: &TransferOptions<'_>) -> Result<Report> {
-    let run = Run::new(options);
+fn carry_out(pair: Pair<'_>, plan: Plan, run: &Run<'_, '_>) -> Result<Report> {
     let mut report = Report::default();
-    remove(pair.dst, &run, &plan.clear, &mut report)?;
+    remove(pair.dst, run, &plan.clear, &mut report)?;
     for (directory, beside_file) in plan.directories {
-        if !options.dry_run {
+        if !run.options.dry_run {
             make_directory(pair.dst, &directory, beside_file)?;
         }
         report.actions.push(Action::Makedir(directory));
@@ -164,7 +216,7 @@ fn carry_out(pair: Pair<'_>, plan: Plan, options: &TransferOptions<'_>) -> Resul
     let copied = run.copy(pair, &plan.copies)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
-        remove(pair.dst, &run, &plan.remove, &mut report)?;
+        remove(pair.dst, run, &plan.remove, &mut report)?;
     }
     run.finish(report, "/")
 }

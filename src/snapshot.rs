@@ -29,6 +29,8 @@ pub(crate) struct SnapshotFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) modified: Option<OffsetDateTime>,
+    /// The same with the parts of a second that the listing has.
+    pub(crate) exactly_modified: Option<OffsetDateTime>,
     /// [`Info::stamp`].
     pub(crate) stamp: Option<Box<str>>,
 }
@@ -68,6 +70,7 @@ impl Snapshot {
                     path,
                     size: info.size().unwrap_or_default(),
                     modified: info.modified(),
+                    exactly_modified: info.exactly_modified(),
                     stamp: info.stamp().map(Box::from),
                 });
             }

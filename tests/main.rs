@@ -16,6 +16,7 @@ mod info;
 mod live;
 mod logged;
 mod memory;
+mod mirror_times;
 mod model;
 mod moving;
 mod opener;

@@ -100,8 +100,7 @@ fn times_are_kept_from_one_filesystem_to_another(fs: &dyn FileSystem) {
         let info = fs.getdetails(path).unwrap();
         if info.is_writeable("details", "modified") {
             let apart = info.modified().unwrap() - time;
-            // A listing of S3 may tell parts of seconds, and a look at one object does not.
-            assert!(apart.abs() < Duration::seconds(1), "{path}: {apart}");
+            assert!(apart.abs() < Duration::milliseconds(1), "{path}: {apart}");
         }
     }
     let other = || made("content", old);

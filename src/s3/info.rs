@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use ureq::http::HeaderMap;
 
-use crate::dates::http_date;
+use crate::dates::{http_date, whole_second};
 use crate::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
 use crate::s3::metadata;
@@ -40,14 +40,18 @@ pub(crate) fn file_details(headers: &HeaderMap) -> Details {
 
 /// The details of a directory, whose marker may be known.
 pub(crate) fn directory_details(modified: Option<OffsetDateTime>) -> Details {
+    let modified = modified.map(|modified| whole_second(modified).0);
     Details::new(ResourceType::Directory, 0, modified)
 }
 
-/// A file from its entry in a listing.
+/// A file from its entry in a listing, with the time that a look at it has: headers have no parts of
+/// seconds.
 pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
-    let details = Details::new(ResourceType::File, object.size, object.last_modified);
+    let (modified, fraction) = object.last_modified.map(whole_second).unzip();
+    let details = Details::new(ResourceType::File, object.size, modified);
     Info::new(name, false)
         .with_details(details)
+        .with_fraction(fraction.unwrap_or_default())
         .with_stamp(object.etag.as_deref().map(stamp))
         .with_writeable(WRITEABLE)
 }

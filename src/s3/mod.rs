@@ -49,7 +49,7 @@ pub(crate) use copy::Reached;
 pub use credentials::{CachedCredentials, Credentials, CredentialsProvider};
 pub use presign::{Presign, PresignMethod, PresignedUrl};
 pub use reader::S3Reader;
-pub(crate) use transfer::Terms;
+pub(crate) use transfer::{Terms, Times};
 pub use update::S3Updater;
 pub use uploads::StaleUpload;
 pub use writer::S3Writer;

@@ -136,6 +136,13 @@ impl Pinned {
         http_date(self.headers.get("last-modified")?.to_str().ok()?)
     }
 
+    /// What time it was at the server at the first answer; here, if the answer does not say it.
+    pub(crate) fn answered(&self) -> OffsetDateTime {
+        let date = self.headers.get("date").and_then(|date| date.to_str().ok());
+        date.and_then(http_date)
+            .unwrap_or_else(OffsetDateTime::now_utc)
+    }
+
     /// What names this content, and no other, for certain: for those who come back to it.
     pub(crate) fn name(&self) -> String {
         let bucket = self.objects.client().bucket();

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use time::{Duration, OffsetDateTime};
+
 use super::S3Fs;
 use super::checks::is_missing_key;
 use super::client::ReadAt;
@@ -17,6 +19,10 @@ use crate::osfs::{Arrival, Departure, Place};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
+
+/// How old an object is by the server's clock when no other one can have its time any more: both times
+/// are whole seconds.
+const SETTLED: Duration = Duration::seconds(2);
 
 /// How much of a download that can be resumed comes between two notes of how far it is.
 const NOTED_EVERY: u64 = 64 << 20;
@@ -32,10 +38,25 @@ pub(crate) struct Terms<'t> {
     pub(crate) seen: &'t (dyn Fn(u64) -> Result<()> + Sync),
     /// Whether a download leaves what it has for the next one, and goes on from there.
     pub(crate) resume: bool,
-    /// Whether a download keeps the time of the last change.
-    pub(crate) preserve_time: bool,
+    /// Which time a download has.
+    pub(crate) times: Times,
+    /// What a listing has for the time of the last change. An answer without a byte has none.
+    pub(crate) modified: Option<OffsetDateTime>,
     /// What an upload sets.
     pub(crate) upload_args: Option<&'t UploadArgs>,
+}
+
+/// Which time of the last change a copy has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// When it was made.
+    Now,
+    /// That of the source.
+    Kept,
+    /// That of the source, from which a mirror knows later whether the source changed. Headers have whole
+    /// seconds: where the source may still change within that second, it is one second less, so that
+    /// the next mirror copies once more.
+    Mirrored,
 }
 
 impl Terms<'_> {
@@ -70,7 +91,10 @@ impl S3Fs {
             let begun = Pinned::begin(Arc::clone(&objects), key.clone(), options.clone(), window);
             match begun {
                 // That no byte is in the range says nothing of the object's time.
-                Ok((pinned, None)) if terms.preserve_time && pinned.modified().is_none() => {
+                Ok((pinned, None))
+                    if terms.times != Times::Now
+                        && pinned.modified().or(terms.modified).is_none() =>
+                {
                     Pinned::look(objects, key, options).map(|pinned| (pinned, None))
                 }
                 begun => begun,
@@ -203,8 +227,21 @@ fn download(
             }
         });
     }
-    let modified = pinned.modified().filter(|_| terms.preserve_time);
+    let modified = match (terms.times, pinned.modified()) {
+        (Times::Now, _) => None,
+        (Times::Mirrored, Some(modified)) => Some(mirrored(modified, pinned.answered())),
+        // An empty object that was replaced by another one is the same.
+        (Times::Kept | Times::Mirrored, modified) => modified.or(terms.modified),
+    };
     download.arrival.publish(size, modified).map_err(local)
+}
+
+/// The time of a mirrored file, by what the server says of the object and of the time now.
+fn mirrored(modified: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    if now - modified >= SETTLED {
+        return modified;
+    }
+    modified.checked_sub(Duration::SECOND).unwrap_or(modified)
 }
 
 /// A download at work.
@@ -311,5 +348,25 @@ impl<'d> Download<'d> {
             }
         }
         self.arrival.have(there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_change_within_its_second_is_looked_at_again() {
+        let at = |second| OffsetDateTime::from_unix_timestamp(second).unwrap();
+        for (modified, now, expected) in [
+            (100, 102, 100),
+            (100, 100_000, 100),
+            (100, 101, 99),
+            (100, 100, 99),
+            // The clocks of a store's servers may differ.
+            (100, 98, 99),
+        ] {
+            assert_eq!(mirrored(at(modified), at(now)), at(expected), "{now}");
+        }
     }
 }
