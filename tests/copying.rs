@@ -1349,3 +1349,63 @@ fn a_tree_is_given_up_with_the_first_file_that_cannot_be_copied() {
         assert!(asked < 50, "{asked} requests");
     }
 }
+
+/// Ceph's gateway decodes the source of a copied part twice: what it would copy is read and sent.
+#[test]
+fn a_large_source_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
+    let server = Server::builder().decode_copy_source_twice(true).start();
+    let bucket = server.bucket("bucket");
+    let size = (5 << 30) + 1;
+    bucket.put_synthetic("d/x%41", 1, size);
+    bucket.put_synthetic("d/xA", 2, size);
+    let fs = common::builder(&server).max_workers(1).build().unwrap();
+    let copies: [fn(&S3Fs) -> s3fs::Result<()>; 3] = [
+        |fs| fs.copy("d/x%41", "copy"),
+        |fs| fs.movefile("d/x%41", "copy"),
+        |fs| {
+            let copied = fs.copydir_with("d", "e", CopyOptions::new().create(true));
+            fs.removetree("e")?;
+            copied
+        },
+    ];
+    for copy in copies {
+        // Enough is seen after two parts: the upload is left as it is then.
+        let third = Rule::on("UploadPart").when(|request| request.query("partNumber") == Some("3"));
+        let refused = || Fault::error(403, "AccessDenied");
+        server.faults().add(third.always(), refused());
+        let abort = Rule::on("AbortMultipartUpload")
+            .when(|request| request.key.contains('%') || request.key == "copy");
+        server.faults().add(abort.always(), refused());
+        fails(copy(&fs), ErrorKind::PermissionDenied);
+        server.faults().clear();
+        let mut asked = server.take_requests();
+        asked.retain(|request| request.key.contains('%') || request.key == "copy");
+        assert!(
+            asked
+                .iter()
+                .all(|request| request.operation != "UploadPartCopy")
+        );
+        let ranges = asked
+            .iter()
+            .filter(|request| request.operation == "GetObject");
+        assert!(ranges.clone().count() >= 2);
+        assert!(
+            ranges
+                .clone()
+                .all(|request| request.header("if-match").is_some())
+        );
+        let uploads = bucket.uploads();
+        let upload = uploads.iter().find(|upload| upload.key != "e/xA").unwrap();
+        let mut start = 0;
+        for number in 1..=2 {
+            let part = upload.parts[&number].content.to_vec();
+            assert_eq!(part, synthetic_bytes(1, start, part.len()));
+            start += part.len() as u64;
+        }
+        let stale = fs.stale_uploads("/", std::time::Duration::ZERO).unwrap();
+        for upload in &stale {
+            fs.abort_upload(upload).unwrap();
+        }
+        server.take_requests();
+    }
+}

@@ -618,3 +618,54 @@ fn changes_for_which_the_disk_has_no_room_are_not_stored() {
         None => common::in_child_with_small_disk(TEST, &Directory::new()),
     }
 }
+
+/// Ceph's gateway decodes the source of a copied part twice, and would take the content of `xA` for that of `x%41`.
+#[test]
+fn a_large_file_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
+    let server = Server::builder().min_part_size(10);
+    let server = server.decode_copy_source_twice(true).start();
+    let bucket = server.bucket(BUCKET);
+    let old: Vec<u8> = (0..200).collect();
+    for (key, decoded) in [
+        ("x%41", "xA"),
+        ("a%2Fb", "a/b"),
+        ("%/y%2541", "%/y%41"),
+        ("c+%.f", "c+.f"),
+    ] {
+        for mode in ["r+", "a"] {
+            bucket.put(key, old.clone());
+            bucket.put(decoded, vec![255; old.len()]);
+            let fs = tiny(&server);
+            server.take_requests();
+            let mut file = fs.openbin(key, mode).unwrap();
+            file.seek(SeekFrom::Start(90)).unwrap();
+            file.write_all(b"new").unwrap();
+            file.close().unwrap();
+            let mut expected = old.clone();
+            let at = if mode == "a" { old.len() } else { 90 };
+            expected.resize(old.len().max(at + 3), 0);
+            expected[at..at + 3].copy_from_slice(b"new");
+            assert_eq!(stored(&server, key).unwrap(), expected, "{key}");
+            assert_eq!(stored(&server, decoded).unwrap(), vec![255; old.len()]);
+            let requests = server.take_requests();
+            assert!(!names(&requests).contains(&"UploadPartCopy"), "{key}");
+        }
+    }
+    assert_eq!(uploads(&server), 0);
+}
+
+#[test]
+fn a_store_that_copies_keys_with_a_percent_sign_right_is_told_so() {
+    let server = tiny_server();
+    let old: Vec<u8> = (0..200).collect();
+    for key in ["x%41", "plain"] {
+        server.bucket(BUCKET).put(key, old.clone());
+        let fs = builder(&server).min_part_size(10).part_size(16);
+        let fs = fs.copy_percent_keys(true).build().unwrap();
+        server.take_requests();
+        fs.appendbytes(key, b"new").unwrap();
+        let requests = server.take_requests();
+        assert!(names(&requests).contains(&"UploadPartCopy"), "{key}");
+        assert_eq!(stored(&server, key).unwrap(), [&old, &b"new"[..]].concat());
+    }
+}

@@ -106,6 +106,7 @@ pub struct S3FsBuilder {
     part_size: u64,
     min_part_size: u64,
     max_parts: u32,
+    copy_percent_keys: Option<bool>,
     equal_parts: Option<bool>,
     write_buffer: u64,
     reading: Reading,
@@ -146,6 +147,7 @@ impl S3FsBuilder {
             part_size: DEFAULT_PART_BYTES,
             min_part_size: MIN_PART_BYTES,
             max_parts: MAX_PARTS,
+            copy_percent_keys: None,
             equal_parts: None,
             write_buffer: DEFAULT_BUFFER_BYTES,
             reading: Reading::default(),
@@ -442,6 +444,22 @@ impl S3FsBuilder {
         self
     }
 
+    /// Whether the store copies ranges of objects (`UploadPartCopy`) whose keys have a `%`. Defaults to
+    /// `true` on AWS and to `false` elsewhere: Ceph's gateway 16.2 decodes such a key twice, and copies
+    /// another object, or crashes.
+    ///
+    /// With `false`, updates of large files with a `%` in their keys, and copies of more than 5 GiB,
+    /// read and send what they would copy on the server: one more request for each part.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").copy_percent_keys(true);
+    /// ```
+    pub fn copy_percent_keys(mut self, copies: bool) -> Self {
+        self.copy_percent_keys = Some(copies);
+        self
+    }
+
     /// Whether all parts of an upload but the last must have one size, as Cloudflare's R2 wants it. Defaults
     /// to `true` for the endpoints of R2 (`*.r2.cloudflarestorage.com`), and to `false` elsewhere.
     ///
@@ -595,7 +613,11 @@ impl S3FsBuilder {
             is_aws,
         );
         Ok(S3Fs::assemble(super::Parts {
-            objects: Arc::new(objects.verifying(verifying)),
+            objects: Arc::new(
+                objects
+                    .verifying(verifying)
+                    .copying_percent_keys(self.copy_percent_keys.unwrap_or(is_aws)),
+            ),
             keys,
             bucket_name: self.bucket_name,
             dir_path: self.dir_path,

@@ -249,7 +249,7 @@ impl S3Fs {
         Ok(Presign::new(self.objects().client(), path, key))
     }
 
-    fn objects(&self) -> &Objects {
+    fn objects(&self) -> &Arc<Objects> {
         &self.shared.objects
     }
 

@@ -100,7 +100,7 @@ impl PartsUpload {
     pub(super) fn add(
         &mut self,
         on_their_way: usize,
-        make: impl FnOnce(&Objects, &Upload, u32) -> Result<UploadedPart> + Send + 'static,
+        make: impl FnOnce(&Arc<Objects>, &Upload, u32) -> Result<UploadedPart> + Send + 'static,
     ) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);

@@ -201,7 +201,11 @@ impl S3Updater {
             parts: usize::try_from(sizes.max_parts()).unwrap_or(usize::MAX),
             sent: sizes.for_size(size).first(),
         };
-        let unchanged = self.content.unchanged();
+        // What the store cannot copy is read and sent.
+        let unchanged = match self.target.objects.copies_ranges_of(&self.target.key) {
+            true => self.content.unchanged(),
+            false => Vec::new(),
+        };
         let planned = match sizes.are_equal() {
             true => plan_equal(size, &unchanged, limits),
             false => plan(size, &unchanged, limits),

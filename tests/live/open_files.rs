@@ -186,3 +186,23 @@ fn a_large_file_that_changed_meanwhile_is_not_replaced_by_an_update() {
     assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
     assert_eq!(fs.readbytes("f").unwrap(), b"theirs");
 }
+
+/// Ceph's gateway 16.2 takes `xA.bin` for the source `x%41.bin` of a part.
+#[test]
+fn a_large_file_with_a_percent_sign_in_its_name_keeps_its_content() {
+    let Some(live) = Live::from_environment("percent") else {
+        return;
+    };
+    let fs = open(&live);
+    let bytes = content(6 * MIB);
+    for (name, decoded) in [("x%41.bin", "xA.bin"), ("c+%2B.f", "c++.f")] {
+        fs.writebytes(name, &bytes).unwrap();
+        fs.writebytes(decoded, &vec![255; bytes.len()]).unwrap();
+        fs.appendbytes(name, b"end").unwrap();
+        let expected = [&bytes, &b"end"[..]].concat();
+        assert!(fs.readbytes(name).unwrap() == expected, "{name}");
+        fs.copy(name, "copy%41").unwrap();
+        assert!(fs.readbytes("copy%41").unwrap() == expected, "{name}");
+        fs.remove("copy%41").unwrap();
+    }
+}

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 use s3s::dto::{self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult};
 use s3s::dto::{CopySource, ETag, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
@@ -66,7 +67,12 @@ pub fn part(
     let (input, headers) = (req.input, req.headers);
     let upload = multipart::upload(service, &input.bucket, &input.key, &input.upload_id)?;
     multipart::check_part(service, &upload, input.part_number, &headers)?;
-    let found = Source::of(&input.copy_source)?.find(service, &headers)?;
+    let mut source = Source::of(&input.copy_source)?;
+    let decoded = percent_decode_str(source.key).decode_utf8_lossy();
+    if service.settings.decodes_copy_source_twice {
+        source.key = &decoded;
+    }
+    let found = source.find(service, &headers)?;
     let slice = match input.copy_source_range.as_deref() {
         Some(range) => part_range(range, found.object.len())?,
         None => 0..found.object.len(),

@@ -421,6 +421,13 @@ impl Builder {
         self
     }
 
+    /// UploadPartCopy decodes the key of its source twice, as Ceph's radosgw 16.2 does.
+    #[must_use]
+    pub fn decode_copy_source_twice(mut self, decodes: bool) -> Self {
+        self.settings.decodes_copy_source_twice = decodes;
+        self
+    }
+
     /// All that Ceph's radosgw does otherwise with writes.
     #[must_use]
     pub fn like_radosgw(self) -> Self {
@@ -429,6 +436,7 @@ impl Builder {
             .quoted_etags_never_match(true)
             .want_every_part(true)
             .complete_without_etag(true)
+            .decode_copy_source_twice(true)
     }
 
     pub fn start(self) -> Server {

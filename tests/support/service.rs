@@ -36,6 +36,8 @@ pub struct Settings {
     pub wants_equal_parts: bool,
     /// How many parts an upload has at most.
     pub max_parts: i32,
+    /// UploadPartCopy decodes the key of its source twice.
+    pub decodes_copy_source_twice: bool,
     /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
     pub answers_raw: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             lacks_multipart: false,
             wants_equal_parts: false,
             max_parts: 10_000,
+            decodes_copy_source_twice: false,
             answers_raw: false,
         }
     }

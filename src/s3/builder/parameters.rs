@@ -71,6 +71,7 @@ impl S3FsBuilder {
             "write_buffer" => self = self.write_buffer(whole_number(name, value)?),
             "first_window" => self = self.first_window(whole_number(name, value)?),
             "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
+            "copy_percent_keys" => self = self.copy_percent_keys(flag(value)?),
             "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
             "checksum" => {
                 let algorithm = match value {
@@ -132,7 +133,7 @@ mod tests {
              &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
              &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
-             &operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &copy_percent_keys=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
              &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
         )
         .unwrap();
@@ -145,6 +146,7 @@ mod tests {
         assert_eq!(builder.delimiter, "|");
         assert!(!builder.strict && builder.read_only);
         assert_eq!(builder.max_workers, 4);
+        assert_eq!(builder.copy_percent_keys, Some(true));
         assert_eq!((builder.max_parts, builder.equal_parts), (1000, Some(true)));
         assert!(builder.keep_encryption);
         assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
@@ -181,6 +183,7 @@ mod tests {
             ("colour=red", "colour"),
             ("strict=maybe", "strict"),
             ("max_workers=-1", "max_workers"),
+            ("copy_percent_keys=x", "copy_percent_keys"),
             ("max_parts=-1", "max_parts"),
             ("equal_parts=often", "equal_parts"),
             ("max_attempts=many", "max_attempts"),

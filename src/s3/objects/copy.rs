@@ -3,20 +3,24 @@
 //! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
 
-use super::multipart::{MAX_PART_BYTES, NewUpload, check_object_size};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::multipart::{MAX_PART_BYTES, NewUpload, Upload, UploadedPart, check_object_size};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
-use crate::s3::client::{Operation, Request};
+use crate::s3::client::{Operation, Payload, Request};
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
+use crate::s3::pinned::Pinned;
 use crate::s3::setinfo::{Rewrite, kept_headers};
 
 /// An object that is copied, where it is and as it was last seen.
 pub(crate) struct Source<'a> {
-    pub(crate) objects: &'a Objects,
+    pub(crate) objects: &'a Arc<Objects>,
     pub(crate) key: &'a Key,
     /// Empty if the store told none.
     pub(crate) e_tag: &'a str,
@@ -45,6 +49,27 @@ impl Source<'_> {
         Ok(request)
     }
 
+    /// Reads a range of it: one request, more where a connection breaks.
+    fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let length = usize::try_from(range.end - range.start).map_err(|_| {
+            Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
+        })?;
+        let key = self.key.clone();
+        let pinned = Pinned::known(Arc::clone(self.objects), key, self.e_tag, self.size);
+        let mut bytes = vec![0; length];
+        let mut rest = bytes.as_mut_slice();
+        let mut reader = pinned.range(range.start, range.end)?;
+        while !rest.is_empty() {
+            let count = reader.read(rest)?;
+            if count == 0 {
+                return Err(Error::new(ErrorKind::OperationFailed)
+                    .with_message("the source ended before its size"));
+            }
+            rest = rest.get_mut(count..).unwrap_or_default();
+        }
+        Ok(bytes)
+    }
+
     /// An error if it is another object by now, of which some parts may be: not every store looks at
     /// the condition of a part. One request, none where the store does.
     fn check_unchanged(&self) -> Result<()> {
@@ -70,7 +95,7 @@ impl Objects {
     /// The headers replace all of its own, but for those that the copy keeps by itself; its tags stay. If its ETag is not this one any more, that
     /// is `ResourceChanged` where the store looks at the condition.
     pub(crate) fn rewrite(
-        &self,
+        self: &Arc<Self>,
         key: &Key,
         size: u64,
         e_tag: &str,
@@ -203,14 +228,25 @@ impl Objects {
             checksum: None,
         };
         let upload = self.create_upload(key, new)?;
-        let part_size = copy_part_size(source.size, self.part_sizes().max_parts());
+        let sizes = self.part_sizes();
+        let copies = self.copies_ranges_of(source.key);
+        let (part_size, threads) = if copies {
+            let part_size = copy_part_size(source.size, sizes.max_parts());
+            (part_size, self.max_workers)
+        } else {
+            let part_size = sizes.for_size(source.size).first();
+            (part_size, sizes.on_their_way(part_size, self.max_workers))
+        };
         let parts: Vec<(u32, u64)> = (1..)
             .zip(0..source.size.div_ceil(part_size))
             .map(|(number, index)| (number, index * part_size))
             .collect();
-        let copied = Crew::new(self.max_workers).try_map(&parts, |(number, start)| {
-            let end = source.size.min(start.saturating_add(part_size));
-            upload.watch(self.copy_part(&upload, *number, source, *start..end, Vec::new()))
+        let copied = Crew::new(threads).try_map(&parts, |(number, start)| {
+            let range = *start..source.size.min(start.saturating_add(part_size));
+            upload.watch(match copies {
+                true => self.copy_part(&upload, *number, source, range, Vec::new()),
+                false => self.send_copied(&upload, *number, source, range),
+            })
         });
         // What is copied onto itself is looked at by its own condition.
         let is_itself = condition == Condition::Match(source.e_tag);
@@ -232,6 +268,20 @@ impl Objects {
                 Err(error)
             }
         }
+    }
+}
+
+impl Objects {
+    /// Reads a range of an object and sends it as a part: two requests.
+    fn send_copied(
+        &self,
+        upload: &Upload,
+        number: u32,
+        source: &Source<'_>,
+        range: Range<u64>,
+    ) -> Result<UploadedPart> {
+        let bytes = source.read(range)?;
+        self.send_part(upload, number, Payload::Bytes(&bytes), None)
     }
 }
 

@@ -119,6 +119,8 @@ pub(crate) struct Objects {
     refusals: delete::Refusals,
     /// Whether the store has refused an upload whose parts had several sizes.
     wants_equal_parts: AtomicBool,
+    /// Whether the store copies ranges of objects whose keys have a `%`.
+    copies_percent_keys: bool,
     /// The threads that send parts.
     pub(in crate::s3) threads: Threads,
 }
@@ -145,6 +147,7 @@ impl Objects {
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
+            copies_percent_keys: heeds_conditions,
             threads: Threads::default(),
         }
     }
@@ -166,6 +169,19 @@ impl Objects {
     pub(crate) fn verifying(mut self, verifies: bool) -> Self {
         self.verifies = verifies;
         self
+    }
+
+    /// The same, where it is known whether the store copies ranges of objects whose keys have a `%`.
+    pub(crate) fn copying_percent_keys(mut self, copies: bool) -> Self {
+        self.copies_percent_keys = copies;
+        self
+    }
+
+    /// Whether the store copies ranges of the object with this key. Ceph 16.2 decodes the source of
+    /// `UploadPartCopy` twice, and copies the object `xA` for `x%41`; it decodes that of `CopyObject`
+    /// once.
+    pub(crate) fn copies_ranges_of(&self, key: &Key) -> bool {
+        self.copies_percent_keys || !key.as_str().contains('%')
     }
 
     /// The client behind it.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 
 use ureq::http::HeaderMap;
 
@@ -137,7 +138,7 @@ impl Copy {
     /// Copies that range as a part: one request.
     pub(super) fn run(
         &self,
-        objects: &Objects,
+        objects: &Arc<Objects>,
         upload: &Upload,
         number: u32,
         range: Range<u64>,
