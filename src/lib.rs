@@ -152,6 +152,7 @@ mod fs_url;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod glob;
+pub mod guide;
 mod hash;
 mod info;
 mod local;

@@ -249,6 +249,9 @@ impl S3FsBuilder {
     /// asked, and then those of Mozilla are trusted, which come with the program, or with the feature
     /// `platform-verifier` what the system trusts.
     ///
+    /// A certificate that `openssl req -x509` makes without more is one of an authority, and is refused as that
+    /// of a server: [`guide::tls`](crate::guide::tls) has the commands that make one that works.
+    ///
     /// It is read when the filesystem is built; [`CreateFailed`](ErrorKind::CreateFailed) if it has
     /// no certificate. An http endpoint does not ask for it.
     pub fn ca_bundle(mut self, file: impl Into<PathBuf>) -> Self {

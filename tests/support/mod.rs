@@ -70,6 +70,7 @@ pub use self::faults::{Answer, Fault, Faults, Hold, Rule};
 pub use self::log::LoggedRequest;
 pub use self::memory::peak_memory;
 pub use self::store::{Object, Part, Upload, Version};
+pub use self::tls::Identity;
 
 use self::auth::{Changed, Keys, Policy};
 use self::clock::Clock;
@@ -77,7 +78,6 @@ use self::http::{Network, Shared};
 use self::numbered::Numbered;
 use self::service::{Service, Settings};
 use self::store::{BucketData, Store};
-use self::tls::Identity;
 
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -344,8 +344,13 @@ impl Builder {
 
     /// The server speaks https, with a certificate for `127.0.0.1` and `localhost` that only `ca_pem` vouches for.
     #[must_use]
-    pub fn tls(mut self) -> Self {
-        let identity = Identity::new(&["127.0.0.1", "localhost", "*.localhost"]);
+    pub fn tls(self) -> Self {
+        self.identity(Identity::new(&["127.0.0.1", "localhost", "*.localhost"]))
+    }
+
+    /// The server speaks https with that certificate.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
         self.network.tls = Some(identity.acceptor);
         self.ca_pem = Some(identity.ca_pem);
         self

@@ -6,7 +6,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What a server shows, and what a client must be given to trust it.
 pub struct Identity {
@@ -28,12 +29,30 @@ impl Identity {
         let certificate = server
             .signed_by(&key, &Issuer::new(ca, ca_key))
             .expect("a certificate");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Self::with(&certificate.pem(), &key.serialize_pem(), ca_pem)
+    }
+
+    /// A certificate that is one of an authority, and that the server shows as its own, as `openssl req -x509` makes
+    /// it: it is what a client is given, too.
+    pub fn of_authority(names: &[&str]) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names that can be");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self::with(&pem, &key.serialize_pem(), pem.clone())
+    }
+
+    /// A certificate and its key as files have them, and what a client is given.
+    pub fn with(certificate: &str, key: &str, ca_pem: String) -> Self {
+        let certificates = CertificateDer::pem_slice_iter(certificate.as_bytes());
+        let certificates = certificates.collect::<Result<Vec<_>, _>>();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions that ring has")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(certificates.expect("certificates"), key)
             .expect("a key that fits");
         Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),

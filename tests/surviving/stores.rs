@@ -187,3 +187,45 @@ fn a_bucket_of_a_tenant_is_encoded_in_paths_and_as_the_source_of_a_copy() {
     let source = copy.header("x-amz-copy-source");
     assert_eq!(source, Some("/acme%3Abucket/a%20b"));
 }
+
+#[test]
+fn a_name_that_does_not_exist_is_asked_for_once() {
+    // A label has 63 bytes at most, so that nobody is asked for this one.
+    let endpoint = format!("http://{}.localhost", "x".repeat(200));
+    let fs = S3Fs::builder(BUCKET)
+        .endpoint_url(endpoint)
+        .aws_access_key_id("key")
+        .aws_secret_access_key("secret")
+        .region("us-east-1")
+        .build()
+        .unwrap();
+    let error = fs.readbytes("file").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+    assert!(error.to_string().contains("name"), "{error}");
+    assert_eq!(fs.stats().retries, 0, "{error}");
+}
+
+/// In a program of its own, which has another environment.
+#[test]
+fn an_error_names_the_proxy_in_the_way_and_not_its_password() {
+    if common::given_to_child().is_some() {
+        let builder = S3Fs::builder(BUCKET)
+            .endpoint_url("http://127.0.0.1:9")
+            .aws_access_key_id("key")
+            .aws_secret_access_key("other")
+            .region("us-east-1")
+            .max_attempts(1);
+        let error = builder.build().unwrap().readbytes("file").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("the proxy 127.0.0.1:1)"), "{text}");
+        assert!(text.contains("http://127.0.0.1:9"), "{text}");
+        assert!(!text.contains("pass") && !text.contains("user"), "{text}");
+        return;
+    }
+    let test = "surviving::stores::an_error_names_the_proxy_in_the_way_and_not_its_password";
+    let proxy = [
+        ("HTTP_PROXY", "http://user:pass@127.0.0.1:1"),
+        ("NO_PROXY", ""),
+    ];
+    common::in_child(test, "/", &proxy);
+}

@@ -6,7 +6,7 @@ use s3fs::{ErrorKind, FileSystem as _, S3FsBuilder};
 
 use super::impatient;
 use crate::common;
-use crate::support::{BUCKET, Fault, Rule, Server};
+use crate::support::{BUCKET, Fault, Identity, Rule, Server};
 
 /// A file that is gone when this is dropped.
 struct File(PathBuf);
@@ -174,4 +174,87 @@ fn faults_are_survived_over_tls_too() {
         assert_eq!(fs.readbytes("file").unwrap(), b"content");
     }
     assert_eq!(server.faults().pending(), 0);
+}
+
+/// A server with that certificate, and what it answers to a client that trusts that other one.
+fn read_with(identity: Identity) -> s3fs::Result<Vec<u8>> {
+    let server = Server::builder().identity(identity).start();
+    server.bucket(BUCKET).put("file", "content");
+    let ca = File::new("given", server.ca_pem());
+    let fs = builder(&server, Some(&ca)).build()?;
+    let read = fs.readbytes("file");
+    // What is refused is refused at once.
+    assert_eq!(server.connections(), 1);
+    read
+}
+
+#[test]
+fn the_certificate_of_an_authority_as_that_of_a_server_is_explained() {
+    let error = read_with(Identity::of_authority(&["127.0.0.1"])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
+    let text = error.to_string();
+    for words in ["CA:TRUE", "openssl req -x509", "CA:FALSE", "guide::tls"] {
+        assert!(text.contains(words), "{words} is missing: {text}");
+    }
+}
+
+/// The commands of the guide, each block of them as they stand there, for a server on this machine.
+fn commands_of_the_guide() -> Vec<String> {
+    let guide = include_str!("../../src/guide/tls.md");
+    let blocks = guide.split("```sh\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    blocks
+        .map(|block| block.replace("192.0.2.10", "127.0.0.1"))
+        .collect()
+}
+
+/// Runs commands in a new directory, and gives that; `None` where there is no openssl.
+#[cfg(unix)]
+fn run(name: &str, commands: &str) -> Option<PathBuf> {
+    let asked = std::process::Command::new("openssl")
+        .arg("version")
+        .output();
+    asked.ok().filter(|asked| asked.status.success())?;
+    let name = format!("s3fs-openssl-{name}-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut shell = std::process::Command::new("sh");
+    let ran = shell
+        .args(["-ec", commands])
+        .current_dir(&directory)
+        .output();
+    let ran = ran.unwrap();
+    assert!(ran.status.success(), "{commands}: {ran:?}");
+    Some(directory)
+}
+
+#[cfg(unix)]
+#[test]
+fn the_commands_of_the_guide_make_certificates_that_are_trusted() {
+    let commands = commands_of_the_guide();
+    assert_eq!(commands.len(), 2);
+    for (number, (commands, trusted)) in commands.iter().zip(["server.pem", "ca.pem"]).enumerate() {
+        let Some(directory) = run(&format!("guide-{number}"), commands) else {
+            return println!("not tested: there is no openssl");
+        };
+        let file = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+        let identity = Identity::with(&file("server.pem"), &file("server.key"), file(trusted));
+        assert_eq!(read_with(identity).unwrap(), b"content", "{commands}");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_openssl_makes_without_more_is_explained() {
+    let plain = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+                 -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.pem";
+    let Some(directory) = run("plain", plain) else {
+        return println!("not tested: there is no openssl");
+    };
+    let file = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    let identity = Identity::with(&file("server.pem"), &file("server.key"), file("server.pem"));
+    let error = read_with(identity).unwrap_err();
+    assert!(error.to_string().contains("guide::tls"), "{error}");
+    std::fs::remove_dir_all(directory).unwrap();
 }

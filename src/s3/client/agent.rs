@@ -1,9 +1,11 @@
 //! The HTTP agent: how long it waits, what it keeps, and what it leaves to us.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::{Agent, AsSendBody};
+use url::Url;
 
 use super::{Operation, transport};
 use crate::error::Result;
@@ -96,6 +98,14 @@ pub(crate) fn agent(
         .accept_encoding("identity")
         .build();
     Ok(transport::agent(config))
+}
+
+/// Host and port of the proxy that stands before that URL, without its user and password.
+pub(super) fn proxy_to(agent: &Agent, url: &Url) -> Option<Arc<str>> {
+    let proxy = agent.config().proxy()?;
+    let uri = url.as_str().parse().ok()?;
+    let is_used = !proxy.is_no_proxy(&uri);
+    is_used.then(|| format!("{}:{}", proxy.host(), proxy.port()).into())
 }
 
 /// Sends a request, and waits for the header of its answer: as long as the operation may take, and

@@ -16,6 +16,7 @@ pub(super) fn refusal(
     response: &Response,
     body: &[u8],
     bucket: &Bucket,
+    proxy: Option<&str>,
     secrets: &Secrets<'_>,
     anonymous: bool,
 ) -> Error {
@@ -46,19 +47,20 @@ pub(super) fn refusal(
     let meaning = meaning(&s3, response.operation(), bucket, anonymous);
     if is_foreign {
         // A proxy or a web server answers so: the status tells the kind, and the page is quoted.
-        return not_s3(response, body, "it is not S3's XML", bucket, secrets)
+        let asked = asked(bucket, proxy);
+        return not_s3(response, body, "it is not S3's XML", &asked, secrets)
             .with_kind(meaning.kind())
             .with_s3(s3);
     }
     meaning.with_s3(s3)
 }
 
-/// The error of an answer that no S3 server gives.
+/// The error of an answer that no S3 server gives; `asked` is [`asked`].
 pub(super) fn not_s3(
     response: &Response,
     body: &[u8],
     why: &str,
-    bucket: &Bucket,
+    asked: &str,
     secrets: &Secrets<'_>,
 ) -> Error {
     let text = secrets.hide(&String::from_utf8_lossy(body));
@@ -67,8 +69,7 @@ pub(super) fn not_s3(
     let why = secrets.hide(why);
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
-            "{} answered {} to {} with {content_type}, and {why}: {start:?}",
-            host(bucket),
+            "{asked} answered {} to {} with {content_type}, and {why}: {start:?}",
             response.status(),
             response.operation().name()
         ))
@@ -76,8 +77,8 @@ pub(super) fn not_s3(
 }
 
 /// The error of a request that got no answer.
-pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
-    let host = host(bucket);
+pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&str>) -> Error {
+    let host = asked(bucket, proxy);
     let is_https = bucket.base_url().scheme() == "https";
     match error {
         // What the caller's own source answered.
@@ -90,6 +91,34 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket) -> Error {
         ureq::Error::Io(error) if is_timeout(&error) => Error::new(ErrorKind::Timeout)
             .with_message(format!("{host} did not answer in time"))
             .with_source(error),
+        ureq::Error::Io(error) if is_of_lookup(&error) => {
+            let (why, hint) = match is_unknown_name(&error) {
+                true => ("has no address", "check the name in it"),
+                false => (
+                    "cannot be looked up now",
+                    "check the network, and the name in it",
+                ),
+            };
+            Error::new(ErrorKind::RemoteConnection)
+                .with_message(format!("the name of {host} {why}: {error}"))
+                .with_hint(hint)
+                .with_source(error)
+        }
+        // rustls has no kind for it in an io error: it is known by the name of its own.
+        ureq::Error::Io(error)
+            if is_of_handshake(&error) && error.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            Error::new(ErrorKind::RemoteConnection)
+                .with_message(format!(
+                    "no TLS connection to {host}: the server shows the certificate of an authority \
+                     (CA:TRUE) as its own, as `openssl req -x509` makes it: {error}"
+                ))
+                .with_hint(
+                    "make it one of a server with -addext basicConstraints=critical,CA:FALSE; the \
+                     documentation of s3fs::guide::tls has all of the command",
+                )
+                .with_source(error)
+        }
         // So rustls tells what is no TLS, and a certificate that it does not trust.
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData && is_https => {
             Error::new(ErrorKind::RemoteConnection)
@@ -158,6 +187,30 @@ fn is_of_lookup(error: &io::Error) -> bool {
     }
 }
 
+/// Whether no address is known for the name, and not only for now. Every C library has words of its own for it.
+fn is_unknown_name(error: &io::Error) -> bool {
+    const WORDS: [&str; 5] = [
+        "Name or service not known",
+        "No address associated with",
+        "nodename nor servname provided",
+        "Name does not resolve",
+        "Name has no usable address",
+    ];
+    match error.raw_os_error() {
+        Some(code) => cfg!(windows) && matches!(code, 11001 | 11004),
+        None => {
+            let words = error.to_string();
+            is_of_lookup(error) && WORDS.iter().any(|unknown| words.contains(unknown))
+        }
+    }
+}
+
+/// Whether a name could not be looked up now: another attempt may end otherwise, and many are not worth it, since the
+/// system has asked more than once by itself.
+pub(super) fn is_unresolved(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if is_of_lookup(error) && !is_unknown_name(error))
+}
+
 /// Whether TLS did not begin, before anything else is sent: the server's certificate is not trusted, or the
 /// server speaks no TLS. rustls has no kinds for them in an io error: they are known by its words.
 fn is_of_handshake(error: &io::Error) -> bool {
@@ -174,12 +227,12 @@ fn has_too_many_headers(error: &ureq::Error) -> bool {
 }
 
 /// Whether another attempt would end the same: nobody is certified otherwise, no URL becomes another
-/// one, a source that fails is the caller's, and a header has as many lines again.
+/// one, no name is made up, a source that fails is the caller's, and a header has as many lines again.
 pub(super) fn is_final(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => {
             let is_of_source = error.get_ref().is_some_and(|inner| inner.is::<Error>());
-            is_of_source || error.kind() == io::ErrorKind::InvalidData
+            is_of_source || error.kind() == io::ErrorKind::InvalidData || is_unknown_name(error)
         }
         ureq::Error::Protocol(_) => has_too_many_headers(error),
         ureq::Error::Timeout(_)
@@ -211,6 +264,14 @@ fn is_timeout(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
     )
+}
+
+/// Who was asked: the endpoint, and the proxy in the way, if there is one.
+pub(super) fn asked(bucket: &Bucket, proxy: Option<&str>) -> String {
+    match proxy {
+        Some(proxy) => format!("{} (through the proxy {proxy})", host(bucket)),
+        None => host(bucket),
+    }
 }
 
 /// Scheme, host and port of the bucket's URL, which hold no secret.
@@ -338,6 +399,29 @@ mod tests {
             .to_socket_addrs()
             .unwrap_err();
         assert!(is_before_sending(&error.into()));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_told_from_one_that_cannot_be_looked_up_now() {
+        let lookup = |words: &str| {
+            let words = format!("failed to lookup address information: {words}");
+            ureq::Error::from(io::Error::other(words))
+        };
+        for words in [
+            "Name or service not known",
+            "No address associated with hostname",
+            "nodename nor servname provided, or not known",
+            "Name does not resolve",
+        ] {
+            assert!(is_final(&lookup(words)), "{words}");
+            assert!(!is_unresolved(&lookup(words)), "{words}");
+        }
+        for words in ["Temporary failure in name resolution", "Try again"] {
+            assert!(!is_final(&lookup(words)), "{words}");
+            assert!(is_unresolved(&lookup(words)), "{words}");
+        }
+        let refused = ureq::Error::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert!(!is_final(&refused) && !is_unresolved(&refused));
     }
 
     #[test]

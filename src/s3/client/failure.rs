@@ -23,6 +23,8 @@ pub(super) enum Cause {
     Own,
     /// The connection was not made, or broke.
     Connection,
+    /// The host's name could not be looked up now.
+    Unresolved,
     /// Nothing came in time.
     TimedOut,
     /// The server refused.
@@ -82,6 +84,7 @@ impl Failure {
         match &self.cause {
             Cause::Own => Outcome::Final,
             Cause::Connection => Outcome::Transient,
+            Cause::Unresolved => Outcome::Unresolved,
             Cause::TimedOut => Outcome::TimedOut,
             Cause::Refused(refused) => refused.outcome(operation),
         }

@@ -84,6 +84,8 @@ pub(crate) struct Client {
     expectation: Expectation,
     /// Whether the store wants a digest of each body that it keeps.
     wants_digest: AtomicBool,
+    /// Host and port of the proxy in the way, if there is one.
+    proxy: Option<Arc<str>>,
 }
 
 /// What one attempt is signed with, and how it is put.
@@ -98,6 +100,7 @@ struct Signing {
     expects: bool,
     /// Whether the body goes with its `Content-MD5`, if it has no other digest.
     with_digest: bool,
+    proxy: Option<Arc<str>>,
 }
 
 /// What refusals taught in the course of one request: each kind once.
@@ -121,8 +124,10 @@ impl Client {
         policy: RetryPolicy,
         agent: Agent,
     ) -> Self {
+        let proxy = agent::proxy_to(&agent, route.given().base_url());
         Self {
             agent,
+            proxy,
             route,
             credentials,
             region_found: Once::new(),
@@ -446,6 +451,7 @@ impl Client {
             bare_e_tags: false,
             expects: false,
             with_digest: false,
+            proxy: self.proxy.clone(),
         })
     }
 
@@ -542,13 +548,17 @@ impl Client {
         let answer = match answer {
             Ok(answer) => answer,
             Err(lost) => {
-                let error = error::transport(lost.error, &signing.bucket);
+                let is_unresolved = error::is_unresolved(&lost.error);
+                let proxy = signing.proxy.as_deref();
+                let error = error::transport(lost.error, &signing.bucket, proxy);
                 log::debug!(
                     "{method} {name} {key:?}: {error}, after {milliseconds} ms, attempt {number}"
                 );
                 let mut failure = Failure::lost(error, lost.may_have_arrived);
                 if lost.is_final {
                     failure.cause = Cause::Own;
+                } else if is_unresolved {
+                    failure.cause = Cause::Unresolved;
                 }
                 return Err(failure);
             }
@@ -637,7 +647,8 @@ fn document(response: &mut Response) -> Result<Vec<u8>, Failure> {
 fn refusal(request: &Request<'_>, signing: &Signing, response: &Response, body: &[u8]) -> Failure {
     let secrets = signing.secrets(request);
     let anonymous = signing.credentials.is_none();
-    let error = error::refusal(response, body, &signing.bucket, &secrets, anonymous);
+    let proxy = signing.proxy.as_deref();
+    let error = error::refusal(response, body, &signing.bucket, proxy, &secrets, anonymous);
     Failure::refused(error, Refused::read(response, body))
 }
 
@@ -654,7 +665,8 @@ fn misfit(
         return refusal(request, signing, response, body);
     }
     let secrets = signing.secrets(request);
-    let error = error::not_s3(response, body, why, &signing.bucket, &secrets);
+    let asked = error::asked(&signing.bucket, signing.proxy.as_deref());
+    let error = error::not_s3(response, body, why, &asked, &secrets);
     Failure {
         // What stands between may have spoilt the document of a change that was made. But where all is
         // in the header, one without an ETag comes from a portal, which asked nobody.

@@ -42,6 +42,8 @@ pub(super) enum Outcome {
     Final,
     /// The network or the server failed for once.
     Transient,
+    /// The host's name could not be looked up now.
+    Unresolved,
     /// No answer in time.
     TimedOut,
     /// The server asks for fewer requests.
@@ -81,6 +83,9 @@ pub(super) enum Why {
     Time,
 }
 
+/// How many attempts there are at most to a host whose name cannot be looked up.
+const LOOKUPS: u32 = 2;
+
 /// A server that asks for fewer requests gets so many times the wait of one that failed for once.
 const THROTTLED_FACTOR: u32 = 5;
 
@@ -102,7 +107,11 @@ impl RetryPolicy {
         if attempt.outcome == Outcome::Final {
             return Decision::GiveUp(Why::Final);
         }
-        if attempt.number >= self.max_attempts {
+        let most = match attempt.outcome {
+            Outcome::Unresolved => self.max_attempts.min(LOOKUPS),
+            _ => self.max_attempts,
+        };
+        if attempt.number >= most {
             return Decision::GiveUp(Why::Attempts);
         }
         let doublings = attempt.number.saturating_sub(1).min(31);
@@ -193,6 +202,24 @@ mod tests {
             retry_after: None,
             random: 1.0,
         }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_looked_up_now_is_asked_for_twice_at_most() {
+        let attempt = |number| Attempt {
+            number,
+            outcome: Outcome::Unresolved,
+            ..failed()
+        };
+        let decide = |number| policy().decide(&attempt(number));
+        assert_eq!(decide(1), Decision::Again(SECOND));
+        assert_eq!(decide(2), Decision::GiveUp(Why::Attempts));
+        let once = RetryPolicy {
+            max_attempts: 1,
+            ..policy()
+        };
+        let decided = once.decide(&attempt(1));
+        assert_eq!(decided, Decision::GiveUp(Why::Attempts));
     }
 
     #[test]
