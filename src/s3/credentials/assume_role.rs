@@ -149,3 +149,91 @@ fn source_profile(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, Script, assumed, given};
+
+    #[test]
+    fn a_chain_of_roles_is_assumed_from_its_end() {
+        let server = Script::answering(|_, request| {
+            let key = match request.body.contains("role%2Fouter") {
+                true => "outer-key",
+                false => "inner-key",
+            };
+            assumed("AssumeRole", key)
+        });
+        let home = Home::with(
+            "[keys]\naws_access_key_id = long-key\naws_secret_access_key = hidden\n",
+            "[profile outer]\nrole_arn = arn:aws:iam::1:role/outer\nsource_profile = inner\n\
+             external_id = e\nduration_seconds = 1800\nrole_session_name = s\n\
+             [profile inner]\nrole_arn = arn:aws:iam::1:role/inner\nsource_profile = keys\n",
+        );
+        let url = server.url("");
+        let environment =
+            home.environment([("AWS_PROFILE", "outer"), ("AWS_ENDPOINT_URL_STS", &url)]);
+        assert_eq!(given(&environment).unwrap().access_key_id(), "outer-key");
+        let requests = server.requests();
+        let signed_with: Vec<_> = requests
+            .iter()
+            .map(|request| {
+                let text = request.header("authorization").unwrap();
+                text["AWS4-HMAC-SHA256 Credential=".len()..]
+                    .split('/')
+                    .next()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(signed_with, ["long-key", "inner-key"]);
+        assert!(
+            requests[0].body.contains("RoleSessionName=s3fs-"),
+            "{}",
+            requests[0].body
+        );
+        for field in ["RoleSessionName=s&", "DurationSeconds=1800", "ExternalId=e"] {
+            assert!(requests[1].body.contains(field), "{}", requests[1].body);
+        }
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_what_the_environment_or_a_container_has() {
+        let sts = Script::start(|_| assumed("AssumeRole", "role-key"));
+        let container = Script::start(|_| {
+            super::super::testing::Reply::new(
+                200,
+                r#"{"AccessKeyId":"container-key","SecretAccessKey":"hidden"}"#,
+            )
+        });
+        for (source, key) in [
+            ("Environment", "env-key"),
+            ("EcsContainer", "container-key"),
+        ] {
+            let home = Home::with(
+                "",
+                &format!(
+                    "[profile x]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = {source}\n"
+                ),
+            );
+            let (url, full) = (sts.url(""), container.url("/c"));
+            let settings = super::super::Settings {
+                profile: Some("x".to_owned()),
+                ..Default::default()
+            };
+            let environment = home.environment([
+                ("AWS_ENDPOINT_URL_STS", &url),
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &full),
+                ("AWS_ACCESS_KEY_ID", "env-key"),
+                ("AWS_SECRET_ACCESS_KEY", "hidden"),
+            ]);
+            let resolved = super::super::resolve(&settings, &environment).unwrap();
+            let found = resolved.provider.get().unwrap().unwrap();
+            assert_eq!(found.access_key_id(), "role-key");
+            let requests = sts.requests();
+            let authorization = requests.last().unwrap().header("authorization").unwrap();
+            assert!(
+                authorization.contains(&format!("Credential={key}/")),
+                "{authorization}"
+            );
+        }
+    }
+}

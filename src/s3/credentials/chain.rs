@@ -505,6 +505,63 @@ mod tests {
             }
         }
 
+        /// The credentials are those of the instance, and so is the region where nothing else names one.
+        #[test]
+        fn instance_metadata_comes_last_and_brings_the_region() {
+            use super::super::super::resolve;
+            use super::super::super::testing::{Reply, Script};
+
+            let server = Script::by_path(|path| match path {
+                "/latest/api/token" => Reply::new(200, "token"),
+                "/latest/meta-data/iam/security-credentials/" => Reply::new(200, "role"),
+                "/latest/meta-data/iam/security-credentials/role" => Reply::new(
+                    200,
+                    r#"{"AccessKeyId":"key","SecretAccessKey":"hidden","Token":"hidden","Expiration":"2126-11-28T12:00:00Z"}"#,
+                ),
+                "/latest/meta-data/placement/region" => Reply::new(200, "eu-west-3"),
+                _ => Reply::new(404, ""),
+            });
+            let url = server.url("");
+            let home = Home::new();
+            for (pair, region, requests) in [
+                (("X", ""), Some("eu-west-3"), 4),
+                (("AWS_REGION", "eu-west-1"), None, 3),
+                (("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9"), None, 3),
+            ] {
+                let before = server.requests().len();
+                let environment = home.with_metadata([
+                    ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url),
+                    ("AWS_METADATA_SERVICE_TIMEOUT", "20"),
+                    pair,
+                ]);
+                let resolved = resolve(&Settings::default(), &environment).unwrap();
+                assert_eq!(server.requests().len(), before, "building asks nobody");
+                let found = resolved.provider.get().unwrap().unwrap();
+                assert_eq!(found.access_key_id(), "key");
+                assert_eq!(resolved.provider.region(), region);
+                assert_eq!(server.requests().len() - before, requests);
+            }
+        }
+
+        #[test]
+        fn metadata_that_has_nothing_is_the_end_of_the_list() {
+            use super::super::super::testing::{Reply, Script, given};
+
+            let server = Script::start(|_| Reply::new(404, ""));
+            let url = server.url("");
+            let environment =
+                Home::new().with_metadata([("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url)]);
+            let error = given(&environment).unwrap_err().to_string();
+            assert!(
+                error.contains("no credentials: the program gave none"),
+                "{error}"
+            );
+            assert!(
+                error.contains("instance metadata: it gave no token"),
+                "{error}"
+            );
+        }
+
         #[test]
         fn where_nothing_is_found_every_source_is_listed_in_order() {
             let home = Home::new();

@@ -77,3 +77,61 @@ impl Login {
             ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, given};
+    use super::*;
+
+    const CONFIG: &str = "[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n";
+
+    fn file() -> String {
+        let key = hex(&Sha256::digest("arn:aws:iam::123456789012:user/me"));
+        format!("{key}.json")
+    }
+
+    fn cached(expires: &str) -> String {
+        format!(
+            r#"{{"accessToken":{{"accessKeyId":"key","secretAccessKey":"hidden","sessionToken":"hidden","accountId":"123456789012","expiresAt":"{expires}"}},"refreshToken":"hidden","dpopKey":"hidden","clientId":"c","tokenType":"t"}}"#
+        )
+    }
+
+    #[test]
+    fn a_login_is_read_from_the_cache_of_the_cli_wherever_that_is() {
+        let home = Home::with("", CONFIG);
+        home.write(
+            &format!(".aws/login/cache/{}", file()),
+            cached("2126-11-28T12:00:00Z"),
+        );
+        let found = given(&home.environment([])).unwrap();
+        assert_eq!(found.access_key_id(), "key");
+        assert_eq!(found.session_token(), Some("hidden"));
+        assert!(found.expiry().is_some());
+        let elsewhere = Home::with("", CONFIG);
+        elsewhere.write(&format!("cache/{}", file()), cached("2126-11-28T12:00:00Z"));
+        let environment = elsewhere.environment([("AWS_LOGIN_CACHE_DIRECTORY", "~/cache")]);
+        assert_eq!(given(&environment).unwrap().access_key_id(), "key");
+    }
+
+    #[test]
+    fn a_login_that_is_over_says_what_to_do() {
+        let home = Home::with("", CONFIG);
+        let environment = home.environment([]);
+        let expired = cached("2020-11-28T12:00:00Z");
+        for (text, words) in [
+            (None, "was not made"),
+            (Some("hidden"), "cannot be read"),
+            (Some(&*expired), "has expired"),
+        ] {
+            if let Some(text) = text {
+                home.write(&format!(".aws/login/cache/{}", file()), text);
+            }
+            let error = given(&environment).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            for words in [words, "run aws login", "aws configure export-credentials"] {
+                assert!(shown.contains(words), "{shown}");
+            }
+            assert!(!shown.contains("hidden"), "{shown}");
+        }
+    }
+}

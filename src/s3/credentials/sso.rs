@@ -192,3 +192,137 @@ impl Sso {
             .with_hint(format!("run {}", self.login))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, Reply, Script, given};
+    use super::*;
+
+    const SESSION: &str = "[default]\nsso_session = my-sso\nsso_account_id = 123\nsso_role_name = a b\n\
+                           [sso-session my-sso]\nsso_start_url = https://x.example/start\n\
+                           sso_region = eu-west-1\n";
+    const LEGACY: &str = "[default]\nsso_start_url = https://x.example/start\nsso_region = eu-west-1\n\
+                          sso_account_id = 123\nsso_role_name = a b\n";
+    const GOOD: &str = r#"{"roleCredentials":{"accessKeyId":"key","secretAccessKey":"hidden","sessionToken":"hidden","expiration":4951627200000}}"#;
+
+    /// The file of the token: SHA-1 of `my-sso`, or of the start URL.
+    fn token_file(config: &str) -> String {
+        let key = if config == SESSION {
+            "my-sso"
+        } else {
+            "https://x.example/start"
+        };
+        format!(".aws/sso/cache/{}.json", hex(&Sha1::digest(key)))
+    }
+
+    fn token(expires: &str) -> String {
+        format!(r#"{{"accessToken":"hidden-token","expiresAt":"{expires}","region":"eu-west-1"}}"#)
+    }
+
+    #[test]
+    fn a_login_gives_the_credentials_of_its_role() {
+        for config in [SESSION, LEGACY] {
+            let server = Script::start(|_| Reply::new(200, GOOD));
+            let home = Home::with("", config);
+            home.write(&token_file(config), token("2126-11-28T12:00:00UTC"));
+            let url = server.url("");
+            let found = given(&home.environment([("AWS_ENDPOINT_URL_SSO", &*url)])).unwrap();
+            assert_eq!(found.access_key_id(), "key");
+            assert_eq!(
+                found.expiry().unwrap(),
+                SystemTime::UNIX_EPOCH + Duration::from_secs(4_951_627_200)
+            );
+            let request = &server.requests()[0];
+            assert_eq!(
+                request.line,
+                "GET /federation/credentials?role_name=a%20b&account_id=123 HTTP/1.1"
+            );
+            assert_eq!(
+                request.header("x-amz-sso_bearer_token"),
+                Some("hidden-token")
+            );
+            assert_eq!(request.header("authorization"), None);
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_tokens_file_is_that_of_the_aws_cli() {
+        assert_eq!(
+            token_file(LEGACY),
+            ".aws/sso/cache/80c7f57c51e0449101de09ef74138a588ea0d4a6.json"
+        );
+    }
+
+    #[test]
+    fn a_login_that_is_over_says_how_to_log_in_and_nothing_is_written() {
+        let server = Script::start(|_| Reply::new(401, "hidden"));
+        let url = server.url("");
+        for (config, login) in [
+            (SESSION, "run aws sso login --sso-session my-sso"),
+            (LEGACY, "run aws sso login --profile default"),
+        ] {
+            let home = Home::with("", config);
+            let environment = home.environment([("AWS_ENDPOINT_URL_SSO", &*url)]);
+            let good = token("2126-11-28T12:00:00Z");
+            let expired = token("2020-11-28T12:00:00Z");
+            for (text, words) in [
+                (None, "was not made"),
+                (Some(&*expired), "has expired"),
+                (Some("hidden"), "cannot be read"),
+                (Some("{}"), "cannot be read"),
+                (Some(&*good), "has ended"),
+            ] {
+                if let Some(text) = text {
+                    home.write(&token_file(config), text);
+                }
+                let error = given(&environment).unwrap_err();
+                let shown = format!("{error} {error:?}");
+                assert!(shown.contains(words) && shown.contains(login), "{shown}");
+                assert!(!shown.contains("hidden"), "{shown}");
+            }
+            let kept = std::fs::read_to_string(home.path(&token_file(config))).unwrap();
+            assert_eq!(kept, good);
+        }
+        // Only the token that was good was shown to the server.
+        assert_eq!(server.requests().len(), 2);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_an_error_that_quotes_nothing() {
+        for (status, body) in [
+            (200, "hidden"),
+            (200, "{}"),
+            (
+                200,
+                r#"{"roleCredentials":{"accessKeyId":"hidden","secretAccessKey":"hidden"}}"#,
+            ),
+            (403, "hidden"),
+            (404, "hidden"),
+        ] {
+            let server = Script::start(move |_| Reply::new(status, body));
+            let home = Home::with("", SESSION);
+            home.write(&token_file(SESSION), token("2126-11-28T12:00:00Z"));
+            let url = server.url("");
+            let error = given(&home.environment([("AWS_ENDPOINT_URL_SSO", &*url)])).unwrap_err();
+            assert!(
+                !format!("{error} {error:?}").contains("hidden"),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_profile_and_its_session_must_agree() {
+        let config = format!("{SESSION}\n").replacen(
+            "sso_account_id",
+            "sso_region = us-east-1\nsso_account_id",
+            1,
+        );
+        let home = Home::with("", &config);
+        let error = given(&home.environment([])).unwrap_err().to_string();
+        assert!(
+            error.contains("sso_region of profile \"default\" differs"),
+            "{error}"
+        );
+    }
+}

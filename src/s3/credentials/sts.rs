@@ -215,3 +215,191 @@ pub(super) fn parse_url(text: &str, service: &str) -> Result<Url> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, Reply, Script, assumed};
+    use super::*;
+
+    fn sts(home: &Home, pairs: [(&str, &str); 2]) -> Result<Sts> {
+        let environment = home.environment(pairs);
+        let lazy = LazyProfile::new(None, &environment);
+        Sts::configured(&Settings::default(), &environment, &lazy)
+    }
+
+    fn role() -> Role {
+        Role {
+            arn: "arn:aws:iam::1:role/a b".to_owned(),
+            session_name: Some("me+you".to_owned()),
+            external_id: Some("x&y".to_owned()),
+            duration_seconds: Some(900),
+        }
+    }
+
+    fn at(server: &Script) -> Sts {
+        let url = server.url("");
+        sts(
+            &Home::new(),
+            [("AWS_ENDPOINT_URL_STS", &url), ("AWS_REGION", "eu-west-1")],
+        )
+        .unwrap()
+    }
+
+    fn with() -> Credentials {
+        Credentials::new("source-key", "source-hidden").with_session_token("token-hidden")
+    }
+
+    #[test]
+    fn the_endpoint_is_configured_or_that_of_the_region() {
+        let config = "[default]\nregion = eu-west-2\nservices = own\n\
+                      [services own]\nsts =\n  endpoint_url = http://127.0.0.1:1\n";
+        let (bare, configured) = (Home::new(), Home::with("", config));
+        let none = ("X", "");
+        for (home, pairs, url, region) in [
+            (
+                &bare,
+                [none, none],
+                "https://sts.us-east-1.amazonaws.com/",
+                "us-east-1",
+            ),
+            (
+                &bare,
+                [("AWS_REGION", "cn-north-1"), none],
+                "https://sts.cn-north-1.amazonaws.com.cn/",
+                "cn-north-1",
+            ),
+            (
+                &configured,
+                [none, none],
+                "http://127.0.0.1:1/",
+                "eu-west-2",
+            ),
+            (
+                &configured,
+                [("AWS_ENDPOINT_URL", "http://127.0.0.1:2"), none],
+                "http://127.0.0.1:2/",
+                "eu-west-2",
+            ),
+            (
+                &configured,
+                [
+                    ("AWS_ENDPOINT_URL", "http://127.0.0.1:2"),
+                    ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:3"),
+                ],
+                "http://127.0.0.1:3/",
+                "eu-west-2",
+            ),
+            (
+                &configured,
+                [("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), none],
+                "https://sts.eu-west-2.amazonaws.com/",
+                "eu-west-2",
+            ),
+        ] {
+            let sts = sts(home, pairs).unwrap();
+            assert_eq!((sts.url.as_str(), &*sts.region), (url, region));
+        }
+        assert!(sts(&bare, [("AWS_ENDPOINT_URL_STS", "127.0.0.1"), none]).is_err());
+    }
+
+    #[test]
+    fn a_role_is_assumed_with_a_signed_form() {
+        let server = Script::start(|_| assumed("AssumeRole", "role-key"));
+        let found = at(&server).assume_role(&role(), &with()).unwrap();
+        assert_eq!(found.access_key_id(), "role-key");
+        assert!(found.session_token().is_some() && found.expiry().is_some());
+        let request = &server.requests()[0];
+        assert_eq!(request.line, "POST / HTTP/1.1");
+        assert_eq!(
+            request.body,
+            "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b\
+             &RoleSessionName=me%2Byou&DurationSeconds=900&ExternalId=x%26y"
+        );
+        let header = |name| request.header(name).unwrap().to_owned();
+        assert_eq!(header("x-amz-security-token"), "token-hidden");
+        let authorization = header("authorization");
+        assert!(
+            authorization.starts_with("AWS4-HMAC-SHA256 Credential=source-key/"),
+            "{authorization}"
+        );
+        assert!(
+            authorization.contains("/eu-west-1/sts/aws4_request"),
+            "{authorization}"
+        );
+        // The signature of what arrived is the one that arrived.
+        let date = header("x-amz-date");
+        let moment = time::Date::from_calendar_date(
+            date[..4].parse().unwrap(),
+            date[4..6].parse::<u8>().unwrap().try_into().unwrap(),
+            date[6..8].parse().unwrap(),
+        );
+        let number = |range: std::ops::Range<usize>| date[range].parse().unwrap();
+        let now = moment
+            .unwrap()
+            .with_hms(number(9..11), number(11..13), number(13..15))
+            .unwrap()
+            .assume_utc();
+        let (content_type, host) = (header("content-type"), header("host"));
+        let unsigned = Unsigned {
+            method: "POST",
+            path: "/",
+            headers: &[("content-type", &content_type), ("host", &host)],
+            body: request.body.as_bytes(),
+        };
+        let again = sign(&unsigned, &with(), "eu-west-1", "sts", now);
+        assert_eq!(again[0].1, authorization);
+    }
+
+    #[test]
+    fn a_refusal_says_what_sts_says_without_secrets() {
+        let server = Script::start(|_| {
+            Reply::new(
+                403,
+                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>source-key \
+                 with token-hidden is not authorized</Message></Error></ErrorResponse>",
+            )
+        });
+        let error = at(&server).assume_role(&role(), &with()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        let text = format!("{error} {error:?}");
+        for words in [
+            "AccessDenied",
+            "is not authorized",
+            "arn:aws:iam::1:role/a b",
+            "trust policy",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(
+            !text.contains("source-key") && !text.contains("hidden "),
+            "{text}"
+        );
+        assert_eq!(server.requests().len(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_an_error_that_quotes_nothing() {
+        for body in [
+            "",
+            "hidden",
+            "<html>hidden</html>",
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>hidden</AccessKeyId>\
+             </Credentials></AssumeRoleResult></AssumeRoleResponse>",
+        ] {
+            let server = Script::start(move |_| Reply::new(200, body));
+            let error = at(&server).assume_role(&role(), &with()).unwrap_err();
+            assert!(error.to_string().contains("no credentials"), "{error}");
+            assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn sts_is_asked_again_after_a_failure() {
+        let server = Script::start(|number| match number {
+            1 => Reply::new(503, ""),
+            _ => assumed("AssumeRole", "role-key"),
+        });
+        assert!(at(&server).assume_role(&role(), &with()).is_ok());
+        assert_eq!(server.requests().len(), 2);
+    }
+}

@@ -204,3 +204,27 @@ impl Drop for Script {
         }
     }
 }
+
+/// What STS answers to that action.
+#[cfg(feature = "aws-chain")]
+pub(in crate::s3) fn assumed(action: &str, key: &str) -> Reply {
+    Reply::new(
+        200,
+        format!(
+            "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+             <AssumedRoleUser><AssumedRoleId>id</AssumedRoleId><Arn>arn</Arn></AssumedRoleUser>\
+             <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>hidden</SecretAccessKey>\
+             <SessionToken>hidden</SessionToken><Expiration>2126-11-28T12:00:00Z</Expiration>\
+             </Credentials></{action}Result><ResponseMetadata><RequestId>r</RequestId>\
+             </ResponseMetadata></{action}Response>"
+        ),
+    )
+}
+
+/// What the chain gives at its first use.
+#[cfg(feature = "aws-chain")]
+pub(in crate::s3) fn given(environment: &Environment) -> crate::error::Result<super::Credentials> {
+    let resolved = super::resolve(&super::Settings::default(), environment)?;
+    let credentials = resolved.provider.get()?;
+    Ok((*credentials.expect("the chain is never anonymous")).clone())
+}

@@ -63,3 +63,72 @@ impl WebIdentity {
             .assume_role_with_web_identity(&self.role, token.trim())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, Reply, Script, assumed, given};
+    use super::super::{Settings, resolve};
+
+    const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r");
+
+    #[test]
+    fn the_token_file_is_read_again_at_every_refresh_and_the_request_is_not_signed() {
+        let server = Script::start(|_| assumed("AssumeRoleWithWebIdentity", "role-key"));
+        let home = Home::new();
+        home.write("token", "one.token\n");
+        let (url, file) = (server.url(""), home.path("token"));
+        let environment = home.environment([
+            ROLE,
+            ("AWS_ENDPOINT_URL_STS", &url),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap()),
+            ("AWS_ROLE_SESSION_NAME", "me"),
+        ]);
+        let resolved = resolve(&Settings::default(), &environment).unwrap();
+        assert_eq!(server.requests().len(), 0, "building asks nobody");
+        let used = resolved.provider.get().unwrap().unwrap();
+        assert_eq!(used.access_key_id(), "role-key");
+        home.write("token", "two.token");
+        resolved.provider.renew(&used, std::time::Instant::now());
+        let requests = server.requests();
+        for (request, token) in requests.iter().zip(["one.token", "two.token"]) {
+            assert_eq!(
+                request.body,
+                format!(
+                    "Action=AssumeRoleWithWebIdentity&Version=2011-06-15\
+                     &RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&RoleSessionName=me\
+                     &WebIdentityToken={token}"
+                )
+            );
+            assert_eq!(request.header("authorization"), None);
+        }
+        assert_eq!(requests.len(), 2);
+    }
+
+    #[test]
+    fn a_token_that_is_missing_or_refused_is_an_error_without_the_token() {
+        let server = Script::start(|_| {
+            Reply::new(
+                400,
+                "<ErrorResponse><Error><Code>ExpiredTokenException</Code>\
+                 <Message>Token hidden.token expired</Message></Error></ErrorResponse>",
+            )
+        });
+        let home = Home::new();
+        let (url, file) = (server.url(""), home.path("token"));
+        let environment = home.environment([
+            ROLE,
+            ("AWS_ENDPOINT_URL_STS", &url),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap()),
+        ]);
+        let error = given(&environment).unwrap_err().to_string();
+        assert!(
+            error.contains("cannot read the web identity token"),
+            "{error}"
+        );
+        home.write("token", "hidden.token");
+        let error = given(&environment).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("has expired"), "{text}");
+        assert!(!text.contains("hidden.token"), "{text}");
+    }
+}
