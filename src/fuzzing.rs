@@ -9,7 +9,8 @@ use crate::wildcard::Pattern;
 use crate::{ErrorKind, Mode, S3FsBuilder, dates, glob, path, wildcard};
 
 pub use crate::s3::fuzzing::{
-    aws_config, content_range, error_answers, keys, profiles, redaction, retry_after, xml_answers,
+    aws_config, aws_configuration, content_range, error_answers, keys, profiles, redaction,
+    retry_after, xml_answers,
 };
 
 /// A target: it takes any bytes.

@@ -6,6 +6,8 @@ mod common;
 mod concurrency;
 mod conditions;
 mod copying;
+#[cfg(feature = "aws-chain")]
+mod credentials;
 mod drawing;
 mod embedded_server;
 mod every_operation;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use s3fs::{
     S3FsBuilder, SseCustomerKey, UploadArgs, open_fs,
 };
 
+#[cfg(feature = "aws-chain")]
+use crate::credentials::{Home, Source};
 use crate::every_operation;
 use crate::logged;
 use crate::support::{self, Answer, Fault, LoggedRequest, Rule, Server};
@@ -87,16 +91,65 @@ fn seen() -> MutexGuard<'static, BTreeMap<String, usize>> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether ureq has named an address that it connects to.
+static CONNECTED: AtomicBool = AtomicBool::new(false);
+
 /// Looks at a record of any crate when it comes, from the first to the last of the run, whichever test it is in and
 /// on whichever thread. A secret in one of them ends the program: a test that has passed cannot fail any more.
 pub fn look_at(record: &Record<'_>) {
     let target = record.target();
+    if let Some(address) = beyond_loopback(target, &record.args().to_string()) {
+        let _ = writeln!(io::stderr(), "a test is about to connect to {address}");
+        process::exit(102);
+    }
     if let Some(leak) = leak(&record.args().to_string()) {
         let _ = writeln!(io::stderr(), "the log shows a secret: {target}: {leak}");
         process::exit(101);
     }
+    if record.args().to_string().contains(", arr: [127.0.0.1:") {
+        CONNECTED.store(true, Ordering::Relaxed);
+    }
     let name = target.split(':').next().unwrap_or(target);
     *seen().entry(name.to_owned()).or_default() += 1;
+}
+
+/// The address beyond loopback that ureq is about to connect to: it says so before it does.
+fn beyond_loopback(target: &str, text: &str) -> Option<String> {
+    let (_, list) = text.strip_prefix("Resolved: ")?.split_once('[')?;
+    let (list, _) = list.rsplit_once(']')?;
+    let is_loopback = |text: &str| {
+        let address = text.parse::<SocketAddr>();
+        address.is_ok_and(|address| address.ip().is_loopback())
+    };
+    let beyond = list.split(", ").find(|text| !is_loopback(text))?;
+    target.starts_with("ureq").then(|| beyond.to_owned())
+}
+
+#[test]
+fn a_connection_beyond_loopback_is_seen() {
+    let seen = |text: &str| beyond_loopback("ureq::unversioned::resolver", text);
+    for (text, expected) in [
+        (
+            "Resolved: ArrayVec { len: 2, arr: [[::1]:80, 127.0.0.1:80] }",
+            None,
+        ),
+        ("Resolved: [127.0.0.1:80, 10.0.0.1:80]", Some("10.0.0.1:80")),
+        (
+            "Resolved: ArrayVec { len: 1, arr: [169.254.169.254:80] }",
+            Some("169.254.169.254:80"),
+        ),
+    ] {
+        assert_eq!(seen(text).as_deref(), expected, "{text}");
+    }
+}
+
+/// ureq says where it connects to in the form that is looked for.
+#[test]
+fn every_connection_is_looked_at() {
+    watch_the_log();
+    let server = server();
+    ask_everything(&server.endpoint());
+    assert!(CONNECTED.load(Ordering::Relaxed), "ureq names no address");
 }
 
 /// From here on everything that is logged in this process is looked at, other tests' records too.
@@ -359,6 +412,72 @@ fn no_error_document_that_quotes_the_request_shows_a_secret() {
     for status in [200, 301, 400, 403, 404, 412, 500] {
         ask_everything_under(quotes().iter().map(|quote| answer(quote, status)));
     }
+}
+
+/// Whatever STS, a container, metadata or a program answers, and whatever they are sent.
+#[test]
+#[cfg(feature = "aws-chain")]
+fn no_source_of_credentials_shows_a_secret() {
+    watch_the_log();
+    let server = server();
+    let quote = format!("{ACCESS_KEY} {SECRET_KEY} {TOKEN}");
+    let json = format!(
+        r#"{{"AccessKeyId":"{ACCESS_KEY}","SecretAccessKey":"{SECRET_KEY}","Token":"{TOKEN}","Expiration":"{TOKEN}"}}"#
+    );
+    let document = format!(
+        "<ErrorResponse><Error><Code>{quote}</Code><Message>{quote}</Message></Error></ErrorResponse>"
+    );
+    let home = Home::with(&format!(
+        "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = keys\n\
+         [profile keys]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n\
+         aws_session_token = {TOKEN}\n\
+         [profile web]\nrole_arn = arn:aws:iam::1:role/r\nweb_identity_token_file = TOKEN_FILE\n\
+         [profile process]\ncredential_process = /bin/echo '{json}'\n\
+         [profile broken]\naws_access_key_id = {ACCESS_KEY}\n  {SECRET_KEY}\n\
+         [profile none]\nregion = us-east-1\n"
+    ));
+    home.write("token", TOKEN);
+    let file = home.path().join("token").display().to_string();
+    home.write(
+        ".aws/config",
+        &std::fs::read_to_string(home.path().join(".aws/config"))
+            .expect("a file")
+            .replace("TOKEN_FILE", &file),
+    );
+    for (status, body) in [
+        (200, quote.clone()),
+        (200, json.clone()),
+        (200, document.clone()),
+        (400, document),
+        (403, quote),
+        (500, json),
+    ] {
+        // A server can quote what it was sent, and a web identity sends its token alone.
+        let source = Source::start(move |_, sent, _| match sent.contains("WebIdentityToken") {
+            true => (status, body.replace(ACCESS_KEY, "").replace(SECRET_KEY, "")),
+            false => (status, body.clone()),
+        });
+        let url = source.url();
+        let full = format!("{url}/{SECRET_KEY}");
+        for profile in ["role", "web", "process", "broken", "none"] {
+            let variables = [
+                ("AWS_PROFILE", profile),
+                ("AWS_ENDPOINT_URL_STS", &*url),
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*full),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN),
+            ];
+            let fs = home.builder(&server, &variables).build();
+            let fails = fs.and_then(|fs| fs.listdir("/").map(drop));
+            fails_safely(profile, fails);
+        }
+        let variables = [
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url),
+            ("AWS_PROFILE", "none"),
+        ];
+        let fs = home.builder(&server, &variables).build();
+        fails_safely("metadata", fs.and_then(|fs| fs.listdir("/").map(drop)));
+    }
+    nothing_was_logged_that_is_secret();
 }
 
 fn carries_customer_key(request: &LoggedRequest) -> bool {

@@ -100,6 +100,11 @@ pub fn profiles(data: &[u8]) {
     );
 }
 
+/// What the shared files say that these variables name, and what is chosen by them, as lines.
+pub fn aws_configuration(variables: Vec<(String, String)>) -> Vec<String> {
+    credentials::described(&credentials::Environment::from_pairs(variables))
+}
+
 /// The header that says which bytes of how many an answer has.
 pub fn content_range(data: &[u8]) {
     let text = text(data);

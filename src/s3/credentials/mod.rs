@@ -18,6 +18,8 @@ mod chain;
 mod configured;
 #[cfg(feature = "aws-chain")]
 mod container;
+#[cfg(feature = "fuzzing")]
+mod describe;
 mod endpoint;
 mod environment;
 mod explicit;
@@ -87,6 +89,13 @@ pub(crate) fn read_profile(
     }
     let _ = profile.services(name);
     profile.keys()
+}
+
+/// What the files that these variables name say, and what is chosen by them: one line for each thing, to be compared
+/// with what botocore says.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn described(environment: &Environment) -> Vec<String> {
+    describe::lines(environment)
 }
 
 /// The words of a section's name.
