@@ -202,3 +202,33 @@ fn where_conditions_are_ignored_what_came_before_the_end_is_still_seen() {
         assert!(bucket.uploads().is_empty());
     }
 }
+
+/// On such a store a PUT removes the open uploads of its key.
+#[test]
+fn an_upload_that_another_writer_made_vanish_says_what_happened() {
+    let server = Server::builder().min_part_size(PART as u64);
+    let server = server.put_drops_uploads(true).start();
+    let (fs, another) = (open(&server), open(&server));
+    for (mode, kind) in [
+        ("x", ErrorKind::FileExists),
+        ("w", ErrorKind::OperationFailed),
+    ] {
+        for rest in [5, 5 * PART] {
+            let path = format!("{mode}-{rest}");
+            let mut file = fs.openbin(&path, mode).expect("a file");
+            file.write_all(&content(1, 3 * PART)).expect("written");
+            another.writebytes(&path, b"another's").expect("written");
+            let error = match file.write_all(&content(1, rest)) {
+                Ok(()) => file.close().expect_err("the upload is gone"),
+                Err(error) => s3fs::Error::from(error),
+            };
+            assert_eq!(error.kind(), kind, "{path}: {error}");
+            assert_eq!(error.path(), Some(path.as_str()));
+            if mode == "w" {
+                assert!(error.to_string().contains("upload is gone"), "{error}");
+            }
+            assert_eq!(fs.readbytes(&path).expect("a file"), b"another's");
+        }
+    }
+    assert!(server.bucket("bucket").uploads().is_empty());
+}

@@ -11,7 +11,7 @@ use super::checksum;
 use super::client::{Payload, ReadAt, Response};
 use super::key::Key;
 use super::objects::{
-    Condition, Ending, NONCE, Objects, ReadOptions, condition_failed, has_nonce, hex,
+    Condition, Ending, NONCE, Objects, ReadOptions, condition_failed, has_nonce, hex, is_gone,
     is_unknown_to_store, unknown,
 };
 use super::parts::PartsUpload;
@@ -148,7 +148,21 @@ impl Target {
                 read: &self.read(),
             })
         });
-        ended.map_err(|error| error.with_path(&self.path))
+        ended.map_err(|error| self.explained(error, condition).with_path(&self.path))
+    }
+
+    /// The error of an upload. One that is gone may mean that the condition does not hold: some stores
+    /// (Garage) drop the uploads of a key with a PUT of it. One request then.
+    pub(super) fn explained(&self, error: Error, condition: Condition<'_>) -> Error {
+        if !is_gone(&error) || error.is_unsure() || error.is(ErrorKind::OutcomeUnknown) {
+            return error;
+        }
+        match self.check(condition) {
+            Err(failed) if failed.is(ErrorKind::FileExists) || condition_failed(&failed) => {
+                failed.with_source(error)
+            }
+            _ => error,
+        }
     }
 
     /// Stores so many bytes of a source in parts of one size, as many at a time as there are threads.
@@ -196,7 +210,9 @@ impl Target {
             let part = self.objects.send_part(upload, *number, payload, digest);
             upload.watch(part.and_then(|part| sent(length).map(|()| part)))
         });
-        begun.parts.have(done?);
+        begun
+            .parts
+            .have(done.map_err(|error| self.explained(error, condition))?);
         self.complete(begun, condition)
     }
 

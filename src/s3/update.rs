@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::objects::{Condition, MAX_PART_BYTES, check_object_size, wants_equal_parts};
+use super::objects::{Condition, MAX_PART_BYTES, check_object_size, is_gone, wants_equal_parts};
 use super::part_size::PartSizes;
 use super::parts::PartsUpload;
 use super::publish::Target;
@@ -240,6 +240,7 @@ impl S3Updater {
             .s3()
             .is_some_and(|s3| matches!(s3.code.as_str(), "InvalidRange" | "InvalidArgument"));
         match self.base.condition() {
+            condition if is_gone(&error) => self.target.explained(error, condition),
             condition if is_of_a_range => match self.target.check(condition) {
                 Err(changed) if changed.is(ErrorKind::ResourceChanged) => {
                     changed.with_source(error)

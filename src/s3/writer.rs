@@ -165,7 +165,8 @@ impl S3Writer {
             return self.target.put(&bytes, &[], self.condition());
         };
         if !bytes.is_empty() {
-            begun.parts.send(bytes, 1)?;
+            let sent = begun.parts.send(bytes, 1);
+            sent.map_err(|error| self.target.explained(error, self.condition()))?;
         }
         self.target.complete(begun, self.condition())
     }
@@ -188,7 +189,10 @@ impl Write for S3Writer {
             return Ok(0);
         }
         if self.buffer.len() as u64 >= self.current_part() {
-            self.send().map_err(|error| self.failed(error))?;
+            self.send().map_err(|error| {
+                let explained = self.target.explained(error, self.condition());
+                self.failed(explained)
+            })?;
         }
         let room = self.current_part() - self.buffer.len() as u64;
         let count = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));

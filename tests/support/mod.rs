@@ -426,6 +426,13 @@ impl Builder {
         self
     }
 
+    /// PutObject removes the open uploads of its key, as Garage does.
+    #[must_use]
+    pub fn put_drops_uploads(mut self, drops: bool) -> Self {
+        self.settings.put_drops_uploads = drops;
+        self
+    }
+
     /// UploadPartCopy decodes the key of its source twice, as Ceph's radosgw 16.2 does.
     #[must_use]
     pub fn decode_copy_source_twice(mut self, decodes: bool) -> Self {

@@ -43,6 +43,9 @@ pub async fn put(
     set(&mut answer, "etag", &format!("\"{}\"", object.etag));
     let version = service.store.with(&input.bucket, |bucket| {
         check(bucket.current(&input.key))?;
+        if service.settings.put_drops_uploads {
+            bucket.uploads.retain(|_, upload| upload.key != input.key);
+        }
         Ok(bucket.push(&input.key, Some(object)))
     })?;
     if let Some(version) = version {

@@ -36,6 +36,8 @@ pub struct Settings {
     pub wants_equal_parts: bool,
     /// How many parts an upload has at most.
     pub max_parts: i32,
+    /// PutObject removes the open uploads of its key.
+    pub put_drops_uploads: bool,
     /// UploadPartCopy decodes the key of its source twice.
     pub decodes_copy_source_twice: bool,
     /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
@@ -56,6 +58,7 @@ impl Default for Settings {
             lacks_multipart: false,
             wants_equal_parts: false,
             max_parts: 10_000,
+            put_drops_uploads: false,
             decodes_copy_source_twice: false,
             answers_raw: false,
         }

@@ -105,3 +105,56 @@ fn a_store_that_takes_an_etag_in_no_form_is_told_from_an_object_that_changed() {
     assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
     assert_eq!(server.bucket(BUCKET).get("file").unwrap().bytes(), b"new");
 }
+
+/// The store takes only quoted ETags. The object is another one when the write comes, and the old one again
+/// when the 412 is looked at.
+#[test]
+fn an_object_that_changes_to_and_fro_does_not_spoil_later_conditions() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "old");
+    let fs = open(&server);
+    let options = matching(&e_tag(&server, "file"));
+    let refused = || Fault::error(412, "PreconditionFailed");
+    let bare = Rule::on("PutObject").when(|request| {
+        request
+            .header("if-match")
+            .is_some_and(|e_tag| !e_tag.contains('"'))
+    });
+    server
+        .faults()
+        .add(Rule::on("PutObject").times(1), refused());
+    server.faults().add(bare.always(), refused());
+    // Of this write nobody can say how it ends.
+    let _ = fs.writebytes_with("file", b"old", &options);
+    server.take_requests();
+    for round in 0..3 {
+        let options = matching(&e_tag(&server, "file"));
+        let content = format!("new {round}");
+        fs.writebytes_with("file", content.as_bytes(), &options)
+            .unwrap();
+        assert_eq!(server.take_requests().len(), 1, "{round}");
+    }
+}
+
+#[test]
+fn a_store_that_wants_quotes_again_gets_them() {
+    let server = Server::builder().quoted_etags_never_match(true).start();
+    server.bucket(BUCKET).put("file", "old");
+    let fs = open(&server);
+    let write = |content: &str| {
+        let options = matching(&e_tag(&server, "file"));
+        fs.writebytes_with("file", content.as_bytes(), &options)
+    };
+    write("bare").unwrap();
+    // From here on only quoted ETags match, as another server behind the same name has it.
+    let bare = Rule::on("PutObject").when(|request| {
+        request
+            .header("if-match")
+            .is_some_and(|e_tag| !e_tag.contains('"'))
+    });
+    server
+        .faults()
+        .add(bare.always(), Fault::error(412, "PreconditionFailed"));
+    let error = write("neither form is taken").err();
+    assert!(error.is_none(), "a write is made after a look: {error:?}");
+}

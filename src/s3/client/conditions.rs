@@ -65,7 +65,8 @@ pub(super) fn unusable(error: Error) -> Error {
 }
 
 impl Client {
-    /// Whether a condition failed on its quotes only: then the request is worth making again.
+    /// Whether a condition may have failed on the form of its ETag only: then the request is worth making
+    /// again in the other form.
     pub(super) fn learn_quotes(
         &self,
         request: &Request<'_>,
@@ -82,22 +83,34 @@ impl Client {
         let Some((_, e_tag)) = condition else {
             return false;
         };
-        let is_first = !std::mem::replace(&mut learned.quotes, true);
-        if signing.bare_e_tags {
-            // Without its quotes it is not taken either, although this request found it unchanged.
-            if !is_first && self.is_still(request, e_tag) {
-                flag.store(false, Ordering::Relaxed);
-                learned.no_condition_holds = true;
-            }
-            return false;
-        }
         // What another request has learned since this attempt was sent is not asked again.
-        if !is_first || !flag.load(Ordering::Relaxed) && !self.is_still(request, e_tag) {
+        let is_known = !signing.bare_e_tags && flag.load(Ordering::Relaxed);
+        let is_first = learned.bare_e_tags.is_none();
+        let may_be_its_form = is_first && is_known || self.is_still(request, e_tag);
+        if !may_be_its_form {
             return false;
         }
-        log::debug!("the server compares ETags without their quotes");
-        flag.store(true, Ordering::Relaxed);
-        true
+        if signing.bare_e_tags {
+            // It refuses what it took before, or what this request tried.
+            flag.store(false, Ordering::Relaxed);
+        }
+        // In both forms the ETag was refused, although the object has it.
+        learned.no_condition_holds = !is_first;
+        learned.bare_e_tags = Some(!signing.bare_e_tags);
+        is_first
+    }
+
+    /// Keeps the correction that ETags are sent without their quotes, once a request on such a
+    /// condition has succeeded: an object that changes to and fro looks like a server that needs it.
+    pub(super) fn keep_quotes(&self, request: &Request<'_>, signing: &Signing) {
+        let has_condition = request
+            .headers
+            .iter()
+            .any(|(name, e_tag)| name == IF_MATCH && bare(e_tag).is_some());
+        let flag = self.bare_e_tags.flag(request.operation);
+        if signing.bare_e_tags && has_condition && !flag.swap(true, Ordering::Relaxed) {
+            log::debug!("the server compares ETags without their quotes");
+        }
     }
 
     /// Whether the object has that ETag.

@@ -373,6 +373,11 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
             &format!("{} has no bucket {:?}", host(bucket), bucket.name()),
         )
         .with_hint("check the name, and that the endpoint is that of an S3 server"),
+        ("NoSuchUpload", _) => of(
+            ErrorKind::OperationFailed,
+            "the upload is gone: someone aborted it, or the store removed it",
+        )
+        .with_hint("nothing was stored; write it again"),
         (_, 404) => of(ErrorKind::ResourceNotFound, "the bucket has no such object"),
         (_, 408) => of(
             ErrorKind::Timeout,

@@ -109,7 +109,8 @@ struct Learned {
     time: bool,
     region: bool,
     credentials: bool,
-    quotes: bool,
+    /// Whether the next attempt sends ETags without their quotes, if this request has found that out.
+    bare_e_tags: Option<bool>,
     /// The store refuses an ETag in each form, although the object has it.
     no_condition_holds: bool,
 }
@@ -273,12 +274,13 @@ impl Client {
                 .with_message("what it was a part of was given up"));
         }
         loop {
-            let signing = self.signing_of(request, &payload)?;
+            let signing = self.signing_of(request, &payload, &learned)?;
             let failure = match self
                 .attempt(request, &payload, &signing, number, deadline)
                 .and_then(|response| finish(response, &signing))
             {
                 Ok(result) => {
+                    self.keep_quotes(request, &signing);
                     self.budget.succeeded(cost);
                     return Ok(result);
                 }
@@ -456,11 +458,18 @@ impl Client {
     }
 
     /// What the next attempt of a request is signed with, and how it is put.
-    fn signing_of(&self, request: &Request<'_>, payload: &Payload<'_>) -> Result<Signing> {
+    fn signing_of(
+        &self,
+        request: &Request<'_>,
+        payload: &Payload<'_>,
+        learned: &Learned,
+    ) -> Result<Signing> {
         let signing = self.signing()?;
         let is_large = has_body(request.operation) && payload.length() >= EXPECT_CONTINUE_BYTES;
         Ok(Signing {
-            bare_e_tags: self.bare_e_tags.are_sent(request.operation),
+            bare_e_tags: learned
+                .bare_e_tags
+                .unwrap_or_else(|| self.bare_e_tags.are_sent(request.operation)),
             expects: is_large && self.expectation.is_asked(signing.began),
             with_digest: self.wants_digest.load(Ordering::Relaxed) && lacks_digest(request),
             ..signing

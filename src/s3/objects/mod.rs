@@ -17,7 +17,7 @@ pub(crate) use copy::Source;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
 pub(crate) use multipart::{
     MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
-    check_object_size, wants_equal_parts,
+    check_object_size, is_gone, wants_equal_parts,
 };
 
 use crate::s3::checksum;

@@ -398,8 +398,12 @@ fn with_parts_hint(error: Error, number: u32) -> Error {
 
 /// Whether the server knows no upload of that id.
 fn is_no_such_upload(error: &Error) -> bool {
-    error.is(ErrorKind::ResourceNotFound)
-        && error
-            .s3()
-            .is_some_and(|s3| s3.status == 404 && s3.code != "NoSuchBucket")
+    error
+        .s3()
+        .is_some_and(|s3| s3.status == 404 && s3.code != "NoSuchBucket")
+}
+
+/// Whether an upload could not go on because the server knows it no more.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    error.s3().is_some_and(|s3| s3.code == "NoSuchUpload")
 }
