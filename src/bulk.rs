@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Read};
 use std::iter;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
+use crate::cancel::{self, CancelToken};
 use crate::crew::{self, Crew, MAX_THREADS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
@@ -52,6 +53,7 @@ pub struct TransferOptions<'a> {
     pub(crate) copy_always: bool,
     pub(crate) resume: bool,
     pub(crate) upload_args: Option<UploadArgs>,
+    cancel: Option<CancelToken>,
     on_copy: Mutex<Option<OnCopy<'a>>>,
     on_error: Mutex<Option<OnEachError<'a>>>,
     progress: Mutex<Option<Progress<'a>>>,
@@ -144,6 +146,13 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
+    /// Binds the call to a token, so that another thread can cancel it. See [`CancelToken`].
+    #[must_use]
+    pub fn cancel(mut self, token: &CancelToken) -> Self {
+        self.cancel = Some(token.clone());
+        self
+    }
+
     /// Called with the paths in source and target after each file that was copied, from the thread
     /// that copied it, one call at a time. An error cancels everything, and is what comes back.
     #[must_use]
@@ -167,6 +176,17 @@ impl<'a> TransferOptions<'a> {
     pub fn progress(mut self, progress: impl FnMut(u64, u64) -> Result<()> + Send + 'a) -> Self {
         self.progress = Mutex::new(Some(Box::new(progress)));
         self
+    }
+
+    /// Does the work, which ends with `Cancelled` once the token is cancelled.
+    pub(crate) fn cancellable<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let Some(token) = &self.cancel else {
+            return work();
+        };
+        token.run(|| {
+            cancel::check()?;
+            work()
+        })
     }
 
     /// Whether a filesystem may do it all by itself: nothing is asked for but the copy, and nobody
@@ -359,7 +379,8 @@ pub(crate) struct Run<'r, 'a> {
     copied: AtomicU64,
     /// How many bytes all files have.
     total: AtomicU64,
-    stopped: AtomicBool,
+    /// Cancelled once it stops.
+    signal: CancelToken,
     /// Why it stopped.
     fatal: Mutex<Option<Error>>,
     failures: Mutex<Vec<Error>>,
@@ -373,7 +394,7 @@ impl<'r, 'a> Run<'r, 'a> {
             bytes: Mutex::new(0),
             copied: AtomicU64::new(0),
             total: AtomicU64::new(0),
-            stopped: AtomicBool::new(false),
+            signal: CancelToken::child(),
             fatal: Mutex::new(None),
             failures: Mutex::new(Vec::new()),
         }
@@ -452,10 +473,14 @@ impl<'r, 'a> Run<'r, 'a> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work_on = || {
-            while !self.stopped.load(Ordering::Relaxed) {
+            loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(item) = items.get(index) else { break };
-                match work(item, &crew) {
+                if self.signal.is_cancelled() {
+                    self.stop(cancel::cancelled());
+                    break;
+                }
+                match self.within_it(|| work(item, &crew)) {
                     Ok(false) => {}
                     Ok(true) => {
                         lock(&done).push((index, item));
@@ -476,7 +501,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 work_on();
                 drop(member);
             };
-            let stop = || self.stopped.store(true, Ordering::Relaxed);
+            let stop = || self.signal.cancel();
             crew::on_threads(count, work_on, stop);
         }
         if let Some(error) = lock(&self.fatal).take() {
@@ -542,7 +567,7 @@ impl<'r, 'a> Run<'r, 'a> {
         workers: usize,
         work: impl FnOnce(&Crew) -> Result<T>,
     ) -> Result<T> {
-        let result = work(&Crew::new(workers));
+        let result = self.within_it(|| work(&Crew::new(workers)));
         lock(&self.fatal).take().map_or(result, Err)
     }
 
@@ -588,16 +613,22 @@ impl<'r, 'a> Run<'r, 'a> {
             self.stop(error.clone());
             return Err(error);
         }
-        if self.stopped.load(Ordering::Relaxed) {
-            // Another thread has the reason; this only ends the file that is under way.
-            return Err(Error::new(ErrorKind::OperationFailed).with_message("it was cancelled"));
+        // Another thread may have the reason; this only ends the file that is under way.
+        match self.signal.is_cancelled() {
+            true => Err(cancel::cancelled()),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Does what ends once the whole stops.
+    fn within_it<T>(&self, work: impl FnOnce() -> T) -> T {
+        cancel::enter(Some(self.signal.clone()), work)
     }
 
     fn failed(&self, error: Error) {
-        if self.stopped.load(Ordering::Relaxed) {
-            return;
+        // The first reason is there. Without one, the caller cancelled.
+        if self.signal.is_cancelled() {
+            return self.stop(error);
         }
         let decision = lock(&self.options.on_error)
             .as_mut()
@@ -611,7 +642,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// The first reason to stop is the one that comes back.
     fn stop(&self, error: Error) {
         lock(&self.fatal).get_or_insert(error);
-        self.stopped.store(true, Ordering::Relaxed);
+        self.signal.cancel();
     }
 }
 

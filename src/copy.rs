@@ -156,9 +156,11 @@ pub fn copy_dir_if(
     condition: Condition,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    check_directories(pair, src_path, dst_path)?;
-    copy_tree(pair, src_path, dst_path, condition, options)
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        check_directories(pair, src_path, dst_path)?;
+        copy_tree(pair, src_path, dst_path, condition, options)
+    })
 }
 
 /// Copies a file to another filesystem, or within one; a file that is there is replaced.
@@ -199,24 +201,26 @@ pub fn copy_file_if(
     condition: Condition,
     options: &TransferOptions<'_>,
 ) -> Result<bool> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    let job = file_job(pair, src_path, dst_path)?;
-    if pair.is_same_file(src_path, dst_path)? {
-        return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
-    }
-    if pair.is_one && condition == Condition::Always && options.is_plain() {
-        let overwrite = CopyOptions::new().overwrite(true);
-        return src_fs
-            .copy_with(src_path, dst_path, overwrite)
-            .map(|()| true);
-    }
-    let run = Run::new(options);
-    let target = Target::looked_at(pair.dst);
-    let jobs = [job];
-    let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
-    let copied = copied.len();
-    run.finish(Report::default(), src_path)?;
-    Ok(copied > 0)
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        let job = file_job(pair, src_path, dst_path)?;
+        if pair.is_same_file(src_path, dst_path)? {
+            return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
+        }
+        if pair.is_one && condition == Condition::Always && options.is_plain() {
+            let overwrite = CopyOptions::new().overwrite(true);
+            return src_fs
+                .copy_with(src_path, dst_path, overwrite)
+                .map(|()| true);
+        }
+        let run = Run::new(options);
+        let target = Target::looked_at(pair.dst);
+        let jobs = [job];
+        let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
+        let copied = copied.len();
+        run.finish(Report::default(), src_path)?;
+        Ok(copied > 0)
+    })
 }
 
 /// Copies the directories below a directory, and no files.
@@ -231,19 +235,21 @@ pub fn copy_structure(
     dst_path: &str,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    check_directories(pair, src_path, dst_path)?;
-    let mut tree = Snapshot::read(pair.src, src_path)?;
-    tree.files.clear();
-    tree.check_fits(src_path, pair.dst, dst_path)?;
-    let actions = make_directories(pair.dst, dst_path, &tree, options)?;
-    Run::new(options).finish(
-        Report {
-            actions,
-            ..Report::default()
-        },
-        src_path,
-    )
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        check_directories(pair, src_path, dst_path)?;
+        let mut tree = Snapshot::read(pair.src, src_path)?;
+        tree.files.clear();
+        tree.check_fits(src_path, pair.dst, dst_path)?;
+        let actions = make_directories(pair.dst, dst_path, &tree, options)?;
+        Run::new(options).finish(
+            Report {
+                actions,
+                ..Report::default()
+            },
+            src_path,
+        )
+    })
 }
 
 /// Gives a file the time of the last change of another, where its filesystem can. It counts as

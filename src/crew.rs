@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use crate::cancel::{self, CancelToken};
 use crate::error::{Error, Result};
 
 /// As many threads as a call has at most, whatever it is told.
@@ -44,27 +45,33 @@ impl Crew {
     }
 
     /// Does the work on each number below `count`, on this thread and on all others that there are
-    /// to spare, those too that come free meanwhile. After an error nothing more is begun, and the
-    /// first one comes back; so it is with a panic, which goes on here.
+    /// to spare, those too that come free meanwhile. After an error nothing more is begun, what is under
+    /// way is cancelled, and the first error comes back; so it is with a panic, which goes on here.
     pub(crate) fn each(
         &self,
         count: usize,
         work: impl Fn(usize) -> Result<()> + Sync,
     ) -> Result<()> {
         let next = AtomicUsize::new(0);
-        let stopped = AtomicBool::new(false);
+        let signal = CancelToken::child();
+        let is_left_out = AtomicBool::new(false);
         let failure: Mutex<Option<Error>> = Mutex::new(None);
         let panicked = FirstPanic::default();
-        let stop = || stopped.store(true, Ordering::Relaxed);
+        let stop = || signal.cancel();
         let take = || {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            (number < count && !stopped.load(Ordering::Relaxed)).then_some(number)
+            let is_one = number < count;
+            let is_begun = is_one && !signal.is_cancelled();
+            is_left_out.fetch_or(is_one && !is_begun, Ordering::Relaxed);
+            is_begun.then_some(number)
         };
         let work_on = |number| {
-            if let Some(Err(error)) = panicked.catch(|| work(number), stop) {
-                stop();
+            let work = || cancel::enter(Some(signal.clone()), || work(number));
+            if let Some(Err(error)) = panicked.catch(work, stop) {
                 let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(error);
+                drop(failure);
+                stop();
             }
         };
         let (take, work_on) = (&take, &work_on);
@@ -92,7 +99,11 @@ impl Crew {
         });
         panicked.go_on();
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failure.map_or(Ok(()), Err)
+        match failure {
+            Some(error) => Err(error),
+            None if is_left_out.into_inner() => Err(cancel::cancelled()),
+            None => Ok(()),
+        }
     }
 
     /// The results of `work` on each item, in the items' order, done as [`each`](Self::each) does.
@@ -141,8 +152,9 @@ fn on_threads_like(
     stop: impl Fn() + Sync,
 ) {
     let panicked = FirstPanic::default();
+    let token = cancel::current();
     let caught = || {
-        panicked.catch(&work, &stop);
+        panicked.catch(|| cancel::enter(token.clone(), &work), &stop);
     };
     thread::scope(|scope| {
         let begins = |_: &usize| thread().spawn_scoped(scope, caught).is_ok();
@@ -198,6 +210,8 @@ pub(crate) fn begin<T: Send + 'static>(
     thread: thread::Builder,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Begun<T> {
+    let token = cancel::current();
+    let work = move || cancel::enter(token, work);
     let work = Arc::new(Mutex::new(Some(work)));
     let taken = Arc::clone(&work);
     let take = |work: &Mutex<Option<_>>| {

@@ -69,6 +69,8 @@ pub enum ErrorKind {
     RemoteConnection,
     /// The server did not answer, or stopped sending, within the configured time.
     Timeout,
+    /// The caller cancelled the call with a [`CancelToken`](crate::CancelToken).
+    Cancelled,
     /// There is no room left for the data.
     InsufficientStorage,
     /// The filesystem handle was closed.
@@ -117,6 +119,7 @@ impl ErrorKind {
             Self::UnsupportedHash => "unsupported hash",
             Self::RemoteConnection => "connection failed",
             Self::Timeout => "timed out",
+            Self::Cancelled => "cancelled",
             Self::InsufficientStorage => "insufficient storage",
             Self::FilesystemClosed => "the filesystem is closed",
             Self::CreateFailed => "cannot open the filesystem",
@@ -392,6 +395,8 @@ impl Error {
             }
             ErrorKind::ArchivedObject
             | ErrorKind::BulkCopyFailed
+            // Not `Interrupted`, which std retries.
+            | ErrorKind::Cancelled
             | ErrorKind::CreateFailed
             | ErrorKind::FilesystemClosed
             | ErrorKind::OperationFailed

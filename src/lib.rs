@@ -137,6 +137,7 @@
 #![deny(missing_docs)]
 
 mod bulk;
+mod cancel;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod copy;
@@ -180,6 +181,7 @@ mod walk;
 pub mod wildcard;
 
 pub use bulk::{Action, Failures, OnError, Report, TransferOptions};
+pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use extension::FileSystemExt;
 pub use file::File;

@@ -58,7 +58,7 @@ impl S3Fs {
         local_path: impl AsRef<Path>,
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
-        self.transfer_file(path, local_path.as_ref(), options, true)
+        options.cancellable(|| self.transfer_file(path, local_path.as_ref(), options, true))
     }
 
     /// Uploads a file of the local disk, and says how many bytes that were.
@@ -90,7 +90,7 @@ impl S3Fs {
         path: &str,
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
-        self.transfer_file(path, local_path.as_ref(), options, false)
+        options.cancellable(|| self.transfer_file(path, local_path.as_ref(), options, false))
     }
 
     /// Downloads what is in a directory to a directory of the local disk, which is made if it is not
@@ -123,12 +123,14 @@ impl S3Fs {
         local_path: impl AsRef<Path>,
         options: &TransferOptions<'_>,
     ) -> Result<Report> {
-        Pair::new(&self, &self).source_directory(path)?;
-        let disk = OsFsOptions::new()
-            .create(!options.dry_run)
-            .follow_links(false);
-        let disk = OsFs::new_with(local_path, disk)?;
-        copy_dir(self, path, &disk, "/", options)
+        options.cancellable(|| {
+            Pair::new(&self, &self).source_directory(path)?;
+            let disk = OsFsOptions::new()
+                .create(!options.dry_run)
+                .follow_links(false);
+            let disk = OsFs::new_with(local_path, disk)?;
+            copy_dir(self, path, &disk, "/", options)
+        })
     }
 
     /// Uploads what is in a directory of the local disk to a directory, which is made if it is not
@@ -155,7 +157,7 @@ impl S3Fs {
         path: &str,
         options: &TransferOptions<'_>,
     ) -> Result<Report> {
-        copy_dir(&OsFs::new(local_path)?, "/", self, path, options)
+        options.cancellable(|| copy_dir(&OsFs::new(local_path)?, "/", self, path, options))
     }
 
     /// Downloads or uploads one file.

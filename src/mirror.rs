@@ -57,22 +57,24 @@ pub fn mirror(
     dst_fs: &(impl FileSystem + ?Sized),
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    pair.refuse_overlap("/", "/")?;
-    let source = Snapshot::read(pair.src, "/")?;
-    if source.is_empty() {
-        refuse_empty("/", options)?;
-    }
-    source.check_fits("/", pair.dst, "/")?;
-    let target = Snapshot::listed(pair.dst, "/")?;
-    let clocks = Clocks::of(pair)?;
-    let copied = (!options.copy_always).then_some(clocks);
-    let plan = Plan::new(&source, &target, &pair.dst.getmeta(), copied);
-    let run = match clocks {
-        Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
-        Clocks::Compared | Clocks::Stored => Run::new(options),
-    };
-    carry_out(pair, plan, &run)
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        pair.refuse_overlap("/", "/")?;
+        let source = Snapshot::read(pair.src, "/")?;
+        if source.is_empty() {
+            refuse_empty("/", options)?;
+        }
+        source.check_fits("/", pair.dst, "/")?;
+        let target = Snapshot::listed(pair.dst, "/")?;
+        let clocks = Clocks::of(pair)?;
+        let copied = (!options.copy_always).then_some(clocks);
+        let plan = Plan::new(&source, &target, &pair.dst.getmeta(), copied);
+        let run = match clocks {
+            Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
+            Clocks::Compared | Clocks::Stored => Run::new(options),
+        };
+        carry_out(pair, plan, &run)
+    })
 }
 
 /// What makes the target like the source, step by step.

@@ -25,6 +25,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions};
+use crate::cancel;
 use crate::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
@@ -66,25 +67,27 @@ pub fn move_dir(
     dst_path: &str,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    let is_same = pair.is_same_directory(src_path, dst_path)?;
-    if !is_same {
-        pair.refuse_overlap(src_path, dst_path)?;
-    }
-    match pair.source_directory(src_path) {
-        Err(error) if error.is(ErrorKind::ResourceNotFound) && options.allow_empty_source => {
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        let is_same = pair.is_same_directory(src_path, dst_path)?;
+        if !is_same {
+            pair.refuse_overlap(src_path, dst_path)?;
+        }
+        match pair.source_directory(src_path) {
+            Err(error) if error.is(ErrorKind::ResourceNotFound) && options.allow_empty_source => {
+                return Ok(Report::default());
+            }
+            result => result?,
+        }
+        if is_same {
             return Ok(Report::default());
         }
-        result => result?,
-    }
-    if is_same {
-        return Ok(Report::default());
-    }
-    pair.target_directory(dst_path)?;
-    if is_root(pair.src, src_path)? && pair.src.isempty(src_path)? {
-        refuse_empty(src_path, options)?;
-    }
-    move_tree(pair, src_path, dst_path, options)
+        pair.target_directory(dst_path)?;
+        if is_root(pair.src, src_path)? && pair.src.isempty(src_path)? {
+            refuse_empty(src_path, options)?;
+        }
+        move_tree(pair, src_path, dst_path, options)
+    })
 }
 
 /// Moves a file to another filesystem, or within one; a file that is there is replaced. A file that
@@ -104,25 +107,28 @@ pub fn move_file(
     dst_path: &str,
     options: &TransferOptions<'_>,
 ) -> Result<()> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    let before = pair.source_file(src_path)?;
-    if pair.is_same_file(src_path, dst_path)? {
-        return Ok(());
-    }
-    if pair.is_one && options.is_plain() {
-        let overwrite = CopyOptions::new().overwrite(true);
-        return src_fs.movefile_with(src_path, dst_path, overwrite);
-    }
-    let jobs = [file_job(pair, src_path, dst_path)?];
-    pair.tell_apart(&jobs[0])?;
-    let run = Run::new(options);
-    run.copy(pair, &jobs)?;
-    run.finish(Report::default(), src_path)?;
-    if options.dry_run {
-        return Ok(());
-    }
-    local::make_durable(pair.dst, [path::dirname(dst_path)])?;
-    remove_copied(pair.src, src_path, &before)
+    options.cancellable(|| {
+        let pair = Pair::new(&src_fs, &dst_fs);
+        let before = pair.source_file(src_path)?;
+        if pair.is_same_file(src_path, dst_path)? {
+            return Ok(());
+        }
+        if pair.is_one && options.is_plain() {
+            let overwrite = CopyOptions::new().overwrite(true);
+            return src_fs.movefile_with(src_path, dst_path, overwrite);
+        }
+        let jobs = [file_job(pair, src_path, dst_path)?];
+        pair.tell_apart(&jobs[0])?;
+        let run = Run::new(options);
+        run.copy(pair, &jobs)?;
+        run.finish(Report::default(), src_path)?;
+        if options.dry_run {
+            return Ok(());
+        }
+        local::make_durable(pair.dst, [path::dirname(dst_path)])?;
+        cancel::check()?;
+        remove_copied(pair.src, src_path, &before)
+    })
 }
 
 /// Removes a file that was copied, if it is still what it was before.

@@ -1,10 +1,10 @@
 //! [`Pair`]: the two filesystems of a copy or move, and whether two paths are one place.
 
 use std::ptr;
-use std::thread;
 use std::time::Duration;
 
 use crate::bulk::Job;
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, found};
 use crate::info::{Info, Namespaces};
@@ -71,7 +71,7 @@ impl<'a> Pair<'a> {
         }
         let there = found(self.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
         if there.is_some_and(|there| job.may_be(&there)) {
-            thread::sleep(TICK);
+            cancel::sleep(TICK)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bad_input;
+mod cancelling;
 mod common;
 mod concurrency;
 mod conditions;

@@ -134,7 +134,7 @@ impl PartsUpload {
     ) -> Result<()> {
         let upload = Arc::clone(&self.upload);
         let work = move || {
-            let sent = work();
+            let sent = upload.while_wanted(work);
             Sent {
                 part: upload.watch(sent.part),
                 ..sent

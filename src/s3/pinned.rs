@@ -3,12 +3,12 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::thread;
 
 use time::OffsetDateTime;
 use ureq::http::HeaderMap;
 
 use super::objects::{MAX_OBJECT_BYTES, Objects, Range, ReadOptions};
+use crate::cancel;
 use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::{BodyReader, Breaks, Response};
@@ -295,7 +295,7 @@ impl RangeReader {
                 self.pinned.size,
                 wait.as_millis()
             );
-            thread::sleep(wait);
+            cancel::sleep(wait)?;
         }
     }
 

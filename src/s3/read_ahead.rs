@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::pinned::Pinned;
+use crate::cancel::CancelToken;
 use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,8 +29,8 @@ pub(super) struct ReadAhead {
     /// How much of the window was read.
     done: usize,
     position: u64,
-    /// Tells the threads that nobody will want what they fetch.
-    abandoned: Arc<AtomicBool>,
+    /// Ends the threads once nobody wants what they fetch.
+    abandoned: CancelToken,
     threads: Threads,
 }
 
@@ -60,7 +60,7 @@ impl ReadAhead {
             window: Vec::new(),
             done: 0,
             position,
-            abandoned: Arc::default(),
+            abandoned: CancelToken::new(),
             threads: threads.clone(),
         };
         ahead.fill();
@@ -110,11 +110,11 @@ impl ReadAhead {
             let start = self.next;
             let end = start.saturating_add(WINDOW).min(self.pinned.size());
             let pinned = Arc::clone(&self.pinned);
-            let abandoned = Arc::clone(&self.abandoned);
+            let abandoned = self.abandoned.clone();
             let running = self.threads.clone();
             let thread = thread::Builder::new().name("s3fs-read-ahead".to_owned());
             let window = begin(thread, move || {
-                let window = fetch(&pinned, start, end, &abandoned);
+                let window = abandoned.run(|| fetch(&pinned, start, end));
                 drop(running);
                 window
             });
@@ -131,17 +131,17 @@ impl ReadAhead {
 
 impl Drop for ReadAhead {
     fn drop(&mut self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.abandoned.cancel();
     }
 }
 
-/// All bytes of a range; what there is of them once nobody wants them any more.
-fn fetch(pinned: &Arc<Pinned>, start: u64, end: u64, abandoned: &AtomicBool) -> Result<Vec<u8>> {
+/// All bytes of a range.
+fn fetch(pinned: &Arc<Pinned>, start: u64, end: u64) -> Result<Vec<u8>> {
     let length = usize::try_from(end - start).unwrap_or_default();
     let mut bytes = vec![0; length];
     let mut done = 0;
     let mut range = pinned.range(start, end)?;
-    while !abandoned.load(Ordering::Relaxed) {
+    loop {
         let rest = bytes.get_mut(done..).unwrap_or_default();
         match range.read(rest)? {
             0 => break,

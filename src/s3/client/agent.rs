@@ -62,9 +62,10 @@ impl Timeouts {
         }
     }
 
-    /// When a request that begins now must have its answer.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.operation?)
+    /// When a request that begins now must have its answer, which may take less time than others.
+    pub(super) fn deadline(&self, within: Option<Duration>) -> Option<Instant> {
+        let operation = self.operation.unwrap_or(Duration::MAX);
+        Instant::now().checked_add(operation.min(within.unwrap_or(Duration::MAX)))
     }
 }
 

@@ -245,6 +245,9 @@ pub(super) fn is_final(error: &ureq::Error) -> bool {
 
 /// The error of a body that broke off.
 pub(super) fn while_reading(error: io::Error) -> Error {
+    if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+        return Error::from(error);
+    }
     // ureq wraps its own errors in io errors, where the kind is lost.
     let kind = match error
         .get_ref()

@@ -30,13 +30,13 @@ pub(crate) mod xml;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use rusty_s3::{Bucket, Method};
 use ureq::{Agent, SendBody};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::cancel;
+use crate::error::{Error, Result};
 use crate::s3::credentials::{Credentials, Provider};
 use crate::s3::key::Key;
 use agent::AWAIT_CONTINUE;
@@ -262,17 +262,14 @@ impl Client {
         payload: Payload<'_>,
         finish: impl Fn(Response, &Signing) -> Result<T, Failure>,
     ) -> Result<T> {
-        let deadline = self.timeouts.deadline();
+        let deadline = self.timeouts.deadline(request.within);
         // A transfer may take longer than it is tried again for.
         let mut failed = None;
         let mut learned = Learned::default();
         let mut unsure = false;
         let mut cost = None;
         let mut number = 1;
-        if request.is_given_up() {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("what it was a part of was given up"));
-        }
+        cancel::check()?;
         loop {
             let signing = self.signing_of(request, &payload, &learned)?;
             let failure = match self
@@ -300,7 +297,7 @@ impl Client {
                     &mut cost,
                 )
             };
-            let Some(wait) = wait.filter(|_| !request.is_given_up()) else {
+            let Some(wait) = wait else {
                 let error = match learned.no_condition_holds {
                     true => conditions::unusable(failure.error),
                     false => failure.error,
@@ -315,10 +312,7 @@ impl Client {
                 failure.error
             );
             self.counters.retry();
-            thread::sleep(wait);
-            if request.is_given_up() {
-                return Err(after(failure.error, number).with_unsure(unsure));
-            }
+            cancel::sleep(wait).map_err(|error| error.with_unsure(unsure))?;
             number += 1;
         }
     }

@@ -1,12 +1,12 @@
 //! [`Patience`]: trying again what an answer says has failed in part, such as some keys of many; and
 //! [`Breaks`]: reading on where an answer broke off.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::failure::{Failure, Refused};
 use super::retry::Outcome;
 use super::{Client, Operation};
+use crate::cancel;
 use crate::error::{Error, ErrorKind};
 
 /// How much of it is left for one call.
@@ -26,7 +26,7 @@ impl Client {
             client: self,
             operation,
             failed: None,
-            deadline: self.timeouts.deadline(),
+            deadline: self.timeouts.deadline(None),
             attempt: 1,
             cost: None,
         }
@@ -106,9 +106,8 @@ impl Patience<'_> {
         let (name, milliseconds) = (self.operation.name(), wait.as_millis());
         log::warn!("{name} is tried again in {milliseconds} ms for what failed with {code:?}");
         client.counters.retry();
-        thread::sleep(wait);
         self.attempt += 1;
-        true
+        cancel::sleep(wait).is_ok()
     }
 }
 

@@ -1,7 +1,6 @@
 //! [`Request`]: what is asked of S3, as a value, and the signed URL that asks it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusty_s3::{Bucket, Method};
@@ -177,8 +176,8 @@ pub(crate) struct Request<'a> {
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<&'a [u8]>,
-    /// Once this is set, nobody wants it any more.
-    pub(crate) given_up: Option<&'a AtomicBool>,
+    /// How long it may take with all its attempts, if that is less than for others.
+    pub(crate) within: Option<Duration>,
 }
 
 impl<'a> Request<'a> {
@@ -190,7 +189,7 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
-            given_up: None,
+            within: None,
         }
     }
 
@@ -202,20 +201,14 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
-            given_up: None,
+            within: None,
         }
     }
 
-    /// The same, which is not made, nor made again, once that is set.
-    pub(crate) fn until(mut self, given_up: &'a AtomicBool) -> Self {
-        self.given_up = Some(given_up);
+    /// The same, which may take no longer than that with all its attempts.
+    pub(crate) fn within(mut self, time: Option<Duration>) -> Self {
+        self.within = time;
         self
-    }
-
-    /// Whether nobody wants it any more.
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up
-            .is_some_and(|given_up| given_up.load(Ordering::Relaxed))
     }
 
     /// The same, with that query parameter.

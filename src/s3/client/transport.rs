@@ -1,12 +1,21 @@
-//! The connections under the agent: ureq's own, with what ureq lacks. This is the only file that uses
+//! The connections under the agent: ureq's own, with what ureq lacks. A refusal that comes before the
+//! body is sent arrives at once, and another thread can interrupt the requests of one call. This is the only file that uses
 //! ureq's `unversioned` interface, which changes with ureq's minor versions; `Cargo.toml` pins one.
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 
 use ureq::config::Config;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
 };
 use ureq::{Agent, Error, Timeout};
+
+use crate::cancel::{self, CancelToken, Watch};
 
 /// An agent of that configuration, all of whose connections are [`Connection`]s.
 pub(super) fn agent(config: Config) -> Agent {
@@ -14,8 +23,8 @@ pub(super) fn agent(config: Config) -> Agent {
 }
 
 /// Makes the connections that ureq makes, proxies and TLS included, and wraps them.
-#[derive(Debug, Default)]
-struct Connect(DefaultConnector);
+#[derive(Clone, Debug, Default)]
+struct Connect(Arc<DefaultConnector>);
 
 impl Connector for Connect {
     type Out = Connection;
@@ -25,20 +34,172 @@ impl Connector for Connect {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Connection>, Error> {
-        let made = self.0.connect(details, chained)?;
-        Ok(made.map(|inner| Connection { inner, counted: 0 }))
+        match cancel::current() {
+            None => self.connect_here(details, chained),
+            Some(token) => self.connect_beside(details, &token),
+        }
     }
 }
 
-/// A connection whose input is offered to ureq until ureq has looked at it.
-#[derive(Debug)]
+impl Connect {
+    fn connect_here(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Connection>, Error> {
+        let socket = Socket::default();
+        let register = Arc::clone(&details.register_shutdown);
+        let here = socket.clone();
+        let details = ConnectionDetails {
+            register_shutdown: Arc::new(move |handle: Weak<dyn ShutdownHandle>| {
+                here.lock().handle = Some(Weak::clone(&handle));
+                register(handle)
+            }),
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            resolver: details.resolver,
+            config: details.config,
+            request_level: details.request_level,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+        };
+        let made = self.0.connect(&details, chained)?;
+        Ok(made.map(|inner| Connection {
+            inner,
+            counted: 0,
+            socket,
+            watch: None,
+        }))
+    }
+
+    /// Connects on a thread of its own, which is left alone once the call is cancelled: nothing else
+    /// ends an attempt to connect.
+    fn connect_beside(
+        &self,
+        details: &ConnectionDetails<'_>,
+        token: &CancelToken,
+    ) -> Result<Option<Connection>, Error> {
+        let (sender, receiver) = mpsc::channel();
+        let connect = self.clone();
+        let (uri, config) = (details.uri.clone(), details.config.clone());
+        let (addrs, request_level) = (details.addrs.clone(), details.request_level);
+        let (now, timeout) = (details.now, details.timeout);
+        let current_time = Arc::clone(&details.current_time);
+        let run_connector = Arc::clone(&details.run_connector);
+        let register_shutdown = Arc::clone(&details.register_shutdown);
+        let made: Sender<Option<Made>> = sender.clone();
+        let work = move || {
+            let details = ConnectionDetails {
+                uri: &uri,
+                addrs,
+                resolver: &DefaultResolver::default(),
+                config: &config,
+                request_level,
+                now,
+                timeout,
+                current_time,
+                run_connector,
+                register_shutdown,
+            };
+            // Nobody receives it once the call is cancelled.
+            let _ = made.send(Some(connect.connect_here(&details, None)));
+        };
+        let thread = thread::Builder::new().name("s3fs-connect".to_owned());
+        if thread.spawn(work).is_err() {
+            // The system has no thread left.
+            return self.connect_here(details, None);
+        }
+        let _watch = token.watch(move || {
+            let _ = sender.send(None);
+        });
+        match receiver.recv() {
+            Ok(Some(made)) => made,
+            Ok(None) | Err(_) => Err(interrupted(io::ErrorKind::ConnectionRefused)),
+        }
+    }
+}
+
+type Made = Result<Option<Connection>, Error>;
+
+/// The error of a request whose call was cancelled: of a connection that was not made if the kind is
+/// `ConnectionRefused`.
+fn interrupted(kind: io::ErrorKind) -> Error {
+    io::Error::new(kind, cancel::cancelled()).into()
+}
+
+/// The socket of a connection, and whether the call that has it may shut it down.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    handle: Option<Weak<dyn ShutdownHandle>>,
+    is_in_use: bool,
+    is_interrupted: bool,
+}
+
+impl Socket {
+    /// Shuts the socket down if the call still has it.
+    fn interrupt(&self) {
+        let mut state = self.lock();
+        if !state.is_in_use {
+            return;
+        }
+        state.is_interrupted = true;
+        if let Some(handle) = state.handle.as_ref().and_then(Weak::upgrade) {
+            handle.shutdown();
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.lock().is_interrupted
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection whose input is offered to ureq until ureq has looked at it, and that ends with the call
+/// that has it, if that is cancelled.
 struct Connection {
     inner: Box<dyn Transport>,
     /// The length of the input that was offered without reading more.
     counted: usize,
+    socket: Socket,
+    /// Interrupts the socket when the call is cancelled.
+    watch: Option<Watch>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
 }
 
 impl Connection {
+    /// Lets the call of the current thread interrupt the connection until it is kept for another one.
+    fn bind(&mut self) -> Result<(), Error> {
+        if self.watch.is_none()
+            && let Some(token) = cancel::current()
+        {
+            self.socket.lock().is_in_use = true;
+            let socket = self.socket.clone();
+            self.watch = Some(token.watch(move || socket.interrupt()));
+        }
+        self.go_on(())
+    }
+
+    /// What an input or output gave, unless the connection was interrupted.
+    fn go_on<T>(&self, given: T) -> Result<T, Error> {
+        match self.watch.is_some() && self.socket.is_interrupted() {
+            true => Err(interrupted(io::ErrorKind::Other)),
+            false => Ok(given),
+        }
+    }
+
     /// Skips an answer `100 Continue`, headers included, which ureq would take for the final answer if
     /// it has any. The error makes ureq send the body.
     ///
@@ -65,7 +226,9 @@ impl Transport for Connection {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.inner.transmit_output(amount, timeout)
+        self.bind()?;
+        let sent = self.inner.transmit_output(amount, timeout);
+        self.go_on(sent)?
     }
 
     /// Offers input that is there once more, and only then waits for more of it. ureq calls this only if
@@ -80,7 +243,8 @@ impl Transport for Connection {
             self.counted = length;
             return Ok(true);
         }
-        let is_more = self.inner.await_input(timeout)?;
+        let read = self.inner.await_input(timeout);
+        let is_more = self.go_on(read)??;
         if is_more {
             self.counted = 0;
         }
@@ -90,8 +254,16 @@ impl Transport for Connection {
         Ok(is_more)
     }
 
+    /// ureq asks this before it keeps a connection, and before it uses one that was kept. The call that
+    /// had it cannot interrupt it any more.
     fn is_open(&mut self) -> bool {
-        self.inner.is_open()
+        self.watch = None;
+        let is_interrupted = {
+            let mut state = self.socket.lock();
+            state.is_in_use = false;
+            state.is_interrupted
+        };
+        !is_interrupted && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -145,6 +317,8 @@ mod tests {
                 waits: 0,
             }),
             counted: 0,
+            socket: Socket::default(),
+            watch: None,
         }
     }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
 
 use super::{Condition, Objects, ReadOptions, is_unknown_to_store};
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::client::xml::{self, DeleteFailure};
@@ -71,6 +72,7 @@ impl Objects {
                 return Ok(lasting);
             };
             if !patience.wait(&failure.code) {
+                cancel::check()?;
                 lasting.extend(passing);
                 return Ok(lasting);
             }

@@ -211,8 +211,12 @@ pub(crate) fn is_unknown_to_store(error: &Error) -> bool {
 
 /// The error of a change of which nobody can say whether it took effect.
 pub(crate) fn unknown(error: Error) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::OutcomeUnknown,
+    };
     error
-        .with_kind(ErrorKind::OutcomeUnknown)
+        .with_kind(kind)
         .with_hint("look at the object before you write it again")
 }
 

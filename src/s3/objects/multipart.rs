@@ -5,10 +5,12 @@
 //! upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::{Condition, Objects, Source, is_locked, with_kept};
+use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
 use crate::s3::checksum;
@@ -42,6 +44,9 @@ pub(crate) fn check_object_size(size: u64) -> Result<()> {
     )))
 }
 
+/// How long the abort of an upload may take after a call has failed, so that the call returns soon.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(1800);
+
 /// The headers that go with every request of an upload, and not only with its first.
 const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
 
@@ -64,7 +69,8 @@ pub(crate) struct Upload {
     encryption: Vec<(String, String)>,
     every: Vec<(String, String)>,
     pub(crate) checksum: Option<ChecksumAlgorithm>,
-    given_up: Arc<AtomicBool>,
+    /// Cancelled once no more parts are wanted.
+    signal: CancelToken,
     /// The error of the part that failed first.
     failure: Arc<Mutex<Option<Error>>>,
     /// Whether every part goes with its `Content-MD5`.
@@ -72,9 +78,14 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Lets no more parts be sent or copied, and none be tried again.
+    /// Lets no more parts be sent or copied, and interrupts those that are under way.
     pub(crate) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        self.signal.cancel();
+    }
+
+    /// Does what ends once no more parts are wanted.
+    pub(crate) fn while_wanted<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.signal.run(work)
     }
 
     /// What came of a part. The first one that fails gives the upload up, and its error is that of all
@@ -90,7 +101,7 @@ impl Upload {
 
     /// Whether no more parts are wanted.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed)
+        self.signal.is_cancelled()
     }
 
     /// A request about this upload.
@@ -105,7 +116,6 @@ impl Upload {
         self.request(operation)
             .query("partNumber", number.to_string())
             .headers(self.encryption.clone())
-            .until(&self.given_up)
     }
 }
 
@@ -181,7 +191,7 @@ impl Objects {
             encryption: new.encryption,
             every: new.every,
             checksum: new.checksum,
-            given_up: Arc::default(),
+            signal: CancelToken::child(),
             failure: Arc::default(),
             with_md5,
         })
@@ -302,8 +312,12 @@ impl Objects {
     ///
     /// Source: [AbortMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
     pub(crate) fn abort_upload(&self, upload: &Upload) -> Result<bool> {
+        self.abort_upload_within(upload, None)
+    }
+
+    fn abort_upload_within(&self, upload: &Upload, time: Option<Duration>) -> Result<bool> {
         let request = upload.request(Operation::AbortMultipartUpload);
-        match self.client.tell(&request) {
+        match self.client.tell(&request.within(time)) {
             Ok(_) => Ok(true),
             Err(error) if is_no_such_upload(&error) => Ok(false),
             Err(error) => Err(error),
@@ -337,27 +351,33 @@ impl Objects {
             encryption: Vec::new(),
             every: self.download.request_headers()?,
             checksum: None,
-            given_up: Arc::default(),
+            signal: CancelToken::new(),
             failure: Arc::default(),
             with_md5: false,
         })
     }
 
-    /// The same; an upload that may stay behind is logged.
+    /// The same, although the call was cancelled, and in little time then; an upload that may stay behind
+    /// is logged.
     pub(crate) fn abort_or_log(&self, upload: &Upload) -> Result<bool> {
-        self.abort_upload(upload).inspect_err(|error| {
+        self.abort_in(upload, cancel::is_cancelled().then_some(ABORT_TIMEOUT))
+    }
+
+    /// The same in little time, of what has failed anyway.
+    pub(crate) fn abandon_upload(&self, upload: &Upload) {
+        // It is logged, and why it was abandoned is told.
+        let _ = self.abort_in(upload, Some(ABORT_TIMEOUT));
+    }
+
+    fn abort_in(&self, upload: &Upload, time: Option<Duration>) -> Result<bool> {
+        let aborted = cancel::regardless(|| self.abort_upload_within(upload, time));
+        aborted.inspect_err(|error| {
             log::warn!(
                 "the multipart upload {:?} of {:?} may stay behind: {error}",
                 upload.id,
                 upload.key.as_str()
             );
         })
-    }
-
-    /// The same, of what has failed anyway.
-    pub(crate) fn abandon_upload(&self, upload: &Upload) {
-        // It is logged, and why it was abandoned is told.
-        let _ = self.abort_or_log(upload);
     }
 }
 

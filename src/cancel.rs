@@ -1,0 +1,319 @@
+//! [`CancelToken`]: ends calls from another thread, their waits and requests included.
+//!
+//! Each thread has a current token, that of the call which it works for. Our own waits and the
+//! connections look at it, and threads that a call starts get it from the thread that starts them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+
+thread_local! {
+    static CURRENT: RefCell<Option<CancelToken>> = const { RefCell::new(None) };
+}
+
+type OnCancel = Arc<dyn Fn() + Send + Sync>;
+
+/// Cancels calls from another thread: for Ctrl-C, a closed window, or a deadline of the caller's own.
+///
+/// [`TransferOptions::cancel`](crate::TransferOptions::cancel) binds a copy, move, mirror, upload or
+/// download to a token, and [`run`](Self::run) binds all that is done in a closure: listings, reads,
+/// writes, `removetree`, `copydir` and others, on every filesystem of this crate. Clones are one token.
+///
+/// A cancelled call returns soon, and usually within two seconds: its waits end, its requests are
+/// interrupted, and the uploads that it began are aborted. Its error has the kind
+/// [`Cancelled`](ErrorKind::Cancelled). An interrupted request may have taken effect, and the error
+/// says so. No object and no local file is left in part. What was done before stays done. Requests of
+/// other calls go on, those of clones of the filesystem among them.
+///
+/// A call that waits for something else ends when that does: a name to be looked up, a callback, a
+/// reader that the caller gave, or another filesystem.
+///
+/// ```no_run
+/// use s3fs::{CancelToken, ErrorKind, S3Fs, TransferOptions};
+///
+/// let fs = S3Fs::new("mybucket")?;
+/// let token = CancelToken::new();
+/// let other = token.clone();
+/// std::thread::spawn(move || {
+///     std::thread::sleep(std::time::Duration::from_secs(60));
+///     other.cancel();
+/// });
+/// let options = TransferOptions::new().cancel(&token);
+/// match fs.upload_dir("/srv/reports", "reports", &options) {
+///     Err(error) if error.kind() == ErrorKind::Cancelled => println!("it took too long"),
+///     result => println!("{} files", result?.copied()),
+/// }
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct CancelToken(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    is_cancelled: AtomicBool,
+    watchers: Mutex<Watchers>,
+    changed: Condvar,
+    /// What cancels this token when another one is cancelled.
+    parents: Mutex<Vec<Watch>>,
+}
+
+#[derive(Default)]
+struct Watchers {
+    next: u64,
+    all: BTreeMap<u64, OnCancel>,
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels all calls that are bound to the token, for good. It does not wait for them. A signal
+    /// handler must not call it: let a thread do it.
+    pub fn cancel(&self) {
+        let watchers = {
+            let watchers = self.watchers();
+            self.0.is_cancelled.store(true, Ordering::Release);
+            watchers.all.values().cloned().collect::<Vec<_>>()
+        };
+        self.0.changed.notify_all();
+        for on_cancel in watchers {
+            on_cancel();
+        }
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled.load(Ordering::Acquire)
+    }
+
+    /// Does something whose calls end when the token is cancelled. What the closure leaves to threads
+    /// of its own is not bound. A closure within another one is bound to both tokens.
+    ///
+    /// ```no_run
+    /// use s3fs::{CancelToken, ErrorKind, FileSystem, S3Fs};
+    ///
+    /// let (fs, token) = (S3Fs::new("mybucket")?, CancelToken::new());
+    /// // Another thread has a clone of the token.
+    /// match token.run(|| fs.removetree("reports")) {
+    ///     Err(error) if error.kind() == ErrorKind::Cancelled => println!("a part is removed"),
+    ///     result => result?,
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        let both = match current() {
+            None => self.clone(),
+            Some(outer) => Self::joined(&[&outer, self]),
+        };
+        enter(Some(both), work)
+    }
+
+    /// A token that is cancelled with that of the current thread, and can be without it.
+    pub(crate) fn child() -> Self {
+        match current() {
+            None => Self::new(),
+            Some(parent) => Self::joined(&[&parent]),
+        }
+    }
+
+    fn joined(parents: &[&Self]) -> Self {
+        let child = Self::new();
+        for parent in parents {
+            let weak = Arc::downgrade(&child.0);
+            let watch = parent.watch(move || {
+                if let Some(child) = weak.upgrade() {
+                    Self(child).cancel();
+                }
+            });
+            let watches = child.0.parents.lock();
+            watches.unwrap_or_else(PoisonError::into_inner).push(watch);
+        }
+        child
+    }
+
+    /// Lets that be called once the token is cancelled: at once if it is already. It may be called
+    /// once more while the watch is dropped.
+    pub(crate) fn watch(&self, on_cancel: impl Fn() + Send + Sync + 'static) -> Watch {
+        let on_cancel: OnCancel = Arc::new(on_cancel);
+        let number = {
+            let mut watchers = self.watchers();
+            watchers.next += 1;
+            let number = watchers.next;
+            watchers.all.insert(number, Arc::clone(&on_cancel));
+            number
+        };
+        if self.is_cancelled() {
+            on_cancel();
+        }
+        Watch {
+            token: self.clone(),
+            number,
+        }
+    }
+
+    /// Waits so long, or until the token is cancelled.
+    fn sleep(&self, time: Duration) {
+        let watchers = self.watchers();
+        let waits = |_: &mut Watchers| !self.is_cancelled();
+        drop(self.0.changed.wait_timeout_while(watchers, time, waits));
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
+        let watchers = self.0.watchers.lock();
+        watchers.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is called when a token is cancelled, until this is dropped.
+pub(crate) struct Watch {
+    token: CancelToken,
+    number: u64,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.token.watchers().all.remove(&self.number);
+    }
+}
+
+/// The token of the current thread.
+pub(crate) fn current() -> Option<CancelToken> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// Does something with that token as the current thread's.
+pub(crate) fn enter<T>(token: Option<CancelToken>, work: impl FnOnce() -> T) -> T {
+    /// Puts the old token back, after a panic, too.
+    struct Back(Option<CancelToken>);
+
+    impl Drop for Back {
+        fn drop(&mut self) {
+            CURRENT.set(self.0.take());
+        }
+    }
+
+    let _back = Back(CURRENT.replace(token));
+    work()
+}
+
+/// Does something that is done although the call was cancelled, such as cleaning up after it.
+pub(crate) fn regardless<T>(work: impl FnOnce() -> T) -> T {
+    enter(None, work)
+}
+
+/// Whether the call that the current thread works for was cancelled.
+pub(crate) fn is_cancelled() -> bool {
+    CURRENT.with_borrow(|token| token.as_ref().is_some_and(CancelToken::is_cancelled))
+}
+
+/// An error if the call that the current thread works for was cancelled.
+pub(crate) fn check() -> Result<()> {
+    match is_cancelled() {
+        true => Err(cancelled()),
+        false => Ok(()),
+    }
+}
+
+/// Waits so long.
+///
+/// # Errors
+///
+/// `Cancelled`, as soon as the call is cancelled.
+pub(crate) fn sleep(time: Duration) -> Result<()> {
+    match current() {
+        Some(token) => token.sleep(time),
+        None => std::thread::sleep(time),
+    }
+    check()
+}
+
+/// The error of a call that was cancelled.
+pub(crate) fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled).with_message("the call was cancelled before it ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+    use std::time::Instant;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_wait_ends_when_the_token_is_cancelled_and_fails_at_once_afterwards() {
+        let token = CancelToken::new();
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| token.run(|| sleep(LONG)));
+            token.cancel();
+            let error = waiting.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
+        });
+        assert!(token.run(|| sleep(LONG)).is_err());
+        assert!(began.elapsed() < LONG / 2);
+        assert!(check().is_ok());
+        assert!(token.run(|| regardless(check)).is_ok());
+    }
+
+    #[test]
+    fn a_child_is_cancelled_with_each_of_its_parents_and_no_parent_with_it() {
+        let (outer, inner) = (CancelToken::new(), CancelToken::new());
+        let child = outer.run(|| inner.run(CancelToken::child));
+        child.cancel();
+        assert!(!outer.is_cancelled() && !inner.is_cancelled());
+        for cancelled in [&outer, &inner] {
+            let child = outer.run(|| inner.run(CancelToken::child));
+            let early = child.is_cancelled();
+            cancelled.cancel();
+            assert!(child.is_cancelled());
+            assert_eq!(early, outer.is_cancelled() && inner.is_cancelled());
+        }
+    }
+
+    #[test]
+    fn a_watch_is_called_when_the_token_is_cancelled_and_not_once_it_is_dropped() {
+        let token = CancelToken::new();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = || {
+            let calls = Arc::clone(&calls);
+            move || {
+                calls.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        let _kept = token.watch(count());
+        drop(token.watch(count()));
+        token.cancel();
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+        drop(token.watch(count()));
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+        assert_eq!(token.watchers().all.len(), 1);
+    }
+
+    #[test]
+    fn dropped_children_leave_nothing_in_their_parent() {
+        let token = CancelToken::new();
+        for _ in 0..10 {
+            token.run(|| drop(CancelToken::child()));
+        }
+        assert_eq!(token.watchers().all.len(), 0);
+    }
+}
