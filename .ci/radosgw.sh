@@ -13,6 +13,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # URLs and signatures.
 access_key=S3FSLIVETESTS
 secret_key=live/tests+radosgw/0123456789
+# The role that the user of the tests may assume.
+role=S3fsLive
 
 install() {
     hash radosgw radosgw-admin ceph ceph-mon ceph-osd monmaptool ceph-authtool 2>/dev/null && return
@@ -28,28 +30,33 @@ start() {
     export CEPH_CONF=$dir/ceph.conf
     start_server "$dir" start_cluster "$dir"
     print_environment radosgw "$(<"$dir/port")" "$access_key" "$secret_key"
+    printf 'S3FS_TEST_STS_%s=%q\n' ENDPOINT "http://127.0.0.1:$(<"$dir/sts-port")" ROLE "arn:aws:iam:::role/$role"
 }
 
 start_cluster() {
-    local dir=$1 mon_port rgw_port
+    local dir=$1 mon_port rgw_port sts_port
     mon_port=$(free_port)
     rgw_port=$(free_port)
+    sts_port=$(free_port)
     echo "$rgw_port" >"$dir/port"
+    echo "$sts_port" >"$dir/sts-port"
     cluster_id=$(</proc/sys/kernel/random/uuid)
     mkdir "$dir/mon" "$dir/osd" "$dir/rgw"
-    write_config "$dir" "$mon_port" "$rgw_port" >"$CEPH_CONF"
+    write_config "$dir" "$mon_port" "$rgw_port" "$sts_port" >"$CEPH_CONF"
 
     start_monitor "$dir" "$mon_port"
     start_storage "$dir"
     make_user "$dir"
-    start_gateway "$dir" "$rgw_port"
+    make_role "$dir"
+    start_gateway "$dir" gateway client.rgw "$rgw_port"
+    start_gateway "$dir" sts client.sts "$sts_port"
     rm "$dir"/log/make-* # they went well; what the servers log from now on is of interest
 }
 
 # Everything binds and connects to 127.0.0.1, and nothing is signed or encrypted inside of the cluster. An empty admin
 # socket and files in DIR keep it out of /run and /var.
 write_config() {
-    local dir=$1 mon_port=$2 rgw_port=$3
+    local dir=$1 mon_port=$2 rgw_port=$3 sts_port=$4
     cat <<CONFIG
 [global]
 fsid = $cluster_id
@@ -128,6 +135,14 @@ rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGg
 [client.rgw]
 log file = $dir/log/requests.out
 debug rgw = 1
+
+# A second gateway, with STS: it calls every wrong signature AccessDenied, which the other tests must not see.
+[client.sts]
+rgw frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:$sts_port
+rgw s3 auth use sts = true
+rgw sts key = s3fs-live-tests0
+log file = $dir/log/sts-requests.out
+debug rgw = 1
 CONFIG
 }
 
@@ -168,9 +183,19 @@ make_user() {
         --access-key="$access_key" --secret-key="$secret_key" >"$1/log/make-user.out" 2>&1
 }
 
+make_role() {
+    local trust permissions
+    trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/live"]},"Action":["sts:AssumeRole"]}]}'
+    permissions='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":"arn:aws:s3:::*"}]}'
+    {
+        timeout 60 radosgw-admin role create --role-name="$role" --path=/ --assume-role-policy-doc="$trust"
+        timeout 60 radosgw-admin role-policy put --role-name="$role" --policy-name=all --policy-doc="$permissions"
+    } >"$1/log/make-role.out" 2>&1
+}
+
 start_gateway() {
-    local dir=$1 port=$2
-    spawn "$dir" gateway radosgw -n client.rgw -f
+    local dir=$1 name=$2 client=$3 port=$4
+    spawn "$dir" "$name" radosgw -n "$client" -f
     wait_for 60 "$!" is_up "$!" "$port"
 }
 

@@ -393,3 +393,57 @@ fn a_missing_bucket_is_told_as_one() {
         assert!(error.to_string().contains("s3fs-no-such-bucket"), "{error}");
     }
 }
+
+/// With a profile as a user would write it: a role of the store's own STS, which is signed with a header, and then S3
+/// with the session token.
+#[test]
+#[cfg(feature = "aws-chain")]
+fn a_role_that_sts_gives_reads_and_writes() {
+    let Some(live) = Live::from_environment("sts") else {
+        return;
+    };
+    let (Ok(endpoint), Ok(role)) = (
+        env::var("S3FS_TEST_STS_ENDPOINT"),
+        env::var("S3FS_TEST_STS_ROLE"),
+    ) else {
+        println!("not tested: S3FS_TEST_STS_ENDPOINT and S3FS_TEST_STS_ROLE name no STS");
+        return;
+    };
+    let config = |secret: &str| {
+        format!(
+            "[default]\nrole_arn = {role}\nsource_profile = keys\nduration_seconds = 900\nregion = {}\n\
+             endpoint_url = {endpoint}\n[profile keys]\naws_access_key_id = {}\n\
+             aws_secret_access_key = {secret}\n",
+            live.region, live.access_key
+        )
+    };
+    let home = crate::credentials::Home::with(&config(&live.secret_key));
+    let open = || {
+        S3Fs::builder(&live.bucket)
+            .environment([("HOME", home.path().to_str().unwrap())])
+            .dir_path(&live.directory)
+            .build()
+            .unwrap()
+    };
+    let fs = open();
+    fs.writetext("by-the-role.txt", "hello").unwrap();
+    assert_eq!(live.open().readtext("by-the-role.txt").unwrap(), "hello");
+    assert_eq!(fs.listdir("/").unwrap(), ["by-the-role.txt"]);
+    let signed = fs.presign("by-the-role.txt").unwrap();
+    let signed = signed.expires(std::time::Duration::from_secs(3600));
+    let end = signed.sign().unwrap().expires_at().unwrap();
+    let left = end.duration_since(SystemTime::now()).unwrap();
+    assert!(
+        left.as_secs() <= 900,
+        "the role is given for 900 s, and the URL for {left:?}"
+    );
+    fs.remove("by-the-role.txt").unwrap();
+
+    home.write(".aws/config", &config("wrong"));
+    let error = open().listdir("/").unwrap_err();
+    assert!(
+        error.to_string().contains("STS answered AssumeRole"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+}

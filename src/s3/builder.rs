@@ -688,6 +688,26 @@ fn invalid(message: &str) -> Error {
 ///
 /// Source: [Bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
 fn check_bucket_name(name: &str) -> Result<()> {
+    for (is_it, what) in [
+        (
+            name.starts_with("arn:"),
+            "an ARN is not the name of a bucket; an access point has an alias that is one",
+        ),
+        (
+            name.ends_with(".mrap"),
+            "a multi-Region access point takes signatures of another kind (SigV4A)",
+        ),
+        (
+            name.ends_with("--op-s3"),
+            "an access point on Outposts takes signatures for another service",
+        ),
+    ] {
+        if is_it {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_message(what)
+                .with_hint("use a bucket, or the alias of an access point (`...-s3alias`)"));
+        }
+    }
     // An access point to such a bucket has a name of its own kind.
     if name.ends_with("--x-s3") || name.ends_with("--xa-s3") {
         return Err(Error::new(ErrorKind::Unsupported)
@@ -957,6 +977,25 @@ mod tests {
         let error = builder("mybucket").build_in(nowhere()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("rustls"), "{error}");
+    }
+
+    #[test]
+    fn what_stands_for_a_bucket_is_an_alias_or_refused_by_name() {
+        let alias = "my-access-point-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias";
+        assert_eq!(
+            url_of(builder(alias).endpoint_url("http://127.0.0.1:9")),
+            format!("http://127.0.0.1:9/{alias}/k")
+        );
+        for (name, words) in [
+            ("arn:aws:s3:us-east-1:123456789012:accesspoint/x", "an ARN"),
+            ("mfzwi23gnjvgw.mrap", "multi-Region"),
+            ("x-1234--op-s3", "Outposts"),
+        ] {
+            let builder = builder(name).endpoint_url("http://127.0.0.1:9");
+            let error = builder.build_in(nowhere()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{name}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]
