@@ -158,6 +158,8 @@ pub struct S3Error {
     pub host_id: String,
     /// The region that the server says the bucket is in, if it said so.
     pub region: Option<String>,
+    /// The size of the object, in the refusal of a range that it does not have.
+    pub(crate) object_size: Option<u64>,
 }
 
 impl fmt::Display for S3Error {
@@ -500,6 +502,7 @@ mod tests {
                 request_id: "4442587FB7D0A2F9".into(),
                 host_id: "vlR7PnpV2Ce81l0".into(),
                 region: None,
+                object_size: None,
             })
             .with_hint("allow s3:PutObject");
         assert_eq!(

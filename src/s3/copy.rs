@@ -4,6 +4,7 @@ use url::Url;
 
 use super::S3Fs;
 use super::client::is_aws;
+use super::etag;
 use super::info::s3_info;
 use super::key::Key;
 use super::objects::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
@@ -81,6 +82,9 @@ impl S3Fs {
 
     /// Deletes the source of a move, unless it is another object by now.
     fn delete_copied(&self, copied: &Copied) -> Result<()> {
+        if etag::is_weak(&copied.e_tag) {
+            return self.delete_unchanged(copied);
+        }
         match self.objects().delete(&copied.key, Some(&copied.e_tag)) {
             // The answer to a first attempt was lost, and a second one found nothing.
             Err(error) if error.is_unsure() && !self.is_object(&copied.key)? => Ok(()),
@@ -95,7 +99,7 @@ impl S3Fs {
         let head = self.objects().look(&copied.key, &ReadOptions::default())?;
         match head.as_ref().map(|head| head.header("etag")) {
             None => Ok(()),
-            Some(now) if now.unwrap_or_default() == copied.e_tag => {
+            Some(now) if etag::is_same(now.unwrap_or_default(), &copied.e_tag) => {
                 self.objects().delete(&copied.key, None)
             }
             Some(_) => Err(replaced(Error::new(ErrorKind::ResourceChanged))),

@@ -7,6 +7,7 @@ use ureq::http::HeaderMap;
 use crate::dates::{http_date, whole_second};
 use crate::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
+use crate::s3::etag;
 use crate::s3::metadata;
 
 /// What `setinfo` can change of an object.
@@ -58,7 +59,7 @@ pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
 
 /// What is left of an ETag that is the same in listings and headers of every store.
 pub(crate) fn stamp(e_tag: &str) -> &str {
-    e_tag.trim_matches('"')
+    etag::opaque(e_tag)
 }
 
 /// The `s3` namespace from the headers of a HEAD or GET.

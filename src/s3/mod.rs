@@ -1,5 +1,6 @@
 //! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
 
+mod answer;
 mod builder;
 mod checks;
 mod checksum;
@@ -9,6 +10,7 @@ mod copy;
 mod credentials;
 mod directories;
 mod entries;
+mod etag;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod info;

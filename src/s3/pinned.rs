@@ -7,7 +7,8 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use ureq::http::HeaderMap;
 
-use super::objects::{MAX_OBJECT_BYTES, Objects, Range, ReadOptions};
+use super::answer::{self, Answer, First, Part};
+use super::objects::{Objects, Range, ReadOptions};
 use crate::cancel;
 use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,13 +37,13 @@ impl Pinned {
     /// Looks at the object without reading it: one request.
     pub(crate) fn look(objects: Arc<Objects>, key: Key, options: ReadOptions) -> Result<Arc<Self>> {
         let head = objects.head(&key, &options, false)?;
-        let size = checked_size(head.content_length(), "HeadObject")?;
+        let size = answer::checked_size(head.content_length())?.unwrap_or_default();
         Ok(Arc::new(Self::new(objects, key, options, &head, size)))
     }
 
-    /// Looks at the object by reading its first bytes, at most `window` of them: one request (one
-    /// more on a store that does not say in S3's words why it has none). An empty object has no
-    /// range to read.
+    /// Looks at the object by reading its first bytes, at most `window` of them: one request. One more
+    /// on a store that refuses the range and does not say that the object is empty, and on one that
+    /// does not say how long its answer is. An empty object has no range to read.
     pub(crate) fn begin(
         objects: Arc<Objects>,
         key: Key,
@@ -57,7 +58,7 @@ impl Pinned {
             Ok(answer) => Self::first(objects, key, options, answer)
                 .map(|(pinned, range)| (pinned, Some(range))),
             // No byte of an empty object is in any range.
-            Err(error) if error.s3().is_some_and(|s3| s3.code == "InvalidRange") => {
+            Err(error) if answer::says_empty(&error) => {
                 let pinned = Self {
                     objects,
                     key,
@@ -67,42 +68,43 @@ impl Pinned {
                 };
                 Ok((Arc::new(pinned), None))
             }
-            Err(error) if error.s3().is_some_and(|s3| s3.status == 416) => {
-                let pinned = Self::look(objects, key, options)?;
-                if pinned.size == 0 {
-                    return Ok((pinned, None));
-                }
-                Err(error)
+            // Some stores refuse a range that ends behind the object.
+            Err(error) if answer::is_range_refused(&error) => {
+                let answer = objects.get(&key, None, &options)?;
+                let (pinned, range) = Self::first(objects, key, options, answer)?;
+                let range = Some(range).filter(|_| pinned.size > 0);
+                Ok((pinned, range))
             }
             Err(error) => Err(error),
         }
     }
 
     /// The object that the first answer is about, and what that answer has of it.
-    pub(super) fn first(
+    fn first(
         objects: Arc<Objects>,
         key: Key,
         options: ReadOptions,
         answer: Response,
     ) -> Result<(Arc<Self>, RangeReader)> {
-        let (end, size) = match answer.header("content-range") {
-            Some(range) if answer.status() == 206 => content_range(range, 0)?,
-            // A store that knows no ranges sends everything.
-            _ => {
-                let length = checked_size(answer.content_length(), "GetObject")?;
-                (length, length)
-            }
+        let mut options = options;
+        fix_version(&mut options, &answer);
+        let part = match Answer::of(&answer).first(None)? {
+            First::Part(part) => part,
+            First::Unmeasured => measured(&objects, &key, &options, &answer)?,
         };
-        checked_size(Some(size), "GetObject")?;
-        let pinned = Arc::new(Self::new(objects, key, options, &answer, size));
-        let range = RangeReader {
+        let pinned = Arc::new(Self::new(objects, key, options, &answer, part.size));
+        let mut range = RangeReader {
             pinned: Arc::clone(&pinned),
             body: Some(answer.into_reader()),
             asked: 0,
             position: 0,
-            end,
+            end: part.end,
+            answered: part.end,
             breaks: Breaks::default(),
         };
+        if part.end == 0 {
+            range.finish()?;
+        }
         Ok((pinned, range))
     }
 
@@ -122,6 +124,18 @@ impl Pinned {
         })
     }
 
+    /// The object that an answer is about which has all of it, or its start, and a reader of the whole.
+    pub(super) fn whole(
+        objects: Arc<Objects>,
+        key: Key,
+        options: ReadOptions,
+        answer: Response,
+    ) -> Result<RangeReader> {
+        let (pinned, mut range) = Self::first(objects, key, options, answer)?;
+        range.end = pinned.size;
+        Ok(range)
+    }
+
     /// All later requests mean what this answer was about.
     fn new(
         objects: Arc<Objects>,
@@ -130,9 +144,7 @@ impl Pinned {
         answer: &Response,
         size: u64,
     ) -> Self {
-        if let Some(e_tag) = answer.header("etag") {
-            options.if_match = Some(e_tag.to_owned());
-        }
+        fix_version(&mut options, answer);
         Self {
             objects,
             key,
@@ -174,6 +186,11 @@ impl Pinned {
         )
     }
 
+    /// The encoding of the content, by the first answer.
+    fn encoding(&self) -> Option<&str> {
+        self.headers.get("content-encoding")?.to_str().ok()
+    }
+
     /// The size of the object in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -193,37 +210,56 @@ impl Pinned {
             asked: start,
             position: start,
             end,
+            answered: start,
             breaks: Breaks::default(),
         };
         if start < end {
-            range.body = Some(self.ask(start, end)?);
+            range.ask()?;
         }
         Ok(range)
     }
 
-    fn ask(&self, start: u64, end: u64) -> Result<BodyReader> {
+    /// The body of an answer that begins at `start`, and where it ends: at `end`, or before or behind it.
+    fn ask(&self, start: u64, end: u64) -> Result<(BodyReader, u64)> {
         let range = Range {
             start,
             end: Some(end - 1).filter(|last| last + 1 < self.size),
         };
         let answer = self.objects.get(&self.key, Some(range), &self.options)?;
-        let (answered, size) = match answer.header("content-range") {
-            Some(range) if answer.status() == 206 => content_range(range, start)?,
-            _ => {
-                return Err(Error::new(ErrorKind::Unsupported)
-                    .with_message("the store does not answer a part of the object"));
-            }
-        };
-        if size != self.size {
-            return Err(Error::new(ErrorKind::ResourceChanged)
-                .with_message("the object has another size than when it was opened"));
+        // A proxy that compresses answers by its own lights gives bytes of something else.
+        let is_known = self.headers.contains_key("etag");
+        if is_known && answer.header("content-encoding") != self.encoding() {
+            return Err(answer::wrong("has another Content-Encoding than before"));
         }
-        if answered != end {
-            return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the answer to GetObject ends before byte {answered}, and {end} was asked for"
-            )));
-        }
-        Ok(answer.into_reader())
+        let answered = Answer::of(&answer).next(start, end, self.size)?;
+        Ok((answer.into_reader(), answered))
+    }
+}
+
+/// All later requests mean what this answer was about.
+fn fix_version(options: &mut ReadOptions, answer: &Response) {
+    if let Some(e_tag) = answer.header("etag") {
+        options.if_match = Some(e_tag.to_owned());
+    }
+}
+
+/// What a first answer has that says too little: the object is looked at. The look also shows that ureq did not
+/// decode the answer, for which it would have taken the length away there, too.
+fn measured(
+    objects: &Objects,
+    key: &Key,
+    options: &ReadOptions,
+    answer: &Response,
+) -> Result<Part> {
+    let head = objects.head(key, options, false)?;
+    if head.header("content-encoding") != answer.header("content-encoding") {
+        return Err(answer::wrong(
+            "has no length, and another Content-Encoding than the object",
+        ));
+    }
+    match Answer::of(answer).first(head.content_length())? {
+        First::Part(part) => Ok(part),
+        First::Unmeasured => Err(answer::wrong("does not say its length")),
     }
 }
 
@@ -234,6 +270,8 @@ pub(crate) struct RangeReader {
     body: Option<BodyReader>,
     /// Where in the object this answer begins.
     asked: u64,
+    /// Where in the object this answer ends.
+    answered: u64,
     /// Where in the object the next byte is.
     position: u64,
     /// Where in the object the range ends.
@@ -255,25 +293,26 @@ impl RangeReader {
 
     /// Reads some bytes; none only at the end, or into no buffer.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
-        let wanted = left.min(buffer.len());
-        let Some(buffer) = buffer.get_mut(..wanted).filter(|some| !some.is_empty()) else {
+        if buffer.is_empty() || self.position >= self.end {
             return Ok(0);
-        };
+        }
         loop {
+            let stop = self.stop();
             let body = match &mut self.body {
                 Some(body) => body,
                 None => {
-                    self.asked = self.position;
-                    self.body.insert(self.pinned.ask(self.position, self.end)?)
+                    self.ask()?;
+                    continue;
                 }
             };
-            let broken = match body.read(buffer).map_err(Error::from) {
+            let left = usize::try_from(stop - self.position).unwrap_or(usize::MAX);
+            let wanted = left.min(buffer.len());
+            let broken = match body.read(&mut buffer[..wanted]).map_err(Error::from) {
                 Ok(0) => Error::new(ErrorKind::RemoteConnection)
                     .with_message("the answer to GetObject ended before its range"),
                 Ok(count) => {
                     self.position += count as u64;
-                    if self.position == self.end {
+                    if self.position == stop {
                         self.finish()?;
                     }
                     return Ok(count);
@@ -299,11 +338,26 @@ impl RangeReader {
         }
     }
 
+    /// Where reading this answer stops.
+    fn stop(&self) -> u64 {
+        self.end.min(self.answered)
+    }
+
+    /// Asks for what is left.
+    fn ask(&mut self) -> Result<()> {
+        let (body, answered) = self.pinned.ask(self.position, self.end)?;
+        self.asked = self.position;
+        self.answered = answered;
+        self.body = Some(body);
+        Ok(())
+    }
+
     /// Reads what is left, so that the connection can be used again. What cannot be read only costs
     /// the connection.
     pub(crate) fn finish_quietly(self) {
         let left = self.end - self.position;
         if let Some(mut body) = self.body
+            && self.answered <= self.end
             && let Err(error) = io::copy(&mut (&mut body).take(left + 1), &mut io::sink())
         {
             log::debug!("the rest of a range could not be read: {error}");
@@ -316,69 +370,15 @@ impl RangeReader {
             return Ok(());
         };
         self.breaks.end(self.pinned.objects.client());
+        // It goes on behind the range: what is not wanted costs the connection.
+        if self.answered > self.end {
+            return Ok(());
+        }
         match body.read(&mut [0]) {
             Ok(1..) => Err(Error::new(ErrorKind::OperationFailed)
                 .with_message("the answer to GetObject is longer than its range")),
             // All that was asked for is there, whatever happens to the connection.
             _ => Ok(()),
-        }
-    }
-}
-
-/// The size that an answer says, if an object can have it: what is planned by it must not be endless.
-fn checked_size(said: Option<u64>, operation: &str) -> Result<u64> {
-    let wrong = |what: &str| {
-        Error::new(ErrorKind::OperationFailed)
-            .with_message(format!("the answer to {operation} {what}"))
-    };
-    match said {
-        Some(size) if size > MAX_OBJECT_BYTES => Err(wrong(&format!(
-            "says that the object has {size} bytes, and none has so many"
-        ))),
-        Some(size) => Ok(size),
-        None => Err(wrong("does not say its length")),
-    }
-}
-
-/// Where the answered range ends (exclusive), and the size of the object.
-pub(super) fn content_range(header: &str, start: u64) -> Result<(u64, u64)> {
-    // Numbers are told; text may quote the request.
-    let has = match parse_content_range(header) {
-        Some((first, last, size)) if first == start && first <= last && last < size => {
-            return Ok((last + 1, size));
-        }
-        Some((first, last, size)) => format!("has the bytes {first} to {last} of {size}"),
-        None => "does not say in numbers which bytes it has".to_owned(),
-    };
-    Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-        "the answer to GetObject {has}, and byte {start} was asked for"
-    )))
-}
-
-/// First byte, last byte and size. Source: RFC 9110, section 14.4.
-fn parse_content_range(header: &str) -> Option<(u64, u64, u64)> {
-    let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answered_range_must_be_the_one_that_was_asked() {
-        assert_eq!(content_range("bytes 5-9/100", 5).unwrap(), (10, 100));
-        for (header, start) in [
-            ("bytes 0-9/100", 5),
-            ("bytes 5-100/100", 5),
-            ("bytes 9-5/100", 9),
-            ("bytes */100", 5),
-            ("5-9/100", 5),
-            ("bytes 5-9/*", 5),
-            ("", 0),
-        ] {
-            assert!(content_range(header, start).is_err(), "{header:?}");
         }
     }
 }

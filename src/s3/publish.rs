@@ -9,6 +9,7 @@ use md5::{Digest as _, Md5};
 
 use super::checksum;
 use super::client::{Payload, ReadAt, Response};
+use super::etag;
 use super::key::Key;
 use super::objects::{
     Condition, Ending, NONCE, Objects, ReadOptions, condition_failed, has_nonce, hex, is_gone,
@@ -94,6 +95,10 @@ impl Target {
     /// An object in place of the one with that ETag.
     fn put_over(&self, bytes: &[u8], kept: &[(String, String)], e_tag: &str) -> Result<()> {
         let put = |condition| self.put_once(bytes, &self.args, kept, condition);
+        if etag::is_weak(e_tag) {
+            self.check(Condition::Match(e_tag))?;
+            return put(Condition::Any);
+        }
         let error = match put(Condition::Match(e_tag)) {
             Err(error) if is_unknown_to_store(&error) => {
                 self.check(Condition::Match(e_tag))?;
@@ -106,9 +111,11 @@ impl Target {
         let now = head.map(|head| head.and_then(|head| head.header("etag").map(str::to_owned)));
         match now {
             // What is there is what it was, whether this has the same bytes or was never stored.
-            Ok(Some(now)) if now == e_tag && is_md5(&now, bytes) => Err(unknown(error)),
+            Ok(Some(now)) if etag::is_same(&now, e_tag) && is_md5(&now, bytes) => {
+                Err(unknown(error))
+            }
             Ok(Some(now)) if is_md5(&now, bytes) => Ok(()),
-            Ok(Some(now)) if now == e_tag => Err(error),
+            Ok(Some(now)) if etag::is_same(&now, e_tag) => Err(error),
             _ => Err(unknown(error)),
         }
     }
@@ -247,7 +254,7 @@ pub(super) fn nonce() -> String {
 /// Whether the ETag is that of an object with these bytes, put in one piece. That of an object under
 /// a key of KMS never is.
 fn is_md5(e_tag: &str, bytes: &[u8]) -> bool {
-    e_tag.trim_matches('"') == hex(&Md5::digest(bytes))
+    etag::opaque(e_tag) == hex(&Md5::digest(bytes))
 }
 
 #[cfg(test)]

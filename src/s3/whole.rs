@@ -81,7 +81,7 @@ impl Objects {
     fn whole(self: &Arc<Self>, key: &Key, options: &ReadOptions) -> Result<Whole> {
         let answer = self.get(key, None, options)?;
         let expected = Expected::of(&answer);
-        let (_, range) = Pinned::first(Arc::clone(self), key.clone(), options.clone(), answer)?;
+        let range = Pinned::whole(Arc::clone(self), key.clone(), options.clone(), answer)?;
         Ok(Whole { range, expected })
     }
 }

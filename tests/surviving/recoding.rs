@@ -72,9 +72,10 @@ fn a_size_and_an_encoding_are_what_is_stored() {
 
 #[test]
 fn what_cannot_be_asked_for_otherwise_is_a_clear_error() {
-    let (endpoint, server) = answering(vec![DECODED]);
+    // The object; a look at it; its first byte; a listing. With a signature, the first three twice.
+    let (endpoint, server) = answering(vec![DECODED; 4]);
     let anonymous = builder(&endpoint).anonymous(true).build().unwrap();
-    let (endpoint, other) = answering(vec![DECODED, DECODED]);
+    let (endpoint, other) = answering(vec![DECODED; 7]);
     for fs in [anonymous, signed(&endpoint)] {
         let error = fs.readbytes("file").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");

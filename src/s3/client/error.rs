@@ -38,6 +38,7 @@ pub(super) fn refusal(
         region: Some(header("x-amz-bucket-region"))
             .filter(|region| !region.is_empty())
             .or(answer.region.map(|region| secrets.hide(&region))),
+        object_size: object_size(response, answer.object_size),
     };
     if s3.status == 405 && response.header("x-amz-delete-marker") == Some("true") {
         return Error::new(ErrorKind::ResourceNotFound)
@@ -53,6 +54,23 @@ pub(super) fn refusal(
             .with_s3(s3);
     }
     meaning.with_s3(s3)
+}
+
+/// The size of the object, where the refusal of a range says it: in the header, in the document, or in both
+/// the same.
+fn object_size(response: &Response, in_document: Option<u64>) -> Option<u64> {
+    let header = response.header("content-range");
+    let in_header = header.and_then(unsatisfied_size);
+    match (in_header, in_document) {
+        (Some(one), Some(other)) if one != other => None,
+        (one, other) => one.or(other),
+    }
+}
+
+/// Source: [RFC 9110, section 14.4](https://www.rfc-editor.org/rfc/rfc9110#section-14.4), `unsatisfied-range`.
+fn unsatisfied_size(content_range: &str) -> Option<u64> {
+    let (_, size) = content_range.split_once("*/")?;
+    size.trim().parse().ok()
 }
 
 /// The error of an answer that no S3 server gives; `asked` is [`asked`].

@@ -48,6 +48,7 @@ use expect::Expectation;
 use failure::{Cause, Failure, Refused};
 pub(crate) use patience::Breaks;
 use recode::Undecoded;
+pub(crate) use recode::unsupported as may_be_decoded;
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
 use request::{Unsigned, sign};
@@ -492,19 +493,24 @@ impl Client {
         let needed = Undecoded::needed(request.operation, answer.status(), answer.headers());
         let answer = match needed {
             None => answer,
-            Some(_) if signing.credentials.is_none() => {
-                return Err(Failure::own(recode::unsupported()));
-            }
+            Some(needed) if signing.credentials.is_none() => match needed.is_certain() {
+                true => return Err(Failure::own(recode::unsupported())),
+                false => answer,
+            },
             Some(needed) => {
                 let request = needed.request(request);
                 let mut again = self.exchange(&request, payload, signing, number, deadline)?;
-                let status = again.status();
-                if status.is_success() {
-                    needed
-                        .restore(&request, answer.headers(), status, again.headers_mut())
-                        .map_err(Failure::own)?;
+                match again.status().is_success() {
+                    true => {
+                        needed
+                            .restore(&request, answer.headers(), again.headers_mut())
+                            .map_err(Failure::own)?;
+                        again
+                    }
+                    // The store may not know how to answer otherwise.
+                    false if needed.is_certain() => again,
+                    false => answer,
                 }
-                again
             }
         };
         let mut response = Response::new(request.operation, answer, Arc::clone(&self.counters));

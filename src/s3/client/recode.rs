@@ -7,6 +7,9 @@
 //! and ureq has no setting against it. So an answer that was decoded is not read: the object is asked
 //! for again, under an encoding and a type that ureq leaves alone, which S3 answers on request
 //! (`response-content-encoding`, `response-content-type`), and the headers become the true ones again.
+//!
+//! An answer in chunks, or one that lacks its length even so, may be decoded or not. Its reader finds out
+//! ([`answer`](crate::s3::answer)).
 
 use std::io::Read as _;
 use std::sync::LazyLock;
@@ -38,7 +41,7 @@ impl Undecoded {
             return None;
         }
         let needed = Self {
-            encoding: is_decompressed(operation, status, headers),
+            encoding: is_decompressed(operation, headers),
             charset: operation == Operation::GetObject && is_rewritten(headers),
         };
         (needed != Self::default()).then_some(needed)
@@ -56,24 +59,28 @@ impl Undecoded {
         request
     }
 
+    /// Whether the answer is decoded for certain. One without a length may be as it is stored.
+    pub(super) fn is_certain(self) -> bool {
+        self.charset
+    }
+
     /// The headers of its answer as they are without that: those of `before` are true where they
     /// are there.
     ///
     /// # Errors
     ///
-    /// `Unsupported` if it was decoded all the same.
+    /// `Unsupported` if its text was rewritten all the same.
     pub(super) fn restore(
         self,
         request: &Request<'_>,
         before: &HeaderMap,
-        status: StatusCode,
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
-        if self.encoding {
-            if is_decompressed(request.operation, status, headers) {
-                return Err(unsupported());
-            }
+        if self.encoding && headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_ENCODING, encoding_of(request.key));
+        } else if self.encoding {
+            // The store never says a length, so that nobody knows whether ureq took one away.
+            headers.remove(CONTENT_ENCODING);
         }
         if self.charset {
             if is_rewritten(headers) {
@@ -88,7 +95,7 @@ impl Undecoded {
 }
 
 /// The error of an answer that is decoded, and cannot be asked for otherwise.
-pub(super) fn unsupported() -> Error {
+pub(crate) fn unsupported() -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(
             "its content would be decoded on the way, or ends nobody knows where: another crate of this \
@@ -98,12 +105,12 @@ pub(super) fn unsupported() -> Error {
         .with_hint("build without that feature, or give credentials")
 }
 
-/// S3 says how long an object is. Where the length is not there, ureq took it away. Only the whole of an
-/// object may come in chunks instead, from what stands between.
-fn is_decompressed(operation: Operation, status: StatusCode, headers: &HeaderMap) -> bool {
-    let is_whole = operation == Operation::GetObject && status == StatusCode::OK;
-    let is_in_chunks = is_whole && headers.contains_key(TRANSFER_ENCODING);
-    !headers.contains_key(CONTENT_LENGTH) && !is_in_chunks
+/// S3 says how long an object is. Where neither length nor encoding is there, ureq took them away, most
+/// likely. Only content may come in chunks instead, from what stands between.
+fn is_decompressed(operation: Operation, headers: &HeaderMap) -> bool {
+    let is_in_chunks = operation == Operation::GetObject && headers.contains_key(TRANSFER_ENCODING);
+    let has_either = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(CONTENT_ENCODING);
+    !has_either && !is_in_chunks
 }
 
 /// The encoding that ureq took away. It knows two, and does not say which one it was.
@@ -155,6 +162,7 @@ mod tests {
     fn an_answer_without_its_length_was_decompressed() {
         let (length, chunked) = (("content-length", "5"), ("transfer-encoding", "chunked"));
         let close = ("connection", "close");
+        let encoding = ("content-encoding", "gzip");
         for (pairs, operation, status, expected) in [
             (vec![length], Operation::GetObject, 200, false),
             (vec![], Operation::GetObject, 200, true),
@@ -162,11 +170,12 @@ mod tests {
             (vec![], Operation::ListObjectsV2, 200, false),
             (vec![], Operation::PutObject, 200, false),
             (vec![chunked], Operation::GetObject, 200, false),
-            (vec![chunked], Operation::GetObject, 206, true),
+            (vec![chunked], Operation::GetObject, 206, false),
             (vec![chunked], Operation::HeadObject, 200, true),
             (vec![close], Operation::GetObject, 200, true),
             (vec![close], Operation::HeadObject, 200, true),
             (vec![close, length], Operation::HeadObject, 200, false),
+            (vec![encoding], Operation::GetObject, 200, false),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let mut headers = headers(&pairs);
@@ -212,13 +221,14 @@ mod tests {
             ("content-encoding", "identity"),
             ("content-length", "5"),
         ]);
-        let ok = StatusCode::OK;
-        both.restore(&request, &before, ok, &mut answered).unwrap();
+        both.restore(&request, &before, &mut answered).unwrap();
         assert_eq!(answered[CONTENT_ENCODING], "gzip");
         assert_eq!(answered[CONTENT_TYPE], "text/plain; charset=latin1");
-        let mut again = HeaderMap::new();
-        let error = both.restore(&request, &before, ok, &mut again).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let mut without_length = headers(&[("content-encoding", "identity")]);
+        both.restore(&request, &before, &mut without_length)
+            .unwrap();
+        assert!(!without_length.contains_key(CONTENT_ENCODING));
+        assert_eq!(without_length[CONTENT_TYPE], "text/plain; charset=latin1");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use ureq::http::header::CONTENT_LENGTH;
 use ureq::http::{HeaderMap, StatusCode};
 
 use super::stats::Counters;
@@ -66,6 +67,12 @@ impl Response {
     /// The declared length of the body.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
+    }
+
+    /// The same answer, to a HEAD, with the length of the object that it lacks.
+    pub(crate) fn with_length(mut self, length: u64) -> Self {
+        self.headers.insert(CONTENT_LENGTH, length.into());
+        self
     }
 
     /// The body as a stream of exactly its declared length.

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Payload, Request};
+use crate::s3::etag;
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
 use crate::s3::pinned::Pinned;
@@ -38,6 +39,7 @@ impl Source<'_> {
         // No other character of a bucket's name is encoded: the `:` is that behind Ceph's tenants.
         let name = bucket.name().replace(':', "%3A");
         let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
+        let e_tag = e_tag.and_then(etag::sendable);
         let download = &self.objects.download;
         let mut request = request
             .header("x-amz-copy-source", format!("/{name}/{encoded}"))
@@ -72,8 +74,16 @@ impl Source<'_> {
 
     /// An error if it is another object by now, of which some parts may be: not every store looks at
     /// the condition of a part. One request, none where the store does.
+    fn check_parts_unchanged(&self) -> Result<()> {
+        if self.objects.heeds_conditions() && !etag::is_weak(self.e_tag) {
+            return Ok(());
+        }
+        self.check_unchanged()
+    }
+
+    /// An error if it is another object by now. One request.
     fn check_unchanged(&self) -> Result<()> {
-        if self.objects.heeds_conditions() || self.e_tag.is_empty() {
+        if self.e_tag.is_empty() {
             return Ok(());
         }
         let expected = Condition::Match(self.e_tag);
@@ -171,6 +181,10 @@ impl Objects {
         request: Request<'_>,
         headers: Vec<(String, String)>,
     ) -> Result<()> {
+        // A weak ETag cannot be the condition: a look right before stands in for it.
+        if etag::is_weak(source.e_tag) {
+            source.check_unchanged()?;
+        }
         let encryption = self.customer_key_of_copy(&headers);
         let request = source
             .name_in(request)?
@@ -252,7 +266,7 @@ impl Objects {
         let is_itself = condition == Condition::Match(source.e_tag);
         let checked = copied.and_then(|parts| match is_itself {
             true => Ok(parts),
-            false => source.check_unchanged().map(|()| parts),
+            false => source.check_parts_unchanged().map(|()| parts),
         });
         match checked {
             Ok(done) => self.end_upload(Ending {

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::client::xml::{self, DeleteFailure};
 use crate::s3::client::{Operation, Request};
+use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::parallel;
 
@@ -28,9 +29,10 @@ impl Objects {
     ///
     /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
     pub(crate) fn delete_many(&self, objects: &[Deletion<'_>]) -> Result<Vec<(String, Error)>> {
-        let (listed, single): (Vec<Deletion<'_>>, Vec<Deletion<'_>>) = objects
-            .iter()
-            .partition(|object| xml::body::xml_can_carry(object.key));
+        let (listed, single): (Vec<Deletion<'_>>, Vec<Deletion<'_>>) =
+            objects.iter().partition(|object| {
+                xml::body::xml_can_carry(object.key) && !object.e_tag.is_some_and(etag::is_weak)
+            });
         let mut failures = Vec::new();
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             let refusals = self.refusals.of(batch);
@@ -124,13 +126,17 @@ impl Objects {
             let Some(e_tag) = object.e_tag else {
                 return self.delete(&key, None);
             };
+            // A look right before stands in for a condition that the store does not know.
+            let look_and_delete = || {
+                self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
+                self.delete(&key, None)
+            };
+            if etag::is_weak(e_tag) {
+                return look_and_delete();
+            }
             match self.delete(&key, Some(e_tag)) {
                 Err(error) if error.is(ErrorKind::ResourceNotFound) => Ok(()),
-                // A look right before stands in for a condition that the store does not know.
-                Err(error) if is_unknown_to_store(&error) => {
-                    self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
-                    self.delete(&key, None)
-                }
+                Err(error) if is_unknown_to_store(&error) => look_and_delete(),
                 result => result,
             }
         });

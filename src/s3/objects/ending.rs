@@ -7,6 +7,7 @@ use super::{Condition, Objects, ReadOptions, Upload, UploadedPart, condition_fai
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
 use crate::s3::client::Response;
+use crate::s3::etag;
 use crate::s3::key::Key;
 
 /// The metadata entry of an object that had to be new when it was written: by its random value the
@@ -38,7 +39,8 @@ impl Ending<'_> {
             return Some(has_nonce(head, nonce));
         }
         let expected = e_tag_of_parts(&self.parts)?;
-        Some(head.header("etag") == Some(expected.as_str()))
+        let e_tag = head.header("etag").unwrap_or_default();
+        Some(etag::is_same(e_tag, &expected))
     }
 }
 
@@ -75,10 +77,10 @@ impl Objects {
             read,
             ..
         } = ending;
-        if !self.heeds_conditions() {
+        if !self.heeds_conditions() || condition.sendable() != condition {
             self.check(&upload.key, condition, read)?;
         }
-        match self.complete_upload(upload, parts, condition) {
+        match self.complete_upload(upload, parts, condition.sendable()) {
             Err(error)
                 if condition != Condition::Any
                     && is_unknown_to_store(&error)
@@ -167,7 +169,9 @@ impl Objects {
         let e_tag = head.as_ref().and_then(|head| head.header("etag"));
         match condition {
             Condition::Absent if head.is_some() => Err(exists()),
-            Condition::Match(expected) if e_tag != Some(expected) => {
+            Condition::Match(expected)
+                if !e_tag.is_some_and(|e_tag| etag::holds(expected, e_tag)) =>
+            {
                 Err(Error::new(ErrorKind::ResourceChanged)
                     .with_message("the object is not the one that was expected"))
             }
@@ -177,7 +181,7 @@ impl Objects {
 
     /// The headers of what is there now. One request.
     pub(crate) fn look(&self, key: &Key, read: &ReadOptions) -> Result<Option<Response>> {
-        found(self.head(key, read, false))
+        found(self.glance(key, read, false))
     }
 }
 

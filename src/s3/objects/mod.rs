@@ -7,10 +7,11 @@ mod ending;
 mod multipart;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::crew::Threads;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
 pub(crate) use copy::Source;
@@ -20,10 +21,12 @@ pub(crate) use multipart::{
     check_object_size, is_gone, wants_equal_parts,
 };
 
+use crate::s3::answer::{self, Answer};
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage};
-use crate::s3::client::{Client, Operation, Payload, ReadAt, Request, Response};
+use crate::s3::client::{self, Client, Operation, Payload, ReadAt, Request, Response};
 use crate::s3::content_type;
+use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::part_size::PartSizes;
 
@@ -50,12 +53,21 @@ impl Condition<'_> {
         match self {
             Self::Any => request,
             Self::Absent => request.header("if-none-match", "*"),
-            Self::Match(e_tag) => request.header("if-match", e_tag),
+            Self::Match(e_tag) => request.header_if("if-match", etag::sendable(e_tag)),
+        }
+    }
+
+    /// What of it the store can be asked for.
+    pub(in crate::s3) fn sendable(self) -> Self {
+        match self {
+            Self::Match(e_tag) if etag::is_weak(e_tag) => Self::Any,
+            condition => condition,
         }
     }
 }
 
-/// Which object a read means, and on which condition.
+/// Which object a read means, and on which condition. The condition is sent unless its ETag is weak, and the
+/// ETag of each answer is compared: not every store looks at it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadOptions {
     pub(crate) download: DownloadArgs,
@@ -206,10 +218,80 @@ impl Objects {
         call.over(&self.download).customer_key().cloned()
     }
 
-    /// The headers of an object. One request; one more to tell why, if a refusal has no words.
+    /// The headers of an object, its length among them. One request; one more to tell why, if a refusal has no
+    /// words, and two more at most for a length that the answer does not say.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceChanged` if the object has not the ETag that it must have.
     ///
     /// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
     pub(crate) fn head(
+        &self,
+        key: &Key,
+        options: &ReadOptions,
+        with_checksums: bool,
+    ) -> Result<Response> {
+        let head = self.glance(key, options, with_checksums)?;
+        if head.content_length().is_some() {
+            return Ok(head);
+        }
+        let mut same = options.clone();
+        same.if_match = head.header("etag").map(str::to_owned);
+        let size = self.measure(key, &same)?;
+        Ok(head.with_length(size))
+    }
+
+    /// The size of an object whose HEAD does not say it: by a GET of its first byte, or by a listing.
+    fn measure(&self, key: &Key, options: &ReadOptions) -> Result<u64> {
+        let first_byte = Range {
+            start: 0,
+            end: Some(0),
+        };
+        let answer = match self.get(key, Some(first_byte), options) {
+            Err(error) if answer::is_range_refused(&error) => return Ok(0),
+            answer => answer?,
+        };
+        let facts = Answer::of(&answer);
+        match facts.size()? {
+            Some(size) if facts.length.is_some() => Ok(size),
+            // What ureq decodes has no length either. But one byte decoded is never one byte.
+            Some(size) => {
+                let mut byte = Vec::new();
+                let read = answer.into_reader().take(2).read_to_end(&mut byte);
+                match read {
+                    Ok(1) => Ok(size),
+                    _ => Err(client::may_be_decoded()),
+                }
+            }
+            None => {
+                let listing = Listing {
+                    prefix: key.as_str(),
+                    max_keys: Some(1),
+                    ..Listing::default()
+                };
+                let page = self
+                    .list(&listing, None)
+                    .map_err(|error| client::may_be_decoded().with_source(error))?;
+                let listed = page.objects.first().filter(|listed| {
+                    let e_tags = listed.etag.as_deref().zip(options.if_match.as_deref());
+                    listed.key == key.as_str()
+                        && e_tags.is_some_and(|(one, other)| etag::is_same(one, other))
+                });
+                let size = listed.map(|listed| listed.size);
+                size.ok_or_else(client::may_be_decoded)
+            }
+        }
+    }
+
+    /// The headers of an object as they come.
+    fn glance(&self, key: &Key, options: &ReadOptions, with_checksums: bool) -> Result<Response> {
+        let head = self.glance_at_any(key, options, with_checksums)?;
+        answer::check_head(&head)?;
+        check_version(options, head)
+    }
+
+    fn glance_at_any(
         &self,
         key: &Key,
         options: &ReadOptions,
@@ -257,7 +339,7 @@ impl Objects {
     /// Whether an object has that key: one request; one more if it is under a customer's key that
     /// is not the filesystem's.
     pub(crate) fn exists(&self, key: &Key) -> Result<bool> {
-        match found(self.head(key, &ReadOptions::default(), false)) {
+        match found(self.glance(key, &ReadOptions::default(), false)) {
             Ok(head) => Ok(head.is_some()),
             Err(error) if lacks_customer_key(&error) => Ok(true),
             Err(error) => Err(error),
@@ -266,6 +348,10 @@ impl Objects {
 
     /// An object's bytes, or a range of them. One request. For the whole of it the store is asked for
     /// its digest, too, where checksums are on.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceChanged` if the object has not the ETag that it must have.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
     pub(crate) fn get(
@@ -280,7 +366,7 @@ impl Objects {
             .read(Operation::GetObject, key, options)?
             .header_if("x-amz-checksum-mode", mode)
             .header_if("range", range.as_deref());
-        self.client.send(&request)
+        check_version(options, self.client.send(&request)?)
     }
 
     fn read<'a>(
@@ -291,7 +377,10 @@ impl Objects {
     ) -> Result<Request<'a>> {
         Ok(Request::object(operation, key)
             .query_if("versionId", options.version_id.as_deref())
-            .header_if("if-match", options.if_match.as_deref())
+            .header_if(
+                "if-match",
+                options.if_match.as_deref().and_then(etag::sendable),
+            )
             .headers(options.download.over(&self.download).to_headers()?))
     }
 
@@ -428,6 +517,18 @@ impl Objects {
                 .with_hint("look at what is in it before you use it as a new one")),
             made => made.map(|_| ()),
         }
+    }
+}
+
+/// The answer, if it is about the version that was asked for: not every store looks at `If-Match` on a read.
+fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
+    let e_tag = answer.header("etag").unwrap_or_default();
+    match &options.if_match {
+        Some(expected) if !etag::holds(expected, e_tag) => {
+            Err(Error::new(ErrorKind::ResourceChanged)
+                .with_message("the object is not the one that was expected"))
+        }
+        _ => Ok(answer),
     }
 }
 

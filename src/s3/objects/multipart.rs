@@ -16,6 +16,7 @@ use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, UploadsPage, body::CompletedPart};
 use crate::s3::client::{Operation, Payload, Request};
+use crate::s3::etag;
 use crate::s3::key::Key;
 
 /// As many parts as an upload has at most.
@@ -219,7 +220,7 @@ impl Objects {
             .client
             .tell_with(&request, payload)
             .map_err(|error| with_parts_hint(error, number))?;
-        let e_tag = response.header("etag").unwrap_or_default().to_owned();
+        let e_tag = etag::strong(response.header("etag").unwrap_or_default()).to_owned();
         Ok(UploadedPart {
             number,
             e_tag,

@@ -9,6 +9,7 @@ use ureq::http::HeaderMap;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{DownloadArgs, SseCustomerKey, customer_key_headers};
 use crate::s3::S3Reader;
+use crate::s3::etag;
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
 use crate::s3::objects::{Objects, ReadOptions, Source, Upload, UploadedPart};
@@ -164,7 +165,7 @@ impl Copy {
             return error;
         }
         match objects.head(&self.key, &ReadOptions::default(), false) {
-            Ok(head) if head.header("etag") != Some(&self.e_tag) => {
+            Ok(head) if !etag::is_same(head.header("etag").unwrap_or_default(), &self.e_tag) => {
                 Error::new(ErrorKind::ResourceChanged)
                     .with_message("the object is not the one that was opened")
                     .with_source(error)

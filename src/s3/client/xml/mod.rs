@@ -181,6 +181,8 @@ pub(crate) struct ErrorAnswer {
     pub(crate) header: Option<String>,
     /// The server's clock, when the request's is off.
     pub(crate) server_time: Option<OffsetDateTime>,
+    /// The size of the object, when it does not have the range.
+    pub(crate) object_size: Option<u64>,
 }
 
 /// Reads an error; `None` if the body is anything else, such as a proxy's HTML.
@@ -242,6 +244,7 @@ fn error_fields(
             "HeadersNotSigned" => answer.headers_not_signed = kept(document.words()?),
             "Header" => answer.header = kept(document.words()?),
             "ServerTime" => answer.server_time = iso_date(document.words()?),
+            "ActualObjectSize" => answer.object_size = document.words()?.parse().ok(),
             _ => {}
         }
         Ok(())
