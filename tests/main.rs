@@ -1,5 +1,6 @@
 //! One test program for everything that meets a server, so that it is linked once.
 
+mod answers;
 mod arguments;
 mod bad_input;
 mod cancelling;
