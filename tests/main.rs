@@ -17,6 +17,7 @@ mod faults;
 mod foreign;
 mod fuzzing;
 mod info;
+mod listings;
 mod live;
 mod logged;
 mod memory;

@@ -40,10 +40,52 @@ fn costs(server: &Server, fs: &S3Fs, walker: Walker, requests: usize, by_directo
 }
 
 fn put(server: &Server, keys: impl IntoIterator<Item = String>) -> S3Fs {
+    let fs = common::open(server);
+    show_order(server, &fs);
     for key in keys {
         server.bucket("bucket").put(&key, "");
     }
-    common::open(server)
+    fs
+}
+
+/// Lets the filesystem see that the server lists in the order of bytes and honours `start-after`, which it
+/// has to see once. The bucket is empty again afterwards.
+pub fn show_order(server: &Server, fs: &S3Fs) {
+    let bucket = server.bucket("bucket");
+    let large = (0..1_100).map(|n| format!("a/{n:04}"));
+    let keys: Vec<String> = large.chain(["a-/x", "b"].map(str::to_owned)).collect();
+    for key in &keys {
+        bucket.put(key, "");
+    }
+    let found = without(&["a"]).bind(fs).files("/").count();
+    assert_eq!(found, 2);
+    for key in &keys {
+        bucket.remove(key);
+    }
+}
+
+#[test]
+fn a_store_whose_order_is_not_known_is_looked_at_before_a_jump() {
+    let server = Server::start();
+    let few = ["a.txt", "src/main.rs", "z.txt"].map(str::to_owned);
+    let huge = (0..5_000).map(|n| format!("node_modules/{}/{n:04}.js", n / 1_000));
+    for key in few.into_iter().chain(huge) {
+        server.bucket("bucket").put(&key, "");
+    }
+    let fs = common::open(&server);
+    // The names of the root, a key that is known, and what comes after the directory.
+    let (found, asked) = walk(
+        &server,
+        &fs,
+        &without(&["node_modules"]).search(Search::Depth),
+    );
+    assert_eq!((found.len(), asked), (4, 4));
+    let (_, asked) = walk(
+        &server,
+        &fs,
+        &without(&["node_modules"]).search(Search::Depth),
+    );
+    assert_eq!(asked, 3);
 }
 
 fn without(names: &[&str]) -> Walker {

@@ -12,13 +12,15 @@ const BASIC: Namespaces = Namespaces::BASIC;
 
 /// `t/d00/f00.txt` to `t/d99/f24.txt`, without markers.
 fn tree(server: &Server) -> S3Fs {
+    let fs = common::open(server);
+    crate::requests_pruned::show_order(server, &fs);
     let bucket = server.bucket("bucket");
     for directory in 0..100 {
         for file in 0..25 {
             bucket.put(&format!("t/d{directory:02}/f{file:02}.txt"), "content");
         }
     }
-    common::open(server)
+    fs
 }
 
 /// The requests that `act` made, as operation and prefix or key.

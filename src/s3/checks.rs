@@ -115,7 +115,11 @@ impl S3Fs {
         }
         let marker = self.shared.keys.marker(parent)?;
         let page = self.first_keys(marker.as_str(), 2)?;
-        if page.objects.iter().any(|object| !leaving(&object.key)) {
+        if page
+            .objects
+            .iter()
+            .any(|object| object.unreadable.is_some() || !leaving(&object.key))
+        {
             return Ok(());
         }
         self.put_marker(&marker).map(|_| ())

@@ -54,9 +54,9 @@ impl S3Fs {
                 Error::new(ErrorKind::DirectoryNotEmpty).with_path(path)
             });
         };
-        if marker.key != prefix || marker.size > 0 {
+        if !marker.is(&prefix) || marker.size > 0 {
             let error = Error::new(ErrorKind::DirectoryNotEmpty).with_path(path);
-            return Err(if marker.key == prefix {
+            return Err(if marker.is(&prefix) {
                 error.with_message(format!("the object {prefix:?} has content"))
             } else {
                 error

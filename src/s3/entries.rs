@@ -50,7 +50,7 @@ impl S3Fs {
         let Some(first) = page.objects.first() else {
             return Ok(None);
         };
-        let marker = Some(first).filter(|object| object.key == prefix);
+        let marker = Some(first).filter(|object| object.is(&prefix));
         let modified = marker.and_then(|marker| marker.last_modified);
         let mut directory = directory_info(path::basename(validated), modified, namespaces);
         if namespaces.contains(Namespaces::S3) && marker.is_some() {

@@ -14,7 +14,7 @@ const LONGEST_QUOTE: usize = 4096;
 
 /// Answers to requests, as each of the documents that the library asks for.
 pub fn xml_answers(data: &[u8]) {
-    if let Ok(page) = told(xml::list_page(data)) {
+    if let Ok(page) = told(xml::list_page(data, "")) {
         assert!(
             page.next_token.is_none_or(|token| !token.is_empty()),
             "an empty token"
@@ -60,7 +60,7 @@ pub fn error_answers(data: &[u8]) {
         "both an error and an answer"
     );
     assert!(
-        !is_error || xml::list_page(data).is_err(),
+        !is_error || xml::list_page(data, "").is_err(),
         "an error that is a listing"
     );
 }

@@ -4,13 +4,15 @@ use std::collections::HashSet;
 
 use super::key::{KeyMap, Place};
 use super::objects::{Listing, Objects};
+use super::order::{Order, Seen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::xml::{ListPage, ListedObject};
 
 /// How many entries a page of a listing has.
 pub(crate) const PAGE: usize = 1000;
 
-/// The pages of a listing, each asked for when it is wanted. No page is empty but the last one.
+/// The pages of a listing, each asked for when it is wanted. No page is empty but the last one, and no
+/// entry comes twice, whatever the store answers.
 pub(crate) struct Pages<'a> {
     objects: &'a Objects,
     prefix: String,
@@ -21,6 +23,7 @@ pub(crate) struct Pages<'a> {
     max_keys: Option<u32>,
     token: Option<String>,
     watch: TokenWatch,
+    seen: Seen,
     ended: bool,
 }
 
@@ -83,6 +86,7 @@ impl<'a> Pages<'a> {
             max_keys: None,
             token: None,
             watch: TokenWatch::default(),
+            seen: Seen::new(objects.listings.order()),
             ended: false,
         }
     }
@@ -106,6 +110,11 @@ impl<'a> Pages<'a> {
         self.ended
     }
 
+    /// The order that the pages so far fit.
+    pub(crate) fn order(&self) -> Order {
+        self.seen.order()
+    }
+
     fn fetch(&mut self) -> Result<ListPage> {
         let start_after = self.start_after.take();
         let listing = Listing {
@@ -114,14 +123,31 @@ impl<'a> Pages<'a> {
             start_after: start_after.as_deref(),
             max_keys: self.max_keys,
         };
-        let page = self.objects.list(&listing, self.token.as_deref())?;
+        let mut page = self.objects.list(&listing, self.token.as_deref())?;
         check_prefix(self.objects, &page, &self.prefix)?;
+        self.keep_new(&mut page)?;
         self.ended = page.next_token.is_none();
         if let Some(token) = &page.next_token {
             self.watch.check(token, is_empty(&page))?;
         }
         self.token.clone_from(&page.next_token);
         Ok(page)
+    }
+}
+
+impl Pages<'_> {
+    /// Takes out what came before.
+    fn keep_new(&mut self, page: &mut ListPage) -> Result<()> {
+        let objects = page.objects.iter().map(ListedObject::key_bytes).collect();
+        let prefixes = page.prefixes.iter().map(String::as_bytes).collect();
+        let taken = self
+            .seen
+            .take_page([objects, prefixes], &self.objects.listings)?;
+        let [objects, prefixes] = taken.map(Vec::into_iter);
+        let (mut objects, mut prefixes) = (objects, prefixes);
+        page.objects.retain(|_| objects.next().unwrap_or(true));
+        page.prefixes.retain(|_| prefixes.next().unwrap_or(true));
+        Ok(())
     }
 }
 
@@ -143,8 +169,9 @@ impl Iterator for Pages<'_> {
     }
 }
 
-fn is_empty(page: &ListPage) -> bool {
-    page.objects.is_empty() && page.prefixes.is_empty()
+/// Whether nothing is listed, also nothing that no path can name.
+pub(crate) fn is_empty(page: &ListPage) -> bool {
+    page.objects.is_empty() && page.prefixes.is_empty() && page.unreadable_prefixes.is_empty()
 }
 
 /// A listing has what was asked for, or nothing in it can be trusted.
@@ -152,16 +179,21 @@ pub(crate) fn check_prefix(objects: &Objects, page: &ListPage, prefix: &str) -> 
     let Some(key) = foreign_key(page, prefix) else {
         return Ok(());
     };
-    let key = objects.client().hide(key);
-    Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-        "the listing of {prefix:?} has the key {key:?}, which was not asked for"
-    )))
+    let key = objects.client().hide(&key);
+    Err(Error::new(ErrorKind::OperationFailed)
+        .with_message(format!(
+            "the listing of {prefix:?} has the key {key:?}, which was not asked for"
+        ))
+        .with_hint("the store, or a proxy, lists other keys, or encodes keys and does not say so"))
 }
 
-fn foreign_key<'a>(page: &'a ListPage, prefix: &str) -> Option<&'a String> {
-    let keys = page.objects.iter().map(|object| &object.key);
-    let mut keys = keys.chain(&page.prefixes);
-    keys.find(|key| !key.starts_with(prefix))
+fn foreign_key(page: &ListPage, prefix: &str) -> Option<String> {
+    let keys = page.objects.iter().map(ListedObject::key_bytes);
+    let prefixes = page.prefixes.iter().map(String::as_bytes);
+    let unreadable = page.unreadable_prefixes.iter().map(Vec::as_slice);
+    let mut keys = keys.chain(prefixes).chain(unreadable);
+    let foreign = keys.find(|key| !key.starts_with(prefix.as_bytes()))?;
+    Some(String::from_utf8_lossy(foreign).into_owned())
 }
 
 /// An entry of a directory, as a listing has it.
@@ -183,43 +215,40 @@ pub(crate) fn entries(
     unnameable: &mut usize,
 ) -> Vec<Entry> {
     let mut entries = Vec::with_capacity(page.objects.len() + page.prefixes.len());
+    *unnameable += page.unreadable_prefixes.len();
     let mut directories = page.prefixes.into_iter().peekable();
     let mut add_directory =
         |entries: &mut Vec<Entry>, listed: &str| match keys.place(prefix, listed) {
             Place::Child(name) => entries.push(Entry::Directory(name.to_owned())),
             Place::Marker | Place::Unnameable => *unnameable += 1,
         };
-    let mut markers_with_content = 0;
+    let mut more_unnameable = 0;
     for object in page.objects {
         while let Some(listed) = directories.next_if(|listed| *listed < object.key) {
             add_directory(&mut entries, &listed);
         }
         match keys.place(prefix, &object.key) {
+            _ if object.unreadable.is_some() => more_unnameable += 1,
             Place::Child(name) => entries.push(Entry::File(name.to_owned(), object)),
             Place::Marker if object.size == 0 => {}
-            Place::Marker | Place::Unnameable => markers_with_content += 1,
+            Place::Marker | Place::Unnameable => more_unnameable += 1,
         }
     }
     for listed in directories {
         add_directory(&mut entries, &listed);
     }
-    *unnameable += markers_with_content;
+    *unnameable += more_unnameable;
     entries
 }
 
 /// The names of entries, each once: an object `x` and keys below `x/` are one name.
 pub(crate) fn names(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
-    let mut files = HashSet::new();
+    let mut known = HashSet::new();
     let mut names = Vec::new();
     for entry in entries {
-        match entry {
-            Entry::File(name, _) => {
-                files.insert(name.clone());
-                names.push(name);
-            }
-            // The key of a file is before those below it.
-            Entry::Directory(name) if files.contains(&name) => {}
-            Entry::Directory(name) => names.push(name),
+        let (Entry::File(name, _) | Entry::Directory(name)) = entry;
+        if known.insert(name.clone()) {
+            names.push(name);
         }
     }
     names
@@ -239,6 +268,7 @@ mod tests {
     fn object(key: &str, size: u64) -> ListedObject {
         ListedObject {
             key: key.to_owned(),
+            unreadable: None,
             size,
             last_modified: None,
             etag: None,
@@ -253,7 +283,7 @@ mod tests {
                 .map(|(key, size)| object(key, *size))
                 .collect(),
             prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
-            next_token: None,
+            ..ListPage::default()
         }
     }
 
@@ -321,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_key_that_was_not_asked_for_is_seen() {
-        let foreign = |page: &ListPage| foreign_key(page, "d/").cloned();
+        let foreign = |page: &ListPage| foreign_key(page, "d/");
         assert_eq!(foreign(&page(&[("d/a", 1)], &["d/b/"])), None);
         let other = foreign(&page(&[("d/a", 1), ("e/a", 1)], &[]));
         assert_eq!(other.as_deref(), Some("e/a"));

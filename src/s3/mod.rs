@@ -19,6 +19,7 @@ mod list;
 mod metadata;
 mod objects;
 mod open;
+mod order;
 mod parallel;
 mod part_size;
 mod parts;
@@ -458,7 +459,7 @@ impl FileSystem for S3Fs {
             [] if validated == "/" => Ok(true),
             [] => Err(self.no_directory(&validated, path)),
             // A marker with content is something that no path names.
-            [only] => Ok(only.key == prefix && only.size == 0),
+            [only] => Ok(only.is(&prefix) && only.size == 0),
             _ => Ok(false),
         }
     }

@@ -37,7 +37,7 @@ impl<'a> Scan<'a> {
         let Some(page) = self.pages.next().transpose()? else {
             return Ok(false);
         };
-        let is_there = !page.objects.is_empty() || !page.prefixes.is_empty();
+        let is_there = !super::list::is_empty(&page);
         self.ready = entries(page, &self.prefix, self.keys, &mut self.unnameable).into_iter();
         Ok(is_there)
     }

@@ -28,12 +28,16 @@ use std::collections::VecDeque;
 use super::entries::directory_info;
 use super::key::{MAX_KEY_BYTES, Place};
 use super::list::{PAGE, Pages, warn_unnameable};
+use super::order::{Order, no_order};
 use super::{S3Fs, parallel};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::TreeEntries;
 use crate::info::{Info, Namespaces};
 use crate::s3::client::xml::ListedObject;
 use crate::scantree::{Descend, Descent};
+
+/// How many names of a directory are looked at before a listing jumps in a store whose order is not known.
+const MOST_NAMES: usize = 10_000;
 
 /// The character after which, in the order of UTF-8, there is none.
 const LAST: char = '\u{10FFFF}';
@@ -48,6 +52,9 @@ impl S3Fs {
     ) -> Result<TreeEntries<'a>> {
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
+        if self.objects().listings.order() == Order::None {
+            return self.scan_directories(path, namespaces, descend);
+        }
         let mut tree = Tree {
             fs: self,
             namespaces,
@@ -55,15 +62,23 @@ impl S3Fs {
             open: vec![Open::root(&validated, &prefix)],
             prefix,
             flat: None,
+            first: None,
             cursor: String::new(),
             left_out: None,
             tally: Tally::default(),
             debt: 0,
             ready: Vec::new().into_iter(),
             unnameable: 0,
+            is_disordered: false,
             ended: false,
         };
-        let is_there = tree.begin().map_err(|error| error.with_path(path))?;
+        let is_there = match tree.begin() {
+            // The first page shows it, and nothing has been given or entered yet.
+            Err(_) if tree.is_disordered => {
+                return self.scan_directories(path, namespaces, tree.descend);
+            }
+            begun => begun.map_err(|error| error.with_path(path))?,
+        };
         if !is_there && validated != "/" {
             return Err(self.no_directory(&validated, path));
         }
@@ -71,6 +86,37 @@ impl S3Fs {
         Ok(Box::new(tree.map(move |entry| {
             entry.map_err(|error| error.with_path(path.as_str()))
         })))
+    }
+}
+
+impl S3Fs {
+    /// Whether the names in the directory whose keys begin with that prefix are in the same places in the
+    /// order of bytes and in that of segments: no name is a directory's name with a character before the
+    /// slash behind it. Of more than [`MOST_NAMES`] names, that is not looked for.
+    fn names_are_clear(&self, prefix: &str) -> Result<bool> {
+        let delimiter = self.shared.keys.delimiter();
+        let mut names: Vec<String> = Vec::new();
+        for page in Pages::new(self.objects(), prefix, Some(delimiter)) {
+            let page = page?;
+            if !page.unreadable_prefixes.is_empty() || names.len() > MOST_NAMES {
+                return Ok(false);
+            }
+            names.extend(page.objects.into_iter().map(|object| object.key));
+            names.extend(page.prefixes);
+        }
+        names.sort_unstable();
+        Ok(are_clear(&names, prefix, delimiter))
+    }
+
+    /// The same of a store that lists in no order, directory by directory.
+    fn scan_directories<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        descend: Option<Descend<'a>>,
+    ) -> Result<TreeEntries<'a>> {
+        let descend = descend.unwrap_or_else(|| Box::new(|_| Descent::Enter));
+        crate::scantree::by_directory(self, path, namespaces, descend)
     }
 }
 
@@ -86,6 +132,8 @@ struct Tree<'a> {
     open: Vec<Open<'a>>,
     /// The flat listing whose next page begins after the cursor.
     flat: Option<Flat<'a>>,
+    /// The first key of the tree.
+    first: Option<String>,
     /// Up to here, in the order of the keys, everything has been come by.
     cursor: String,
     /// What the keys of the directory begin with that was left out last.
@@ -94,6 +142,8 @@ struct Tree<'a> {
     debt: u64,
     ready: std::vec::IntoIter<(String, Info)>,
     unnameable: usize,
+    /// Whether the store was seen to list in no order.
+    is_disordered: bool,
     ended: bool,
 }
 
@@ -109,6 +159,8 @@ struct Open<'a> {
     /// How many entries in it have been come by.
     entries: usize,
     own: Option<Own<'a>>,
+    /// Whether its names are in the same places in both orders; nothing if they were not looked at.
+    is_clear: Option<bool>,
 }
 
 /// The listing of one directory, folded at the delimiter.
@@ -127,7 +179,7 @@ struct Own<'a> {
 /// The listing of the whole tree, from a key on.
 struct Flat<'a> {
     pages: Pages<'a>,
-    /// Stores that do not know `start-after` list from the beginning.
+    /// What it begins after.
     from: String,
 }
 
@@ -162,6 +214,7 @@ impl Open<'_> {
             info: None,
             entries: 0,
             own: None,
+            is_clear: None,
         }
     }
 }
@@ -181,7 +234,8 @@ impl Own<'_> {
         cursor <= self.end.as_str() || cursor.starts_with(&self.end) || cursor == self.from
     }
 
-    fn ask(&mut self) -> Result<()> {
+    /// Asks for a page, and says how many prefixes in it cannot be read.
+    fn ask(&mut self) -> Result<usize> {
         let page = self.pages.next().transpose()?.unwrap_or_default();
         let objects = page.objects.into_iter().map(Listed::Object);
         let prefixes = page.prefixes.into_iter().map(Listed::Prefix);
@@ -192,7 +246,7 @@ impl Own<'_> {
         }
         self.entries = entries.into();
         self.is_barren = true;
-        Ok(())
+        Ok(page.unreadable_prefixes.len())
     }
 }
 
@@ -255,7 +309,7 @@ impl Tree<'_> {
         if own.is_some_and(|own| own.is_barren && own.reaches(&self.cursor)) {
             return self.ask_own();
         }
-        if self.debt == 0 {
+        if self.debt == 0 || !self.may_jump()? {
             return self.ask_flat(found).map(|_| ());
         }
         self.debt -= 1;
@@ -279,8 +333,15 @@ impl Tree<'_> {
                 is_barren: false,
             }
         });
-        let asked = open.own.insert(own).ask();
-        asked.map_err(|error| error.with_path(open.path.as_str()))
+        let own = open.own.insert(own);
+        let asked = own.ask();
+        let is_disordered = own.pages.order() == Order::None;
+        let unreadable = asked.map_err(|error| error.with_path(open.path.as_str()))?;
+        self.unnameable += unreadable;
+        if is_disordered {
+            return Err(no_order());
+        }
+        Ok(())
     }
 
     /// Asks for a page of the whole tree, and says whether there was a key in it.
@@ -295,11 +356,19 @@ impl Tree<'_> {
             from: self.cursor.clone(),
         });
         let page = flat.pages.next().transpose()?.unwrap_or_default();
+        self.check_order(&flat.pages)?;
+        let is_before = |object: &ListedObject| object.key_bytes() <= flat.from.as_bytes();
+        if !flat.from.is_empty() && page.objects.iter().any(is_before) {
+            return Err(Error::new(ErrorKind::OperationFailed).with_message(
+                "the store lists keys that are before the start-after of the request",
+            ));
+        }
         let last = page.objects.last().map(|object| object.key.clone());
+        if self.first.is_none() {
+            self.first = page.objects.first().map(|object| object.key.clone());
+        }
         for object in page.objects {
-            if object.key > flat.from {
-                self.take_object(object, found);
-            }
+            self.take_object(object, found);
         }
         let is_there = last.is_some();
         self.move_to(last.unwrap_or_default());
@@ -312,10 +381,80 @@ impl Tree<'_> {
         let left_out = self.left_out.as_deref();
         let within = left_out.filter(|prefix| self.cursor.starts_with(prefix));
         match within.map(past) {
-            Some(end) if end > self.cursor => self.cursor = end,
+            Some(end) if end > self.cursor && self.may_jump()? => self.cursor = end,
             _ => self.flat = Some(flat),
         }
         Ok(is_there)
+    }
+
+    /// Notes that the store lists in no order, in which the keys of a directory are not together.
+    fn check_order(&mut self, pages: &Pages<'_>) -> Result<()> {
+        self.is_disordered = pages.order() == Order::None;
+        if self.is_disordered {
+            return Err(no_order());
+        }
+        Ok(())
+    }
+
+    /// Whether a listing may begin after what is left out, so that it loses nothing: the store must be
+    /// known to list in the order of bytes, and to honour `start-after`. As long as its order is not
+    /// known, the names in the directories from the root to here must be in the same places in any order,
+    /// for which one of these directories is listed at a time.
+    fn may_jump(&mut self) -> Result<bool> {
+        let fs = self.fs;
+        let shown = &fs.objects().listings;
+        if shown.start_after() == Some(false) {
+            return Ok(false);
+        }
+        let may = match shown.order() {
+            Order::Bytes => true,
+            Order::Unknown => self.is_clear()?,
+            Order::Segments | Order::None => false,
+        };
+        if !may {
+            return Ok(false);
+        }
+        match shown.start_after() {
+            Some(is_honoured) => Ok(is_honoured),
+            None => self.try_start_after(),
+        }
+    }
+
+    /// Whether the directories from the root to here are clear. Looks at one of them at most.
+    fn is_clear(&mut self) -> Result<bool> {
+        let fs = self.fs;
+        let unclear = self
+            .open
+            .iter()
+            .rposition(|open| open.is_clear != Some(true));
+        if let Some(open) = unclear.and_then(|at| self.open.get_mut(at))
+            && open.is_clear.is_none()
+        {
+            open.is_clear = Some(fs.names_are_clear(&open.prefix)?);
+        }
+        Ok(self.open.iter().all(|open| open.is_clear == Some(true)))
+    }
+
+    /// Asks for a key that is known to be there, by what it comes after: one request, once for a store.
+    fn try_start_after(&self) -> Result<bool> {
+        let shown = &self.fs.objects().listings;
+        let mut before = self.cursor.clone();
+        before.pop();
+        if self.first.as_ref().is_none_or(|first| *first > before) {
+            return Ok(false);
+        }
+        let mut pages = Pages::new(self.fs.objects(), &self.prefix, None)
+            .after(&before)
+            .at_most(1);
+        let page = pages.next().transpose()?.unwrap_or_default();
+        let is_right = match page.objects.first().map(|object| &*object.key) {
+            // The key that was there is gone, which shows nothing.
+            Some(key) if key > &*self.cursor => return Ok(false),
+            Some(key) => *key > *before,
+            None => false,
+        };
+        shown.note_start_after(is_right);
+        Ok(is_right)
     }
 
     fn move_to(&mut self, key: String) {
@@ -353,6 +492,10 @@ impl Tree<'_> {
                 return;
             }
             self.tally.listings += open.count();
+            if object.unreadable.is_some() {
+                self.unnameable += 1;
+                return;
+            }
             match keys.place("", below) {
                 Place::Child(name) => found.push(Found {
                     directory: open.path.clone(),
@@ -367,7 +510,7 @@ impl Tree<'_> {
 
     /// The marker of the innermost directory knows when it was made; what has content is no marker.
     fn take_marker(&mut self, object: &ListedObject) {
-        if object.size > 0 {
+        if object.size > 0 || object.unreadable.is_some() {
             self.unnameable += 1;
         } else if let Some(info) = self.open.last_mut().and_then(|open| open.info.as_mut()) {
             *info = directory_info(info.name(), object.last_modified, self.namespaces);
@@ -416,6 +559,7 @@ impl Tree<'_> {
                 info: Some(info),
                 entries: 0,
                 own: None,
+                is_clear: None,
             });
             return true;
         }
@@ -497,6 +641,20 @@ impl Iterator for Tree<'_> {
     }
 }
 
+/// Whether no sorted name is between a directory's name without the delimiter and the same with it.
+fn are_clear(sorted: &[String], prefix: &str, delimiter: &str) -> bool {
+    let name = |key: &str| key.get(prefix.len()..).unwrap_or_default().to_owned();
+    let has_slash = |key: &String| name(key).trim_end_matches(delimiter).contains('/');
+    if delimiter != "/" && sorted.iter().any(has_slash) {
+        return false;
+    }
+    sorted.windows(2).all(|pair| {
+        let [before, key] = pair else { return true };
+        let directory = key.strip_suffix(delimiter).filter(|name| !name.is_empty());
+        directory.is_none_or(|directory| *before == directory || !before.starts_with(directory))
+    })
+}
+
 /// A key after all that begin with the prefix, but for names that begin with the last character, which
 /// are come by and left out one by one. Where there is no room for it, the prefix.
 fn past(prefix: &str) -> String {
@@ -505,4 +663,24 @@ fn past(prefix: &str) -> String {
         key.push(LAST);
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_clear_that_are_in_the_same_places_in_both_orders() {
+        let clear = |names: &[&str]| {
+            let mut names: Vec<String> = names.iter().map(|name| format!("d/{name}")).collect();
+            names.sort_unstable();
+            are_clear(&names, "d/", "/")
+        };
+        assert!(clear(&[]) && clear(&["", "a", "a/", "a0", "b/", "a0/"]));
+        assert!(clear(&["a-b", "a-c/", "b/"]));
+        for names in [["a/", "a-b"], ["a.b/", "a/"], ["a/", "a "]] {
+            assert!(!clear(&names), "{names:?}");
+        }
+        assert!(!clear(&["a", "a!", "a/", "z"]));
+    }
 }

@@ -40,14 +40,23 @@ impl S3Fs {
                 Err(self.no_directory(&validated, path))
             };
         }
-        let has_marker = first.objects.iter().any(|object| object.key == prefix);
+        let has_marker = first.objects.iter().any(|object| object.is(&prefix));
         let stays = self
             .keep_directories(&validated, &prefix, has_marker, stays)
             .map_err(|error| error.with_path(path))?;
         let mut failures = Vec::new();
         for page in std::iter::once(Ok(first)).chain(pages) {
             let page = page?;
-            let keys = page.objects.iter().map(|object| object.key.as_str());
+            let (unreadable, page): (Vec<_>, Vec<_>) = page
+                .objects
+                .into_iter()
+                .partition(|object| object.unreadable.is_some());
+            failures.extend(unreadable.iter().map(|object| {
+                let error = Error::new(ErrorKind::OperationFailed);
+                let error = error.with_message("its key is not UTF-8, and no request can name it");
+                (object.shown_key().into_owned(), error)
+            }));
+            let keys = page.iter().map(|object| object.key.as_str());
             // What stays keeps its marker.
             let keys = keys.filter(|key| !stays || *key != prefix);
             let objects: Vec<Deletion<'_>> = keys.map(Deletion::of).collect();
@@ -242,7 +251,7 @@ impl S3Fs {
         copied: &Copied<'_>,
         stays: bool,
     ) -> Result<()> {
-        let has_marker = copied.objects.iter().any(|object| object.key == prefix);
+        let has_marker = copied.objects.iter().any(|object| object.is(prefix));
         let stays = self.keep_directories(validated, prefix, has_marker, stays)?;
         let objects = copied.objects.iter();
         let objects: Vec<Deletion<'_>> = objects
@@ -334,6 +343,10 @@ impl<'a> Plan<'a> {
             left: Vec::new(),
         };
         for object in keys {
+            if object.unreadable.is_some() {
+                plan.left.push(object.shown_key().into_owned());
+                continue;
+            }
             let rest = object.key.strip_prefix(src_prefix).unwrap_or_default();
             let target = format!("{dst_prefix}{rest}");
             if target.len() > MAX_KEY_BYTES {
@@ -373,7 +386,7 @@ impl Copied<'_> {
         Err(Error::new(ErrorKind::OperationFailed)
             .with_path(path)
             .with_message(format!(
-                "{} keys were copied, and {} were not, since no URL can name them: {}",
+                "{} keys were copied, and {} were not, since no request can name them: {}",
                 self.objects.len(),
                 self.left.len(),
                 some_of(self.left.iter().map(String::as_str))

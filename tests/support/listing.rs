@@ -12,11 +12,130 @@ use super::objects::size;
 use super::service::Service;
 use super::store::{self, BucketData};
 
+/// How listings of the second version differ from those of S3.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manners {
+    pub order: ListOrder,
+    pub start_after: StartAfter,
+    pub encoding: Encoding,
+    /// Each page begins with the last entry of the one before.
+    pub repeats: bool,
+    /// Each page has a key that was not asked for, where it can have one.
+    pub has_foreign_keys: bool,
+    /// Keys are listed in Latin-1: `é` as `%E9`.
+    pub is_latin_1: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum ListOrder {
+    #[default]
+    Bytes,
+    /// By the names between the slashes.
+    Segments,
+    /// By nothing that a client knows.
+    Scattered,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum StartAfter {
+    /// In the order of the listing.
+    #[default]
+    Honoured,
+    /// Only what has greater bytes, whatever the order of the listing is.
+    ByBytes,
+    Ignored,
+    /// The answer is empty.
+    Empty,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Encoding {
+    /// As it is asked for.
+    #[default]
+    Asked,
+    /// Keys are encoded, and the answer does not say so.
+    Unsaid,
+    /// The answer says that keys are encoded, and they are not.
+    OnlySaid,
+}
+
+impl Manners {
+    fn is_default(&self) -> bool {
+        self.order == ListOrder::Bytes
+            && self.start_after == StartAfter::Honoured
+            && !self.repeats
+            && !self.has_foreign_keys
+    }
+
+    /// What an entry is sorted by.
+    fn rank(&self, key: &str) -> Vec<u8> {
+        match self.order {
+            ListOrder::Bytes => key.as_bytes().to_vec(),
+            ListOrder::Segments => key.bytes().map(|b| if b == b'/' { 0 } else { b }).collect(),
+            ListOrder::Scattered => {
+                let hash = key
+                    .bytes()
+                    .fold(7_u64, |hash, b| hash * 31 % 1_000_003 + u64::from(b));
+                let mut rank = (hash * 7919 % 1_000_003).to_be_bytes().to_vec();
+                rank.extend(key.bytes());
+                rank
+            }
+        }
+    }
+
+    /// A page of the entries in this order; `after` comes from a token if `goes_on`.
+    fn page(&self, query: &Query, bucket: &BucketData, goes_on: bool) -> Page {
+        let mut entries: Vec<(Vec<u8>, String, Option<store::Object>)> = Vec::new();
+        for (key, object) in bucket.live_from(&query.prefix) {
+            if !key.starts_with(&query.prefix) {
+                break;
+            }
+            let common = query.common_prefix(&key);
+            let entry = common.unwrap_or(&key).to_owned();
+            if entries.last().is_none_or(|(_, last, _)| *last != entry) {
+                let object = common.is_none().then(|| object.clone());
+                entries.push((self.rank(&entry), entry, object));
+            }
+        }
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        let after = self.rank(&query.after);
+        let is_asked = !query.after.is_empty();
+        match self.start_after {
+            _ if !is_asked => {}
+            _ if goes_on => entries.retain(|(rank, ..)| match self.repeats {
+                true => *rank >= after,
+                false => *rank > after,
+            }),
+            StartAfter::Honoured => entries.retain(|(rank, ..)| *rank > after),
+            StartAfter::ByBytes => entries.retain(|(_, entry, _)| *entry > query.after),
+            StartAfter::Ignored => {}
+            StartAfter::Empty => entries.clear(),
+        }
+        let mut page = Page::default();
+        if entries.len() > query.most {
+            entries.truncate(query.most);
+            page.next = entries.last().map(|(_, entry, _)| entry.clone());
+        }
+        for (_, entry, object) in entries {
+            match object {
+                Some(object) => page.objects.push((entry, object)),
+                None => page.prefixes.push(entry),
+            }
+        }
+        if self.has_foreign_keys && !query.prefix.is_empty() {
+            page.objects
+                .push(("~foreign".to_owned(), store::Object::new("foreign")));
+        }
+        page
+    }
+}
+
 pub fn v2(
     service: &Service,
     req: S3Request<ListObjectsV2Input>,
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
     let input = req.input;
+    let manners = service.settings.listings;
     let after = match &input.continuation_token {
         Some(token) => untoken(token).ok_or_else(|| {
             let message = "The continuation token provided is incorrect";
@@ -27,11 +146,19 @@ pub fn v2(
     };
     let most = most(service, input.max_keys)?;
     let query = Query::new(input.prefix, input.delimiter, after, most);
-    let page = service
-        .store
-        .with(&input.bucket, |bucket| Ok(query.page(bucket)))?;
+    let page = service.store.with(&input.bucket, |bucket| {
+        Ok(match manners.is_default() {
+            true => query.page(bucket),
+            false => manners.page(&query, bucket, input.continuation_token.is_some()),
+        })
+    })?;
     let encoding = encoding(service, input.encoding_type);
-    let name = |key: String| encode_if(encoding.is_some(), key);
+    let encodes = encoding.is_some() && manners.encoding != Encoding::OnlySaid;
+    let name = |key: String| match encodes && manners.is_latin_1 {
+        true => latin_1(&key),
+        false => encode_if(encodes, key),
+    };
+    let encoding = encoding.filter(|_| manners.encoding != Encoding::Unsaid);
     let owner = (input.fetch_owner == Some(true)).then(owner);
     let next = page.next.as_deref().map(token);
     let (contents, prefixes) = page.entries(name, owner.as_ref());
@@ -86,6 +213,16 @@ pub fn v1(
 /// The encoding that the answer has and says it has.
 pub fn encoding(service: &Service, asked: Option<EncodingType>) -> Option<EncodingType> {
     asked.filter(|_| !service.settings.ignore_encoding_type)
+}
+
+/// The key encoded as if it were in Latin-1, whose characters are the first of Unicode.
+fn latin_1(key: &str) -> String {
+    key.chars()
+        .map(|c| match u8::try_from(u32::from(c)) {
+            Ok(byte) if byte >= 0x80 => format!("%{byte:02X}"),
+            _ => encode(&c.to_string()),
+        })
+        .collect()
 }
 
 pub fn encode_if(encodes: bool, key: String) -> String {

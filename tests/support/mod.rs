@@ -67,6 +67,7 @@ use tokio::sync::oneshot;
 pub use self::conditions::Guarded;
 pub use self::content::{Content, synthetic_bytes};
 pub use self::faults::{Answer, Fault, Faults, Hold, Rule};
+pub use self::listing::{Encoding, ListOrder, Manners as ListingManners, StartAfter};
 pub use self::log::LoggedRequest;
 pub use self::memory::peak_memory;
 pub use self::store::{Object, Part, Upload, Version};
@@ -304,6 +305,13 @@ impl Builder {
     #[must_use]
     pub fn ignore_start_after(mut self, ignore: bool) -> Self {
         self.settings.ignore_start_after = ignore;
+        self
+    }
+
+    /// How listings differ from those of S3.
+    #[must_use]
+    pub fn listings(mut self, manners: ListingManners) -> Self {
+        self.settings.listings = manners;
         self
     }
 

@@ -23,6 +23,7 @@ pub struct Settings {
     pub discard_over: u64,
     pub ignore_encoding_type: bool,
     pub ignore_start_after: bool,
+    pub listings: super::listing::Manners,
     /// The most entries of a page of a listing.
     pub page_size: i32,
     pub conditions: Manners,
@@ -51,6 +52,7 @@ impl Default for Settings {
             discard_over: u64::MAX,
             ignore_encoding_type: false,
             ignore_start_after: false,
+            listings: super::listing::Manners::default(),
             page_size: 1000,
             conditions: Manners::default(),
             wants_every_part: false,

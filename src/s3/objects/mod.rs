@@ -28,6 +28,7 @@ use crate::s3::client::{self, Client, Operation, Payload, ReadAt, Request, Respo
 use crate::s3::content_type;
 use crate::s3::etag;
 use crate::s3::key::Key;
+use crate::s3::order::Shown;
 use crate::s3::part_size::PartSizes;
 
 /// The type of an object whose name says nothing; S3's own default.
@@ -125,6 +126,8 @@ pub(crate) struct Objects {
     part_sizes: PartSizes,
     /// Whether the store is known to look at the conditions of every request.
     heeds_conditions: bool,
+    /// What the listings of the store have shown.
+    pub(in crate::s3) listings: Shown,
     /// Whether what is read whole is checked against the store's digest.
     verifies: bool,
     /// Which requests that delete many objects the store refuses.
@@ -156,6 +159,11 @@ impl Objects {
             max_workers,
             part_sizes,
             heeds_conditions,
+            listings: if heeds_conditions {
+                Shown::in_bytes()
+            } else {
+                Shown::default()
+            },
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
@@ -478,7 +486,8 @@ impl Objects {
             .query_if("max-keys", max_keys.as_deref())
             .query_if("continuation-token", token)
             .headers(self.download.request_headers()?);
-        self.client.ask(&request, xml::list_page)
+        self.client
+            .ask(&request, |body| xml::list_page(body, listing.prefix))
     }
 
     /// The tags of an object. One request.

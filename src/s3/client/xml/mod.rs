@@ -79,6 +79,8 @@ impl std::error::Error for XmlError {}
 pub(crate) struct ListPage {
     pub(crate) objects: Vec<ListedObject>,
     pub(crate) prefixes: Vec<String>,
+    /// The bytes of the prefixes that are not UTF-8.
+    pub(crate) unreadable_prefixes: Vec<Vec<u8>>,
     /// The token that asks for the next page; none on the last one.
     pub(crate) next_token: Option<String>,
 }
@@ -86,7 +88,10 @@ pub(crate) struct ListPage {
 /// One object of a listing. Stores leave out everything but the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedObject {
+    /// Of a key that is not UTF-8, what can be read of its beginning: see [`is`](Self::is).
     pub(crate) key: String,
+    /// The bytes of a key that is not UTF-8. No path and no request can name it.
+    pub(crate) unreadable: Option<Box<[u8]>>,
     pub(crate) size: u64,
     pub(crate) last_modified: Option<OffsetDateTime>,
     /// As the store gives it, in its quotation marks.
@@ -94,12 +99,32 @@ pub(crate) struct ListedObject {
     pub(crate) storage_class: Option<String>,
 }
 
-/// Reads a page of a listing.
-pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
+impl ListedObject {
+    /// Whether that is its key.
+    pub(crate) fn is(&self, key: &str) -> bool {
+        self.unreadable.is_none() && self.key == key
+    }
+
+    /// The bytes of its key.
+    pub(crate) fn key_bytes(&self) -> &[u8] {
+        self.unreadable.as_deref().unwrap_or(self.key.as_bytes())
+    }
+
+    /// Its key for people to read.
+    pub(crate) fn shown_key(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.key_bytes())
+    }
+}
+
+/// Reads a page of the listing of that prefix.
+///
+/// A key that is not UTF-8 is marked as such, and the others are read all the same.
+pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
+    let (readable, mark) = readable(body);
     let mut page = ListPage::default();
     let mut truncated = None;
     let mut encoded = false;
-    read(body, &["ListBucketResult"], |document, name| {
+    read(&readable, &["ListBucketResult"], |document, name| {
         match name {
             "Contents" => page.objects.push(listed_object(document)?),
             "CommonPrefixes" => document.children(|document, name| {
@@ -126,13 +151,91 @@ pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
         Some(true) | None => {}
     }
     // Some stores send EncodingType after the keys, so that these are decoded at the end.
-    if encoded {
-        let keys = page.objects.iter_mut().map(|object| &mut object.key);
-        for name in keys.chain(&mut page.prefixes) {
-            url_decode(name)?;
+    let names = page.objects.iter().map(|object| &object.key);
+    let names: Vec<&str> = names.chain(&page.prefixes).map(String::as_str).collect();
+    let encoded = encoded && are_encoded(&names, prefix);
+    for object in &mut page.objects {
+        let key = key_bytes(std::mem::take(&mut object.key), encoded, mark)?;
+        match String::from_utf8(key) {
+            Ok(key) => object.key = key,
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let bytes = error.into_bytes();
+                let beginning = bytes.get(..valid).unwrap_or_default();
+                object.key = String::from_utf8_lossy(beginning).into_owned();
+                object.unreadable = Some(bytes.into());
+            }
+        }
+    }
+    for name in std::mem::take(&mut page.prefixes) {
+        match String::from_utf8(key_bytes(name, encoded, mark)?) {
+            Ok(name) => page.prefixes.push(name),
+            Err(error) => page.unreadable_prefixes.push(error.into_bytes()),
         }
     }
     Ok(page)
+}
+
+/// Whether the keys and prefixes of a page are URL-encoded, as its `EncodingType` says. Some stores say so
+/// and send them as they are: a character that is always encoded shows it, and a key that has the prefix
+/// only as it is.
+fn are_encoded(names: &[&str], prefix: &str) -> bool {
+    let is_plain = |name: &&str| {
+        let is_never_sent = |byte: u8| !byte.is_ascii_graphic() || b"\"<>".contains(&byte);
+        name.bytes().any(is_never_sent) || url_decoded(name).is_err()
+    };
+    if names.iter().any(is_plain) {
+        return false;
+    }
+    let fits_decoded =
+        |name: &&str| url_decoded(name).is_ok_and(|decoded| decoded.starts_with(prefix.as_bytes()));
+    names.iter().all(fits_decoded) || !names.iter().all(|name| name.starts_with(prefix))
+}
+
+/// What stands before each byte of a body that is not UTF-8, which is written in hexadecimal after it: a
+/// character without a meaning that is not in the body.
+type Mark = Option<char>;
+
+/// The body in UTF-8.
+fn readable(body: &[u8]) -> (std::borrow::Cow<'_, [u8]>, Mark) {
+    if std::str::from_utf8(body).is_ok() {
+        return (body.into(), None);
+    }
+    let is_absent = |mark: &char| {
+        let mut utf8 = [0; 4];
+        let utf8 = mark.encode_utf8(&mut utf8).as_bytes();
+        !body.windows(utf8.len()).any(|window| window == utf8)
+    };
+    let Some(mark) = ('\u{FDD0}'..='\u{FDEF}').find(is_absent) else {
+        return (body.into(), None);
+    };
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("{mark}{byte:02X}"));
+        }
+    }
+    (text.into_bytes().into(), Some(mark))
+}
+
+/// The bytes of a key or prefix as it was listed.
+fn key_bytes(text: String, encoded: bool, mark: Mark) -> Result<Vec<u8>> {
+    let Some(mark) = mark.filter(|mark| text.contains(*mark)) else {
+        return if encoded {
+            url_decoded(&text)
+        } else {
+            Ok(text.into_bytes())
+        };
+    };
+    let mut pieces = text.split(mark);
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).unwrap_or(("", piece));
+        bytes.extend(u8::from_str_radix(digits, 16).ok());
+        bytes.extend(rest.as_bytes());
+    }
+    Ok(bytes)
 }
 
 fn listed_object(document: &mut Document<'_>) -> Result<ListedObject> {
@@ -595,12 +698,20 @@ fn url_encoding(text: &str) -> Result<bool> {
     }
 }
 
-/// Undoes `encoding-type=url`: a plus is a space, then %XX.
 fn url_decode(text: &mut String) -> Result<()> {
+    *text = String::from_utf8(url_decoded(text)?).map_err(|_| wrongly_encoded())?;
+    Ok(())
+}
+
+fn wrongly_encoded() -> XmlError {
+    XmlError::malformed("a key or prefix is not URL-encoded as EncodingType says")
+}
+
+/// Undoes `encoding-type=url`: a plus is a space, then %XX.
+fn url_decoded(text: &str) -> Result<Vec<u8>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Ok(());
+        return Ok(text.as_bytes().to_vec());
     }
-    let wrong = || XmlError::malformed("a key or prefix is not URL-encoded as EncodingType says");
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -612,14 +723,13 @@ fn url_decode(text: &mut String) -> Result<()> {
                 hex(*high)
                     .zip(hex(*low))
                     .map(|(high, low)| high << 4 | low)
-                    .ok_or_else(wrong)?
+                    .ok_or_else(wrongly_encoded)?
             }
-            (b'%', _) => return Err(wrong()),
+            (b'%', _) => return Err(wrongly_encoded()),
             (byte, _) => byte,
         });
     }
-    *text = String::from_utf8(decoded).map_err(|_| wrong())?;
-    Ok(())
+    Ok(decoded)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -40,7 +40,10 @@ const DELETED: &str = r#"<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-0
 const TAGGING: &str = r#"<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>k&amp;1</Key><Value> v </Value></Tag><Tag><Key>empty</Key><Value/></Tag></TagSet></Tagging>"#;
 
 fn listing(content: &str) -> Result<ListPage> {
-    list_page(format!("<ListBucketResult>{content}</ListBucketResult>").as_bytes())
+    list_page(
+        format!("<ListBucketResult>{content}</ListBucketResult>").as_bytes(),
+        "",
+    )
 }
 
 fn key(content: &str) -> Result<String> {
@@ -61,12 +64,13 @@ fn fault<T: fmt::Debug>(result: Result<T>) -> String {
 
 #[test]
 fn amazon_s_listing_is_read_and_decoded() {
-    let page = list_page(AWS_LIST.as_bytes()).unwrap();
+    let page = list_page(AWS_LIST.as_bytes(), "").unwrap();
     assert_eq!(
         page.objects,
         [
             ListedObject {
                 key: "E/a b+c&é.txt".into(),
+                unreadable: None,
                 size: 434_234,
                 last_modified: iso_date("2009-10-12T17:50:30Z"),
                 etag: Some("\"fba9dede5f27731c9771645a39863328\"".into()),
@@ -74,6 +78,7 @@ fn amazon_s_listing_is_read_and_decoded() {
             },
             ListedObject {
                 key: "E/\u{7}bell".into(),
+                unreadable: None,
                 size: 0,
                 last_modified: iso_date("2009-10-12T17:50:31Z"),
                 etag: Some("\"00000000000000000000000000000000-3\"".into()),
@@ -87,14 +92,14 @@ fn amazon_s_listing_is_read_and_decoded() {
 
 #[test]
 fn the_token_is_never_decoded() {
-    let page = list_page(AWS_LIST.as_bytes()).unwrap();
+    let page = list_page(AWS_LIST.as_bytes(), "").unwrap();
     let token = "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=%2B+";
     assert_eq!(page.next_token.as_deref(), Some(token));
 }
 
 #[test]
 fn radosgw_s_listing_is_read() {
-    let page = list_page(RADOSGW_LIST.as_bytes()).unwrap();
+    let page = list_page(RADOSGW_LIST.as_bytes(), "").unwrap();
     assert_eq!(page.objects[0].key, "a/b c");
     assert_eq!(page.prefixes, ["dir/"]);
     assert_eq!(page.next_token, None);
@@ -102,7 +107,7 @@ fn radosgw_s_listing_is_read() {
 
 #[test]
 fn moto_s_listing_is_read_trimmed_only_where_it_may_be() {
-    let page = list_page(MOTO_LIST.as_bytes()).unwrap();
+    let page = list_page(MOTO_LIST.as_bytes(), "").unwrap();
     assert_eq!(page.objects.len(), 1);
     assert_eq!(page.objects[0].key, " a+b%41 ");
     assert_eq!(page.objects[0].size, 1);
@@ -110,7 +115,7 @@ fn moto_s_listing_is_read_trimmed_only_where_it_may_be() {
 
 #[test]
 fn google_s_listing_without_etag_and_class_is_read() {
-    let page = list_page(GCS_LIST.as_bytes()).unwrap();
+    let page = list_page(GCS_LIST.as_bytes(), "").unwrap();
     let object = &page.objects[0];
     assert_eq!((object.key.as_str(), object.size), ("x", 7));
     assert_eq!((&object.etag, &object.storage_class), (&None, &None));
@@ -118,14 +123,14 @@ fn google_s_listing_without_etag_and_class_is_read() {
 
 #[test]
 fn a_prefix_of_the_namespace_makes_no_difference() {
-    let plain = list_page(AWS_LIST.as_bytes()).unwrap();
+    let plain = list_page(AWS_LIST.as_bytes(), "").unwrap();
     let prefixed = AWS_LIST
         .replace("</", "</s3:")
         .replace('<', "<s3:")
         .replace("<s3:/s3:", "</s3:")
         .replace("<s3:?xml", "<?xml");
     assert!(prefixed.contains("<s3:Key>"));
-    assert_eq!(list_page(prefixed.as_bytes()).unwrap(), plain);
+    assert_eq!(list_page(prefixed.as_bytes(), "").unwrap(), plain);
 }
 
 #[test]
@@ -196,7 +201,7 @@ fn a_reference_that_names_no_character_is_an_error() {
 #[test]
 fn no_entity_is_ever_expanded() {
     let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaa\">]><ListBucketResult/>";
-    assert!(fault(list_page(bomb.as_bytes())).contains("document type declaration"));
+    assert!(fault(list_page(bomb.as_bytes(), "")).contains("document type declaration"));
     let inside = listing("<!DOCTYPE x>");
     assert!(fault(inside).contains("document type declaration"));
 }
@@ -316,16 +321,16 @@ fn an_answer_that_is_not_the_document_says_what_it_is() {
         ("<ListBucketResult/><b/>", "something follows"),
         ("<ListBucketResult/>x", "something follows"),
     ] {
-        let error = fault(list_page(body.as_bytes()));
+        let error = fault(list_page(body.as_bytes(), ""));
         assert!(error.contains(words), "{body}: {error}");
     }
     let latin = b"<ListBucketResult><Name>\xe9</Name></ListBucketResult>";
-    assert!(fault(list_page(latin)).contains("not UTF-8 at byte 24"));
+    assert!(fault(list_page(latin, "")).contains("not UTF-8 at byte 24"));
 }
 
 #[test]
 fn a_byte_order_mark_and_an_empty_root_are_read() {
-    let page = list_page("\u{feff}<ListBucketResult/>".as_bytes());
+    let page = list_page("\u{feff}<ListBucketResult/>".as_bytes(), "");
     assert_eq!(page, Ok(ListPage::default()));
 }
 
@@ -338,7 +343,7 @@ fn errors_never_quote_at_length() {
         format!("<ListBucketResult><IsTruncated>{long}</IsTruncated></ListBucketResult>"),
         format!("<ListBucketResult><EncodingType>&{long};</EncodingType></ListBucketResult>"),
     ] {
-        let error = fault(list_page(body.as_bytes()));
+        let error = fault(list_page(body.as_bytes(), ""));
         assert!(error.len() < 1000 && !error.contains('\u{1b}'), "{error}");
     }
 }
@@ -489,7 +494,7 @@ fn an_error_with_status_200_is_told_from_every_answer() {
     let body = AWS_ERROR.as_bytes();
     let whole = error_answer(body).unwrap();
     let faults = [
-        list_page(body).unwrap_err(),
+        list_page(body, "").unwrap_err(),
         copy_result(body).unwrap_err(),
         created_upload(body).unwrap_err(),
         completed_upload(body).unwrap_err(),
@@ -626,7 +631,7 @@ impl Random {
 
 fn read_as_everything(body: &[u8]) -> [bool; 7] {
     [
-        list_page(body).is_ok(),
+        list_page(body, "").is_ok(),
         error_answer(body).is_some(),
         copy_result(body).is_ok(),
         created_upload(body).is_ok(),
@@ -674,7 +679,7 @@ fn no_bytes_make_a_parser_panic() {
 fn a_document_cut_anywhere_is_an_error() {
     for document in [AWS_LIST, MOTO_LIST, GCS_LIST] {
         for end in 0..document.len() {
-            assert!(list_page(&document.as_bytes()[..end]).is_err(), "{end}");
+            assert!(list_page(&document.as_bytes()[..end], "").is_err(), "{end}");
         }
     }
 }

@@ -1,0 +1,272 @@
+//! The order in which a store lists, as its pages show it, and entries that come twice.
+//!
+//! S3 lists in the order of UTF-8 bytes. Some stores list directory by directory: all of `a/` before
+//! `a-b`, although `-` is before `/`. Both orders keep a directory's keys together, and most listings
+//! do not show which of the two it is. An entry that is before another one in both orders, but comes after
+//! it, either has come before or shows that the store lists in no order.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU8, Ordering as Memory};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many entries of a listing are remembered while it is not clear in which order the store lists.
+const REMEMBERED: usize = 8192;
+
+/// The order of a store's listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The listings so far fit both orders.
+    Unknown,
+    /// The order of UTF-8 bytes.
+    Bytes,
+    /// The order of the names between the slashes.
+    Segments,
+    /// Neither of them.
+    None,
+}
+
+/// What the listings of a store have shown, for all clones of a filesystem.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    order: AtomicU8,
+    start_after: AtomicU8,
+}
+
+impl Shown {
+    const ORDERS: [Order; 4] = [Order::Unknown, Order::Bytes, Order::Segments, Order::None];
+
+    /// A store that is known to list in the order of bytes, and to honour `start-after`.
+    pub(crate) fn in_bytes() -> Self {
+        let shown = Self::default();
+        shown.note(Order::Bytes);
+        shown.note_start_after(true);
+        shown
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        let order = usize::from(self.order.load(Memory::Relaxed));
+        Self::ORDERS.get(order).copied().unwrap_or(Order::None)
+    }
+
+    /// Remembers an order. Evidence against the order of bytes outweighs evidence for it.
+    fn note(&self, order: Order) {
+        self.order.fetch_max(order as u8, Memory::Relaxed);
+    }
+
+    /// Whether the store honours `start-after`; nothing if no answer has shown it.
+    pub(crate) fn start_after(&self) -> Option<bool> {
+        match self.start_after.load(Memory::Relaxed) {
+            0 => None,
+            honoured => Some(honoured == 1),
+        }
+    }
+
+    /// Remembers whether it does. Evidence against it outweighs evidence for it.
+    pub(crate) fn note_start_after(&self, is_honoured: bool) {
+        let is_honoured = if is_honoured { 1 } else { 2 };
+        self.start_after.fetch_max(is_honoured, Memory::Relaxed);
+    }
+}
+
+/// Compares by the names between the slashes: a slash is before everything else.
+fn by_segments(one: &[u8], other: &[u8]) -> Ordering {
+    let rank = |byte: &u8| (*byte != b'/', *byte);
+    one.iter().map(rank).cmp(other.iter().map(rank))
+}
+
+/// What has been listed of one listing: which orders it still fits, and which entries have come.
+pub(crate) struct Seen {
+    /// The last entry in the order of bytes, as long as all entries fit it.
+    bytes: Option<Vec<u8>>,
+    /// The same in the order of segments.
+    segments: Option<Vec<u8>>,
+    /// All entries, as long as they can matter.
+    all: Option<HashSet<(u64, u64)>>,
+    /// The entries of the page before, and of this one.
+    recent: [HashSet<(u64, u64)>; 2],
+    hashes: (RandomState, RandomState),
+}
+
+impl Seen {
+    /// Nothing yet, of a store that lists in that order.
+    pub(crate) fn new(order: Order) -> Self {
+        let is_possible = |other| order == Order::Unknown || order == other;
+        Self {
+            bytes: is_possible(Order::Bytes).then(Vec::new),
+            segments: is_possible(Order::Segments).then(Vec::new),
+            all: (order != Order::Bytes).then(HashSet::new),
+            recent: Default::default(),
+            hashes: Default::default(),
+        }
+    }
+
+    /// The order that the listing fits.
+    pub(crate) fn order(&self) -> Order {
+        match (&self.bytes, &self.segments) {
+            (Some(_), Some(_)) => Order::Unknown,
+            (Some(_), None) => Order::Bytes,
+            (None, Some(_)) => Order::Segments,
+            (None, None) => Order::None,
+        }
+    }
+
+    /// Takes the lists of a page, each in the order in which it came, and says of each entry whether it is
+    /// new. What the store lists shows in `shown`.
+    ///
+    /// An error if the entries are in no order and it is not known any more whether one came before.
+    pub(crate) fn take_page<const N: usize>(
+        &mut self,
+        lists: [Vec<&[u8]>; N],
+        shown: &Shown,
+    ) -> Result<[Vec<bool>; N]> {
+        let [before, this] = &mut self.recent;
+        *before = std::mem::take(this);
+        let (bytes, segments) = (self.bytes.clone(), self.segments.clone());
+        let mut taken = [const { Vec::new() }; N];
+        for (list, taken) in lists.into_iter().zip(&mut taken) {
+            let mut last = (bytes.as_deref(), segments.as_deref());
+            for entry in list {
+                let is_new = self.take(entry, &mut last, shown)?;
+                taken.push(is_new);
+            }
+        }
+        if self.order() != Order::Unknown {
+            shown.note(self.order());
+        }
+        let is_ordered = self.order() != Order::None;
+        if is_ordered && self.all.as_ref().is_some_and(|all| all.len() > REMEMBERED) {
+            self.all = None;
+        }
+        Ok(taken)
+    }
+
+    /// Takes an entry that came after the `last` ones in its list.
+    fn take<'e>(
+        &mut self,
+        entry: &'e [u8],
+        last: &mut (Option<&'e [u8]>, Option<&'e [u8]>),
+        shown: &Shown,
+    ) -> Result<bool>
+    where
+        Self: 'e,
+    {
+        let hash = (self.hashes.0.hash_one(entry), self.hashes.1.hash_one(entry));
+        let fits_bytes = self.bytes.is_some() && last.0.is_none_or(|last| entry > last);
+        let follows = |last: &[u8]| by_segments(entry, last) == Ordering::Greater;
+        let fits_segments = self.segments.is_some() && last.1.is_none_or(follows);
+        if !fits_bytes && !fits_segments {
+            let all = self.all.as_ref();
+            if all.is_some_and(|all| all.contains(&hash))
+                || self.recent.iter().any(|recent| recent.contains(&hash))
+            {
+                return Ok(false);
+            }
+            if all.is_none() {
+                shown.note(Order::None);
+                return Err(no_order());
+            }
+        }
+        if let Some(all) = &mut self.all {
+            all.insert(hash);
+        }
+        self.recent[1].insert(hash);
+        keep_last(&mut self.bytes, fits_bytes, entry, <[u8]>::cmp);
+        keep_last(&mut self.segments, fits_segments, entry, by_segments);
+        *last = (Some(entry), Some(entry));
+        Ok(true)
+    }
+}
+
+/// Keeps the later one of two entries, or none where the order does not hold.
+fn keep_last(
+    last: &mut Option<Vec<u8>>,
+    fits: bool,
+    entry: &[u8],
+    compare: impl Fn(&[u8], &[u8]) -> Ordering,
+) {
+    match last {
+        _ if !fits => *last = None,
+        Some(kept) if compare(entry, kept) == Ordering::Greater => {
+            kept.clear();
+            kept.extend_from_slice(entry);
+        }
+        _ => {}
+    }
+}
+
+/// The error for a listing that cannot be gone on with.
+pub(crate) fn no_order() -> Error {
+    Error::new(ErrorKind::OperationFailed)
+        .with_message("the store lists in no order, which shows in the middle of the listing")
+        .with_hint("list it again: now that this is known, it is listed directory by directory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(seen: &mut Seen, shown: &Shown, page: &[&str]) -> Vec<bool> {
+        let page = page.iter().map(|key| key.as_bytes()).collect();
+        let [taken] = seen.take_page([page], shown).unwrap();
+        taken
+    }
+
+    #[test]
+    fn names_are_compared_between_slashes() {
+        let sorted = ["a", "a/", "a/z", "a-b", "a-b/c", "a.b", "b"];
+        for pair in sorted.windows(2) {
+            let [one, other] = pair else { unreachable!() };
+            let order = by_segments(one.as_bytes(), other.as_bytes());
+            assert_eq!(order, Ordering::Less, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_listing_shows_its_order() {
+        for (page, order) in [
+            (["a", "a/b", "b"], Order::Unknown),
+            (["a-b", "a/b", "b"], Order::Bytes),
+            (["a/b", "a-b", "b"], Order::Segments),
+            (["b", "a", "c"], Order::None),
+        ] {
+            let (mut seen, shown) = (Seen::new(Order::Unknown), Shown::default());
+            assert_eq!(take(&mut seen, &shown, &page), [true; 3]);
+            assert_eq!((seen.order(), shown.order()), (order, order), "{page:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_comes_twice_is_new_once() {
+        for order in Shown::ORDERS {
+            let (mut seen, shown) = (Seen::new(order), Shown::default());
+            assert_eq!(take(&mut seen, &shown, &["a", "b"]), [true, true]);
+            assert_eq!(
+                take(&mut seen, &shown, &["b", "b", "c"]),
+                [false, false, true]
+            );
+            assert_eq!(seen.order(), order);
+        }
+        let (mut seen, shown) = (Seen::new(Order::Unknown), Shown::default());
+        for page in [["a", "b"], ["c", "d"]] {
+            take(&mut seen, &shown, &page);
+        }
+        assert_eq!(take(&mut seen, &shown, &["a", "e"]), [false, true]);
+    }
+
+    #[test]
+    fn of_a_store_with_an_order_few_entries_are_remembered_and_disorder_is_an_error() {
+        let (mut seen, shown) = (Seen::new(Order::Unknown), Shown::default());
+        let keys: Vec<String> = (0..3 * REMEMBERED).map(|n| format!("{n:06}")).collect();
+        for page in keys.chunks(1000) {
+            let page: Vec<&str> = page.iter().map(String::as_str).collect();
+            assert!(take(&mut seen, &shown, &page).iter().all(|is_new| *is_new));
+        }
+        assert!(seen.all.is_none() && seen.recent[1].len() <= 1000);
+        assert_eq!(take(&mut seen, &shown, &[keys.last().unwrap()]), [false]);
+        assert!(seen.take_page([vec![b"000000x"]], &shown).is_err());
+        assert_eq!(shown.order(), Order::None);
+    }
+}
