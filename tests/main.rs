@@ -10,6 +10,7 @@ mod conditions;
 mod copying;
 #[cfg(feature = "aws-chain")]
 mod credentials;
+mod directories;
 mod drawing;
 mod embedded_server;
 mod every_operation;

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rusty_s3::UrlStyle;
@@ -632,6 +633,7 @@ impl S3FsBuilder {
             max_workers: self.max_workers,
             reading: self.reading,
             keep_encryption: self.keep_encryption,
+            answers_for_directories: AtomicBool::new(false),
         }))
     }
 

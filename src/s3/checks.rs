@@ -122,7 +122,7 @@ impl S3Fs {
         {
             return Ok(());
         }
-        self.put_marker(&marker).map(|_| ())
+        self.keep_marker(&marker)
     }
 }
 

@@ -1,32 +1,13 @@
 //! Making and removing directories, which are markers and keys below them; removing files.
 
-use std::sync::Arc;
-
 use super::S3Fs;
 use super::key::Key;
-use super::publish::Target;
+use super::markers::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::MakedirOptions;
-use crate::options::UploadArgs;
 use crate::path;
 
 impl S3Fs {
-    /// Writes a directory's marker unless something is there: one request, and one more where its
-    /// answer was lost. Says whether it did.
-    pub(super) fn put_marker(&self, marker: &Key) -> Result<bool> {
-        let target = Target {
-            objects: Arc::clone(&self.shared.objects),
-            key: marker.clone(),
-            path: marker.as_str().to_owned(),
-            args: self.objects().upload_args(&UploadArgs::new()),
-        };
-        match target.put_new(b"") {
-            Ok(()) => Ok(true),
-            Err(error) if error.is(ErrorKind::FileExists) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     pub(super) fn remove_file(&self, path: &str) -> Result<()> {
         self.check_writeable(path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
@@ -99,10 +80,18 @@ impl S3Fs {
                 });
             }
         }
-        if self.put_marker(&marker)? || options.recreate {
-            return Ok(());
+        match self.put_marker(&marker, self.wanted(options.recreate)) {
+            Ok(made) if made || options.recreate => Ok(()),
+            Ok(_) => Err(exists()),
+            Err(error) if error.is(ErrorKind::FileExists) => {
+                Err(error.with_kind(if options.recreate {
+                    ErrorKind::DirectoryExpected
+                } else {
+                    ErrorKind::DirectoryExists
+                }))
+            }
+            Err(error) => Err(error),
         }
-        Err(exists())
     }
 
     /// From the deepest directory that is there, down: at most 2 k + 1 requests for k new levels in
@@ -123,7 +112,7 @@ impl S3Fs {
                 no_directory_below(file, path)
             });
         }
-        if self.make_levels(&missing)? || options.recreate {
+        if self.make_levels(&missing, self.wanted(options.recreate))? || options.recreate {
             return Ok(());
         }
         Err(exists())
@@ -159,10 +148,18 @@ impl S3Fs {
     }
 
     /// Makes missing directories, the highest first. Says whether the deepest was not there yet.
-    pub(super) fn make_levels(&self, missing: &[(String, Key)]) -> Result<bool> {
+    pub(super) fn make_levels(&self, missing: &[(String, Key)], wanted: Wanted) -> Result<bool> {
         let mut made = false;
-        for (_, marker) in missing.iter().rev() {
-            made = self.put_marker(marker)?;
+        for (number, (_, marker)) in missing.iter().enumerate().rev() {
+            // Without strict, one above the deepest need not be there.
+            let is_deepest = number == 0 || self.shared.strict;
+            let wanted = if is_deepest { wanted } else { Wanted::Anything };
+            made = match self.put_marker(marker, wanted) {
+                Err(error) if error.is(ErrorKind::FileExists) => {
+                    return Err(error.with_kind(ErrorKind::DirectoryExpected));
+                }
+                made => made?,
+            };
         }
         Ok(made)
     }

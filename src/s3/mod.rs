@@ -16,6 +16,7 @@ pub(crate) mod fuzzing;
 mod info;
 mod key;
 mod list;
+mod markers;
 mod metadata;
 mod objects;
 mod open;
@@ -126,6 +127,8 @@ struct Parts {
     reading: reader::Reading,
     /// Whether copies of trees look at the encryption of each object.
     keep_encryption: bool,
+    /// Whether the store was seen to answer for directories that have no marker.
+    answers_for_directories: AtomicBool,
 }
 
 impl Clone for S3Fs {
@@ -231,7 +234,9 @@ impl S3Fs {
                         .with_message(format!("the object {name:?} is there")));
                 }
             }
-            self.put_marker(&self.shared.keys.marker("/")?).map(|_| ())
+            let wanted = self.wanted(true);
+            self.put_marker(&self.shared.keys.marker("/")?, wanted)
+                .map(|_| ())
         };
         made().map_err(|error| error.with_path("/"))
     }

@@ -70,11 +70,16 @@ impl Target {
     /// An object that must not be there yet: the server decides, or, where it does not know how, a
     /// look right before.
     pub(super) fn put_new(&self, bytes: &[u8]) -> Result<()> {
+        self.put_new_after(bytes, &|| self.check(Condition::Absent))
+    }
+
+    /// The same, with another look: an error if the object may not be stored without a condition.
+    pub(super) fn put_new_after(&self, bytes: &[u8], look: &dyn Fn() -> Result<()>) -> Result<()> {
         let nonce = nonce();
         let args = self.args.clone().metadata(NONCE, nonce.as_str());
         let error = match self.put_once(bytes, &args, &[], Condition::Absent) {
             Err(error) if is_unknown_to_store(&error) => {
-                self.check(Condition::Absent)?;
+                look()?;
                 return self.put_once(bytes, &self.args, &[], Condition::Any);
             }
             Err(error) if condition_failed(&error) && !error.is_unsure() => {

@@ -2,14 +2,17 @@
 //! in.
 
 use super::S3Fs;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::copy::Reached;
 use super::directories::no_directory_below;
 use super::info::{s3_info, stamp};
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
-use super::objects::{Condition, ReadOptions, Source, condition_failed};
+use super::markers::Wanted;
+use super::objects::{
+    Condition, MAX_DELETED_KEYS, ReadOptions, Source, condition_failed, is_unknown_to_store,
+};
 use super::parallel;
 use super::setinfo::class_and_encryption;
 use crate::crew::Crew;
@@ -18,6 +21,9 @@ use crate::filesystem::CopyOptions;
 use crate::location::Location;
 use crate::s3::client::xml::ListedObject;
 use crate::s3::client::xml::body::Deletion;
+
+/// How many markers wait in memory for what is below them to go.
+const MAX_WAITING_MARKERS: usize = 100_000;
 
 /// How many keys an error names.
 const NAMED_KEYS: usize = 3;
@@ -44,25 +50,68 @@ impl S3Fs {
         let stays = self
             .keep_directories(&validated, &prefix, has_marker, stays)
             .map_err(|error| error.with_path(path))?;
-        let mut failures = Vec::new();
-        for page in std::iter::once(Ok(first)).chain(pages) {
-            let page = page?;
-            let (unreadable, page): (Vec<_>, Vec<_>) = page
-                .objects
-                .into_iter()
-                .partition(|object| object.unreadable.is_some());
-            failures.extend(unreadable.iter().map(|object| {
-                let error = Error::new(ErrorKind::OperationFailed);
-                let error = error.with_message("its key is not UTF-8, and no request can name it");
-                (object.shown_key().into_owned(), error)
-            }));
-            let keys = page.iter().map(|object| object.key.as_str());
-            // What stays keeps its marker.
-            let keys = keys.filter(|key| !stays || *key != prefix);
-            let objects: Vec<Deletion<'_>> = keys.map(Deletion::of).collect();
+        let delimiter = self.shared.keys.delimiter();
+        let mut doomed = Doomed::new(delimiter, MAX_WAITING_MARKERS);
+        let (mut failures, mut unreadable) = (Vec::new(), Vec::new());
+        let mut delete = |keys: Vec<String>| -> Result<()> {
+            let objects: Vec<Deletion<'_>> = keys.iter().map(|key| Deletion::of(key)).collect();
             failures.extend(self.objects().delete_many(&objects)?);
+            Ok(())
+        };
+        for page in std::iter::once(Ok(first)).chain(pages) {
+            for object in page?.objects {
+                if object.unreadable.is_some() {
+                    unreadable.push(object.shown_key().into_owned());
+                } else if !stays || object.key != prefix {
+                    // What stays keeps its marker.
+                    doomed.add(object.key);
+                }
+            }
+            while let Some(full) = doomed.full_request() {
+                delete(full)?;
+            }
         }
+        let has_all = doomed.has_all_markers();
+        delete(doomed.rest())?;
+        if !has_all {
+            self.delete_markers(&prefix, stays, &mut delete)?;
+        }
+        failures.extend(unreadable.into_iter().map(|key| {
+            let error = Error::new(ErrorKind::OperationFailed);
+            let error = error.with_message("its key is not UTF-8, and no request can name it");
+            (key, error)
+        }));
         not_deleted(&failures)
+    }
+
+    /// Deletes the markers below a prefix, the deepest first, where they are too many to be held: another
+    /// listing finds them. A marker waits until the listing has passed all keys below it.
+    fn delete_markers(
+        &self,
+        prefix: &str,
+        stays: bool,
+        delete: &mut dyn FnMut(Vec<String>) -> Result<()>,
+    ) -> Result<()> {
+        let delimiter = self.shared.keys.delimiter();
+        let (mut open, mut passed) = (Vec::<String>::new(), Vec::new());
+        for page in Pages::new(self.objects(), prefix, None) {
+            for object in page?.objects {
+                let is_kept = stays && object.key == prefix;
+                let is_marker = object.unreadable.is_none() && object.key.ends_with(delimiter);
+                if is_kept || !is_marker {
+                    continue;
+                }
+                while let Some(above) = open.pop_if(|above| !object.key.starts_with(&**above)) {
+                    passed.push(above);
+                }
+                open.push(object.key);
+            }
+            while passed.len() >= MAX_DELETED_KEYS {
+                delete(passed.drain(..MAX_DELETED_KEYS).collect())?;
+            }
+        }
+        passed.extend(open.into_iter().rev());
+        delete(passed)
     }
 
     /// Before all keys below a prefix go: the marker of the directory itself, if it is to stay, or that of
@@ -78,7 +127,7 @@ impl S3Fs {
             return Ok(true);
         }
         if stays && !has_marker {
-            self.put_marker(&self.shared.keys.marker(validated)?)?;
+            self.keep_marker(&self.shared.keys.marker(validated)?)?;
         }
         if self.shared.strict && !stays {
             self.keep_parent(validated, |key| key.starts_with(prefix))?;
@@ -98,7 +147,13 @@ impl S3Fs {
         let target = self.normalize(dst_path)?;
         let src_prefix = self.prefix(&source, src_path)?;
         let dst_prefix = self.prefix(&target, dst_path)?;
-        let target_is_there = !self.shared.strict || self.is_directory(&dst_prefix, &target)?;
+        let mut there = None;
+        let target_is_there = !self.shared.strict || target == "/" || {
+            let keys = self.target_markers(&dst_prefix)?;
+            let is_there = keys.is_there;
+            there = Some(keys);
+            is_there
+        };
         let target_is_file =
             !target_is_there && self.is_object(&self.shared.keys.file(&target)?)?;
         if !target_is_there && !target_is_file && !options.create {
@@ -120,14 +175,23 @@ impl S3Fs {
                 .with_message("one directory lies in the other"));
         }
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
+        let makes_marker = !self.shared.strict && options.create && target != "/";
+        let own = plan.marker.filter(|_| makes_marker || !target_is_there);
+        if there.is_none() && self.asks_for_markers(&plan, own) {
+            there = Some(self.target_markers(&dst_prefix)?);
+        }
         if !target_is_there {
-            self.make_target(&target, dst_path)
+            self.make_target(&target, dst_path, self, own)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
-        let copied = self.copy_keys(self, plan);
+        let copied = self.copy_keys(self, plan, there.as_ref());
         let copied = copied.map_err(|error| error.with_path(dst_path))?;
-        if !self.shared.strict && options.create && target != "/" {
-            self.put_marker(&self.shared.keys.marker(&target)?)?;
+        if makes_marker {
+            let marker = self.shared.keys.marker(&target)?;
+            match own {
+                Some(own) => self.copy_marker(self, own, &marker, there.as_ref())?,
+                None => drop(self.put_marker(&marker, self.wanted(true))?),
+            }
         }
         if remove {
             let removed = self.remove_copied(&source, &src_prefix, &copied, false);
@@ -136,15 +200,35 @@ impl S3Fs {
         copied.outcome(src_path)
     }
 
-    /// Makes the target of a copy, which is known not to be there, and those above it.
-    fn make_target(&self, validated: &str, path: &str) -> Result<()> {
+    /// Makes the target of a copy, which is known not to be there, and those above it. Its marker is a
+    /// copy of the source's own, if that has one.
+    fn make_target(
+        &self,
+        validated: &str,
+        path: &str,
+        source: &S3Fs,
+        own: Option<&ListedObject>,
+    ) -> Result<()> {
         let missing = self.missing_levels(validated, 1)?;
         if missing.len() > 1
             && let Some(file) = self.file_above(&missing)?
         {
             return Err(no_directory_below(file, path));
         }
-        self.make_levels(&missing).map(|_| ())
+        let (Some((deepest, above)), Some(own)) = (missing.split_first(), own) else {
+            return self.make_levels(&missing, Wanted::Directory).map(|_| ());
+        };
+        self.make_levels(above, Wanted::Directory)?;
+        self.copy_marker(source, own, &deepest.1, Some(&TargetMarkers::none()))
+    }
+
+    /// Whether the markers at the target must be known before others are copied there: some stores
+    /// do not look at the condition of a copy.
+    fn asks_for_markers(&self, plan: &Plan<'_>, own: Option<&ListedObject>) -> bool {
+        let delimiter = self.shared.keys.delimiter();
+        let mut keys = plan.jobs.iter().map(|(object, ..)| *object);
+        let has_markers = own.is_some() || keys.any(|object| is_marker(object, delimiter));
+        has_markers && !self.objects().heeds_conditions()
     }
 
     /// Copies what is in a directory that another handle reaches, if the server can:
@@ -171,11 +255,17 @@ impl S3Fs {
         let src_prefix = reached.prefix()?;
         let keys = reached.fs.all_keys(&src_prefix)?;
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
-        if self.shared.strict && !self.is_directory(&dst_prefix, &validated)? {
-            self.make_target(&validated, dst_path)
+        let asks = self.asks_for_markers(&plan, None);
+        let there = match asks || self.shared.strict && validated != "/" {
+            true => Some(self.target_markers(&dst_prefix)?),
+            false => None,
+        };
+        let is_missing = there.as_ref().is_some_and(|there| !there.is_there);
+        if self.shared.strict && validated != "/" && is_missing {
+            self.make_target(&validated, dst_path, &reached.fs, plan.marker)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
-        let copied = match self.copy_keys(&reached.fs, plan) {
+        let copied = match self.copy_keys(&reached.fs, plan, there.as_ref()) {
             // These credentials may not read there: the caller's two handles can.
             Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(false),
             copied => copied?,
@@ -197,27 +287,19 @@ impl S3Fs {
     }
 
     /// Copies what is planned from that filesystem, verbatim and in parallel.
-    fn copy_keys<'a>(&self, source: &S3Fs, plan: Plan<'a>) -> Result<Copied<'a>> {
+    fn copy_keys<'a>(
+        &self,
+        source: &S3Fs,
+        plan: Plan<'a>,
+        there: Option<&TargetMarkers>,
+    ) -> Result<Copied<'a>> {
         let delimiter = self.shared.keys.delimiter();
         let copy = |object: &ListedObject, from: &Key, to: &Key| {
-            if object.size == 0 && object.key.ends_with(delimiter) {
+            if is_marker(object, delimiter) {
                 // A marker with content that is there already must not become empty.
-                return self.put_marker(to).map(|_| ());
+                return self.copy_marker(source, object, to, there);
             }
-            let source = Source {
-                objects: source.objects(),
-                key: from,
-                e_tag: object.etag.as_deref().unwrap_or_default(),
-                size: object.size,
-            };
-            let kept = match self.shared.keep_encryption {
-                true => {
-                    let head = source.objects.head(from, &ReadOptions::default(), false)?;
-                    class_and_encryption(&s3_info(head.headers()))?
-                }
-                false => listed_class(object),
-            };
-            self.objects().copy(&source, to, kept, Condition::Any)
+            self.copy_key(source, object, from, to, Condition::Any)
         };
         // After one that fails no other is begun.
         Crew::new(self.shared.max_workers).each(plan.jobs.len(), |number| {
@@ -239,6 +321,83 @@ impl S3Fs {
             objects: plan.marker.into_iter().chain(copied).collect(),
             left: plan.left,
         })
+    }
+
+    /// Copies an object with what it is kept with.
+    fn copy_key(
+        &self,
+        source: &S3Fs,
+        object: &ListedObject,
+        from: &Key,
+        to: &Key,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let source = Source {
+            objects: source.objects(),
+            key: from,
+            e_tag: object.etag.as_deref().unwrap_or_default(),
+            size: object.size,
+        };
+        let kept = match self.shared.keep_encryption {
+            true => {
+                let head = source.objects.head(from, &ReadOptions::default(), false)?;
+                class_and_encryption(&s3_info(head.headers()))?
+            }
+            false => listed_class(object),
+        };
+        self.objects().copy(&source, to, kept, condition)
+    }
+
+    /// Copies a marker with its metadata, unless one is there already. One request; one more where
+    /// that is not known of the target, but on AWS.
+    fn copy_marker(
+        &self,
+        source: &S3Fs,
+        object: &ListedObject,
+        to: &Key,
+        there: Option<&TargetMarkers>,
+    ) -> Result<()> {
+        let is_there = || -> Result<bool> {
+            let page = self.first_keys(to.as_str(), 1)?;
+            Ok(page.objects.iter().any(|object| object.key == to.as_str()))
+        };
+        let known = there.and_then(|there| there.has(to.as_str()));
+        let found = match known {
+            Some(found) => found,
+            None => !self.objects().heeds_conditions() && is_there()?,
+        };
+        if found {
+            return Ok(());
+        }
+        let from = Key::new(object.key.as_str())?;
+        let copy = |condition| self.copy_key(source, object, &from, to, condition);
+        match copy(Condition::Absent) {
+            Err(error) if is_unknown_to_store(&error) => copy(Condition::Any),
+            // On a store that keeps directories by themselves, a marker is nothing that can be copied.
+            Err(error) if error.is(ErrorKind::ResourceNotFound) => {
+                self.put_marker(to, Wanted::Marker).map(|_| ())
+            }
+            Err(error) if condition_failed(&error) && is_there()? => Ok(()),
+            copied => copied,
+        }
+    }
+
+    /// The markers that are at the target of a copy, and whether anything is: one request.
+    fn target_markers(&self, prefix: &str) -> Result<TargetMarkers> {
+        let mut there = TargetMarkers::none();
+        let mut pages = Pages::new(self.objects(), prefix, None);
+        if prefix.len() > MAX_KEY_BYTES {
+            return Ok(there);
+        }
+        if let Some(page) = pages.next() {
+            let delimiter = self.shared.keys.delimiter();
+            let keys = page?.objects.into_iter().map(|object| object.key);
+            let mut keys = keys.peekable();
+            there.is_there = keys.peek().is_some();
+            there.markers = keys.filter(|key| key.ends_with(delimiter)).collect();
+            there.is_whole = pages.is_ended();
+        }
+        Ok(there)
     }
 
     /// Removes the objects that a move has copied, and no other: none that was replaced meanwhile.
@@ -318,6 +477,81 @@ fn listed_class(object: &ListedObject) -> Vec<(String, String)> {
     class
         .map(|class| ("x-amz-storage-class".to_owned(), class.clone()))
         .collect()
+}
+
+fn is_marker(object: &ListedObject, delimiter: &str) -> bool {
+    object.size == 0 && object.key.ends_with(delimiter)
+}
+
+/// The markers at the target of a copy, as the first page of its listing has them.
+struct TargetMarkers {
+    is_there: bool,
+    markers: HashSet<String>,
+    /// Whether there is no other page.
+    is_whole: bool,
+}
+
+impl TargetMarkers {
+    fn none() -> Self {
+        Self {
+            is_there: false,
+            markers: HashSet::new(),
+            is_whole: true,
+        }
+    }
+
+    /// Whether that marker is there, if that is known.
+    fn has(&self, marker: &str) -> Option<bool> {
+        let has = self.markers.contains(marker);
+        (has || self.is_whole).then_some(has)
+    }
+}
+
+/// The keys of a tree that are to be deleted, 1,000 a request, and its markers after all others.
+struct Doomed<'a> {
+    delimiter: &'a str,
+    max_markers: usize,
+    keys: Vec<String>,
+    markers: Vec<String>,
+    /// Whether there were more markers than are held.
+    overflowed: bool,
+}
+
+impl<'a> Doomed<'a> {
+    fn new(delimiter: &'a str, max_markers: usize) -> Self {
+        Self {
+            delimiter,
+            max_markers,
+            keys: Vec::new(),
+            markers: Vec::new(),
+            overflowed: false,
+        }
+    }
+
+    fn add(&mut self, key: String) {
+        if !key.ends_with(self.delimiter) {
+            self.keys.push(key);
+        } else if self.markers.len() < self.max_markers && !self.overflowed {
+            self.markers.push(key);
+        } else {
+            self.overflowed = true;
+            self.markers = Vec::new();
+        }
+    }
+
+    /// As many keys as one request takes, if there are so many; no markers.
+    fn full_request(&mut self) -> Option<Vec<String>> {
+        (self.keys.len() >= MAX_DELETED_KEYS).then(|| self.keys.drain(..MAX_DELETED_KEYS).collect())
+    }
+
+    /// Whether the rest has all markers. If it does not, it has none.
+    fn has_all_markers(&self) -> bool {
+        !self.overflowed
+    }
+
+    fn rest(self) -> Vec<String> {
+        self.keys.into_iter().chain(self.markers).collect()
+    }
 }
 
 /// Which keys are copied where, decided before anything changes.
@@ -413,4 +647,35 @@ fn not_deleted(failures: &[(String, Error)]) -> Result<()> {
         some_of(failures.iter().map(|(key, _)| key.as_str())),
         first.message().unwrap_or("no reason was given")
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doomed(max_markers: usize, keys: impl IntoIterator<Item = String>) -> Doomed<'static> {
+        let mut doomed = Doomed::new("/", max_markers);
+        keys.into_iter().for_each(|key| doomed.add(key));
+        doomed
+    }
+
+    #[test]
+    fn markers_wait_until_all_other_keys_are_deleted() {
+        let files = (0..1500).map(|number| format!("t/{number}"));
+        let markers = ["t/".to_owned(), "t/a/".to_owned()];
+        let mut doomed = doomed(2, markers.into_iter().chain(files));
+        let first = doomed.full_request().unwrap();
+        assert_eq!(first.len(), MAX_DELETED_KEYS);
+        assert!(first.iter().all(|key| !key.ends_with('/')));
+        assert!(doomed.full_request().is_none() && doomed.has_all_markers());
+        assert_eq!(doomed.rest().len(), 502);
+    }
+
+    #[test]
+    fn of_more_markers_than_are_held_none_is_held() {
+        let keys = ["t/", "t/a/", "t/a/f", "t/b/", "t/c/"].map(str::to_owned);
+        let doomed = doomed(2, keys);
+        assert!(!doomed.has_all_markers());
+        assert_eq!(doomed.rest(), ["t/a/f"]);
+    }
 }

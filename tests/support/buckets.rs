@@ -31,7 +31,8 @@ pub fn create(
     let mut buckets = service.store.buckets();
     let name = req.input.bucket;
     // us-east-1 answers 200 for a bucket that one has already (CreateBucket, "Errors").
-    if buckets.contains_key(&name) && service.region != "us-east-1" {
+    let refuses = service.region != "us-east-1" || service.settings.makes_buckets;
+    if buckets.contains_key(&name) && refuses {
         return Err(error(S3ErrorCode::BucketAlreadyOwnedByYou));
     }
     buckets.entry(name.clone()).or_insert_with(BucketData::new);

@@ -12,6 +12,7 @@ use super::answers::{error, error_with};
 use super::attributes::{self, set, text};
 use super::checksum;
 use super::conditions::{self, Guarded};
+use super::directories;
 use super::multipart;
 use super::objects::{self, Found};
 use super::service::Service;
@@ -47,7 +48,9 @@ pub fn object(
     let version = service.store.with(&input.bucket, |bucket| {
         let existing = bucket.current(&input.key);
         conditions::check_write(manners, Guarded::Copy, existing, &headers)?;
-        Ok(bucket.push(&input.key, Some(copy)))
+        let version = bucket.push(&input.key, Some(copy));
+        directories::after_put(service, bucket, &input.key);
+        Ok(version)
     })?;
     if let Some(version) = version {
         set(&mut answer, "x-amz-version-id", &version);
@@ -136,6 +139,9 @@ impl<'a> Source<'a> {
     }
 
     fn find(&self, service: &Service, headers: &HeaderMap) -> S3Result<Found> {
+        if service.settings.keeps_directories && self.key.ends_with('/') {
+            return Err(error(S3ErrorCode::NoSuchKey));
+        }
         let found = objects::find(service, self.bucket, self.key, self.version);
         let found = found.map_err(|error| match error.code() {
             S3ErrorCode::MethodNotAllowed => error_with(

@@ -7,6 +7,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use super::answers::{error, error_with};
 use super::attributes::text;
 use super::conditions;
+use super::directories;
 use super::service::Service;
 use super::store::BucketData;
 
@@ -99,10 +100,12 @@ fn delete(
     if bucket.undeletable.contains(key) {
         return Err(error_with(S3ErrorCode::AccessDenied, "Access Denied"));
     }
-    Ok(match version {
+    let outcome = match version {
         Some(version) => delete_version(bucket, key, version),
         None => delete_current(bucket, key),
-    })
+    };
+    directories::after_delete(service, bucket, key);
+    Ok(outcome)
 }
 
 fn delete_version(bucket: &mut BucketData, key: &str, version: &str) -> Outcome {

@@ -290,7 +290,7 @@ impl Query {
         }
         let mut last = String::new();
         let start = self.prefix.as_str().max(&self.after);
-        for (key, object) in bucket.live_from(start) {
+        for (key, object) in bucket.listed_from(start) {
             if !key.starts_with(&self.prefix) {
                 break;
             }
@@ -300,14 +300,18 @@ impl Query {
             if *entry <= *self.after || (common.is_some() && *entry == *last) {
                 continue;
             }
+            if common.is_none() && object.is_none() {
+                continue;
+            }
             if page.objects.len() + page.prefixes.len() == self.most {
                 page.next = Some(last);
                 break;
             }
             entry.clone_into(&mut last);
-            match common {
-                Some(prefix) => page.prefixes.push(prefix.to_owned()),
-                None => page.objects.push((key.into_owned(), object.clone())),
+            match (common, object) {
+                (Some(prefix), _) => page.prefixes.push(prefix.to_owned()),
+                (None, Some(object)) => page.objects.push((key.into_owned(), object.clone())),
+                (None, None) => {}
             }
         }
         page

@@ -15,8 +15,8 @@
 //! - `faults`: what goes wrong on demand
 //! - `auth`: who may do what; `clock`: when; `answers`: S3's error documents
 //! - `service`: the operations there are, each of which is in `buckets`, `objects`, `deletes`, `copy`,
-//!   `multipart`, `listing`, `versioning` or `tagging`, with `attributes`, `conditions`, `checksum` and `upload`
-//!   as their helpers
+//!   `multipart`, `listing`, `versioning` or `tagging`, with `attributes`, `conditions`, `checksum`, `directories`
+//!   and `upload` as their helpers
 //! - `store`: what is kept; `content`: the bytes; `numbered`: keys that are only counted
 //!
 //! Dropping the server stops it and waits for its thread.
@@ -37,6 +37,7 @@ mod conditions;
 mod content;
 mod copy;
 mod deletes;
+mod directories;
 mod faults;
 mod http;
 mod listing;
@@ -459,6 +460,17 @@ impl Builder {
             .decode_copy_source_twice(true)
     }
 
+    /// What SeaweedFS does otherwise with directories and buckets: the key `d/` of a directory without a marker is
+    /// answered for, and not listed; a PUT of it on a condition fails, and one without destroys a file `d`; a
+    /// directory whose marker is deleted before what is in it stays; a marker cannot be copied; a PUT makes the
+    /// bucket; and to make one's own bucket again is refused.
+    #[must_use]
+    pub fn like_seaweedfs(mut self) -> Self {
+        self.settings.keeps_directories = true;
+        self.settings.makes_buckets = true;
+        self
+    }
+
     pub fn start(self) -> Server {
         super::on_server_start();
         let store = Arc::new(Store::default());
@@ -591,6 +603,11 @@ impl Bucket {
     /// Lets every deletion of this key fail with AccessDenied, alone and inside DeleteObjects.
     pub fn refuse_delete(&self, key: &str) {
         self.with(|bucket| bucket.undeletable.insert(key.to_owned()));
+    }
+
+    /// The directories that stay although no key is in them, on a store that keeps directories.
+    pub fn stuck(&self) -> Vec<String> {
+        self.with(|bucket| bucket.stuck.iter().cloned().collect())
     }
 
     pub fn enable_versioning(&self) {

@@ -11,9 +11,10 @@ use super::attributes::{self, set, text};
 use super::checksum;
 use super::conditions::{self, Guarded};
 use super::content::Content;
+use super::directories;
 use super::request::query_pairs;
 use super::service::Service;
-use super::store::{self, Version};
+use super::store::{self, BucketData, Version};
 use super::upload;
 
 pub async fn put(
@@ -27,9 +28,16 @@ pub async fn put(
         conditions::check_write(manners, Guarded::Put, existing, &headers)
     };
     // Refused before the body is read where that is possible, so that `Expect: 100-continue` saves the upload.
-    service
-        .store
-        .with(&input.bucket, |bucket| check(bucket.current(&input.key)))?;
+    if service.settings.makes_buckets {
+        let mut buckets = service.store.buckets();
+        let bucket = buckets.entry(input.bucket.clone());
+        bucket.or_insert_with(BucketData::new);
+    }
+    let check = |bucket: &BucketData| {
+        let directory = directories::answers(service, bucket, &input.key);
+        check(bucket.current(&input.key).or(directory.as_ref()))
+    };
+    service.store.with(&input.bucket, |bucket| check(bucket))?;
     let trailers = req.trailing_headers.as_ref();
     let limit = service.settings.discard_over;
     let received = upload::receive(input.body, &headers, trailers, None, limit).await?;
@@ -42,11 +50,13 @@ pub async fn put(
     attributes::add_checksums(&mut answer, &object);
     set(&mut answer, "etag", &format!("\"{}\"", object.etag));
     let version = service.store.with(&input.bucket, |bucket| {
-        check(bucket.current(&input.key))?;
+        check(bucket)?;
         if service.settings.put_drops_uploads {
             bucket.uploads.retain(|_, upload| upload.key != input.key);
         }
-        Ok(bucket.push(&input.key, Some(object)))
+        let version = bucket.push(&input.key, Some(object));
+        directories::after_put(service, bucket, &input.key);
+        Ok(version)
     })?;
     if let Some(version) = version {
         set(&mut answer, "x-amz-version-id", &version);
@@ -245,7 +255,8 @@ pub fn find(service: &Service, bucket: &str, key: &str, version: Option<&str>) -
             }),
             (Some(marker), named) => Err(delete_marker(marker, named.is_some())),
             (None, Some(_)) => Err(error(S3ErrorCode::NoSuchVersion)),
-            (None, None) => Err(error(S3ErrorCode::NoSuchKey)),
+            (None, None) => directories::found(service, bucket, key)
+                .ok_or_else(|| error(S3ErrorCode::NoSuchKey)),
         }
     })
 }

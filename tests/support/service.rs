@@ -43,6 +43,10 @@ pub struct Settings {
     pub decodes_copy_source_twice: bool,
     /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
     pub answers_raw: bool,
+    /// A directory is something of its own: see `directories`.
+    pub keeps_directories: bool,
+    /// A PUT makes the bucket that it names, and nobody makes their own bucket twice.
+    pub makes_buckets: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +67,8 @@ impl Default for Settings {
             put_drops_uploads: false,
             decodes_copy_source_twice: false,
             answers_raw: false,
+            keeps_directories: false,
+            makes_buckets: false,
         }
     }
 }

@@ -157,6 +157,8 @@ pub struct BucketData {
     pub uploads: BTreeMap<String, Upload>,
     /// Keys whose deletion is refused with AccessDenied.
     pub undeletable: BTreeSet<String>,
+    /// Directories that no key is in, with the delimiter, on a store that keeps directories.
+    pub stuck: BTreeSet<String>,
 }
 
 impl BucketData {
@@ -168,6 +170,7 @@ impl BucketData {
             numbered: None,
             uploads: BTreeMap::new(),
             undeletable: BTreeSet::new(),
+            stuck: BTreeSet::new(),
         }
     }
 
@@ -229,6 +232,23 @@ impl BucketData {
     /// The keys that a listing shows, in order.
     pub fn live(&self) -> impl Iterator<Item = (Cow<'_, str>, &Object)> {
         self.live_from("")
+    }
+
+    /// The keys from `start` on, and the directories that no key is in, which have no object.
+    pub fn listed_from<'a>(
+        &'a self,
+        start: &str,
+    ) -> impl Iterator<Item = (Cow<'a, str>, Option<&'a Object>)> {
+        let live = self.live_from(start);
+        let mut live = live.map(|(key, object)| (key, Some(object))).peekable();
+        let from = (std::ops::Bound::Included(start), std::ops::Bound::Unbounded);
+        let stuck = self.stuck.range::<str, _>(from);
+        let mut stuck = stuck.map(|key| (Cow::from(key), None)).peekable();
+        std::iter::from_fn(move || match (live.peek(), stuck.peek()) {
+            (Some((first, _)), Some((second, _))) if second < first => stuck.next(),
+            (None, Some(_)) => stuck.next(),
+            _ => live.next(),
+        })
     }
 
     /// The keys that a listing shows, from `start` on.

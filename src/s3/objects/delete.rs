@@ -1,5 +1,6 @@
 //! Deleting many objects: 1,000 a request.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
@@ -17,23 +18,29 @@ use crate::s3::key::Key;
 use crate::s3::parallel;
 
 /// As many keys as one DeleteObjects takes.
-const MAX_DELETED_KEYS: usize = 1000;
+pub(crate) const MAX_DELETED_KEYS: usize = 1000;
 
 impl Objects {
     /// Deletes objects, 1,000 a request; what is not there is no error. Says which could not be
     /// deleted, and why: `ResourceChanged` for one that has another ETag than it must have, on stores
     /// that look at it.
     ///
+    /// Markers are deleted after all other keys, the deepest first: some stores keep a directory for
+    /// ever whose marker is deleted before what is in it.
+    ///
     /// A key that XML cannot carry is deleted by a request of its own, and so is every key on a
     /// store that refuses this operation and deletes single objects, from the first refusal on.
     ///
     /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
     pub(crate) fn delete_many(&self, objects: &[Deletion<'_>]) -> Result<Vec<(String, Error)>> {
+        let mut objects = objects.to_vec();
+        markers_last(&mut objects, &self.delimiter);
         let (listed, single): (Vec<Deletion<'_>>, Vec<Deletion<'_>>) =
             objects.iter().partition(|object| {
                 xml::body::xml_can_carry(object.key) && !object.e_tag.is_some_and(etag::is_weak)
             });
-        let mut failures = Vec::new();
+        // First, because a marker that XML can carry may be above one that it cannot.
+        let mut failures = self.delete_each(&single);
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             let refusals = self.refusals.of(batch);
             if refusals.load(Ordering::Relaxed) {
@@ -51,7 +58,6 @@ impl Objects {
                 Err(error) => return Err(error),
             }
         }
-        failures.extend(self.delete_each(&single));
         Ok(failures)
     }
 
@@ -78,7 +84,13 @@ impl Objects {
                 lasting.extend(passing);
                 return Ok(lasting);
             }
-            left.retain(|object| passing.iter().any(|failure| failure.key == object.key));
+            // The markers above them, too: they come after what is in them.
+            left.retain(|object| {
+                let is_above = object.key.ends_with(&self.delimiter);
+                passing.iter().any(|failure| {
+                    failure.key == object.key || is_above && failure.key.starts_with(object.key)
+                })
+            });
         }
     }
 
@@ -120,30 +132,37 @@ impl Objects {
         Ok(failures)
     }
 
+    /// One request each, several at a time. The keys are in the order of [`markers_last`].
     fn delete_each(&self, objects: &[Deletion<'_>]) -> Vec<(String, Error)> {
-        let results = parallel::map(objects, self.max_workers, |object| {
-            let key = Key::new(object.key)?;
-            let Some(e_tag) = object.e_tag else {
-                return self.delete(&key, None);
-            };
-            // A look right before stands in for a condition that the store does not know.
-            let look_and_delete = || {
-                self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
-                self.delete(&key, None)
-            };
-            if etag::is_weak(e_tag) {
-                return look_and_delete();
-            }
-            match self.delete(&key, Some(e_tag)) {
-                Err(error) if error.is(ErrorKind::ResourceNotFound) => Ok(()),
-                Err(error) if is_unknown_to_store(&error) => look_and_delete(),
-                result => result,
-            }
+        let depth = |object: &Deletion<'_>| marker_depth(object.key, &self.delimiter);
+        let levels = objects.chunk_by(|one, next| depth(one) == depth(next));
+        let failed = levels.flat_map(|level| {
+            let results = parallel::map(level, self.max_workers, |object| self.delete_one(object));
+            level.iter().zip(results)
         });
-        let failed = objects.iter().zip(results);
         failed
             .filter_map(|(object, result)| Some((object.key.to_owned(), result.err()?)))
             .collect()
+    }
+
+    fn delete_one(&self, object: &Deletion<'_>) -> Result<()> {
+        let key = Key::new(object.key)?;
+        let Some(e_tag) = object.e_tag else {
+            return self.delete(&key, None);
+        };
+        // A look right before stands in for a condition that the store does not know.
+        let look_and_delete = || {
+            self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
+            self.delete(&key, None)
+        };
+        if etag::is_weak(e_tag) {
+            return look_and_delete();
+        }
+        match self.delete(&key, Some(e_tag)) {
+            Err(error) if error.is(ErrorKind::ResourceNotFound) => Ok(()),
+            Err(error) if is_unknown_to_store(&error) => look_and_delete(),
+            result => result,
+        }
     }
 
     /// The key that was not deleted, and why.
@@ -163,6 +182,20 @@ impl Objects {
             Error::new(kind).with_message(self.client.hide(&message)),
         )
     }
+}
+
+/// How many directories deep a marker is; nothing for any other key.
+fn marker_depth(key: &str, delimiter: &str) -> Option<usize> {
+    let is_marker = key.ends_with(delimiter);
+    is_marker.then(|| key.matches(delimiter).count())
+}
+
+/// Puts markers behind all other keys, the deepest first.
+fn markers_last(objects: &mut [Deletion<'_>], delimiter: &str) {
+    objects.sort_by_key(|object| match marker_depth(object.key, delimiter) {
+        None => (false, Reverse(0)),
+        Some(depth) => (true, Reverse(depth)),
+    });
 }
 
 fn is_among(objects: &[Deletion<'_>], key: &str) -> bool {
@@ -235,5 +268,20 @@ mod tests {
             let error = Error::new(ErrorKind::OperationFailed).with_s3(s3);
             assert_eq!(is_refused_as_such(&error), expected, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn markers_come_last_and_the_deepest_of_them_first() {
+        let keys = ["d/", "d/a", "d/e/", "d/e/f/", "d/e/f/x", "d/z/", "o"];
+        let mut objects: Vec<Deletion<'_>> = keys.into_iter().map(Deletion::of).collect();
+        markers_last(&mut objects, "/");
+        let keys: Vec<&str> = objects.iter().map(|object| object.key).collect();
+        assert_eq!(
+            keys,
+            ["d/a", "d/e/f/x", "o", "d/e/f/", "d/e/", "d/z/", "d/"]
+        );
+        let mut objects = ["d|", "d|a/", "d|e|"].map(Deletion::of);
+        markers_last(&mut objects, "|");
+        assert_eq!(objects.map(|object| object.key), ["d|a/", "d|e|", "d|"]);
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
 use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
 pub(crate) use copy::Source;
+pub(crate) use delete::MAX_DELETED_KEYS;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
 pub(crate) use multipart::{
     MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
@@ -526,6 +527,12 @@ impl Objects {
                 .with_kind(ErrorKind::OutcomeUnknown)
                 .with_message("the bucket is there and is yours, and may have been there before")
                 .with_hint("look at what is in it before you use it as a new one")),
+            // AWS says nothing of one's own bucket there; others say that it is there.
+            Err(error)
+                if is_own_bucket(&error) && self.client.bucket().region() == DEFAULT_REGION =>
+            {
+                Ok(())
+            }
             made => made.map(|_| ()),
         }
     }
@@ -542,6 +549,9 @@ fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
         _ => Ok(answer),
     }
 }
+
+/// The region in which one may make one's own bucket again.
+const DEFAULT_REGION: &str = "us-east-1";
 
 fn is_own_bucket(error: &crate::Error) -> bool {
     error

@@ -1,0 +1,136 @@
+//! Writing the markers of directories, on stores that answer for directories without one, too.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::S3Fs;
+use super::key::Key;
+use super::objects::Condition;
+use super::publish::Target;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::UploadArgs;
+
+/// What must be there when a store says that a marker is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Anything: the store is believed, unless it was seen to answer for directories without a marker.
+    Anything,
+    /// The directory: a key below it will do.
+    Directory,
+    /// The marker itself, because what else is in the directory is about to go.
+    Marker,
+}
+
+/// What a look at a marker's place finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Marker,
+    /// Keys below it, and no marker.
+    Keys,
+    /// A file that has the directory's name, and neither of the above.
+    File,
+    Nothing,
+}
+
+impl S3Fs {
+    /// What [`put_marker`](Self::put_marker) is to see to: without strict nothing where a directory
+    /// that is there is no error, since that would be one request more.
+    pub(super) fn wanted(&self, recreate: bool) -> Wanted {
+        if recreate && !self.shared.strict {
+            Wanted::Anything
+        } else {
+            Wanted::Directory
+        }
+    }
+
+    /// Writes a directory's marker unless one is there: one request, and one more where its
+    /// answer was lost. Says whether it did.
+    ///
+    /// Some stores, SeaweedFS among them, refuse the marker of a directory that has none, because
+    /// they have the directory as something of their own. So a refusal is looked at, by a listing, and
+    /// by a HEAD of the file of that name, before the marker is written without a condition: on such
+    /// stores that would destroy the file.
+    ///
+    /// # Errors
+    ///
+    /// `FileExists` if the store has a file in the marker's place.
+    pub(super) fn put_marker(&self, marker: &Key, wanted: Wanted) -> Result<bool> {
+        let target = Target {
+            objects: Arc::clone(&self.shared.objects),
+            key: marker.clone(),
+            path: marker.as_str().to_owned(),
+            args: self.objects().upload_args(&UploadArgs::new()),
+        };
+        let look = || match self.look_at_marker(marker)? {
+            Place::Nothing | Place::Keys => Ok(()),
+            place => Err(in_the_way(marker, place)),
+        };
+        match target.put_new_after(b"", &look) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.is(ErrorKind::FileExists) => {}
+            Err(error) => return Err(error),
+        }
+        let doubted = self.shared.answers_for_directories.load(Ordering::Relaxed);
+        if wanted == Wanted::Anything && !doubted {
+            return Ok(false);
+        }
+        match self.look_at_marker(marker)? {
+            Place::Marker => return Ok(false),
+            Place::Keys if wanted != Wanted::Marker => return Ok(false),
+            Place::File => return Err(in_the_way(marker, Place::File)),
+            Place::Keys | Place::Nothing => {}
+        }
+        let answers = &self.shared.answers_for_directories;
+        if !answers.swap(true, Ordering::Relaxed) {
+            log::debug!("the store answers for directories that have no marker");
+        }
+        target.put(b"", &[], Condition::Any)?;
+        Ok(true)
+    }
+
+    /// Writes the marker of a directory that loses its last key. Where the store has a file in its place,
+    /// the directory goes.
+    pub(super) fn keep_marker(&self, marker: &Key) -> Result<()> {
+        match self.put_marker(marker, Wanted::Marker) {
+            Err(error) if error.is(ErrorKind::FileExists) => {
+                log::warn!("{error}: the directory goes with its last key");
+                Ok(())
+            }
+            kept => kept.map(|_| ()),
+        }
+    }
+
+    /// One request, and one more if no marker is there.
+    fn look_at_marker(&self, marker: &Key) -> Result<Place> {
+        let page = self.first_keys(marker.as_str(), 1)?;
+        let first = page.objects.first().map(|object| object.key.as_str());
+        if first == Some(marker.as_str()) {
+            return Ok(Place::Marker);
+        }
+        let delimiter = self.shared.keys.delimiter();
+        let file = marker.as_str().strip_suffix(delimiter).map(Key::new);
+        if let Some(file) = file
+            && self.is_object(&file?)?
+        {
+            return Ok(Place::File);
+        }
+        Ok(if first.is_some() {
+            Place::Keys
+        } else {
+            Place::Nothing
+        })
+    }
+}
+
+fn in_the_way(marker: &Key, place: Place) -> Error {
+    let error = Error::new(ErrorKind::FileExists);
+    if place == Place::Marker {
+        return error;
+    }
+    let name = marker.as_str();
+    error
+        .with_message(format!(
+            "a file has the name of the directory {name:?}, and this store keeps only one of them"
+        ))
+        .with_hint("remove the file, or take another name")
+}
