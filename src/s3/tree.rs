@@ -377,7 +377,13 @@ impl S3Fs {
             Err(error) if error.is(ErrorKind::ResourceNotFound) => {
                 self.put_marker(to, Wanted::Marker).map(|_| ())
             }
-            Err(error) if condition_failed(&error) && is_there()? => Ok(()),
+            // One that is there already will do, and so will that of an attempt whose answer was lost.
+            Err(error)
+                if (condition_failed(&error) || error.is(ErrorKind::OutcomeUnknown))
+                    && is_there()? =>
+            {
+                Ok(())
+            }
             copied => copied,
         }
     }
