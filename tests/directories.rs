@@ -182,7 +182,8 @@ fn large(bucket: &Bucket) {
 
 #[test]
 fn trees_are_removed_children_first_and_markers_last() {
-    let removals: [(&str, fn(&S3Fs)); 6] = [
+    type Removal = (&'static str, fn(&S3Fs));
+    let removals: [Removal; 6] = [
         ("removetree", |fs| fs.removetree("t").unwrap()),
         ("emptydir", |fs| {
             fs.emptydir("t").unwrap();

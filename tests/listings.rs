@@ -171,17 +171,17 @@ fn look(fs: &S3Fs, manners: &ListingManners) {
 #[test]
 fn whatever_the_order_each_entry_comes_once_or_an_error_says_so() {
     for manners in all_manners() {
-        for page in [1, 4, 1000] {
-            // A page that only repeats one entry never ends.
-            if manners.repeats && page == 1 {
-                continue;
-            }
+        for page in [3, 1000] {
             let server = server(manners, page);
             let fs = common::open_lenient(&server);
             look(&fs, &manners);
-            // What was seen of the store changes nothing.
-            look(&fs, &manners);
         }
+        // What was seen of the store changes nothing.
+        let server = server(manners, 5);
+        let fs = common::open_lenient(&server);
+        let _ = fs.listdir("p").is_ok();
+        let _ = fs.walk().files("/").count();
+        look(&fs, &manners);
     }
 }
 
@@ -226,7 +226,7 @@ fn whatever_the_order_changes_lose_nothing() {
                 false => fs.copydir_with("p", "t", create),
             });
             for name in below("p/") {
-                let key = |prefix: &str| left.get(&format!("{prefix}{name}")).is_some();
+                let key = |prefix: &str| left.contains_key(&format!("{prefix}{name}"));
                 assert!(key("p/") || key("t/"), "{manners:?}: {name}");
                 assert!(
                     !done || (key("t/") && key("p/") != removes),
