@@ -26,6 +26,9 @@ pub(super) struct ReadAhead {
     /// Where the first window begins that nobody fetches yet.
     next: u64,
     window: Vec<u8>,
+    /// The memory of windows that were read, for the next ones: what one thread frees is not there for
+    /// another one with every allocator.
+    spare: Vec<Vec<u8>>,
     /// How much of the window was read.
     done: usize,
     position: u64,
@@ -58,6 +61,7 @@ impl ReadAhead {
             fetched: VecDeque::new(),
             next: position,
             window: Vec::new(),
+            spare: Vec::new(),
             done: 0,
             position,
             abandoned: CancelToken::new(),
@@ -80,8 +84,10 @@ impl ReadAhead {
     /// Reads some bytes; none only at the end, or into no buffer.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         while self.done == self.window.len() {
-            // The memory of the old window goes before another one comes.
-            self.window = Vec::new();
+            let old = std::mem::take(&mut self.window);
+            if old.capacity() > 0 && self.next < self.pinned.size() {
+                self.spare.push(old);
+            }
             self.done = 0;
             let Some(fetched) = self.fetched.pop_front() else {
                 return Ok(0);
@@ -112,9 +118,10 @@ impl ReadAhead {
             let pinned = Arc::clone(&self.pinned);
             let abandoned = self.abandoned.clone();
             let running = self.threads.clone();
+            let memory = self.spare.pop().unwrap_or_default();
             let thread = thread::Builder::new().name("s3fs-read-ahead".to_owned());
             let window = begin(thread, move || {
-                let window = abandoned.run(|| fetch(&pinned, start, end));
+                let window = abandoned.run(|| fetch(&pinned, start, end, memory));
                 drop(running);
                 window
             });
@@ -135,10 +142,10 @@ impl Drop for ReadAhead {
     }
 }
 
-/// All bytes of a range.
-fn fetch(pinned: &Arc<Pinned>, start: u64, end: u64) -> Result<Vec<u8>> {
+/// All bytes of a range, in that memory.
+fn fetch(pinned: &Arc<Pinned>, start: u64, end: u64, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
     let length = usize::try_from(end - start).unwrap_or_default();
-    let mut bytes = vec![0; length];
+    bytes.resize(length, 0);
     let mut done = 0;
     let mut range = pinned.range(start, end)?;
     loop {

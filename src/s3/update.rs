@@ -36,8 +36,14 @@ const NEAR: u64 = 64 << 10;
 /// class, encryption and tags are kept; an ACL is not.
 ///
 /// Opening reads the first 32 KiB, and reading on what is asked for. What was written is held in
-/// memory up to 16 MiB, and beyond that in a temporary file without a name. [`set_len`](File::set_len)
-/// cuts the file, or fills it up with zeros, which take no room until they are sent.
+/// memory up to 16 MiB, in pages of 4 KiB with one bit for each byte, however many writes there are.
+/// What does not fit is in a temporary file without a name: there each 256 KiB of the file that were
+/// written to take 288 KiB at most, where the disk leaves holes only the blocks of 4 KiB that were written
+/// to and at most as much again for their bits, and 40 bytes of memory. What is written over or cut off takes no more
+/// room. `close` holds what a writer holds besides
+/// ([`write_buffer`](crate::S3FsBuilder::write_buffer), 40 MiB).
+/// [`set_len`](File::set_len) cuts the file, or fills it up with zeros, which take no room until they
+/// are sent.
 ///
 /// If someone else replaced the object meanwhile, `close` is
 /// [`ResourceChanged`](ErrorKind::ResourceChanged) and the other's object stands. Some stores (Ceph's
@@ -136,12 +142,12 @@ impl S3Updater {
 
     /// Reads some bytes of the file, all from one place.
     fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let (content, end) = self.content.at(position);
+        let (content, end) = self.content.at(position)?;
         let room = usize::try_from(end - position).unwrap_or(usize::MAX);
         let count = room.min(buffer.len());
         let buffer = &mut buffer[..count];
         match (content, &mut self.base) {
-            (Content::Written(offset), _) => self.content.read_written(offset, buffer)?,
+            (Content::Written, _) => self.content.read_written(position, buffer)?,
             (Content::Old, Base::Object(old)) => return old.read_at(position, buffer),
             (Content::Old | Content::Zeros, _) => buffer.fill(0),
         }
@@ -156,7 +162,7 @@ impl S3Updater {
         })?;
         buffer.resize(length, 0);
         if let Base::Object(old) = &self.base {
-            for stretch in joined(self.content.old_in(range), near) {
+            for stretch in self.content.old_in(range, near)? {
                 let [start, end] = [stretch.start, stretch.end]
                     .map(|at| usize::try_from(at - range.start).unwrap_or(usize::MAX));
                 let stretch_of_buffer = buffer.get_mut(start..end).unwrap_or_default();
@@ -167,11 +173,11 @@ impl S3Updater {
         let mut position = range.start;
         let mut rest = buffer.as_mut_slice();
         while !rest.is_empty() {
-            let (content, end) = self.content.at(position);
+            let (content, end) = self.content.at(position)?;
             let room = usize::try_from(end - position).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(room.min(rest.len()));
             match content {
-                Content::Written(offset) => self.content.read_written(offset, now)?,
+                Content::Written => self.content.read_written(position, now)?,
                 Content::Zeros => now.fill(0),
                 Content::Old => {}
             }
@@ -203,7 +209,7 @@ impl S3Updater {
         };
         // What the store cannot copy is read and sent.
         let unchanged = match self.target.objects.copies_ranges_of(&self.target.key) {
-            true => self.content.unchanged(),
+            true => self.content.unchanged(limits.least)?,
             false => Vec::new(),
         };
         let planned = match sizes.are_equal() {
@@ -273,18 +279,6 @@ impl S3Updater {
     }
 }
 
-/// The ranges, which are in ascending order; those as one between which there are at most `near` bytes.
-fn joined(ranges: impl IntoIterator<Item = Range<u64>>, near: u64) -> Vec<Range<u64>> {
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for range in ranges {
-        match joined.last_mut() {
-            Some(last) if range.start - last.end <= near => last.end = range.end,
-            _ => joined.push(range),
-        }
-    }
-    joined
-}
-
 impl Read for S3Updater {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.usable()?;
@@ -339,8 +333,10 @@ impl File for S3Updater {
         self.usable()?;
         self.check_size(size)?;
         self.changed |= size != self.content.size();
-        self.content.set_len(size);
-        Ok(())
+        self.content.set_len(size).map_err(|error| {
+            self.failed = true;
+            Error::from(error).with_path(&self.target.path).into()
+        })
     }
 
     fn close(&mut self) -> Result<()> {
@@ -369,25 +365,5 @@ impl Drop for S3Updater {
                 self.target.path
             );
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_that_are_near_are_one() {
-        let ranges = |pairs: &[(u64, u64)]| -> Vec<Range<u64>> {
-            pairs.iter().map(|(start, end)| *start..*end).collect()
-        };
-        let check = |given: &[(u64, u64)], near, expected: &[(u64, u64)]| {
-            assert_eq!(joined(ranges(given), near), ranges(expected));
-        };
-        check(&[], 5, &[]);
-        check(&[(0, 1)], 0, &[(0, 1)]);
-        check(&[(0, 1), (6, 7), (12, 20)], 5, &[(0, 20)]);
-        check(&[(0, 1), (7, 8), (9, 10)], 5, &[(0, 1), (7, 10)]);
-        check(&[(0, 1), (2, 3)], 0, &[(0, 1), (2, 3)]);
     }
 }

@@ -1,6 +1,5 @@
 //! [`Overlay`]: what was written over an object, and where the object still shows.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
@@ -11,23 +10,8 @@ pub(super) struct Overlay {
     size: u64,
     /// Up to here the old object shows through. What was cut off does not come back.
     old: u64,
-    /// By where they begin; none is empty, and no two overlap.
-    changes: BTreeMap<u64, Change>,
+    /// Nothing of it is behind the end of the file.
     scratch: Scratch,
-}
-
-/// Bytes that are not the old object's.
-#[derive(Clone, Copy, Debug)]
-struct Change {
-    length: u64,
-    content: New,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum New {
-    /// What was written, from that offset of the scratch on.
-    Written(u64),
-    Zeros,
 }
 
 /// What stands at a position.
@@ -36,8 +20,8 @@ pub(super) enum Content {
     /// The old object's bytes, at the same position.
     Old,
     Zeros,
-    /// What was written: an offset for [`Overlay::read_written`].
-    Written(u64),
+    /// What was written: see [`Overlay::read_written`].
+    Written,
 }
 
 impl Overlay {
@@ -46,7 +30,6 @@ impl Overlay {
         Self {
             size: old,
             old,
-            changes: BTreeMap::new(),
             scratch: Scratch::default(),
         }
     }
@@ -56,157 +39,88 @@ impl Overlay {
         self.size
     }
 
-    /// What stands at that position, which lies within the file, and up to where.
-    pub(super) fn at(&self, position: u64) -> (Content, u64) {
-        let before = self.changes.range(..=position).next_back();
-        if let Some((start, change)) = before
-            && position < start + change.length
-        {
-            let content = match change.content {
-                New::Zeros => Content::Zeros,
-                New::Written(offset) => Content::Written(offset + (position - start)),
-            };
-            return (content, start + change.length);
-        }
-        let next = self.changes.range(position..).next();
-        let end = next.map_or(self.size, |(start, _)| *start);
-        match position < self.old {
+    /// What stands at that position, which lies within the file, and up to where at least.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says, here and below.
+    pub(super) fn at(&mut self, position: u64) -> io::Result<(Content, u64)> {
+        let (is_written, end) = self.scratch.run(position)?;
+        let end = end.min(self.size);
+        Ok(match position < self.old {
+            _ if is_written => (Content::Written, end),
             true => (Content::Old, end.min(self.old)),
             false => (Content::Zeros, end),
-        }
+        })
     }
 
-    /// Where in that range, which lies within the file, the old object shows: in ascending order.
-    pub(super) fn old_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
-        let mut old = Vec::new();
+    /// Where in that range, which lies within the file, the old object shows: in ascending order, and
+    /// as one where at most `near` bytes are between.
+    pub(super) fn old_in(&mut self, range: &Range<u64>, near: u64) -> io::Result<Vec<Range<u64>>> {
+        let mut old: Vec<Range<u64>> = Vec::new();
         let mut position = range.start;
-        while position < range.end {
-            let (content, end) = self.at(position);
+        while position < range.end.min(self.old) {
+            let (content, end) = self.at(position)?;
             let end = end.min(range.end);
             if content == Content::Old {
-                old.push(position..end);
+                join(&mut old, position..end, near);
             }
             position = end;
         }
-        old
+        Ok(old)
     }
 
-    /// Reads what was written.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub(super) fn read_written(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.scratch.read_at(offset, buffer)
+    /// Reads what was written at that position.
+    pub(super) fn read_written(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.scratch.read(position, buffer)
     }
 
-    /// Writes bytes at that position. What is between the end and there becomes zeros.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says; the content is then not what was meant.
+    /// Writes bytes at that position. What is between the end and there becomes zeros. After an error,
+    /// the content is not what was meant.
     pub(super) fn write(&mut self, position: u64, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if position > self.size {
-            self.set_len(position);
-        }
-        let mut at = position;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (content, end) = match at < self.size {
-                true => self.at(at),
-                false => (Content::Zeros, u64::MAX),
-            };
-            let count = usize::try_from(end - at).map_or(rest.len(), |room| room.min(rest.len()));
-            let (now, later) = rest.split_at(count);
-            match content {
-                Content::Written(offset) => self.scratch.write_at(offset, now)?,
-                Content::Old | Content::Zeros => {
-                    let offset = self.scratch.append(now)?;
-                    self.put(at, now.len() as u64, offset);
-                }
-            }
-            at += count as u64;
-            rest = later;
-            self.size = self.size.max(at);
-        }
+        self.scratch.write(position, bytes)?;
+        self.size = self.size.max(position + bytes.len() as u64);
         Ok(())
     }
 
-    /// Takes note of what was written where no written bytes were.
-    fn put(&mut self, start: u64, length: u64, offset: u64) {
-        self.clear(start..start + length);
-        let before = self.changes.range_mut(..start).next_back();
-        if let Some((before, change)) = before
-            && before + change.length == start
-            && let New::Written(written) = change.content
-            && written + change.length == offset
-        {
-            change.length += length;
-            return;
-        }
-        let content = New::Written(offset);
-        self.changes.insert(start, Change { length, content });
-    }
-
-    /// Takes changes away from a range, those in part that reach over its ends.
-    fn clear(&mut self, range: Range<u64>) {
-        let overlapping: Vec<(u64, Change)> = self
-            .changes
-            .range(..range.end)
-            .rev()
-            .map(|(start, change)| (*start, *change))
-            .take_while(|(start, change)| start + change.length > range.start)
-            .collect();
-        for (start, change) in overlapping {
-            self.changes.remove(&start);
-            let end = start + change.length;
-            if start < range.start {
-                let length = range.start - start;
-                self.changes.insert(start, Change { length, ..change });
-            }
-            if end > range.end {
-                let content = match change.content {
-                    New::Zeros => New::Zeros,
-                    New::Written(offset) => New::Written(offset + (range.end - start)),
-                };
-                let length = end - range.end;
-                self.changes.insert(range.end, Change { length, content });
-            }
-        }
-    }
-
     /// Cuts the file, or fills it up with zeros.
-    pub(super) fn set_len(&mut self, size: u64) {
+    pub(super) fn set_len(&mut self, size: u64) -> io::Result<()> {
         if size < self.size {
-            self.clear(size..self.size);
+            self.scratch.cut(size)?;
             self.old = self.old.min(size);
-        } else if size > self.size {
-            let change = Change {
-                length: size - self.size,
-                content: New::Zeros,
-            };
-            self.changes.insert(self.size, change);
         }
         self.size = size;
+        Ok(())
     }
 
-    /// Where the old object shows, in ascending order.
-    pub(super) fn unchanged(&self) -> Vec<Range<u64>> {
-        let mut ranges = Vec::new();
+    /// Where the old object shows, in ascending order: stretches of `least` bytes, and what the file ends
+    /// with.
+    pub(super) fn unchanged(&mut self, least: u64) -> io::Result<Vec<Range<u64>>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
         let mut position = 0;
-        for (start, change) in &self.changes {
-            if position < (*start).min(self.old) {
-                ranges.push(position..(*start).min(self.old));
+        while position < self.old {
+            let (content, end) = self.at(position)?;
+            if content == Content::Old {
+                // The one before is whole once another one does not touch it.
+                ranges.pop_if(|last| last.end < position && last.end - last.start < least);
+                join(&mut ranges, position..end, 0);
             }
-            position = start + change.length;
+            position = end;
         }
-        if position < self.old {
-            ranges.push(position..self.old);
-        }
-        ranges
+        let size = self.size;
+        ranges.pop_if(|last| last.end != size && last.end - last.start < least);
+        Ok(ranges)
+    }
+}
+
+/// Adds a range behind the others: to the last one if at most `near` bytes are between.
+fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>, near: u64) {
+    match ranges.last_mut() {
+        Some(last) if range.start - last.end <= near => last.end = range.end,
+        _ => ranges.push(range),
     }
 }
 
@@ -223,15 +137,15 @@ mod tests {
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < overlay.size() {
             let position = bytes.len();
-            let (content, end) = overlay.at(position as u64);
+            let (content, end) = overlay.at(position as u64).unwrap();
             assert!(end > position as u64 && end <= overlay.size());
             let end = usize::try_from(end).unwrap();
             match content {
                 Content::Old => bytes.extend_from_slice(&old[position..end]),
                 Content::Zeros => bytes.resize(end, 0),
-                Content::Written(offset) => {
+                Content::Written => {
                     let mut written = vec![0; end - position];
-                    overlay.read_written(offset, &mut written).unwrap();
+                    overlay.read_written(position as u64, &mut written).unwrap();
                     bytes.extend(written);
                 }
             }
@@ -255,7 +169,7 @@ mod tests {
             for round in 1..30 {
                 if random(5) == 0 {
                     let size = random(80);
-                    overlay.set_len(size as u64);
+                    overlay.set_len(size as u64).unwrap();
                     model.resize(size, 0);
                 } else {
                     let at = random(70);
@@ -267,7 +181,7 @@ mod tests {
                     }
                 }
                 assert_eq!(content(&mut overlay, &old), model);
-                let unchanged = overlay.unchanged();
+                let unchanged = overlay.unchanged(1).unwrap();
                 for range in &unchanged {
                     let range = range.start as usize..range.end as usize;
                     assert_eq!(model[range.clone()], old[range]);
@@ -279,22 +193,106 @@ mod tests {
     }
 
     #[test]
-    fn writing_over_what_was_written_takes_no_more_room() {
-        let mut overlay = Overlay::new(10);
-        for _ in 0..100 {
-            overlay.write(2, b"hello").unwrap();
+    fn changes_that_do_not_fit_into_memory_are_the_same() {
+        const SIZE: usize = 40 << 20;
+        let old = vec![1; SIZE];
+        let mut overlay = Overlay::new(SIZE as u64);
+        let mut model = old.clone();
+        let write = |overlay: &mut Overlay, model: &mut Vec<u8>, at: usize, bytes: &[u8]| {
+            overlay.write(at as u64, bytes).unwrap();
+            model.resize(model.len().max(at + bytes.len()), 0);
+            model[at..at + bytes.len()].copy_from_slice(bytes);
+        };
+        for at in (0..SIZE).step_by(4099) {
+            write(&mut overlay, &mut model, at, &[2, 3]);
         }
-        assert_eq!(overlay.scratch.append(b"").unwrap(), 5);
-        overlay.write(0, b"all of it").unwrap();
-        assert_eq!(overlay.scratch.append(b"").unwrap(), 9);
+        write(&mut overlay, &mut model, (4 << 20) - 7, &vec![4; 9 << 20]);
+        for size in [30 << 20, SIZE + 5, (20 << 20) + 3, 21 << 20] {
+            overlay.set_len(size as u64).unwrap();
+            model.resize(size, 0);
+            write(&mut overlay, &mut model, size + 10, b"end");
+            assert!(content(&mut overlay, &old) == model, "{size}");
+        }
+        let least = 4000;
+        let unchanged = overlay.unchanged(least).unwrap();
+        assert!(
+            unchanged
+                .iter()
+                .all(|range| range.end - range.start >= least)
+        );
+        let all = overlay.unchanged(1).unwrap();
+        let long = all
+            .into_iter()
+            .filter(|range| range.end - range.start >= least);
+        assert_eq!(unchanged, long.collect::<Vec<_>>());
+        let near = overlay.old_in(&(0..4 << 20), 2).unwrap();
+        assert_eq!(near, [2..(4 << 20) - 7]);
+    }
+
+    #[test]
+    fn random_changes_on_the_disk_give_what_the_same_changes_give_to_a_vec() {
+        let mut seed = 5_u64;
+        let mut random = |bound: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed % bound as u64) as usize
+        };
+        let old: Vec<u8> = (0..900_000).map(|at| (at % 7) as u8).collect();
+        let mut overlay = Overlay::new(old.len() as u64);
+        for at in (0..20 << 20).step_by(4 << 10) {
+            overlay.write(at, &[9]).unwrap();
+        }
+        assert!(overlay.scratch.is_on_disk());
+        overlay.set_len(800_000).unwrap();
+        let mut model = old.clone();
+        model.truncate(800_000);
+        for at in (0..800_000).step_by(4 << 10) {
+            model[at] = 9;
+        }
+        for round in 0..200 {
+            match random(4) {
+                0 => {
+                    let size = random(1_200_000);
+                    overlay.set_len(size as u64).unwrap();
+                    model.resize(size, 0);
+                }
+                kind => {
+                    let at = random(1_000_000);
+                    let length = 1 + random(if kind == 1 { 300_000 } else { 20 });
+                    let bytes = vec![10 + round as u8; length];
+                    overlay.write(at as u64, &bytes).unwrap();
+                    model.resize(model.len().max(at + length), 0);
+                    model[at..at + length].copy_from_slice(&bytes);
+                }
+            }
+            assert!(content(&mut overlay, &old) == model, "{round}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_are_near_are_one() {
+        let check = |given: &[(u64, u64)], near, expected: &[(u64, u64)]| {
+            let mut joined = Vec::new();
+            for (start, end) in given {
+                join(&mut joined, *start..*end, near);
+            }
+            let expected: Vec<_> = expected.iter().map(|(start, end)| *start..*end).collect();
+            assert_eq!(joined, expected);
+        };
+        check(&[], 5, &[]);
+        check(&[(0, 1)], 0, &[(0, 1)]);
+        check(&[(0, 1), (6, 7), (12, 20)], 5, &[(0, 20)]);
+        check(&[(0, 1), (7, 8), (9, 10)], 5, &[(0, 1), (7, 10)]);
+        check(&[(0, 1), (2, 3)], 0, &[(0, 1), (2, 3)]);
     }
 
     #[test]
     fn what_was_cut_off_does_not_come_back() {
         let mut overlay = Overlay::new(10);
-        overlay.set_len(4);
-        overlay.set_len(8);
+        overlay.set_len(4).unwrap();
+        overlay.set_len(8).unwrap();
         assert_eq!(content(&mut overlay, b"0123456789"), b"0123\0\0\0\0");
-        assert_eq!(overlay.unchanged(), [0..4]);
+        assert_eq!(overlay.unchanged(1).unwrap(), [0..4]);
     }
 }
