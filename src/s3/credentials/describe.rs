@@ -39,11 +39,12 @@ pub(super) fn lines(environment: &Environment) -> Vec<String> {
         "region: {}",
         shown(region::find(None, environment, &profile))
     ));
-    for (name, service) in [
+    let services = vec![
         ("s3", endpoint::S3),
         #[cfg(feature = "aws-chain")]
         ("sts", endpoint::STS),
-    ] {
+    ];
+    for (name, service) in services {
         let url = endpoint::find(service, None, environment, &profile);
         lines.push(format!("endpoint of {name}: {}", shown(url)));
     }

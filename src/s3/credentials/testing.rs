@@ -1,5 +1,8 @@
 //! A home directory for tests, the environment of the user who lives there, and a server that answers by a script.
 
+// The scripted servers are for the sources that ask one.
+#![cfg_attr(not(feature = "aws-chain"), allow(dead_code))]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
