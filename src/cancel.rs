@@ -218,6 +218,29 @@ pub(crate) fn regardless<T>(work: impl FnOnce() -> T) -> T {
     enter(None, work)
 }
 
+/// Does something that goes on for that time after the call was cancelled: what would leave something
+/// behind if it were interrupted.
+pub(crate) fn with_grace<T>(time: Duration, work: impl FnOnce() -> T) -> T {
+    let Some(token) = current() else {
+        return work();
+    };
+    let late = CancelToken::new();
+    let later = late.clone();
+    let _watch = token.watch(move || {
+        let here = later.clone();
+        let thread = std::thread::Builder::new().name("s3fs-cancel".to_owned());
+        let wait = move || {
+            std::thread::sleep(time);
+            here.cancel();
+        };
+        if thread.spawn(wait).is_err() {
+            // The system has no thread left.
+            later.cancel();
+        }
+    });
+    enter(Some(late), work)
+}
+
 /// Whether the call that the current thread works for was cancelled.
 pub(crate) fn is_cancelled() -> bool {
     CURRENT.with_borrow(|token| token.as_ref().is_some_and(CancelToken::is_cancelled))
@@ -306,6 +329,21 @@ mod tests {
         drop(token.watch(count()));
         assert_eq!(calls.load(Ordering::SeqCst), 2);
         assert_eq!(token.watchers().all.len(), 1);
+    }
+
+    #[test]
+    fn work_with_a_grace_goes_on_for_a_while_after_the_cancellation_and_no_longer() {
+        let token = CancelToken::new();
+        let began = Instant::now();
+        token.run(|| {
+            with_grace(Duration::from_millis(20), || {
+                token.cancel();
+                assert!(sleep(LONG).is_err());
+                assert!(began.elapsed() >= Duration::from_millis(20));
+            });
+            assert!(check().is_err());
+        });
+        assert!(began.elapsed() < LONG / 2);
     }
 
     #[test]

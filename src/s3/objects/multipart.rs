@@ -45,6 +45,10 @@ pub(crate) fn check_object_size(size: u64) -> Result<()> {
     )))
 }
 
+/// How long the request that begins an upload may go on after the call was cancelled: without its answer,
+/// nobody knows the id by which to abort the upload.
+const CREATE_GRACE: Duration = Duration::from_secs(1);
+
 /// How long the abort of an upload may take after a call has failed, so that the call returns soon.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(1800);
 
@@ -176,7 +180,9 @@ impl Objects {
                 .header("x-amz-checksum-algorithm", algorithm.name())
                 .header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
         }
-        let id = self.client.ask(&request, xml::created_upload);
+        cancel::check()?;
+        let create = || self.client.ask(&request, xml::created_upload);
+        let id = cancel::with_grace(CREATE_GRACE, create);
         let id = id.inspect_err(|error| {
             if error.is_unsure() {
                 log::warn!(
