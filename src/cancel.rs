@@ -22,7 +22,9 @@ type OnCancel = Arc<dyn Fn() + Send + Sync>;
 ///
 /// [`TransferOptions::cancel`](crate::TransferOptions::cancel) binds a copy, move, mirror, upload or
 /// download to a token, and [`run`](Self::run) binds all that is done in a closure: listings, reads,
-/// writes, `removetree`, `copydir` and others, on every filesystem of this crate. Clones are one token.
+/// writes, `removetree`, `copydir` and others, on S3. [`OsFs`](crate::OsFs) and
+/// [`MemoryFs`](crate::MemoryFs) look at the token only in copies, moves and mirrors. Clones are one
+/// token.
 ///
 /// A cancelled call returns soon, and usually within two seconds: its waits end, its requests are
 /// interrupted, and the uploads that it began are aborted. Its error has the kind
