@@ -1,9 +1,45 @@
-//! Pages that go beyond single items.
+//! The guide: a page for each task. Every example is compiled, and those that need no bucket run.
 
-/// Opening a bucket, and where its credentials come from.
+/// FS URLs, the builder, and filesystems that are not S3.
+#[doc = include_str!("guide/opening.md")]
+pub mod opening {}
+
+/// Where credentials, region and endpoint come from.
 #[doc = include_str!("guide/credentials.md")]
 pub mod credentials {}
+
+/// Directories, strict mode, listings and info.
+#[doc = include_str!("guide/directories.md")]
+pub mod directories {}
+
+/// Reading, writing, changing, upload arguments and presigned URLs.
+#[doc = include_str!("guide/files.md")]
+pub mod files {}
+
+/// The local disk, copies, moves, mirrors, walks and globs.
+#[doc = include_str!("guide/transfers.md")]
+pub mod transfers {}
+
+/// Errors, retries, timeouts, cancelling and logs.
+#[doc = include_str!("guide/errors.md")]
+pub mod errors {}
+
+/// How stores differ, and what to set for them.
+#[doc = include_str!("guide/stores.md")]
+pub mod stores {}
 
 /// Servers with certificates of your own.
 #[doc = include_str!("guide/tls.md")]
 pub mod tls {}
+
+/// Requests, measured speed, memory, and small binaries.
+#[doc = include_str!("guide/performance.md")]
+pub mod performance {}
+
+/// Names in PyFilesystem, `std::fs`, S3FS and boto3.
+#[doc = include_str!("guide/migrating.md")]
+pub mod migrating {}
+
+/// How the crate is tested, and how to test with real servers.
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}

@@ -1,10 +1,10 @@
-//! An S3 bucket as a filesystem: PyFilesystem's S3FS in Rust. Blocking calls, few dependencies, no
-//! async runtime.
+//! `std::fs` for S3: a bucket, or a directory inside one, as a filesystem. Blocking calls, few dependencies, no
+//! async runtime. The interface is PyFilesystem's.
 //!
 //! ```no_run
-//! use s3fs::{FileSystem, Namespaces, open_fs};
+//! use s3fs::prelude::*;
 //!
-//! let fs = open_fs("s3://mybucket")?;
+//! let fs = s3fs::open_fs("s3://mybucket")?;
 //! fs.makedir("reports")?;
 //! fs.writetext("reports/hello.txt", "hello")?;
 //! for info in fs.scandir("reports", Namespaces::DETAILS)? {
@@ -14,125 +14,99 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
+//! # Tasks
+//!
+//! Each of these examples runs: [`MemoryFs`] takes the place of a bucket.
+//!
+//! ```
+//! use std::io::{BufRead, Read, Seek, SeekFrom, Write};
+//! use s3fs::prelude::*;
+//! use s3fs::MemoryFs;
+//!
+//! let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+//!
+//! // Write. The file becomes visible when the closure returns `Ok`.
+//! fs.writetext("hello.txt", "hello")?;
+//! fs.write_with("squares.csv", |file| {
+//!     (1..=100).try_for_each(|n| writeln!(file, "{n},{}", n * n))
+//! })?;
+//!
+//! // Read: all of it, line by line, a range.
+//! assert_eq!(fs.readtext("hello.txt")?, "hello");
+//! for line in fs.open("squares.csv", "r")?.lines() {
+//!     println!("{}", line?);
+//! }
+//! let mut file = fs.openbin("squares.csv", "r")?;
+//! file.seek(SeekFrom::Start(4))?;
+//! let mut range = [0; 3];
+//! file.read_exact(&mut range)?;
+//! assert_eq!(&range, b"2,4");
+//!
+//! // List a directory, find files, ask for one.
+//! assert_eq!(fs.listdir("/")?, ["hello.txt", "squares.csv"]);
+//! assert_eq!(fs.glob("**/*.csv").count()?.files, 1);
+//! assert_eq!(fs.getsize("hello.txt")?, 5);
+//!
+//! // Copy, move, remove. On S3 the server copies.
+//! fs.makedirs("archive/2026")?;
+//! fs.copy("hello.txt", "archive/2026/hello.txt")?;
+//! fs.movefile("squares.csv", "archive/squares.csv")?;
+//! fs.removetree("archive")?;
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! The [`guide`] has a page for each task: opening, credentials, directories, files, transfers, errors, stores.
+//!
+//! # Promises
+//!
+//! - A written file is visible as a whole or not at all: `close` publishes it in one step, and a file that is dropped
+//!   without `close` stores nothing ([`S3Writer`], [`S3Updater`]).
+//! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged), and never a mixture of
+//!   both ([`S3Reader`]).
+//! - Nothing is cached: each call asks the server.
+//! - The number of requests of each operation is [part of the interface](S3Fs#requests), as are the
+//!   [permissions](S3Fs#permissions) that it needs.
+//! - [Directories](S3Fs#directories), [strict mode](S3Fs#strict), [what is atomic](S3Fs#what-is-atomic-and-what-is-not) and
+//!   [retries](S3Fs#what-is-tried-again) are described with [`S3Fs`].
+//!
 //! # From the top
 //!
-//! [`FileSystem`] is the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `getinfo`, `copy`
-//! and the others, in PyFilesystem's words. [`S3Fs`] is the filesystem: a bucket, or a directory
-//! inside one. [`S3Fs::new`] takes a bucket's name and finds the rest in the environment, and
-//! [`S3Fs::builder`] takes everything. [`open_fs`] takes an FS URL, `s3://mybucket/reports`, and
-//! gives a `Box<dyn FileSystem>`; [`S3Opener`] says what such a URL may hold, and [`Registry`] lets
-//! a program add protocols of its own. None of them makes a request.
-//!
-//! ```
-//! use s3fs::{FileSystem, S3Fs};
-//!
-//! let fs = S3Fs::builder("mybucket")
-//!     .dir_path("reports")
-//!     .endpoint_url("http://127.0.0.1:9000")
-//!     .region("us-east-1")
-//!     .aws_access_key_id("key")
-//!     .aws_secret_access_key("secret")
-//!     .build()?;
-//!
-//! assert_eq!(fs.validatepath("2026//./tides.csv")?, "/2026/tides.csv");
-//! let url = fs.geturl("2026/tides.csv")?;
-//! assert!(url.starts_with("http://127.0.0.1:9000/mybucket/reports/2026/tides.csv?X-Amz-"));
-//! # Ok::<(), s3fs::Error>(())
-//! ```
-//!
-//! [`MemoryFs`] (`mem://`) is a filesystem in memory that behaves as a strict [`S3Fs`] does, for tests;
-//! [`OsFs`] (`osfs://`) is a directory of the local disk. [`SubFs`] is a directory of any filesystem as a
-//! filesystem of its own; [`opendir`](FileSystemExt::opendir) gives one.
-//!
-//! [`File`] is an open file: [`Read`](std::io::Read), [`Write`](std::io::Write) and
-//! [`Seek`](std::io::Seek), and a [`close`](File::close) that publishes what was written. On S3 it
-//! is an [`S3Reader`], an [`S3Writer`] or an [`S3Updater`], as its [`Mode`] says.
-//! [`FileSystemExt::open`] gives an [`OpenFile`]: text, which is checked, and lines.
-//! [`FileSystemExt::write_with`] is the way to write a file that cannot be got wrong: it closes if
-//! the closure returns `Ok`, and only then.
-//!
-//! [`OpenOptions`] says what one call sets beyond path and bytes: [`UploadArgs`] for what a write
-//! sets on the object (content type, metadata, tags, storage class, encryption, checksum),
-//! [`DownloadArgs`] for what a read sends along.
-//!
-//! [`Info`] is what is known about a file or a directory. [`Namespaces`] says how much of it is
-//! asked for: `basic` and [`Details`] come with every listing, [`S3Info`] is a request for each
-//! object. [`RawInfo`] is the same as values by name, which [`setinfo`](FileSystem::setinfo) takes.
-//!
-//! [`MakedirOptions`] and [`CopyOptions`] are PyFilesystem's keyword arguments, of making
-//! directories and of copying and moving. [`Location`], where a resource really is, and [`Meta`],
-//! what a filesystem is like, are for those who implement one.
-//!
-//! [`Error`] says what was asked, on which path, what came back, and what to do about it.
-//! [`ErrorKind`] is what to match on, in the names of PyFilesystem's exceptions, and [`S3Error`]
-//! what the server said. An `Error` converts to [`std::io::Error`] and back without loss.
-//!
-//! ```
-//! use s3fs::{ErrorKind, FileSystem, S3Fs};
-//!
-//! let fs = S3Fs::builder("mybucket")
-//!     .endpoint_url("http://127.0.0.1:9000")
-//!     .region("us-east-1")
-//!     .anonymous(true)
-//!     .build()?;
-//! let error = fs.readbytes("../other").unwrap_err();
-//! assert_eq!(error.kind(), ErrorKind::IllegalBackReference);
-//! assert_eq!(error.path(), Some("../other"));
-//! # Ok::<(), s3fs::Error>(())
-//! ```
-//!
-//! On top of any filesystem, [`FileSystemExt::walk`] walks through directories, [`glob`] finds what
-//! matches a pattern, [`FileSystemExt::tree`] draws, and [`copy`], [`moving`] and [`mirror`] work
-//! between any two. [`path`] and [`wildcard`] have PyFilesystem's functions on paths and names,
-//! which need no filesystem.
-//!
-//! [`S3Fs::download_file`], [`S3Fs::upload_file`], [`S3Fs::download_dir`] and [`S3Fs::upload_dir`] go
-//! between S3 and the local disk, as copies between an [`S3Fs`] and an [`OsFs`] do: in pieces, several
-//! at a time. [`TransferOptions`] says how many, and who is told.
-//!
-//! # Semantics
-//!
-//! What is promised, and what S3 does not allow to promise:
-//!
-//! - [Directories](S3Fs#directories): when one exists, what a marker is, and what happens to keys
-//!   that no path can name.
-//! - [Strict](S3Fs#strict): which checks there are, what is left without them, and that a check and
-//!   the change after it are not one step.
-//! - [What is atomic, and what is not](S3Fs#what-is-atomic-and-what-is-not): what others can see of
-//!   a write, a move, a tree that is copied or removed.
-//! - [Requests](S3Fs#requests): how many each operation makes.
-//! - [Permissions](S3Fs#permissions): the IAM actions that each operation needs.
-//! - A written file is seen whole or not at all: `close` lets it be seen in one step, and a file that
-//!   is dropped without `close` leaves nothing behind ([`S3Writer`], [`S3Updater`]).
-//! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged)
-//!   and never a mixture of both ([`S3Reader`]).
-//! - Nothing is cached: each call asks the server.
-//! - What may succeed later is [tried again](S3Fs#what-is-tried-again): a connection that breaks, a
-//!   server that is busy. What a refusal teaches (the server's clock, the bucket's region) is gone by.
+//! | type | |
+//! | --- | --- |
+//! | [`FileSystem`], [`FileSystemExt`] | the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `copy` and the others |
+//! | [`S3Fs`] | a bucket, or a directory inside one; [`S3FsBuilder`] has its parameters |
+//! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for protocols of a program's own |
+//! | [`MemoryFs`], [`OsFs`], [`SubFs`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem |
+//! | [`File`] | an open file: [`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek) and `close`; on S3 an [`S3Reader`], [`S3Writer`] or [`S3Updater`]. [`OpenFile`] adds text and lines. |
+//! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | what one call sets: content type, metadata, tags, storage class, encryption, checksum |
+//! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | what is known about a file or directory, and how much of it to ask for; [`RawInfo`] has it by name |
+//! | [`MakedirOptions`], [`CopyOptions`] | the keyword arguments of directories, copies and moves |
+//! | [`copy`], [`moving`], [`mirror`], [`TransferOptions`] | copies, moves and mirrors between any two filesystems |
+//! | [`S3Fs::download_file`], [`S3Fs::upload_dir`] and others | transfers between S3 and the local disk |
+//! | [`walk`](FileSystemExt::walk), [`glob`], [`tree`](FileSystemExt::tree) | walks, patterns, drawings |
+//! | [`path`], [`wildcard`] | functions on paths and names, which need no filesystem |
+//! | [`Credentials`], [`CredentialsProvider`] | credentials from a program's own source |
+//! | [`Error`], [`ErrorKind`], [`S3Error`] | what went wrong, in PyFilesystem's names, and what the server answered |
 //!
 //! # Features
 //!
-//! - `rustls` (default): `https` endpoints, through rustls, ring and Mozilla's root certificates.
-//!   Without it only `http` endpoints can be used; `https`, and with it Amazon S3 itself, is
-//!   [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
-//! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container
-//!   endpoints and instance metadata. Without it, configuration that asks for one of them is an error.
-//! - `platform-verifier`: `https` endpoints are certified by whom the system trusts (its store of
-//!   certificates, a company's among them), instead of by Mozilla's roots. It builds
-//!   `rustls-platform-verifier` in, and needs that store where the program runs.
-//!   [`ca_bundle`](S3FsBuilder::ca_bundle) needs neither.
+//! - `rustls` (default): `https` endpoints, with rustls, ring and Mozilla's root certificates. Without it, an `https`
+//!   endpoint, and so Amazon S3 itself, is [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
+//! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container endpoints
+//!   and instance metadata. Without it, configuration that asks for one of them is an error.
+//! - `platform-verifier`: trusts the root certificates of the system (a company's among them) instead of Mozilla's, with
+//!   `rustls-platform-verifier`. [`ca_bundle`](S3FsBuilder::ca_bundle) works without it.
+//! - `sha1`: [`hash`](FileSystem::hash) with the name `sha1`.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
 //!
 //! # Secrets in logs
 //!
-//! Requests are logged with the `log` crate at debug level: operation, key, status, duration and attempt;
-//! each new attempt is logged at warn level, with the reason for it. No error, log line or `Debug` output of this crate has a secret, a token, an access key or the
-//! query of a signed URL in it. What [`geturl`](FileSystem::geturl) and [`Presign::url`] return is
-//! a secret for as long as it is valid.
+//! Requests are logged with the `log` crate at debug level, retries at warn level. No error, log line or `Debug` output of
+//! this crate contains a secret, a token, an access key or the query of a signed URL. What
+//! [`geturl`](FileSystem::geturl) and [`Presign::url`] return is a secret for as long as it is valid.
 //!
-//! `ureq` and `ureq-proto`, which send the requests, log signed URLs where *trace* level is enabled
-//! for them. Keep them below it: with `env_logger`, for example,
-//! `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
+//! `ureq` and `ureq-proto`, which send the requests, log signed URLs at *trace* level. Keep them below it. With
+//! `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -170,6 +144,7 @@ mod osfs;
 mod pair;
 pub mod path;
 mod pointers;
+pub mod prelude;
 mod s3;
 mod scantree;
 mod snapshot;

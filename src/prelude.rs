@@ -1,0 +1,17 @@
+//! The traits, and the names that most programs need: `use s3fs::prelude::*`.
+//!
+//! ```
+//! use s3fs::prelude::*;
+//!
+//! let fs = s3fs::open_fs("mem://")?;
+//! fs.writetext("hello.txt", "hello")?;
+//! assert_eq!(fs.readtext("hello.txt")?, "hello");
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+
+pub use crate::error::ErrorKind;
+pub use crate::extension::FileSystemExt;
+pub use crate::file::File as _;
+pub use crate::filesystem::FileSystem;
+pub use crate::info::Namespaces;
+pub use crate::options::OpenOptions;
