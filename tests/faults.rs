@@ -409,7 +409,7 @@ impl Stage {
         }
     }
 
-    fn set(&mut self, patience: u32) -> (Bucket, S3Fs) {
+    fn set(&mut self, case: &Case, patience: u32) -> (Bucket, S3Fs) {
         self.buckets += 1;
         let name = format!("bucket-{}", self.buckets);
         let bucket = self.server.bucket(&name);
@@ -418,7 +418,7 @@ impl Stage {
             .strict(self.strict)
             .max_attempts(4)
             .retry_base_delay(Duration::from_millis(1))
-            .part_size(PART as u64)
+            .part_size(case.part_size)
             .min_part_size(PART as u64);
         let fs = (self.configure)(builder, patience)
             .build()
@@ -428,7 +428,7 @@ impl Stage {
     }
 
     fn rehearse(&mut self, case: &Case) -> Rehearsal {
-        let (bucket, fs) = self.set(PATIENCE[PATIENCE.len() - 1]);
+        let (bucket, fs) = self.set(case, PATIENCE[PATIENCE.len() - 1]);
         let before = state(&bucket);
         let answer = case
             .act(&fs)
@@ -468,7 +468,7 @@ impl Stage {
         meeting: Meeting,
         patience: u32,
     ) -> (Result<(), String>, usize) {
-        let (bucket, fs) = self.set(patience);
+        let (bucket, fs) = self.set(case, patience);
         let rule = Rule::any().nth(meeting.nth);
         let rule = if meeting.always { rule.always() } else { rule };
         let faults = self.server.faults();
@@ -821,7 +821,7 @@ fn no_operation_waits_for_a_server_that_is_not_there() {
         let mut stage = Stage::new(strict, |builder, _| builder);
         stage.server.stop();
         for case in cases::all() {
-            let (bucket, fs) = stage.set(1);
+            let (bucket, fs) = stage.set(case, 1);
             let (before, began) = (state(&bucket), Instant::now());
             let Err(error) = case.act(&fs) else {
                 assert_eq!(fs.stats().requests, 0, "{}", case.name);

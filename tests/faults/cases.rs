@@ -27,6 +27,8 @@ pub struct Case {
     pub is_atomic: bool,
     /// Whether it makes a copy that must be new: who finds it there after a lost answer cannot tell it from another's.
     pub copies_to_new: bool,
+    /// The part size of its filesystem.
+    pub part_size: u64,
 }
 
 type Act = fn(&S3Fs) -> Result<String>;
@@ -56,6 +58,9 @@ pub fn arrange(bucket: &Bucket) {
     bucket.put("dir/sub/b", "b below");
     bucket.put("dir/empty/", "");
     bucket.put("lone/only", "the only child");
+    // To decode the first of these names once too often is to take the second for it.
+    bucket.put("percent/x%41", large());
+    bucket.put("percent/xA", "another file");
     bucket.put("other/x", "elsewhere");
     bucket.put("other/", "");
 }
@@ -80,6 +85,7 @@ const fn reads(name: &'static str, act: Act) -> Case {
         act,
         is_atomic: true,
         copies_to_new: false,
+        part_size: PART as u64,
     }
 }
 
@@ -89,6 +95,7 @@ const fn writes(name: &'static str, act: Act) -> Case {
         act,
         is_atomic: true,
         copies_to_new: false,
+        part_size: PART as u64,
     }
 }
 
@@ -99,6 +106,7 @@ const fn changes(name: &'static str, act: Act) -> Case {
         act,
         is_atomic: false,
         copies_to_new: false,
+        part_size: PART as u64,
     }
 }
 
@@ -108,6 +116,19 @@ const fn to_new(case: Case) -> Case {
         copies_to_new: true,
         ..case
     }
+}
+
+/// One of them that sends all in one body, whatever its size.
+const fn in_one_body(case: Case) -> Case {
+    Case {
+        part_size: 8 << 20,
+        ..case
+    }
+}
+
+/// A body that is so large that the client waits for the server's word before it sends it.
+fn large_body() -> Vec<u8> {
+    vec![b'b'; 1_100_000]
 }
 
 /// Those that change nothing.
@@ -316,6 +337,17 @@ pub const WRITING: &[Case] = &[
         let source = fs.location("dir/file")?.expect("an S3 bucket has places");
         by_the_server("dir/second", fs.copy_from(&source, "dir/second"))
     }),
+    to_new(writes("copy of a name with %", |fs| {
+        told(fs.copy("percent/x%41", "dir/new"))
+    })),
+    in_one_body(writes("writebytes of a large body", |fs| {
+        told(fs.writebytes("dir/file", &large_body()))
+    })),
+    in_one_body(writes("openbin x of a large body", |fs| {
+        let mut file = fs.openbin("dir/new", "x")?;
+        file.write_all(&large_body())?;
+        told(file.close())
+    })),
     writes("remove", |fs| told(fs.remove("dir/file"))),
     writes("removedir", |fs| told(fs.removedir("dir/empty"))),
     writes("removedir that is not empty", |fs| {
@@ -350,6 +382,9 @@ pub const IN_PARTS: &[Case] = &[
     writes("parts by upload_file", upload_file),
     writes("parts by appendbytes", |fs| {
         told(fs.appendbytes("dir/large", b" and more"))
+    }),
+    writes("parts by appendbytes to a name with %", |fs| {
+        told(fs.appendbytes("percent/x%41", b" and more"))
     }),
     writes("parts by openbin r+ at the start", |fs| {
         write(fs, "dir/large", "r+")
