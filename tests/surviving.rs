@@ -2,6 +2,7 @@
 
 mod bounds;
 mod conditions;
+mod corrections;
 mod deletes;
 mod lessons;
 mod logging;

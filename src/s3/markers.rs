@@ -80,11 +80,11 @@ impl S3Fs {
             Place::File => return Err(in_the_way(marker, Place::File)),
             Place::Keys | Place::Nothing => {}
         }
+        target.put(b"", &[], Condition::Any)?;
         let answers = &self.shared.answers_for_directories;
         if !answers.swap(true, Ordering::Relaxed) {
             log::debug!("the store answers for directories that have no marker");
         }
-        target.put(b"", &[], Condition::Any)?;
         Ok(true)
     }
 

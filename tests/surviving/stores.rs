@@ -90,6 +90,53 @@ fn a_change_is_stored_in_equal_parts_where_the_store_refuses_others() {
 }
 
 #[test]
+fn equal_parts_that_did_not_help_are_not_kept() {
+    let server = small_parts().start();
+    let bucket = server.bucket(BUCKET);
+    let fs = builder(&server).build().unwrap();
+    let (_, change) = CHANGES[0];
+    let try_it = || {
+        let mut expected = synthetic_bytes(1, 0, 500);
+        bucket.put("file", expected.clone());
+        server.take_requests();
+        let changed = change(&fs, &mut expected);
+        assert!(changed.is_err() || bucket.get("file").unwrap().bytes() == expected);
+        let requests = server.take_requests();
+        let parts = count(&requests, "UploadPart") + count(&requests, "UploadPartCopy");
+        (
+            changed.is_ok(),
+            parts,
+            count(&requests, "CompleteMultipartUpload"),
+        )
+    };
+    let (is_ok, parts, completed) = try_it();
+    assert!(is_ok && completed == 1);
+    let on_complete = |code: &str, message: &str| {
+        let document = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        let answer = Answer::new(400, document).header("content-type", "application/xml");
+        let rule = Rule::on("CompleteMultipartUpload");
+        server.faults().add(rule, Fault::Answer(answer));
+    };
+    let refuse_sizes = || on_complete("InvalidPart", "All parts must have the same length.");
+    // Parts of one size are refused, too.
+    refuse_sizes();
+    on_complete("InvalidPart", "One of the parts is not there.");
+    let (is_ok, _, completed) = try_it();
+    assert!(!is_ok && completed == 2);
+    assert_eq!(try_it(), (true, parts, 1));
+    // They are taken once, and refused later.
+    refuse_sizes();
+    let (is_ok, _, completed) = try_it();
+    assert!(is_ok && completed == 2);
+    let (is_ok, equal_parts, completed) = try_it();
+    assert!(is_ok && completed == 1 && equal_parts != parts);
+    on_complete("InvalidPart", "One of the parts is not there.");
+    assert!(!try_it().0);
+    assert_eq!(try_it(), (true, parts, 1));
+    assert!(bucket.uploads().is_empty());
+}
+
+#[test]
 fn the_parameter_equal_parts_spares_the_refusal() {
     let server = small_parts().want_equal_parts(true).start();
     let bucket = server.bucket(BUCKET);

@@ -20,27 +20,39 @@ pub(super) struct Clock {
 impl Clock {
     /// The time that the server has now.
     pub(super) fn now(&self) -> SystemTime {
-        shifted(SystemTime::now(), self.offset.load(Ordering::Relaxed))
+        at_offset(self.offset.load(Ordering::Relaxed))
     }
 
-    /// Learns the server's time from a refusal of what was signed for `signed`. Whether it is worth
-    /// signing again: the time was off, and is not any more.
-    pub(super) fn learn(&self, server: OffsetDateTime, signed: SystemTime) -> bool {
+    /// What is to be added to this machine's clock, in milliseconds, to have the server's time; from a
+    /// refusal of what was signed for `signed`. Nothing if that was the server's time. A correction that
+    /// the refusal speaks against is dropped.
+    pub(super) fn offset_to(&self, server: OffsetDateTime, signed: SystemTime) -> Option<i64> {
         let server = SystemTime::from(server);
         if apart(server, signed) <= TOLERATED {
-            return false;
+            return None;
         }
         // Another thread may have learned it meanwhile.
         if apart(server, self.now()) > TOLERATED {
-            let offset = milliseconds(server, SystemTime::now());
+            self.offset.store(0, Ordering::Relaxed);
+        }
+        Some(milliseconds(server, SystemTime::now()))
+    }
+
+    /// Keeps what is to be added, once the server has accepted what was signed with it.
+    pub(super) fn keep(&self, offset: i64) {
+        let kept = self.offset.swap(offset, Ordering::Relaxed);
+        if kept.abs_diff(offset) > TOLERATED.as_millis() as u64 {
             log::warn!(
                 "the clock of this machine is {} s off the server's: signing by the server's",
                 offset.unsigned_abs() / 1000
             );
-            self.offset.store(offset, Ordering::Relaxed);
         }
-        true
     }
+}
+
+/// This machine's time, and so many milliseconds.
+pub(super) fn at_offset(milliseconds: i64) -> SystemTime {
+    shifted(SystemTime::now(), milliseconds)
 }
 
 fn apart(one: SystemTime, other: SystemTime) -> Duration {
@@ -73,8 +85,8 @@ mod tests {
     #[test]
     fn a_small_difference_is_none() {
         let clock = Clock::default();
-        let now = OffsetDateTime::now_utc();
-        assert!(!clock.learn(now + Duration::from_secs(60), clock.now()));
+        let server = OffsetDateTime::now_utc() + Duration::from_secs(60);
+        assert_eq!(clock.offset_to(server, clock.now()), None);
         assert!(apart(clock.now(), SystemTime::now()) < Duration::from_secs(10));
     }
 
@@ -87,11 +99,15 @@ mod tests {
             OffsetDateTime::now_utc() - hour,
         ] {
             let signed = clock.now();
-            assert!(clock.learn(server, signed));
+            let offset = clock.offset_to(server, signed).unwrap();
+            // The refusal speaks against what is kept, and for nothing yet.
+            assert!(apart(clock.now(), SystemTime::now()) < Duration::from_secs(10));
+            clock.keep(offset);
             assert!(apart(clock.now(), server.into()) < Duration::from_secs(10));
             // What others signed before is worth signing again, too; what is signed now is not.
-            assert!(clock.learn(server, signed));
-            assert!(!clock.learn(server, clock.now()));
+            assert!(clock.offset_to(server, signed).is_some());
+            assert!(clock.offset_to(server, clock.now()).is_none());
+            assert!(apart(clock.now(), server.into()) < Duration::from_secs(10));
         }
     }
 
@@ -101,7 +117,7 @@ mod tests {
         for year in [1, 1970, 9999] {
             let date = time::Date::from_calendar_date(year, time::Month::January, 1).unwrap();
             let server = date.midnight().assume_utc();
-            assert!(clock.learn(server, clock.now()));
+            clock.keep(clock.offset_to(server, clock.now()).unwrap());
             clock.now();
         }
     }

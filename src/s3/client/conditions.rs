@@ -5,7 +5,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Client, Learned, Operation, Refused, Request, Signing};
+use super::corrections::Learned;
+use super::{Client, Operation, Refused, Request, Signing};
 use crate::error::{Error, ErrorKind};
 
 /// The header whose ETag the server compares.
@@ -83,16 +84,16 @@ impl Client {
         let Some((_, e_tag)) = condition else {
             return false;
         };
+        if signing.bare_e_tags {
+            // It may refuse what it took before.
+            flag.store(false, Ordering::Relaxed);
+        }
         // What another request has learned since this attempt was sent is not asked again.
         let is_known = !signing.bare_e_tags && flag.load(Ordering::Relaxed);
         let is_first = learned.bare_e_tags.is_none();
         let may_be_its_form = is_first && is_known || self.is_still(request, e_tag);
         if !may_be_its_form {
             return false;
-        }
-        if signing.bare_e_tags {
-            // It refuses what it took before, or what this request tried.
-            flag.store(false, Ordering::Relaxed);
         }
         // In both forms the ETag was refused, although the object has it.
         learned.no_condition_holds = !is_first;

@@ -97,8 +97,9 @@ impl Client {
             self.route.drop_correction(&signing.bucket);
         }
         let is_first = learned.bucket.is_none();
-        learned.bucket = bucket.filter(|_| is_first);
-        learned.bucket.is_some()
+        let is_new = is_first && bucket.is_some();
+        learned.bucket = learned.bucket.take().or(bucket);
+        is_new
     }
 
     /// The server's time: a refusal that comes from another time is put down to that.
@@ -108,9 +109,9 @@ impl Client {
         }
         let date = refused.date;
         let offset = date.and_then(|date| self.clock.offset_to(date, signing.time));
-        let is_first = learned.clock.is_none();
-        learned.clock = offset.filter(|_| is_first);
-        learned.clock.is_some()
+        let is_new = learned.clock.is_none() && offset.is_some();
+        learned.clock = learned.clock.or(offset);
+        is_new
     }
 
     /// Other credentials, if those that were used have expired and there are any.

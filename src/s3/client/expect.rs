@@ -25,6 +25,11 @@ impl Expectation {
     pub(super) fn was_useless(&self, now: Instant) {
         *self.useless.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
+
+    /// The next large body asks again.
+    pub(super) fn may_be_useful(&self) {
+        *self.useless.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +45,7 @@ mod tests {
         assert!(!expectation.is_asked(now));
         assert!(!expectation.is_asked(now + FORGOTTEN_AFTER / 2));
         assert!(expectation.is_asked(now + FORGOTTEN_AFTER));
+        expectation.may_be_useful();
+        assert!(expectation.is_asked(now));
     }
 }

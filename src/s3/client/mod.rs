@@ -10,6 +10,7 @@ mod agent;
 mod body;
 mod clock;
 mod conditions;
+mod corrections;
 mod error;
 mod expect;
 mod failure;
@@ -44,6 +45,7 @@ pub(crate) use agent::{Timeouts, agent};
 pub(crate) use body::{Payload, ReadAt};
 use clock::Clock;
 use conditions::{BareETags, without_quotes};
+use corrections::Learned;
 use expect::Expectation;
 use failure::{Cause, Failure, Refused};
 pub(crate) use patience::Breaks;
@@ -97,23 +99,13 @@ struct Signing {
     began: Instant,
     /// Whether the ETag of a condition is sent without its quotes.
     bare_e_tags: bool,
-    /// Whether the body waits for the server's word.
+    /// Whether the body is so large that it could wait for the server's word.
+    is_large: bool,
+    /// Whether it does.
     expects: bool,
     /// Whether the body goes with its `Content-MD5`, if it has no other digest.
     with_digest: bool,
     proxy: Option<Arc<str>>,
-}
-
-/// What refusals taught in the course of one request: each kind once.
-#[derive(Default)]
-struct Learned {
-    time: bool,
-    region: bool,
-    credentials: bool,
-    /// Whether the next attempt sends ETags without their quotes, if this request has found that out.
-    bare_e_tags: Option<bool>,
-    /// The store refuses an ETag in each form, although the object has it.
-    no_condition_holds: bool,
 }
 
 impl Client {
@@ -278,7 +270,7 @@ impl Client {
                 .and_then(|response| finish(response, &signing))
             {
                 Ok(result) => {
-                    self.keep_quotes(request, &signing);
+                    self.keep(request, &signing, &mut learned);
                     self.budget.succeeded(cost);
                     return Ok(result);
                 }
@@ -355,85 +347,6 @@ impl Client {
         cost.map(|_| wait)
     }
 
-    /// Learns from a refusal what later requests go by, each kind once in the course of a request.
-    /// Whether the request is worth making again at once.
-    fn learn(
-        &self,
-        request: &Request<'_>,
-        failure: &Failure,
-        signing: &Signing,
-        learned: &mut Learned,
-    ) -> bool {
-        let Cause::Refused(refused) = &failure.cause else {
-            return false;
-        };
-        let worth_it = self.learn_route(refused, signing, learned)
-            || self.learn_time(refused, signing, learned)
-            || self.renew(refused, signing, learned)
-            || self.learn_expectation(refused, signing)
-            || self.learn_digest(request, refused, signing)
-            || self.learn_quotes(request, refused, signing, learned);
-        if worth_it {
-            self.lessons.fetch_add(1, Ordering::Relaxed);
-        }
-        worth_it
-    }
-
-    /// The region that the bucket is in. Without a signature, only the host of AWS has it.
-    fn learn_route(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
-        let elsewhere = matches!(refused.status, 301 | 302 | 307 | 308 | 400 | 403);
-        let matters = signing.credentials.is_some() || self.route.is_aws();
-        let Some(region) = refused.region.as_deref().filter(|_| elsewhere && matters) else {
-            return false;
-        };
-        let first = !std::mem::replace(&mut learned.region, true);
-        first && self.route.learn(region, &signing.bucket)
-    }
-
-    /// The server's time: a refusal that comes from another time is put down to that.
-    fn learn_time(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
-        if refused.status != 403 || signing.credentials.is_none() {
-            return false;
-        }
-        let Some(date) = refused.date else {
-            return false;
-        };
-        let first = !std::mem::replace(&mut learned.time, true);
-        first && self.clock.learn(date, signing.time)
-    }
-
-    /// Other credentials, if those that were used have expired and there are any.
-    fn renew(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
-        let expired = matches!(
-            refused.code.as_str(),
-            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired"
-        );
-        let Some(used) = signing.credentials.as_ref().filter(|_| expired) else {
-            return false;
-        };
-        let first = !std::mem::replace(&mut learned.credentials, true);
-        first && self.credentials.renew(used, signing.began)
-    }
-
-    /// That something on the way does not let `Expect: 100-continue` through: without it, the body may.
-    fn learn_expectation(&self, refused: &Refused, signing: &Signing) -> bool {
-        let is_refused = refused.status == 417 && signing.expects;
-        if is_refused {
-            self.expectation.was_useless(Instant::now());
-        }
-        is_refused
-    }
-
-    /// That each body has to go with a digest, as in a bucket whose objects are locked by default.
-    fn learn_digest(&self, request: &Request<'_>, refused: &Refused, signing: &Signing) -> bool {
-        let is_new = refused.wants_digest && !signing.with_digest && lacks_digest(request);
-        if is_new {
-            log::debug!("the store wants a digest of each body: Content-MD5 is sent from now on");
-            self.wants_digest.store(true, Ordering::Relaxed);
-        }
-        is_new
-    }
-
     /// What is signed with now.
     fn signing(&self) -> Result<Signing> {
         let credentials = self.credentials.get()?;
@@ -446,6 +359,7 @@ impl Client {
             time: self.clock.now(),
             began: Instant::now(),
             bare_e_tags: false,
+            is_large: false,
             expects: false,
             with_digest: false,
             proxy: self.proxy.clone(),
@@ -461,12 +375,19 @@ impl Client {
     ) -> Result<Signing> {
         let signing = self.signing()?;
         let is_large = has_body(request.operation) && payload.length() >= EXPECT_CONTINUE_BYTES;
+        let is_asked = !learned.without_expect && self.expectation.is_asked(signing.began);
+        let wants_digest = learned.with_digest || self.wants_digest.load(Ordering::Relaxed);
+        let bucket = learned.bucket.clone();
+        let offset = learned.clock;
         Ok(Signing {
+            bucket: bucket.unwrap_or(signing.bucket),
+            time: offset.map_or(signing.time, clock::at_offset),
             bare_e_tags: learned
                 .bare_e_tags
                 .unwrap_or_else(|| self.bare_e_tags.are_sent(request.operation)),
-            expects: is_large && self.expectation.is_asked(signing.began),
-            with_digest: self.wants_digest.load(Ordering::Relaxed) && lacks_digest(request),
+            is_large,
+            expects: is_large && is_asked,
+            with_digest: wants_digest && lacks_digest(request),
             ..signing
         })
     }
@@ -614,7 +535,8 @@ impl Client {
         let answer = agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline);
         self.counters.sent(length - body.left());
         let waited = body.started().map(|started| started.duration_since(asked));
-        if signing.expects && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
+        let is_answered = answer.is_ok();
+        if signing.expects && is_answered && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
             log::debug!("no answer to Expect: 100-continue in time; it is not sent for a while");
             self.expectation.was_useless(Instant::now());
         }

@@ -16,6 +16,8 @@ pub(crate) struct Route {
     style: UrlStyle,
     /// Of AWS the host names the region, and follows it. Other endpoints stay what they are.
     is_aws: bool,
+    /// Where it was asked before any refusal.
+    first: RwLock<Arc<Bucket>>,
     now: RwLock<Arc<Bucket>>,
 }
 
@@ -33,8 +35,10 @@ impl Route {
             None => aws_endpoint(region).parse()?,
         };
         let given = Bucket::new(endpoint.clone(), style, name.to_owned(), region.to_owned())?;
+        let first = Arc::new(given.clone());
         Ok(Self {
-            now: RwLock::new(Arc::new(given.clone())),
+            now: RwLock::new(Arc::clone(&first)),
+            first: RwLock::new(first),
             given,
             endpoint,
             style,
@@ -57,38 +61,53 @@ impl Route {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Learns from the answer to a request that `asked` this region. Whether it is worth asking
-    /// again: the bucket is now asked in another one.
+    /// The bucket in the region that the answer to a request named which `asked` another one; nothing if
+    /// that is no other region. Later requests go there once it is [kept](Self::keep).
     ///
     /// The server names a region, and never a host.
-    pub(super) fn learn(&self, region: &str, asked: &Bucket) -> bool {
-        if !is_region(region) || region == asked.region() {
-            return false;
-        }
+    pub(super) fn in_place_of(&self, asked: &Bucket, region: &str) -> Option<Arc<Bucket>> {
+        let is_other = is_region(region) && region != asked.region();
+        is_other
+            .then(|| self.in_region(region))
+            .flatten()
+            .map(Arc::new)
+    }
+
+    /// Asks the bucket there from now on.
+    pub(super) fn keep(&self, bucket: &Arc<Bucket>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if now.region() == asked.region() {
-            let Some(bucket) = self.in_region(region) else {
-                return false;
-            };
+        if now.region() != bucket.region() {
             log::warn!(
-                "the bucket {:?} is in the region {region}, and not in {}: it is asked there",
-                asked.name(),
-                asked.region()
+                "the bucket {:?} is in the region {}, and not in {}: it is asked there",
+                bucket.name(),
+                bucket.region(),
+                now.region()
             );
-            *now = Arc::new(bucket);
+            *now = Arc::clone(bucket);
         }
-        true
+    }
+
+    /// Asks the bucket where it was asked first, if it is still asked where it was refused.
+    pub(super) fn drop_correction(&self, refused: &Bucket) {
+        let first = self.first.read().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if now.region() == refused.region() {
+            *now = Arc::clone(&first);
+        }
     }
 
     /// Begins in the region that was found for a bucket whose region nobody named, unless the server has already
     /// named one.
     pub(super) fn begin_in(&self, region: &str) {
+        let Some(bucket) = self.in_region(region).map(Arc::new) else {
+            return;
+        };
+        let mut first = self.first.write().unwrap_or_else(PoisonError::into_inner);
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if now.region() == self.given.region()
-            && let Some(bucket) = self.in_region(region)
-        {
-            *now = Arc::new(bucket);
+        if now.region() == self.given.region() {
+            *now = Arc::clone(&bucket);
         }
+        *first = bucket;
     }
 
     fn in_region(&self, region: &str) -> Option<Bucket> {
@@ -138,8 +157,8 @@ mod tests {
     #[test]
     fn aws_is_asked_where_the_bucket_is() {
         let route = to_aws();
-        let asked = route.bucket();
-        assert!(route.learn("cn-north-1", &asked));
+        let other = route.in_place_of(&route.bucket(), "cn-north-1").unwrap();
+        route.keep(&other);
         let now = route.bucket();
         assert_eq!(now.region(), "cn-north-1");
         assert_eq!(
@@ -154,27 +173,32 @@ mod tests {
         let endpoint = "http://127.0.0.1:9000/s3".parse().unwrap();
         let route = Route::new(Some(endpoint), UrlStyle::Path, "mybucket", "us-east-1").unwrap();
         let asked = route.bucket();
-        assert!(route.learn("eu-west-1", &asked));
-        let now = route.bucket();
-        assert_eq!(now.region(), "eu-west-1");
-        assert_eq!(now.base_url(), asked.base_url());
+        let other = route.in_place_of(&asked, "eu-west-1").unwrap();
+        assert_eq!(other.region(), "eu-west-1");
+        assert_eq!(other.base_url(), asked.base_url());
     }
 
     #[test]
-    fn a_region_is_learned_once_for_all_who_asked_the_old_one() {
+    fn a_region_is_that_of_later_requests_from_when_it_is_kept_to_when_it_is_refused() {
         let route = to_aws();
-        let asked = route.bucket();
-        assert!(route.learn("eu-west-1", &asked));
-        // Another thread hears of another one: the bucket is asked anew where it is asked now.
-        assert!(route.learn("eu-west-2", &asked));
+        route.begin_in("eu-west-1");
+        let first = route.bucket();
+        let second = route.in_place_of(&first, "eu-west-2").unwrap();
         assert_eq!(route.bucket().region(), "eu-west-1");
-        assert!(!route.learn("eu-west-1", &route.bucket()));
+        route.keep(&second);
+        assert_eq!(route.bucket().region(), "eu-west-2");
+        // A late refusal of the first one is not one of the second.
+        route.drop_correction(&first);
+        assert_eq!(route.bucket().region(), "eu-west-2");
+        route.drop_correction(&second);
+        assert_eq!(route.bucket().region(), "eu-west-1");
+        route.drop_correction(&first);
+        assert_eq!(route.bucket().region(), "eu-west-1");
     }
 
     #[test]
     fn what_is_no_region_is_not_followed() {
         let route = to_aws();
-        let asked = route.bucket();
         let long = "a".repeat(MAX_REGION + 1);
         for region in [
             "",
@@ -190,8 +214,8 @@ mod tests {
             "eu-",
             &long,
         ] {
-            assert!(!route.learn(region, &asked), "{region}");
+            let other = route.in_place_of(&route.bucket(), region);
+            assert!(other.is_none(), "{region}");
         }
-        assert_eq!(route.bucket().base_url(), asked.base_url());
     }
 }

@@ -29,7 +29,8 @@ impl Objects {
     /// ever whose marker is deleted before what is in it.
     ///
     /// A key that XML cannot carry is deleted by a request of its own, and so is every key on a
-    /// store that refuses this operation and deletes single objects, from the first refusal on.
+    /// store that refuses this operation and deletes single objects, from the first refusal on until a
+    /// single delete fails.
     ///
     /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
     pub(crate) fn delete_many(&self, objects: &[Deletion<'_>]) -> Result<Vec<(String, Error)>> {
@@ -44,7 +45,12 @@ impl Objects {
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             let refusals = self.refusals.of(batch);
             if refusals.load(Ordering::Relaxed) {
-                failures.extend(self.delete_each(batch));
+                let failed = self.delete_each(batch);
+                let is_of_object = |error: &Error| error.is(ErrorKind::ResourceChanged);
+                if failed.iter().any(|(_, error)| !is_of_object(error)) {
+                    refusals.store(false, Ordering::Relaxed);
+                }
+                failures.extend(failed);
                 continue;
             }
             match self.delete_batch(batch) {

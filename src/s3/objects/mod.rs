@@ -133,7 +133,7 @@ pub(crate) struct Objects {
     verifies: bool,
     /// Which requests that delete many objects the store refuses.
     refusals: delete::Refusals,
-    /// Whether the store has refused an upload whose parts had several sizes.
+    /// Whether the store has refused an upload whose parts had several sizes, and none of one size since.
     wants_equal_parts: AtomicBool,
     /// Whether the store copies ranges of objects whose keys have a `%`.
     copies_percent_keys: bool,

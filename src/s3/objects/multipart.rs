@@ -80,6 +80,8 @@ pub(crate) struct Upload {
     failure: Arc<Mutex<Option<Error>>>,
     /// Whether every part goes with its `Content-MD5`.
     with_md5: bool,
+    /// Whether its parts have one size because the store has refused others.
+    are_equal: bool,
 }
 
 impl Upload {
@@ -201,6 +203,7 @@ impl Objects {
             signal: CancelToken::child(),
             failure: Arc::default(),
             with_md5,
+            are_equal: self.wants_equal_parts.load(Ordering::Relaxed),
         })
     }
 
@@ -306,7 +309,11 @@ impl Objects {
             .client
             .ask(&condition.put_on(request), xml::completed_upload);
         completed.map(|_| ()).map_err(|error| {
-            if !wants_equal_parts(&error) {
+            if upload.are_equal && error.s3().is_some_and(|s3| s3.status == 400) {
+                // It was not their sizes, then.
+                self.wants_equal_parts.store(false, Ordering::Relaxed);
+            }
+            if upload.are_equal || !wants_equal_parts(&error) {
                 return with_parts_hint(error, last);
             }
             self.wants_equal_parts.store(true, Ordering::Relaxed);
@@ -361,6 +368,7 @@ impl Objects {
             signal: CancelToken::new(),
             failure: Arc::default(),
             with_md5: false,
+            are_equal: false,
         })
     }
 
