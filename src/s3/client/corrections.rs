@@ -74,6 +74,13 @@ impl Client {
         }
     }
 
+    /// Notes that a request failed which tried a correction of its signature.
+    pub(super) fn note_failure(&self, learned: &Learned) {
+        if learned.clock.is_some() || learned.bucket.is_some() {
+            self.lessons.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Keeps what the server has accepted a signature with.
     fn keep_signature(&self, learned: &mut Learned) {
         let offset = learned.clock.inspect(|offset| self.clock.keep(*offset));

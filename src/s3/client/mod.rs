@@ -82,7 +82,7 @@ pub(crate) struct Client {
     budget: Budget,
     counters: Arc<Counters>,
     bare_e_tags: BareETags,
-    /// How often a refusal taught something that later requests go by.
+    /// How often a refusal taught something that later requests go by, or misled one.
     lessons: AtomicU64,
     expectation: Expectation,
     /// Whether the store wants a digest of each body that it keeps.
@@ -163,7 +163,8 @@ impl Client {
         self.counters.stats()
     }
 
-    /// How often a refusal taught something that later requests go by.
+    /// How often a refusal taught something that later requests go by, or misled one: a request that
+    /// failed before may succeed now.
     pub(crate) fn lessons(&self) -> u64 {
         self.lessons.load(Ordering::Relaxed)
     }
@@ -291,6 +292,7 @@ impl Client {
                 )
             };
             let Some(wait) = wait else {
+                self.note_failure(&learned);
                 let error = match learned.no_condition_holds {
                     true => conditions::unusable(failure.error),
                     false => failure.error,
