@@ -174,8 +174,9 @@ pub use opener::{
 pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
-    AddressingStyle, CachedCredentials, Credentials, CredentialsProvider, Presign, PresignMethod,
-    PresignedUrl, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
+    AddressingStyle, BucketInfo, CachedCredentials, Credentials, CredentialsProvider, Presign,
+    PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload,
+    Stats,
 };
 pub use scantree::{Descend, Descent};
 pub use subfs::SubFs;

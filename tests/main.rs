@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod bad_input;
+mod buckets;
 mod cancelling;
 mod common;
 mod concurrency;

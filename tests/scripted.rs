@@ -118,6 +118,11 @@ fn operation(line: &str) -> &'static str {
 }
 
 impl Heard<'_> {
+    /// The first line.
+    pub fn line(&self) -> &str {
+        &self.header[0]
+    }
+
     /// The value of a header.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.header.iter().find_map(|line| {

@@ -264,6 +264,7 @@ fn do_everything(endpoint: &str) {
             }
         }
         is_safe_either_way("create_bucket", fs.create_bucket());
+        is_safe_either_way("delete_bucket", fs.delete_bucket());
         is_safe_either_way("mode", fs.openbin("file", "q").map(drop));
         let by_version = OpenOptions::new().version_id("none");
         is_safe_either_way("version", fs.readbytes_with("file", &by_version));

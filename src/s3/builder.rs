@@ -541,6 +541,15 @@ impl S3FsBuilder {
         self.build_in(environment)
     }
 
+    /// The same, for requests that are not about a bucket.
+    pub(super) fn of_any_bucket(mut self) -> Self {
+        // A name is part of each client; the requests leave it out.
+        self.bucket_name = "bucket".to_owned();
+        self.dir_path = "/".to_owned();
+        self.addressing_style = Some(AddressingStyle::Path);
+        self
+    }
+
     fn build_in(self, environment: Environment) -> Result<S3Fs> {
         check_bucket_name(&self.bucket_name)?;
         let has_tenant = self.bucket_name.contains(':');

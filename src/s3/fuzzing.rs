@@ -33,6 +33,13 @@ pub fn xml_answers(data: &[u8]) {
             "an empty marker"
         );
     }
+    if let Ok(page) = told(xml::buckets_page(data)) {
+        let mut buckets = page.buckets.iter();
+        assert!(
+            buckets.all(|bucket| !bucket.name.is_empty()),
+            "a bucket without a name"
+        );
+    }
     let _ = told(xml::copy_result(data));
     let _ = told(xml::completed_upload(data));
     let _ = told(xml::delete_failures(data));

@@ -1,6 +1,7 @@
 //! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
 
 mod answer;
+mod buckets;
 mod builder;
 mod checks;
 mod checksum;
@@ -47,6 +48,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
+pub use buckets::BucketInfo;
 pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;
 pub(crate) use copy::Reached;
@@ -194,21 +196,6 @@ impl S3Fs {
     #[must_use]
     pub fn is_strict(&self) -> bool {
         self.shared.strict
-    }
-
-    /// Makes the bucket, in the filesystem's region: one request. Nothing else ever makes one.
-    ///
-    /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
-    ///
-    /// # Errors
-    ///
-    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in
-    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied),
-    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) if an answer was lost and one's own bucket is there.
-    pub fn create_bucket(&self) -> Result<()> {
-        self.check_writeable("/")?;
-        let made = self.objects().create_bucket();
-        made.map_err(|error| error.with_path("/"))
     }
 
     /// Makes the directory at `dir_path`, if it is not there: its marker, and never a bucket. At

@@ -23,7 +23,11 @@ fn a_closed_filesystem_refuses_every_operation_and_its_clones_do_not() {
                 refused.is(ErrorKind::FilesystemClosed);
             }
         }
-        for (what, result) in [("check", fs.check()), ("create_bucket", fs.create_bucket())] {
+        for (what, result) in [
+            ("check", fs.check()),
+            ("create_bucket", fs.create_bucket()),
+            ("delete_bucket", fs.delete_bucket()),
+        ] {
             scene.refused(what, result).is(ErrorKind::FilesystemClosed);
         }
         assert!(!fs.hasurl("file"));
@@ -47,6 +51,9 @@ fn a_read_only_filesystem_refuses_every_change_without_a_request() {
         }
         scene
             .refused("create_bucket", fs.create_bucket())
+            .is(ErrorKind::ResourceReadOnly);
+        scene
+            .refused("delete_bucket", fs.delete_bucket())
             .is(ErrorKind::ResourceReadOnly);
         scene.asked_nothing("changes");
         assert!(fs.getmeta().read_only);

@@ -309,6 +309,7 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
         matches!(s3.status, 301 | 302 | 307 | 308 | 400 | 403) && s3.code != "AccessDenied";
     if let Some(region) = s3.region.as_deref().filter(|r| *r != bucket.region())
         && is_elsewhere
+        && operation != Operation::ListBuckets
     {
         return Error::new(ErrorKind::OperationFailed)
             .with_message(format!(
@@ -380,6 +381,11 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
             "the server does not allow this without credentials",
         )
         .with_hint("give credentials"),
+        (_, 401 | 403) if operation.is_about_buckets() => of(
+            ErrorKind::PermissionDenied,
+            "the server does not allow this",
+        )
+        .with_hint(format!("the credentials need {}", operation.permission())),
         (_, 401 | 403) => of(
             ErrorKind::PermissionDenied,
             "the server does not allow this",
@@ -389,6 +395,11 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
                  is not there",
             operation.permission()
         )),
+        ("", 404) if operation == Operation::ListBuckets => of(
+            ErrorKind::OperationFailed,
+            &format!("{} has no list of buckets", host(bucket)),
+        )
+        .with_hint("check that the endpoint is that of an S3 server"),
         ("", 404) if operation.needs_no_object() => of(
             ErrorKind::OperationFailed,
             &format!("{} has no bucket {:?}", host(bucket), bucket.name()),

@@ -53,7 +53,7 @@ use recode::Undecoded;
 pub(crate) use recode::unsupported as may_be_decoded;
 use redact::Secrets;
 pub(crate) use request::{Operation, Request};
-use request::{Unsigned, sign};
+use request::{Resource, Unsigned, sign};
 pub(crate) use response::{BodyReader, Response};
 pub(crate) use retry::RetryPolicy;
 use retry::{Attempt, Budget, Decision, Why};
@@ -225,7 +225,7 @@ impl Client {
     ) -> Result<(String, Option<SystemTime>)> {
         let unsigned = Unsigned {
             method,
-            key: Some(key),
+            on: Resource::Object(key),
             query,
             headers: &[],
         };

@@ -28,11 +28,13 @@ pub(crate) enum Operation {
     CopyObject,
     CreateBucket,
     CreateMultipartUpload,
+    DeleteBucket,
     DeleteObject,
     DeleteObjects,
     GetObject,
     GetObjectTagging,
     HeadObject,
+    ListBuckets,
     ListMultipartUploads,
     ListObjectsV2,
     PutObject,
@@ -42,17 +44,19 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every one, in the order of their declaration.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
         Self::CopyObject,
         Self::CreateBucket,
         Self::CreateMultipartUpload,
+        Self::DeleteBucket,
         Self::DeleteObject,
         Self::DeleteObjects,
         Self::GetObject,
         Self::GetObjectTagging,
         Self::HeadObject,
+        Self::ListBuckets,
         Self::ListMultipartUploads,
         Self::ListObjectsV2,
         Self::PutObject,
@@ -68,11 +72,13 @@ impl Operation {
             Self::CopyObject => "CopyObject",
             Self::CreateBucket => "CreateBucket",
             Self::CreateMultipartUpload => "CreateMultipartUpload",
+            Self::DeleteBucket => "DeleteBucket",
             Self::DeleteObject => "DeleteObject",
             Self::DeleteObjects => "DeleteObjects",
             Self::GetObject => "GetObject",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::HeadObject => "HeadObject",
+            Self::ListBuckets => "ListBuckets",
             Self::ListMultipartUploads => "ListMultipartUploads",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::PutObject => "PutObject",
@@ -88,9 +94,11 @@ impl Operation {
         match self {
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
             Self::CreateBucket => "s3:CreateBucket",
+            Self::DeleteBucket => "s3:DeleteBucket",
             Self::DeleteObject | Self::DeleteObjects => "s3:DeleteObject",
             Self::GetObject | Self::HeadObject => "s3:GetObject",
             Self::GetObjectTagging => "s3:GetObjectTagging",
+            Self::ListBuckets => "s3:ListAllMyBuckets",
             Self::ListMultipartUploads => "s3:ListBucketMultipartUploads",
             Self::ListObjectsV2 => "s3:ListBucket",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
@@ -106,10 +114,11 @@ impl Operation {
         match self {
             Self::GetObject
             | Self::GetObjectTagging
+            | Self::ListBuckets
             | Self::ListMultipartUploads
             | Self::ListObjectsV2 => Method::Get,
             Self::HeadObject => Method::Head,
-            Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
+            Self::DeleteBucket | Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
             Self::CopyObject
             | Self::CreateBucket
             | Self::PutObject
@@ -126,6 +135,14 @@ impl Operation {
         matches!(
             self,
             Self::CompleteMultipartUpload | Self::CopyObject | Self::UploadPartCopy
+        )
+    }
+
+    /// Whether it is about a bucket or all of them, and not about what is in one.
+    pub(super) fn is_about_buckets(self) -> bool {
+        matches!(
+            self,
+            Self::CreateBucket | Self::DeleteBucket | Self::ListBuckets
         )
     }
 
@@ -158,7 +175,9 @@ impl Operation {
             self,
             Self::CreateBucket
                 | Self::CreateMultipartUpload
+                | Self::DeleteBucket
                 | Self::DeleteObjects
+                | Self::ListBuckets
                 | Self::ListMultipartUploads
                 | Self::ListObjectsV2
                 | Self::PutObject
@@ -265,10 +284,15 @@ impl<'a> Request<'a> {
         credentials: Option<&Credentials>,
         now: SystemTime,
     ) -> Result<Url> {
+        let on = match self.key {
+            Some(key) => Resource::Object(key),
+            None if self.operation == Operation::ListBuckets => Resource::Endpoint,
+            None => Resource::Bucket,
+        };
         sign(
             &Unsigned {
                 method: self.operation.method(),
-                key: self.key,
+                on,
                 query: &self.query,
                 headers: &self.headers,
             },
@@ -280,11 +304,36 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What a request is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Resource<'a> {
+    Object(&'a Key),
+    Bucket,
+    /// The endpoint, whatever bucket the client has. Only in path style, where the bucket is not part of the host.
+    Endpoint,
+}
+
+impl Resource<'_> {
+    fn url(self, bucket: &Bucket) -> Url {
+        match self {
+            Self::Object(key) => bucket.object_url(key.as_str()),
+            Self::Bucket => bucket.base_url().clone(),
+            Self::Endpoint => {
+                let mut url = bucket.base_url().clone();
+                // A URL of http or https always has segments.
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    segments.pop_if_empty().pop().push("");
+                }
+                url
+            }
+        }
+    }
+}
+
 /// What a URL is made of before it is signed.
 pub(crate) struct Unsigned<'a> {
     pub(crate) method: Method,
-    /// `None` is the bucket itself.
-    pub(crate) key: Option<&'a Key>,
+    pub(crate) on: Resource<'a>,
     pub(crate) query: &'a [(&'static str, String)],
     /// Names in lower case; those that begin with `x-amz-` are signed, as S3 demands.
     pub(crate) headers: &'a [(String, String)],
@@ -300,10 +349,7 @@ pub(crate) fn sign(
     now: SystemTime,
     seconds: u64,
 ) -> Result<Url> {
-    let mut url = match unsigned.key {
-        Some(key) => bucket.object_url(key.as_str()),
-        None => bucket.base_url().clone(),
-    };
+    let mut url = unsigned.on.url(bucket);
     let mut query: Vec<(&str, &str)> = borrowed(unsigned.query);
     query.sort_unstable();
     let Some(credentials) = credentials else {
@@ -378,7 +424,7 @@ mod tests {
         let key = Key::new("test.txt").unwrap();
         let unsigned = Unsigned {
             method: Method::Get,
-            key: Some(&key),
+            on: Resource::Object(&key),
             query: &[],
             headers: &[],
         };
@@ -408,6 +454,24 @@ mod tests {
             .url(&bucket(), None, UNIX_EPOCH)
             .unwrap();
         assert_eq!(url.as_str(), "https://examplebucket.s3.amazonaws.com/a");
+    }
+
+    #[test]
+    fn the_buckets_of_an_endpoint_are_asked_for_above_its_buckets() {
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/"),
+            ("http://127.0.0.1:9000/s3/", "http://127.0.0.1:9000/s3/"),
+            (
+                "https://s3.eu-west-1.amazonaws.com",
+                "https://s3.eu-west-1.amazonaws.com/",
+            ),
+        ] {
+            let endpoint = endpoint.parse().unwrap();
+            let bucket = Bucket::new(endpoint, UrlStyle::Path, "b", "us-east-1").unwrap();
+            let request = Request::bucket(Operation::ListBuckets);
+            let url = request.url(&bucket, None, UNIX_EPOCH).unwrap();
+            assert_eq!(url.as_str(), expected);
+        }
     }
 
     #[test]

@@ -515,6 +515,18 @@ impl Objects {
         Ok(Some(tagging_header(&self.tags(key, call)?)))
     }
 
+    /// A page of the buckets of the endpoint. One request.
+    pub(crate) fn list_buckets(&self, token: Option<&str>) -> Result<xml::BucketsPage> {
+        let request = Request::bucket(Operation::ListBuckets).query_if("continuation-token", token);
+        self.client.ask(&request, xml::buckets_page)
+    }
+
+    /// Removes the bucket. One request.
+    pub(crate) fn delete_bucket(&self) -> Result<()> {
+        let request = Request::bucket(Operation::DeleteBucket);
+        self.client.tell(&request).map(|_| ())
+    }
+
     /// Makes the bucket, in the client's region. One request.
     ///
     /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).

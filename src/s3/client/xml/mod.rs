@@ -541,6 +541,59 @@ fn listed_upload(document: &mut Document<'_>) -> Result<ListedUpload> {
     Ok(upload)
 }
 
+/// One page of [ListBuckets][1].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BucketsPage {
+    pub(crate) buckets: Vec<ListedBucket>,
+    /// The token that asks for the next page; none on the last one.
+    pub(crate) next_token: Option<String>,
+}
+
+/// One bucket of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListedBucket {
+    pub(crate) name: String,
+    pub(crate) created: Option<OffsetDateTime>,
+    pub(crate) region: Option<String>,
+}
+
+pub(crate) fn buckets_page(body: &[u8]) -> Result<BucketsPage> {
+    let mut page = BucketsPage::default();
+    read(body, &["ListAllMyBucketsResult"], |document, name| {
+        match name {
+            "Buckets" => document.children(|document, name| {
+                if name == "Bucket" {
+                    page.buckets.push(listed_bucket(document)?);
+                }
+                Ok(())
+            })?,
+            "ContinuationToken" => page.next_token = kept(document.text()?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(page)
+}
+
+fn listed_bucket(document: &mut Document<'_>) -> Result<ListedBucket> {
+    let mut bucket = ListedBucket::default();
+    document.children(|document, name| {
+        match name {
+            "Name" => document.text()?.clone_into(&mut bucket.name),
+            "CreationDate" => bucket.created = iso_date(document.text()?.trim_ascii()),
+            "BucketRegion" => bucket.region = kept(document.text()?.trim_ascii()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if bucket.name.is_empty() {
+        return Err(XmlError::malformed("a bucket without its Name"));
+    }
+    Ok(bucket)
+}
+
 /// The answer to CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CompletedUpload {

@@ -1,0 +1,114 @@
+//! Buckets: those of an endpoint, and making and removing one.
+
+use time::OffsetDateTime;
+
+use super::list::TokenWatch;
+use super::{S3Fs, S3FsBuilder};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A bucket of an endpoint: [`S3FsBuilder::list_buckets`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BucketInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was made, if the store says it.
+    pub created: Option<OffsetDateTime>,
+    /// The region that it is in, if the store says it.
+    pub region: Option<String>,
+}
+
+impl S3FsBuilder {
+    /// Lists the buckets that belong to the credentials, at the endpoint of this builder. Its bucket's name,
+    /// `dir_path` and addressing style are not used: the name may be empty.
+    ///
+    /// Requests: one, or one for each page if the store answers in pages. It needs the permission
+    /// `s3:ListAllMyBuckets`.
+    ///
+    /// Source: [ListBuckets](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html).
+    ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    ///
+    /// for bucket in S3Fs::builder("").endpoint_url("http://127.0.0.1:9000").list_buckets()? {
+    ///     println!("{} {:?}", bucket.name, bucket.created);
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and [`PermissionDenied`](ErrorKind::PermissionDenied), which is also what
+    /// AWS answers without credentials.
+    pub fn list_buckets(self) -> Result<Vec<BucketInfo>> {
+        let fs = self.of_any_bucket().build()?;
+        let mut watch = TokenWatch::default();
+        let mut token: Option<String> = None;
+        let mut buckets = Vec::new();
+        loop {
+            let page = fs.objects().list_buckets(token.as_deref())?;
+            let is_empty = page.buckets.is_empty();
+            buckets.extend(page.buckets.into_iter().map(|bucket| BucketInfo {
+                name: bucket.name,
+                created: bucket.created,
+                region: bucket.region,
+            }));
+            let Some(next) = page.next_token else {
+                return Ok(buckets);
+            };
+            watch.check(&next, is_empty)?;
+            token = Some(next);
+        }
+    }
+}
+
+impl S3Fs {
+    /// Makes the bucket, in the filesystem's region: one request. Nothing else ever makes one.
+    ///
+    /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
+    ///
+    /// # Errors
+    ///
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in
+    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied),
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) if an answer was lost and one's own bucket is there.
+    pub fn create_bucket(&self) -> Result<()> {
+        self.check_writeable("/")?;
+        let made = self.objects().create_bucket();
+        made.map_err(|error| error.with_path("/"))
+    }
+
+    /// Removes the bucket, whatever the `dir_path`: one request. The server refuses a bucket that holds
+    /// anything, versions and delete markers included.
+    ///
+    /// Source: [DeleteBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html).
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// fs.removetree("/")?;
+    /// fs.delete_bucket()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty), [`PermissionDenied`](ErrorKind::PermissionDenied),
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is no such bucket,
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only.
+    pub fn delete_bucket(&self) -> Result<()> {
+        self.check_writeable("/")?;
+        let code = |error: &Error, code: &str| error.s3().is_some_and(|s3| s3.code == code);
+        match self.objects().delete_bucket() {
+            // The answer to an earlier attempt was lost, and it removed the bucket.
+            Err(error) if error.is_unsure() && code(&error, "NoSuchBucket") => Ok(()),
+            Err(error) if code(&error, "BucketNotEmpty") => Err(error
+                .with_kind(ErrorKind::DirectoryNotEmpty)
+                .with_message("the bucket is not empty")
+                .with_hint("remove what is in it first, old versions of objects included")
+                .with_path("/")),
+            removed => removed.map_err(|error| error.with_path("/")),
+        }
+    }
+}
