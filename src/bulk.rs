@@ -20,6 +20,8 @@ use crate::options::{OpenOptions, UploadArgs};
 use crate::pair::Pair;
 use crate::path;
 use crate::s3::{Terms, Times};
+use crate::selection::{Selection, TakesFile};
+use crate::walk::Walker;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
 type OnEachError<'a> = Box<dyn FnMut(&Error) -> OnError + Send + 'a>;
@@ -53,6 +55,10 @@ pub struct TransferOptions<'a> {
     pub(crate) copy_always: bool,
     pub(crate) resume: bool,
     pub(crate) upload_args: Option<UploadArgs>,
+    pub(crate) compare: Compare,
+    pub(crate) keep_extra: bool,
+    walker: Option<Walker>,
+    filter: Option<TakesFile<'a>>,
     cancel: Option<CancelToken>,
     on_copy: Mutex<Option<OnCopy<'a>>>,
     on_error: Mutex<Option<OnEachError<'a>>>,
@@ -109,6 +115,62 @@ impl<'a> TransferOptions<'a> {
     #[must_use]
     pub fn copy_if_newer(mut self, copy_if_newer: bool) -> Self {
         self.copy_always = !copy_if_newer;
+        self
+    }
+
+    /// How a mirror finds files that are the same. Defaults to [`Compare::SizeAndTime`].
+    #[must_use]
+    pub fn compare(mut self, compare: Compare) -> Self {
+        self.compare = compare;
+        self
+    }
+
+    /// Whether a mirror leaves what only the target has. Defaults to false: a mirror removes it. What stands where
+    /// the source has a directory instead of a file, or the reverse, is removed in any case.
+    #[must_use]
+    pub fn keep_extra(mut self, keep_extra: bool) -> Self {
+        self.keep_extra = keep_extra;
+        self
+    }
+
+    /// Takes only the files and directories of a tree that this walker takes; PyFilesystem's `walker`. Defaults to
+    /// all. Its names, glob patterns and depth count; its order and what it does about errors do not.
+    ///
+    /// It is used by all that copies, moves or mirrors a tree. Glob patterns match absolute paths of the source
+    /// filesystem. Directories that are left out are not listed where that saves requests, and never cost more.
+    /// A move leaves in the source what it does not take. A mirror leaves what it does not take in the target, too,
+    /// and the directories that it is in.
+    ///
+    /// ```no_run
+    /// use s3fs::{S3Fs, TransferOptions, Walker};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let walker = Walker::new().exclude_dirs([".git", "target"]).exclude(["*.tmp"]);
+    /// fs.upload_dir("/srv/project", "project", &TransferOptions::new().walker(walker))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn walker(mut self, walker: Walker) -> Self {
+        self.walker = Some(walker);
+        self
+    }
+
+    /// Takes only the files of a tree for which this returns true, by their absolute path in the source filesystem
+    /// and what a listing tells of them (the `details` namespace). Defaults to all. It is combined with
+    /// [`walker`](Self::walker), and used in the same places; a mirror calls it for files of the target, too, which it
+    /// leaves alone if it returns false.
+    ///
+    /// ```no_run
+    /// use s3fs::{S3Fs, TransferOptions};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let options = TransferOptions::new().filter(|_, info| info.size() < Some(1 << 20));
+    /// fs.download_dir("reports", "/srv/reports", &options)?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn filter(mut self, filter: impl Fn(&str, &Info) -> bool + Send + Sync + 'a) -> Self {
+        self.filter = Some(Box::new(filter));
         self
     }
 
@@ -195,7 +257,17 @@ impl<'a> TransferOptions<'a> {
         let looks = lock(&self.on_copy).is_some()
             || lock(&self.on_error).is_some()
             || lock(&self.progress).is_some();
-        !looks && !self.dry_run && !self.preserve_time
+        let takes_all = self.walker.is_none() && self.filter.is_none();
+        !looks && takes_all && !self.dry_run && !self.preserve_time
+    }
+
+    /// What is taken of the tree below a directory.
+    pub(crate) fn selection<'o>(
+        &'o self,
+        fs: &dyn FileSystem,
+        root: &str,
+    ) -> Result<Selection<'o>> {
+        Selection::new(fs, root, self.walker.as_ref(), self.filter.as_ref())
     }
 
     /// Which time of the last change copies have.
@@ -215,6 +287,9 @@ impl fmt::Debug for TransferOptions<'_> {
             .field("dry_run", &self.dry_run)
             .field("allow_empty_source", &self.allow_empty_source)
             .field("copy_if_newer", &!self.copy_always)
+            .field("compare", &self.compare)
+            .field("keep_extra", &self.keep_extra)
+            .field("walker", &self.walker)
             .field("resume", &self.resume)
             .field("upload_args", &self.upload_args)
             .finish_non_exhaustive()
@@ -229,6 +304,23 @@ pub enum OnError {
     /// The others go on; at the end comes [`BulkCopyFailed`](ErrorKind::BulkCopyFailed), with all
     /// errors in its [`Failures`].
     Gather,
+}
+
+/// How a mirror finds files that are the same in source and target, and are left alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compare {
+    /// The same size, and a target that is not older than its source:
+    /// [`mirror`](crate::mirror::mirror) has the details.
+    #[default]
+    SizeAndTime,
+    /// The same size. No request more.
+    Size,
+    /// The same size and the same content. Two objects on S3 with one ETag are the same. Where one side is an object
+    /// whose ETag is an MD5 digest, the other side is read and hashed (or has such an ETag, too); otherwise both sides
+    /// are read. The ETag of an object that is encrypted with SSE-KMS or SSE-C looks like an MD5 digest and is none:
+    /// such a file is copied each time.
+    Content,
 }
 
 /// What a copy, move or mirror did, or would do.
@@ -256,7 +348,7 @@ impl Report {
             .count()
     }
 
-    /// How many bytes the files had that were copied one by one; none in a dry run.
+    /// How many bytes the files had that were copied one by one, or would be in a dry run.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -303,6 +395,25 @@ pub enum Action {
     Removedir(String),
     /// A directory is removed with all that is in it: of a mirror in the target.
     Removetree(String),
+}
+
+/// One line: what is done, and to which paths. Control characters are escaped.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Makedir(path) => write!(f, "make directory {path:?}"),
+            Self::Copy { src_path, dst_path } => write!(f, "copy {src_path:?} to {dst_path:?}"),
+            Self::CopyDir { src_path, dst_path } => {
+                write!(f, "copy directory {src_path:?} to {dst_path:?}")
+            }
+            Self::MoveDir { src_path, dst_path } => {
+                write!(f, "move directory {src_path:?} to {dst_path:?}")
+            }
+            Self::Remove(path) => write!(f, "remove {path:?}"),
+            Self::Removedir(path) => write!(f, "remove empty directory {path:?}"),
+            Self::Removetree(path) => write!(f, "remove directory {path:?} and what is in it"),
+        }
+    }
 }
 
 /// The errors of single files, and what was done nevertheless: the source of an error of the kind
@@ -450,6 +561,8 @@ impl<'r, 'a> Run<'r, 'a> {
                     };
                     transfer(pair, job, &terms)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
+                } else {
+                    self.copied.fetch_add(job.size, Ordering::Relaxed);
                 }
                 Ok(true)
             },

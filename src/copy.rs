@@ -238,7 +238,8 @@ pub fn copy_structure(
     options.cancellable(|| {
         let pair = Pair::new(&src_fs, &dst_fs);
         check_directories(pair, src_path, dst_path)?;
-        let mut tree = Snapshot::read(pair.src, src_path)?;
+        let selection = options.selection(pair.src, src_path)?;
+        let mut tree = Snapshot::read(pair.src, src_path, &selection)?;
         tree.files.clear();
         tree.check_fits(src_path, pair.dst, dst_path)?;
         let actions = make_directories(pair.dst, dst_path, &tree, options)?;
@@ -420,7 +421,8 @@ fn copy_tree(
             ..Report::default()
         });
     }
-    let tree = Snapshot::read(pair.src, src_path)?;
+    let selection = options.selection(pair.src, src_path)?;
+    let tree = Snapshot::read(pair.src, src_path, &selection)?;
     tree.check_fits(src_path, pair.dst, dst_path)?;
     let jobs = jobs(&tree, src_path, dst_path);
     let target = match condition {

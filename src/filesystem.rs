@@ -868,6 +868,22 @@ pub trait FileSystem: Send + Sync {
         scantree::by_directory(self, path, namespaces, descend)
     }
 
+    /// The entries below a directory, as [`scantree_whole`](Self::scantree_whole) gives them, without what is in
+    /// directories that `descend` does not enter. Copies, moves and mirrors that leave directories out list their
+    /// source so. Defaults to [`scantree_pruned`](Self::scantree_pruned).
+    ///
+    /// # Errors
+    ///
+    /// As [`scantree_whole`](Self::scantree_whole), but not for what is in a directory that is not entered.
+    fn scantree_whole_pruned<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        descend: Descend<'a>,
+    ) -> Result<TreeEntries<'a>> {
+        self.scantree_pruned(path, namespaces, descend)
+    }
+
     /// The entries of a directory whose names begin with `name_prefix`.
     ///
     /// # Errors

@@ -147,6 +147,7 @@ mod pointers;
 pub mod prelude;
 mod s3;
 mod scantree;
+mod selection;
 mod snapshot;
 mod subfs;
 mod target;
@@ -155,7 +156,7 @@ mod tree;
 mod walk;
 pub mod wildcard;
 
-pub use bulk::{Action, Failures, OnError, Report, TransferOptions};
+pub use bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use extension::FileSystemExt;

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
+use crate::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
 use crate::copy::{copy_action, jobs};
 use crate::error::Result;
 use crate::filesystem::{FileSystem, Meta};
@@ -31,6 +31,10 @@ use crate::snapshot::{Snapshot, SnapshotFile};
 /// - On S3, a file that was stored at the time of its source, as far as the listings tell, is copied
 ///   once more unless both have one ETag. The clocks of source and target must agree there, as with all
 ///   other filesystems.
+///
+/// [`compare`](TransferOptions::compare) sets another comparison: by size alone, or by content.
+/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) leave files out, and
+/// [`keep_extra`](TransferOptions::keep_extra) removes nothing that only the target has.
 ///
 /// What only the target has is removed last, and not at all if a file could not be copied; what
 /// stands where the source has a directory instead of a file, or the reverse, has to go first.
@@ -60,15 +64,25 @@ pub fn mirror(
     options.cancellable(|| {
         let pair = Pair::new(&src_fs, &dst_fs);
         pair.refuse_overlap("/", "/")?;
-        let source = Snapshot::read(pair.src, "/")?;
+        let selection = options.selection(pair.src, "/")?;
+        let source = Snapshot::read(pair.src, "/", &selection)?;
         if source.is_empty() {
             refuse_empty("/", options)?;
         }
         source.check_fits("/", pair.dst, "/")?;
-        let target = Snapshot::listed(pair.dst, "/")?;
+        let selection = options.selection(pair.dst, "/")?;
+        let target = Snapshot::listed(pair.dst, "/", &selection)?;
         let clocks = Clocks::of(pair)?;
-        let copied = (!options.copy_always).then_some(clocks);
-        let plan = Plan::new(&source, &target, &pair.dst.getmeta(), copied);
+        let sameness = match options.compare {
+            _ if options.copy_always => Sameness::None,
+            Compare::SizeAndTime => Sameness::Clocks(clocks),
+            Compare::Size => Sameness::Size,
+            Compare::Content => Sameness::Content(Sides::of(pair)?),
+        };
+        let mut plan = Plan::new(&source, &target, &pair.dst.getmeta(), sameness);
+        if options.keep_extra {
+            plan.remove.clear();
+        }
         let run = match clocks {
             Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
             Clocks::Compared | Clocks::Stored => Run::new(options),
@@ -85,6 +99,8 @@ struct Plan {
     /// The directories that the target does not have, and whether a file is beside them.
     directories: Vec<(String, bool)>,
     copies: Vec<Job>,
+    /// Of the copies, those whose target may have the same content: it is looked at first.
+    to_compare: HashMap<String, Digests>,
     /// What the source does not have.
     remove: Vec<Removal>,
 }
@@ -105,11 +121,12 @@ impl Removal {
 }
 
 impl Plan {
-    /// Leaves out files that are the same by these clocks; none are if there are no clocks.
-    fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, clocks: Option<Clocks>) -> Self {
+    /// Leaves out files that are the same.
+    fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, sameness: Sameness) -> Self {
         let fold = |path: &str| folded(path, meta);
         let key = |file: &SnapshotFile| fold(&file.path);
         let source_files: HashSet<String> = source.files.iter().map(key).collect();
+        let refused: HashSet<String> = source.refused.iter().map(|path| fold(path)).collect();
         let source_directories: HashSet<String> =
             source.directories.iter().map(|path| fold(path)).collect();
         let target_files: HashMap<String, &SnapshotFile> =
@@ -121,17 +138,20 @@ impl Plan {
         // Below a tree that goes, nothing is removed by itself.
         let kept = |path: &str| {
             let parent = path::dirname(path);
-            parent.is_empty() || source_directories.contains(&fold(parent))
+            parent.is_empty()
+                || source_directories.contains(&fold(parent))
+                || target.with_rest.contains(parent)
         };
         for directory in target.directories.iter().filter(|path| kept(path)) {
-            if !source_directories.contains(&fold(directory)) {
+            let has_rest = target.with_rest.contains(directory);
+            if !source_directories.contains(&fold(directory)) && !has_rest {
                 let in_the_way = source_files.contains(&fold(directory));
                 plan.removal(in_the_way)
                     .push(Removal::Tree(rooted(directory)));
             }
         }
         for file in target.files.iter().filter(|file| kept(&file.path)) {
-            if !source_files.contains(&key(file)) {
+            if !source_files.contains(&key(file)) && !refused.contains(&key(file)) {
                 let in_the_way = source_directories.contains(&key(file));
                 plan.removal(in_the_way)
                     .push(Removal::File(rooted(&file.path)));
@@ -144,11 +164,17 @@ impl Plan {
             }
         }
         let wanted = source.files.iter().zip(jobs(source, "/", "/"));
-        let wanted = wanted.filter(|(file, _)| match target_files.get(&key(file)) {
-            Some(there) => clocks.is_none_or(|clocks| clocks.differ(file, there)),
-            None => true,
-        });
-        plan.copies = wanted.map(|(_, job)| job).collect();
+        for (file, job) in wanted {
+            let there = target_files.get(&key(file));
+            match there.map_or(Verdict::Differs, |there| sameness.of(file, there)) {
+                Verdict::Same => continue,
+                Verdict::Differs => {}
+                Verdict::Unknown(digests) => {
+                    plan.to_compare.insert(job.dst_path.clone(), digests);
+                }
+            }
+            plan.copies.push(job);
+        }
         plan
     }
 
@@ -159,6 +185,101 @@ impl Plan {
             &mut self.remove
         }
     }
+}
+
+/// How files are found to be the same.
+#[derive(Clone, Copy, Debug)]
+enum Sameness {
+    /// None are.
+    None,
+    Clocks(Clocks),
+    Size,
+    Content(Sides),
+}
+
+/// What is known of two files.
+enum Verdict {
+    Same,
+    Differs,
+    /// Their contents have to be compared.
+    Unknown(Digests),
+}
+
+impl Sameness {
+    fn of(self, source: &SnapshotFile, target: &SnapshotFile) -> Verdict {
+        let verdict = |differ| match differ {
+            true => Verdict::Differs,
+            false => Verdict::Same,
+        };
+        match self {
+            Self::None => Verdict::Differs,
+            Self::Clocks(clocks) => verdict(clocks.differ(source, target)),
+            Self::Size => verdict(source.size != target.size),
+            Self::Content(_) if source.size != target.size => Verdict::Differs,
+            Self::Content(sides) => {
+                if sides.src && sides.dst && source.stamp.is_some() && source.stamp == target.stamp
+                {
+                    return Verdict::Same;
+                }
+                let digests = Digests {
+                    src: source
+                        .stamp
+                        .clone()
+                        .filter(|stamp| sides.src && is_md5(stamp)),
+                    dst: target
+                        .stamp
+                        .clone()
+                        .filter(|stamp| sides.dst && is_md5(stamp)),
+                };
+                match digests.src.is_some() && digests.dst.is_some() {
+                    true => Verdict::Differs,
+                    false => Verdict::Unknown(digests),
+                }
+            }
+        }
+    }
+}
+
+/// Whether source and target are on S3, so that their stamps are ETags.
+#[derive(Clone, Copy, Debug)]
+struct Sides {
+    src: bool,
+    dst: bool,
+}
+
+impl Sides {
+    fn of(pair: Pair<'_>) -> Result<Self> {
+        Ok(Self {
+            src: local::is_on_s3(pair.src)?,
+            dst: local::is_on_s3(pair.dst)?,
+        })
+    }
+}
+
+/// The MD5 digests that are known of the two sides of a copy, at most one.
+#[derive(Debug)]
+struct Digests {
+    src: Option<Box<str>>,
+    dst: Option<Box<str>>,
+}
+
+impl Digests {
+    /// Whether the contents are the same: what is not known is read.
+    fn agree(&self, pair: Pair<'_>, job: &Job) -> Result<bool> {
+        let digest = |known: &Option<Box<str>>, fs: &dyn FileSystem, path: &str| match known {
+            Some(known) => Ok(known.to_ascii_lowercase()),
+            None => fs.hash(path, "md5"),
+        };
+        let src = digest(&self.src, pair.src, &job.src_path)?;
+        Ok(src == digest(&self.dst, pair.dst, &job.dst_path)?)
+    }
+}
+
+/// Whether an ETag looks like the MD5 digest of the content, as it is for objects that were stored in one request.
+///
+/// Source: [Object](https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), "ETag".
+fn is_md5(e_tag: &str) -> bool {
+    e_tag.len() == 32 && e_tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What the times of two files say.
@@ -215,7 +336,12 @@ fn carry_out(pair: Pair<'_>, plan: Plan, run: &Run<'_, '_>) -> Result<Report> {
         }
         report.actions.push(Action::Makedir(directory));
     }
-    let copied = run.copy(pair, &plan.copies)?;
+    let copied = run.copy_if(pair, &plan.copies, |job| {
+        match plan.to_compare.get(&job.dst_path) {
+            Some(digests) => digests.agree(pair, job).map(|agree| !agree),
+            None => Ok(true),
+        }
+    })?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
         remove(pair.dst, run, &plan.remove, &mut report)?;

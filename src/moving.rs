@@ -33,6 +33,7 @@ use crate::info::Info;
 use crate::local;
 use crate::pair::Pair;
 use crate::path;
+use crate::selection::Selection;
 use crate::snapshot::{Snapshot, SnapshotFile};
 
 /// Moves all that is in one filesystem into another.
@@ -165,7 +166,8 @@ pub(crate) fn move_tree(
             ..Report::default()
         });
     }
-    let tree = Snapshot::read(pair.src, src_path)?;
+    let selection = options.selection(pair.src, src_path)?;
+    let tree = Snapshot::read(pair.src, src_path, &selection)?;
     tree.check_fits(src_path, pair.dst, dst_path)?;
     let source = Source::new(pair.src, src_path, &tree)?;
     let jobs = jobs(&tree, src_path, dst_path);
@@ -182,13 +184,13 @@ pub(crate) fn move_tree(
         .actions
         .extend(copied.iter().copied().map(copy_action));
     if options.dry_run {
-        source.would_remove(&mut report, &copied);
+        source.would_remove(&mut report, &copied, &tree);
     } else {
         let made = tree.directories.iter();
         let made: Vec<String> = made.map(|made| path::combine(dst_path, made)).collect();
         let own = path::recursepath(&pair.dst.validatepath(dst_path)?)?;
         local::make_durable(pair.dst, made.iter().chain(&own).map(String::as_str))?;
-        source.remove(&run, &mut report, &copied)?;
+        source.remove(&run, &mut report, &copied, &selection)?;
     }
     run.finish(report, src_path)
 }
@@ -250,14 +252,26 @@ impl<'a> Source<'a> {
     }
 
     /// Notes what [`remove`](Self::remove) would remove if nothing changes meanwhile.
-    fn would_remove(&self, report: &mut Report, copied: &[&Job]) {
+    fn would_remove(&self, report: &mut Report, copied: &[&Job], tree: &Snapshot) {
+        let mut occupied = PathSet::default();
+        self.insert_rest(&mut occupied, tree);
         let files = copied.iter().map(|job| &job.src_path);
         let files = files.filter(|path| !self.is_below_link(path));
         report.actions.extend(files.cloned().map(Action::Remove));
         for directory in &self.directories {
-            if !self.is_below_link(directory) {
+            if !self.is_below_link(directory) && !occupied.contains(directory) {
                 report.actions.push(self.removal(directory));
             }
+        }
+    }
+
+    /// The directories that stay because a selection left something in them.
+    fn insert_rest(&self, occupied: &mut PathSet, tree: &Snapshot) {
+        for directory in &tree.with_rest {
+            occupied.insert(&path::combine(self.path, directory));
+        }
+        if tree.has_rest {
+            occupied.insert(self.path);
         }
     }
 
@@ -271,8 +285,17 @@ impl<'a> Source<'a> {
 
     /// Removes the files that were copied and are still what they were, and then the directories
     /// that nothing is left in.
-    fn remove(&self, run: &Run<'_, '_>, report: &mut Report, copied: &[&Job]) -> Result<()> {
-        let now = Snapshot::listed(self.fs, self.path)?;
+    fn remove(
+        &self,
+        run: &Run<'_, '_>,
+        report: &mut Report,
+        copied: &[&Job],
+        selection: &Selection<'_>,
+    ) -> Result<()> {
+        let now = Snapshot::listed(self.fs, self.path, selection)?;
+        let mut occupied = PathSet::default();
+        self.insert_rest(&mut occupied, &now);
+        let has_rest = now.has_rest;
         let now: HashMap<String, SnapshotFile> = now
             .files
             .into_iter()
@@ -304,13 +327,17 @@ impl<'a> Source<'a> {
             .collect();
         left.sort_unstable();
         report.left_behind = left;
-        self.remove_directories(report)
+        self.remove_directories(report, occupied, has_rest)
     }
 
     /// Removes the directories of the tree that are empty, and its links. No request for a directory in
     /// which a listed file is left.
-    fn remove_directories(&self, report: &mut Report) -> Result<()> {
-        let mut occupied = PathSet::default();
+    fn remove_directories(
+        &self,
+        report: &mut Report,
+        mut occupied: PathSet,
+        has_rest: bool,
+    ) -> Result<()> {
         for left in &report.left_behind {
             occupied.insert_all_above(left);
         }
@@ -336,7 +363,7 @@ impl<'a> Source<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if path::relpath(self.path).is_empty() {
+        if path::relpath(self.path).is_empty() && !has_rest {
             self.look_at_root(report)?;
         }
         Ok(())

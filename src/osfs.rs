@@ -28,7 +28,7 @@ use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
 use crate::s3::FS_URL;
-use crate::scantree::{self, Descent};
+use crate::scantree::{self, Descend, Descent};
 pub(crate) use arrival::{Arrival, Departure};
 pub(crate) use file::why_reserved;
 use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable};
@@ -668,9 +668,18 @@ impl FileSystem for OsFs {
     }
 
     fn scantree_whole(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
+        self.scantree_whole_pruned(path, namespaces, Box::new(|_| Descent::Enter))
+    }
+
+    fn scantree_whole_pruned<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        descend: Descend<'a>,
+    ) -> Result<TreeEntries<'a>> {
         let validated = self.validatepath(path)?;
         let scan = move |path: &str| self.entries(path, namespaces, true);
-        scantree::by_listing(path, validated, scan, Box::new(|_| Descent::Enter))
+        scantree::by_listing(path, validated, scan, descend)
     }
 
     /// What listings leave out counts, as it does for [`removedir`](FileSystem::removedir).

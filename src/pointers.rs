@@ -225,6 +225,14 @@ macro_rules! forward {
             ) -> Result<TreeEntries<'a>> {
                 (**self).scantree_pruned(path, namespaces, descend)
             }
+            fn scantree_whole_pruned<'a>(
+                &'a self,
+                path: &str,
+                namespaces: Namespaces,
+                descend: Descend<'a>,
+            ) -> Result<TreeEntries<'a>> {
+                (**self).scantree_whole_pruned(path, namespaces, descend)
+            }
             fn scandir_prefix(
                 &self,
                 path: &str,

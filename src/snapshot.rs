@@ -13,6 +13,7 @@ use crate::info::Namespaces;
 use crate::names;
 use crate::osfs::{Place, why_reserved};
 use crate::path;
+use crate::selection::Selection;
 
 /// What is below a directory; paths are relative to it, without a leading slash.
 #[derive(Debug, Default)]
@@ -21,6 +22,12 @@ pub(crate) struct Snapshot {
     pub(crate) directories: Vec<String>,
     /// In the order of the listing.
     pub(crate) files: Vec<SnapshotFile>,
+    /// The files that a selection left out by what is known of them: others of these names may be taken.
+    pub(crate) refused: Vec<String>,
+    /// The directories in which, or below which, a selection left something out.
+    pub(crate) with_rest: HashSet<String>,
+    /// Whether a selection left something out, in the root of the tree or below.
+    pub(crate) has_rest: bool,
 }
 
 /// A file of a [`Snapshot`].
@@ -38,20 +45,40 @@ pub(crate) struct SnapshotFile {
 impl Snapshot {
     /// Lists all that is below a directory of a source: what cannot be copied, since no path names it,
     /// is an error.
-    pub(crate) fn read(fs: &dyn FileSystem, root: &str) -> Result<Self> {
-        Self::of(fs, root, fs.scantree_whole(root, Namespaces::DETAILS)?)
+    pub(crate) fn read(fs: &dyn FileSystem, root: &str, selection: &Selection<'_>) -> Result<Self> {
+        let entries = match selection.descend() {
+            Some(descend) => fs.scantree_whole_pruned(root, Namespaces::DETAILS, descend)?,
+            None => fs.scantree_whole(root, Namespaces::DETAILS)?,
+        };
+        Self::of(fs, root, entries, selection)
     }
 
     /// Lists what is below a directory, without what no path names.
-    pub(crate) fn listed(fs: &dyn FileSystem, root: &str) -> Result<Self> {
-        Self::of(fs, root, fs.scantree(root, Namespaces::DETAILS)?)
+    pub(crate) fn listed(
+        fs: &dyn FileSystem,
+        root: &str,
+        selection: &Selection<'_>,
+    ) -> Result<Self> {
+        let entries = match selection.descend() {
+            Some(descend) => fs.scantree_pruned(root, Namespaces::DETAILS, descend)?,
+            None => fs.scantree(root, Namespaces::DETAILS)?,
+        };
+        Self::of(fs, root, entries, selection)
     }
 
-    fn of(fs: &dyn FileSystem, root: &str, entries: TreeEntries<'_>) -> Result<Self> {
+    fn of(
+        fs: &dyn FileSystem,
+        root: &str,
+        entries: TreeEntries<'_>,
+        selection: &Selection<'_>,
+    ) -> Result<Self> {
         let base = fs.validatepath(root)?;
         let mut snapshot = Self::default();
         for entry in entries {
             let (directory, info) = entry?;
+            if !selection.takes_name(&directory, &info) {
+                continue;
+            }
             let below = path::relpath(path::frombase(&base, &directory)?);
             let path = match below {
                 "" => info.name().to_owned(),
@@ -63,7 +90,9 @@ impl Snapshot {
                     .with_path(path::combine(root, &path))
                     .with_message(format!("the source lists it, and {why}")));
             }
-            if info.is_dir() {
+            if !selection.takes_file(&directory, &info) {
+                snapshot.refused.push(path);
+            } else if info.is_dir() {
                 snapshot.directories.push(path);
             } else {
                 snapshot.files.push(SnapshotFile {
@@ -77,12 +106,19 @@ impl Snapshot {
         }
         // A path is before those that it is the beginning of.
         snapshot.directories.sort_unstable();
+        for directory in selection.directories_with_rest() {
+            snapshot.has_rest = true;
+            let mut below = path::relpath(path::frombase(&base, &directory)?);
+            while !below.is_empty() && snapshot.with_rest.insert(below.to_owned()) {
+                below = below.rsplit_once('/').map_or("", |(parent, _)| parent);
+            }
+        }
         Ok(snapshot)
     }
 
-    /// Whether nothing is below the directory.
+    /// Whether nothing is below the directory, also nothing that was left out.
     pub(crate) fn is_empty(&self) -> bool {
-        self.directories.is_empty() && self.files.is_empty()
+        self.directories.is_empty() && self.files.is_empty() && !self.has_rest
     }
 
     /// The paths that are both a file and a directory.

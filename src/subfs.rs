@@ -211,6 +211,15 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
+    /// What is asked about the directories of this filesystem, for the outer one.
+    fn descend_outer<'a>(&'a self, mut descend: Descend<'a>) -> Descend<'a> {
+        let directory = &self.directory;
+        Box::new(move |outer| match inner(directory, outer) {
+            Some(path) => descend(&path),
+            None => Descent::Skip,
+        })
+    }
+
     /// The entries of a tree, with the paths that they have here.
     fn tree<'a>(
         &'a self,
@@ -661,15 +670,25 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         &'a self,
         path: &str,
         namespaces: Namespaces,
-        mut descend: Descend<'a>,
+        descend: Descend<'a>,
     ) -> Result<TreeEntries<'a>> {
         let delegated = self.delegate_path(path)?;
-        let directory = &self.directory;
-        let descend: Descend<'a> = Box::new(move |outer| match inner(directory, outer) {
-            Some(path) => descend(&path),
-            None => Descent::Skip,
-        });
+        let descend = self.descend_outer(descend);
         let entries = self.fs.scantree_pruned(&delegated, namespaces, descend);
+        self.tree(path, &delegated, entries)
+    }
+
+    fn scantree_whole_pruned<'a>(
+        &'a self,
+        path: &str,
+        namespaces: Namespaces,
+        descend: Descend<'a>,
+    ) -> Result<TreeEntries<'a>> {
+        let delegated = self.delegate_path(path)?;
+        let descend = self.descend_outer(descend);
+        let entries = self
+            .fs
+            .scantree_whole_pruned(&delegated, namespaces, descend);
         self.tree(path, &delegated, entries)
     }
 

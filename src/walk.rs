@@ -26,7 +26,7 @@ use crate::filesystem::{Entries, FileSystem, TreeEntries};
 use crate::filter::strings;
 use crate::info::{Info, Namespaces};
 use crate::path;
-use rules::Rules;
+pub(crate) use rules::Rules;
 
 /// What a walk comes by, one after the other. It ends after an error.
 pub type Walked<'a, T> = Box<dyn Iterator<Item = Result<T>> + Send + 'a>;
@@ -142,6 +142,13 @@ impl Walker {
             fs,
             options: self.options,
         }
+    }
+}
+
+impl Walker {
+    /// What its options let it take.
+    pub(crate) fn rules(&self, case_insensitive: bool) -> Result<Rules> {
+        Rules::new(&self.options, case_insensitive)
     }
 }
 

@@ -50,7 +50,7 @@ fn buckets_that_come_in_pages_are_all_listed_and_pages_without_end_are_an_error(
     let (first, last) = (page("first", "t+1"), page("last", ""));
     let server = Scripted::start(move |heard: &mut Heard<'_>| {
         let is_last = heard.line().contains("continuation-token=t%2B1");
-        heard.send(&answer("200 OK", if is_last { &last } else { &first }));
+        heard.send(answer("200 OK", if is_last { &last } else { &first }));
     });
     let buckets = server.builder().list_buckets().unwrap();
     assert_eq!(names(&buckets), ["first", "last"]);
@@ -58,8 +58,7 @@ fn buckets_that_come_in_pages_are_all_listed_and_pages_without_end_are_an_error(
     assert_eq!(buckets[0].created, None);
 
     let again = page("again", "the same");
-    let server =
-        Scripted::start(move |heard: &mut Heard<'_>| heard.send(&answer("200 OK", &again)));
+    let server = Scripted::start(move |heard: &mut Heard<'_>| heard.send(answer("200 OK", &again)));
     let error = server.builder().list_buckets().unwrap_err();
     assert!(error.to_string().contains("does not end"), "{error}");
 }

@@ -38,6 +38,7 @@ mod requests_pruned;
 mod requests_tree;
 mod scripted;
 mod secrets;
+mod selecting;
 mod soak;
 mod subfs;
 mod support;

@@ -225,6 +225,19 @@ fn scantree_enters_what_it_is_told(fs: &dyn FileSystem) {
         "/d/named",
     ];
     assert_eq!(paths, expected);
+    let descend = |path: &str| match path.rsplit('/').next() {
+        Some("named") => Descent::Name,
+        Some("skipped") => Descent::Skip,
+        _ => Descent::Enter,
+    };
+    let whole = fs.scantree_whole_pruned("d", Namespaces::BASIC, Box::new(descend));
+    let whole = whole.unwrap().map(|entry| {
+        let (directory, info) = entry.unwrap();
+        info.make_path(&directory).unwrap()
+    });
+    let mut whole: Vec<String> = whole.collect();
+    whole.sort();
+    assert_eq!(whole, expected);
     let mut seen = seen.into_inner().unwrap();
     seen.sort();
     seen.dedup();

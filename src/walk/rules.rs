@@ -8,7 +8,7 @@ use crate::scantree::Descent;
 use crate::wildcard::Patterns;
 
 /// Which directories and files a walk takes.
-pub(super) struct Rules {
+pub(crate) struct Rules {
     filter: Patterns,
     exclude: Patterns,
     filter_dirs: Patterns,
@@ -38,7 +38,7 @@ impl Rules {
     }
 
     /// Whether there may be directories that are not walked.
-    pub(super) fn prune(&self) -> bool {
+    pub(crate) fn prune(&self) -> bool {
         let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
         self.max_depth.is_some()
             || !self.filter_dirs.is_empty()
@@ -58,7 +58,7 @@ impl Rules {
     }
 
     /// What is done about a directory of a walk from `start`.
-    pub(super) fn descent(&self, start: &str, path: &str) -> Descent {
+    pub(crate) fn descent(&self, start: &str, path: &str) -> Descent {
         if !self.take_dir(path, path::basename(path)) {
             Descent::Skip
         } else if self.is_within_depth(start, path) {
@@ -74,7 +74,7 @@ impl Rules {
         self.max_depth.is_none_or(|levels| depth < levels)
     }
 
-    pub(super) fn take_file(&self, directory: &str, name: &str) -> bool {
+    pub(crate) fn take_file(&self, directory: &str, name: &str) -> bool {
         if !(self.filter.is_empty() || self.filter.any(name)) || self.exclude.any(name) {
             return false;
         }

@@ -1,0 +1,100 @@
+//! [`Selection`]: what of a tree a copy, move or mirror takes.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::filesystem::FileSystem;
+use crate::info::Info;
+use crate::path;
+use crate::scantree::{Descend, Descent};
+use crate::walk::{Rules, Walker};
+
+/// Decides about a file, by its path in the source and what a listing tells of it.
+pub(crate) type TakesFile<'a> = Box<dyn Fn(&str, &Info) -> bool + Send + Sync + 'a>;
+
+/// What of the tree below a directory is taken.
+pub(crate) struct Selection<'o> {
+    start: String,
+    rules: Option<Arc<Rules>>,
+    takes_file: Option<&'o TakesFile<'o>>,
+    left_out: LeftOut,
+}
+
+impl<'o> Selection<'o> {
+    /// What that walker takes below `root`, and that function of the files.
+    pub(crate) fn new(
+        fs: &dyn FileSystem,
+        root: &str,
+        walker: Option<&Walker>,
+        takes_file: Option<&'o TakesFile<'o>>,
+    ) -> Result<Self> {
+        let case_insensitive = fs.getmeta().case_insensitive;
+        let rules = walker.map(|walker| walker.rules(case_insensitive));
+        Ok(Self {
+            start: fs.validatepath(root)?,
+            rules: rules.transpose()?.map(Arc::new),
+            takes_file,
+            left_out: LeftOut::default(),
+        })
+    }
+
+    /// How directories are entered, if some may be left out.
+    pub(crate) fn descend(&self) -> Option<Descend<'static>> {
+        let rules = Arc::clone(self.rules.as_ref().filter(|rules| rules.prune())?);
+        let (start, left_out) = (self.start.clone(), self.left_out.clone());
+        Some(Box::new(move |path: &str| {
+            let descent = rules.descent(&start, path);
+            match descent {
+                Descent::Enter => {}
+                Descent::Name => left_out.note(path),
+                Descent::Skip => left_out.note(path::dirname(path)),
+            }
+            descent
+        }))
+    }
+
+    /// Whether an entry is taken by its name and place.
+    pub(crate) fn takes_name(&self, directory: &str, info: &Info) -> bool {
+        let rules = self.rules.as_ref().filter(|_| info.is_file());
+        let is_taken = rules.is_none_or(|rules| rules.take_file(directory, info.name()));
+        self.noted(directory, is_taken)
+    }
+
+    /// Whether a file is taken by what is known of it, if it is by its name.
+    pub(crate) fn takes_file(&self, directory: &str, info: &Info) -> bool {
+        let takes_file = self.takes_file.filter(|_| info.is_file());
+        let is_taken =
+            takes_file.is_none_or(|takes| takes(&path::combine(directory, info.name()), info));
+        self.noted(directory, is_taken)
+    }
+
+    fn noted(&self, directory: &str, is_taken: bool) -> bool {
+        if !is_taken {
+            self.left_out.note(directory);
+        }
+        is_taken
+    }
+
+    /// The absolute paths of the directories in which something was left out.
+    pub(crate) fn directories_with_rest(&self) -> HashSet<String> {
+        self.left_out.take()
+    }
+}
+
+/// The directories in which something was left out.
+#[derive(Clone, Default)]
+struct LeftOut(Arc<Mutex<HashSet<String>>>);
+
+impl LeftOut {
+    fn note(&self, directory: &str) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !noted.contains(directory) {
+            noted.insert(directory.to_owned());
+        }
+    }
+
+    fn take(&self) -> HashSet<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
