@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::{self, Read};
 use std::iter;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,16 +10,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 
 use crate::cancel::{self, CancelToken};
+use crate::capabilities::{Times, Transfer};
 use crate::crew::{self, Crew, MAX_THREADS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::info::Info;
-use crate::local;
-use crate::options::{OpenOptions, UploadArgs};
+use crate::options::UploadArgs;
 use crate::pair::Pair;
 use crate::path;
-use crate::s3::{Terms, Times};
 use crate::selection::{Selection, TakesFile};
+use crate::transfer::file;
 use crate::walk::Walker;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
@@ -530,7 +529,7 @@ impl<'r, 'a> Run<'r, 'a> {
         is_wanted: impl Fn(&Job) -> Result<bool> + Sync,
     ) -> Result<Vec<&'j Job>> {
         let workers = match self.options.workers {
-            0 => local::workers(pair)?,
+            0 => file::default_workers(pair),
             workers => workers,
         };
         for job in jobs {
@@ -546,20 +545,19 @@ impl<'r, 'a> Run<'r, 'a> {
                 }
                 if !self.options.dry_run {
                     let came = AtomicU64::new(0);
-                    let terms = Terms {
-                        local: "",
+                    let transfer = Transfer {
                         crew,
-                        size: &|_| {},
-                        seen: &|count| {
+                        expect: &|_| {},
+                        advance: &|count| {
                             came.fetch_add(count, Ordering::Relaxed);
                             self.advance(count)
                         },
                         resume: self.options.resume,
                         times: self.times,
-                        modified: None,
+                        listed: None,
                         upload_args: self.options.upload_args.as_ref(),
                     };
-                    transfer(pair, job, &terms)?;
+                    file::transfer(pair, job, &transfer)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 } else {
                     self.copied.fetch_add(job.size, Ordering::Relaxed);
@@ -759,75 +757,10 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 }
 
-/// Copies one file: the target does it by itself, or it goes between S3 and the local disk in pieces,
-/// or the bytes come through here.
-pub(crate) fn transfer(pair: Pair<'_>, job: &Job, terms: &Terms<'_>) -> Result<()> {
-    let source = pair.src.location(&job.src_path)?;
-    let by_itself = match &source {
-        Some(source) => pair.dst.copy_from(source, &job.dst_path)?,
-        None => false,
-    };
-    if by_itself {
-        (terms.seen)(job.size)?;
-    } else if local::transfer(pair, job, source.as_ref(), terms)? {
-        return Ok(());
-    } else {
-        let inner = pair.src.openbin(&job.src_path, "r")?;
-        let seen = terms.seen;
-        let mut source = Watched { inner, seen };
-        if job.beside_directory {
-            upload_beside(pair.dst, &job.dst_path, &mut source)?;
-        } else {
-            pair.dst
-                .upload_sized(&job.dst_path, &mut source, job.size)?;
-        }
-    }
-    if terms.times == Times::Kept
-        && let Some(modified) = job.modified
-    {
-        set_modified(pair.dst, &job.dst_path, modified)?;
-    }
-    Ok(())
-}
-
-/// Sets the time of the last change where a filesystem can.
-pub(crate) fn set_modified(
-    fs: &dyn FileSystem,
-    path: &str,
-    modified: OffsetDateTime,
-) -> Result<()> {
-    match fs.settimes(path, None, Some(modified)) {
-        Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// [`FileSystem::upload`] to a path that a directory has, too.
-fn upload_beside(fs: &dyn FileSystem, path: &str, source: &mut dyn Read) -> Result<()> {
-    let options = OpenOptions::new().beside_directory(true);
-    let mut file = fs.openbin_with(path, "w", &options)?;
-    io::copy(source, &mut file)?;
-    file.close()
-}
-
 /// A directory that is there afterwards, a file beside it or not.
 pub(crate) fn make_directory(fs: &dyn FileSystem, path: &str, beside_file: bool) -> Result<()> {
     let options = MakedirOptions::new().recreate(true);
     fs.makedir_with(path, options.beside_file(beside_file))
-}
-
-/// A file that is being read, and how far.
-struct Watched<'w, R> {
-    inner: R,
-    seen: &'w dyn Fn(u64) -> Result<()>,
-}
-
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        (self.seen)(count as u64)?;
-        Ok(count)
-    }
 }
 
 /// A callback that panicked has ended the call; what it left is not looked at.

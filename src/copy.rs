@@ -20,17 +20,17 @@
 //! of one path where the target cannot hold both. A copy that fails leaves in the target what it
 //! had copied, and the source as it was.
 
-use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory, transfer};
+use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
+use crate::capabilities::{Times, Transfer};
 use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
-use crate::local;
 use crate::moving;
 use crate::pair::{Pair, illegal};
 use crate::path;
-use crate::s3::{Terms, Times};
 use crate::snapshot::Snapshot;
 use crate::target::Target;
+use crate::transfer::file;
 
 /// Which files are copied; PyFilesystem's `condition`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -267,7 +267,7 @@ pub fn copy_modified_time(
 ) -> Result<()> {
     let pair = Pair::new(&src_fs, &dst_fs);
     match pair.src.getmodified(src_path)? {
-        Some(modified) => crate::bulk::set_modified(pair.dst, dst_path, modified),
+        Some(modified) => file::set_modified(pair.dst, dst_path, modified),
         None => Ok(()),
     }
 }
@@ -289,20 +289,19 @@ pub(crate) fn within(
     if pair.is_same_file(src_path, dst_path)? {
         return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
     }
-    let terms = Terms {
-        local: "",
+    let transfer = Transfer {
         crew: &Crew::new(1),
-        size: &|_| {},
-        seen: &|_| Ok(()),
+        expect: &|_| {},
+        advance: &|_| Ok(()),
         resume: false,
         times: match options.preserve_time {
             true => Times::Kept,
             false => Times::Now,
         },
-        modified: None,
+        listed: None,
         upload_args: None,
     };
-    transfer(pair, &job, &terms)
+    file::transfer(pair, &job, &transfer)
 }
 
 /// [`FileSystem::movefile_with`] of a filesystem that has no way of its own.
@@ -325,7 +324,7 @@ pub(crate) fn move_within(
         return Ok(());
     }
     fs.copy_with(src_path, dst_path, options)?;
-    local::make_durable(pair.dst, [path::dirname(dst_path)])?;
+    moving::make_durable(pair.dst, [path::dirname(dst_path)])?;
     moving::remove_copied(pair.src, src_path, &before)
 }
 
@@ -447,10 +446,11 @@ pub(crate) fn transfer_whole(
     options: &TransferOptions<'_>,
     remove: bool,
 ) -> Result<bool> {
-    let Some(source) = pair.src.location(src_path)?.filter(|_| options.is_plain()) else {
+    let source = file::location(pair.src, src_path)?.filter(|_| options.is_plain());
+    let (Some(source), Some(capabilities)) = (source, pair.dst.capabilities()) else {
         return Ok(false);
     };
-    if !pair.dst.copydir_from(&source, dst_path, remove)? {
+    if !capabilities.copydir_from(&source, dst_path, remove)? {
         return Ok(false);
     }
     if !pair.dst.isdir(dst_path)? {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use crate::capabilities::Capabilities;
 use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
@@ -13,7 +14,6 @@ use crate::filter::FilterDir;
 use crate::glob::GlobPattern;
 use crate::hash;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
-use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::path;
 use crate::scantree::{self, Descend, Descent};
@@ -1007,38 +1007,9 @@ pub trait FileSystem: Send + Sync {
         "this filesystem".to_owned()
     }
 
-    /// Where a resource really is, whether or not it is there; nothing if the filesystem does not
-    /// know.
-    ///
-    /// # Errors
-    ///
-    /// Only of the path.
-    fn location(&self, path: &str) -> Result<Option<Location>> {
-        self.validatepath(path).map(|_| None)
-    }
-
-    /// Copies a file from where it really is, if this filesystem can do that by itself: `false` if
-    /// it cannot, and the bytes must come through the caller. The target is overwritten.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy`](Self::copy).
-    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
-        let _ = source;
-        self.validatepath(dst_path).map(|_| false)
-    }
-
-    /// Copies, or moves, what is in a directory from where it really is, if this filesystem can do
-    /// that by itself: `false` if it cannot, and nothing is changed then. Both directories have
-    /// been looked at before; the target may not be there yet. A move removes what it copied, and
-    /// nothing else; a directory that [is a root](Location::is_root) stays.
-    ///
-    /// # Errors
-    ///
-    /// As [`copydir`](Self::copydir) and [`movedir`](Self::movedir).
-    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
-        let _ = (source, remove);
-        self.validatepath(dst_path).map(|_| false)
+    /// What transfers may ask of this filesystem beyond these methods. Defaults to `None`: files stream.
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        None
     }
 
     /// Whether a name matches one of the [wildcards](crate::wildcard), or there are none:

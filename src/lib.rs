@@ -112,6 +112,7 @@
 
 mod bulk;
 mod cancel;
+mod capabilities;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod copy;
@@ -130,7 +131,6 @@ pub mod glob;
 pub mod guide;
 mod hash;
 mod info;
-mod local;
 mod location;
 mod memoryfs;
 pub mod mirror;
@@ -143,6 +143,7 @@ mod options;
 mod osfs;
 mod pair;
 pub mod path;
+mod percent;
 mod pointers;
 pub mod prelude;
 mod s3;
@@ -152,12 +153,16 @@ mod snapshot;
 mod subfs;
 mod target;
 mod text;
+mod transfer;
 mod tree;
 mod walk;
 pub mod wildcard;
 
 pub use bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
 pub use cancel::CancelToken;
+pub use capabilities::{
+    Capabilities, PieceSink, RangedSource, SourceOptions, Storage, Times, Transfer,
+};
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use extension::FileSystemExt;
 pub use file::File;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filesystem::{
@@ -298,6 +299,21 @@ impl FileSystem for MemoryFs {
         self.to_string()
     }
 
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        Some(self)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn isclosed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Capabilities for MemoryFs {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         let place = self.place(path)?;
         let origin = Origin {
@@ -345,14 +361,5 @@ impl FileSystem for MemoryFs {
             tree.copydir(&source, &target, options)?;
         }
         Ok(true)
-    }
-
-    fn close(&self) -> Result<()> {
-        self.closed.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn isclosed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
     }
 }

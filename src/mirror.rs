@@ -4,16 +4,16 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
+use crate::capabilities::{Storage, Times};
 use crate::copy::{copy_action, jobs};
 use crate::error::Result;
 use crate::filesystem::{FileSystem, Meta};
-use crate::local;
 use crate::moving::refuse_empty;
 use crate::names::folded;
 use crate::pair::Pair;
 use crate::path;
-use crate::s3::Times;
 use crate::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::file;
 
 /// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
 /// source does not have.
@@ -72,12 +72,12 @@ pub fn mirror(
         source.check_fits("/", pair.dst, "/")?;
         let selection = options.selection(pair.dst, "/")?;
         let target = Snapshot::listed(pair.dst, "/", &selection)?;
-        let clocks = Clocks::of(pair)?;
+        let clocks = Clocks::of(pair);
         let sameness = match options.compare {
             _ if options.copy_always => Sameness::None,
             Compare::SizeAndTime => Sameness::Clocks(clocks),
             Compare::Size => Sameness::Size,
-            Compare::Content => Sameness::Content(Sides::of(pair)?),
+            Compare::Content => Sameness::Content(Sides::of(pair)),
         };
         let mut plan = Plan::new(&source, &target, &pair.dst.getmeta(), sameness);
         if options.keep_extra {
@@ -240,7 +240,7 @@ impl Sameness {
     }
 }
 
-/// Whether source and target are on S3, so that their stamps are ETags.
+/// Whether the stamps of source and target are ETags.
 #[derive(Clone, Copy, Debug)]
 struct Sides {
     src: bool,
@@ -248,11 +248,15 @@ struct Sides {
 }
 
 impl Sides {
-    fn of(pair: Pair<'_>) -> Result<Self> {
-        Ok(Self {
-            src: local::is_on_s3(pair.src)?,
-            dst: local::is_on_s3(pair.dst)?,
-        })
+    fn of(pair: Pair<'_>) -> Self {
+        let has_e_tags = |fs: &dyn FileSystem| {
+            let capabilities = fs.capabilities();
+            capabilities.is_some_and(|capabilities| capabilities.has_e_tags())
+        };
+        Self {
+            src: has_e_tags(pair.src),
+            dst: has_e_tags(pair.dst),
+        }
     }
 }
 
@@ -296,14 +300,12 @@ enum Clocks {
 }
 
 impl Clocks {
-    fn of(pair: Pair<'_>) -> Result<Self> {
-        if local::is_download(pair)? {
-            return Ok(Self::Kept);
+    fn of(pair: Pair<'_>) -> Self {
+        match file::storage(pair.dst) {
+            _ if file::is_download(pair) => Self::Kept,
+            Storage::Remote { .. } => Self::Stored,
+            _ => Self::Compared,
         }
-        Ok(match local::is_on_s3(pair.dst)? {
-            true => Self::Stored,
-            false => Self::Compared,
-        })
     }
 
     /// Whether the source is to be copied: by size, and by times where both are known.

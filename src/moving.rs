@@ -22,7 +22,7 @@
 //! writer may still replace it. The root of a filesystem stays, and so does what symbolic links lead
 //! to: the links are removed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::bulk::{Action, Job, Report, Run, TransferOptions};
 use crate::cancel;
@@ -30,11 +30,11 @@ use crate::copy::{copy_action, file_job, jobs, make_directories, transfer_whole}
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::info::Info;
-use crate::local;
 use crate::pair::Pair;
 use crate::path;
 use crate::selection::Selection;
 use crate::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::file;
 
 /// Moves all that is in one filesystem into another.
 ///
@@ -126,10 +126,23 @@ pub fn move_file(
         if options.dry_run {
             return Ok(());
         }
-        local::make_durable(pair.dst, [path::dirname(dst_path)])?;
+        make_durable(pair.dst, [path::dirname(dst_path)])?;
         cancel::check()?;
         remove_copied(pair.src, src_path, &before)
     })
+}
+
+/// Makes the entries of these directories durable: a move deletes the only other copy next.
+pub(crate) fn make_durable<'d>(
+    fs: &dyn FileSystem,
+    directories: impl IntoIterator<Item = &'d str>,
+) -> Result<()> {
+    let Some(capabilities) = fs.capabilities() else {
+        return Ok(());
+    };
+    let distinct: BTreeSet<&str> = directories.into_iter().collect();
+    let mut distinct = distinct.into_iter();
+    distinct.try_for_each(|directory| capabilities.sync_directory(directory))
 }
 
 /// Removes a file that was copied, if it is still what it was before.
@@ -189,7 +202,7 @@ pub(crate) fn move_tree(
         let made = tree.directories.iter();
         let made: Vec<String> = made.map(|made| path::combine(dst_path, made)).collect();
         let own = path::recursepath(&pair.dst.validatepath(dst_path)?)?;
-        local::make_durable(pair.dst, made.iter().chain(&own).map(String::as_str))?;
+        make_durable(pair.dst, made.iter().chain(&own).map(String::as_str))?;
         source.remove(&run, &mut report, &copied, &selection)?;
     }
     run.finish(report, src_path)
@@ -231,7 +244,7 @@ impl<'a> Source<'a> {
         let mut links = PathSet::default();
         for directory in directories.iter().rev() {
             let is_below = links.has_one_above(directory);
-            if !is_below && fs.location(directory)?.is_some_and(|place| place.is_link()) {
+            if !is_below && file::location(fs, directory)?.is_some_and(|place| place.is_link()) {
                 links.insert(directory);
             }
         }

@@ -1,7 +1,8 @@
 //! [`OsFs`]: a directory of the local disk as a filesystem.
 
-mod arrival;
 mod file;
+mod incoming;
+mod pieces;
 mod place;
 
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ use percent_encoding::utf8_percent_encode;
 use time::OffsetDateTime;
 use url::Url;
 
+use crate::capabilities::{Capabilities, PieceSink, RangedSource, SourceOptions, Storage};
 use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
@@ -27,11 +29,10 @@ use crate::location::Location;
 use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
-use crate::s3::FS_URL;
+use crate::percent::FS_URL;
 use crate::scantree::{self, Descend, Descent};
-pub(crate) use arrival::{Arrival, Departure};
-pub(crate) use file::why_reserved;
-use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable};
+use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable, why_reserved};
+pub(crate) use pieces::{DiskSink, DiskSource};
 pub(crate) use place::Place;
 use place::{Root, is_missing};
 
@@ -302,6 +303,12 @@ impl OsFs {
             own
         };
         Ok(Some(info(name, &metadata, namespaces)))
+    }
+
+    /// Where a file or directory is on the disk, unless a symbolic link leads nowhere or out of the root.
+    fn disk_place(&self, path: &str) -> Result<Option<Place>> {
+        let location = self.location(path)?;
+        Ok(location.and_then(|location| location.handle::<Place>().cloned()))
     }
 
     /// The entries of a directory. A name that is not UTF-8 is an error if they must be `whole`, and
@@ -908,6 +915,21 @@ impl FileSystem for OsFs {
         format!("the local disk at {}", self.root.path().display())
     }
 
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        Some(self)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn isclosed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Capabilities for OsFs {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         self.at(path, |validated| {
             self.root.location(validated, self.sync).map(Some)
@@ -935,13 +957,37 @@ impl FileSystem for OsFs {
         }
     }
 
-    fn close(&self) -> Result<()> {
-        self.closed.store(true, Ordering::Relaxed);
-        Ok(())
+    fn storage(&self) -> Storage {
+        Storage::Local
     }
 
-    fn isclosed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+    fn unfit_name(&self, name: &str) -> Option<&'static str> {
+        why_reserved(name.as_ref())
+    }
+
+    fn sync_directory(&self, path: &str) -> Result<()> {
+        match self.disk_place(path)? {
+            Some(place) => place
+                .sync_directory()
+                .map_err(|error| Error::from(error).with_path(path)),
+            None => Ok(()),
+        }
+    }
+
+    fn open_source(
+        &self,
+        path: &str,
+        _: &SourceOptions,
+    ) -> Result<Option<Box<dyn RangedSource + '_>>> {
+        let Some(place) = self.disk_place(path)? else {
+            return Ok(None);
+        };
+        Ok(Some(Box::new(DiskSource::open(&place, path)?)))
+    }
+
+    fn open_sink(&self, path: &str, _: &OpenOptions) -> Result<Option<Box<dyn PieceSink + '_>>> {
+        let place = self.disk_place(path)?;
+        Ok(place.map(|place| -> Box<dyn PieceSink> { Box::new(DiskSink::new(place, path)) }))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::info::{Info, Namespaces};
 use crate::location::Location;
 use crate::names;
 use crate::path;
+use crate::transfer::file;
 
 /// More than the seconds in which S3 tells time.
 const TICK: Duration = Duration::from_millis(1100);
@@ -117,10 +118,8 @@ impl<'a> Pair<'a> {
 
     /// Where both really are; nothing if that cannot be known of both.
     fn locations(&self, src_path: &str, dst_path: &str) -> Result<Option<(Location, Location)>> {
-        let known = self
-            .src
-            .location(src_path)?
-            .zip(self.dst.location(dst_path)?);
+        let source = file::location(self.src, src_path)?;
+        let known = source.zip(file::location(self.dst, dst_path)?);
         if known.is_some() || !self.is_one {
             return Ok(known);
         }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::capabilities::Capabilities;
 use crate::error::Result;
 use crate::file::File;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
 use crate::filter::FilterDir;
 use crate::info::{Info, Namespaces, RawInfo, ResourceType};
-use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::scantree::Descend;
 
@@ -270,19 +270,8 @@ macro_rules! forward {
             fn label(&self) -> String {
                 (**self).label()
             }
-            fn location(&self, path: &str) -> Result<Option<Location>> {
-                (**self).location(path)
-            }
-            fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
-                (**self).copy_from(source, dst_path)
-            }
-            fn copydir_from(
-                &self,
-                source: &Location,
-                dst_path: &str,
-                remove: bool,
-            ) -> Result<bool> {
-                (**self).copydir_from(source, dst_path, remove)
+            fn capabilities(&self) -> Option<&dyn Capabilities> {
+                (**self).capabilities()
             }
             fn close(&self) -> Result<()> {
                 (**self).close()

@@ -11,9 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::{FileSystem, Meta, TreeEntries};
 use crate::info::Namespaces;
 use crate::names;
-use crate::osfs::{Place, why_reserved};
 use crate::path;
 use crate::selection::Selection;
+use crate::transfer::file;
 
 /// What is below a directory; paths are relative to it, without a leading slash.
 #[derive(Debug, Default)]
@@ -136,13 +136,12 @@ impl Snapshot {
         dst_path: &str,
     ) -> Result<()> {
         let meta = dst.getmeta();
-        let root = dst.location("/")?;
-        let is_on_disk = root.is_some_and(|root| root.handle::<Place>().is_some());
+        let capabilities = dst.capabilities();
         let given = |path: &str| path::combine(src_path, path);
         let files = self.files.iter().map(|file| file.path.as_str());
         for path in self.directories.iter().map(String::as_str).chain(files) {
             let name = path::basename(path);
-            let reserved = || why_reserved(name.as_ref()).filter(|_| is_on_disk);
+            let reserved = || capabilities?.unfit_name(name);
             if let Some(why) = names::unfit(name, &meta).or_else(reserved) {
                 return Err(Error::new(ErrorKind::InvalidPath)
                     .with_path(given(path))
@@ -153,7 +152,7 @@ impl Snapshot {
             dst.validatepath(&target)
                 .map_err(|error| error.with_path_replaced(given(path)))?;
             // Two files of the source could be one behind it.
-            if dst.location(&target)?.is_some_and(|place| place.is_link()) {
+            if file::location(dst, &target)?.is_some_and(|place| place.is_link()) {
                 return Err(Error::new(ErrorKind::PermissionDenied)
                     .with_path(target)
                     .with_message("the target has a symbolic link there")

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use time::OffsetDateTime;
 
+use crate::capabilities::{
+    Capabilities, PieceSink, RangedSource, SourceOptions, Storage, Transfer,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filesystem::{
@@ -780,22 +783,8 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         format!("{:?} on {}", self.directory, self.fs.label())
     }
 
-    fn location(&self, path: &str) -> Result<Option<Location>> {
-        let location = self.at(path, |fs, path| fs.location(path))?;
-        Ok(match location {
-            Some(location) if self.is_root(path)? => Some(location.as_root()),
-            location => location,
-        })
-    }
-
-    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
-        self.below(dst_path, ErrorKind::FileExpected, |fs, path| {
-            fs.copy_from(source, path)
-        })
-    }
-
-    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
-        self.at(dst_path, |fs, path| fs.copydir_from(source, path, remove))
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        self.fs.capabilities().map(|_| self as &dyn Capabilities)
     }
 
     fn close(&self) -> Result<()> {
@@ -805,6 +794,164 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
 
     fn isclosed(&self) -> bool {
         self.closed.load(Ordering::Relaxed) || self.fs.isclosed()
+    }
+}
+
+/// What the filesystem of the directory offers.
+impl<F: FileSystem> Capabilities for SubFs<F> {
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        let location = self.at(path, |fs, path| match fs.capabilities() {
+            Some(capabilities) => capabilities.location(path),
+            None => Ok(None),
+        })?;
+        Ok(match location {
+            Some(location) if self.is_root(path)? => Some(location.as_root()),
+            location => location,
+        })
+    }
+
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.below(dst_path, ErrorKind::FileExpected, |fs, path| {
+            match fs.capabilities() {
+                Some(capabilities) => capabilities.copy_from(source, path),
+                None => Ok(false),
+            }
+        })
+    }
+
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        self.at(dst_path, |fs, path| match fs.capabilities() {
+            Some(capabilities) => capabilities.copydir_from(source, path, remove),
+            None => Ok(false),
+        })
+    }
+
+    fn storage(&self) -> Storage {
+        let capabilities = self.fs.capabilities();
+        capabilities.map_or(Storage::Other, Capabilities::storage)
+    }
+
+    fn has_e_tags(&self) -> bool {
+        let capabilities = self.fs.capabilities();
+        capabilities.is_some_and(Capabilities::has_e_tags)
+    }
+
+    fn unfit_name(&self, name: &str) -> Option<&'static str> {
+        self.fs.capabilities()?.unfit_name(name)
+    }
+
+    fn sync_directory(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| match fs.capabilities() {
+            Some(capabilities) => capabilities.sync_directory(path),
+            None => Ok(()),
+        })
+    }
+
+    fn open_source(
+        &self,
+        path: &str,
+        options: &SourceOptions,
+    ) -> Result<Option<Box<dyn RangedSource + '_>>> {
+        self.refuse_root(path, ErrorKind::FileExpected)?;
+        let delegated = self.delegate_path(path)?;
+        let Some(capabilities) = self.fs.capabilities() else {
+            return Ok(None);
+        };
+        let names = self.names(&[path], &[&delegated]).owned();
+        let source = capabilities.open_source(&delegated, options);
+        let source = source.map_err(|error| names.translate(error))?;
+        Ok(source.map(|source| -> Box<dyn RangedSource> { Box::new(SubSource { source, names }) }))
+    }
+
+    fn open_sink(
+        &self,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<Option<Box<dyn PieceSink + '_>>> {
+        self.refuse_root(path, ErrorKind::FileExpected)?;
+        let delegated = self.delegate_path(path)?;
+        let Some(capabilities) = self.fs.capabilities() else {
+            return Ok(None);
+        };
+        let sink = capabilities.open_sink(&delegated, options);
+        let sink = sink.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
+        Ok(sink.map(|sink| -> Box<dyn PieceSink> {
+            let path = path.to_owned();
+            Box::new(SubSink {
+                sink,
+                delegated,
+                path,
+            })
+        }))
+    }
+}
+
+/// A source whose errors are about the path that the caller gave.
+struct SubSource<'a> {
+    source: Box<dyn RangedSource + 'a>,
+    names: Names<'static>,
+}
+
+impl RangedSource for SubSource<'_> {
+    fn size(&self) -> u64 {
+        self.source.size()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let read = self.source.read_at(buffer, offset);
+        read.map_err(|error| self.names.translate_io(error))
+    }
+
+    fn range(&self, start: u64, end: u64) -> Result<Box<dyn Read + '_>> {
+        let range = self.source.range(start, end);
+        range.map_err(|error| self.names.translate(error))
+    }
+
+    fn begun(&self) -> u64 {
+        self.source.begun()
+    }
+
+    fn piece_size(&self) -> u64 {
+        self.source.piece_size()
+    }
+
+    fn modified(&self) -> Option<OffsetDateTime> {
+        self.source.modified()
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.source.now()
+    }
+
+    fn version(&self) -> Option<String> {
+        self.source.version()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        let checked = self.source.check_unchanged();
+        checked.map_err(|error| self.names.translate(error))
+    }
+}
+
+/// A sink whose errors are about the path that the caller gave.
+struct SubSink<'a> {
+    sink: Box<dyn PieceSink + 'a>,
+    delegated: String,
+    path: String,
+}
+
+impl PieceSink for SubSink<'_> {
+    fn is_begun(&self) -> bool {
+        self.sink.is_begun()
+    }
+
+    /// Errors about the source keep its path.
+    fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
+        let stored = self.sink.store(source, transfer);
+        stored.map_err(|error| match error.path() {
+            Some(about) if about == self.delegated => error.with_path_replaced(&*self.path),
+            _ => error,
+        })
     }
 }
 

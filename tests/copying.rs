@@ -11,9 +11,9 @@ use s3fs::copy::{self, Condition};
 use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
-    Action, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, Info, Location,
-    MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo, Report,
-    Result, S3Fs, TransferOptions, TreeEntries,
+    Action, Capabilities, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, Info,
+    Location, MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo,
+    Report, Result, S3Fs, TransferOptions, TreeEntries,
 };
 
 use crate::common;
@@ -875,17 +875,23 @@ impl FileSystem for Odd {
         let below = self.fs.scantree(&self.at(path), namespaces)?;
         Ok(Box::new(below.chain(listed)))
     }
-    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
-        Ok(self.hook(format!("copy {source:?} {dst_path}")))
-    }
-    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
-        Ok(self.hook(format!("copydir {source:?} {dst_path} {remove}")))
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        Some(self)
     }
     fn close(&self) -> Result<()> {
         self.fs.close()
     }
     fn isclosed(&self) -> bool {
         self.fs.isclosed()
+    }
+}
+
+impl Capabilities for Odd {
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        Ok(self.hook(format!("copy {source:?} {dst_path}")))
+    }
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        Ok(self.hook(format!("copydir {source:?} {dst_path} {remove}")))
     }
 }
 

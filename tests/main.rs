@@ -5,6 +5,7 @@ mod arguments;
 mod bad_input;
 mod buckets;
 mod cancelling;
+mod capabilities;
 mod common;
 mod concurrency;
 mod conditions;

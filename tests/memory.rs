@@ -6,8 +6,8 @@ use std::thread;
 
 use s3fs::conformance;
 use s3fs::{
-    CopyOptions, ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, OpenOptions, RawInfo,
-    Value,
+    Capabilities, CopyOptions, ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces,
+    OpenOptions, RawInfo, Value,
 };
 use time::{Duration, OffsetDateTime};
 

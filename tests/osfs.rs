@@ -11,8 +11,8 @@ use s3fs::copy::copy_fs;
 use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
-    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces, OpenOptions, OsFs,
-    OsFsOptions, RawInfo, Report, ResourceType, S3Fs, TransferOptions,
+    Capabilities, CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces,
+    OpenOptions, OsFs, OsFsOptions, RawInfo, Report, ResourceType, S3Fs, TransferOptions,
 };
 
 use crate::common;
@@ -409,7 +409,7 @@ fn the_same_place_has_one_location() {
     os.makedir("d").unwrap();
     os.writetext("d/f", "content").unwrap();
     let inner = OsFs::new(os.root_path().join("d")).unwrap();
-    let at = |fs: &dyn FileSystem, path: &str| fs.location(path).unwrap().unwrap();
+    let at = |fs: &dyn Capabilities, path: &str| fs.location(path).unwrap().unwrap();
     assert!(at(&os, "d/f").is_same(&at(&inner, "f")));
     assert!(at(&os, "d").is_same(&at(&inner, "/")));
     assert!(at(&os, "/").overlaps(&at(&inner, "new")));

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use s3fs::{
-    ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, OpenOptions, RawInfo, S3Fs,
+    Capabilities, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, OpenOptions,
+    RawInfo, S3Fs,
 };
 
 use crate::common;

@@ -208,7 +208,8 @@ const OPERATIONS: &[Operation] = &[
         assert!(url.contains("bucket/d/e?"), "{url}");
     }),
     ("location", |fs, d| {
-        drop(fs.location(&format!("{d}f")).unwrap())
+        let capabilities = fs.capabilities().unwrap();
+        drop(capabilities.location(&format!("{d}f")).unwrap())
     }),
 ];
 

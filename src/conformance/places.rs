@@ -151,11 +151,15 @@ fn a_url_is_there_or_it_is_not(fs: &dyn FileSystem) {
 
 fn a_location_is_the_same_by_any_path(fs: &dyn FileSystem) {
     fs.makedirs("d/e").unwrap();
-    fails(fs.location("../d"), ErrorKind::IllegalBackReference, "../d");
-    let Some(d) = fs.location("d").unwrap() else {
+    let Some(capabilities) = fs.capabilities() else {
         return;
     };
-    let at = |path: &str| fs.location(path).unwrap().unwrap();
+    let Some(d) = capabilities.location("d").unwrap() else {
+        return;
+    };
+    let above = capabilities.location("../d");
+    fails(above, ErrorKind::IllegalBackReference, "../d");
+    let at = |path: &str| capabilities.location(path).unwrap().unwrap();
     for same in ["/d", "d/", "./d", "d/e/.."] {
         assert!(
             at(same).is_same(&d) && at(same).is_same_file(&d),

@@ -365,6 +365,10 @@ impl Stamp {
     pub(super) fn size(&self) -> u64 {
         self.size
     }
+
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
 }
 
 /// What is the same for all names of a file, where the system tells.

@@ -10,6 +10,7 @@ mod content_type;
 mod copy;
 mod credentials;
 mod directories;
+mod disk;
 mod entries;
 mod etag;
 #[cfg(feature = "fuzzing")]
@@ -45,21 +46,20 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use url::Url;
 
 pub use buckets::BucketInfo;
 pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;
-pub(crate) use copy::Reached;
 pub use credentials::{CachedCredentials, Credentials, CredentialsProvider};
 pub use presign::{Presign, PresignMethod, PresignedUrl};
 pub use reader::S3Reader;
-pub(crate) use transfer::{Terms, Times};
 pub use update::S3Updater;
 pub use uploads::StaleUpload;
 pub use writer::S3Writer;
 
+use crate::capabilities::{Capabilities, PieceSink, RangedSource, SourceOptions, Storage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::File;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
@@ -68,6 +68,7 @@ use crate::location::Location;
 use crate::mode::Mode;
 use crate::options::OpenOptions;
 use crate::path;
+use crate::percent::FS_URL;
 use crate::scantree::Descend;
 use checks::{is_missing_key, not_found};
 use entries::directory_info;
@@ -75,22 +76,6 @@ use key::{Key, KeyMap};
 use list::{Entry, Pages};
 use objects::{Condition, Objects, ReadOptions};
 use scan::Scan;
-
-/// What a path in an FS URL must have encoded to be read back.
-pub(crate) const FS_URL: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'!')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'&')
-    .add(b'+')
-    .add(b':')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'@');
 
 /// A bucket, or a directory inside one, as a filesystem.
 ///
@@ -600,22 +585,8 @@ impl FileSystem for S3Fs {
         Err(self.no_directory(&validated, path))
     }
 
-    fn location(&self, path: &str) -> Result<Option<Location>> {
-        let validated = self.normalize(path)?;
-        let place = self.place(&validated);
-        place
-            .map(Some)
-            .map_err(|error| error.with_path_replaced(path))
-    }
-
-    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
-        self.copy_reached(source, dst_path)
-            .map_err(|error| error.with_path(dst_path))
-    }
-
-    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
-        self.copy_reached_directory(source, dst_path, remove)
-            .map_err(|error| error.with_path(dst_path))
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        Some(self)
     }
 
     fn label(&self) -> String {
@@ -677,5 +648,51 @@ impl FileSystem for S3Fs {
 
     fn isclosed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Capabilities for S3Fs {
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        let validated = self.normalize(path)?;
+        let place = self.place(&validated);
+        place
+            .map(Some)
+            .map_err(|error| error.with_path_replaced(path))
+    }
+
+    fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
+        self.copy_reached(source, dst_path)
+            .map_err(|error| error.with_path(dst_path))
+    }
+
+    fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
+        self.copy_reached_directory(source, dst_path, remove)
+            .map_err(|error| error.with_path(dst_path))
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::Remote {
+            workers: self.shared.max_workers,
+        }
+    }
+
+    fn has_e_tags(&self) -> bool {
+        true
+    }
+
+    fn open_source(
+        &self,
+        path: &str,
+        options: &SourceOptions,
+    ) -> Result<Option<Box<dyn RangedSource + '_>>> {
+        Ok(Some(Box::new(self.object_source(path, options)?)))
+    }
+
+    fn open_sink(
+        &self,
+        path: &str,
+        options: &OpenOptions,
+    ) -> Result<Option<Box<dyn PieceSink + '_>>> {
+        Ok(Some(Box::new(self.object_sink(path, options)?)))
     }
 }

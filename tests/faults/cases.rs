@@ -12,9 +12,9 @@ use s3fs::ErrorKind::{
     ResourceNotFound,
 };
 use s3fs::{
-    CopyOptions, Descent, Error, File as _, FileSystem, FileSystemExt as _, FilterDir,
-    MakedirOptions, MemoryFs, Namespaces, OpenOptions, RawInfo, Result, S3Fs, TransferOptions,
-    copy, mirror, moving,
+    Capabilities, CopyOptions, Descent, Error, File as _, FileSystem, FileSystemExt as _,
+    FilterDir, MakedirOptions, MemoryFs, Namespaces, OpenOptions, RawInfo, Result, S3Fs,
+    TransferOptions, copy, mirror, moving,
 };
 
 use crate::support::{Bucket, Object};

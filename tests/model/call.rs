@@ -230,7 +230,12 @@ fn ask(fs: &dyn FileSystem, method: &str, path: &str) -> Outcome {
         }
         "touch" => answer(fs.touch(path)),
         "settimes" => answer(fs.settimes(path, Some(when()), Some(when()))),
-        "location" => answer(fs.location(path).map(|location| location.is_some())),
+        "location" => answer(match fs.capabilities() {
+            Some(capabilities) => capabilities
+                .location(path)
+                .map(|location| location.is_some()),
+            None => Ok(false),
+        }),
         "remove" => answer(fs.remove(path)),
         "removedir" => answer(fs.removedir(path)),
         "removetree" => answer(fs.removetree(path)),

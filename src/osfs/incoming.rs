@@ -1,10 +1,11 @@
-//! [`Arrival`]: a file on the local disk that is written at any place, by several threads, and becomes
-//! the file when it is whole; and [`Departure`], one that is read so.
+//! [`Incoming`]: a file on the local disk that is written at any place, by several threads, and becomes
+//! the file when it is whole; and [`Outgoing`], one that is read so.
 
 use std::fs::{self, File as DiskFile, FileTimes, OpenOptions as DiskOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use sha2::{Digest as _, Sha256};
@@ -23,7 +24,7 @@ const MAX_NAME_BYTES: usize = 200;
 
 /// A file that comes in pieces. Nobody sees it by its name before it is whole; dropping it removes
 /// what there is, unless it can be resumed.
-pub(crate) struct Arrival {
+pub(crate) struct Incoming {
     file: DiskFile,
     draft: Draft,
     record: Option<Mutex<Record>>,
@@ -37,7 +38,7 @@ struct Record {
     done: u64,
 }
 
-impl Arrival {
+impl Incoming {
     /// A file to be written in place of the one that is there, if any.
     pub(crate) fn begin(place: &Place) -> Result<Self> {
         let old = replaceable(&place.real)?;
@@ -269,12 +270,12 @@ fn is_private(found: &fs::Metadata) -> bool {
 }
 
 /// A file that is read at any place, as it was when it was opened.
-pub(crate) struct Departure {
+pub(crate) struct Outgoing {
     file: DiskFile,
     stamp: Stamp,
 }
 
-impl Departure {
+impl Outgoing {
     /// Opens the file at that place.
     pub(crate) fn open(place: &Place) -> Result<Self> {
         regular(&fs::metadata(&place.real)?)?;
@@ -285,9 +286,14 @@ impl Departure {
         Ok(Self { file, stamp })
     }
 
-    /// The file, for reading.
-    pub(crate) fn file(&self) -> &DiskFile {
-        &self.file
+    /// Reads some of the bytes from that offset on.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_at(&self.file, buffer, offset)
+    }
+
+    /// The time of its last change.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.stamp.modified()
     }
 
     /// Its size in bytes.
@@ -346,7 +352,7 @@ mod tests {
 
     impl Scratch {
         fn new(name: &str) -> Self {
-            let name = format!("s3fs-arrival-{}-{name}", std::process::id());
+            let name = format!("s3fs-incoming-{}-{name}", std::process::id());
             let path = std::env::temp_dir().join(name);
             fs::create_dir_all(&path).unwrap();
             Self(fs::canonicalize(path).unwrap())
@@ -375,21 +381,21 @@ mod tests {
     fn a_file_appears_whole_or_not_at_all() {
         let scratch = Scratch::new("whole");
         let place = scratch.place("f");
-        let arrival = Arrival::begin(&place).unwrap();
-        arrival.write_at(b"cd", 2).unwrap();
-        drop(arrival);
+        let incoming = Incoming::begin(&place).unwrap();
+        incoming.write_at(b"cd", 2).unwrap();
+        drop(incoming);
         assert!(scratch.names().is_empty());
-        let arrival = Arrival::begin(&place).unwrap();
-        arrival.write_at(b"cd", 2).unwrap();
+        let incoming = Incoming::begin(&place).unwrap();
+        incoming.write_at(b"cd", 2).unwrap();
         assert!(!scratch.names().contains(&"f".to_owned()));
-        arrival.write_at(b"ab", 0).unwrap();
-        arrival.publish(4, None).unwrap();
+        incoming.write_at(b"ab", 0).unwrap();
+        incoming.publish(4, None).unwrap();
         assert_eq!(scratch.names(), ["f"]);
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
         // One that is not whole is not published.
-        let arrival = Arrival::begin(&place).unwrap();
-        arrival.write_at(b"x", 0).unwrap();
-        assert!(arrival.publish(4, None).is_err());
+        let incoming = Incoming::begin(&place).unwrap();
+        incoming.write_at(b"x", 0).unwrap();
+        assert!(incoming.publish(4, None).is_err());
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
         assert_eq!(scratch.names(), ["f"]);
     }
@@ -398,30 +404,30 @@ mod tests {
     fn what_was_noted_is_there_for_the_one_that_resumes_the_same_and_no_other() {
         let scratch = Scratch::new("resume");
         let place = scratch.place("f");
-        let begin = |source: &str, size| Arrival::resume(&place, source, size).unwrap();
-        let (arrival, done) = begin("one", 6);
+        let begin = |source: &str, size| Incoming::resume(&place, source, size).unwrap();
+        let (incoming, done) = begin("one", 6);
         assert_eq!(done, 0);
-        arrival.write_at(b"abc", 0).unwrap();
-        arrival.have(3).unwrap();
-        arrival.write_at(b"de", 3).unwrap();
-        drop(arrival);
-        assert!(Arrival::is_begun(&place));
-        let (arrival, done) = begin("one", 6);
+        incoming.write_at(b"abc", 0).unwrap();
+        incoming.have(3).unwrap();
+        incoming.write_at(b"de", 3).unwrap();
+        drop(incoming);
+        assert!(Incoming::is_begun(&place));
+        let (incoming, done) = begin("one", 6);
         assert_eq!(done, 3);
-        arrival.write_at(b"def", 3).unwrap();
-        arrival.publish(6, None).unwrap();
+        incoming.write_at(b"def", 3).unwrap();
+        incoming.publish(6, None).unwrap();
         assert_eq!(fs::read(&place.real).unwrap(), b"abcdef");
         assert_eq!(scratch.names(), ["f"]);
         for (source, size) in [("two", 6), ("one", 7), ("one", 5)] {
-            let (arrival, _) = begin("one", 6);
-            arrival.write_at(b"abc", 0).unwrap();
-            arrival.have(3).unwrap();
-            drop(arrival);
-            let (arrival, done) = begin(source, size);
+            let (incoming, _) = begin("one", 6);
+            incoming.write_at(b"abc", 0).unwrap();
+            incoming.have(3).unwrap();
+            drop(incoming);
+            let (incoming, done) = begin(source, size);
             assert_eq!(done, 0, "{source} of {size}");
             // Nothing of the old bytes is left.
-            arrival.write_at(b"x", size - 1).unwrap();
-            arrival.publish(size, None).unwrap();
+            incoming.write_at(b"x", size - 1).unwrap();
+            incoming.publish(size, None).unwrap();
             let mut expected = vec![0; size as usize - 1];
             expected.push(b'x');
             assert_eq!(fs::read(&place.real).unwrap(), expected);
@@ -434,14 +440,14 @@ mod tests {
         let place = scratch.place("f");
         let partial = partial(&place.real);
         for flipped in 6..6 + Record::LENGTH {
-            let (arrival, _) = Arrival::resume(&place, "one", 6).unwrap();
-            arrival.write_at(b"abc", 0).unwrap();
-            arrival.have(3).unwrap();
-            drop(arrival);
+            let (incoming, _) = Incoming::resume(&place, "one", 6).unwrap();
+            incoming.write_at(b"abc", 0).unwrap();
+            incoming.have(3).unwrap();
+            drop(incoming);
             let mut bytes = fs::read(&partial).unwrap();
             bytes[flipped] ^= 1;
             fs::write(&partial, bytes).unwrap();
-            let (_, done) = Arrival::resume(&place, "one", 6).unwrap();
+            let (_, done) = Incoming::resume(&place, "one", 6).unwrap();
             assert_eq!(done, 0, "byte {flipped}");
         }
     }
@@ -450,11 +456,11 @@ mod tests {
     fn two_never_resume_one_file_at_the_same_time() {
         let scratch = Scratch::new("two");
         let place = scratch.place("f");
-        let first = Arrival::resume(&place, "one", 6).unwrap();
-        let error = Arrival::resume(&place, "one", 6).err().expect("an error");
+        let first = Incoming::resume(&place, "one", 6).unwrap();
+        let error = Incoming::resume(&place, "one", 6).err().expect("an error");
         assert!(error.to_string().contains("another download"), "{error}");
         drop(first);
-        assert!(Arrival::resume(&place, "one", 6).is_ok());
+        assert!(Incoming::resume(&place, "one", 6).is_ok());
     }
 
     #[cfg(unix)]
@@ -471,10 +477,10 @@ mod tests {
             } else {
                 std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
             }
-            let (arrival, done) = Arrival::resume(&place, "one", 3).unwrap();
+            let (incoming, done) = Incoming::resume(&place, "one", 3).unwrap();
             assert_eq!(done, 0);
-            arrival.write_at(b"abc", 0).unwrap();
-            arrival.publish(3, None).unwrap();
+            incoming.write_at(b"abc", 0).unwrap();
+            incoming.publish(3, None).unwrap();
             assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
             assert_eq!(fs::read(&place.real).unwrap(), b"abc");
         }
@@ -484,9 +490,9 @@ mod tests {
     fn long_names_have_partial_files_too() {
         let scratch = Scratch::new("long");
         let place = scratch.place(&"n".repeat(255));
-        let (arrival, _) = Arrival::resume(&place, "one", 1).unwrap();
-        arrival.write_at(b"x", 0).unwrap();
-        arrival.publish(1, None).unwrap();
+        let (incoming, _) = Incoming::resume(&place, "one", 1).unwrap();
+        incoming.write_at(b"x", 0).unwrap();
+        incoming.publish(1, None).unwrap();
         assert_eq!(fs::read(&place.real).unwrap(), b"x");
     }
 
@@ -495,12 +501,12 @@ mod tests {
         let scratch = Scratch::new("changes");
         let place = scratch.place("f");
         fs::write(&place.real, "abc").unwrap();
-        let departure = Departure::open(&place).unwrap();
-        assert_eq!(departure.size(), 3);
-        departure.check_unchanged().unwrap();
+        let outgoing = Outgoing::open(&place).unwrap();
+        assert_eq!(outgoing.size(), 3);
+        outgoing.check_unchanged().unwrap();
         fs::write(&place.real, "abcd").unwrap();
-        let error = departure.check_unchanged().unwrap_err();
+        let error = outgoing.check_unchanged().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceChanged);
-        assert!(Departure::open(&scratch.place("no")).is_err());
+        assert!(Outgoing::open(&scratch.place("no")).is_err());
     }
 }

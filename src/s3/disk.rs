@@ -1,19 +1,18 @@
-//! Between S3 and the local disk: files that go there and back in pieces, alone, in directories, and
-//! as a part of every copy, move or mirror between the two.
+//! To and from the local disk: single files and directories.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::bulk::{Job, Report, Run, TransferOptions};
+use super::S3Fs;
+
+use crate::bulk::{Report, Run, TransferOptions};
+use crate::capabilities::{PieceSink as _, RangedSource as _, SourceOptions, Times, Transfer};
 use crate::copy::copy_dir;
 use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::filesystem::FileSystem;
-use crate::location::Location;
-use crate::osfs::{OsFs, OsFsOptions, Place};
+use crate::osfs::{DiskSink, DiskSource, OsFs, OsFsOptions, Place};
 use crate::pair::Pair;
-use crate::s3::{Reached, S3Fs, Terms};
 
 /// Files and directories of the local disk.
 impl S3Fs {
@@ -58,7 +57,22 @@ impl S3Fs {
         local_path: impl AsRef<Path>,
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
-        options.cancellable(|| self.transfer_file(path, local_path.as_ref(), options, true))
+        options.cancellable(|| {
+            let (place, local) = place(local_path.as_ref())?;
+            if options.dry_run {
+                return self.getsize(path);
+            }
+            self.transfer_file((path, &local), options, |transfer| {
+                let sink = DiskSink::new(place, &local);
+                let wanted = SourceOptions::new()
+                    .only_look(transfer.resume() && sink.is_begun())
+                    .needs_time(transfer.times() != Times::Now);
+                let source = self.object_source(path, &wanted)?;
+                let stored = sink.store(&source, transfer);
+                stored.map_err(|error| error.with_path(path))?;
+                Ok(source.size())
+            })
+        })
     }
 
     /// Uploads a file of the local disk, and says how many bytes that were.
@@ -90,7 +104,20 @@ impl S3Fs {
         path: &str,
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
-        options.cancellable(|| self.transfer_file(path, local_path.as_ref(), options, false))
+        options.cancellable(|| {
+            let (place, local) = place(local_path.as_ref())?;
+            if options.dry_run {
+                let size = fs::metadata(local_path).map(|metadata| metadata.len());
+                return size.map_err(|error| Error::from(error).with_path(&local));
+            }
+            self.transfer_file((&local, path), options, |transfer| {
+                let sink = self.object_sink(path, &transfer.options())?;
+                let source = DiskSource::open(&place, &local)?;
+                let stored = sink.store(&source, transfer);
+                stored.map_err(|error| error.with_path(&local))?;
+                Ok(source.size())
+            })
+        })
     }
 
     /// Downloads what is in a directory to a directory of the local disk, which is made if it is not
@@ -160,147 +187,36 @@ impl S3Fs {
         options.cancellable(|| copy_dir(&OsFs::new(local_path)?, "/", self, path, options))
     }
 
-    /// Downloads or uploads one file.
+    /// Does one transfer, and returns how many bytes the file has.
     fn transfer_file(
         &self,
-        path: &str,
-        local_path: &Path,
+        (src_path, dst_path): (&str, &str),
         options: &TransferOptions<'_>,
-        down: bool,
+        transfer: impl FnOnce(&Transfer<'_>) -> Result<u64>,
     ) -> Result<u64> {
-        let local = local_path.display().to_string();
-        let place = Place::at(local_path).map_err(|error| error.with_path(&local))?;
-        if options.dry_run {
-            return match down {
-                true => self.getsize(path),
-                false => fs::metadata(local_path)
-                    .map(|metadata| metadata.len())
-                    .map_err(|error| Error::from(error).with_path(&local)),
-            };
-        }
         let workers = match options.workers {
-            0 => self.max_workers(),
+            0 => self.shared.max_workers,
             workers => workers,
         };
         let run = Run::new(options);
         let size = run.alone(workers, |crew: &Crew| {
-            let terms = Terms {
-                local: &local,
+            transfer(&Transfer {
                 crew,
-                size: &|size| run.expect(size),
-                seen: &|count| run.advance(count),
+                expect: &|size| run.expect(size),
+                advance: &|count| run.advance(count),
                 resume: options.resume,
                 times: options.times(),
-                modified: None,
+                listed: None,
                 upload_args: options.upload_args.as_ref(),
-            };
-            match down {
-                true => self.download_to(path, &place, &terms),
-                false => self.upload_at(path, &place, &terms.options(), &terms),
-            }
+            })
         })?;
-        let told = match down {
-            true => run.tell_copied(path, &local),
-            false => run.tell_copied(&local, path),
-        };
-        told.map(|()| size)
+        run.tell_copied(src_path, dst_path).map(|()| size)
     }
 }
 
-/// How many threads a copy has that is not told: those of the filesystem on S3, if the other one is
-/// on the local disk, and otherwise one.
-pub(crate) fn workers(pair: Pair<'_>) -> Result<usize> {
-    let (src, dst) = (pair.src.location("/")?, pair.dst.location("/")?);
-    let fs = match src.as_ref().zip(dst.as_ref()).and_then(way) {
-        Some(Way::Down(reached, _) | Way::Up(_, reached)) => &reached.fs,
-        None => return Ok(1),
-    };
-    Ok(fs.max_workers())
-}
-
-/// Whether the one filesystem is on S3, and the other one on the local disk.
-pub(crate) fn is_download(pair: Pair<'_>) -> Result<bool> {
-    let (src, dst) = (pair.src.location("/")?, pair.dst.location("/")?);
-    let way = src.as_ref().zip(dst.as_ref()).and_then(way);
-    Ok(matches!(way, Some(Way::Down(..))))
-}
-
-/// Whether the filesystem is on S3.
-pub(crate) fn is_on_s3(fs: &dyn FileSystem) -> Result<bool> {
-    let root = fs.location("/")?;
-    Ok(root.is_some_and(|root| root.handle::<Reached>().is_some()))
-}
-
-/// Transfers a file in pieces, and gives it its time where it can have one: `false` if it is not one
-/// between S3 and the local disk.
-pub(crate) fn transfer(
-    pair: Pair<'_>,
-    job: &Job,
-    source: Option<&Location>,
-    terms: &Terms<'_>,
-) -> Result<bool> {
-    let target = pair.dst.location(&job.dst_path)?;
-    match source.zip(target.as_ref()).and_then(way) {
-        Some(Way::Down(reached, place)) => {
-            let terms = Terms {
-                local: &job.dst_path,
-                modified: job.modified,
-                ..*terms
-            };
-            let done = reached.fs.download_to(&reached.path, place, &terms);
-            done.map_err(|error| renamed(error, &reached.path, &job.src_path))?;
-        }
-        Some(Way::Up(place, reached)) => {
-            let terms = Terms {
-                local: &job.src_path,
-                ..*terms
-            };
-            let options = terms.options().beside_directory(job.beside_directory);
-            let done = reached.fs.upload_at(&reached.path, place, &options, &terms);
-            done.map_err(|error| renamed(error, &reached.path, &job.dst_path))?;
-        }
-        None => return Ok(false),
-    }
-    Ok(true)
-}
-
-/// Sees to it that what was renamed into these directories is found there after a power failure: a move
-/// deletes the only other copy next. Nothing to do but on the local disk.
-pub(crate) fn make_durable<'d>(
-    fs: &dyn FileSystem,
-    directories: impl IntoIterator<Item = &'d str>,
-) -> Result<()> {
-    let distinct: BTreeSet<&str> = directories.into_iter().collect();
-    for directory in distinct {
-        let location = fs.location(directory)?;
-        let Some(place) = location.as_ref().and_then(Location::handle::<Place>) else {
-            return Ok(());
-        };
-        place
-            .sync_directory()
-            .map_err(|error| Error::from(error).with_path(directory))?;
-    }
-    Ok(())
-}
-
-/// The way between a filesystem on S3 and the local disk.
-enum Way<'l> {
-    Down(&'l Reached, &'l Place),
-    Up(&'l Place, &'l Reached),
-}
-
-fn way<'l>((src, dst): (&'l Location, &'l Location)) -> Option<Way<'l>> {
-    if let (Some(reached), Some(place)) = (src.handle(), dst.handle()) {
-        return Some(Way::Down(reached, place));
-    }
-    let (place, reached) = src.handle().zip(dst.handle())?;
-    Some(Way::Up(place, reached))
-}
-
-/// The error about the path that the caller gave, and not about the one in the bucket.
-fn renamed(error: Error, path: &str, given: &str) -> Error {
-    if error.path() == Some(path) {
-        return error.with_path_replaced(given);
-    }
-    error
+/// The file that a local path names, and what errors call it.
+fn place(local_path: &Path) -> Result<(Place, String)> {
+    let local = local_path.display().to_string();
+    let place = Place::at(local_path).map_err(|error| error.with_path(&local))?;
+    Ok((place, local))
 }

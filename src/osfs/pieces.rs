@@ -1,0 +1,251 @@
+//! A file of the local disk as a source that is read at any place, and as a file that is written in pieces by several
+//! threads.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use time::{Duration, OffsetDateTime};
+
+use super::from_system;
+use super::incoming::{Incoming, Outgoing};
+use super::place::Place;
+use crate::capabilities::{PieceSink, RangedSource, Times, Transfer};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much is read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// How much of a file that can be resumed comes between two notes of how far it is.
+const NOTED_EVERY: u64 = 64 << 20;
+
+/// How old a file is, by its own clock, when no other version can have its time any more: both times are whole
+/// seconds.
+const SETTLED: Duration = Duration::seconds(2);
+
+/// A file of the local disk, as it was when it was opened.
+pub(crate) struct DiskSource {
+    outgoing: Outgoing,
+    /// The path in errors.
+    path: String,
+}
+
+impl DiskSource {
+    pub(crate) fn open(place: &Place, path: &str) -> Result<Self> {
+        Ok(Self {
+            outgoing: Outgoing::open(place).map_err(|error| error.with_path(path))?,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl RangedSource for DiskSource {
+    fn size(&self) -> u64 {
+        self.outgoing.size()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.outgoing.read_at(buffer, offset)
+    }
+
+    fn modified(&self) -> Option<OffsetDateTime> {
+        self.outgoing.modified().and_then(from_system)
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.outgoing
+            .check_unchanged()
+            .map_err(|error| error.with_path(&self.path))
+    }
+}
+
+/// A file of the local disk that is written in pieces.
+pub(crate) struct DiskSink {
+    place: Place,
+    /// The path in errors.
+    path: String,
+}
+
+impl DiskSink {
+    pub(crate) fn new(place: Place, path: &str) -> Self {
+        Self {
+            place,
+            path: path.to_owned(),
+        }
+    }
+
+    fn named<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.with_path(&self.path))
+    }
+}
+
+impl PieceSink for DiskSink {
+    fn is_begun(&self) -> bool {
+        Incoming::is_begun(&self.place)
+    }
+
+    fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
+        let size = source.size();
+        transfer.expect(size);
+        let (incoming, had) = match source.version().filter(|_| transfer.resume()) {
+            Some(version) => self.named(Incoming::resume(&self.place, &version, size))?,
+            None => (self.named(Incoming::begin(&self.place))?, 0),
+        };
+        transfer.advance(had)?;
+        let incoming = Pieces::new(source, incoming, had, transfer);
+        let done = transfer.each(incoming.pieces.len(), &|number| {
+            incoming.fetch(number, &self.path)
+        });
+        if let Err(error) = done {
+            if let Err(other) = incoming.note() {
+                log::warn!("{:?}: what came cannot be kept: {other}", self.path);
+            }
+            return Err(error);
+        }
+        let modified = match (transfer.times(), source.modified()) {
+            (Times::Now, _) => None,
+            (Times::Mirrored, Some(modified)) => Some(mirrored(modified, source.now())),
+            // An empty object that was replaced by another one is the same.
+            (Times::Kept | Times::Mirrored, modified) => modified.or(transfer.listed()),
+        };
+        self.named(incoming.incoming.publish(size, modified))
+    }
+}
+
+/// The time of a mirrored file, by the time of its source and what time it is there now.
+fn mirrored(modified: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    if now - modified >= SETTLED {
+        return modified;
+    }
+    modified.checked_sub(Duration::SECOND).unwrap_or(modified)
+}
+
+/// The pieces of a file on their way.
+struct Pieces<'t> {
+    source: &'t dyn RangedSource,
+    incoming: Incoming,
+    /// How much was there before.
+    had: u64,
+    pieces: Vec<Piece>,
+    /// How much has come.
+    came: AtomicU64,
+    transfer: &'t Transfer<'t>,
+}
+
+/// A range that is fetched by one thread.
+struct Piece {
+    start: u64,
+    end: u64,
+    /// How much of it is written.
+    done: AtomicU64,
+}
+
+impl<'t> Pieces<'t> {
+    fn new(
+        source: &'t dyn RangedSource,
+        incoming: Incoming,
+        had: u64,
+        transfer: &'t Transfer<'t>,
+    ) -> Self {
+        let size = source.size();
+        let length = match transfer.is_parallel() {
+            true => source.piece_size().max(1),
+            false => size,
+        };
+        let mut pieces = Vec::new();
+        let mut start = had;
+        let mut end = if had == 0 { source.begun() } else { had };
+        while start < size {
+            if end <= start {
+                end = start.saturating_add(length).min(size);
+            }
+            pieces.push(Piece {
+                start,
+                end,
+                done: AtomicU64::new(0),
+            });
+            start = end;
+        }
+        Self {
+            source,
+            incoming,
+            had,
+            pieces,
+            came: AtomicU64::new(0),
+            transfer,
+        }
+    }
+
+    /// Fetches a piece and writes it where it belongs.
+    fn fetch(&self, number: usize, path: &str) -> Result<()> {
+        let Some(piece) = self.pieces.get(number) else {
+            return Ok(());
+        };
+        let mut range = self.source.range(piece.start, piece.end)?;
+        let mut buffer = vec![0; CHUNK];
+        let mut position = piece.start;
+        loop {
+            let count = range.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            let offset = position;
+            position += count as u64;
+            if position > piece.end {
+                return Err(wrong_length("more"));
+            }
+            self.incoming
+                .write_at(&buffer[..count], offset)
+                .map_err(|error| error.with_path(path))?;
+            piece.done.fetch_add(count as u64, Ordering::Release);
+            let before = self.came.fetch_add(count as u64, Ordering::Relaxed);
+            if self.incoming.is_resumable()
+                && before / NOTED_EVERY < (before + count as u64) / NOTED_EVERY
+            {
+                self.note()?;
+            }
+            self.transfer.advance(count as u64)?;
+        }
+        match position < piece.end {
+            true => Err(wrong_length("fewer")),
+            false => Ok(()),
+        }
+    }
+
+    /// Notes how much there is without a gap from the first byte on.
+    fn note(&self) -> Result<()> {
+        let mut there = self.had;
+        for piece in &self.pieces {
+            there += piece.done.load(Ordering::Acquire);
+            if there < piece.end {
+                break;
+            }
+        }
+        self.incoming.have(there)
+    }
+}
+
+fn wrong_length(what: &str) -> Error {
+    Error::new(ErrorKind::OperationFailed).with_message(format!(
+        "a range of the source has {what} bytes than were asked for"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_change_within_its_second_is_looked_at_again() {
+        let at = |second| OffsetDateTime::from_unix_timestamp(second).unwrap();
+        for (modified, now, expected) in [
+            (100, 102, 100),
+            (100, 100_000, 100),
+            (100, 101, 99),
+            (100, 100, 99),
+            // The clocks of a store's servers may differ.
+            (100, 98, 99),
+        ] {
+            assert_eq!(mirrored(at(modified), at(now)), at(expected), "{now}");
+        }
+    }
+}

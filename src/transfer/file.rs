@@ -1,0 +1,142 @@
+//! The transfer of one file: the target copies it by itself, or it goes in pieces, or the bytes come through here.
+
+use std::io::{self, Read};
+
+use time::OffsetDateTime;
+
+use crate::bulk::Job;
+use crate::capabilities::{SourceOptions, Storage, Times, Transfer};
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::FileSystem;
+use crate::location::Location;
+use crate::options::OpenOptions;
+use crate::pair::Pair;
+
+/// Transfers one file.
+pub(crate) fn transfer(pair: Pair<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
+    let source = location(pair.src, &job.src_path)?;
+    if copy_by_itself(pair.dst, source.as_ref(), &job.dst_path)? {
+        transfer.advance(job.size)?;
+    } else if in_pieces(pair, job, transfer)? {
+        return Ok(());
+    } else {
+        let inner = pair.src.openbin(&job.src_path, "r")?;
+        let mut source = Watched { inner, transfer };
+        if job.beside_directory {
+            upload_beside(pair.dst, &job.dst_path, &mut source)?;
+        } else {
+            pair.dst
+                .upload_sized(&job.dst_path, &mut source, job.size)?;
+        }
+    }
+    if transfer.times() == Times::Kept
+        && let Some(modified) = job.modified
+    {
+        set_modified(pair.dst, &job.dst_path, modified)?;
+    }
+    Ok(())
+}
+
+/// Where a resource really is, if its filesystem knows.
+pub(crate) fn location(fs: &dyn FileSystem, path: &str) -> Result<Option<Location>> {
+    match fs.capabilities() {
+        Some(capabilities) => capabilities.location(path),
+        None => fs.validatepath(path).map(|_| None),
+    }
+}
+
+fn copy_by_itself(dst: &dyn FileSystem, source: Option<&Location>, dst_path: &str) -> Result<bool> {
+    match (dst.capabilities(), source) {
+        (Some(capabilities), Some(source)) => capabilities.copy_from(source, dst_path),
+        _ => Ok(false),
+    }
+}
+
+/// Where a filesystem keeps its files.
+pub(crate) fn storage(fs: &dyn FileSystem) -> Storage {
+    fs.capabilities()
+        .map_or(Storage::Other, |capabilities| capabilities.storage())
+}
+
+/// The number of threads of a transfer for which none was set: that of the remote filesystem if the other one is local,
+/// and otherwise one.
+pub(crate) fn default_workers(pair: Pair<'_>) -> usize {
+    match (storage(pair.src), storage(pair.dst)) {
+        (Storage::Remote { workers }, Storage::Local)
+        | (Storage::Local, Storage::Remote { workers }) => workers,
+        _ => 1,
+    }
+}
+
+/// Whether files come from a remote filesystem to a local one.
+pub(crate) fn is_download(pair: Pair<'_>) -> bool {
+    matches!(
+        (storage(pair.src), storage(pair.dst)),
+        (Storage::Remote { .. }, Storage::Local)
+    )
+}
+
+/// Transfers a file in pieces, and gives it its time where it can have one. Returns `false` if the two filesystems
+/// cannot do that together.
+fn in_pieces(pair: Pair<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<bool> {
+    let is_remote = |fs| matches!(storage(fs), Storage::Remote { .. });
+    let is_local = |fs| storage(fs) == Storage::Local;
+    let is_up = is_local(pair.src) && is_remote(pair.dst);
+    if !is_up && !is_download(pair) {
+        return Ok(false);
+    }
+    let (Some(src), Some(dst)) = (pair.src.capabilities(), pair.dst.capabilities()) else {
+        return Ok(false);
+    };
+    let options = transfer.options().beside_directory(job.beside_directory);
+    let Some(sink) = dst.open_sink(&job.dst_path, &options)? else {
+        return Ok(false);
+    };
+    let wanted = SourceOptions::new()
+        .only_look(transfer.resume() && sink.is_begun())
+        .needs_time(transfer.times() != Times::Now && job.modified.is_none());
+    let Some(source) = src.open_source(&job.src_path, &wanted)? else {
+        return Ok(false);
+    };
+    let transfer = Transfer {
+        listed: job.modified,
+        ..*transfer
+    };
+    let stored = sink.store(&*source, &transfer);
+    stored.map_err(|error| error.with_path(&job.src_path))?;
+    Ok(true)
+}
+
+/// Sets the time of the last change where a filesystem can.
+pub(crate) fn set_modified(
+    fs: &dyn FileSystem,
+    path: &str,
+    modified: OffsetDateTime,
+) -> Result<()> {
+    match fs.settimes(path, None, Some(modified)) {
+        Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+/// [`FileSystem::upload`] to a path that a directory has, too.
+fn upload_beside(fs: &dyn FileSystem, path: &str, source: &mut dyn Read) -> Result<()> {
+    let options = OpenOptions::new().beside_directory(true);
+    let mut file = fs.openbin_with(path, "w", &options)?;
+    io::copy(source, &mut file)?;
+    file.close()
+}
+
+/// A file that is being read, and how far.
+struct Watched<'w, R> {
+    inner: R,
+    transfer: &'w Transfer<'w>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.transfer.advance(count as u64)?;
+        Ok(count)
+    }
+}

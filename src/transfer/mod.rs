@@ -1,0 +1,3 @@
+//! Copies, moves and mirrors between any two filesystems.
+
+pub(crate) mod file;
