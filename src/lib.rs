@@ -110,84 +110,68 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod bulk;
+// From the ground up: each group uses only the groups above it.
 mod cancel;
-mod capabilities;
-#[cfg(feature = "conformance")]
-pub mod conformance;
-pub mod copy;
-mod crew;
 mod dates;
 mod error;
-mod extension;
-mod file;
-mod filesystem;
-mod filter;
 mod fs_url;
+pub mod path;
+mod percent;
+mod threads;
+pub mod wildcard;
+
+mod ext;
+mod filesystem;
+mod transfer;
+mod walk;
+
+mod memoryfs;
+mod osfs;
+mod s3;
+
+mod opener;
+pub mod prelude;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod glob;
 pub mod guide;
-mod hash;
-mod info;
-mod location;
-mod memoryfs;
-pub mod mirror;
-mod mode;
-pub mod moving;
-mod names;
-mod open_file;
-mod opener;
-mod options;
-mod osfs;
-mod pair;
-pub mod path;
-mod percent;
-mod pointers;
-pub mod prelude;
-mod s3;
-mod scantree;
-mod selection;
-mod snapshot;
-mod subfs;
-mod target;
-mod text;
-mod transfer;
-mod tree;
-mod walk;
-pub mod wildcard;
 
-pub use bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
 pub use cancel::CancelToken;
-pub use capabilities::{
+pub use error::{Error, ErrorKind, Result, S3Error};
+pub use ext::FileSystemExt;
+pub use filesystem::capabilities::{
     Capabilities, PieceSink, RangedSource, SourceOptions, Storage, Times, Transfer,
 };
-pub use error::{Error, ErrorKind, Result, S3Error};
-pub use extension::FileSystemExt;
-pub use file::File;
+pub use filesystem::file::File;
+pub use filesystem::filter::FilterDir;
+pub use filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
+pub use filesystem::location::Location;
+pub use filesystem::mode::Mode;
+pub use filesystem::open_file::OpenFile;
+pub use filesystem::options::{
+    ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs,
+};
+pub use filesystem::scantree::{Descend, Descent};
+pub use filesystem::subfs::SubFs;
 pub use filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
-pub use filter::FilterDir;
 pub use fs_url::{FsUrl, redacted};
-pub use info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
-pub use location::Location;
 pub use memoryfs::MemoryFs;
-pub use mode::Mode;
-pub use open_file::OpenFile;
 pub use opener::{
     MemOpener, OpenFsOptions, Opener, OsOpener, Registry, S3Opener, open_fs, open_fs_with,
 };
-pub use options::{ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs};
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, BucketInfo, CachedCredentials, Credentials, CredentialsProvider, Presign,
     PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload,
     Stats,
 };
-pub use scantree::{Descend, Descent};
-pub use subfs::SubFs;
-pub use tree::{TreeCounts, TreeOptions};
-pub use walk::{BoundWalker, Search, Step, Walked, Walker};
+pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
+pub use transfer::{copy, mirror, moving};
+pub use walk::drawing::{TreeCounts, TreeOptions};
+pub use walk::{BoundWalker, Search, Step, Walked, Walker, glob};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

@@ -10,8 +10,8 @@
 //! ```
 
 pub use crate::error::ErrorKind;
-pub use crate::extension::FileSystemExt;
-pub use crate::file::File as _;
+pub use crate::ext::FileSystemExt;
 pub use crate::filesystem::FileSystem;
-pub use crate::info::Namespaces;
-pub use crate::options::OpenOptions;
+pub use crate::filesystem::file::File as _;
+pub use crate::filesystem::info::Namespaces;
+pub use crate::filesystem::options::OpenOptions;

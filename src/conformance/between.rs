@@ -3,13 +3,13 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{Case, fails, names};
-use crate::copy::{self, Condition};
 use crate::error::{ErrorKind, Result};
-use crate::extension::FileSystemExt;
+use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
-use crate::info::Namespaces;
+use crate::filesystem::info::Namespaces;
 use crate::memoryfs::MemoryFs;
-use crate::mirror::mirror;
+use crate::transfer::copy::{self, Condition};
+use crate::transfer::mirror::mirror;
 use crate::{TransferOptions, moving};
 
 pub(super) const CASES: &[Case] = &[

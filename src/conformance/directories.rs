@@ -2,9 +2,9 @@
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
-use crate::extension::FileSystemExt;
+use crate::ext::FileSystemExt;
+use crate::filesystem::info::Namespaces;
 use crate::filesystem::{FileSystem, MakedirOptions};
-use crate::info::Namespaces;
 
 pub(super) const CASES: &[Case] = &[
     Case {

@@ -4,9 +4,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::{Case, fails, names};
 use crate::error::{Error, ErrorKind};
-use crate::extension::FileSystemExt;
-use crate::file::File;
+use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
+use crate::filesystem::file::File;
 
 pub(super) const CASES: &[Case] = &[
     Case {

@@ -3,11 +3,11 @@
 use super::walking::{DIRS, FILES, make_tree};
 use super::{Case, fails};
 use crate::error::{ErrorKind, Result};
-use crate::extension::FileSystemExt;
+use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
-use crate::filter::FilterDir;
-use crate::glob::{Counts, Glob, GlobMatch, LineCounts};
-use crate::info::Namespaces;
+use crate::filesystem::filter::FilterDir;
+use crate::filesystem::info::Namespaces;
+use crate::walk::glob::{Counts, Glob, GlobMatch, LineCounts};
 
 pub(super) const CASES: &[Case] = &[
     Case {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{Case, fails};
 use crate::error::ErrorKind;
 use crate::filesystem::FileSystem;
-use crate::info::{Namespaces, RawInfo, ResourceType, Value};
+use crate::filesystem::info::{Namespaces, RawInfo, ResourceType, Value};
 
 pub(super) const CASES: &[Case] = &[
     Case {

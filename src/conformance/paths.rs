@@ -3,7 +3,7 @@
 use super::{Case, fails};
 use crate::error::ErrorKind;
 use crate::filesystem::FileSystem;
-use crate::info::{Namespaces, RawInfo};
+use crate::filesystem::info::{Namespaces, RawInfo};
 
 pub(super) const CASES: &[Case] = &[
     Case {

@@ -4,12 +4,12 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Case, fails};
 use crate::TransferOptions;
-use crate::copy::{self, Condition};
 use crate::error::ErrorKind;
 use crate::filesystem::FileSystem;
 use crate::memoryfs::MemoryFs;
-use crate::mirror::mirror;
-use crate::moving;
+use crate::transfer::copy::{self, Condition};
+use crate::transfer::mirror::mirror;
+use crate::transfer::moving;
 
 pub(super) const CASES: &[Case] = &[
     Case {

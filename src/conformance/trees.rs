@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use super::{Case, fails, names};
 use crate::error::{ErrorKind, Result};
+use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::scantree::Descent;
 use crate::filesystem::{FileSystem, MakedirOptions, TreeEntries};
-use crate::info::{Info, Namespaces};
-use crate::scantree::Descent;
 
 pub(super) const CASES: &[Case] = &[
     Case {

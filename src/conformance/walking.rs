@@ -2,10 +2,10 @@
 
 use super::{Case, fails};
 use crate::error::{ErrorKind, Result};
-use crate::extension::FileSystemExt;
+use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
-use crate::info::{Info, Namespaces};
-use crate::tree::TreeOptions;
+use crate::filesystem::info::{Info, Namespaces};
+use crate::walk::drawing::TreeOptions;
 use crate::walk::{Search, Step};
 
 pub(super) const CASES: &[Case] = &[

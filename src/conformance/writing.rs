@@ -2,7 +2,7 @@
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
-use crate::extension::FileSystemExt;
+use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Store;
 use super::tree::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, File};
-use crate::mode::Mode;
+use crate::filesystem::file::{self, File};
+use crate::filesystem::mode::Mode;
 
 /// An open file: what it was when it was opened, and what became of it since.
 pub(super) struct MemoryFile {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType};
+use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{CopyOptions, MakedirOptions};
-use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType};
-use crate::options::OpenOptions;
 use crate::path;
 
 /// What `setinfo` can change of a file.

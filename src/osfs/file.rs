@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use super::place::is_missing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{File, closed, not_allowed};
-use crate::mode::Mode;
+use crate::filesystem::file::{File, closed, not_allowed};
+use crate::filesystem::mode::Mode;
 
 /// An open file on the local disk.
 pub(super) struct OsFile {

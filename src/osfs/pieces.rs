@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use super::from_system;
 use super::incoming::{Incoming, Outgoing};
 use super::place::Place;
-use crate::capabilities::{PieceSink, RangedSource, Times, Transfer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::{PieceSink, RangedSource, Times, Transfer};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;

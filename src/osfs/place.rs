@@ -5,7 +5,7 @@ use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::location::Location;
+use crate::filesystem::location::Location;
 use crate::path;
 
 /// The directory that all paths are below: canonical.

@@ -19,11 +19,11 @@ use super::credentials::{CachedCredentials, CredentialsProvider, Environment, Se
 use super::key::KeyMap;
 use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
-use crate::crew::MAX_THREADS;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
+use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent, is_aws};
 use crate::s3::objects::{MAX_PARTS, MIN_PART_BYTES, Objects};
+use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
 
 /// The region that S3 takes a request for when none is named.
@@ -765,7 +765,7 @@ fn user_agent(suffix: &str) -> Result<String> {
     if suffix.is_empty() {
         return Ok(own.to_owned());
     }
-    let suffix = crate::options::check_value("user-agent", suffix)?;
+    let suffix = crate::filesystem::options::check_value("user-agent", suffix)?;
     Ok(format!("{own} {suffix}"))
 }
 

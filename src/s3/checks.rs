@@ -4,7 +4,7 @@ use super::S3Fs;
 use super::key::{Key, MAX_KEY_BYTES};
 use super::list::Pages;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::OpenOptions;
+use crate::filesystem::options::OpenOptions;
 use crate::path;
 use crate::s3::client::xml::ListPage;
 

@@ -10,8 +10,8 @@ use super::key::Key;
 use super::objects::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
 use super::setinfo::class_and_encryption;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::location::Location;
 use crate::filesystem::{CopyOptions, FileSystem};
-use crate::location::Location;
 
 /// What an object was when it was copied: a move deletes this and nothing else.
 struct Copied {

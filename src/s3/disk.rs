@@ -5,14 +5,16 @@ use std::path::Path;
 
 use super::S3Fs;
 
-use crate::bulk::{Report, Run, TransferOptions};
-use crate::capabilities::{PieceSink as _, RangedSource as _, SourceOptions, Times, Transfer};
-use crate::copy::copy_dir;
-use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::filesystem::FileSystem;
+use crate::filesystem::capabilities::{
+    PieceSink as _, RangedSource as _, SourceOptions, Times, Transfer,
+};
 use crate::osfs::{DiskSink, DiskSource, OsFs, OsFsOptions, Place};
-use crate::pair::Pair;
+use crate::threads::Crew;
+use crate::transfer::bulk::{Report, Run, TransferOptions};
+use crate::transfer::copy::copy_dir;
+use crate::transfer::endpoints::Pair;
 
 /// Files and directories of the local disk.
 impl S3Fs {

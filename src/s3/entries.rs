@@ -8,8 +8,8 @@ use super::objects::ReadOptions;
 use super::scan::Scan;
 use super::{Presign, S3Fs, info, parallel};
 use crate::error::Result;
+use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::{Entries, FileSystem, found};
-use crate::info::{Info, Namespaces};
 use crate::path;
 
 impl S3Fs {

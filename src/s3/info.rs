@@ -5,7 +5,7 @@ use time::format_description::well_known::Rfc3339;
 use ureq::http::HeaderMap;
 
 use crate::dates::{http_date, whole_second};
-use crate::info::{Details, Info, ResourceType, S3Info};
+use crate::filesystem::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
 use crate::s3::etag;
 use crate::s3::metadata;

@@ -8,7 +8,7 @@ use super::key::Key;
 use super::objects::Condition;
 use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::UploadArgs;
+use crate::filesystem::options::UploadArgs;
 
 /// What must be there when a store says that a marker is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -59,17 +59,19 @@ pub use update::S3Updater;
 pub use uploads::StaleUpload;
 pub use writer::S3Writer;
 
-use crate::capabilities::{Capabilities, PieceSink, RangedSource, SourceOptions, Storage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
+use crate::filesystem::capabilities::{
+    Capabilities, PieceSink, RangedSource, SourceOptions, Storage,
+};
+use crate::filesystem::file::File;
+use crate::filesystem::info::{Info, Namespaces, RawInfo};
+use crate::filesystem::location::Location;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::scantree::Descend;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
-use crate::info::{Info, Namespaces, RawInfo};
-use crate::location::Location;
-use crate::mode::Mode;
-use crate::options::OpenOptions;
 use crate::path;
 use crate::percent::FS_URL;
-use crate::scantree::Descend;
 use checks::{is_missing_key, not_found};
 use entries::directory_info;
 use key::{Key, KeyMap};

@@ -9,11 +9,11 @@ use super::objects::{Condition, ReadOptions, check_object_size};
 use super::publish::Target;
 use super::update::{Base, Old};
 use super::{S3Fs, S3Reader, S3Updater, S3Writer};
-use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
-use crate::mode::Mode;
-use crate::options::OpenOptions;
+use crate::filesystem::file::File;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::options::OpenOptions;
+use crate::threads::Crew;
 
 impl S3Fs {
     /// The arguments of an open file, and where it goes.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::crew::on_threads;
+use crate::threads::on_threads;
 
 /// The results of `work` on each item, in the items' order, on at most `workers` threads. What panics
 /// first goes on here, and nothing more is begun.

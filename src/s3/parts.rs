@@ -9,8 +9,8 @@ use super::checksum;
 use super::client::{Payload, ReadAt};
 use super::key::Key;
 use super::objects::{NewUpload, Objects, Upload, UploadedPart};
-use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads::{Begun, begin};
 
 /// A multipart upload under way. Dropped before it is [completed](Self::take), it ends its threads
 /// and aborts.
@@ -269,10 +269,10 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::crew::Threads;
-    use crate::file::File as _;
     use crate::filesystem::FileSystem as _;
+    use crate::filesystem::file::File as _;
     use crate::s3::S3Fs;
+    use crate::threads::Threads;
 
     const PART: usize = 64;
     const PARTS: usize = 6;

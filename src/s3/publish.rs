@@ -16,9 +16,9 @@ use super::objects::{
     is_unknown_to_store, unknown,
 };
 use super::parts::PartsUpload;
-use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{DownloadArgs, UploadArgs};
+use crate::filesystem::options::{DownloadArgs, UploadArgs};
+use crate::threads::Crew;
 
 /// Where a written file goes.
 pub(super) struct Target {

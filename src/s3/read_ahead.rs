@@ -7,8 +7,8 @@ use std::thread;
 
 use super::pinned::Pinned;
 use crate::cancel::CancelToken;
-use crate::crew::{Begun, begin};
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads::{Begun, begin};
 
 /// How many bytes a window has, but for the last one.
 pub(super) const WINDOW: u64 = 4 << 20;

@@ -10,8 +10,8 @@ use super::objects::{Objects, ReadOptions};
 use super::pinned::{Pinned, RangeReader};
 use super::read_ahead::{ReadAhead, Threads};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, File};
-use crate::options::OpenOptions;
+use crate::filesystem::file::{self, File};
+use crate::filesystem::options::OpenOptions;
 use crate::s3::key::Key;
 
 /// What is read over, or asked for anew, rather than paid for with another request or connection:

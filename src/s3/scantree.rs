@@ -32,9 +32,9 @@ use super::order::{Order, no_order};
 use super::{S3Fs, parallel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::TreeEntries;
-use crate::info::{Info, Namespaces};
+use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::scantree::{Descend, Descent};
 use crate::s3::client::xml::ListedObject;
-use crate::scantree::{Descend, Descent};
 
 /// How many names of a directory are looked at before a listing jumps in a store whose order is not known.
 const MOST_NAMES: usize = 10_000;
@@ -116,7 +116,7 @@ impl S3Fs {
         descend: Option<Descend<'a>>,
     ) -> Result<TreeEntries<'a>> {
         let descend = descend.unwrap_or_else(|| Box::new(|_| Descent::Enter));
-        crate::scantree::by_directory(self, path, namespaces, descend)
+        crate::filesystem::scantree::by_directory(self, path, namespaces, descend)
     }
 }
 

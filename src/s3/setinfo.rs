@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::info::{Info, RawInfo, S3Info, Value};
-use crate::options::{check_metadata_name, check_value, header_of};
+use crate::filesystem::info::{Info, RawInfo, S3Info, Value};
+use crate::filesystem::options::{check_metadata_name, check_value, header_of};
 use crate::s3::info::WRITEABLE;
 use crate::s3::metadata;
 use crate::s3::objects::fits_encryption;
@@ -246,7 +246,7 @@ fn keepable(header: &str, value: &[u8]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::info::{Details, ResourceType};
+    use crate::filesystem::info::{Details, ResourceType};
 
     fn file() -> Info {
         let mut s3 = S3Info {

@@ -12,9 +12,9 @@ use super::client::ReadAt;
 use super::objects::{Condition, ReadOptions, check_object_size};
 use super::pinned::{Pinned, RangeReader};
 use super::publish::Target;
-use crate::capabilities::{PieceSink, RangedSource, SourceOptions, Transfer};
 use crate::error::{ErrorKind, Result};
-use crate::options::OpenOptions;
+use crate::filesystem::capabilities::{PieceSink, RangedSource, SourceOptions, Transfer};
+use crate::filesystem::options::OpenOptions;
 
 /// How much of a body comes between two reports of progress.
 const REPORTED_EVERY: u64 = 256 << 10;

@@ -15,12 +15,12 @@ use super::objects::{
 };
 use super::parallel;
 use super::setinfo::class_and_encryption;
-use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::CopyOptions;
-use crate::location::Location;
+use crate::filesystem::location::Location;
 use crate::s3::client::xml::ListedObject;
 use crate::s3::client::xml::body::Deletion;
+use crate::threads::Crew;
 
 /// How many markers wait in memory for what is below them to go.
 const MAX_WAITING_MARKERS: usize = 100_000;

@@ -10,7 +10,7 @@ use super::key::Key;
 use super::objects::{Objects, ReadOptions};
 use super::pinned::{Pinned, RangeReader};
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::ChecksumAlgorithm;
+use crate::filesystem::options::ChecksumAlgorithm;
 
 /// How many bytes are passed on at a time.
 const BUFFER: usize = 256 << 10;

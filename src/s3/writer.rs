@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use super::objects::Condition;
 use super::publish::{Begun, Target};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, File};
+use crate::filesystem::file::{self, File};
 
 /// A file opened with `w` or `x`: what is written becomes the object when [`close`](File::close)
 /// returns `Ok`, and nothing of it is seen before, or without it.

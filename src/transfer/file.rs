@@ -4,13 +4,13 @@ use std::io::{self, Read};
 
 use time::OffsetDateTime;
 
-use crate::bulk::Job;
-use crate::capabilities::{SourceOptions, Storage, Times, Transfer};
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::FileSystem;
-use crate::location::Location;
-use crate::options::OpenOptions;
-use crate::pair::Pair;
+use crate::filesystem::capabilities::{SourceOptions, Storage, Times, Transfer};
+use crate::filesystem::location::Location;
+use crate::filesystem::options::OpenOptions;
+use crate::transfer::bulk::Job;
+use crate::transfer::endpoints::Pair;
 
 /// Transfers one file.
 pub(crate) fn transfer(pair: Pair<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {

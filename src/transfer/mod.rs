@@ -1,3 +1,12 @@
 //! Copies, moves and mirrors between any two filesystems.
 
+pub(crate) mod bulk;
+pub mod copy;
+pub(crate) mod endpoints;
 pub(crate) mod file;
+pub mod mirror;
+pub mod moving;
+pub(crate) mod names;
+pub(crate) mod selection;
+pub(crate) mod snapshot;
+pub(crate) mod target;

@@ -2,9 +2,9 @@
 
 use super::Options;
 use crate::error::Result;
-use crate::glob::GlobPattern;
+use crate::filesystem::scantree::Descent;
 use crate::path;
-use crate::scantree::Descent;
+use crate::walk::glob::GlobPattern;
 use crate::wildcard::Patterns;
 
 /// Which directories and files a walk takes.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{AddressingStyle, S3FsBuilder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::options::ChecksumAlgorithm;
 use crate::fs_url::FsUrl;
-use crate::options::ChecksumAlgorithm;
 
 impl S3FsBuilder {
     /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use super::multipart::{MAX_PART_BYTES, NewUpload, Upload, UploadedPart, check_object_size};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
-use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{DownloadArgs, customer_key_headers};
+use crate::filesystem::options::{DownloadArgs, customer_key_headers};
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Payload, Request};
 use crate::s3::etag;
@@ -18,6 +17,7 @@ use crate::s3::info::s3_info;
 use crate::s3::key::Key;
 use crate::s3::pinned::Pinned;
 use crate::s3::setinfo::{Rewrite, kept_headers};
+use crate::threads::Crew;
 
 /// An object that is copied, where it is and as it was last seen.
 pub(crate) struct Source<'a> {

@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::crew::Threads;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
-use crate::options::{DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header};
+use crate::filesystem::options::{
+    DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header,
+};
+use crate::threads::Threads;
 pub(crate) use copy::Source;
 pub(crate) use delete::MAX_DELETED_KEYS;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};

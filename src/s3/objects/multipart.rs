@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::{Condition, Objects, Source, is_locked, with_kept};
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
+use crate::filesystem::options::{ChecksumAlgorithm, UploadArgs, customer_key_headers};
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, UploadsPage, body::CompletedPart};
 use crate::s3::client::{Operation, Payload, Request};

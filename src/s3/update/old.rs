@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ureq::http::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{DownloadArgs, SseCustomerKey, customer_key_headers};
+use crate::filesystem::options::{DownloadArgs, SseCustomerKey, customer_key_headers};
 use crate::s3::S3Reader;
 use crate::s3::etag;
 use crate::s3::info::s3_info;

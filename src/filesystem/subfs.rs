@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use time::OffsetDateTime;
 
-use crate::capabilities::{
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::{
     Capabilities, PieceSink, RangedSource, SourceOptions, Storage, Transfer,
 };
-use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
+use crate::filesystem::file::File;
+use crate::filesystem::filter::FilterDir;
+use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::filesystem::location::Location;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::scantree::{Descend, Descent};
 use crate::filesystem::{
     CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
 };
-use crate::filter::FilterDir;
-use crate::info::{Info, Namespaces, RawInfo, ResourceType, Value};
-use crate::location::Location;
-use crate::mode::Mode;
-use crate::options::OpenOptions;
 use crate::path;
-use crate::scantree::{Descend, Descent};
 
 /// A directory of a filesystem as a filesystem of its own.
 ///
@@ -1033,7 +1033,7 @@ mod tests {
     /// A method that is left out would be the default one, which may ask more of a server.
     #[test]
     fn every_method_of_the_interface_is_passed_on() {
-        let interface = include_str!("filesystem.rs");
+        let interface = include_str!("mod.rs");
         let (_, interface) = interface.split_once("pub trait FileSystem:").unwrap();
         let (interface, _) = interface.split_once("\n}\n").unwrap();
         let (_, here) = include_str!("subfs.rs")

@@ -1,22 +1,35 @@
 //! [`FileSystem`]: the interface of every filesystem, in PyFilesystem's words.
 
+pub(crate) mod capabilities;
+pub(crate) mod file;
+pub(crate) mod filter;
+mod forward;
+pub(crate) mod hash;
+pub(crate) mod info;
+pub(crate) mod location;
+pub(crate) mod mode;
+pub(crate) mod open_file;
+pub(crate) mod options;
+pub(crate) mod scantree;
+pub(crate) mod subfs;
+mod text;
+
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-use crate::capabilities::Capabilities;
-use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
-use crate::filter::FilterDir;
-use crate::glob::GlobPattern;
-use crate::hash;
-use crate::info::{Info, Namespaces, RawInfo, ResourceType};
-use crate::options::OpenOptions;
+use crate::filesystem::capabilities::Capabilities;
+use crate::filesystem::file::File;
+use crate::filesystem::filter::FilterDir;
+use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::scantree::{Descend, Descent};
 use crate::path;
-use crate::scantree::{self, Descend, Descent};
+use crate::transfer::copy;
+use crate::walk::glob::GlobPattern;
 use crate::wildcard;
 
 /// The entries of a directory, one after the other.

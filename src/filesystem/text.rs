@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::str;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{File, seek_target};
+use crate::filesystem::file::{File, seek_target};
 
 /// A file that is read as text: its bytes come as they are, once they are known to be UTF-8.
 /// Writes pass through.

@@ -3,15 +3,15 @@
 use std::ptr;
 use std::time::Duration;
 
-use crate::bulk::Job;
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::location::Location;
 use crate::filesystem::{FileSystem, found};
-use crate::info::{Info, Namespaces};
-use crate::location::Location;
-use crate::names;
 use crate::path;
+use crate::transfer::bulk::Job;
 use crate::transfer::file;
+use crate::transfer::names;
 
 /// More than the seconds in which S3 tells time.
 const TICK: Duration = Duration::from_millis(1100);

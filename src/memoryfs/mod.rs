@@ -8,16 +8,16 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
+use crate::filesystem::capabilities::Capabilities;
+use crate::filesystem::file::File;
+use crate::filesystem::info::{Info, Namespaces, RawInfo};
+use crate::filesystem::location::Location;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{
     CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
 };
-use crate::info::{Info, Namespaces, RawInfo};
-use crate::location::Location;
-use crate::mode::Mode;
-use crate::options::OpenOptions;
 use crate::path;
 use file::{Base, MemoryFile};
 use tree::{Place, Tree};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
 use crate::error::Result;
-use crate::file::{File, seek_target};
-use crate::text::TextFile;
+use crate::filesystem::file::{File, seek_target};
+use crate::filesystem::text::TextFile;
 
 /// How much is read ahead for those who read a few bytes at a time, or by lines. Larger reads pass by
 /// it. It is less than what an open file on S3 keeps, so that a seek back by a little asks for nothing.
@@ -157,7 +157,7 @@ impl File for OpenFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extension::FileSystemExt;
+    use crate::ext::FileSystemExt;
     use crate::filesystem::FileSystem;
     use crate::memoryfs::MemoryFs;
 

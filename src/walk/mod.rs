@@ -14,6 +14,8 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 
+pub(crate) mod drawing;
+pub mod glob;
 mod rules;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,9 +24,9 @@ use std::iter;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::filesystem::filter::strings;
+use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::{Entries, FileSystem, TreeEntries};
-use crate::filter::strings;
-use crate::info::{Info, Namespaces};
 use crate::path;
 pub(crate) use rules::Rules;
 

@@ -3,17 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
-use crate::capabilities::{Storage, Times};
-use crate::copy::{copy_action, jobs};
 use crate::error::Result;
+use crate::filesystem::capabilities::{Storage, Times};
 use crate::filesystem::{FileSystem, Meta};
-use crate::moving::refuse_empty;
-use crate::names::folded;
-use crate::pair::Pair;
 use crate::path;
-use crate::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
+use crate::transfer::copy::{copy_action, jobs};
+use crate::transfer::endpoints::Pair;
 use crate::transfer::file;
+use crate::transfer::moving::refuse_empty;
+use crate::transfer::names::folded;
+use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 
 /// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
 /// source does not have.

@@ -11,10 +11,10 @@ use std::io::{self, Read};
 
 use time::OffsetDateTime;
 
-use crate::crew::Crew;
 use crate::error::Result;
-use crate::location::Location;
-use crate::options::{OpenOptions, UploadArgs};
+use crate::filesystem::location::Location;
+use crate::filesystem::options::{OpenOptions, UploadArgs};
+use crate::threads::Crew;
 
 /// What a transfer may ask of a filesystem, by [`FileSystem::capabilities`](crate::FileSystem::capabilities).
 ///

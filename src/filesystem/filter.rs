@@ -1,6 +1,6 @@
 //! [`FilterDir`]: which entries of a directory are wanted, by their names.
 
-use crate::info::Info;
+use crate::filesystem::info::Info;
 use crate::wildcard::Patterns;
 
 /// Which entries [`filterdir`](crate::FileSystem::filterdir) gives: [wildcards](crate::wildcard)

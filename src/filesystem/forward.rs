@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::capabilities::Capabilities;
 use crate::error::Result;
-use crate::file::File;
+use crate::filesystem::capabilities::Capabilities;
+use crate::filesystem::file::File;
+use crate::filesystem::filter::FilterDir;
+use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::scantree::Descend;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
-use crate::filter::FilterDir;
-use crate::info::{Info, Namespaces, RawInfo, ResourceType};
-use crate::options::OpenOptions;
-use crate::scantree::Descend;
 
 /// Passes every method on to the filesystem behind a pointer. A function cannot write three
 /// `impl`s, and the provided methods must be passed on too, since a filesystem overrides them.

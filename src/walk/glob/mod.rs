@@ -47,9 +47,9 @@ pub(crate) use pattern::GlobPattern;
 use search::Matcher;
 
 use crate::error::Result;
+use crate::filesystem::filter::strings;
+use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::{self, FileSystem};
-use crate::filter::strings;
-use crate::info::{Info, Namespaces};
 use crate::walk::{Walked, until_error};
 
 /// Whether a path matches a pattern: PyFilesystem's `match`. The path of a directory ends with `/`.

@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::Namespaces;
 use crate::filesystem::{FileSystem, Meta, TreeEntries};
-use crate::info::Namespaces;
-use crate::names;
 use crate::path;
-use crate::selection::Selection;
 use crate::transfer::file;
+use crate::transfer::names;
+use crate::transfer::selection::Selection;
 
 /// What is below a directory; paths are relative to it, without a leading slash.
 #[derive(Debug, Default)]

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use crate::error::{Error, Result};
-use crate::file::File;
+use crate::filesystem::file::File;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::open_file::OpenFile;
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::subfs::SubFs;
 use crate::filesystem::{FileSystem, MakedirOptions};
-use crate::glob::Glob;
-use crate::mode::Mode;
-use crate::open_file::OpenFile;
-use crate::options::OpenOptions;
-use crate::subfs::SubFs;
-use crate::tree::{self, TreeCounts, TreeOptions};
+use crate::walk::drawing::{self, TreeCounts, TreeOptions};
+use crate::walk::glob::Glob;
 use crate::walk::{BoundWalker, Walker};
 
 /// The generic part of the interface, for every [`FileSystem`].
@@ -256,7 +256,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// As [`scandir`](FileSystem::scandir) of the first directory, and what `out` answers.
     fn tree(&self, out: &mut dyn Write, options: &TreeOptions) -> Result<TreeCounts> {
-        tree::render(self, out, options)
+        drawing::render(self, out, options)
     }
 }
 

@@ -2,8 +2,8 @@
 //! that lists one directory at a time.
 
 use crate::error::Result;
+use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::{Entries, FileSystem, TreeEntries};
-use crate::info::{Info, Namespaces};
 
 /// What [`scantree_pruned`](FileSystem::scantree_pruned) does about a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

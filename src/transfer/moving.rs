@@ -24,17 +24,17 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::bulk::{Action, Job, Report, Run, TransferOptions};
 use crate::cancel;
-use crate::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::Info;
 use crate::filesystem::{CopyOptions, FileSystem};
-use crate::info::Info;
-use crate::pair::Pair;
 use crate::path;
-use crate::selection::Selection;
-use crate::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions};
+use crate::transfer::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
+use crate::transfer::endpoints::Pair;
 use crate::transfer::file;
+use crate::transfer::selection::Selection;
+use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 
 /// Moves all that is in one filesystem into another.
 ///

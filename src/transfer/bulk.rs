@@ -10,16 +10,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 
 use crate::cancel::{self, CancelToken};
-use crate::capabilities::{Times, Transfer};
-use crate::crew::{self, Crew, MAX_THREADS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::{Times, Transfer};
+use crate::filesystem::info::Info;
+use crate::filesystem::options::UploadArgs;
 use crate::filesystem::{FileSystem, MakedirOptions, found};
-use crate::info::Info;
-use crate::options::UploadArgs;
-use crate::pair::Pair;
 use crate::path;
-use crate::selection::{Selection, TakesFile};
+use crate::threads::{self, Crew, MAX_THREADS};
+use crate::transfer::endpoints::Pair;
 use crate::transfer::file;
+use crate::transfer::selection::{Selection, TakesFile};
 use crate::walk::Walker;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
@@ -613,7 +613,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 drop(member);
             };
             let stop = || self.signal.cancel();
-            crew::on_threads(count, work_on, stop);
+            threads::on_threads(count, work_on, stop);
         }
         if let Some(error) = lock(&self.fatal).take() {
             return Err(error);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
 use crate::filesystem::FileSystem;
-use crate::info::Info;
+use crate::filesystem::info::Info;
+use crate::filesystem::scantree::{Descend, Descent};
 use crate::path;
-use crate::scantree::{Descend, Descent};
 use crate::walk::{Rules, Walker};
 
 /// Decides about a file, by its path in the source and what a listing tells of it.

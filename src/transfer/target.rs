@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use time::OffsetDateTime;
 
-use crate::bulk::Job;
 use crate::error::Result;
+use crate::filesystem::info::Namespaces;
 use crate::filesystem::{FileSystem, Meta, found};
-use crate::info::Namespaces;
-use crate::names;
 use crate::path;
+use crate::transfer::bulk::Job;
+use crate::transfer::names;
 
 /// The target of a copy on a condition: looked at for each file, or listed once.
 pub(crate) struct Target<'a> {

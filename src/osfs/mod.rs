@@ -17,20 +17,22 @@ use percent_encoding::utf8_percent_encode;
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::capabilities::{Capabilities, PieceSink, RangedSource, SourceOptions, Storage};
-use crate::copy;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::File;
+use crate::filesystem::capabilities::{
+    Capabilities, PieceSink, RangedSource, SourceOptions, Storage,
+};
+use crate::filesystem::file::File;
+use crate::filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::filesystem::location::Location;
+use crate::filesystem::mode::Mode;
+use crate::filesystem::options::OpenOptions;
+use crate::filesystem::scantree::{self, Descend, Descent};
 use crate::filesystem::{
     CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, found, wanted_times,
 };
-use crate::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
-use crate::location::Location;
-use crate::mode::Mode;
-use crate::options::OpenOptions;
 use crate::path;
 use crate::percent::FS_URL;
-use crate::scantree::{self, Descend, Descent};
+use crate::transfer::copy;
 use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable, why_reserved};
 pub(crate) use pieces::{DiskSink, DiskSource};
 pub(crate) use place::Place;

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use crate::error::Result;
 use crate::filesystem::FileSystem;
-use crate::filter::{FilterDir, strings};
-use crate::info::{Info, Namespaces};
+use crate::filesystem::filter::{FilterDir, strings};
+use crate::filesystem::info::{Info, Namespaces};
 use crate::path;
 
 /// How [`FileSystemExt::tree`](crate::FileSystemExt::tree) draws: PyFilesystem's keyword arguments.

@@ -20,17 +20,17 @@
 //! of one path where the target cannot hold both. A copy that fails leaves in the target what it
 //! had copied, and the source as it was.
 
-use crate::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
-use crate::capabilities::{Times, Transfer};
-use crate::crew::Crew;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::{Times, Transfer};
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
-use crate::moving;
-use crate::pair::{Pair, illegal};
 use crate::path;
-use crate::snapshot::Snapshot;
-use crate::target::Target;
+use crate::threads::Crew;
+use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
+use crate::transfer::endpoints::{Pair, illegal};
 use crate::transfer::file;
+use crate::transfer::moving;
+use crate::transfer::snapshot::Snapshot;
+use crate::transfer::target::Target;
 
 /// Which files are copied; PyFilesystem's `condition`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -489,7 +489,7 @@ pub(crate) fn make_directories(
 /// What is to be done for the files of a tree.
 pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> {
     let doubles = tree.doubles();
-    let job = |file: &crate::snapshot::SnapshotFile| Job {
+    let job = |file: &crate::transfer::snapshot::SnapshotFile| Job {
         src_path: path::combine(src_path, &file.path),
         dst_path: path::combine(dst_path, &file.path),
         size: file.size,
