@@ -225,46 +225,6 @@ fn a_role_is_assumed_once_for_eight_threads_and_once_more_when_its_time_is_over(
     assert_eq!(sts.asked().len(), 2);
 }
 
-/// The same with an expiry that is known: nobody waits for the server to refuse.
-#[test]
-fn credentials_that_expire_are_replaced_before_they_are_refused() {
-    let server = Server::builder()
-        .credentials("AKIATWO", "two")
-        .token("t2")
-        .start();
-    server.bucket(BUCKET).put("file", "content");
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
-    let moment = Arc::new(Mutex::new(SystemTime::now() + Duration::from_secs(2)));
-    let first_ends = Arc::clone(&moment);
-    let provider = move || match counter.fetch_add(1, Ordering::Relaxed) {
-        0 => {
-            let end = SystemTime::now() + Duration::from_millis(500);
-            *first_ends.lock().unwrap() = end;
-            Ok(Credentials::new("AKIAONE", "one")
-                .with_session_token("t1")
-                .with_expiry(end))
-        }
-        _ => Ok(Credentials::new("AKIATWO", "two").with_session_token("t2")),
-    };
-    let fs = S3Fs::builder(BUCKET)
-        .environment::<&str, &str>([])
-        .endpoint_url(server.endpoint())
-        .credentials_provider(provider)
-        .strict(false)
-        .build()
-        .unwrap();
-    fs.geturl("file").unwrap();
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
-    while SystemTime::now() <= *moment.lock().unwrap() {
-        thread::sleep(Duration::from_millis(50));
-    }
-    read_at_once(&fs);
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
-    let requests = server.take_requests();
-    assert_eq!(requests.len(), 8, "no request was made with the old ones");
-}
-
 #[test]
 fn an_instance_gives_its_role_and_its_region() {
     let server = Server::builder()

@@ -32,6 +32,7 @@ mod operations;
 mod osfs;
 mod partial_files;
 mod presign;
+mod proxies;
 mod reading;
 mod requests;
 mod requests_flat;

@@ -32,7 +32,7 @@ const CUSTOMER_KEY_BASE64: &str = "Y3VzdG9tZXJzLWtleS1vZi10aGUtc2VjcmV0LXRlc3Q="
 
 /// The start of each secret of these tests and of the other ones, where an encoding leaves it as it is, and what only
 /// a signed URL has.
-const NEEDLES: [&str; 9] = [
+const NEEDLES: [&str; 12] = [
     "wJalrXUtnFEMI",
     ACCESS_KEY,
     "secretOfTheTest",
@@ -40,6 +40,10 @@ const NEEDLES: [&str; 9] = [
     "Y3VzdG9tZXJz",
     "customers-key",
     "99, 117, 115, 116",
+    // Of proxies, as it is, percent-encoded and in base64.
+    "proxys pass",
+    "proxys%20pass",
+    "dUByOnByb3h5cyBwYX",
     "X-Amz-Signature=0",
     "X-Amz-Security-Token=t",
 ];

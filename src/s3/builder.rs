@@ -21,7 +21,7 @@ use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
-use crate::s3::client::{Client, RetryPolicy, Route, Timeouts, agent, is_aws};
+use crate::s3::client::{Client, Proxies, RetryPolicy, Route, Timeouts, agent, is_aws};
 use crate::s3::objects::{MAX_PARTS, MIN_PART_BYTES, Objects};
 use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
@@ -257,6 +257,27 @@ impl S3FsBuilder {
     /// no certificate. An http endpoint does not ask for it.
     pub fn ca_bundle(mut self, file: impl Into<PathBuf>) -> Self {
         self.settings.ca_bundle = Some(file.into());
+        self
+    }
+
+    /// The proxy that all requests go through, as a URL (`http://user:password@host:port`, `https://`, `socks5://`,
+    /// `socks5h://`, `socks4://` or `socks4a://`), or `None` or `"none"` for no proxy. `NO_PROXY` does not count
+    /// then.
+    ///
+    /// Defaults to the environment: `HTTP_PROXY` for http endpoints, `HTTPS_PROXY` for https endpoints, `ALL_PROXY`
+    /// for both, and `NO_PROXY`; [`guide::credentials`](crate::guide::credentials#proxies) has the rules. STS and
+    /// single sign-on are asked through a proxy, too; instance metadata and container endpoints never are.
+    ///
+    /// [`build`](Self::build) fails with [`CreateFailed`](ErrorKind::CreateFailed) if it is not such a URL.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let through = S3Fs::builder("mybucket").proxy("http://proxy.example:3128");
+    /// let direct = S3Fs::builder("mybucket").proxy(None);
+    /// ```
+    pub fn proxy<'a>(mut self, proxy: impl Into<Option<&'a str>>) -> Self {
+        let proxy = proxy.into().unwrap_or("none");
+        self.settings.proxy = Some(proxy.to_owned());
         self
     }
 
@@ -593,14 +614,21 @@ impl S3FsBuilder {
                     .with_hint("use AddressingStyle::Path")
                     .with_source(error)
             })?;
-        let is_https = endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
+        let proxies = Proxies::find(self.settings.proxy.as_deref(), |name| {
+            environment.text(name)
+        })?;
+        let url = route.given().base_url();
+        // A proxy in the environment that cannot be used is an error before the first request.
+        let proxy = proxies.before(url)?;
+        let is_https = url.scheme() == "https" || proxy.is_some_and(|proxy| proxy.is_https());
         let ca_bundle = resolved.ca_bundle.filter(|_| is_https);
         let agent = agent(
             self.max_workers,
             &user_agent(&self.user_agent_suffix)?,
             ca_bundle.as_deref(),
         )?;
-        let client = Client::new(route, resolved.provider, timeouts, retry.bounded(), agent);
+        let retry = retry.bounded();
+        let client = Client::new(route, resolved.provider, timeouts, retry, agent, proxies);
         let (checksum, verifying) = match self.checksum {
             Checksum::Said(checksum) => (checksum, checksum.is_some()),
             Checksum::OfEndpoint => {
@@ -773,8 +801,12 @@ fn user_agent(suffix: &str) -> Result<String> {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
+    use std::time::SystemTime;
 
+    use super::super::credentials::Credentials;
     use super::super::credentials::testing::Home;
     use super::*;
     use crate::filesystem::FileSystem;
@@ -1062,5 +1094,41 @@ mod tests {
             }
         });
         assert_eq!(fs.stats().retries, 1);
+    }
+
+    /// Eight threads at once, after the end of the first credentials: one refresh, and no request with the old ones.
+    #[test]
+    fn credentials_that_expire_are_replaced_once_before_a_server_refuses_them() {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let asked = Arc::new(AtomicU64::new(0));
+        let (clock, counter) = (Arc::clone(&seconds), Arc::clone(&asked));
+        let now =
+            move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+        let source_now = now.clone();
+        let source = move || {
+            let key = ["old", "new"][counter.fetch_add(1, Ordering::Relaxed).min(1) as usize];
+            let hour = Duration::from_secs(3600);
+            Ok(Credentials::new(key, "secret").with_expiry(source_now() + hour))
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let mut builder = S3FsBuilder::new("b").endpoint_url(endpoint);
+        builder.settings.provider = Some(CachedCredentials::with_clock(source, now));
+        let fs = builder.build_in(nowhere()).unwrap();
+        assert!(fs.geturl("file").unwrap().contains("=old%2F"));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        seconds.store(3601, Ordering::Relaxed);
+        let barrier = Barrier::new(8);
+        thread::scope(|scope| {
+            scope.spawn(|| answer(&listener, 8));
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    assert_eq!(fs.readbytes("file").unwrap(), b"ok");
+                });
+            }
+        });
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert_eq!(fs.stats().retries, 0);
     }
 }

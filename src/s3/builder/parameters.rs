@@ -50,6 +50,7 @@ impl S3FsBuilder {
             "endpoint_url" => self = self.endpoint_url(value),
             "region" => self = self.region(value),
             "ca_bundle" => self = self.ca_bundle(value),
+            "proxy" => self = self.proxy(value),
             "delimiter" => self = self.delimiter(value),
             "strict" => self = self.strict(flag(value)?),
             "read_only" => self = self.read_only(flag(value)?),

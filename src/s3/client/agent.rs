@@ -1,12 +1,11 @@
 //! The HTTP agent: how long it waits, what it keeps, and what it leaves to us.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::{Agent, AsSendBody};
-use url::Url;
 
+use super::proxy::Proxy;
 use super::{Operation, transport};
 use crate::error::Result;
 
@@ -87,6 +86,8 @@ pub(crate) fn agent(
     #[cfg(not(feature = "rustls"))]
     let _ = ca_bundle;
     let config = config
+        // ureq would read the environment of the process; each request has the proxy of its URL.
+        .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -101,16 +102,8 @@ pub(crate) fn agent(
     Ok(transport::agent(config))
 }
 
-/// Host and port of the proxy that stands before that URL, without its user and password.
-pub(super) fn proxy_to(agent: &Agent, url: &Url) -> Option<Arc<str>> {
-    let proxy = agent.config().proxy()?;
-    let uri = url.as_str().parse().ok()?;
-    let is_used = !proxy.is_no_proxy(&uri);
-    is_used.then(|| format!("{}:{}", proxy.host(), proxy.port()).into())
-}
-
-/// Sends a request, and waits for the header of its answer: as long as the operation may take, and
-/// not beyond the deadline.
+/// Sends a request, through the proxy if there is one, and waits for the header of its answer: as long as the
+/// operation may take, and not beyond the deadline.
 ///
 /// The content of an object may take as long as its reader wants, with pauses. All other answers are
 /// read at once, so that their time is limited, and no pause in them is shorter than the wait for their
@@ -118,6 +111,7 @@ pub(super) fn proxy_to(agent: &Agent, url: &Url) -> Option<Arc<str>> {
 pub(super) fn run(
     agent: &Agent,
     request: ureq::http::Request<impl AsSendBody>,
+    proxy: Option<&Proxy>,
     operation: Operation,
     timeouts: &Timeouts,
     deadline: Option<Instant>,
@@ -136,6 +130,7 @@ pub(super) fn run(
     let in_time = |time: Duration| Some(left.map_or(time, |left| time.min(left)));
     let request = agent
         .configure_request(request)
+        .proxy(proxy.map(|proxy| proxy.as_ureq().clone()))
         .timeout_global(left.filter(|_| !is_content))
         .timeout_resolve(left)
         .timeout_connect(in_time(timeouts.connect))

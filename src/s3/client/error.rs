@@ -5,8 +5,14 @@ use std::io;
 use rusty_s3::Bucket;
 
 use super::redact::Secrets;
-use super::{Operation, Response, xml};
+use super::{Operation, Proxy, Response, xml};
 use crate::error::{Error, ErrorKind, S3Error};
+
+/// What ureq says of a proxy that wants another user or password.
+const PROXY_AUTHENTICATION: &str = "responded 407";
+
+const PROXY_PASSWORD: &str =
+    "the proxy wants a user and a password: http://user:password@host:port, percent-encoded";
 
 /// How much of an answer that is not S3's is quoted.
 const QUOTED_CHARS: usize = 120;
@@ -16,10 +22,19 @@ pub(super) fn refusal(
     response: &Response,
     body: &[u8],
     bucket: &Bucket,
-    proxy: Option<&str>,
+    proxy: Option<&Proxy>,
     secrets: &Secrets<'_>,
     anonymous: bool,
 ) -> Error {
+    if response.status() == 407 {
+        return Error::new(ErrorKind::RemoteConnection)
+            .with_message(format!(
+                "{} answered 407 to {}: the proxy does not let the request through",
+                asked(bucket, proxy),
+                response.operation().name()
+            ))
+            .with_hint(PROXY_PASSWORD);
+    }
     let answer = xml::error_answer(body);
     let is_foreign = answer.is_none() && !body.trim_ascii().is_empty();
     let answer = answer.unwrap_or_default();
@@ -95,7 +110,7 @@ pub(super) fn not_s3(
 }
 
 /// The error of a request that got no answer.
-pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&str>) -> Error {
+pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Proxy>) -> Error {
     let host = asked(bucket, proxy);
     let is_https = bucket.base_url().scheme() == "https";
     match error {
@@ -149,8 +164,17 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&str>
         }
         ureq::Error::Io(error) => Error::new(ErrorKind::RemoteConnection)
             .with_message(format!("no answer from {host}: {error}"))
-            .with_hint("check that the endpoint is right and the server runs")
+            .with_hint(match proxy {
+                None => "check that the endpoint is right and the server runs",
+                Some(_) => "check that the proxy and the endpoint are right and run",
+            })
             .with_source(error),
+        ureq::Error::ConnectProxyFailed(why) => Error::new(ErrorKind::RemoteConnection)
+            .with_message(format!("no tunnel to {host}: {why}"))
+            .with_hint(match why.contains(PROXY_AUTHENTICATION) {
+                true => PROXY_PASSWORD,
+                false => "the proxy must allow CONNECT to the endpoint; NO_PROXY leaves it out",
+            }),
         ureq::Error::HostNotFound => Error::new(ErrorKind::RemoteConnection)
             .with_message(format!("the name of {host} is not known"))
             .with_hint("check the endpoint, the region and the bucket's name"),
@@ -253,10 +277,9 @@ pub(super) fn is_final(error: &ureq::Error) -> bool {
             is_of_source || error.kind() == io::ErrorKind::InvalidData || is_unknown_name(error)
         }
         ureq::Error::Protocol(_) => has_too_many_headers(error),
-        ureq::Error::Timeout(_)
-        | ureq::Error::ConnectionFailed
-        | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::BodyStalled => false,
+        // ureq has the status in words only: a proxy that refuses does so again.
+        ureq::Error::ConnectProxyFailed(why) => why.contains("responded 4"),
+        ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed | ureq::Error::BodyStalled => false,
         _ => true,
     }
 }
@@ -288,9 +311,9 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// Who was asked: the endpoint, and the proxy in the way, if there is one.
-pub(super) fn asked(bucket: &Bucket, proxy: Option<&str>) -> String {
+pub(super) fn asked(bucket: &Bucket, proxy: Option<&Proxy>) -> String {
     match proxy {
-        Some(proxy) => format!("{} (through the proxy {proxy})", host(bucket)),
+        Some(proxy) => format!("{} (through the proxy {})", host(bucket), proxy.name()),
         None => host(bucket),
     }
 }

@@ -17,6 +17,7 @@ mod failure;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod patience;
+mod proxy;
 mod recode;
 pub(in crate::s3) mod redact;
 mod request;
@@ -26,7 +27,7 @@ mod route;
 mod stats;
 #[cfg(feature = "rustls")]
 pub(in crate::s3) mod tls;
-mod transport;
+pub(in crate::s3) mod transport;
 pub(crate) mod xml;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +50,7 @@ use corrections::Learned;
 use expect::Expectation;
 use failure::{Cause, Failure, Refused};
 pub(crate) use patience::Breaks;
+pub(crate) use proxy::{Proxies, Proxy};
 use recode::Undecoded;
 pub(crate) use recode::unsupported as may_be_decoded;
 use redact::Secrets;
@@ -87,8 +89,7 @@ pub(crate) struct Client {
     expectation: Expectation,
     /// Whether the store wants a digest of each body that it keeps.
     wants_digest: AtomicBool,
-    /// Host and port of the proxy in the way, if there is one.
-    proxy: Option<Arc<str>>,
+    proxies: Proxies,
 }
 
 /// What one attempt is signed with, and how it is put.
@@ -105,7 +106,8 @@ struct Signing {
     expects: bool,
     /// Whether the body goes with its `Content-MD5`, if it has no other digest.
     with_digest: bool,
-    proxy: Option<Arc<str>>,
+    /// The proxy in the way, if there is one.
+    proxy: Option<Proxy>,
 }
 
 impl Client {
@@ -117,11 +119,11 @@ impl Client {
         timeouts: Timeouts,
         policy: RetryPolicy,
         agent: Agent,
+        proxies: Proxies,
     ) -> Self {
-        let proxy = agent::proxy_to(&agent, route.given().base_url());
         Self {
             agent,
-            proxy,
+            proxies,
             route,
             credentials,
             region_found: Once::new(),
@@ -355,8 +357,10 @@ impl Client {
         if let Some(region) = self.credentials.region() {
             self.region_found.call_once(|| self.route.begin_in(region));
         }
+        let bucket = self.route.bucket();
+        let proxy = self.proxies.before(bucket.base_url())?;
         Ok(Signing {
-            bucket: self.route.bucket(),
+            bucket,
             credentials,
             time: self.clock.now(),
             began: Instant::now(),
@@ -364,7 +368,7 @@ impl Client {
             is_large: false,
             expects: false,
             with_digest: false,
-            proxy: self.proxy.clone(),
+            proxy,
         })
     }
 
@@ -481,7 +485,7 @@ impl Client {
             Ok(answer) => answer,
             Err(lost) => {
                 let is_unresolved = error::is_unresolved(&lost.error);
-                let proxy = signing.proxy.as_deref();
+                let proxy = signing.proxy.as_ref();
                 let error = error::transport(lost.error, &signing.bucket, proxy);
                 log::debug!(
                     "{method} {name} {key:?}: {error}, after {milliseconds} ms, attempt {number}"
@@ -509,6 +513,7 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
         let operation = request.operation;
+        let proxy = signing.proxy.as_ref();
         let mut builder = ureq::http::Request::builder()
             .method(operation.method().to_str())
             .uri(url);
@@ -521,8 +526,15 @@ impl Client {
         }
         if !has_body(operation) {
             let outgoing = builder.body(()).map_err(Lost::before)?;
-            return agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline)
-                .map_err(Lost::after);
+            return agent::run(
+                &self.agent,
+                outgoing,
+                proxy,
+                operation,
+                &self.timeouts,
+                deadline,
+            )
+            .map_err(Lost::after);
         }
         let length = payload.length();
         builder = builder.header("content-length", length);
@@ -534,7 +546,14 @@ impl Client {
         let outgoing = builder
             .body(SendBody::from_reader(&mut body))
             .map_err(Lost::before)?;
-        let answer = agent::run(&self.agent, outgoing, operation, &self.timeouts, deadline);
+        let answer = agent::run(
+            &self.agent,
+            outgoing,
+            proxy,
+            operation,
+            &self.timeouts,
+            deadline,
+        );
         self.counters.sent(length - body.left());
         let waited = body.started().map(|started| started.duration_since(asked));
         let is_answered = answer.is_ok();
@@ -580,7 +599,7 @@ fn document(response: &mut Response) -> Result<Vec<u8>, Failure> {
 fn refusal(request: &Request<'_>, signing: &Signing, response: &Response, body: &[u8]) -> Failure {
     let secrets = signing.secrets(request);
     let anonymous = signing.credentials.is_none();
-    let proxy = signing.proxy.as_deref();
+    let proxy = signing.proxy.as_ref();
     let error = error::refusal(response, body, &signing.bucket, proxy, &secrets, anonymous);
     Failure::refused(error, Refused::read(response, body))
 }
@@ -598,7 +617,7 @@ fn misfit(
         return refusal(request, signing, response, body);
     }
     let secrets = signing.secrets(request);
-    let asked = error::asked(&signing.bucket, signing.proxy.as_deref());
+    let asked = error::asked(&signing.bucket, signing.proxy.as_ref());
     let error = error::not_s3(response, body, why, &asked, &secrets);
     Failure {
         // What stands between may have spoilt the document of a change that was made. But where all is

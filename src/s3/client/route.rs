@@ -52,7 +52,7 @@ impl Route {
     }
 
     /// The bucket as it was given: what it is, wherever it is asked.
-    pub(super) fn given(&self) -> &Bucket {
+    pub(crate) fn given(&self) -> &Bucket {
         &self.given
     }
 

@@ -1,5 +1,6 @@
 //! The connections under the agent: ureq's own, with what ureq lacks. A refusal that comes before the
-//! body is sent arrives at once, and another thread can interrupt the requests of one call. This is the only file that uses
+//! body is sent arrives at once, another thread can interrupt the requests of one call, and an HTTP proxy gets
+//! requests for http URLs in absolute form. This is the only file that uses
 //! ureq's `unversioned` interface, which changes with ureq's minor versions; `Cargo.toml` pins one.
 
 use std::fmt;
@@ -8,23 +9,38 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ureq::config::Config;
-use ureq::unversioned::resolver::DefaultResolver;
+use ureq::http::Uri;
+#[cfg(not(test))]
+use ureq::unversioned::resolver::DefaultResolver as OwnResolver;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
 };
-use ureq::{Agent, Error, Timeout};
+use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
 
 use crate::cancel::{self, CancelToken, Watch};
+#[cfg(test)]
+use loopback::Loopback as OwnResolver;
 
-/// An agent of that configuration, all of whose connections are [`Connection`]s.
-pub(super) fn agent(config: Config) -> Agent {
-    Agent::with_parts(config, Connect::default(), DefaultResolver::default())
+/// An agent of that configuration, all of whose connections are [`Connection`]s. The configuration has no proxy; a
+/// request may have one.
+pub(in crate::s3) fn agent(config: Config) -> Agent {
+    let connect = Connect {
+        inner: Arc::default(),
+        direct: Arc::new(config.clone()),
+    };
+    Agent::with_parts(config, connect, OwnResolver::default())
 }
 
 /// Makes the connections that ureq makes, proxies and TLS included, and wraps them.
-#[derive(Clone, Debug, Default)]
-struct Connect(Arc<DefaultConnector>);
+#[derive(Clone, Debug)]
+struct Connect {
+    inner: Arc<DefaultConnector>,
+    /// The configuration without a proxy.
+    direct: Arc<Config>,
+}
 
 impl Connector for Connect {
     type Out = Connection;
@@ -50,27 +66,43 @@ impl Connect {
         let socket = Socket::default();
         let register = Arc::clone(&details.register_shutdown);
         let here = socket.clone();
+        let relay = details
+            .config
+            .proxy()
+            .filter(|proxy| is_relay(proxy, details.uri));
+        // The connection ends at the proxy, and is one to the proxy's own URL.
+        let (uri, addrs, config) = match relay {
+            Some(proxy) => {
+                let resolver = details.resolver;
+                let addrs = resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
+                (proxy.uri(), addrs, &*self.direct)
+            }
+            None => (details.uri, details.addrs.clone(), details.config),
+        };
+        let head = relay.map(|proxy| RelayedHead::new(details.uri, proxy));
         let details = ConnectionDetails {
             register_shutdown: Arc::new(move |handle: Weak<dyn ShutdownHandle>| {
                 here.lock().handle = Some(Weak::clone(&handle));
                 register(handle)
             }),
-            uri: details.uri,
-            addrs: details.addrs.clone(),
+            uri,
+            addrs,
             resolver: details.resolver,
-            config: details.config,
+            config,
             request_level: details.request_level,
             now: details.now,
             timeout: details.timeout,
             current_time: Arc::clone(&details.current_time),
             run_connector: Arc::clone(&details.run_connector),
         };
-        let made = self.0.connect(&details, chained)?;
+        let made = self.inner.connect(&details, chained)?;
         Ok(made.map(|inner| Connection {
             inner,
             counted: 0,
             socket,
             watch: None,
+            head,
+            is_at_head: true,
         }))
     }
 
@@ -94,7 +126,7 @@ impl Connect {
             let details = ConnectionDetails {
                 uri: &uri,
                 addrs,
-                resolver: &DefaultResolver::default(),
+                resolver: &OwnResolver::default(),
                 config: &config,
                 request_level,
                 now,
@@ -122,6 +154,54 @@ impl Connect {
 }
 
 type Made = Result<Option<Connection>, Error>;
+
+/// Whether the proxy gets requests for that URL in absolute form. All other ways through a proxy are ureq's own: a
+/// tunnel for https, and SOCKS. ureq would ask for a tunnel here, too, which many proxies allow to port 443 only.
+fn is_relay(proxy: &Proxy, uri: &Uri) -> bool {
+    let is_http_proxy = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    is_http_proxy && uri.scheme_str() == Some("http")
+}
+
+/// What the head of a request to a proxy has and that of a request to the server lacks.
+///
+/// Source: [RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
+struct RelayedHead {
+    /// Stands before the path.
+    origin: String,
+    /// A header line, or nothing.
+    authorization: String,
+}
+
+impl RelayedHead {
+    fn new(uri: &Uri, proxy: &Proxy) -> Self {
+        let authorization = proxy.username().map(|user| {
+            let password = proxy.password().unwrap_or_default();
+            let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
+            format!("Proxy-Authorization: Basic {pair}\r\n")
+        });
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        Self {
+            origin: format!("http://{authority}"),
+            authorization: authorization.unwrap_or_default(),
+        }
+    }
+
+    /// The head as the proxy gets it; `None` if it does not begin with a whole request line.
+    fn of(&self, head: &[u8]) -> Option<Vec<u8>> {
+        let line = head.windows(2).position(|pair| pair == b"\r\n")? + 2;
+        let method = head[..line].iter().position(|byte| *byte == b' ')? + 1;
+        Some(
+            [
+                &head[..method],
+                self.origin.as_bytes(),
+                &head[method..line],
+                self.authorization.as_bytes(),
+                &head[line..],
+            ]
+            .concat(),
+        )
+    }
+}
 
 /// The error of a request whose call was cancelled: of a connection that was not made if the kind is
 /// `ConnectionRefused`.
@@ -171,6 +251,10 @@ struct Connection {
     socket: Socket,
     /// Interrupts the socket when the call is cancelled.
     watch: Option<Watch>,
+    /// What requests begin with, if a proxy gets them.
+    head: Option<RelayedHead>,
+    /// Whether what is sent next begins a request.
+    is_at_head: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -190,6 +274,28 @@ impl Connection {
             self.watch = Some(token.watch(move || socket.interrupt()));
         }
         self.go_on(())
+    }
+
+    /// Sends what ureq has written, of which the start is for the proxy if a request begins.
+    fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let is_at_head = std::mem::take(&mut self.is_at_head);
+        let Some(head) = self.head.as_ref().filter(|_| is_at_head) else {
+            return self.inner.transmit_output(amount, timeout);
+        };
+        let written = self.inner.buffers().output().get(..amount);
+        let Some(head) = written.and_then(|written| head.of(written)) else {
+            let message = "the URL is too long for a proxy";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
+        };
+        let mut rest = &head[..];
+        while !rest.is_empty() {
+            let output = self.inner.buffers().output();
+            let (piece, next) = rest.split_at(rest.len().min(output.len()));
+            output[..piece.len()].copy_from_slice(piece);
+            self.inner.transmit_output(piece.len(), timeout)?;
+            rest = next;
+        }
+        Ok(())
     }
 
     /// What an input or output gave, unless the connection was interrupted.
@@ -227,7 +333,7 @@ impl Transport for Connection {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.bind()?;
-        let sent = self.inner.transmit_output(amount, timeout);
+        let sent = self.transmit(amount, timeout);
         self.go_on(sent)?
     }
 
@@ -258,6 +364,7 @@ impl Transport for Connection {
     /// had it cannot interrupt it any more.
     fn is_open(&mut self) -> bool {
         self.watch = None;
+        self.is_at_head = true;
         let is_interrupted = {
             let mut state = self.socket.lock();
             state.is_in_use = false;
@@ -268,6 +375,43 @@ impl Transport for Connection {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// In the unit tests nothing but loopback is connected to.
+#[cfg(test)]
+mod loopback {
+    use std::fmt;
+    use std::net::IpAddr;
+
+    use ureq::config::Config;
+    use ureq::http::Uri;
+    use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+    use ureq::unversioned::transport::NextTimeout;
+
+    #[derive(Default)]
+    pub(super) struct Loopback(DefaultResolver);
+
+    impl fmt::Debug for Loopback {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Loopback")
+        }
+    }
+
+    impl Resolver for Loopback {
+        fn resolve(
+            &self,
+            uri: &Uri,
+            config: &Config,
+            timeout: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            // A name is not looked up: that would be a packet already.
+            let host = uri.host().unwrap_or_default();
+            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            let is_loopback = address.map_or(host == "localhost", |ip| ip.is_loopback());
+            assert!(is_loopback, "a test must not connect to {host}");
+            self.0.resolve(uri, config, timeout)
+        }
     }
 }
 
@@ -319,6 +463,8 @@ mod tests {
             counted: 0,
             socket: Socket::default(),
             watch: None,
+            head: None,
+            is_at_head: true,
         }
     }
 
@@ -366,5 +512,33 @@ mod tests {
             assert!(connection.await_input(waiting(reason)).unwrap());
             assert_eq!(connection.buffers().input(), input);
         }
+    }
+
+    #[test]
+    fn a_proxy_gets_the_whole_url_and_its_own_authorization() {
+        let uri: Uri = "http://bucket.example:9000/dir/file?X-Amz-Date=1"
+            .parse()
+            .unwrap();
+        let head = b"GET /dir/file?X-Amz-Date=1 HTTP/1.1\r\nhost: bucket.example:9000\r\n\r\nbody";
+        let rest = "host: bucket.example:9000\r\n\r\nbody";
+        let line = "GET http://bucket.example:9000/dir/file?X-Amz-Date=1 HTTP/1.1\r\n";
+        for (proxy, authorization) in [
+            ("http://p:1", ""),
+            (
+                "http://user:a%3Ab@p:1",
+                "Proxy-Authorization: Basic dXNlcjphOmI=\r\n",
+            ),
+        ] {
+            let proxy = Proxy::new(proxy).unwrap();
+            assert!(is_relay(&proxy, &uri));
+            let relayed = RelayedHead::new(&uri, &proxy).of(head).unwrap();
+            let expected = format!("{line}{authorization}{rest}");
+            assert_eq!(String::from_utf8(relayed).unwrap(), expected);
+            assert_eq!(RelayedHead::new(&uri, &proxy).of(b"GET /dir/file"), None);
+        }
+        let socks = Proxy::new("socks5://p:1").unwrap();
+        assert!(!is_relay(&socks, &uri));
+        let https: Uri = "https://bucket.example/".parse().unwrap();
+        assert!(!is_relay(&Proxy::new("http://p:1").unwrap(), &https));
     }
 }

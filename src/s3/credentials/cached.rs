@@ -120,7 +120,7 @@ impl CachedCredentials {
         Self::with_clock(source, SystemTime::now)
     }
 
-    fn with_clock(
+    pub(in crate::s3) fn with_clock(
         source: impl CredentialsProvider + 'static,
         clock: impl Fn() -> SystemTime + Send + Sync + 'static,
     ) -> Self {

@@ -1,13 +1,18 @@
 //! How the sources ask their servers: one blocking request, with limits on time, size and attempts.
 
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
+use url::Url;
 
+use super::profile::LazyProfile;
+use super::{Environment, Settings, ca_bundle};
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::client::{Proxies, Proxy, transport};
 
 /// More than any answer of these servers has.
 const MAX_BYTES: u64 = 256 << 10;
@@ -43,41 +48,60 @@ pub(super) struct Answer {
 }
 
 /// The connection to those servers.
-pub(super) struct Http(Agent);
+pub(super) struct Http {
+    agent: Agent,
+    proxies: Proxies,
+}
+
+/// What the services of AWS are asked with: the certificates that S3 is trusted by, and the proxies before S3.
+#[derive(Clone)]
+pub(super) struct Way {
+    ca_bundle: Option<PathBuf>,
+    proxies: Proxies,
+}
+
+impl Way {
+    pub(super) fn configured(
+        settings: &Settings,
+        environment: &Environment,
+        profile: &LazyProfile<'_>,
+    ) -> Result<Self> {
+        let proxy = settings.proxy.as_deref();
+        Ok(Self {
+            ca_bundle: ca_bundle::find(settings.ca_bundle.as_deref(), environment, profile)?,
+            proxies: Proxies::find(proxy, |name| environment.text(name))?,
+        })
+    }
+}
 
 impl Http {
     /// To a server on this machine or its network, such as instance metadata: no proxy stands before it.
     pub(super) fn direct() -> Self {
+        Self {
+            agent: transport::agent(Agent::config_builder().proxy(None).build()),
+            proxies: Proxies::none(),
+        }
+    }
+
+    /// To a service of AWS.
+    pub(super) fn to_service(way: &Way) -> Result<Self> {
         let config = Agent::config_builder().proxy(None);
-        Self::new(config.build())
-    }
-
-    /// To a service of AWS, trusting the certificates that S3 is trusted by.
-    pub(super) fn to_service(ca_bundle: Option<&Path>) -> Result<Self> {
-        let config = Agent::config_builder();
         #[cfg(feature = "rustls")]
-        let config = config.tls_config(crate::s3::client::tls::trusting(ca_bundle)?);
+        let config = config.tls_config(crate::s3::client::tls::trusting(way.ca_bundle.as_deref())?);
         #[cfg(not(feature = "rustls"))]
-        let _ = ca_bundle;
-        Ok(Self::new(config.build()))
-    }
-
-    fn new(config: ureq::config::Config) -> Self {
-        #[cfg(not(test))]
-        return Self(config.new_agent());
-        #[cfg(test)]
-        return Self(Agent::with_parts(
-            config,
-            ureq::unversioned::transport::DefaultConnector::default(),
-            loopback::Loopback::default(),
-        ));
+        let _ = &way.ca_bundle;
+        Ok(Self {
+            agent: transport::agent(config.build()),
+            proxies: way.proxies.clone(),
+        })
     }
 
     /// Asks, and asks again after a broken connection, a timeout, 429 or 5xx.
     pub(super) fn ask(&self, call: &Call<'_>) -> Result<Answer> {
         let mut number = 1;
         loop {
-            let outcome = self.attempt(call);
+            // A cancelled call waits for the credentials: other calls may wait for the same ones.
+            let outcome = cancel::regardless(|| self.attempt(call));
             let is_worth_another = match &outcome {
                 Ok(answer) => answer.status == 429 || answer.status >= 500,
                 Err(error) => error.kind() != ErrorKind::Unsupported,
@@ -96,13 +120,22 @@ impl Http {
     }
 
     fn attempt(&self, call: &Call<'_>) -> Result<Answer> {
+        let url = Url::parse(call.url).map_err(|_| {
+            call.unanswered(
+                ErrorKind::Unsupported,
+                "no request can be made: no answer",
+                None,
+            )
+        })?;
+        let proxy = self.proxies.before(&url)?;
+        let proxy = proxy.as_ref();
         let left = call
             .limits
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.map_or(call.limits.timeout, |left| left.min(call.limits.timeout));
         if timeout.is_zero() {
-            return Err(call.unanswered(ErrorKind::Timeout, "no answer in time"));
+            return Err(call.unanswered(ErrorKind::Timeout, "no answer in time", proxy));
         }
         let mut request = ureq::http::Request::builder()
             .method(call.method)
@@ -111,11 +144,11 @@ impl Http {
             request = request.header(*name, *value);
         }
         let answer = match call.body {
-            Some(body) => self.run(request.body(body), timeout),
-            None if call.method == "PUT" => self.run(request.body(&[][..]), timeout),
-            None => self.run(request.body(()), timeout),
+            Some(body) => self.run(request.body(body), proxy, timeout),
+            None if call.method == "PUT" => self.run(request.body(&[][..]), proxy, timeout),
+            None => self.run(request.body(()), proxy, timeout),
         };
-        let answer = answer.map_err(|error| call.transport(&error))?;
+        let answer = answer.map_err(|error| call.transport(&error, proxy))?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();
         let read = answer
@@ -125,10 +158,10 @@ impl Http {
             .read_to_end(&mut body);
         log::debug!("{} {}: {status}", call.method, call.server);
         match read {
-            Err(error) => Err(call.transport(&ureq::Error::from(error))),
+            Err(error) => Err(call.transport(&ureq::Error::from(error), proxy)),
             Ok(_) if body.len() as u64 > MAX_BYTES => {
                 let what = format!("an answer of more than {MAX_BYTES} bytes");
-                Err(call.unanswered(ErrorKind::OperationFailed, &what))
+                Err(call.unanswered(ErrorKind::OperationFailed, &what, proxy))
             }
             Ok(_) => Ok(Answer { status, body }),
         }
@@ -137,88 +170,64 @@ impl Http {
     fn run(
         &self,
         request: std::result::Result<ureq::http::Request<impl ureq::AsSendBody>, ureq::http::Error>,
+        proxy: Option<&Proxy>,
         timeout: Duration,
     ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let request = self
-            .0
+            .agent
             .configure_request(request?)
+            .proxy(proxy.map(|proxy| proxy.as_ureq().clone()))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(timeout))
             .user_agent(concat!("s3fs-rust/", env!("CARGO_PKG_VERSION")))
             .build();
-        self.0.run(request)
+        self.agent.run(request)
     }
 }
 
 impl Call<'_> {
     fn origin(&self) -> String {
-        let url = url::Url::parse(self.url).ok();
+        let url = Url::parse(self.url).ok();
         url.map_or_else(String::new, |url| url.origin().ascii_serialization())
     }
 
-    fn unanswered(&self, kind: ErrorKind, what: &str) -> Error {
+    fn unanswered(&self, kind: ErrorKind, what: &str, proxy: Option<&Proxy>) -> Error {
+        let through = proxy.map(|proxy| format!(" (through the proxy {})", proxy.name()));
         Error::new(kind).with_message(format!(
-            "cannot get credentials: {what} from {} at {}",
+            "cannot get credentials: {what} from {} at {}{}",
             self.server,
-            self.origin()
+            self.origin(),
+            through.unwrap_or_default()
         ))
     }
 
     /// The error without the URL, which some errors of ureq quote.
-    fn transport(&self, error: &ureq::Error) -> Error {
+    fn transport(&self, error: &ureq::Error, proxy: Option<&Proxy>) -> Error {
+        let unanswered = |kind, what: &str| self.unanswered(kind, what, proxy);
         match error {
-            ureq::Error::Timeout(_) => self.unanswered(ErrorKind::Timeout, "no answer in time"),
+            ureq::Error::Timeout(_) => unanswered(ErrorKind::Timeout, "no answer in time"),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                self.unanswered(ErrorKind::Timeout, "no answer in time")
+                unanswered(ErrorKind::Timeout, "no answer in time")
             }
             ureq::Error::Io(error) => {
                 let what = format!("no answer ({error})");
-                self.unanswered(ErrorKind::RemoteConnection, &what)
+                unanswered(ErrorKind::RemoteConnection, &what)
             }
             ureq::Error::HostNotFound => {
-                self.unanswered(ErrorKind::RemoteConnection, "no answer (unknown host)")
+                unanswered(ErrorKind::RemoteConnection, "no answer (unknown host)")
             }
-            ureq::Error::TlsRequired => self
-                .unanswered(ErrorKind::Unsupported, "no answer without TLS")
+            ureq::Error::TlsRequired => unanswered(ErrorKind::Unsupported, "no answer without TLS")
                 .with_hint("turn the feature `rustls` of this crate on"),
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-                self.unanswered(ErrorKind::Unsupported, "no request can be made: no answer")
+            ureq::Error::ConnectProxyFailed(why) => {
+                let what = format!("no answer ({why})");
+                unanswered(ErrorKind::RemoteConnection, &what)
             }
-            _ => self.unanswered(ErrorKind::RemoteConnection, "no answer"),
-        }
-    }
-}
-
-/// In the unit tests nothing but loopback is connected to.
-#[cfg(test)]
-mod loopback {
-    use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-    use ureq::unversioned::transport::NextTimeout;
-
-    #[derive(Default)]
-    pub(super) struct Loopback(DefaultResolver);
-
-    impl std::fmt::Debug for Loopback {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Loopback")
-        }
-    }
-
-    impl Resolver for Loopback {
-        fn resolve(
-            &self,
-            uri: &ureq::http::Uri,
-            config: &ureq::config::Config,
-            timeout: NextTimeout,
-        ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-            // A name is not looked up: that would be a packet already.
-            let host = uri.host().unwrap_or_default();
-            let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-            let is_loopback = address.map_or(host == "localhost", |ip| ip.is_loopback());
-            assert!(is_loopback, "a test must not connect to {host}");
-            self.0.resolve(uri, config, timeout)
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
+                unanswered(ErrorKind::Unsupported, "no request can be made: no answer")
+            }
+            _ => unanswered(ErrorKind::RemoteConnection, "no answer"),
         }
     }
 }

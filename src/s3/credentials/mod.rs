@@ -153,6 +153,8 @@ pub(crate) struct Settings {
     pub(crate) region: Option<String>,
     pub(crate) endpoint_url: Option<String>,
     pub(crate) ca_bundle: Option<PathBuf>,
+    /// The URL of a proxy, or `none`.
+    pub(crate) proxy: Option<String>,
 }
 
 /// What the chain found.

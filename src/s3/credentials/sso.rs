@@ -16,12 +16,12 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::chain::Asked;
-use super::http::{Call, Http, Limits};
+use super::http::{Call, Http, Limits, Way};
 use super::json::{Object, date};
 use super::profile::Profile;
 use super::sigv4::hex;
 use super::sts::{aws_domain, parse_url};
-use super::{Credentials, ca_bundle, endpoint, failed, files, region};
+use super::{Credentials, endpoint, failed, files, region};
 use crate::error::{Error, ErrorKind, Result};
 
 const LIMITS: Limits = Limits {
@@ -43,7 +43,7 @@ pub(super) struct Sso {
     title: String,
     token_file: PathBuf,
     url: Url,
-    ca_bundle: Option<PathBuf>,
+    way: Way,
     /// What a person runs to log in.
     login: String,
 }
@@ -103,7 +103,6 @@ impl Sso {
             .environment
             .expand(token_file.as_ref())
             .ok_or_else(|| failed("single sign-on needs a home directory, and there is none"))?;
-        let given = asked.settings.ca_bundle.as_deref();
         let login = match &session {
             Some(session) => format!("aws sso login --sso-session {session}"),
             None => format!("aws sso login --profile {}", profile.name()),
@@ -112,14 +111,14 @@ impl Sso {
             title,
             token_file,
             url,
-            ca_bundle: ca_bundle::find(given, asked.environment, asked.lazy)?,
+            way: Way::configured(asked.settings, asked.environment, asked.lazy)?,
             login,
         }))
     }
 
     pub(super) fn credentials(&self) -> Result<Credentials> {
         let token = self.token()?;
-        let answer = Http::to_service(self.ca_bundle.as_deref())?.ask(&Call {
+        let answer = Http::to_service(&self.way)?.ask(&Call {
             server: "single sign-on",
             method: "GET",
             url: self.url.as_str(),

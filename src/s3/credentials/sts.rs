@@ -2,17 +2,16 @@
 //!
 //! Source: [AWS STS API Reference](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::http::{Answer, Call, Http, Limits};
+use super::http::{Answer, Call, Http, Limits, Way};
 use super::profile::LazyProfile;
 use super::sigv4::{Unsigned, sign};
-use super::{Credentials, Environment, Settings, ca_bundle, endpoint, failed, region};
+use super::{Credentials, Environment, Settings, endpoint, failed, region};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::redact::Secrets;
 use crate::s3::client::xml;
@@ -38,7 +37,7 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct Sts {
     url: Url,
     region: String,
-    ca_bundle: Option<PathBuf>,
+    way: Way,
 }
 
 /// A role, and how it is assumed.
@@ -68,7 +67,7 @@ impl Sts {
         Ok(Self {
             url: parse_url(&url, "STS")?,
             region,
-            ca_bundle: ca_bundle::find(settings.ca_bundle.as_deref(), environment, profile)?,
+            way: Way::configured(settings, environment, profile)?,
         })
     }
 
@@ -114,7 +113,7 @@ impl Sts {
         let signed = signed.unwrap_or_default();
         headers.extend(signed.iter().map(|(name, value)| (*name, value.as_str())));
         headers.retain(|(name, _)| *name != "host");
-        let answer = Http::to_service(self.ca_bundle.as_deref())?.ask(&Call {
+        let answer = Http::to_service(&self.way)?.ask(&Call {
             server: "STS",
             method: "POST",
             url: self.url.as_str(),

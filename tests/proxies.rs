@@ -1,0 +1,348 @@
+//! Requests that go through a proxy: what the proxy sees, and which requests it never sees.
+
+mod relay;
+
+use std::time::Duration;
+
+use s3fs::{ErrorKind, FileSystem as _, S3Fs, S3FsBuilder, open_fs};
+
+use crate::common;
+use crate::support::{BUCKET, Server};
+use relay::Relay;
+
+/// Nobody listens there.
+const DEAD: &str = "http://127.0.0.1:1";
+
+/// A filesystem that sees nothing but these variables, without keys of its own.
+fn seeing(server: &Server, variables: &[(&str, &str)]) -> S3FsBuilder {
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", server.access_key()),
+        ("AWS_SECRET_ACCESS_KEY", server.secret_key()),
+    ];
+    S3Fs::builder(BUCKET)
+        .environment(variables.iter().copied().chain(keys))
+        .endpoint_url(server.endpoint())
+        .region(server.region())
+        .max_attempts(2)
+        .retry_base_delay(Duration::from_millis(1))
+        .part_size(5 << 20)
+        .strict(false)
+}
+
+/// Some requests of every kind: with and without a body, small and large, alone and at the same time.
+fn use_it(fs: &S3Fs) {
+    let large = vec![7; 11 << 20];
+    fs.writebytes("dir/small", b"content").unwrap();
+    fs.writebytes("dir/large", &large).unwrap();
+    assert_eq!(fs.readbytes("dir/small").unwrap(), b"content");
+    common::assert_same_bytes(fs.readbytes("dir/large").unwrap(), &large, "large");
+    let mut names = fs.listdir("dir").unwrap();
+    names.sort();
+    assert_eq!(names, ["large", "small"]);
+    fs.copy("dir/small", "dir/copy").unwrap();
+    fs.removetree("dir").unwrap();
+    assert_eq!(
+        fs.readbytes("dir/small").unwrap_err().kind(),
+        ErrorKind::ResourceNotFound
+    );
+}
+
+#[test]
+fn an_http_proxy_gets_every_request_in_absolute_form_and_no_connect() {
+    let server = Server::start();
+    let relay = Relay::http(None);
+    for name in ["HTTP_PROXY", "all_proxy"] {
+        let fs = seeing(&server, &[(name, &relay.url())]).build().unwrap();
+        use_it(&fs);
+        let asked = relay.take_asked();
+        let requests = server.take_requests();
+        assert_eq!(
+            asked.len(),
+            requests.len(),
+            "{name}: each request, and no other"
+        );
+        let origin = server.endpoint();
+        for line in asked {
+            let (_, target) = line.split_once(' ').unwrap();
+            assert!(target.starts_with(&origin), "{name}: {line}");
+        }
+    }
+    assert!(relay.connections() < 100, "connections are kept");
+}
+
+#[test]
+fn a_proxy_that_wants_a_password_gets_it_and_the_server_does_not() {
+    let server = Server::start();
+    let relay = Relay::http(Some("u@r:proxys password"));
+    let url = relay.url_with("u%40r:proxys%20password");
+    use_it(&seeing(&server, &[("HTTP_PROXY", &url)]).build().unwrap());
+    for request in server.take_requests() {
+        assert!(request.header("proxy-authorization").is_none());
+    }
+    for wrong in [relay.url(), relay.url_with("u%40r:hidden")] {
+        let fs = seeing(&server, &[("HTTP_PROXY", &wrong)]).build().unwrap();
+        relay.take_asked();
+        let error = fs.writebytes("file", &vec![1; 3 << 20]).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{text}");
+        assert!(text.contains("407"), "{text}");
+        let name = relay.url().replace("http://", "the proxy ");
+        assert!(text.contains(&name), "{text}");
+        assert!(text.contains("user:password"), "{text}");
+        assert!(!text.contains("hidden"), "{text}");
+        assert_eq!(
+            relay.take_asked().len(),
+            1,
+            "a refusal is not asked for again"
+        );
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn socks_proxies_pass_on_every_connection() {
+    let server = Server::start();
+    let relay = Relay::socks(None);
+    for scheme in ["socks4", "socks4a", "socks5", "socks5h"] {
+        let url = relay.url().replace("http", scheme);
+        use_it(&seeing(&server, &[("ALL_PROXY", &url)]).build().unwrap());
+        let asked = relay.take_asked();
+        assert!(!asked.is_empty(), "{scheme}");
+        let address = server.endpoint().replace("http://", "");
+        assert!(asked.iter().all(|target| *target == address), "{asked:?}");
+    }
+    let relay = Relay::socks(Some("user:pass"));
+    let url = relay.url_with("user:pass").replace("http", "socks5h");
+    use_it(&seeing(&server, &[("HTTP_PROXY", &url)]).build().unwrap());
+    let url = relay.url_with("user:hidden").replace("http", "socks5h");
+    let fs = seeing(&server, &[("HTTP_PROXY", &url)]).build().unwrap();
+    let error = fs.readbytes("file").unwrap_err().to_string();
+    let name = relay.url().replace("http://", "the proxy ");
+    assert!(
+        error.contains(&name) && !error.contains("hidden"),
+        "{error}"
+    );
+}
+
+#[test]
+#[cfg(feature = "rustls")]
+fn an_https_endpoint_is_reached_through_a_tunnel() {
+    let server = Server::builder().tls().start();
+    let ca = std::env::temp_dir().join(format!("s3fs-proxies-{}.pem", std::process::id()));
+    std::fs::write(&ca, server.ca_pem()).unwrap();
+    let relay = Relay::http(Some("user:pass"));
+    let target = server.endpoint().replace("https://", "");
+    let through = |variable, url: &str| {
+        let builder = seeing(&server, &[(variable, url), ("HTTP_PROXY", DEAD)]);
+        builder.ca_bundle(&ca).build().unwrap()
+    };
+    for variable in ["HTTPS_PROXY", "ALL_PROXY"] {
+        use_it(&through(variable, &relay.url_with("user:pass")));
+        let asked = relay.take_asked();
+        assert!(!asked.is_empty());
+        let tunnel = format!("CONNECT {target}");
+        assert!(asked.iter().all(|line| *line == tunnel), "{asked:?}");
+    }
+    let error = through("HTTPS_PROXY", &relay.url_with("user:hidden")).readbytes("file");
+    let error = error.unwrap_err();
+    let text = format!("{error} {error:?}");
+    let name = relay.url().replace("http://", "the proxy ");
+    assert!(text.contains("407") && text.contains(&name), "{text}");
+    assert!(!text.contains("hidden"), "{text}");
+    assert_eq!(
+        relay.take_asked().len(),
+        1,
+        "a refusal is not asked for again"
+    );
+    let _ = std::fs::remove_file(ca);
+}
+
+#[test]
+fn a_proxy_for_another_scheme_or_another_host_is_not_asked() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    for variables in [
+        &[("HTTPS_PROXY", DEAD)][..],
+        &[("HTTP_PROXY", DEAD), ("NO_PROXY", "example.com, 127.0.0.1")],
+        &[("HTTP_PROXY", DEAD), ("no_proxy", "localhost,127.0.0.0/8")],
+        &[("ALL_PROXY", DEAD), ("NO_PROXY", "*")],
+        &[("HTTP_PROXY", DEAD), ("REQUEST_METHOD", "GET")],
+        &[("HTTP_PROXY", "ftp://127.0.0.1"), ("NO_PROXY", "*")],
+        &[("HTTPS_PROXY", "ftp://127.0.0.1")],
+    ] {
+        let fs = seeing(&server, variables).build().unwrap();
+        assert_eq!(fs.readbytes("file").unwrap(), b"content", "{variables:?}");
+    }
+}
+
+#[test]
+fn the_program_names_the_proxy_or_that_there_is_none() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let relay = Relay::http(None);
+    let url = relay.url();
+    let environment = [("ALL_PROXY", DEAD), ("NO_PROXY", "*")];
+    let fs = seeing(&server, &environment).proxy(&*url).build().unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    assert_eq!(relay.take_asked().len(), 1);
+    for none in [None, Some("none")] {
+        let fs = seeing(&server, &[("ALL_PROXY", DEAD)]).proxy(none);
+        assert_eq!(fs.build().unwrap().readbytes("file").unwrap(), b"content");
+    }
+    let through = format!("&proxy={}", url.replace(':', "%3A").replace('/', "%2F"));
+    for (parameter, asked) in [(through.as_str(), 1), ("&proxy=none", 0)] {
+        let fs = open_fs(&common::fs_url(
+            &server,
+            "",
+            &format!("&strict=0{parameter}"),
+        ))
+        .unwrap();
+        assert_eq!(fs.readbytes("file").unwrap(), b"content");
+        assert_eq!(relay.take_asked().len(), asked, "{parameter}");
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_an_error_and_never_bypassed() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("file", "content");
+    let url = server
+        .endpoint()
+        .replace("http://", "ftp://someone:hidden@");
+    let named = seeing(&server, &[]).proxy(&*url).build().unwrap_err();
+    let found = seeing(&server, &[("HTTP_PROXY", &url)])
+        .build()
+        .unwrap_err();
+    let in_url = common::fs_url(&server, "", "&proxy=ftp%3A%2F%2Fsomeone:hidden%40x");
+    let in_url = open_fs(&in_url).map(drop).unwrap_err();
+    for error in [named, found, in_url] {
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("the proxy in"), "{text}");
+        assert!(
+            !text.contains("hidden") && !text.contains("someone"),
+            "{text}"
+        );
+    }
+    for proxy in [
+        DEAD,
+        "socks5://127.0.0.1:1",
+        "socks4://user:hidden@127.0.0.1:1",
+    ] {
+        let fs = seeing(&server, &[("HTTP_PROXY", proxy)]).build().unwrap();
+        let error = fs.readbytes("file").unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("the proxy 127.0.0.1:1)"), "{text}");
+        assert!(!text.contains("hidden"), "{text}");
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[cfg(feature = "aws-chain")]
+mod of_credentials {
+    use super::*;
+    use crate::credentials::{Home, Source, assumed};
+
+    const DOCUMENT: &str = r#"{"AccessKeyId":"AKIAONE","SecretAccessKey":"one","Token":"t1","Expiration":"2126-11-28T12:00:00Z"}"#;
+
+    fn server() -> Server {
+        let server = Server::builder()
+            .credentials("AKIAONE", "one")
+            .token("t1")
+            .start();
+        server.bucket(BUCKET).put("file", "content");
+        server
+    }
+
+    /// Requests to S3 are in `NO_PROXY` by their port, those for credentials are not.
+    fn read(home: &Home, server: &Server, variables: &[(&str, &str)]) -> s3fs::Result<Vec<u8>> {
+        let direct = server.endpoint().replace("http://", "");
+        let variables: Vec<_> = variables
+            .iter()
+            .copied()
+            .chain([("NO_PROXY", &*direct)])
+            .collect();
+        home.builder(server, &variables).build()?.readbytes("file")
+    }
+
+    #[test]
+    fn metadata_and_container_endpoints_are_never_asked_through_a_proxy() {
+        let server = server();
+        let source = Source::start(|line, _, _| match line {
+            "PUT /latest/api/token" => (200, "token".to_owned()),
+            "GET /latest/meta-data/iam/security-credentials/" => (200, "role".to_owned()),
+            _ => (200, DOCUMENT.to_owned()),
+        });
+        let (home, url) = (Home::with("[default]\nregion = us-east-1\n"), source.url());
+        let container = format!("{url}/credentials");
+        for variable in [
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*container),
+        ] {
+            let timeout = ("AWS_METADATA_SERVICE_TIMEOUT", "20");
+            for proxy in ["http_proxy", "ALL_PROXY"] {
+                let variables = [variable, timeout, (proxy, DEAD)];
+                let content = read(&home, &server, &variables).unwrap();
+                assert_eq!(content, b"content", "{variable:?} {proxy}");
+            }
+        }
+        assert!(!source.asked().is_empty());
+    }
+
+    #[test]
+    fn sts_and_single_sign_on_are_asked_through_the_proxy() {
+        let server = server();
+        let role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = keys\n\
+                    region = us-east-1\n[profile keys]\naws_access_key_id = AKIALONG\n\
+                    aws_secret_access_key = long-secret\n";
+        let sso = "[default]\nsso_start_url = https://example.com/start\nsso_region = us-east-1\n\
+                   sso_account_id = 1\nsso_role_name = r\nregion = us-east-1\n";
+        let token = r#"{"accessToken":"token","expiresAt":"2126-11-28T12:00:00Z"}"#;
+        let source = Source::start(|line, _, _| {
+            match line.starts_with("POST") {
+            true => assumed("AKIAONE", "one", "t1"),
+            false => (
+                200,
+                r#"{"roleCredentials":{"accessKeyId":"AKIAONE","secretAccessKey":"one","sessionToken":"t1","expiration":4951267200000}}"#.to_owned(),
+            ),
+        }
+        });
+        let relay = Relay::http(None);
+        let url = source.url();
+        for (config, variable) in [
+            (role, "AWS_ENDPOINT_URL_STS"),
+            (sso, "AWS_ENDPOINT_URL_SSO"),
+        ] {
+            let home = Home::with(config);
+            std::fs::create_dir_all(home.path().join(".aws/sso/cache")).unwrap();
+            // The SHA-1 of the start URL.
+            home.write(
+                ".aws/sso/cache/b343494cf15ba6b81449840ea93161cf3b27e5e3.json",
+                token,
+            );
+            let proxied = relay.url();
+            let content = read(
+                &home,
+                &server,
+                &[(variable, &url), ("HTTP_PROXY", &proxied)],
+            );
+            assert_eq!(content.unwrap(), b"content", "{variable}");
+            let asked = relay.take_asked();
+            assert_eq!(asked.len(), 1, "{asked:?}");
+            assert!(asked[0].contains(&url), "{asked:?}");
+            let dead = [
+                (variable, &*url),
+                ("HTTP_PROXY", "http://user:hidden@127.0.0.1:1"),
+            ];
+            let error = read(&home, &server, &dead).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("(through the proxy 127.0.0.1:1)"), "{text}");
+            assert!(!text.contains("hidden"), "{text}");
+        }
+        // The program's own proxy is one for these requests, too.
+        let home = Home::with(role);
+        let fs = home.builder(&server, &[("AWS_ENDPOINT_URL_STS", &url)]);
+        let fs = fs.proxy(&*relay.url()).build().unwrap();
+        assert_eq!(fs.readbytes("file").unwrap(), b"content");
+        assert_eq!(relay.take_asked().len(), 2);
+    }
+}
