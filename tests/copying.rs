@@ -1296,9 +1296,12 @@ fn a_copy_in_parts_that_the_store_says_it_gave_up_is_not_another_ones() {
     faults.add(Rule::on("CompleteMultipartUpload"), Fault::DropAfter);
     let aborted = Fault::Answer(Answer::new(204, ""));
     faults.add(Rule::on("AbortMultipartUpload"), aborted);
+    // It lists no parts either.
+    faults.add(Rule::on("ListParts"), Fault::error(501, "NotImplemented"));
     let error = fs.copy("f", "g").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
     assert_eq!(bucket.get("g").unwrap().len(), size);
+    assert_eq!(faults.pending(), 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the client does about networks and servers that fail, and about what it did not know of them.
 
 mod bounds;
+mod completions;
 mod conditions;
 mod corrections;
 mod deletes;

@@ -488,6 +488,7 @@ fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
         Rule::on("HeadObject").nth(2),
         Fault::error(403, "AccessDenied"),
     );
+    faults.add(Rule::on("ListParts"), Fault::error(501, "NotImplemented"));
     let aborted = Fault::Answer(Answer::new(204, ""));
     faults.add(Rule::on("AbortMultipartUpload"), aborted);
     file.write_all(&content(3 * PART)).unwrap();

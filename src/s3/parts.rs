@@ -22,6 +22,8 @@ pub(super) struct PartsUpload {
     done: Vec<UploadedPart>,
     spare: Spare,
     next: u32,
+    /// The bytes of all parts that were begun.
+    size: u64,
     ended: bool,
 }
 
@@ -42,8 +44,14 @@ impl PartsUpload {
             done: Vec::new(),
             spare: Spare::default(),
             next: 1,
+            size: 0,
             ended: false,
         })
+    }
+
+    /// The bytes of all parts that were begun.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     /// The number of the next part.
@@ -71,6 +79,7 @@ impl PartsUpload {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
         let number = self.take_number()?;
+        self.size = self.size.saturating_add(bytes.len() as u64);
         self.run(on_their_way, move || {
             let algorithm = upload.checksum;
             let digest = algorithm.map(|algorithm| checksum::digest(algorithm, &bytes));
@@ -91,7 +100,7 @@ impl PartsUpload {
         })
     }
 
-    /// Makes the next part by `make`, which is given the upload and the part's number, while the
+    /// Makes the next part, of so many bytes, by `make`, which is given the upload and the part's number, while the
     /// caller goes on, as [`send`](Self::send) does.
     ///
     /// # Errors
@@ -99,12 +108,14 @@ impl PartsUpload {
     /// As [`send`](Self::send).
     pub(super) fn add(
         &mut self,
+        length: u64,
         on_their_way: usize,
         make: impl FnOnce(&Arc<Objects>, &Upload, u32) -> Result<UploadedPart> + Send + 'static,
     ) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
         let number = self.take_number()?;
+        self.size = self.size.saturating_add(length);
         self.run(on_their_way, move || Sent {
             part: make(&objects, &upload, number),
             buffer: Vec::new(),
@@ -187,9 +198,10 @@ impl PartsUpload {
         (Arc::clone(&self.upload), std::mem::take(&mut self.done))
     }
 
-    /// Takes note of parts that the caller sent by itself, instead of [`send`](Self::send).
-    pub(super) fn have(&mut self, parts: Vec<UploadedPart>) {
+    /// Takes note of parts that the caller sent by itself, and of their bytes, instead of [`send`](Self::send).
+    pub(super) fn have(&mut self, parts: Vec<UploadedPart>, size: u64) {
         self.done = parts;
+        self.size = size;
     }
 
     /// The upload.

@@ -150,11 +150,13 @@ impl Target {
         let Begun { mut parts, nonce } = begun;
         let ended = parts.wait().and_then(|()| {
             let count = parts.next_number() - 1;
+            let size = parts.size();
             let (upload, parts) = parts.take();
             self.objects.end_upload(Ending {
                 upload: &upload,
                 parts,
                 count,
+                size,
                 condition,
                 nonce: nonce.as_deref(),
                 read: &self.read(),
@@ -222,9 +224,10 @@ impl Target {
             let part = self.objects.send_part(upload, *number, payload, digest);
             upload.watch(part.and_then(|part| sent(length).map(|()| part)))
         });
-        begun
-            .parts
-            .have(done.map_err(|error| self.explained(error, condition))?);
+        begun.parts.have(
+            done.map_err(|error| self.explained(error, condition))?,
+            size,
+        );
         self.complete(begun, condition)
     }
 

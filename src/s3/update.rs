@@ -264,7 +264,8 @@ impl S3Updater {
         match (part, &self.base) {
             (Part::Copy(range), Base::Object(old)) => {
                 let copy = old.copy(&self.target.key);
-                upload.add(workers, move |objects, upload, number| {
+                let length = range.end - range.start;
+                upload.add(length, workers, move |objects, upload, number| {
                     copy.run(objects, upload, number, range)
                 })
             }

@@ -442,6 +442,20 @@ impl Builder {
         self
     }
 
+    /// The ETag of an object of parts says nothing of them but their number, as where objects are encrypted.
+    #[must_use]
+    pub fn etags_of_its_own(mut self, has: bool) -> Self {
+        self.settings.has_etags_of_its_own = has;
+        self
+    }
+
+    /// AbortMultipartUpload is answered 204, whatever became of the upload.
+    #[must_use]
+    pub fn abort_anything(mut self, aborts: bool) -> Self {
+        self.settings.aborts_anything = aborts;
+        self
+    }
+
     /// UploadPartCopy decodes the key of its source twice, as Ceph's radosgw 16.2 does.
     #[must_use]
     pub fn decode_copy_source_twice(mut self, decodes: bool) -> Self {
@@ -593,6 +607,11 @@ impl Bucket {
     /// The multipart uploads that are neither completed nor aborted.
     pub fn uploads(&self) -> Vec<Upload> {
         self.with(|bucket| bucket.uploads.values().cloned().collect())
+    }
+
+    /// Aborts all multipart uploads, as somebody else may.
+    pub fn drop_uploads(&self) {
+        self.with(|bucket| bucket.uploads.clear());
     }
 
     /// All versions of a key, oldest first.

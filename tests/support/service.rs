@@ -39,6 +39,10 @@ pub struct Settings {
     pub max_parts: i32,
     /// PutObject removes the open uploads of its key.
     pub put_drops_uploads: bool,
+    /// The ETag of an object of parts says nothing of them but their number.
+    pub has_etags_of_its_own: bool,
+    /// AbortMultipartUpload succeeds, whatever became of the upload.
+    pub aborts_anything: bool,
     /// UploadPartCopy decodes the key of its source twice.
     pub decodes_copy_source_twice: bool,
     /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
@@ -65,6 +69,8 @@ impl Default for Settings {
             wants_equal_parts: false,
             max_parts: 10_000,
             put_drops_uploads: false,
+            has_etags_of_its_own: false,
+            aborts_anything: false,
             decodes_copy_source_twice: false,
             answers_raw: false,
             keeps_directories: false,

@@ -37,6 +37,7 @@ pub(crate) enum Operation {
     ListBuckets,
     ListMultipartUploads,
     ListObjectsV2,
+    ListParts,
     PutObject,
     UploadPart,
     UploadPartCopy,
@@ -44,7 +45,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every one, in the order of their declaration.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
         Self::CopyObject,
@@ -59,6 +60,7 @@ impl Operation {
         Self::ListBuckets,
         Self::ListMultipartUploads,
         Self::ListObjectsV2,
+        Self::ListParts,
         Self::PutObject,
         Self::UploadPart,
         Self::UploadPartCopy,
@@ -81,6 +83,7 @@ impl Operation {
             Self::ListBuckets => "ListBuckets",
             Self::ListMultipartUploads => "ListMultipartUploads",
             Self::ListObjectsV2 => "ListObjectsV2",
+            Self::ListParts => "ListParts",
             Self::PutObject => "PutObject",
             Self::UploadPart => "UploadPart",
             Self::UploadPartCopy => "UploadPartCopy",
@@ -101,6 +104,7 @@ impl Operation {
             Self::ListBuckets => "s3:ListAllMyBuckets",
             Self::ListMultipartUploads => "s3:ListBucketMultipartUploads",
             Self::ListObjectsV2 => "s3:ListBucket",
+            Self::ListParts => "s3:ListMultipartUploadParts",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
             Self::CompleteMultipartUpload
             | Self::CreateMultipartUpload
@@ -116,7 +120,8 @@ impl Operation {
             | Self::GetObjectTagging
             | Self::ListBuckets
             | Self::ListMultipartUploads
-            | Self::ListObjectsV2 => Method::Get,
+            | Self::ListObjectsV2
+            | Self::ListParts => Method::Get,
             Self::HeadObject => Method::Head,
             Self::DeleteBucket | Self::DeleteObject | Self::AbortMultipartUpload => Method::Delete,
             Self::CopyObject

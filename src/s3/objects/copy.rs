@@ -273,6 +273,7 @@ impl Objects {
                 upload: &upload,
                 parts: done,
                 count: u32::try_from(parts.len()).unwrap_or(u32::MAX),
+                size: source.size,
                 condition,
                 nonce: None,
                 read: &ReadOptions::default(),

@@ -1,9 +1,12 @@
 //! [`Ending`]: how an upload in parts becomes an object, on a condition that the store may not look at,
 //! and what it means that its last answer was lost.
 
+use std::time::Duration;
+
 use md5::{Digest as _, Md5};
 
 use super::{Condition, Objects, ReadOptions, Upload, UploadedPart, condition_failed};
+use crate::dates::http_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::found;
 use crate::s3::client::Response;
@@ -21,6 +24,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) parts: Vec<UploadedPart>,
     /// The number of parts that were begun.
     pub(crate) count: u32,
+    /// The bytes of all parts.
+    pub(crate) size: u64,
     pub(crate) condition: Condition<'a>,
     /// The value of [`NONCE`], if the object has one.
     pub(crate) nonce: Option<&'a str>,
@@ -29,18 +34,109 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// Whether what was found is the object that the upload makes, if that can be told: the ETags of
-    /// some encrypted objects say nothing of their parts.
-    fn made(&self, found: Option<&Response>) -> Option<bool> {
+    /// Whether what was found is the object that the upload makes.
+    fn origin(&self, found: Option<&Response>) -> Origin {
         let Some(head) = found else {
-            return Some(false);
+            return Origin::Other;
         };
         if let Some(nonce) = self.nonce {
-            return Some(has_nonce(head, nonce));
+            return match has_nonce(head, nonce) {
+                true => Origin::Own,
+                false => Origin::Other,
+            };
         }
-        let expected = e_tag_of_parts(&self.parts)?;
         let e_tag = head.header("etag").unwrap_or_default();
-        Some(etag::is_same(e_tag, &expected))
+        let expected = e_tag_of_parts(&self.parts);
+        let date = |name| head.header(name).and_then(http_date);
+        origin(&Found {
+            is_expected: expected.is_some_and(|expected| etag::is_same(e_tag, &expected)),
+            is_old: matches!(self.condition, Condition::Match(old) if etag::holds(old, e_tag)),
+            is_size: head.content_length().map(|size| size == self.size),
+            is_count: count_of_parts(e_tag).map(|count| count == u64::from(self.count)),
+            age: date("date")
+                .zip(date("last-modified"))
+                .and_then(|(now, modified)| Duration::try_from(now - modified).ok()),
+            since: self.upload.began.elapsed(),
+        })
+    }
+}
+
+/// Where an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The upload made it.
+    Own,
+    /// Its size, its number of parts and its time are those of the upload, on a store whose ETags say
+    /// nothing of the parts.
+    Like,
+    /// Nothing speaks for the upload, and nothing against it.
+    Unclear,
+    /// The upload did not make it.
+    Other,
+}
+
+/// What an object without a nonce shows.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Whether its ETag is that of the parts, where their own are digests.
+    is_expected: bool,
+    /// Whether it has the ETag of the object that the upload was to replace.
+    is_old: bool,
+    is_size: Option<bool>,
+    /// Whether it has as many parts, if its ETag says that.
+    is_count: Option<bool>,
+    /// For how long it has been there, by the server's clock.
+    age: Option<Duration>,
+    /// For how long the upload has been under way.
+    since: Duration,
+}
+
+/// Times in HTTP are whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+fn origin(found: &Found) -> Origin {
+    let is_young = |age: Duration| age <= found.since.saturating_add(SECOND);
+    if found.is_expected {
+        return Origin::Own;
+    }
+    if found.is_old || found.is_size == Some(false) || found.is_count == Some(false) {
+        return Origin::Other;
+    }
+    let is_like = found.is_size.is_some() && found.is_count.is_some();
+    match is_like && found.age.is_some_and(is_young) {
+        true => Origin::Like,
+        false => Origin::Unclear,
+    }
+}
+
+/// The number of parts at the end of an ETag.
+fn count_of_parts(e_tag: &str) -> Option<u64> {
+    let (_, count) = etag::opaque(e_tag).rsplit_once('-')?;
+    count.parse().ok()
+}
+
+/// What became of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// There is none any more, and nobody aborted it here.
+    Gone,
+    /// It was open, and is aborted.
+    Aborted,
+    /// The store says that it is aborted, which some say of a completed one, too.
+    SaidAborted,
+}
+
+/// Whether the object was stored, if that can be told.
+fn is_stored(fate: Fate, origin: Origin, has_nonce: bool) -> Option<bool> {
+    match (fate, origin) {
+        (Fate::Gone, Origin::Own | Origin::Like) => Some(true),
+        // The first look may have failed.
+        (_, Origin::Own) if has_nonce => Some(true),
+        // It was not completed, and cannot be any more. Only the nonce tells the object from an older
+        // one of the same parts.
+        (Fate::Aborted, Origin::Other | Origin::Unclear) => Some(false),
+        (Fate::SaidAborted, Origin::Other) => Some(false),
+        _ => None,
     }
 }
 
@@ -95,36 +191,44 @@ impl Objects {
 
     /// What became of an upload whose completion was not answered.
     ///
-    /// An abort tells whether it was completed: then there is nothing to abort any more. But some stores
-    /// answer the same of what they completed, so that what is there has to be another's, too, to tell
-    /// that nothing was stored. Only the nonce tells the object from an older one of the same parts.
+    /// A listing of its parts, or an abort, tells whether it was completed: then there is no such upload
+    /// any more. But some stores say of a completed one that it is aborted, and some list no parts, so that
+    /// what is there is looked at, too.
     fn resolve(&self, ending: &Ending<'_>, error: Error) -> Result<()> {
         let looked = || self.look(&ending.upload.key, ending.read);
-        let is_own = |found: &Result<Option<Response>>| {
-            let found = found.as_ref().ok();
-            found.and_then(|found| ending.made(found.as_ref()))
+        let origin = |found: &Result<Option<Response>>| match found {
+            Ok(found) => ending.origin(found.as_ref()),
+            Err(_) => Origin::Unclear,
         };
-        if ending.nonce.is_some() && is_own(&looked()) == Some(true) {
+        if ending.nonce.is_some() && origin(&looked()) == Origin::Own {
             return Ok(());
         }
-        let aborted = self.abort_or_log(ending.upload);
+        let open = self.is_open(ending.upload);
+        let aborted = match open {
+            Ok(false) => Ok(false),
+            Ok(true) | Err(_) => self.abort_or_log(ending.upload),
+        };
         let now = looked();
-        let is_there = is_own(&now) == Some(true);
-        let is_not_there = is_own(&now) == Some(false);
-        match aborted {
-            Ok(false) if is_there => Ok(()),
-            // The first look may have failed.
-            _ if is_there && ending.nonce.is_some() => Ok(()),
-            // It was not completed, and cannot be any more.
-            Ok(true) if is_not_there => match now {
+        let fate = match (aborted, open) {
+            (Ok(false), _) => Fate::Gone,
+            (Ok(true), Ok(true)) => Fate::Aborted,
+            (Ok(true), _) => Fate::SaidAborted,
+            (Err(_), _) if origin(&now) == Origin::Own && ending.nonce.is_some() => return Ok(()),
+            (Err(_), _) => {
+                return Err(unknown(error).with_hint(format!(
+                    "the multipart upload {:?} may stay behind; stale_uploads finds it",
+                    ending.upload.id
+                )));
+            }
+        };
+        let was_looked_at = now.is_ok();
+        match is_stored(fate, origin(&now), ending.nonce.is_some()) {
+            Some(true) => Ok(()),
+            Some(false) if was_looked_at => match now {
                 Ok(Some(_)) if ending.condition == Condition::Absent => Err(exists()),
                 _ => Err(self.refused(ending, error.with_unsure(false))),
             },
-            Ok(_) => Err(unknown(error)),
-            Err(_) => Err(unknown(error).with_hint(format!(
-                "the multipart upload {:?} may stay behind; stale_uploads finds it",
-                ending.upload.id
-            ))),
+            _ => Err(unknown(error)),
         }
     }
 
@@ -281,6 +385,92 @@ mod tests {
         ] {
             let error = put_in_order(numbers, count).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::OperationFailed, "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_known_by_its_etag_or_else_by_all_that_it_shows() {
+        let like = Found {
+            is_expected: false,
+            is_old: false,
+            is_size: Some(true),
+            is_count: Some(true),
+            age: Some(Duration::from_secs(6)),
+            since: Duration::from_secs(5),
+        };
+        assert_eq!(origin(&like), Origin::Like);
+        let expected = Found {
+            is_expected: true,
+            is_size: None,
+            ..like
+        };
+        assert_eq!(origin(&expected), Origin::Own);
+        for other in [
+            Found {
+                is_old: true,
+                ..like
+            },
+            Found {
+                is_size: Some(false),
+                ..like
+            },
+            Found {
+                is_count: Some(false),
+                ..like
+            },
+        ] {
+            assert_eq!(origin(&other), Origin::Other);
+        }
+        for unclear in [
+            Found {
+                is_size: None,
+                ..like
+            },
+            Found {
+                is_count: None,
+                ..like
+            },
+            Found { age: None, ..like },
+            Found {
+                age: Some(Duration::from_secs(7)),
+                ..like
+            },
+        ] {
+            assert_eq!(origin(&unclear), Origin::Unclear);
+        }
+        for (e_tag, count) in [
+            ("\"0123-7\"", Some(7)),
+            ("\"0123\"", None),
+            ("W/\"a-b-2\"", Some(2)),
+            ("\"a-b\"", None),
+        ] {
+            assert_eq!(count_of_parts(e_tag), count, "{e_tag}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_stored_or_not_unless_that_is_sure() {
+        for (fate, origin, stored, stored_with_nonce) in [
+            (Fate::Gone, Origin::Own, Some(true), Some(true)),
+            (Fate::Gone, Origin::Like, Some(true), Some(true)),
+            (Fate::Gone, Origin::Unclear, None, None),
+            (Fate::Gone, Origin::Other, None, None),
+            (Fate::Aborted, Origin::Own, None, Some(true)),
+            (Fate::Aborted, Origin::Like, None, None),
+            (Fate::Aborted, Origin::Unclear, Some(false), Some(false)),
+            (Fate::Aborted, Origin::Other, Some(false), Some(false)),
+            (Fate::SaidAborted, Origin::Own, None, Some(true)),
+            (Fate::SaidAborted, Origin::Like, None, None),
+            (Fate::SaidAborted, Origin::Unclear, None, None),
+            (Fate::SaidAborted, Origin::Other, Some(false), Some(false)),
+        ] {
+            assert_eq!(
+                is_stored(fate, origin, false),
+                stored,
+                "{fate:?} {origin:?}"
+            );
+            let with_nonce = is_stored(fate, origin, true);
+            assert_eq!(with_nonce, stored_with_nonce, "{fate:?} {origin:?}");
         }
     }
 

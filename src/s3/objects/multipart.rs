@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Condition, Objects, Source, is_locked, with_kept};
 use crate::cancel::{self, CancelToken};
@@ -80,6 +80,8 @@ pub(crate) struct Upload {
     failure: Arc<Mutex<Option<Error>>>,
     /// Whether every part goes with its `Content-MD5`.
     with_md5: bool,
+    /// When it was begun.
+    pub(crate) began: Instant,
     /// Whether its parts have one size because the store has refused others.
     are_equal: bool,
 }
@@ -183,6 +185,7 @@ impl Objects {
                 .header_if("x-amz-checksum-type", checksum::of_the_whole(algorithm));
         }
         cancel::check()?;
+        let began = Instant::now();
         let create = || self.client.ask(&request, xml::created_upload);
         let id = cancel::with_grace(CREATE_GRACE, create);
         let id = id.inspect_err(|error| {
@@ -203,6 +206,7 @@ impl Objects {
             signal: CancelToken::child(),
             failure: Arc::default(),
             with_md5,
+            began,
             are_equal: self.wants_equal_parts.load(Ordering::Relaxed),
         })
     }
@@ -321,6 +325,18 @@ impl Objects {
         })
     }
 
+    /// Whether an upload is neither completed nor aborted. One request.
+    ///
+    /// Source: [ListParts](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html).
+    pub(crate) fn is_open(&self, upload: &Upload) -> Result<bool> {
+        let request = upload.request(Operation::ListParts).query("max-parts", "1");
+        match self.client.ask(&request, xml::listed_parts) {
+            Ok(()) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Gives an upload up, so that its parts are kept no longer; `false` if there is none of that
     /// id. One request.
     ///
@@ -368,6 +384,7 @@ impl Objects {
             signal: CancelToken::new(),
             failure: Arc::default(),
             with_md5: false,
+            began: Instant::now(),
             are_equal: false,
         })
     }

@@ -472,6 +472,13 @@ pub(crate) fn created_upload(body: &[u8]) -> Result<String> {
     id.ok_or_else(|| XmlError::malformed("no UploadId"))
 }
 
+/// Checks that an answer is one to [ListParts][1], whose parts are not needed.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
+pub(crate) fn listed_parts(body: &[u8]) -> Result<()> {
+    read(body, &["ListPartsResult"], |_, _| Ok(()))
+}
+
 /// One page of [ListMultipartUploads][1], keys decoded.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
