@@ -164,9 +164,9 @@ pub use opener::{
 };
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
-    AddressingStyle, BucketInfo, CachedCredentials, Credentials, CredentialsProvider, Presign,
-    PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload,
-    Stats,
+    AddressingStyle, BucketInfo, CachedCredentials, ConditionalWrites, Credentials,
+    CredentialsProvider, Presign, PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader,
+    S3Updater, S3Writer, StaleUpload, Stats,
 };
 pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
 pub use transfer::{copy, mirror, moving};

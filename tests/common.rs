@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::{S3Fs, S3FsBuilder};
+use s3fs::{ConditionalWrites, S3Fs, S3FsBuilder};
 
 use crate::embedded_server::client::{self, Reply};
 use crate::support::{self, Fault, Hold, LoggedRequest, Rule, Server};
@@ -16,8 +16,22 @@ pub fn builder(server: &Server) -> S3FsBuilder {
     builder_of(server, support::BUCKET)
 }
 
-/// The filesystem of a bucket of the server, with the server's credentials, not built yet.
+/// The filesystem of a bucket of the server, with the server's credentials, not built yet. It does not have to find
+/// out that the server honours conditions, if it does.
 pub fn builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
+    let builder = learning_builder_of(server, bucket);
+    match server.honours_conditions() {
+        true => builder.conditions(ConditionalWrites::Honoured),
+        false => builder,
+    }
+}
+
+/// The same for the server's bucket, without a word about conditions.
+pub fn learning_builder(server: &Server) -> S3FsBuilder {
+    learning_builder_of(server, support::BUCKET)
+}
+
+fn learning_builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
     S3Fs::builder(bucket)
         .endpoint_url(server.endpoint())
         .region(server.region())
@@ -150,7 +164,7 @@ pub fn changes(server: &Server) -> Vec<String> {
 /// already and begin with `&`.
 pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
     format!(
-        "s3://{}:{}@{}/{}?endpoint_url={}&region={}{parameters}",
+        "s3://{}:{}@{}/{}?endpoint_url={}&region={}&conditions=honoured{parameters}",
         client::encode(server.access_key()),
         client::encode(server.secret_key()).replace('/', "%2F"),
         support::BUCKET,

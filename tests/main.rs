@@ -8,6 +8,7 @@ mod cancelling;
 mod capabilities;
 mod common;
 mod concurrency;
+mod conditional_writes;
 mod conditions;
 mod copying;
 #[cfg(feature = "aws-chain")]

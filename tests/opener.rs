@@ -15,7 +15,7 @@ fn kind(result: s3fs::Result<Box<dyn FileSystem>>) -> Option<ErrorKind> {
 /// The URL of a directory in the server's bucket.
 fn s3_url(server: &Server, dir_path: &str, parameters: &str) -> String {
     format!(
-        "s3://{}:{}@{}/{dir_path}?endpoint_url={}&region={}{parameters}",
+        "s3://{}:{}@{}/{dir_path}?endpoint_url={}&region={}&conditions=honoured{parameters}",
         server.access_key(),
         server.secret_key(),
         support::BUCKET,

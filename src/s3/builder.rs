@@ -22,7 +22,7 @@ use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, Proxies, RetryPolicy, Route, Timeouts, agent, is_aws};
-use crate::s3::objects::{MAX_PARTS, MIN_PART_BYTES, Objects};
+use crate::s3::objects::{ConditionalWrites, MAX_PARTS, MIN_PART_BYTES, Objects};
 use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
 
@@ -108,6 +108,7 @@ pub struct S3FsBuilder {
     min_part_size: u64,
     max_parts: u32,
     copy_percent_keys: Option<bool>,
+    conditions: Option<ConditionalWrites>,
     equal_parts: Option<bool>,
     write_buffer: u64,
     reading: Reading,
@@ -149,6 +150,7 @@ impl S3FsBuilder {
             min_part_size: MIN_PART_BYTES,
             max_parts: MAX_PARTS,
             copy_percent_keys: None,
+            conditions: None,
             equal_parts: None,
             write_buffer: DEFAULT_BUFFER_BYTES,
             reading: Reading::default(),
@@ -469,6 +471,25 @@ impl S3FsBuilder {
         self
     }
 
+    /// What the store does with the conditions of a PUT (`If-None-Match`, `If-Match`). By default it is known of
+    /// AWS that it honours them; on other stores, the first write on a condition (a file that must be new, a
+    /// marker, an update of at most a part) tries it once for all clones, unless the store has refused such
+    /// a write before (412): it stores an empty object `.s3fs-` and 32 digits in `dir_path`, stores it again
+    /// on the condition that there is none, and deletes it (3 requests). Where that is not allowed, conditions
+    /// count as ignored.
+    ///
+    /// Where they are ignored (Garage), such a write takes one more request, which looks right before the
+    /// object is stored. What another writer stores between the two is replaced.
+    ///
+    /// ```
+    /// # use s3fs::{ConditionalWrites, S3Fs};
+    /// let builder = S3Fs::builder("mybucket").conditions(ConditionalWrites::Ignored);
+    /// ```
+    pub fn conditions(mut self, conditions: ConditionalWrites) -> Self {
+        self.conditions = Some(conditions);
+        self
+    }
+
     /// Whether the store copies ranges of objects (`UploadPartCopy`) whose keys have a `%`. Defaults to
     /// `true` on AWS and to `false` elsewhere: Ceph's gateway 16.2 decodes such a key twice, and copies
     /// another object, or crashes.
@@ -657,6 +678,7 @@ impl S3FsBuilder {
             objects: Arc::new(
                 objects
                     .verifying(verifying)
+                    .with_conditions(self.conditions, keys.directory("/")?)
                     .copying_percent_keys(self.copy_percent_keys.unwrap_or(is_aws)),
             ),
             keys,

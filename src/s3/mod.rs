@@ -76,7 +76,8 @@ use checks::{is_missing_key, not_found};
 use entries::directory_info;
 use key::{Key, KeyMap};
 use list::{Entry, Pages};
-use objects::{Condition, Objects, ReadOptions};
+pub use objects::ConditionalWrites;
+use objects::{Condition, Handling, Objects, ReadOptions};
 use scan::Scan;
 
 /// A bucket, or a directory inside one, as a filesystem.
@@ -213,6 +214,28 @@ impl S3Fs {
                 .map(|_| ())
         };
         made().map_err(|error| error.with_path("/"))
+    }
+
+    /// Returns whether the store honours the conditions of a PUT, so that one of several writers of a new
+    /// file wins; `None` if that is not known yet. It is known of AWS, where
+    /// [`conditions`](S3FsBuilder::conditions) says it, and after the first write on a condition. All clones
+    /// share what is known. No request.
+    ///
+    /// ```
+    /// use s3fs::{ConditionalWrites, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .anonymous(true)
+    ///     .conditions(ConditionalWrites::Ignored)
+    ///     .build()?;
+    /// assert_eq!(fs.honours_conditions(), Some(false));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn honours_conditions(&self) -> Option<bool> {
+        let handling = self.objects().known_handling()?;
+        Some(handling == Handling::Honoured)
     }
 
     /// What this filesystem and its clones have asked of the server and moved so far: no request.

@@ -1,8 +1,6 @@
 //! [`Target`]: how the content of a file becomes the object. By one PUT or by an upload in parts, on a
 //! condition or on none; and what it means that the answer to a PUT was lost.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
@@ -12,8 +10,8 @@ use super::client::{Payload, ReadAt, Response};
 use super::etag;
 use super::key::Key;
 use super::objects::{
-    Condition, Ending, NONCE, Objects, ReadOptions, condition_failed, has_nonce, hex, is_gone,
-    is_unknown_to_store, unknown,
+    Condition, Ending, Handling, NONCE, Objects, ReadOptions, condition_failed, has_nonce, hex,
+    is_gone, is_unknown_to_store, nonce, unknown,
 };
 use super::parts::PartsUpload;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,10 +73,11 @@ impl Target {
 
     /// The same, with another look: an error if the object may not be stored without a condition.
     pub(super) fn put_new_after(&self, bytes: &[u8], look: &dyn Fn() -> Result<()>) -> Result<()> {
+        let condition = self.sent_after(Condition::Absent, look)?;
         let nonce = nonce();
         let args = self.args.clone().metadata(NONCE, nonce.as_str());
-        let error = match self.put_once(bytes, &args, &[], Condition::Absent) {
-            Err(error) if is_unknown_to_store(&error) => {
+        let error = match self.put_once(bytes, &args, &[], condition) {
+            Err(error) if condition != Condition::Any && is_unknown_to_store(&error) => {
                 look()?;
                 return self.put_once(bytes, &self.args, &[], Condition::Any);
             }
@@ -100,13 +99,15 @@ impl Target {
     /// An object in place of the one with that ETag.
     fn put_over(&self, bytes: &[u8], kept: &[(String, String)], e_tag: &str) -> Result<()> {
         let put = |condition| self.put_once(bytes, &self.args, kept, condition);
+        let look = || self.check(Condition::Match(e_tag));
         if etag::is_weak(e_tag) {
-            self.check(Condition::Match(e_tag))?;
+            look()?;
             return put(Condition::Any);
         }
-        let error = match put(Condition::Match(e_tag)) {
-            Err(error) if is_unknown_to_store(&error) => {
-                self.check(Condition::Match(e_tag))?;
+        let condition = self.sent_after(Condition::Match(e_tag), &look)?;
+        let error = match put(condition) {
+            Err(error) if condition != Condition::Any && is_unknown_to_store(&error) => {
+                look()?;
                 return put(Condition::Any);
             }
             Err(error) if error.is_unsure() => error,
@@ -123,6 +124,23 @@ impl Target {
             Ok(Some(now)) if etag::is_same(&now, e_tag) => Err(error),
             _ => Err(unknown(error)),
         }
+    }
+
+    /// The condition that is sent: none to a store that refuses them. Looks right before, unless the store is
+    /// known to look at it itself.
+    fn sent_after<'a>(
+        &self,
+        condition: Condition<'a>,
+        look: &dyn Fn() -> Result<()>,
+    ) -> Result<Condition<'a>> {
+        let handling = self.objects.handling()?;
+        if handling != Handling::Honoured {
+            look()?;
+        }
+        Ok(match handling {
+            Handling::Honoured | Handling::Ignored => condition,
+            Handling::Refused => Condition::Any,
+        })
     }
 
     /// Begins an upload in parts of what will be stored on that condition: one request.
@@ -253,12 +271,6 @@ impl Target {
     }
 }
 
-/// Thirty-two hexadecimal digits that no other writer has: each `RandomState` has other keys.
-pub(super) fn nonce() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
-}
-
 /// Whether the ETag is that of an object with these bytes, put in one piece. That of an object under
 /// a key of KMS never is.
 fn is_md5(e_tag: &str, bytes: &[u8]) -> bool {
@@ -268,13 +280,6 @@ fn is_md5(e_tag: &str, bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_two_nonces_are_the_same() {
-        let nonces: std::collections::HashSet<_> = (0..1000).map(|_| nonce()).collect();
-        assert_eq!(nonces.len(), 1000);
-        assert!(nonces.iter().all(|nonce| nonce.len() == 32));
-    }
 
     #[test]
     fn an_object_in_one_piece_is_known_by_its_digest() {

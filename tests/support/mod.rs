@@ -93,6 +93,7 @@ pub struct Server {
     store: Arc<Store>,
     /// The certificate authority of an https server.
     ca_pem: Option<String>,
+    honours_conditions: bool,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -175,6 +176,11 @@ impl Server {
 
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// Whether a PUT whose condition does not hold is refused.
+    pub fn honours_conditions(&self) -> bool {
+        self.honours_conditions
     }
 
     /// What trusts an https server, as PEM; empty for an http server.
@@ -498,6 +504,7 @@ impl Builder {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         let port = listener.local_addr().expect("a bound address").port();
+        let honours_conditions = !self.settings.conditions.ignored.contains(&Guarded::Put);
         let service = Service {
             store: Arc::clone(&store),
             region: self.policy.region.clone(),
@@ -516,6 +523,7 @@ impl Builder {
             shared,
             store,
             ca_pem: self.ca_pem,
+            honours_conditions,
             stop: None,
             thread: None,
         };

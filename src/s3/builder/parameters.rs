@@ -7,6 +7,7 @@ use super::{AddressingStyle, S3FsBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::ChecksumAlgorithm;
 use crate::fs_url::FsUrl;
+use crate::s3::objects::ConditionalWrites;
 
 impl S3FsBuilder {
     /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
@@ -72,6 +73,17 @@ impl S3FsBuilder {
             "write_buffer" => self = self.write_buffer(whole_number(name, value)?),
             "first_window" => self = self.first_window(whole_number(name, value)?),
             "read_ahead" => self = self.read_ahead(whole_number(name, value)?),
+            "conditions" => {
+                self = self.conditions(match value {
+                    "honoured" => ConditionalWrites::Honoured,
+                    "ignored" => ConditionalWrites::Ignored,
+                    _ => {
+                        let message =
+                            "the parameter \"conditions\" is neither honoured nor ignored";
+                        return Err(wrong(message.to_owned()));
+                    }
+                });
+            }
             "copy_percent_keys" => self = self.copy_percent_keys(flag(value)?),
             "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
             "checksum" => {
@@ -134,7 +146,7 @@ mod tests {
              &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
              &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
-             &copy_percent_keys=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &conditions=ignored&copy_percent_keys=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
              &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
         )
         .unwrap();
@@ -148,6 +160,7 @@ mod tests {
         assert!(!builder.strict && builder.read_only);
         assert_eq!(builder.max_workers, 4);
         assert_eq!(builder.copy_percent_keys, Some(true));
+        assert_eq!(builder.conditions, Some(ConditionalWrites::Ignored));
         assert_eq!((builder.max_parts, builder.equal_parts), (1000, Some(true)));
         assert!(builder.keep_encryption);
         assert_eq!(builder.timeouts.connect, Duration::from_millis(1500));
@@ -184,6 +197,7 @@ mod tests {
             ("colour=red", "colour"),
             ("strict=maybe", "strict"),
             ("max_workers=-1", "max_workers"),
+            ("conditions=maybe", "conditions"),
             ("copy_percent_keys=x", "copy_percent_keys"),
             ("max_parts=-1", "max_parts"),
             ("equal_parts=often", "equal_parts"),

@@ -1,12 +1,15 @@
 //! [`Objects`]: the objects of one bucket, one request of the S3 API a method, with the
 //! filesystem's own arguments on each.
 
+mod conditions;
 mod copy;
 mod delete;
 mod ending;
 mod multipart;
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +19,9 @@ use crate::filesystem::options::{
     DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs, tagging_header,
 };
 use crate::threads::Threads;
+pub use conditions::ConditionalWrites;
+use conditions::Conditions;
+pub(crate) use conditions::Handling;
 pub(crate) use copy::Source;
 pub(crate) use delete::MAX_DELETED_KEYS;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
@@ -137,6 +143,8 @@ pub(crate) struct Objects {
     refusals: delete::Refusals,
     /// Whether the store has refused an upload whose parts had several sizes, and none of one size since.
     wants_equal_parts: AtomicBool,
+    /// What the store does with the conditions of a PUT.
+    conditions: Conditions,
     /// Whether the store copies ranges of objects whose keys have a `%`.
     copies_percent_keys: bool,
     /// The threads that send parts.
@@ -170,6 +178,7 @@ impl Objects {
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
+            conditions: Conditions::new(heeds_conditions),
             copies_percent_keys: heeds_conditions,
             threads: Threads::default(),
         }
@@ -191,6 +200,17 @@ impl Objects {
     /// The same, which ask for the digests of what they read whole.
     pub(crate) fn verifying(mut self, verifies: bool) -> Self {
         self.verifies = verifies;
+        self
+    }
+
+    /// The same, with what the caller says of the conditions of a PUT. `prefix` is that of all keys of the
+    /// filesystem.
+    pub(crate) fn with_conditions(
+        mut self,
+        given: Option<ConditionalWrites>,
+        prefix: String,
+    ) -> Self {
+        self.conditions = self.conditions.with(given, prefix);
         self
     }
 
@@ -411,6 +431,18 @@ impl Objects {
         kept: &[(String, String)],
         condition: Condition<'_>,
     ) -> Result<()> {
+        let answer = self.put_for_answer(key, bytes, args, kept, condition);
+        answer.map(|_| ())
+    }
+
+    fn put_for_answer(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        args: &UploadArgs,
+        kept: &[(String, String)],
+        condition: Condition<'_>,
+    ) -> Result<Response> {
         let mut request = self.put_request(key, args, kept)?.body(bytes);
         if let Some(algorithm) = args.checksum() {
             let (name, value) = checksum::header(algorithm, bytes);
@@ -418,7 +450,8 @@ impl Objects {
         } else if is_locked(&request.headers) {
             request = request.header("content-md5", Payload::Bytes(bytes).md5()?);
         }
-        self.client.tell(&condition.put_on(request)).map(|_| ())
+        let answer = self.client.tell(&condition.put_on(request));
+        answer.inspect_err(|error| self.conditions.learn(condition, error))
     }
 
     /// Stores so many bytes of a source, from its start, as an object. `body` gives the same bytes while
@@ -616,6 +649,12 @@ fn is_locked(headers: &[(String, String)]) -> bool {
         .any(|(name, _)| name.starts_with("x-amz-object-lock-"))
 }
 
+/// Thirty-two hexadecimal digits that no other writer has: each `RandomState` has other keys.
+pub(crate) fn nonce() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
 /// Whether a conditional write failed on its condition.
 pub(crate) fn condition_failed(error: &crate::Error) -> bool {
     error.is(ErrorKind::ResourceChanged)
@@ -639,6 +678,13 @@ mod tests {
         headers.sort();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["cache-control", "content-type", "x-amz-meta-a"]);
+    }
+
+    #[test]
+    fn no_two_nonces_are_the_same() {
+        let nonces: std::collections::HashSet<_> = (0..1000).map(|_| nonce()).collect();
+        assert_eq!(nonces.len(), 1000);
+        assert!(nonces.iter().all(|nonce| nonce.len() == 32));
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub(crate) fn check_object_size(size: u64) -> Result<()> {
 /// nobody knows the id by which to abort the upload.
 const CREATE_GRACE: Duration = Duration::from_secs(1);
 
-/// How long the abort of an upload may take after a call has failed, so that the call returns soon.
-const ABORT_TIMEOUT: Duration = Duration::from_millis(1800);
+/// How long the abort of an upload, and the removal of a tried object, may take after a call has failed, so that the call returns soon.
+pub(super) const ABORT_TIMEOUT: Duration = Duration::from_millis(1800);
 
 /// The headers that go with every request of an upload, and not only with its first.
 const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
@@ -313,6 +313,7 @@ impl Objects {
             .client
             .ask(&condition.put_on(request), xml::completed_upload);
         completed.map(|_| ()).map_err(|error| {
+            self.conditions.learn(condition, &error);
             if upload.are_equal && error.s3().is_some_and(|s3| s3.status == 400) {
                 // It was not their sizes, then.
                 self.wants_equal_parts.store(false, Ordering::Relaxed);

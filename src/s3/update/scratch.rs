@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind};
-use crate::s3::publish::nonce;
+use crate::s3::objects::nonce;
 
 /// How many bytes are held in memory: 16 MiB.
 const MAX_MEMORY_BYTES: usize = 16 << 20;
