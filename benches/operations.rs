@@ -14,7 +14,7 @@ fn on_server_start() {}
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
-use s3fs::{FileSystem, Namespaces, PresignMethod, S3Fs};
+use s3fs::{FileSystem, FileSystemExt, Namespaces, PresignMethod, S3Fs};
 use support::{BUCKET, LoggedRequest, Server};
 use ureq::Agent;
 use url::Url;

@@ -16,7 +16,8 @@ use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use s3fs::{File as _, FileSystem, OpenOptions, PresignMethod, S3Fs, TransferOptions};
+use s3fs::{File as _, FileSystemExt, OpenOptions, PresignMethod, S3Fs, TransferOptions};
+
 use support::{BUCKET, Server, peak_memory};
 
 const MIB: u64 = 1 << 20;

@@ -7,7 +7,7 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use s3fs::{ErrorKind, FileSystem, FsUrl, Info, Namespaces, Result, S3FsBuilder};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, FsUrl, Info, Namespaces, Result, S3FsBuilder};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

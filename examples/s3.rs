@@ -38,7 +38,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use s3fs::{CopyOptions, FileSystem, Namespaces, ResourceType, Result, open_fs};
+use s3fs::{CopyOptions, FileSystem, FileSystemExt, Namespaces, ResourceType, Result, open_fs};
 use time::format_description::well_known::Rfc3339;
 
 fn main() -> ExitCode {

@@ -101,7 +101,7 @@ impl CancelToken {
     /// of its own is not bound. A closure within another one is bound to both tokens.
     ///
     /// ```no_run
-    /// use s3fs::{CancelToken, ErrorKind, FileSystem, S3Fs};
+    /// use s3fs::{CancelToken, ErrorKind, FileSystem, FileSystemExt, S3Fs};
     ///
     /// let (fs, token) = (S3Fs::new("mybucket")?, CancelToken::new());
     /// // Another thread has a clone of the token.

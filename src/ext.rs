@@ -1,17 +1,25 @@
 //! [`FileSystemExt`]: what is generic in the interface, for every [`FileSystem`].
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
-use crate::error::{Error, Result};
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::File;
+use crate::filesystem::filter::{self, FilterDir};
+use crate::filesystem::hash;
+use crate::filesystem::info::{Info, Namespaces, ResourceType};
 use crate::filesystem::mode::Mode;
 use crate::filesystem::open_file::OpenFile;
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::subfs::SubFs;
-use crate::filesystem::{FileSystem, MakedirOptions};
+use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, require_open};
 use crate::walk::drawing::{self, TreeCounts, TreeOptions};
-use crate::walk::glob::Glob;
+use crate::walk::glob::{Glob, GlobPattern};
 use crate::walk::{BoundWalker, Walker};
+use crate::wildcard;
 
 /// The generic part of the interface, for every [`FileSystem`].
 pub trait FileSystemExt: FileSystem {
@@ -36,7 +44,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// [`CallerFailed`](crate::ErrorKind::CallerFailed) with the closure's error as its source; an
     /// [`Error`] that the closure passes on stays what it is. And as
-    /// [`writebytes`](FileSystem::writebytes).
+    /// [`writebytes`](crate::FileSystemExt::writebytes).
     fn write_with<T, W>(&self, path: &str, write: W) -> Result<T>
     where
         W: FnOnce(&mut dyn Write) -> io::Result<T>,
@@ -63,7 +71,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// Text is UTF-8. What is read comes as it is, line ends and byte order mark too, and is checked
     /// on the way; what is written is not changed. A character may be cut between two reads, and
-    /// after a seek checking starts anew. With `b` it is [`openbin`](FileSystem::openbin). Either way
+    /// after a seek checking starts anew. With `b` it is [`openbin`](crate::FileSystemExt::openbin). Either way
     /// the file can be read by lines.
     ///
     /// ```no_run
@@ -79,7 +87,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](FileSystem::openbin). Reading what is not UTF-8 is
+    /// As [`openbin`](crate::FileSystemExt::openbin). Reading what is not UTF-8 is
     /// [`OperationFailed`](crate::ErrorKind::OperationFailed), with the position of the byte.
     fn open(&self, path: &str, mode: &str) -> Result<OpenFile> {
         self.open_with(path, mode, &OpenOptions::default())
@@ -150,7 +158,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`makedir`](FileSystem::makedir).
+    /// As [`makedir`](crate::FileSystemExt::makedir).
     fn makedir_open(&self, path: &str) -> Result<SubFs<&Self>> {
         self.makedir_open_with(path, MakedirOptions::default())
     }
@@ -169,7 +177,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`makedirs`](FileSystem::makedirs).
+    /// As [`makedirs`](crate::FileSystemExt::makedirs).
     fn makedirs_open(&self, path: &str) -> Result<SubFs<&Self>> {
         self.makedirs_open_with(path, MakedirOptions::default())
     }
@@ -257,6 +265,368 @@ pub trait FileSystemExt: FileSystem {
     /// As [`scandir`](FileSystem::scandir) of the first directory, and what `out` answers.
     fn tree(&self, out: &mut dyn Write, options: &TreeOptions) -> Result<TreeCounts> {
         drawing::render(self, out, options)
+    }
+
+    /// Makes a directory in a directory that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if something is there already,
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there.
+    #[doc(alias = "create_dir")]
+    fn makedir(&self, path: &str) -> Result<()> {
+        self.makedir_with(path, MakedirOptions::default())
+    }
+
+    /// Opens a file for bytes; `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMode`](ErrorKind::InvalidMode),
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file (`r`) or its parent directory
+    /// is not there, [`FileExpected`](ErrorKind::FileExpected) on a directory,
+    /// [`FileExists`](ErrorKind::FileExists) (`x`).
+    #[doc(alias = "open")]
+    fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
+        self.openbin_with(path, mode, &OpenOptions::default())
+    }
+
+    /// All bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
+    /// [`FileExpected`](ErrorKind::FileExpected).
+    #[doc(alias = "read")]
+    #[doc(alias = "getbytes")]
+    fn readbytes(&self, path: &str) -> Result<Vec<u8>> {
+        self.readbytes_with(path, &OpenOptions::default())
+    }
+
+    /// All of a file as UTF-8 text. A byte order mark stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`readbytes`](Self::readbytes), and [`OperationFailed`](ErrorKind::OperationFailed),
+    /// with the position of the byte, if it is not UTF-8.
+    #[doc(alias = "read_to_string")]
+    #[doc(alias = "gettext")]
+    fn readtext(&self, path: &str) -> Result<String> {
+        String::from_utf8(self.readbytes(path)?).map_err(|error| {
+            let position = error.utf8_error().valid_up_to();
+            Error::new(ErrorKind::OperationFailed)
+                .with_path(path)
+                .with_message(format!("the file is not UTF-8 at byte {position}"))
+                .with_hint("read it with readbytes")
+        })
+    }
+
+    /// Writes a file whole, replacing what was there.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there,
+    /// [`FileExpected`](ErrorKind::FileExpected) on a directory.
+    #[doc(alias = "write")]
+    #[doc(alias = "setbytes")]
+    fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
+        self.writebytes_with(path, contents, &OpenOptions::default())
+    }
+
+    /// Writes a file of UTF-8 text, replacing what was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`writebytes`](Self::writebytes).
+    #[doc(alias = "settext")]
+    fn writetext(&self, path: &str, contents: &str) -> Result<()> {
+        self.writebytes(path, contents.as_bytes())
+    }
+
+    /// Size in bytes; 0 for a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    #[doc(alias = "len")]
+    fn getsize(&self, path: &str) -> Result<u64> {
+        Ok(self.getdetails(path)?.size().unwrap_or_default())
+    }
+
+    /// Whether it is a file or a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    #[doc(alias = "file_type")]
+    fn gettype(&self, path: &str) -> Result<ResourceType> {
+        let info = self.getdetails(path)?;
+        Ok(info.kind().unwrap_or(ResourceType::Unknown))
+    }
+
+    /// The `basic` namespace of a resource.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn getbasic(&self, path: &str) -> Result<Info> {
+        self.getinfo(path, Namespaces::BASIC)
+    }
+
+    /// The `details` namespace of a resource.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn getdetails(&self, path: &str) -> Result<Info> {
+        self.getinfo(path, Namespaces::DETAILS)
+    }
+
+    /// A URL to download the file from.
+    ///
+    /// # Errors
+    ///
+    /// [`NoUrl`](ErrorKind::NoUrl).
+    fn geturl(&self, path: &str) -> Result<String> {
+        self.geturl_for(path, "download")
+    }
+
+    /// Whether [`geturl`](Self::geturl) has a URL. It does not ask whether the file exists.
+    fn hasurl(&self, path: &str) -> bool {
+        self.hasurl_for(path, "download")
+    }
+
+    /// Whether [`geturl_for`](FileSystem::geturl_for) has a URL for that purpose.
+    fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
+        self.geturl_for(path, purpose).is_ok()
+    }
+
+    /// Adds bytes to the end of a file, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`openbin`](Self::openbin) with `"a"`.
+    #[doc(alias = "append")]
+    fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
+        let mut file = self.openbin(path, "a")?;
+        file.write_all(data)?;
+        file.close()
+    }
+
+    /// Adds UTF-8 text to the end of a file, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`appendbytes`](Self::appendbytes).
+    fn appendtext(&self, path: &str, text: &str) -> Result<()> {
+        self.appendbytes(path, text.as_bytes())
+    }
+
+    /// PyFilesystem's other word for [`upload`](FileSystem::upload).
+    ///
+    /// # Errors
+    ///
+    /// As [`upload`](FileSystem::upload).
+    fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
+        self.upload(path, source)
+    }
+
+    /// Makes a directory and those above it.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if it is there already,
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if something above it is a file.
+    #[doc(alias = "create_dir_all")]
+    fn makedirs(&self, path: &str) -> Result<()> {
+        self.makedirs_with(path, MakedirOptions::default())
+    }
+
+    /// Copies a file. Metadata comes along where both are on the same server.
+    ///
+    /// # Errors
+    ///
+    /// [`DestinationExists`](ErrorKind::DestinationExists),
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source or the parent of the target
+    /// is not there, [`FileExpected`](ErrorKind::FileExpected) if one is a directory,
+    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
+    fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.copy_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. Onto itself it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy`](Self::copy), and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
+    /// changed while it was copied: both stay.
+    #[doc(alias = "move")]
+    #[doc(alias = "rename")]
+    fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.movefile_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Copies what is in a directory into another one.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there,
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one is a file,
+    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if one lies in the other.
+    fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.copydir_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// Moves what is in a directory into another one, and removes the first. Onto itself it does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if
+    /// something came into the source, or changed there, after it was listed: that stays. S3 tells
+    /// only what changed.
+    #[doc(alias = "rename")]
+    fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
+        self.movedir_with(src_path, dst_path, CopyOptions::default())
+    }
+
+    /// When the content of a resource last changed, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
+        Ok(self.getdetails(path)?.modified())
+    }
+
+    /// Whether [`getsyspath`](FileSystem::getsyspath) has a path.
+    fn hassyspath(&self, path: &str) -> bool {
+        self.getsyspath(path).is_ok()
+    }
+
+    /// The path of a resource on the local disk, as the operating system writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSysPath`](ErrorKind::NoSysPath).
+    fn getospath(&self, path: &str) -> Result<OsString> {
+        self.getsyspath(path).map(PathBuf::into_os_string)
+    }
+
+    /// A short description of a resource, for people.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    fn desc(&self, path: &str) -> Result<String> {
+        self.getinfo(path, Namespaces::BASIC)?;
+        match self.getsyspath(path) {
+            Ok(path) => Ok(path.display().to_string()),
+            Err(_) => Ok(format!(
+                "{:?} on {}",
+                self.validatepath(path)?,
+                self.label()
+            )),
+        }
+    }
+
+    /// Whether a name matches one of the [wildcards](crate::wildcard), or there are none:
+    /// PyFilesystem's `match`. Case counts, unless the filesystem is
+    /// [case-insensitive](crate::Meta::case_insensitive).
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// assert!(fs.matches(&["*.py"], "__init__.py"));
+    /// assert!(!fs.matches(&["*.jpg", "*.png"], "photo.gif"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[doc(alias = "match")]
+    fn matches(&self, patterns: &[&str], name: &str) -> bool {
+        wildcard::get_matcher(patterns, !self.getmeta().case_insensitive)(name)
+    }
+
+    /// Whether a path matches one of the [glob patterns](crate::glob), or there are none. With
+    /// `accept_prefix`, it is enough that a path below it can match. Case counts as in
+    /// [`matches`](Self::matches).
+    ///
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs/glob.py", false)?);
+    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs", true)?);
+    /// assert!(!fs.match_glob(&["src/**/*.py"], "/docs", true)?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalBackReference`](ErrorKind::IllegalBackReference) if a pattern leads above the root.
+    fn match_glob(&self, patterns: &[&str], path: &str, accept_prefix: bool) -> Result<bool> {
+        let patterns = GlobPattern::all(patterns, !self.getmeta().case_insensitive)?;
+        let matches = |pattern: &GlobPattern| match accept_prefix {
+            true => pattern.leads_below(path),
+            false => pattern.matches(path),
+        };
+        Ok(patterns.is_empty() || patterns.iter().any(matches))
+    }
+
+    /// The entries of a directory whose names match. PyFilesystem's `page` is the iterator's `skip`
+    /// and `take`.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, FileSystemExt, FilterDir, Namespaces, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let filter = FilterDir::new().files(["*.csv"]).exclude_dirs([".*"]);
+    /// for info in fs.filterdir("reports", &filter, Namespaces::BASIC)? {
+    ///     println!("{}", info?.name());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`scandir`](FileSystem::scandir).
+    fn filterdir(
+        &self,
+        path: &str,
+        filter: &FilterDir,
+        namespaces: Namespaces,
+    ) -> Result<Entries<'_>> {
+        filter::entries(self, path, filter, namespaces)
+    }
+
+    /// The hash of a file's content, in hexadecimal digits. `name` is `md5`, `sha224`, `sha256`,
+    /// `sha384`, `sha512`, or, with the crate's feature `sha1`, `sha1`. The file is read through
+    /// and never held in memory.
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// println!("{}", fs.hash("backup.tar", "sha256")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnsupportedHash`](ErrorKind::UnsupportedHash) for another name, and as
+    /// [`download`](FileSystem::download).
+    #[doc(alias = "checksum")]
+    fn hash(&self, path: &str, name: &str) -> Result<String> {
+        hash::of_file(self, path, name)
+    }
+
+    /// An error if this handle was closed.
+    ///
+    /// # Errors
+    ///
+    /// [`FilesystemClosed`](ErrorKind::FilesystemClosed).
+    fn check(&self) -> Result<()> {
+        require_open(self)
     }
 }
 

@@ -96,14 +96,14 @@
 //!   and instance metadata. Without it, configuration that asks for one of them is an error.
 //! - `platform-verifier`: trusts the root certificates of the system (a company's among them) instead of Mozilla's, with
 //!   `rustls-platform-verifier`. [`ca_bundle`](S3FsBuilder::ca_bundle) works without it.
-//! - `sha1`: [`hash`](FileSystem::hash) with the name `sha1`.
+//! - `sha1`: [`hash`](FileSystemExt::hash) with the name `sha1`.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
 //!
 //! # Secrets in logs
 //!
 //! Requests are logged with the `log` crate at debug level, retries at warn level. No error, log line or `Debug` output of
 //! this crate contains a secret, a token, an access key or the query of a signed URL. What
-//! [`geturl`](FileSystem::geturl) and [`Presign::url`] return is a secret for as long as it is valid.
+//! [`geturl`](FileSystemExt::geturl) and [`Presign::url`] return is a secret for as long as it is valid.
 //!
 //! `ureq` and `ureq-proto`, which send the requests, log signed URLs at *trace* level. Keep them below it. With
 //! `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.

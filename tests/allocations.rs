@@ -8,7 +8,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use s3fs::{FileSystem as _, OpenOptions, S3Fs};
+use s3fs::{FileSystemExt as _, OpenOptions, S3Fs};
 use scripted::{Heard, Scripted, answer};
 
 const MIB: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! The buckets of an endpoint: listed, made and removed.
 
-use s3fs::{BucketInfo, ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{BucketInfo, ErrorKind, FileSystem, S3Fs};
 
 use crate::common::{self, asked};
 use crate::scripted::{Heard, Scripted, answer};

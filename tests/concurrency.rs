@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use s3fs::{ErrorKind, FileSystem as _, Result, S3Fs};
+use s3fs::{ErrorKind, FileSystemExt as _, Result, S3Fs};
 
 use crate::common;
 use crate::support::{Fault, Guarded, Rule, Server};

@@ -5,7 +5,9 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use s3fs::{ConditionalWrites, ErrorKind, FileSystem as _, S3Fs, S3FsBuilder, UploadArgs};
+use s3fs::{
+    ConditionalWrites, ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, UploadArgs,
+};
 
 use crate::support::{Builder, Fault, Guarded, LoggedRequest, Rule, Server};
 use crate::{common, logged};

@@ -1,7 +1,7 @@
 //! Copies on a condition: what they ask of a target on S3, counted there.
 
 use s3fs::copy::{Condition, copy_dir_if, copy_fs_if};
-use s3fs::{FileSystem, MemoryFs, S3Fs, TransferOptions};
+use s3fs::{FileSystemExt, MemoryFs, S3Fs, TransferOptions};
 
 use crate::common;
 use crate::support::{LoggedRequest, Server};

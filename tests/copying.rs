@@ -11,9 +11,9 @@ use s3fs::copy::{self, Condition};
 use s3fs::mirror::mirror;
 use s3fs::moving;
 use s3fs::{
-    Action, Capabilities, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, Info,
-    Location, MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs, RawInfo,
-    Report, Result, S3Fs, TransferOptions, TreeEntries,
+    Action, Capabilities, CopyOptions, Error, ErrorKind, Failures, File, FileSystem, FileSystemExt,
+    Info, Location, MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs,
+    RawInfo, Report, Result, S3Fs, TransferOptions, TreeEntries,
 };
 
 use crate::common;

@@ -12,7 +12,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use s3fs::{Credentials, Error, ErrorKind, FileSystem as _, PresignedUrl, S3Fs, S3FsBuilder};
+use s3fs::{
+    Credentials, Error, ErrorKind, FileSystem, FileSystemExt as _, PresignedUrl, S3Fs, S3FsBuilder,
+};
 
 use crate::logged;
 use crate::support::{BUCKET, Server};

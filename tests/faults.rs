@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem as _, Result, S3Fs, S3FsBuilder, UploadArgs};
+use s3fs::{
+    ChecksumAlgorithm, ErrorKind, FileSystemExt as _, Result, S3Fs, S3FsBuilder, UploadArgs,
+};
 
 use crate::model::number_of;
 use crate::support::{Answer, Bucket, Fault, LoggedRequest, Rule, Server, Upload};

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use s3fs::{ErrorKind, FileSystem, MakedirOptions, Namespaces, S3Fs, S3FsBuilder, path};
+use s3fs::{
+    ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, S3Fs, S3FsBuilder, path,
+};
 
 use crate::common::{self, changes, fetch};
 use crate::logged::warnings;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use s3fs::{FileSystem, Info, Namespaces, ResourceType, S3Fs, Value};
+use s3fs::{FileSystem, FileSystemExt, Info, Namespaces, ResourceType, S3Fs, Value};
 use time::OffsetDateTime;
 
 use crate::common::{self, fetch};

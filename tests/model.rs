@@ -16,7 +16,7 @@ use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::thread;
 
-use s3fs::{ErrorKind, FileSystem, MemoryFs, Namespaces, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, S3Fs};
 
 use crate::common;
 use crate::support::{Bucket, Server};

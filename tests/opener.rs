@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use s3fs::{ErrorKind, FileSystem, FsUrl, OpenFsOptions, OsFs, Registry, open_fs, open_fs_with};
+use s3fs::{
+    ErrorKind, FileSystem, FileSystemExt, FsUrl, OpenFsOptions, OsFs, Registry, open_fs,
+    open_fs_with,
+};
 
 use crate::common;
 use crate::osfs::Directory;

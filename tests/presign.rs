@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use s3fs::{AddressingStyle, ErrorKind, FileSystem, PresignMethod, S3FsBuilder, open_fs};
+use s3fs::{
+    AddressingStyle, ErrorKind, FileSystem, FileSystemExt, PresignMethod, S3FsBuilder, open_fs,
+};
 use time::OffsetDateTime;
 
 use crate::common::{self, fetch};

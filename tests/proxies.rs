@@ -4,7 +4,7 @@ mod relay;
 
 use std::time::Duration;
 
-use s3fs::{ErrorKind, FileSystem as _, S3Fs, S3FsBuilder, open_fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, open_fs};
 
 use crate::common;
 use crate::support::{BUCKET, Server};

@@ -4,7 +4,10 @@ use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::{Error, ErrorKind, FileSystem, OpenOptions, S3Fs, S3Reader, TransferOptions, open_fs};
+use s3fs::{
+    Error, ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs, S3Reader, TransferOptions,
+    open_fs,
+};
 
 use crate::common;
 use crate::logged::warnings;

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use log::Record;
 use s3fs::{
-    DownloadArgs, Error, FileSystem as _, FsUrl, Namespaces, OpenOptions, Result, S3Fs,
-    S3FsBuilder, SseCustomerKey, UploadArgs, open_fs,
+    DownloadArgs, Error, FileSystem, FileSystemExt as _, FsUrl, Namespaces, OpenOptions, Result,
+    S3Fs, S3FsBuilder, SseCustomerKey, UploadArgs, open_fs,
 };
 
 #[cfg(feature = "aws-chain")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s3fs::{Capabilities, CopyOptions, ErrorKind, FileSystem, Namespaces, S3Fs};
+use s3fs::{Capabilities, CopyOptions, ErrorKind, FileSystem, FileSystemExt, Namespaces, S3Fs};
 
 use crate::common;
 use crate::support::{Bucket, Content, Fault, Object, Rule, Server};

@@ -6,8 +6,8 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use s3fs::{
-    DownloadArgs, ErrorKind, File as _, FileSystem as _, OpenOptions, S3Fs, SseCustomerKey,
-    UploadArgs,
+    DownloadArgs, ErrorKind, File as _, FileSystem, FileSystemExt as _, OpenOptions, S3Fs,
+    SseCustomerKey, UploadArgs,
 };
 
 use crate::common::{self, builder};

@@ -2,6 +2,7 @@
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::{CopyOptions, FileSystem};
 
 pub(super) const CASES: &[Case] = &[

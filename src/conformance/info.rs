@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::{Case, fails};
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 use crate::filesystem::info::{Namespaces, RawInfo, ResourceType, Value};
 

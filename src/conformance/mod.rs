@@ -3,7 +3,7 @@
 //! A filesystem of your own is tested with a few lines:
 //!
 //! ```no_run
-//! use s3fs::{FileSystem, S3Fs};
+//! use s3fs::{FileSystem, FileSystemExt, S3Fs};
 //!
 //! // Each case gets a filesystem of its own, which is empty.
 //! let open = |case: &str| -> Box<dyn FileSystem> {

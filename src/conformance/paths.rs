@@ -2,6 +2,7 @@
 
 use super::{Case, fails};
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 use crate::filesystem::info::{Namespaces, RawInfo};
 

@@ -4,6 +4,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Case, fails};
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[

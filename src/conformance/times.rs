@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Case, fails};
 use crate::TransferOptions;
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 use crate::memoryfs::MemoryFs;
 use crate::transfer::copy::{self, Condition};

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[

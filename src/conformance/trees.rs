@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::{Case, fails, names};
 use crate::error::{ErrorKind, Result};
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::scantree::Descent;
 use crate::filesystem::{FileSystem, MakedirOptions, TreeEntries};

@@ -35,7 +35,7 @@ pub trait Capabilities: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`copy`](crate::FileSystem::copy).
+    /// As [`copy`](crate::FileSystemExt::copy).
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
         let _ = (source, dst_path);
         Ok(false)
@@ -49,7 +49,7 @@ pub trait Capabilities: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`copydir`](crate::FileSystem::copydir) and [`movedir`](crate::FileSystem::movedir).
+    /// As [`copydir`](crate::FileSystemExt::copydir) and [`movedir`](crate::FileSystemExt::movedir).
     fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
         let _ = (source, dst_path, remove);
         Ok(false)
@@ -87,7 +87,7 @@ pub trait Capabilities: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystem::openbin) in mode `r`.
+    /// As [`openbin`](crate::FileSystemExt::openbin) in mode `r`.
     fn open_source(
         &self,
         path: &str,
@@ -101,7 +101,7 @@ pub trait Capabilities: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystem::openbin) in mode `w`, as far as they can be known before the first request.
+    /// As [`openbin`](crate::FileSystemExt::openbin) in mode `w`, as far as they can be known before the first request.
     fn open_sink(
         &self,
         path: &str,

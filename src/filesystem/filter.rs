@@ -1,9 +1,11 @@
 //! [`FilterDir`]: which entries of a directory are wanted, by their names.
 
-use crate::filesystem::info::Info;
+use super::info::{Info, Namespaces};
+use super::{Entries, FileSystem};
+use crate::error::Result;
 use crate::wildcard::Patterns;
 
-/// Which entries [`filterdir`](crate::FileSystem::filterdir) gives: [wildcards](crate::wildcard)
+/// Which entries [`filterdir`](crate::FileSystemExt::filterdir) gives: [wildcards](crate::wildcard)
 /// for files and for directories. A list that is empty leaves nothing out.
 ///
 /// ```
@@ -89,6 +91,20 @@ impl FilterDir {
             (wanted.is_empty() || wanted.any(info.name())) && !unwanted.any(info.name())
         }
     }
+}
+
+/// The wanted entries of a directory.
+pub(crate) fn entries<'f>(
+    fs: &'f (impl FileSystem + ?Sized),
+    path: &str,
+    filter: &FilterDir,
+    namespaces: Namespaces,
+) -> Result<Entries<'f>> {
+    let wanted = filter.matcher(!fs.getmeta().case_insensitive);
+    let entries = fs.scandir(path, namespaces)?;
+    Ok(Box::new(
+        entries.filter(move |entry| entry.as_ref().map_or(true, &wanted)),
+    ))
 }
 
 /// The patterns as the options keep them.

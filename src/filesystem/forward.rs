@@ -1,6 +1,5 @@
 //! A pointer to a filesystem is a filesystem: `&F`, `Box<F>` and `Arc<F>`.
 
-use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,8 +9,7 @@ use time::OffsetDateTime;
 use crate::error::Result;
 use crate::filesystem::capabilities::Capabilities;
 use crate::filesystem::file::File;
-use crate::filesystem::filter::FilterDir;
-use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::filesystem::info::{Info, Namespaces, RawInfo};
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::Descend;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
@@ -50,12 +48,6 @@ macro_rules! forward {
             fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
                 (**self).setinfo(path, info)
             }
-            fn makedir(&self, path: &str) -> Result<()> {
-                (**self).makedir(path)
-            }
-            fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
-                (**self).openbin(path, mode)
-            }
             fn exists(&self, path: &str) -> Result<bool> {
                 (**self).exists(path)
             }
@@ -71,17 +63,8 @@ macro_rules! forward {
             fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
                 (**self).scandir(path, namespaces)
             }
-            fn readbytes(&self, path: &str) -> Result<Vec<u8>> {
-                (**self).readbytes(path)
-            }
             fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
                 (**self).readbytes_with(path, options)
-            }
-            fn readtext(&self, path: &str) -> Result<String> {
-                (**self).readtext(path)
-            }
-            fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
-                (**self).writebytes(path, contents)
             }
             fn writebytes_with(
                 &self,
@@ -91,50 +74,20 @@ macro_rules! forward {
             ) -> Result<()> {
                 (**self).writebytes_with(path, contents, options)
             }
-            fn writetext(&self, path: &str, contents: &str) -> Result<()> {
-                (**self).writetext(path, contents)
-            }
             fn create(&self, path: &str, wipe: bool) -> Result<bool> {
                 (**self).create(path, wipe)
             }
             fn touch(&self, path: &str) -> Result<()> {
                 (**self).touch(path)
             }
-            fn getsize(&self, path: &str) -> Result<u64> {
-                (**self).getsize(path)
-            }
-            fn gettype(&self, path: &str) -> Result<ResourceType> {
-                (**self).gettype(path)
-            }
-            fn getbasic(&self, path: &str) -> Result<Info> {
-                (**self).getbasic(path)
-            }
-            fn getdetails(&self, path: &str) -> Result<Info> {
-                (**self).getdetails(path)
-            }
             fn getmeta(&self) -> Meta {
                 (**self).getmeta()
-            }
-            fn geturl(&self, path: &str) -> Result<String> {
-                (**self).geturl(path)
             }
             fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
                 (**self).geturl_for(path, purpose)
             }
-            fn hasurl(&self, path: &str) -> bool {
-                (**self).hasurl(path)
-            }
-            fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
-                (**self).hasurl_for(path, purpose)
-            }
             fn validatepath(&self, path: &str) -> Result<String> {
                 (**self).validatepath(path)
-            }
-            fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
-                (**self).appendbytes(path, data)
-            }
-            fn appendtext(&self, path: &str, text: &str) -> Result<()> {
-                (**self).appendtext(path, text)
             }
             fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
                 (**self).download(path, target)
@@ -145,17 +98,8 @@ macro_rules! forward {
             fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
                 (**self).upload_sized(path, source, size)
             }
-            fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
-                (**self).writefile(path, source)
-            }
-            fn makedirs(&self, path: &str) -> Result<()> {
-                (**self).makedirs(path)
-            }
             fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
                 (**self).makedirs_with(path, options)
-            }
-            fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
-                (**self).copy(src_path, dst_path)
             }
             fn copy_with(
                 &self,
@@ -165,9 +109,6 @@ macro_rules! forward {
             ) -> Result<()> {
                 (**self).copy_with(src_path, dst_path, options)
             }
-            fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
-                (**self).movefile(src_path, dst_path)
-            }
             fn movefile_with(
                 &self,
                 src_path: &str,
@@ -176,9 +117,6 @@ macro_rules! forward {
             ) -> Result<()> {
                 (**self).movefile_with(src_path, dst_path, options)
             }
-            fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-                (**self).copydir(src_path, dst_path)
-            }
             fn copydir_with(
                 &self,
                 src_path: &str,
@@ -186,9 +124,6 @@ macro_rules! forward {
                 options: CopyOptions,
             ) -> Result<()> {
                 (**self).copydir_with(src_path, dst_path, options)
-            }
-            fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-                (**self).movedir(src_path, dst_path)
             }
             fn movedir_with(
                 &self,
@@ -241,9 +176,6 @@ macro_rules! forward {
             ) -> Result<Entries<'_>> {
                 (**self).scandir_prefix(path, name_prefix, namespaces)
             }
-            fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
-                (**self).getmodified(path)
-            }
             fn settimes(
                 &self,
                 path: &str,
@@ -255,17 +187,8 @@ macro_rules! forward {
             fn getsyspath(&self, path: &str) -> Result<PathBuf> {
                 (**self).getsyspath(path)
             }
-            fn hassyspath(&self, path: &str) -> bool {
-                (**self).hassyspath(path)
-            }
-            fn getospath(&self, path: &str) -> Result<OsString> {
-                (**self).getospath(path)
-            }
             fn islink(&self, path: &str) -> Result<bool> {
                 (**self).islink(path)
-            }
-            fn desc(&self, path: &str) -> Result<String> {
-                (**self).desc(path)
             }
             fn label(&self) -> String {
                 (**self).label()
@@ -279,33 +202,62 @@ macro_rules! forward {
             fn isclosed(&self) -> bool {
                 (**self).isclosed()
             }
-            fn check(&self) -> Result<()> {
-                (**self).check()
-            }
-            fn matches(&self, patterns: &[&str], name: &str) -> bool {
-                (**self).matches(patterns, name)
-            }
-            fn match_glob(
-                &self,
-                patterns: &[&str],
-                path: &str,
-                accept_prefix: bool,
-            ) -> Result<bool> {
-                (**self).match_glob(patterns, path, accept_prefix)
-            }
-            fn filterdir(
-                &self,
-                path: &str,
-                filter: &FilterDir,
-                namespaces: Namespaces,
-            ) -> Result<Entries<'_>> {
-                (**self).filterdir(path, filter, namespaces)
-            }
-            fn hash(&self, path: &str, name: &str) -> Result<String> {
-                (**self).hash(path, name)
-            }
         }
     )*};
 }
 
 forward!(&F, Box<F>, Arc<F>);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The names of the methods in a block that begins with that line.
+    fn methods<'s>(source: &'s str, begin: &str) -> BTreeSet<&'s str> {
+        let (_, block) = source.split_once(begin).unwrap();
+        let indent = " ".repeat(begin.len() - begin.trim_start().len());
+        let (block, _) = block.split_once(&format!("\n{indent}}}\n")).unwrap();
+        let begin = format!("\n{indent}    fn ");
+        let starts = block.split(begin.as_str()).skip(1);
+        let name = |rest: &'s str| rest.split(['(', '<']).next().unwrap();
+        let names: BTreeSet<&str> = starts.map(name).collect();
+        names
+    }
+
+    /// A method that is left out would be the default one, which may ask more of a server.
+    #[test]
+    fn every_method_is_forwarded_by_pointers_and_directories() {
+        let (interface, capabilities) = (include_str!("mod.rs"), include_str!("capabilities.rs"));
+        let (pointers, directories) = (include_str!("forward.rs"), include_str!("subfs.rs"));
+        let all = methods(interface, "pub trait FileSystem: Send + Sync {");
+        assert!(all.contains("getinfo") && all.len() > 35, "{all:?}");
+        let pointer = "        impl<F: FileSystem + ?Sized> FileSystem for $pointer {";
+        assert_eq!(methods(pointers, pointer), all);
+        let directory = "impl<F: FileSystem> FileSystem for SubFs<F> {";
+        assert_eq!(methods(directories, directory), all);
+        let offered = methods(capabilities, "pub trait Capabilities: Send + Sync {");
+        assert!(
+            offered.contains("location") && offered.len() > 8,
+            "{offered:?}"
+        );
+        let directory = "impl<F: FileSystem> Capabilities for SubFs<F> {";
+        assert_eq!(methods(directories, directory), offered);
+        let source = methods(capabilities, "pub trait RangedSource: Send + Sync {");
+        let wrapper = "impl RangedSource for SubSource<'_> {";
+        assert_eq!(methods(directories, wrapper), source);
+        let sink = methods(capabilities, "pub trait PieceSink: Send + Sync {");
+        assert_eq!(
+            methods(directories, "impl PieceSink for SubSink<'_> {"),
+            sink
+        );
+    }
+
+    #[test]
+    fn the_trait_keeps_to_what_is_overridden() {
+        let all = methods(
+            include_str!("mod.rs"),
+            "pub trait FileSystem: Send + Sync {",
+        );
+        assert!(all.len() <= 45, "{}", all.len());
+    }
+}

@@ -6,12 +6,21 @@ use std::io;
 use md5::{Digest, Md5};
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use super::FileSystem;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A hash of what is written to it.
 pub(crate) trait Hasher: io::Write {
     /// In hexadecimal digits.
     fn finish(self: Box<Self>) -> String;
+}
+
+/// The hash of a file's content, in hexadecimal digits.
+pub(crate) fn of_file(fs: &(impl FileSystem + ?Sized), path: &str, name: &str) -> Result<String> {
+    fs.validatepath(path)?;
+    let mut hasher = hasher(name).map_err(|error| error.with_path(path))?;
+    fs.download(path, &mut hasher)?;
+    Ok(hasher.finish())
 }
 
 /// The hash of that name.

@@ -1,6 +1,8 @@
 //! [`FileSystem`]: the interface of every filesystem, in PyFilesystem's words.
 
 pub(crate) mod capabilities;
+pub(crate) mod defaults;
+pub(crate) mod endpoints;
 pub(crate) mod file;
 pub(crate) mod filter;
 mod forward;
@@ -8,13 +10,13 @@ pub(crate) mod hash;
 pub(crate) mod info;
 pub(crate) mod location;
 pub(crate) mod mode;
+pub(crate) mod names;
 pub(crate) mod open_file;
 pub(crate) mod options;
 pub(crate) mod scantree;
 pub(crate) mod subfs;
 mod text;
 
-use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
@@ -23,14 +25,10 @@ use time::OffsetDateTime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::Capabilities;
 use crate::filesystem::file::File;
-use crate::filesystem::filter::FilterDir;
-use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType};
+use crate::filesystem::info::{Info, Namespaces, RawInfo};
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::{Descend, Descent};
 use crate::path;
-use crate::transfer::copy;
-use crate::walk::glob::GlobPattern;
-use crate::wildcard;
 
 /// The entries of a directory, one after the other.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
@@ -247,18 +245,18 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "read_dir")]
     fn listdir(&self, path: &str) -> Result<Vec<String>>;
 
-    /// Makes a directory, as [`makedir`](Self::makedir), with options.
+    /// Makes a directory, as [`makedir`](crate::FileSystemExt::makedir), with options.
     ///
     /// # Errors
     ///
-    /// As [`makedir`](Self::makedir).
+    /// As [`makedir`](crate::FileSystemExt::makedir).
     fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()>;
 
-    /// Opens a file, as [`openbin`](Self::openbin), with options.
+    /// Opens a file, as [`openbin`](crate::FileSystemExt::openbin), with options.
     ///
     /// # Errors
     ///
-    /// As [`openbin`](Self::openbin).
+    /// As [`openbin`](crate::FileSystemExt::openbin).
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>>;
 
     /// Removes a file.
@@ -291,35 +289,11 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "set_permissions")]
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()>;
 
-    /// Makes a directory in a directory that exists.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if something is there already,
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there.
-    #[doc(alias = "create_dir")]
-    fn makedir(&self, path: &str) -> Result<()> {
-        self.makedir_with(path, MakedirOptions::default())
-    }
-
-    /// Opens a file for bytes; `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMode`](ErrorKind::InvalidMode),
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file (`r`) or its parent directory
-    /// is not there, [`FileExpected`](ErrorKind::FileExpected) on a directory,
-    /// [`FileExists`](ErrorKind::FileExists) (`x`).
-    #[doc(alias = "open")]
-    fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
-        self.openbin_with(path, mode, &OpenOptions::default())
-    }
-
     /// What is known about each of many resources, in the order of the paths; each fails for itself.
     /// [`S3Fs`](crate::S3Fs) asks about several at a time.
     ///
     /// ```no_run
-    /// use s3fs::{FileSystem, Namespaces, S3Fs};
+    /// use s3fs::{FileSystem, FileSystemExt, Namespaces, S3Fs};
     ///
     /// let fs = S3Fs::new("mybucket")?;
     /// let paths = ["a.csv", "b.csv", "c.csv"];
@@ -392,23 +366,11 @@ pub trait FileSystem: Send + Sync {
         })))
     }
 
-    /// All bytes of a file.
+    /// All bytes of a file, as [`readbytes`](crate::FileSystemExt::readbytes), with options.
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
-    /// [`FileExpected`](ErrorKind::FileExpected).
-    #[doc(alias = "read")]
-    #[doc(alias = "getbytes")]
-    fn readbytes(&self, path: &str) -> Result<Vec<u8>> {
-        self.readbytes_with(path, &OpenOptions::default())
-    }
-
-    /// All bytes of a file, as [`readbytes`](Self::readbytes), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`readbytes`](Self::readbytes).
+    /// As [`readbytes`](crate::FileSystemExt::readbytes).
     fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut file = self.openbin_with(path, "r", options)?;
@@ -416,55 +378,15 @@ pub trait FileSystem: Send + Sync {
         Ok(bytes)
     }
 
-    /// All of a file as UTF-8 text. A byte order mark stays.
+    /// Writes a file whole, as [`writebytes`](crate::FileSystemExt::writebytes), with options.
     ///
     /// # Errors
     ///
-    /// As [`readbytes`](Self::readbytes), and [`OperationFailed`](ErrorKind::OperationFailed),
-    /// with the position of the byte, if it is not UTF-8.
-    #[doc(alias = "read_to_string")]
-    #[doc(alias = "gettext")]
-    fn readtext(&self, path: &str) -> Result<String> {
-        String::from_utf8(self.readbytes(path)?).map_err(|error| {
-            let position = error.utf8_error().valid_up_to();
-            Error::new(ErrorKind::OperationFailed)
-                .with_path(path)
-                .with_message(format!("the file is not UTF-8 at byte {position}"))
-                .with_hint("read it with readbytes")
-        })
-    }
-
-    /// Writes a file whole, replacing what was there.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there,
-    /// [`FileExpected`](ErrorKind::FileExpected) on a directory.
-    #[doc(alias = "write")]
-    #[doc(alias = "setbytes")]
-    fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
-        self.writebytes_with(path, contents, &OpenOptions::default())
-    }
-
-    /// Writes a file whole, as [`writebytes`](Self::writebytes), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`writebytes`](Self::writebytes).
+    /// As [`writebytes`](crate::FileSystemExt::writebytes).
     fn writebytes_with(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
         let mut file = self.openbin_with(path, "w", options)?;
         file.write_all(contents)?;
         file.close()
-    }
-
-    /// Writes a file of UTF-8 text, replacing what was there.
-    ///
-    /// # Errors
-    ///
-    /// As [`writebytes`](Self::writebytes).
-    #[doc(alias = "settext")]
-    fn writetext(&self, path: &str, contents: &str) -> Result<()> {
-        self.writebytes(path, contents.as_bytes())
     }
 
     /// Makes an empty file if nothing is there, or, with `wipe`, in any case. Says whether it made
@@ -477,12 +399,17 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "create_new")]
     fn create(&self, path: &str, wipe: bool) -> Result<bool> {
         if wipe {
-            return self.writebytes(path, b"").map(|()| true);
+            return self
+                .writebytes_with(path, b"", &OpenOptions::default())
+                .map(|()| true);
         }
         if self.exists(path)? {
             return Ok(false);
         }
-        match self.openbin(path, "x").and_then(|mut file| file.close()) {
+        match self
+            .openbin_with(path, "x", &OpenOptions::default())
+            .and_then(|mut file| file.close())
+        {
             Ok(()) => Ok(true),
             Err(error) if error.is(ErrorKind::FileExists) => Ok(false),
             Err(error) => Err(error),
@@ -502,57 +429,9 @@ pub trait FileSystem: Send + Sync {
         self.settimes(path, None, None)
     }
 
-    /// Size in bytes; 0 for a directory.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    #[doc(alias = "len")]
-    fn getsize(&self, path: &str) -> Result<u64> {
-        Ok(self.getdetails(path)?.size().unwrap_or_default())
-    }
-
-    /// Whether it is a file or a directory.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    #[doc(alias = "file_type")]
-    fn gettype(&self, path: &str) -> Result<ResourceType> {
-        let info = self.getdetails(path)?;
-        Ok(info.kind().unwrap_or(ResourceType::Unknown))
-    }
-
-    /// The `basic` namespace of a resource.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    fn getbasic(&self, path: &str) -> Result<Info> {
-        self.getinfo(path, Namespaces::BASIC)
-    }
-
-    /// The `details` namespace of a resource.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    fn getdetails(&self, path: &str) -> Result<Info> {
-        self.getinfo(path, Namespaces::DETAILS)
-    }
-
     /// What this filesystem is like.
     fn getmeta(&self) -> Meta {
         Meta::default()
-    }
-
-    /// A URL to download the file from.
-    ///
-    /// # Errors
-    ///
-    /// [`NoUrl`](ErrorKind::NoUrl).
-    fn geturl(&self, path: &str) -> Result<String> {
-        self.geturl_for(path, "download")
     }
 
     /// A URL of the file for that purpose: `"download"`, or `"fs"` for an FS URL that
@@ -568,20 +447,10 @@ pub trait FileSystem: Send + Sync {
             .with_message(format!("this filesystem has no URL for {purpose:?}")))
     }
 
-    /// Whether [`geturl`](Self::geturl) has a URL. It does not ask whether the file exists.
-    fn hasurl(&self, path: &str) -> bool {
-        self.hasurl_for(path, "download")
-    }
-
-    /// Whether [`geturl_for`](Self::geturl_for) has a URL for that purpose.
-    fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
-        self.geturl_for(path, purpose).is_ok()
-    }
-
     /// The path as this filesystem sees it: absolute and normalized.
     ///
     /// ```
-    /// use s3fs::{FileSystem, S3Fs};
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
     ///
     /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
     /// assert_eq!(fs.validatepath("reports//2026/./tides")?, "/reports/2026/tides");
@@ -595,29 +464,8 @@ pub trait FileSystem: Send + Sync {
     /// [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath),
     /// [`InvalidPath`](ErrorKind::InvalidPath).
     fn validatepath(&self, path: &str) -> Result<String> {
-        self.check()?;
+        require_open(self)?;
         validate(path, &self.getmeta())
-    }
-
-    /// Adds bytes to the end of a file, which is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// As [`openbin`](Self::openbin) with `"a"`.
-    #[doc(alias = "append")]
-    fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
-        let mut file = self.openbin(path, "a")?;
-        file.write_all(data)?;
-        file.close()
-    }
-
-    /// Adds UTF-8 text to the end of a file, which is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// As [`appendbytes`](Self::appendbytes).
-    fn appendtext(&self, path: &str, text: &str) -> Result<()> {
-        self.appendbytes(path, text.as_bytes())
     }
 
     /// Writes all of a file to `target`, and says how many bytes that were.
@@ -628,7 +476,7 @@ pub trait FileSystem: Send + Sync {
     /// [`FileExpected`](ErrorKind::FileExpected), and what `target` answers.
     #[doc(alias = "getfile")]
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
-        let mut file = self.openbin(path, "r")?;
+        let mut file = self.openbin_with(path, "r", &OpenOptions::default())?;
         io::copy(&mut file, target).map_err(Error::from_caller)
     }
 
@@ -637,11 +485,11 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`writebytes`](Self::writebytes), and what `source` answers.
+    /// As [`writebytes`](crate::FileSystemExt::writebytes), and what `source` answers.
     #[doc(alias = "setfile")]
     #[doc(alias = "setbinfile")]
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
-        let mut file = self.openbin(path, "w")?;
+        let mut file = self.openbin_with(path, "w", &OpenOptions::default())?;
         let count = io::copy(source, &mut file).map_err(Error::from_caller)?;
         file.close()?;
         Ok(count)
@@ -659,31 +507,11 @@ pub trait FileSystem: Send + Sync {
         self.upload(path, source)
     }
 
-    /// PyFilesystem's other word for [`upload`](Self::upload).
+    /// Makes a directory and those above it, as [`makedirs`](crate::FileSystemExt::makedirs), with options.
     ///
     /// # Errors
     ///
-    /// As [`upload`](Self::upload).
-    fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
-        self.upload(path, source)
-    }
-
-    /// Makes a directory and those above it.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if it is there already,
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if something above it is a file.
-    #[doc(alias = "create_dir_all")]
-    fn makedirs(&self, path: &str) -> Result<()> {
-        self.makedirs_with(path, MakedirOptions::default())
-    }
-
-    /// Makes a directory and those above it, as [`makedirs`](Self::makedirs), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`makedirs`](Self::makedirs).
+    /// As [`makedirs`](crate::FileSystemExt::makedirs).
     fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
         let validated = self.validatepath(path)?;
         let made = || -> Result<()> {
@@ -696,88 +524,40 @@ pub trait FileSystem: Send + Sync {
         made().map_err(|error| error.with_path_replaced(path))
     }
 
-    /// Copies a file. Metadata comes along where both are on the same server.
+    /// Copies a file, as [`copy`](crate::FileSystemExt::copy), with options.
     ///
     /// # Errors
     ///
-    /// [`DestinationExists`](ErrorKind::DestinationExists),
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source or the parent of the target
-    /// is not there, [`FileExpected`](ErrorKind::FileExpected) if one is a directory,
-    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
-    fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.copy_with(src_path, dst_path, CopyOptions::default())
-    }
-
-    /// Copies a file, as [`copy`](Self::copy), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`copy`](Self::copy).
+    /// As [`copy`](crate::FileSystemExt::copy).
     fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        copy::within(self, src_path, dst_path, options)
+        defaults::copy(&self, src_path, dst_path, options)
     }
 
-    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. Onto itself it does nothing.
+    /// Moves a file, as [`movefile`](crate::FileSystemExt::movefile), with options.
     ///
     /// # Errors
     ///
-    /// As [`copy`](Self::copy), and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
-    /// changed while it was copied: both stay.
-    #[doc(alias = "move")]
-    #[doc(alias = "rename")]
-    fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.movefile_with(src_path, dst_path, CopyOptions::default())
-    }
-
-    /// Moves a file, as [`movefile`](Self::movefile), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`movefile`](Self::movefile).
+    /// As [`movefile`](crate::FileSystemExt::movefile).
     fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        copy::move_within(self, src_path, dst_path, options)
+        defaults::movefile(&self, src_path, dst_path, options)
     }
 
-    /// Copies what is in a directory into another one.
+    /// Copies what is in a directory, as [`copydir`](crate::FileSystemExt::copydir), with options.
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there,
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one is a file,
-    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if one lies in the other.
-    fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.copydir_with(src_path, dst_path, CopyOptions::default())
-    }
-
-    /// Copies what is in a directory, as [`copydir`](Self::copydir), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`copydir`](Self::copydir).
+    /// As [`copydir`](crate::FileSystemExt::copydir).
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        copy::dir_within(self, src_path, dst_path, options)
+        defaults::copydir(&self, src_path, dst_path, options)
     }
 
-    /// Moves what is in a directory into another one, and removes the first. Onto itself it does
-    /// nothing.
+    /// Moves a directory, as [`movedir`](crate::FileSystemExt::movedir), with options.
     ///
     /// # Errors
     ///
-    /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if
-    /// something came into the source, or changed there, after it was listed: that stays. S3 tells
-    /// only what changed.
-    #[doc(alias = "rename")]
-    fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.movedir_with(src_path, dst_path, CopyOptions::default())
-    }
-
-    /// Moves a directory, as [`movedir`](Self::movedir), with options.
-    ///
-    /// # Errors
-    ///
-    /// As [`movedir`](Self::movedir).
+    /// As [`movedir`](crate::FileSystemExt::movedir).
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        copy::move_dir_within(self, src_path, dst_path, options)
+        defaults::movedir(&self, src_path, dst_path, options)
     }
 
     /// Removes a directory and all that is below it; of the root, all that is below it.
@@ -853,7 +633,7 @@ pub trait FileSystem: Send + Sync {
     /// takes fewer requests.
     ///
     /// ```
-    /// use s3fs::{Descent, FileSystem, MemoryFs, Namespaces};
+    /// use s3fs::{Descent, FileSystem, FileSystemExt, MemoryFs, Namespaces};
     ///
     /// let fs = MemoryFs::new();
     /// fs.makedirs("project/.git/objects")?;
@@ -917,22 +697,13 @@ pub trait FileSystem: Send + Sync {
         })))
     }
 
-    /// When the content of a resource last changed, where that is known.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
-        Ok(self.getdetails(path)?.modified())
-    }
-
     /// Sets the times of a resource, where a filesystem can: S3 cannot, and does nothing then.
     ///
     /// Without `accessed` it is now, and without `modified` it is the same as `accessed`. A time that
     /// is to stay as it is, is left out of what [`setinfo`](Self::setinfo) is given.
     ///
     /// ```
-    /// use s3fs::{FileSystem, MemoryFs};
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
     /// use time::OffsetDateTime;
     ///
     /// let fs = MemoryFs::new();
@@ -974,20 +745,6 @@ pub trait FileSystem: Send + Sync {
             .with_message("this filesystem is not on the local disk"))
     }
 
-    /// Whether [`getsyspath`](Self::getsyspath) has a path.
-    fn hassyspath(&self, path: &str) -> bool {
-        self.getsyspath(path).is_ok()
-    }
-
-    /// The path of a resource on the local disk, as the operating system writes it.
-    ///
-    /// # Errors
-    ///
-    /// [`NoSysPath`](ErrorKind::NoSysPath).
-    fn getospath(&self, path: &str) -> Result<OsString> {
-        self.getsyspath(path).map(PathBuf::into_os_string)
-    }
-
     /// Whether a resource is a symbolic link; there are none but on the local disk.
     ///
     /// # Errors
@@ -998,24 +755,7 @@ pub trait FileSystem: Send + Sync {
         self.getinfo(path, Namespaces::BASIC).map(|_| false)
     }
 
-    /// A short description of a resource, for people.
-    ///
-    /// # Errors
-    ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
-    fn desc(&self, path: &str) -> Result<String> {
-        self.getinfo(path, Namespaces::BASIC)?;
-        match self.getsyspath(path) {
-            Ok(path) => Ok(path.display().to_string()),
-            Err(_) => Ok(format!(
-                "{:?} on {}",
-                self.validatepath(path)?,
-                self.label()
-            )),
-        }
-    }
-
-    /// What this filesystem is called in [`desc`](Self::desc).
+    /// What this filesystem is called in [`desc`](crate::FileSystemExt::desc).
     fn label(&self) -> String {
         "this filesystem".to_owned()
     }
@@ -1023,103 +763,6 @@ pub trait FileSystem: Send + Sync {
     /// What transfers may ask of this filesystem beyond these methods. Defaults to `None`: files stream.
     fn capabilities(&self) -> Option<&dyn Capabilities> {
         None
-    }
-
-    /// Whether a name matches one of the [wildcards](crate::wildcard), or there are none:
-    /// PyFilesystem's `match`. Case counts, unless the filesystem is
-    /// [case-insensitive](Meta::case_insensitive).
-    ///
-    /// ```
-    /// use s3fs::{FileSystem, S3Fs};
-    ///
-    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
-    /// assert!(fs.matches(&["*.py"], "__init__.py"));
-    /// assert!(!fs.matches(&["*.jpg", "*.png"], "photo.gif"));
-    /// # Ok::<(), s3fs::Error>(())
-    /// ```
-    #[doc(alias = "match")]
-    fn matches(&self, patterns: &[&str], name: &str) -> bool {
-        wildcard::get_matcher(patterns, !self.getmeta().case_insensitive)(name)
-    }
-
-    /// Whether a path matches one of the [glob patterns](crate::glob), or there are none. With
-    /// `accept_prefix`, it is enough that a path below it can match. Case counts as in
-    /// [`matches`](Self::matches).
-    ///
-    /// ```
-    /// use s3fs::{FileSystem, S3Fs};
-    ///
-    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
-    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs/glob.py", false)?);
-    /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs", true)?);
-    /// assert!(!fs.match_glob(&["src/**/*.py"], "/docs", true)?);
-    /// # Ok::<(), s3fs::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`IllegalBackReference`](ErrorKind::IllegalBackReference) if a pattern leads above the root.
-    fn match_glob(&self, patterns: &[&str], path: &str, accept_prefix: bool) -> Result<bool> {
-        let patterns = GlobPattern::all(patterns, !self.getmeta().case_insensitive)?;
-        let matches = |pattern: &GlobPattern| match accept_prefix {
-            true => pattern.leads_below(path),
-            false => pattern.matches(path),
-        };
-        Ok(patterns.is_empty() || patterns.iter().any(matches))
-    }
-
-    /// The entries of a directory whose names match. PyFilesystem's `page` is the iterator's `skip`
-    /// and `take`.
-    ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FilterDir, Namespaces, S3Fs};
-    ///
-    /// let fs = S3Fs::new("mybucket")?;
-    /// let filter = FilterDir::new().files(["*.csv"]).exclude_dirs([".*"]);
-    /// for info in fs.filterdir("reports", &filter, Namespaces::BASIC)? {
-    ///     println!("{}", info?.name());
-    /// }
-    /// # Ok::<(), s3fs::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`scandir`](Self::scandir).
-    fn filterdir(
-        &self,
-        path: &str,
-        filter: &FilterDir,
-        namespaces: Namespaces,
-    ) -> Result<Entries<'_>> {
-        let wanted = filter.matcher(!self.getmeta().case_insensitive);
-        let entries = self.scandir(path, namespaces)?;
-        Ok(Box::new(
-            entries.filter(move |entry| entry.as_ref().map_or(true, &wanted)),
-        ))
-    }
-
-    /// The hash of a file's content, in hexadecimal digits. `name` is `md5`, `sha224`, `sha256`,
-    /// `sha384`, `sha512`, or, with the crate's feature `sha1`, `sha1`. The file is read through
-    /// and never held in memory.
-    ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, S3Fs};
-    ///
-    /// let fs = S3Fs::new("mybucket")?;
-    /// println!("{}", fs.hash("backup.tar", "sha256")?);
-    /// # Ok::<(), s3fs::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`UnsupportedHash`](ErrorKind::UnsupportedHash) for another name, and as
-    /// [`download`](Self::download).
-    #[doc(alias = "checksum")]
-    fn hash(&self, path: &str, name: &str) -> Result<String> {
-        self.validatepath(path)?;
-        let mut hasher = hash::hasher(name).map_err(|error| error.with_path(path))?;
-        self.download(path, &mut hasher)?;
-        Ok(hasher.finish())
     }
 
     /// Closes this handle; its clones stay open. Closing again does nothing.
@@ -1131,18 +774,14 @@ pub trait FileSystem: Send + Sync {
 
     /// Whether this handle was closed.
     fn isclosed(&self) -> bool;
+}
 
-    /// An error if this handle was closed.
-    ///
-    /// # Errors
-    ///
-    /// [`FilesystemClosed`](ErrorKind::FilesystemClosed).
-    fn check(&self) -> Result<()> {
-        if self.isclosed() {
-            return Err(Error::new(ErrorKind::FilesystemClosed));
-        }
-        Ok(())
+/// An error if the handle was closed.
+pub(crate) fn require_open(fs: &(impl FileSystem + ?Sized)) -> Result<()> {
+    if fs.isclosed() {
+        return Err(Error::new(ErrorKind::FilesystemClosed));
     }
+    Ok(())
 }
 
 /// An error unless a directory is there.

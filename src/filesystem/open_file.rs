@@ -158,7 +158,7 @@ impl File for OpenFile {
 mod tests {
     use super::*;
     use crate::ext::FileSystemExt;
-    use crate::filesystem::FileSystem;
+
     use crate::memoryfs::MemoryFs;
 
     #[test]

@@ -1,6 +1,5 @@
 //! [`SubFs`]: a directory of a filesystem as a filesystem of its own.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -13,14 +12,13 @@ use crate::filesystem::capabilities::{
     Capabilities, PieceSink, RangedSource, SourceOptions, Storage, Transfer,
 };
 use crate::filesystem::file::File;
-use crate::filesystem::filter::FilterDir;
-use crate::filesystem::info::{Info, Namespaces, RawInfo, ResourceType, Value};
+use crate::filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
 use crate::filesystem::location::Location;
 use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::{Descend, Descent};
 use crate::filesystem::{
-    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, require_open, validate,
 };
 use crate::path;
 
@@ -81,7 +79,7 @@ impl<F: FileSystem> SubFs<F> {
     ///
     /// As [`validatepath`](FileSystem::validatepath).
     pub fn delegate_path(&self, path: &str) -> Result<String> {
-        self.check()?;
+        require_open(self)?;
         let validated = validate(path, &self.getmeta())?;
         Ok(self.outer(&validated))
     }
@@ -210,7 +208,11 @@ impl<F: FileSystem> SubFs<F> {
                 return Ok(info.with_name(""));
             }
             fs.check_directory(delegated)?;
-            Ok(Info::new("", true))
+            let root = Info::new("", true);
+            Ok(match namespaces.contains(Namespaces::DETAILS) {
+                true => root.with_details(Details::new(ResourceType::Directory, 0, None)),
+                false => root,
+            })
         })
     }
 
@@ -401,18 +403,6 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.setinfo(path, info))
     }
 
-    fn makedir(&self, path: &str) -> Result<()> {
-        self.at(path, |fs, path| fs.makedir(path))
-    }
-
-    fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
-        Mode::binary(mode).map_err(|error| error.with_path(path))?;
-        let file = self.below(path, ErrorKind::FileExpected, |fs, path| {
-            fs.openbin(path, mode)
-        })?;
-        SubFile::boxed(self, path, file)
-    }
-
     fn exists(&self, path: &str) -> Result<bool> {
         if self.is_root(path)? {
             return self.isdir(path);
@@ -443,35 +433,15 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.entries(path, entries)
     }
 
-    fn readbytes(&self, path: &str) -> Result<Vec<u8>> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| fs.readbytes(path))
-    }
-
     fn readbytes_with(&self, path: &str, options: &OpenOptions) -> Result<Vec<u8>> {
         self.below(path, ErrorKind::FileExpected, |fs, path| {
             fs.readbytes_with(path, options)
         })
     }
 
-    fn readtext(&self, path: &str) -> Result<String> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| fs.readtext(path))
-    }
-
-    fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| {
-            fs.writebytes(path, contents)
-        })
-    }
-
     fn writebytes_with(&self, path: &str, contents: &[u8], options: &OpenOptions) -> Result<()> {
         self.below(path, ErrorKind::FileExpected, |fs, path| {
             fs.writebytes_with(path, contents, options)
-        })
-    }
-
-    fn writetext(&self, path: &str, contents: &str) -> Result<()> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| {
-            fs.writetext(path, contents)
         })
     }
 
@@ -491,45 +461,11 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.touch(path))
     }
 
-    fn getsize(&self, path: &str) -> Result<u64> {
-        if self.is_root(path)? {
-            return Ok(self.getdetails(path)?.size().unwrap_or_default());
-        }
-        self.at(path, |fs, path| fs.getsize(path))
-    }
-
-    fn gettype(&self, path: &str) -> Result<ResourceType> {
-        if self.is_root(path)? {
-            return self
-                .at(path, |fs, path| fs.check_directory(path))
-                .map(|()| ResourceType::Directory);
-        }
-        self.at(path, |fs, path| fs.gettype(path))
-    }
-
-    fn getbasic(&self, path: &str) -> Result<Info> {
-        if self.is_root(path)? {
-            return self.getinfo_root(path, Namespaces::BASIC);
-        }
-        self.at(path, |fs, path| fs.getbasic(path))
-    }
-
-    fn getdetails(&self, path: &str) -> Result<Info> {
-        if self.is_root(path)? {
-            return self.getinfo_root(path, Namespaces::DETAILS);
-        }
-        self.at(path, |fs, path| fs.getdetails(path))
-    }
-
     fn getmeta(&self) -> Meta {
         let mut meta = self.fs.getmeta();
         let taken = self.directory.trim_end_matches('/').len();
         meta.max_path_length = meta.max_path_length.map(|max| max.saturating_sub(taken));
         meta
-    }
-
-    fn geturl(&self, path: &str) -> Result<String> {
-        self.below(path, ErrorKind::NoUrl, |fs, path| fs.geturl(path))
     }
 
     fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
@@ -541,34 +477,9 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         })
     }
 
-    fn hasurl(&self, path: &str) -> bool {
-        self.below(path, ErrorKind::NoUrl, |fs, path| Ok(fs.hasurl(path)))
-            .unwrap_or(false)
-    }
-
-    fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
-        if purpose != "fs" && self.is_root(path).unwrap_or(true) {
-            return false;
-        }
-        self.at(path, |fs, path| Ok(fs.hasurl_for(path, purpose)))
-            .unwrap_or(false)
-    }
-
     fn validatepath(&self, path: &str) -> Result<String> {
         self.at(path, |fs, path| fs.validatepath(path))?;
         validate(path, &self.getmeta())
-    }
-
-    fn appendbytes(&self, path: &str, data: &[u8]) -> Result<()> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| {
-            fs.appendbytes(path, data)
-        })
-    }
-
-    fn appendtext(&self, path: &str, text: &str) -> Result<()> {
-        self.below(path, ErrorKind::FileExpected, |fs, path| {
-            fs.appendtext(path, text)
-        })
     }
 
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
@@ -583,37 +494,15 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.transfer(path, |fs, path| fs.upload(path, source))
     }
 
-    fn writefile(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
-        self.transfer(path, |fs, path| fs.writefile(path, source))
-    }
-
-    fn makedirs(&self, path: &str) -> Result<()> {
-        self.makedirs_with(path, MakedirOptions::default())
-    }
-
     /// Nothing is made above the directory.
     fn makedirs_with(&self, path: &str, mut options: MakedirOptions) -> Result<()> {
         options.given_levels += path::iteratepath(&self.directory)?.len();
         self.at(path, |fs, path| fs.makedirs_with(path, options))
     }
 
-    fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        let options = CopyOptions::default();
-        self.between_files(src_path, dst_path, options, |fs, source, target| {
-            fs.copy(source, target)
-        })
-    }
-
     fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         self.between_files(src_path, dst_path, options, |fs, source, target| {
             fs.copy_with(source, target, options)
-        })
-    }
-
-    fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        let options = CopyOptions::default();
-        self.between_files(src_path, dst_path, options, |fs, source, target| {
-            fs.movefile(source, target)
         })
     }
 
@@ -623,21 +512,9 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         })
     }
 
-    fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.between(src_path, dst_path, true, |fs, source, target| {
-            fs.copydir(source, target)
-        })
-    }
-
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         self.between(src_path, dst_path, !options.create, |fs, source, target| {
             fs.copydir_with(source, target, options)
-        })
-    }
-
-    fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.between(src_path, dst_path, true, |fs, source, target| {
-            fs.movedir(source, target)
         })
     }
 
@@ -708,41 +585,8 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.entries(path, entries)
     }
 
-    fn matches(&self, patterns: &[&str], name: &str) -> bool {
-        self.fs.matches(patterns, name)
-    }
-
-    /// The patterns are about the paths of this directory.
-    fn match_glob(&self, patterns: &[&str], path: &str, accept_prefix: bool) -> Result<bool> {
-        self.fs.match_glob(patterns, path, accept_prefix)
-    }
-
-    fn filterdir(
-        &self,
-        path: &str,
-        filter: &FilterDir,
-        namespaces: Namespaces,
-    ) -> Result<Entries<'_>> {
-        let delegated = self.delegate_path(path)?;
-        let entries = self.fs.filterdir(&delegated, filter, namespaces);
-        let entries =
-            entries.map_err(|error| self.names(&[path], &[&delegated]).translate(error))?;
-        self.entries(path, entries)
-    }
-
-    fn hash(&self, path: &str, name: &str) -> Result<String> {
-        self.at(path, |fs, path| fs.hash(path, name))
-    }
-
     fn check_directory(&self, path: &str) -> Result<()> {
         self.at(path, |fs, path| fs.check_directory(path))
-    }
-
-    fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
-        if self.is_root(path)? {
-            return Ok(self.getdetails(path)?.modified());
-        }
-        self.at(path, |fs, path| fs.getmodified(path))
     }
 
     fn settimes(
@@ -762,21 +606,8 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.getsyspath(path))
     }
 
-    fn hassyspath(&self, path: &str) -> bool {
-        self.at(path, |fs, path| Ok(fs.hassyspath(path)))
-            .unwrap_or(false)
-    }
-
-    fn getospath(&self, path: &str) -> Result<OsString> {
-        self.at(path, |fs, path| fs.getospath(path))
-    }
-
     fn islink(&self, path: &str) -> Result<bool> {
         self.at(path, |fs, path| fs.islink(path))
-    }
-
-    fn desc(&self, path: &str) -> Result<String> {
-        self.at(path, |fs, path| fs.desc(path))
     }
 
     fn label(&self) -> String {
@@ -1029,29 +860,6 @@ impl File for SubFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A method that is left out would be the default one, which may ask more of a server.
-    #[test]
-    fn every_method_of_the_interface_is_passed_on() {
-        let interface = include_str!("mod.rs");
-        let (_, interface) = interface.split_once("pub trait FileSystem:").unwrap();
-        let (interface, _) = interface.split_once("\n}\n").unwrap();
-        let (_, here) = include_str!("subfs.rs")
-            .split_once("FileSystem for SubFs<F> {")
-            .unwrap();
-        let methods = interface
-            .split("\n    fn ")
-            .skip(1)
-            .filter_map(|rest| rest.split_once('('))
-            .map(|(name, _)| name);
-        let mut count = 0;
-        // The default of `check` is about the handle.
-        for name in methods.filter(|name| *name != "check") {
-            assert!(here.contains(&format!("\n    fn {name}(")), "{name}");
-            count += 1;
-        }
-        assert!(count > 60, "{count}");
-    }
 
     #[test]
     fn a_path_is_translated_back_only_if_it_is_in_the_directory() {

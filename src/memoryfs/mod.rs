@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::Capabilities;
 use crate::filesystem::file::File;
 use crate::filesystem::info::{Info, Namespaces, RawInfo};
@@ -35,7 +36,7 @@ use tree::{Place, Tree};
 /// the last of them.
 ///
 /// ```
-/// use s3fs::{FileSystem, MemoryFs};
+/// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
 ///
 /// let fs = MemoryFs::new();
 /// fs.makedir("reports")?;
@@ -48,7 +49,7 @@ use tree::{Place, Tree};
 /// # Files and directories of one name
 ///
 /// As on S3, a file `x` and a directory `x` can both be there, after directories were merged by
-/// [`copydir`](FileSystem::copydir) or [`movedir`](FileSystem::movedir), or if the directory was
+/// [`copydir`](crate::FileSystemExt::copydir) or [`movedir`](crate::FileSystemExt::movedir), or if the directory was
 /// made while the file was being written. `scandir` gives both and `listdir` the name once; `isfile`
 /// and `isdir` are both true; `getinfo`, `openbin` and `remove` mean the file, `listdir` and
 /// `removetree` the directory.

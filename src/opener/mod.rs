@@ -15,7 +15,7 @@ use crate::s3::{S3Fs, S3FsBuilder};
 /// How [`open_fs_with`] opens a filesystem: the keyword arguments of PyFilesystem's `open_fs`.
 ///
 /// ```no_run
-/// use s3fs::{FileSystem, OpenFsOptions, open_fs_with};
+/// use s3fs::{FileSystem, FileSystemExt, OpenFsOptions, open_fs_with};
 ///
 /// let fs = open_fs_with("~/reports", &OpenFsOptions::new().create(true))?;
 /// fs.writetext("hello.txt", "hello")?;
@@ -261,7 +261,7 @@ fn refuse_extras(url: &FsUrl, no_users: &str) -> Result<()> {
 /// The protocols that FS URLs may have.
 ///
 /// ```
-/// use s3fs::{ErrorKind, FileSystem, FsUrl, Registry, S3Fs};
+/// use s3fs::{ErrorKind, FileSystem, FileSystemExt, FsUrl, Registry, S3Fs};
 ///
 /// let mut registry = Registry::new();
 /// registry.register("minio", |url: &FsUrl| {
@@ -373,7 +373,7 @@ impl Registry {
 /// Source: [`fs.open_fs`](https://docs.pyfilesystem.org/en/latest/openers.html).
 ///
 /// ```
-/// use s3fs::{FileSystem, open_fs};
+/// use s3fs::{FileSystem, FileSystemExt, open_fs};
 ///
 /// let fs = open_fs("s3://key:secret@mybucket/reports?endpoint_url=http://127.0.0.1:9000")?;
 /// assert!(fs.geturl("a.csv")?.starts_with("http://127.0.0.1:9000/mybucket/reports/a.csv?"));

@@ -18,9 +18,11 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::{
     Capabilities, PieceSink, RangedSource, SourceOptions, Storage,
 };
+use crate::filesystem::defaults;
 use crate::filesystem::file::File;
 use crate::filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType, Value};
 use crate::filesystem::location::Location;
@@ -53,7 +55,7 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// its clones.
 ///
 /// ```
-/// use s3fs::{FileSystem, OsFs};
+/// use s3fs::{FileSystem, FileSystemExt, OsFs};
 ///
 /// let directory = std::env::temp_dir().join(format!("s3fs-doc-{}", std::process::id()));
 /// std::fs::create_dir_all(&directory)?;
@@ -844,7 +846,11 @@ impl FileSystem for OsFs {
         if self.rename_file(src_path, dst_path, options)? {
             return Ok(());
         }
-        copy::move_within(self, src_path, dst_path, options)
+        defaults::movefile(&self, src_path, dst_path, options)
+    }
+
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        copy::dir_within(self, src_path, dst_path, options)
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {

@@ -84,7 +84,7 @@ impl S3Fs {
     /// Source: [DeleteBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html).
     ///
     /// ```no_run
-    /// use s3fs::{FileSystem, S3Fs};
+    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
     ///
     /// let fs = S3Fs::new("mybucket")?;
     /// fs.removetree("/")?;

@@ -330,7 +330,7 @@ impl S3FsBuilder {
     }
 
     /// The checksum that every upload carries in a header, for the store to verify and keep, and
-    /// whether what is read whole ([`readbytes`](crate::FileSystem::readbytes),
+    /// whether what is read whole ([`readbytes`](crate::FileSystemExt::readbytes),
     /// [`download`](crate::FileSystem::download)) is checked against what the store keeps. `None`
     /// turns both off. CRC32 on AWS unless it is said, as its SDKs have it, and none elsewhere, where
     /// stores refuse or ignore what they do not know. Where the program says nothing,
@@ -821,6 +821,7 @@ fn user_agent(suffix: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::ext::FileSystemExt as _;
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
     use std::sync::Barrier;

@@ -6,15 +6,15 @@ use std::path::Path;
 use super::S3Fs;
 
 use crate::error::{Error, Result};
-use crate::filesystem::FileSystem;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::{
     PieceSink as _, RangedSource as _, SourceOptions, Times, Transfer,
 };
+use crate::filesystem::endpoints::Endpoints;
 use crate::osfs::{DiskSink, DiskSource, OsFs, OsFsOptions, Place};
 use crate::threads::Crew;
 use crate::transfer::bulk::{Report, Run, TransferOptions};
 use crate::transfer::copy::copy_dir;
-use crate::transfer::endpoints::Pair;
 
 /// Files and directories of the local disk.
 impl S3Fs {
@@ -30,7 +30,7 @@ impl S3Fs {
     /// is replaced keeps its permissions. A symbolic link is not replaced, and not followed.
     ///
     /// Ranges are not checked against the digest that a store may keep of the whole object;
-    /// [`download`](FileSystem::download) is.
+    /// [`download`](crate::FileSystem::download) is.
     ///
     /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. With
     /// `resume`, where there is something to resume, one more, and none for the parts that are there.
@@ -50,7 +50,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`readbytes`](FileSystem::readbytes), those of the local disk, and what the progress
+    /// As [`readbytes`](crate::FileSystemExt::readbytes), those of the local disk, and what the progress
     /// callback answers: it cancels the download.
     #[doc(alias = "download_to_file")]
     pub fn download_file(
@@ -85,7 +85,7 @@ impl S3Fs {
     /// changes while it is uploaded is [`ResourceChanged`](crate::ErrorKind::ResourceChanged), and
     /// nothing is stored.
     ///
-    /// Requests: those of [`writebytes`](FileSystem::writebytes).
+    /// Requests: those of [`writebytes`](crate::FileSystemExt::writebytes).
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -97,7 +97,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`writebytes`](FileSystem::writebytes), those of the local disk, and what the progress
+    /// As [`writebytes`](crate::FileSystemExt::writebytes), those of the local disk, and what the progress
     /// callback answers: it cancels the upload.
     #[doc(alias = "upload_from_file")]
     pub fn upload_file(
@@ -153,7 +153,7 @@ impl S3Fs {
         options: &TransferOptions<'_>,
     ) -> Result<Report> {
         options.cancellable(|| {
-            Pair::new(&self, &self).source_directory(path)?;
+            Endpoints::new(&self, &self).source_directory(path)?;
             let disk = OsFsOptions::new()
                 .create(!options.dry_run)
                 .follow_links(false);

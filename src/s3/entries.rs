@@ -8,8 +8,9 @@ use super::objects::ReadOptions;
 use super::scan::Scan;
 use super::{Presign, S3Fs, info, parallel};
 use crate::error::Result;
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::info::{Info, Namespaces};
-use crate::filesystem::{Entries, FileSystem, found};
+use crate::filesystem::{Entries, found};
 use crate::path;
 
 impl S3Fs {

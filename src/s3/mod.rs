@@ -60,6 +60,7 @@ pub use uploads::StaleUpload;
 pub use writer::S3Writer;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::{
     Capabilities, PieceSink, RangedSource, SourceOptions, Storage,
 };
@@ -86,7 +87,7 @@ use scan::Scan;
 /// its clones.
 ///
 /// ```no_run
-/// use s3fs::{FileSystem, S3Fs};
+/// use s3fs::{FileSystem, FileSystemExt, S3Fs};
 ///
 /// let fs = S3Fs::new("mybucket")?;
 /// fs.makedir("reports")?;

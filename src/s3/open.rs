@@ -51,7 +51,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystem::openbin), and
+    /// As [`openbin`](crate::FileSystemExt::openbin), and
     /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
     pub fn open_write(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Writer> {
         let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
@@ -67,7 +67,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystem::openbin), and
+    /// As [`openbin`](crate::FileSystemExt::openbin), and
     /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
     pub fn open_update(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Updater> {
         let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
@@ -213,7 +213,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystem::openbin).
+    /// As [`openbin`](crate::FileSystemExt::openbin).
     pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let objects = Arc::clone(&self.shared.objects);

@@ -275,13 +275,13 @@ impl ReadAt for Part<'_> {
 
 #[cfg(test)]
 mod tests {
+    use crate::ext::FileSystemExt as _;
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::sync::{Condvar, Mutex};
     use std::thread;
 
     use super::*;
-    use crate::filesystem::FileSystem as _;
     use crate::filesystem::file::File as _;
     use crate::s3::S3Fs;
     use crate::threads::Threads;

@@ -12,12 +12,12 @@ use time::OffsetDateTime;
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::{Times, Transfer};
+use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
 use crate::threads::{self, Crew, MAX_THREADS};
-use crate::transfer::endpoints::Pair;
 use crate::transfer::file;
 use crate::transfer::selection::{Selection, TakesFile};
 use crate::walk::Walker;
@@ -517,19 +517,23 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Copies all files.
-    pub(crate) fn copy<'j>(&self, pair: Pair<'_>, jobs: &'j [Job]) -> Result<Vec<&'j Job>> {
-        self.copy_if(pair, jobs, |_| Ok(true))
+    pub(crate) fn copy<'j>(
+        &self,
+        endpoints: Endpoints<'_>,
+        jobs: &'j [Job],
+    ) -> Result<Vec<&'j Job>> {
+        self.copy_if(endpoints, jobs, |_| Ok(true))
     }
 
     /// Copies the files that are wanted right before, and gives those that were copied.
     pub(crate) fn copy_if<'j>(
         &self,
-        pair: Pair<'_>,
+        endpoints: Endpoints<'_>,
         jobs: &'j [Job],
         is_wanted: impl Fn(&Job) -> Result<bool> + Sync,
     ) -> Result<Vec<&'j Job>> {
         let workers = match self.options.workers {
-            0 => file::default_workers(pair),
+            0 => file::default_workers(endpoints),
             workers => workers,
         };
         for job in jobs {
@@ -557,7 +561,7 @@ impl<'r, 'a> Run<'r, 'a> {
                         listed: None,
                         upload_args: self.options.upload_args.as_ref(),
                     };
-                    file::transfer(pair, job, &transfer)?;
+                    file::transfer(endpoints, job, &transfer)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 } else {
                     self.copied.fetch_add(job.size, Ordering::Relaxed);

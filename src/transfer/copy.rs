@@ -2,7 +2,7 @@
 //! [`fs.copy`](https://docs.pyfilesystem.org/en/latest/reference/copy.html).
 //!
 //! ```no_run
-//! use s3fs::{FileSystem, S3Fs, TransferOptions, copy};
+//! use s3fs::{FileSystem, FileSystemExt, S3Fs, TransferOptions, copy};
 //!
 //! let archive = S3Fs::new("archive")?;
 //! let work = S3Fs::builder("work").dir_path("2026").build()?;
@@ -20,13 +20,13 @@
 //! of one path where the target cannot hold both. A copy that fails leaves in the target what it
 //! had copied, and the source as it was.
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::capabilities::{Times, Transfer};
+use crate::error::Result;
+use crate::filesystem::defaults;
+use crate::filesystem::endpoints::{Endpoints, illegal, location};
+use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
-use crate::threads::Crew;
 use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
-use crate::transfer::endpoints::{Pair, illegal};
 use crate::transfer::file;
 use crate::transfer::moving;
 use crate::transfer::snapshot::Snapshot;
@@ -101,16 +101,16 @@ pub fn copy_fs_if(
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source is not there,
-/// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one of them is a file,
-/// [`IllegalDestination`](ErrorKind::IllegalDestination) if they are one, or one lies in the other,
-/// [`InvalidPath`](ErrorKind::InvalidPath) and
-/// [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
-/// [`PermissionDenied`](ErrorKind::PermissionDenied) for one that is a symbolic link there,
-/// [`Unsupported`](ErrorKind::Unsupported) for two that it takes for one, and for a name in the source
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source is not there,
+/// [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected) if one of them is a file,
+/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are one, or one lies in the other,
+/// [`InvalidPath`](crate::ErrorKind::InvalidPath) and
+/// [`InvalidCharsInPath`](crate::ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
+/// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for one that is a symbolic link there,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for two that it takes for one, and for a name in the source
 /// that no path can have (on a local disk, one that is not UTF-8); all of them before anything has
 /// changed. Then those of the single files: the first of them, or
-/// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
+/// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
 /// them gathered.
 pub fn copy_dir(
     src_fs: &(impl FileSystem + ?Sized),
@@ -157,9 +157,9 @@ pub fn copy_dir_if(
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        check_directories(pair, src_path, dst_path)?;
-        copy_tree(pair, src_path, dst_path, condition, options)
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        check_directories(endpoints, src_path, dst_path)?;
+        copy_tree(endpoints, src_path, dst_path, condition, options)
     })
 }
 
@@ -167,9 +167,9 @@ pub fn copy_dir_if(
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source, or the target's parent, is not
-/// there, [`FileExpected`](ErrorKind::FileExpected) if one of them is a directory,
-/// [`IllegalDestination`](ErrorKind::IllegalDestination) if they are one file.
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source, or the target's parent, is not
+/// there, [`FileExpected`](crate::ErrorKind::FileExpected) if one of them is a directory,
+/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are one file.
 pub fn copy_file(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -202,21 +202,21 @@ pub fn copy_file_if(
     options: &TransferOptions<'_>,
 ) -> Result<bool> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        let job = file_job(pair, src_path, dst_path)?;
-        if pair.is_same_file(src_path, dst_path)? {
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        let job = file_job(endpoints, src_path, dst_path)?;
+        if endpoints.is_same_file(src_path, dst_path)? {
             return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
         }
-        if pair.is_one && condition == Condition::Always && options.is_plain() {
+        if endpoints.is_one && condition == Condition::Always && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
             return src_fs
                 .copy_with(src_path, dst_path, overwrite)
                 .map(|()| true);
         }
         let run = Run::new(options);
-        let target = Target::looked_at(pair.dst);
+        let target = Target::looked_at(endpoints.dst);
         let jobs = [job];
-        let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
+        let copied = run.copy_if(endpoints, &jobs, |job| condition.is_met(job, &target))?;
         let copied = copied.len();
         run.finish(Report::default(), src_path)?;
         Ok(copied > 0)
@@ -236,13 +236,13 @@ pub fn copy_structure(
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        check_directories(pair, src_path, dst_path)?;
-        let selection = options.selection(pair.src, src_path)?;
-        let mut tree = Snapshot::read(pair.src, src_path, &selection)?;
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        check_directories(endpoints, src_path, dst_path)?;
+        let selection = options.selection(endpoints.src, src_path)?;
+        let mut tree = Snapshot::read(endpoints.src, src_path, &selection)?;
         tree.files.clear();
-        tree.check_fits(src_path, pair.dst, dst_path)?;
-        let actions = make_directories(pair.dst, dst_path, &tree, options)?;
+        tree.check_fits(src_path, endpoints.dst, dst_path)?;
+        let actions = make_directories(endpoints.dst, dst_path, &tree, options)?;
         Run::new(options).finish(
             Report {
                 actions,
@@ -258,74 +258,22 @@ pub fn copy_structure(
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there.
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if one of them is not there.
 pub fn copy_modified_time(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_fs: &(impl FileSystem + ?Sized),
     dst_path: &str,
 ) -> Result<()> {
-    let pair = Pair::new(&src_fs, &dst_fs);
-    match pair.src.getmodified(src_path)? {
-        Some(modified) => file::set_modified(pair.dst, dst_path, modified),
+    let endpoints = Endpoints::new(&src_fs, &dst_fs);
+    match endpoints
+        .src
+        .getinfo(src_path, Namespaces::DETAILS)?
+        .modified()
+    {
+        Some(modified) => file::set_modified(endpoints.dst, dst_path, modified),
         None => Ok(()),
     }
-}
-
-/// [`FileSystem::copy_with`] of a filesystem that has no way of its own.
-pub(crate) fn within(
-    fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_path: &str,
-    options: CopyOptions,
-) -> Result<()> {
-    let pair = Pair::new(&fs, &fs);
-    fs.validatepath(src_path)?;
-    fs.validatepath(dst_path)?;
-    if !options.overwrite && fs.exists(dst_path)? {
-        return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
-    }
-    let job = file_job(pair, src_path, dst_path)?;
-    if pair.is_same_file(src_path, dst_path)? {
-        return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
-    }
-    let transfer = Transfer {
-        crew: &Crew::new(1),
-        expect: &|_| {},
-        advance: &|_| Ok(()),
-        resume: false,
-        times: match options.preserve_time {
-            true => Times::Kept,
-            false => Times::Now,
-        },
-        listed: None,
-        upload_args: None,
-    };
-    file::transfer(pair, &job, &transfer)
-}
-
-/// [`FileSystem::movefile_with`] of a filesystem that has no way of its own.
-pub(crate) fn move_within(
-    fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_path: &str,
-    options: CopyOptions,
-) -> Result<()> {
-    let pair = Pair::new(&fs, &fs);
-    let is_same = pair.is_same_file(src_path, dst_path)?;
-    let before = match pair.source_file(src_path) {
-        // Where both are wrong, PyFilesystem tells of the target, as for a copy.
-        Err(_) if !is_same && !options.overwrite && fs.exists(dst_path)? => {
-            return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
-        }
-        before => before?,
-    };
-    if is_same {
-        return Ok(());
-    }
-    fs.copy_with(src_path, dst_path, options)?;
-    moving::make_durable(pair.dst, [path::dirname(dst_path)])?;
-    moving::remove_copied(pair.src, src_path, &before)
 }
 
 /// [`FileSystem::copydir_with`] of a filesystem that has no way of its own.
@@ -335,11 +283,11 @@ pub(crate) fn dir_within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    let pair = Pair::new(&fs, &fs);
-    check_within(pair, src_path, dst_path, options)?;
-    pair.refuse_overlap(src_path, dst_path)?;
+    let endpoints = Endpoints::new(&fs, &fs);
+    defaults::check_directories(endpoints, src_path, dst_path, options)?;
+    endpoints.refuse_overlap(src_path, dst_path)?;
     let options = TransferOptions::new().preserve_time(options.preserve_time);
-    copy_tree(pair, src_path, dst_path, Condition::Always, &options).map(|_| ())
+    copy_tree(endpoints, src_path, dst_path, Condition::Always, &options).map(|_| ())
 }
 
 /// [`FileSystem::movedir_with`] of a filesystem that has no way of its own.
@@ -349,51 +297,31 @@ pub(crate) fn move_dir_within(
     dst_path: &str,
     options: CopyOptions,
 ) -> Result<()> {
-    let pair = Pair::new(&fs, &fs);
-    check_within(pair, src_path, dst_path, options)?;
-    if pair.is_same_directory(src_path, dst_path)? {
+    let endpoints = Endpoints::new(&fs, &fs);
+    defaults::check_directories(endpoints, src_path, dst_path, options)?;
+    if endpoints.is_same_directory(src_path, dst_path)? {
         return Ok(());
     }
-    pair.refuse_overlap(src_path, dst_path)?;
+    endpoints.refuse_overlap(src_path, dst_path)?;
     let options = TransferOptions::new().preserve_time(options.preserve_time);
-    let report = moving::move_tree(pair, src_path, dst_path, &options)?;
+    let report = moving::move_tree(endpoints, src_path, dst_path, &options)?;
     match report.left_behind() {
         [] => Ok(()),
-        left => Err(Error::new(ErrorKind::DirectoryNotEmpty)
-            .with_path(src_path)
-            .with_message(format!(
-                "it was moved, but for what came or changed meanwhile: {left:?}"
-            ))),
+        left => Err(defaults::left_behind(src_path, left)),
     }
-}
-
-/// PyFilesystem's checks of `copydir` and `movedir`, but for what the two are to each other.
-fn check_within(
-    pair: Pair<'_>,
-    src_path: &str,
-    dst_path: &str,
-    options: CopyOptions,
-) -> Result<()> {
-    pair.src.validatepath(src_path)?;
-    pair.dst.validatepath(dst_path)?;
-    if !options.create && !pair.dst.exists(dst_path)? {
-        return Err(Error::new(ErrorKind::ResourceNotFound).with_path(dst_path));
-    }
-    pair.source_directory(src_path)?;
-    pair.target_directory(dst_path).map(|_| ())
 }
 
 /// What is looked at before one directory is copied into another.
-fn check_directories(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result<()> {
-    pair.refuse_overlap(src_path, dst_path)?;
-    pair.source_directory(src_path)?;
-    pair.target_directory(dst_path).map(|_| ())
+fn check_directories(endpoints: Endpoints<'_>, src_path: &str, dst_path: &str) -> Result<()> {
+    endpoints.refuse_overlap(src_path, dst_path)?;
+    endpoints.source_directory(src_path)?;
+    endpoints.target_directory(dst_path).map(|_| ())
 }
 
 /// What is to be done for one file, if both paths can be files.
-pub(crate) fn file_job(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result<Job> {
-    let info = pair.source_file(src_path)?;
-    pair.refuse_directory(dst_path)?;
+pub(crate) fn file_job(endpoints: Endpoints<'_>, src_path: &str, dst_path: &str) -> Result<Job> {
+    let info = endpoints.source_file(src_path)?;
+    endpoints.refuse_directory(dst_path)?;
     Ok(Job {
         src_path: src_path.to_owned(),
         dst_path: dst_path.to_owned(),
@@ -406,13 +334,15 @@ pub(crate) fn file_job(pair: Pair<'_>, src_path: &str, dst_path: &str) -> Result
 
 /// Copies what is below one directory into another, once both have been looked at.
 fn copy_tree(
-    pair: Pair<'_>,
+    endpoints: Endpoints<'_>,
     src_path: &str,
     dst_path: &str,
     condition: Condition,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    if condition == Condition::Always && transfer_whole(pair, src_path, dst_path, options, false)? {
+    if condition == Condition::Always
+        && transfer_whole(endpoints, src_path, dst_path, options, false)?
+    {
         let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
         let actions = vec![Action::CopyDir { src_path, dst_path }];
         return Ok(Report {
@@ -420,42 +350,43 @@ fn copy_tree(
             ..Report::default()
         });
     }
-    let selection = options.selection(pair.src, src_path)?;
-    let tree = Snapshot::read(pair.src, src_path, &selection)?;
-    tree.check_fits(src_path, pair.dst, dst_path)?;
+    let selection = options.selection(endpoints.src, src_path)?;
+    let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
+    tree.check_fits(src_path, endpoints.dst, dst_path)?;
     let jobs = jobs(&tree, src_path, dst_path);
     let target = match condition {
-        Condition::Always => Target::looked_at(pair.dst),
-        _ => Target::listed(pair.dst, dst_path, &jobs)?,
+        Condition::Always => Target::looked_at(endpoints.dst),
+        _ => Target::listed(endpoints.dst, dst_path, &jobs)?,
     };
     let mut report = Report {
-        actions: make_directories(pair.dst, dst_path, &tree, options)?,
+        actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let copied = run.copy_if(pair, &jobs, |job| condition.is_met(job, &target))?;
+    let copied = run.copy_if(endpoints, &jobs, |job| condition.is_met(job, &target))?;
     report.actions.extend(copied.into_iter().map(copy_action));
     run.finish(report, src_path)
 }
 
 /// Whether the target has copied, or moved, the whole directory by itself.
 pub(crate) fn transfer_whole(
-    pair: Pair<'_>,
+    endpoints: Endpoints<'_>,
     src_path: &str,
     dst_path: &str,
     options: &TransferOptions<'_>,
     remove: bool,
 ) -> Result<bool> {
-    let source = file::location(pair.src, src_path)?.filter(|_| options.is_plain());
-    let (Some(source), Some(capabilities)) = (source, pair.dst.capabilities()) else {
+    let source = location(endpoints.src, src_path)?.filter(|_| options.is_plain());
+    let (Some(source), Some(capabilities)) = (source, endpoints.dst.capabilities()) else {
         return Ok(false);
     };
     if !capabilities.copydir_from(&source, dst_path, remove)? {
         return Ok(false);
     }
-    if !pair.dst.isdir(dst_path)? {
+    if !endpoints.dst.isdir(dst_path)? {
         // There was nothing to copy.
-        pair.dst
+        endpoints
+            .dst
             .makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
     }
     Ok(true)

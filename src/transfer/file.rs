@@ -7,42 +7,37 @@ use time::OffsetDateTime;
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::FileSystem;
 use crate::filesystem::capabilities::{SourceOptions, Storage, Times, Transfer};
+use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::location::Location;
 use crate::filesystem::options::OpenOptions;
 use crate::transfer::bulk::Job;
-use crate::transfer::endpoints::Pair;
 
 /// Transfers one file.
-pub(crate) fn transfer(pair: Pair<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
-    let source = location(pair.src, &job.src_path)?;
-    if copy_by_itself(pair.dst, source.as_ref(), &job.dst_path)? {
+pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
+    let source = location(endpoints.src, &job.src_path)?;
+    if copy_by_itself(endpoints.dst, source.as_ref(), &job.dst_path)? {
         transfer.advance(job.size)?;
-    } else if in_pieces(pair, job, transfer)? {
+    } else if in_pieces(endpoints, job, transfer)? {
         return Ok(());
     } else {
-        let inner = pair.src.openbin(&job.src_path, "r")?;
+        let inner = endpoints
+            .src
+            .openbin_with(&job.src_path, "r", &OpenOptions::default())?;
         let mut source = Watched { inner, transfer };
         if job.beside_directory {
-            upload_beside(pair.dst, &job.dst_path, &mut source)?;
+            upload_beside(endpoints.dst, &job.dst_path, &mut source)?;
         } else {
-            pair.dst
+            endpoints
+                .dst
                 .upload_sized(&job.dst_path, &mut source, job.size)?;
         }
     }
     if transfer.times() == Times::Kept
         && let Some(modified) = job.modified
     {
-        set_modified(pair.dst, &job.dst_path, modified)?;
+        set_modified(endpoints.dst, &job.dst_path, modified)?;
     }
     Ok(())
-}
-
-/// Where a resource really is, if its filesystem knows.
-pub(crate) fn location(fs: &dyn FileSystem, path: &str) -> Result<Option<Location>> {
-    match fs.capabilities() {
-        Some(capabilities) => capabilities.location(path),
-        None => fs.validatepath(path).map(|_| None),
-    }
 }
 
 fn copy_by_itself(dst: &dyn FileSystem, source: Option<&Location>, dst_path: &str) -> Result<bool> {
@@ -60,8 +55,8 @@ pub(crate) fn storage(fs: &dyn FileSystem) -> Storage {
 
 /// The number of threads of a transfer for which none was set: that of the remote filesystem if the other one is local,
 /// and otherwise one.
-pub(crate) fn default_workers(pair: Pair<'_>) -> usize {
-    match (storage(pair.src), storage(pair.dst)) {
+pub(crate) fn default_workers(endpoints: Endpoints<'_>) -> usize {
+    match (storage(endpoints.src), storage(endpoints.dst)) {
         (Storage::Remote { workers }, Storage::Local)
         | (Storage::Local, Storage::Remote { workers }) => workers,
         _ => 1,
@@ -69,23 +64,24 @@ pub(crate) fn default_workers(pair: Pair<'_>) -> usize {
 }
 
 /// Whether files come from a remote filesystem to a local one.
-pub(crate) fn is_download(pair: Pair<'_>) -> bool {
+pub(crate) fn is_download(endpoints: Endpoints<'_>) -> bool {
     matches!(
-        (storage(pair.src), storage(pair.dst)),
+        (storage(endpoints.src), storage(endpoints.dst)),
         (Storage::Remote { .. }, Storage::Local)
     )
 }
 
 /// Transfers a file in pieces, and gives it its time where it can have one. Returns `false` if the two filesystems
 /// cannot do that together.
-fn in_pieces(pair: Pair<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<bool> {
+fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<bool> {
     let is_remote = |fs| matches!(storage(fs), Storage::Remote { .. });
     let is_local = |fs| storage(fs) == Storage::Local;
-    let is_up = is_local(pair.src) && is_remote(pair.dst);
-    if !is_up && !is_download(pair) {
+    let is_up = is_local(endpoints.src) && is_remote(endpoints.dst);
+    if !is_up && !is_download(endpoints) {
         return Ok(false);
     }
-    let (Some(src), Some(dst)) = (pair.src.capabilities(), pair.dst.capabilities()) else {
+    let (Some(src), Some(dst)) = (endpoints.src.capabilities(), endpoints.dst.capabilities())
+    else {
         return Ok(false);
     };
     let options = transfer.options().beside_directory(job.beside_directory);

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::filesystem::capabilities::{Storage, Times};
+use crate::filesystem::endpoints::Endpoints;
+use crate::filesystem::hash;
+use crate::filesystem::names::folded;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
 use crate::transfer::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
 use crate::transfer::copy::{copy_action, jobs};
-use crate::transfer::endpoints::Pair;
 use crate::transfer::file;
 use crate::transfer::moving::refuse_empty;
-use crate::transfer::names::folded;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 
 /// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
@@ -62,24 +63,24 @@ pub fn mirror(
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        pair.refuse_overlap("/", "/")?;
-        let selection = options.selection(pair.src, "/")?;
-        let source = Snapshot::read(pair.src, "/", &selection)?;
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        endpoints.refuse_overlap("/", "/")?;
+        let selection = options.selection(endpoints.src, "/")?;
+        let source = Snapshot::read(endpoints.src, "/", &selection)?;
         if source.is_empty() {
             refuse_empty("/", options)?;
         }
-        source.check_fits("/", pair.dst, "/")?;
-        let selection = options.selection(pair.dst, "/")?;
-        let target = Snapshot::listed(pair.dst, "/", &selection)?;
-        let clocks = Clocks::of(pair);
+        source.check_fits("/", endpoints.dst, "/")?;
+        let selection = options.selection(endpoints.dst, "/")?;
+        let target = Snapshot::listed(endpoints.dst, "/", &selection)?;
+        let clocks = Clocks::of(endpoints);
         let sameness = match options.compare {
             _ if options.copy_always => Sameness::None,
             Compare::SizeAndTime => Sameness::Clocks(clocks),
             Compare::Size => Sameness::Size,
-            Compare::Content => Sameness::Content(Sides::of(pair)),
+            Compare::Content => Sameness::Content(Sides::of(endpoints)),
         };
-        let mut plan = Plan::new(&source, &target, &pair.dst.getmeta(), sameness);
+        let mut plan = Plan::new(&source, &target, &endpoints.dst.getmeta(), sameness);
         if options.keep_extra {
             plan.remove.clear();
         }
@@ -87,7 +88,7 @@ pub fn mirror(
             Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
             Clocks::Compared | Clocks::Stored => Run::new(options),
         };
-        carry_out(pair, plan, &run)
+        carry_out(endpoints, plan, &run)
     })
 }
 
@@ -248,14 +249,14 @@ struct Sides {
 }
 
 impl Sides {
-    fn of(pair: Pair<'_>) -> Self {
+    fn of(endpoints: Endpoints<'_>) -> Self {
         let has_e_tags = |fs: &dyn FileSystem| {
             let capabilities = fs.capabilities();
             capabilities.is_some_and(|capabilities| capabilities.has_e_tags())
         };
         Self {
-            src: has_e_tags(pair.src),
-            dst: has_e_tags(pair.dst),
+            src: has_e_tags(endpoints.src),
+            dst: has_e_tags(endpoints.dst),
         }
     }
 }
@@ -269,13 +270,13 @@ struct Digests {
 
 impl Digests {
     /// Whether the contents are the same: what is not known is read.
-    fn agree(&self, pair: Pair<'_>, job: &Job) -> Result<bool> {
+    fn agree(&self, endpoints: Endpoints<'_>, job: &Job) -> Result<bool> {
         let digest = |known: &Option<Box<str>>, fs: &dyn FileSystem, path: &str| match known {
             Some(known) => Ok(known.to_ascii_lowercase()),
-            None => fs.hash(path, "md5"),
+            None => hash::of_file(fs, path, "md5"),
         };
-        let src = digest(&self.src, pair.src, &job.src_path)?;
-        Ok(src == digest(&self.dst, pair.dst, &job.dst_path)?)
+        let src = digest(&self.src, endpoints.src, &job.src_path)?;
+        Ok(src == digest(&self.dst, endpoints.dst, &job.dst_path)?)
     }
 }
 
@@ -300,9 +301,9 @@ enum Clocks {
 }
 
 impl Clocks {
-    fn of(pair: Pair<'_>) -> Self {
-        match file::storage(pair.dst) {
-            _ if file::is_download(pair) => Self::Kept,
+    fn of(endpoints: Endpoints<'_>) -> Self {
+        match file::storage(endpoints.dst) {
+            _ if file::is_download(endpoints) => Self::Kept,
             Storage::Remote { .. } => Self::Stored,
             _ => Self::Compared,
         }
@@ -329,24 +330,24 @@ fn rooted(path: &str) -> String {
     path::abspath(path).into_owned()
 }
 
-fn carry_out(pair: Pair<'_>, plan: Plan, run: &Run<'_, '_>) -> Result<Report> {
+fn carry_out(endpoints: Endpoints<'_>, plan: Plan, run: &Run<'_, '_>) -> Result<Report> {
     let mut report = Report::default();
-    remove(pair.dst, run, &plan.clear, &mut report)?;
+    remove(endpoints.dst, run, &plan.clear, &mut report)?;
     for (directory, beside_file) in plan.directories {
         if !run.options.dry_run {
-            make_directory(pair.dst, &directory, beside_file)?;
+            make_directory(endpoints.dst, &directory, beside_file)?;
         }
         report.actions.push(Action::Makedir(directory));
     }
-    let copied = run.copy_if(pair, &plan.copies, |job| {
+    let copied = run.copy_if(endpoints, &plan.copies, |job| {
         match plan.to_compare.get(&job.dst_path) {
-            Some(digests) => digests.agree(pair, job).map(|agree| !agree),
+            Some(digests) => digests.agree(endpoints, job).map(|agree| !agree),
             None => Ok(true),
         }
     })?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
-        remove(pair.dst, run, &plan.remove, &mut report)?;
+        remove(endpoints.dst, run, &plan.remove, &mut report)?;
     }
     run.finish(report, "/")
 }

@@ -2,11 +2,9 @@
 
 pub(crate) mod bulk;
 pub mod copy;
-pub(crate) mod endpoints;
 pub(crate) mod file;
 pub mod mirror;
 pub mod moving;
-pub(crate) mod names;
 pub(crate) mod selection;
 pub(crate) mod snapshot;
 pub(crate) mod target;

@@ -3,7 +3,7 @@
 //! Rust's.
 //!
 //! ```no_run
-//! use s3fs::{FileSystem, S3Fs, TransferOptions, moving};
+//! use s3fs::{FileSystem, FileSystemExt, S3Fs, TransferOptions, moving};
 //!
 //! let inbox = S3Fs::new("inbox")?;
 //! let archive = S3Fs::new("archive")?;
@@ -23,18 +23,22 @@
 //! to: the links are removed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::info::Info;
-use crate::filesystem::{CopyOptions, FileSystem};
+use crate::filesystem::defaults::remove_copied;
+use crate::filesystem::endpoints::{Endpoints, location};
+use crate::filesystem::info::Namespaces;
+use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions};
 use crate::transfer::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
-use crate::transfer::endpoints::Pair;
-use crate::transfer::file;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
+
+/// More than the seconds in which S3 tells time.
+const TICK: Duration = Duration::from_millis(1100);
 
 /// Moves all that is in one filesystem into another.
 ///
@@ -69,12 +73,12 @@ pub fn move_dir(
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        let is_same = pair.is_same_directory(src_path, dst_path)?;
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        let is_same = endpoints.is_same_directory(src_path, dst_path)?;
         if !is_same {
-            pair.refuse_overlap(src_path, dst_path)?;
+            endpoints.refuse_overlap(src_path, dst_path)?;
         }
-        match pair.source_directory(src_path) {
+        match endpoints.source_directory(src_path) {
             Err(error) if error.is(ErrorKind::ResourceNotFound) && options.allow_empty_source => {
                 return Ok(Report::default());
             }
@@ -83,11 +87,11 @@ pub fn move_dir(
         if is_same {
             return Ok(Report::default());
         }
-        pair.target_directory(dst_path)?;
-        if is_root(pair.src, src_path)? && pair.src.isempty(src_path)? {
+        endpoints.target_directory(dst_path)?;
+        if is_root(endpoints.src, src_path)? && endpoints.src.isempty(src_path)? {
             refuse_empty(src_path, options)?;
         }
-        move_tree(pair, src_path, dst_path, options)
+        move_tree(endpoints, src_path, dst_path, options)
     })
 }
 
@@ -109,27 +113,42 @@ pub fn move_file(
     options: &TransferOptions<'_>,
 ) -> Result<()> {
     options.cancellable(|| {
-        let pair = Pair::new(&src_fs, &dst_fs);
-        let before = pair.source_file(src_path)?;
-        if pair.is_same_file(src_path, dst_path)? {
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        let before = endpoints.source_file(src_path)?;
+        if endpoints.is_same_file(src_path, dst_path)? {
             return Ok(());
         }
-        if pair.is_one && options.is_plain() {
+        if endpoints.is_one && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
             return src_fs.movefile_with(src_path, dst_path, overwrite);
         }
-        let jobs = [file_job(pair, src_path, dst_path)?];
-        pair.tell_apart(&jobs[0])?;
+        let jobs = [file_job(endpoints, src_path, dst_path)?];
+        tell_apart(endpoints, &jobs[0])?;
         let run = Run::new(options);
-        run.copy(pair, &jobs)?;
+        run.copy(endpoints, &jobs)?;
         run.finish(Report::default(), src_path)?;
         if options.dry_run {
             return Ok(());
         }
-        make_durable(pair.dst, [path::dirname(dst_path)])?;
+        make_durable(endpoints.dst, [path::dirname(dst_path)])?;
         cancel::check()?;
-        remove_copied(pair.src, src_path, &before)
+        remove_copied(endpoints.src, src_path, &before)
     })
+}
+
+/// Waits a moment if what is to be moved there exists already, in what may be the same place by another name, such as
+/// `localhost` and `127.0.0.1`. A file that is copied onto itself has another time then, so that the move takes it for
+/// changed and leaves it. One look at the target where both could be one, and none otherwise.
+fn tell_apart(endpoints: Endpoints<'_>, job: &Job) -> Result<()> {
+    let locations = endpoints.locations(&job.src_path, &job.dst_path)?;
+    if !locations.is_some_and(|(src, dst)| src.may_be_file(&dst)) {
+        return Ok(());
+    }
+    let there = found(endpoints.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
+    if there.is_some_and(|there| job.may_be(&there)) {
+        cancel::sleep(TICK)?;
+    }
+    Ok(())
 }
 
 /// Makes the entries of these directories durable: a move deletes the only other copy next.
@@ -145,33 +164,14 @@ pub(crate) fn make_durable<'d>(
     distinct.try_for_each(|directory| capabilities.sync_directory(directory))
 }
 
-/// Removes a file that was copied, if it is still what it was before.
-pub(crate) fn remove_copied(src: &dyn FileSystem, src_path: &str, before: &Info) -> Result<()> {
-    let after = src.getdetails(src_path)?;
-    let state = |info: &Info| {
-        (
-            info.size(),
-            info.modified(),
-            info.stamp().map(str::to_owned),
-        )
-    };
-    if state(&after) != state(before) {
-        return Err(Error::new(ErrorKind::ResourceChanged)
-            .with_path(src_path)
-            .with_message("it changed while it was moved")
-            .with_hint("it stays, and the target has a copy; move it again"));
-    }
-    src.remove(src_path)
-}
-
 /// Moves what is below one directory into another, once both have been looked at.
 pub(crate) fn move_tree(
-    pair: Pair<'_>,
+    endpoints: Endpoints<'_>,
     src_path: &str,
     dst_path: &str,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    if transfer_whole(pair, src_path, dst_path, options, true)? {
+    if transfer_whole(endpoints, src_path, dst_path, options, true)? {
         let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
         let actions = vec![Action::MoveDir { src_path, dst_path }];
         return Ok(Report {
@@ -179,20 +179,20 @@ pub(crate) fn move_tree(
             ..Report::default()
         });
     }
-    let selection = options.selection(pair.src, src_path)?;
-    let tree = Snapshot::read(pair.src, src_path, &selection)?;
-    tree.check_fits(src_path, pair.dst, dst_path)?;
-    let source = Source::new(pair.src, src_path, &tree)?;
+    let selection = options.selection(endpoints.src, src_path)?;
+    let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
+    tree.check_fits(src_path, endpoints.dst, dst_path)?;
+    let source = Source::new(endpoints.src, src_path, &tree)?;
     let jobs = jobs(&tree, src_path, dst_path);
     if let Some(job) = jobs.first().filter(|_| !options.dry_run) {
-        pair.tell_apart(job)?;
+        tell_apart(endpoints, job)?;
     }
     let mut report = Report {
-        actions: make_directories(pair.dst, dst_path, &tree, options)?,
+        actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let copied = run.copy(pair, &jobs)?;
+    let copied = run.copy(endpoints, &jobs)?;
     report
         .actions
         .extend(copied.iter().copied().map(copy_action));
@@ -201,8 +201,8 @@ pub(crate) fn move_tree(
     } else {
         let made = tree.directories.iter();
         let made: Vec<String> = made.map(|made| path::combine(dst_path, made)).collect();
-        let own = path::recursepath(&pair.dst.validatepath(dst_path)?)?;
-        make_durable(pair.dst, made.iter().chain(&own).map(String::as_str))?;
+        let own = path::recursepath(&endpoints.dst.validatepath(dst_path)?)?;
+        make_durable(endpoints.dst, made.iter().chain(&own).map(String::as_str))?;
         source.remove(&run, &mut report, &copied, &selection)?;
     }
     run.finish(report, src_path)
@@ -244,7 +244,7 @@ impl<'a> Source<'a> {
         let mut links = PathSet::default();
         for directory in directories.iter().rev() {
             let is_below = links.has_one_above(directory);
-            if !is_below && file::location(fs, directory)?.is_some_and(|place| place.is_link()) {
+            if !is_below && location(fs, directory)?.is_some_and(|place| place.is_link()) {
                 links.insert(directory);
             }
         }

@@ -8,11 +8,11 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::endpoints::location;
 use crate::filesystem::info::Namespaces;
+use crate::filesystem::names;
 use crate::filesystem::{FileSystem, Meta, TreeEntries};
 use crate::path;
-use crate::transfer::file;
-use crate::transfer::names;
 use crate::transfer::selection::Selection;
 
 /// What is below a directory; paths are relative to it, without a leading slash.
@@ -152,7 +152,7 @@ impl Snapshot {
             dst.validatepath(&target)
                 .map_err(|error| error.with_path_replaced(given(path)))?;
             // Two files of the source could be one behind it.
-            if file::location(dst, &target)?.is_some_and(|place| place.is_link()) {
+            if location(dst, &target)?.is_some_and(|place| place.is_link()) {
                 return Err(Error::new(ErrorKind::PermissionDenied)
                     .with_path(target)
                     .with_message("the target has a symbolic link there")

@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use crate::error::Result;
 use crate::filesystem::info::Namespaces;
+use crate::filesystem::names;
 use crate::filesystem::{FileSystem, Meta, found};
 use crate::path;
 use crate::transfer::bulk::Job;
-use crate::transfer::names;
 
 /// The target of a copy on a condition: looked at for each file, or listed once.
 pub(crate) struct Target<'a> {
@@ -74,7 +74,8 @@ impl<'a> Target<'a> {
     pub(crate) fn modified(&self, path: &str) -> Result<Option<Option<OffsetDateTime>>> {
         match &self.listed {
             Some(listed) => Ok(listed.get(&self.key(path)?).copied()),
-            None => found(self.fs.getmodified(path)),
+            None => found(self.fs.getinfo(path, Namespaces::DETAILS))
+                .map(|info| info.map(|info| info.modified())),
         }
     }
 

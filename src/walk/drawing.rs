@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::error::Result;
 use crate::filesystem::FileSystem;
-use crate::filesystem::filter::{FilterDir, strings};
+use crate::filesystem::filter::{self, FilterDir, strings};
 use crate::filesystem::info::{Info, Namespaces};
 use crate::path;
 
@@ -175,9 +175,7 @@ struct Drawing<'a, F: ?Sized> {
 impl<F: FileSystem + ?Sized> Drawing<'_, F> {
     /// The entries of a directory in the order in which they are drawn.
     fn entries(&self, directory: &str) -> Result<Vec<Info>> {
-        let entries = self
-            .fs
-            .filterdir(directory, &self.filter, Namespaces::BASIC)?;
+        let entries = filter::entries(self.fs, directory, &self.filter, Namespaces::BASIC)?;
         let mut entries: Vec<Info> = entries.collect::<Result<_>>()?;
         let dirs_first = self.options.dirs_first;
         entries

@@ -73,7 +73,7 @@ pub struct Step {
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 ///
-/// Patterns are matched as [`FileSystem::matches`] does; an empty list leaves nothing out.
+/// Patterns are matched as [`crate::FileSystemExt::matches`] does; an empty list leaves nothing out.
 ///
 /// # Order and requests
 ///

@@ -3,8 +3,8 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use s3fs::{
-    CopyOptions, DownloadArgs, ErrorKind, FileSystem, OpenOptions, RawInfo, S3Fs, SseCustomerKey,
-    UploadArgs, Value,
+    CopyOptions, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions, RawInfo, S3Fs,
+    SseCustomerKey, UploadArgs, Value,
 };
 
 use super::s3_info;

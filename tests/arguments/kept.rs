@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use s3fs::{CopyOptions, ErrorKind, FileSystem as _, RawInfo, S3Fs, TransferOptions, UploadArgs};
+use s3fs::{
+    CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, RawInfo, S3Fs, TransferOptions,
+    UploadArgs,
+};
 
 use super::s3_info;
 use crate::common;

@@ -1,6 +1,6 @@
 //! `setinfo`: what is named changes, all else stays, and what someone else stored is not overwritten.
 
-use s3fs::{ErrorKind, FileSystem, Namespaces, RawInfo, UploadArgs, Value};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, Namespaces, RawInfo, UploadArgs, Value};
 
 use super::{Outside, info, outside, rich_object, s3_info};
 use crate::common;

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use s3fs::{ErrorKind, FileSystem, OpenOptions, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs};
 
 use super::s3_info;
 use crate::common::{self, fetch};

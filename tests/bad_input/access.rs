@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs, S3FsBuilder};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs, S3FsBuilder};
 
 use super::scene::{Scene, refused};
 use crate::every_operation;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use s3fs::{ErrorKind, FileSystem as _, OpenOptions, RawInfo, UploadArgs, Value};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, RawInfo, UploadArgs, Value};
 
 use super::scene::{Scene, refused};
 use crate::support::Object;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
-use s3fs::{Error, ErrorKind, File, FileSystem as _, RawInfo};
+use s3fs::{Error, ErrorKind, File, FileSystem, FileSystemExt as _, RawInfo};
 
 use super::scene::Scene;
 use crate::support::Object;

@@ -1,6 +1,6 @@
 //! Filesystems that were closed or may not write, and modes that do not exist.
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces};
 
 use super::scene::Scene;
 use crate::every_operation;

@@ -1,6 +1,6 @@
 //! A file where a directory is expected, the reverse, and paths below a file.
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces};
 
 use super::scene::Scene;
 use crate::every_operation::{self, Operation};

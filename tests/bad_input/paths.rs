@@ -1,6 +1,6 @@
 //! Paths that cannot be, told before any request.
 
-use s3fs::{ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::scene::{Scene, builder, refused};
 use crate::every_operation;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use s3fs::moving::move_dir;
-use s3fs::{CopyOptions, Error, ErrorKind, FileSystem as _, MemoryFs, S3Fs, TransferOptions};
+use s3fs::{
+    CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt as _, MemoryFs, S3Fs, TransferOptions,
+};
 
 use super::Live;
 

@@ -4,8 +4,8 @@ use std::fmt::{self, Debug, Display};
 use std::io::{Read, SeekFrom};
 
 use s3fs::{
-    CopyOptions, Error, ErrorKind, File, FileSystem, Info, MakedirOptions, Namespaces, RawInfo,
-    Result,
+    CopyOptions, Error, ErrorKind, File, FileSystem, FileSystemExt, Info, MakedirOptions,
+    Namespaces, RawInfo, Result,
 };
 use time::OffsetDateTime;
 

@@ -1,6 +1,6 @@
 //! Answers without bounds end with a clear error, and not with memory or time.
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs};
 
 use super::open;
 use crate::support::{Answer, BUCKET, Fault, Rule, Server};

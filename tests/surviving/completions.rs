@@ -3,7 +3,7 @@
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 
-use s3fs::{ErrorKind, File as _, FileSystem as _, MemoryFs, Result, S3Fs, copy};
+use s3fs::{ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, Result, S3Fs, copy};
 
 use super::impatient;
 use crate::support::{

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Barrier;
 use std::thread;
 
-use s3fs::{ErrorKind, FileSystem as _, OpenOptions};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, OpenOptions};
 
 use super::open;
 use crate::common;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use s3fs::{ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 use s3s::dto::{Timestamp, TimestampFormat};
 
 use super::{impatient, open};

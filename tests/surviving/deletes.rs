@@ -1,6 +1,7 @@
 //! Removing many, of which some fail for once.
 
 use s3fs::FileSystem as _;
+use s3fs::FileSystemExt as _;
 
 use super::open;
 use crate::common;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use s3fs::{ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::{impatient, open};
 use crate::common;

@@ -2,6 +2,7 @@
 
 use log::Level;
 use s3fs::FileSystem as _;
+use s3fs::FileSystemExt as _;
 
 use super::open;
 use crate::logged;

@@ -3,6 +3,7 @@
 use std::thread;
 
 use s3fs::FileSystem as _;
+use s3fs::FileSystemExt as _;
 
 use super::{impatient, open};
 use crate::support::{BUCKET, Fault, Rule, Server};

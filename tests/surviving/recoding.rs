@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs, S3FsBuilder};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs, S3FsBuilder};
 
 /// A server that gives these answers, one a connection, and the lines that it was asked with.
 fn answering(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {

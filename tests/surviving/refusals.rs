@@ -1,6 +1,6 @@
 //! Refusals that mean the same on every store, whatever their words are.
 
-use s3fs::{CopyOptions, ErrorKind, FileSystem as _, OpenOptions, RawInfo, S3Fs};
+use s3fs::{CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, RawInfo, S3Fs};
 
 use super::{impatient, open};
 use crate::common;

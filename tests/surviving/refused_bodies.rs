@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use s3fs::{Error, FileSystem as _, S3Fs, S3FsBuilder};
+use s3fs::{Error, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder};
 
 use crate::scripted::{Heard, Scripted, answer, refusal};
 

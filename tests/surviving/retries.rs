@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use s3fs::{ErrorKind, FileSystem as _, Namespaces, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs};
 
 use super::{impatient, open};
 use crate::common;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use s3fs::{Error, ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{Error, ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::impatient;
 use crate::common;

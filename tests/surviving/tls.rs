@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use s3fs::{ErrorKind, FileSystem as _, S3FsBuilder};
+use s3fs::{ErrorKind, FileSystemExt as _, S3FsBuilder};
 
 use super::impatient;
 use crate::common;

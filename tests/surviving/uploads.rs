@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use s3fs::{ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::{impatient, open};
 use crate::common;

@@ -1,6 +1,6 @@
 //! Objects that are read whole: on where a connection broke, and checked where the store keeps a digest.
 
-use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem as _, S3Fs};
+use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::{impatient, open};
 use crate::common;

@@ -49,6 +49,7 @@ use search::Matcher;
 use crate::error::Result;
 use crate::filesystem::filter::strings;
 use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{self, FileSystem};
 use crate::walk::{Walked, until_error};
 
@@ -270,7 +271,9 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         for found in self.iter(Namespaces::BASIC) {
             let found = found?;
             if found.info.is_file() {
-                let file = self.fs.openbin(&found.path, "r")?;
+                let file = self
+                    .fs
+                    .openbin_with(&found.path, "r", &OpenOptions::default())?;
                 lines::count(file, &mut counts).map_err(|error| error.with_path(found.path))?;
             }
         }

@@ -8,7 +8,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use s3fs::{FileSystem, Namespaces, OpenOptions, S3Fs, UploadArgs};
+use s3fs::{FileSystem, FileSystemExt, Namespaces, OpenOptions, S3Fs, UploadArgs};
 use support::{Bucket, Object, Server};
 
 /// Nothing: the server is all that is needed.

@@ -1,31 +1,23 @@
-//! [`Pair`]: the two filesystems of a copy or move, and whether two paths are one place.
+//! [`Endpoints`]: the two filesystems of a copy or move, and whether two paths are one place.
 
 use std::ptr;
-use std::time::Duration;
 
-use crate::cancel;
+use super::info::{Info, Namespaces};
+use super::location::Location;
+use super::{FileSystem, found, names};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::info::{Info, Namespaces};
-use crate::filesystem::location::Location;
-use crate::filesystem::{FileSystem, found};
 use crate::path;
-use crate::transfer::bulk::Job;
-use crate::transfer::file;
-use crate::transfer::names;
-
-/// More than the seconds in which S3 tells time.
-const TICK: Duration = Duration::from_millis(1100);
 
 /// Where from and where to.
 #[derive(Clone, Copy)]
-pub(crate) struct Pair<'a> {
+pub(crate) struct Endpoints<'a> {
     pub(crate) src: &'a dyn FileSystem,
     pub(crate) dst: &'a dyn FileSystem,
     /// Whether both are one handle.
     pub(crate) is_one: bool,
 }
 
-impl<'a> Pair<'a> {
+impl<'a> Endpoints<'a> {
     /// References to references, since only what has a size becomes a `dyn FileSystem`.
     pub(crate) fn new<F, G>(src: &'a &F, dst: &'a &G) -> Self
     where
@@ -59,22 +51,6 @@ impl<'a> Pair<'a> {
             ))),
             _ => Ok(()),
         }
-    }
-
-    /// Waits a moment if what is to be moved there is there already, in what may be the same place by
-    /// another name, such as `localhost` and `127.0.0.1`. A file that is copied onto itself is of
-    /// another time then, so that the move takes it for changed and leaves it. One look at the target
-    /// where both could be one, and none otherwise.
-    pub(crate) fn tell_apart(&self, job: &Job) -> Result<()> {
-        let locations = self.locations(&job.src_path, &job.dst_path)?;
-        if !locations.is_some_and(|(src, dst)| src.may_be_file(&dst)) {
-            return Ok(());
-        }
-        let there = found(self.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
-        if there.is_some_and(|there| job.may_be(&there)) {
-            cancel::sleep(TICK)?;
-        }
-        Ok(())
     }
 
     /// What is at the source, which must be a file.
@@ -116,10 +92,14 @@ impl<'a> Pair<'a> {
         Ok(false)
     }
 
-    /// Where both really are; nothing if that cannot be known of both.
-    fn locations(&self, src_path: &str, dst_path: &str) -> Result<Option<(Location, Location)>> {
-        let source = file::location(self.src, src_path)?;
-        let known = source.zip(file::location(self.dst, dst_path)?);
+    /// Where both really are. `None` if that cannot be known of both.
+    pub(crate) fn locations(
+        &self,
+        src_path: &str,
+        dst_path: &str,
+    ) -> Result<Option<(Location, Location)>> {
+        let source = location(self.src, src_path)?;
+        let known = source.zip(location(self.dst, dst_path)?);
         if known.is_some() || !self.is_one {
             return Ok(known);
         }
@@ -131,6 +111,14 @@ impl<'a> Pair<'a> {
         let path = names::folded(&self.src.validatepath(path)?, &self.src.getmeta());
         let directory = path::forcedir(&path).into_owned();
         Ok(Location::new("", path, directory))
+    }
+}
+
+/// Where a resource really is, if its filesystem knows.
+pub(crate) fn location(fs: &dyn FileSystem, path: &str) -> Result<Option<Location>> {
+    match fs.capabilities() {
+        Some(capabilities) => capabilities.location(path),
+        None => fs.validatepath(path).map(|_| None),
     }
 }
 
