@@ -12,6 +12,7 @@ pub use crate::s3::fuzzing::{
     aws_config, aws_configuration, content_range, error_answers, keys, profiles, redaction,
     retry_after, xml_answers,
 };
+use crate::s3::fuzzing::{text, two_texts};
 
 /// A target: it takes any bytes.
 pub type Target = fn(&[u8]);
@@ -31,18 +32,6 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("retry_after", retry_after),
     ("xml_answers", xml_answers),
 ];
-
-/// The bytes as text; what is not UTF-8 is replaced.
-pub(crate) fn text(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).into_owned()
-}
-
-/// The bytes as two texts, apart at their first line end.
-pub(crate) fn two_texts(data: &[u8]) -> (String, String) {
-    let mut halves = data.splitn(2, |byte| *byte == b'\n').map(text);
-    let first = halves.next().unwrap_or_default();
-    (first, halves.next().unwrap_or_default())
-}
 
 /// FS URLs: what is read, and that no secret is shown of what is not.
 pub fn fs_urls(data: &[u8]) {

@@ -1,6 +1,7 @@
 //! One test program for everything that meets a server, so that it is linked once.
 
 mod answers;
+mod architecture;
 mod arguments;
 mod bad_input;
 mod buckets;

@@ -3,11 +3,11 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{Case, fails};
-use crate::TransferOptions;
 use crate::error::ErrorKind;
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 use crate::memoryfs::MemoryFs;
+use crate::transfer::bulk::TransferOptions;
 use crate::transfer::copy::{self, Condition};
 use crate::transfer::mirror::mirror;
 use crate::transfer::moving;

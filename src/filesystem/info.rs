@@ -6,6 +6,7 @@ use std::ops::BitOr;
 
 use time::OffsetDateTime;
 
+use crate::error::Result;
 use crate::path;
 
 /// Which namespaces of [`Info`] are asked for. `basic` always comes.
@@ -406,7 +407,7 @@ impl Info {
     ///
     /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if `dir_path` leads above
     /// the root.
-    pub fn make_path(&self, dir_path: &str) -> crate::Result<String> {
+    pub fn make_path(&self, dir_path: &str) -> Result<String> {
         path::join([dir_path, &self.name])
     }
 

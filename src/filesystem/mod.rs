@@ -23,15 +23,13 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::capabilities::Capabilities;
-use crate::filesystem::file::File;
-use crate::filesystem::info::{Info, Namespaces, RawInfo};
-use crate::filesystem::options::OpenOptions;
-use crate::filesystem::scantree::{Descend, Descent};
 use crate::path;
-
-/// The entries of a directory, one after the other.
-pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
+use capabilities::Capabilities;
+use file::File;
+use info::{Info, Namespaces, RawInfo};
+use options::OpenOptions;
+use scantree::{Descend, Descent};
+pub use scantree::{Entries, TreeEntries};
 
 /// What a filesystem is like: PyFilesystem's `standard` meta namespace.
 ///
@@ -206,9 +204,6 @@ impl CopyOptions {
         self.preserve_time
     }
 }
-
-/// An entry of a tree: the path of the directory that it is in, absolute, and what is known of it.
-pub type TreeEntries<'a> = Box<dyn Iterator<Item = Result<(String, Info)>> + Send + 'a>;
 
 /// A filesystem, in PyFilesystem's words.
 ///
@@ -606,7 +601,13 @@ pub trait FileSystem: Send + Sync {
     ///
     /// As [`scandir`](Self::scandir); the iterator ends after an error.
     fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
-        scantree::by_directory(self, path, namespaces, Box::new(|_| Descent::Enter))
+        let scan = move |path: &str| self.scandir(path, namespaces);
+        scantree::by_listing(
+            path,
+            self.validatepath(path)?,
+            scan,
+            Box::new(|_| Descent::Enter),
+        )
     }
 
     /// Every entry below a directory, as [`scantree`](Self::scantree) gives them, for those who must
@@ -658,7 +659,8 @@ pub trait FileSystem: Send + Sync {
         namespaces: Namespaces,
         descend: Descend<'a>,
     ) -> Result<TreeEntries<'a>> {
-        scantree::by_directory(self, path, namespaces, descend)
+        let scan = move |path: &str| self.scandir(path, namespaces);
+        scantree::by_listing(path, self.validatepath(path)?, scan, descend)
     }
 
     /// The entries below a directory, as [`scantree_whole`](Self::scantree_whole) gives them, without what is in

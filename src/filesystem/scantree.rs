@@ -1,11 +1,16 @@
 //! Trees, entry by entry: what a walk does about each directory, and the way of every filesystem
 //! that lists one directory at a time.
 
+use super::info::Info;
 use crate::error::Result;
-use crate::filesystem::info::{Info, Namespaces};
-use crate::filesystem::{Entries, FileSystem, TreeEntries};
 
-/// What [`scantree_pruned`](FileSystem::scantree_pruned) does about a directory.
+/// The entries of a directory, one after the other.
+pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
+
+/// An entry of a tree: the path of the directory that it is in, absolute, and what is known of it.
+pub type TreeEntries<'a> = Box<dyn Iterator<Item = Result<(String, Info)>> + Send + 'a>;
+
+/// What [`scantree_pruned`](crate::FileSystem::scantree_pruned) does about a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Descent {
     /// It gives all that is in the directory, and then the directory.
@@ -18,18 +23,6 @@ pub enum Descent {
 
 /// Says of a directory, by its absolute path, what is done about it.
 pub type Descend<'a> = Box<dyn FnMut(&str) -> Descent + Send + 'a>;
-
-/// The entries below a directory, of a filesystem that lists one directory at a time.
-pub(crate) fn by_directory<'a>(
-    fs: &'a (impl FileSystem + ?Sized),
-    path: &str,
-    namespaces: Namespaces,
-    descend: Descend<'a>,
-) -> Result<TreeEntries<'a>> {
-    let validated = fs.validatepath(path)?;
-    let scan = move |path: &str| fs.scandir(path, namespaces);
-    by_listing(path, validated, scan, descend)
-}
 
 /// The entries below a directory, of which `scan` lists one at a time.
 pub(crate) fn by_listing<'a>(

@@ -34,7 +34,7 @@ use crate::filesystem::{
 };
 use crate::path;
 use crate::percent::FS_URL;
-use crate::transfer::copy;
+use crate::transfer::{copy, moving};
 use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable, why_reserved};
 pub(crate) use pieces::{DiskSink, DiskSource};
 pub(crate) use place::Place;
@@ -850,7 +850,7 @@ impl FileSystem for OsFs {
     }
 
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
-        copy::dir_within(self, src_path, dst_path, options)
+        copy::within(self, src_path, dst_path, options)
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
@@ -868,7 +868,7 @@ impl FileSystem for OsFs {
                 return Ok(());
             }
         }
-        copy::move_dir_within(self, src_path, dst_path, options)
+        moving::within(self, src_path, dst_path, options)
     }
 
     /// Of a symbolic link, the link alone.

@@ -13,8 +13,8 @@
 //!   otherwise.
 
 use super::client::Response;
-use super::objects::MAX_OBJECT_BYTES;
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::limits::MAX_OBJECT_BYTES;
 
 /// The fewest bytes of an answer that ends before the range that was asked for. With fewer, an object
 /// would take too many requests.

@@ -22,7 +22,8 @@ use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
 use crate::s3::client::{Client, Proxies, RetryPolicy, Route, Timeouts, agent, is_aws};
-use crate::s3::objects::{ConditionalWrites, MAX_PARTS, MIN_PART_BYTES, Objects};
+use crate::s3::limits::{MAX_PARTS, MIN_PART_BYTES};
+use crate::s3::objects::{ConditionalWrites, Objects};
 use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
 

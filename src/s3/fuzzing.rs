@@ -4,10 +4,10 @@ use super::answer;
 use super::client::xml::{self, XmlError};
 use super::credentials;
 use super::key::{KeyMap, Place};
-use crate::fuzzing::{text, two_texts};
 use crate::path;
 
 pub use super::client::fuzzing::{redaction, retry_after};
+pub(crate) use super::client::fuzzing::{text, two_texts};
 
 /// The longest that an error quotes of an answer that cannot be read, places of elements included.
 const LONGEST_QUOTE: usize = 4096;

@@ -17,6 +17,7 @@ mod etag;
 pub(crate) mod fuzzing;
 mod info;
 mod key;
+mod limits;
 mod list;
 mod markers;
 mod metadata;

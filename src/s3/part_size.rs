@@ -1,7 +1,7 @@
 //! [`PartSizes`]: how large the parts of an upload are, and how many of them are held at a time. Pure.
 
-use super::objects::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES};
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::limits::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES};
 
 /// The size of the first parts, unless the builder says another: 8 MiB.
 pub(crate) const DEFAULT_PART_BYTES: u64 = 8 << 20;

@@ -31,9 +31,9 @@ use super::list::{PAGE, Pages, warn_unnameable};
 use super::order::{Order, no_order};
 use super::{S3Fs, parallel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::TreeEntries;
 use crate::filesystem::info::{Info, Namespaces};
-use crate::filesystem::scantree::{Descend, Descent};
+use crate::filesystem::scantree::{Descend, Descent, by_listing};
+use crate::filesystem::{FileSystem as _, TreeEntries};
 use crate::s3::client::xml::ListedObject;
 
 /// How many names of a directory are looked at before a listing jumps in a store whose order is not known.
@@ -116,7 +116,8 @@ impl S3Fs {
         descend: Option<Descend<'a>>,
     ) -> Result<TreeEntries<'a>> {
         let descend = descend.unwrap_or_else(|| Box::new(|_| Descent::Enter));
-        crate::filesystem::scantree::by_directory(self, path, namespaces, descend)
+        let scan = move |path: &str| self.scandir(path, namespaces);
+        by_listing(path, self.validatepath(path)?, scan, descend)
     }
 }
 

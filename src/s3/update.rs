@@ -10,13 +10,14 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::objects::{Condition, MAX_PART_BYTES, check_object_size, is_gone, wants_equal_parts};
+use super::objects::{Condition, check_object_size, is_gone, wants_equal_parts};
 use super::part_size::PartSizes;
 use super::parts::PartsUpload;
 use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::{self, File};
 use crate::filesystem::mode::Mode;
+use crate::s3::limits::MAX_PART_BYTES;
 pub(super) use old::Old;
 use overlay::{Content, Overlay};
 use plan::{Limits, Part, plan, plan_equal};

@@ -7,8 +7,6 @@ use std::iter;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use time::OffsetDateTime;
-
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::{Times, Transfer};
@@ -19,6 +17,7 @@ use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
 use crate::threads::{self, Crew, MAX_THREADS};
 use crate::transfer::file;
+use crate::transfer::job::Job;
 use crate::transfer::selection::{Selection, TakesFile};
 use crate::walk::Walker;
 
@@ -455,28 +454,6 @@ impl fmt::Display for Failures {
 }
 
 impl std::error::Error for Failures {}
-
-/// A file to copy.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) src_path: String,
-    pub(crate) dst_path: String,
-    pub(crate) size: u64,
-    pub(crate) modified: Option<OffsetDateTime>,
-    /// [`Info::stamp`](crate::Info).
-    pub(crate) stamp: Option<Box<str>>,
-    /// Whether the target has, or will have, a directory of that path, too.
-    pub(crate) beside_directory: bool,
-}
-
-impl Job {
-    /// Whether that may be the file of which the job was made: of its size, its stamp, and its time.
-    pub(crate) fn may_be(&self, info: &Info) -> bool {
-        info.size() == Some(self.size)
-            && info.stamp() == self.stamp.as_deref()
-            && info.modified() == self.modified
-    }
-}
 
 /// One call at work: its options, and what went wrong so far.
 pub(crate) struct Run<'r, 'a> {

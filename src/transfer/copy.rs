@@ -26,9 +26,9 @@ use crate::filesystem::endpoints::{Endpoints, illegal, location};
 use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
-use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions, make_directory};
+use crate::transfer::bulk::{Action, Report, Run, TransferOptions, make_directory};
 use crate::transfer::file;
-use crate::transfer::moving;
+use crate::transfer::job::Job;
 use crate::transfer::snapshot::Snapshot;
 use crate::transfer::target::Target;
 
@@ -277,7 +277,7 @@ pub fn copy_modified_time(
 }
 
 /// [`FileSystem::copydir_with`] of a filesystem that has no way of its own.
-pub(crate) fn dir_within(
+pub(crate) fn within(
     fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_path: &str,
@@ -288,27 +288,6 @@ pub(crate) fn dir_within(
     endpoints.refuse_overlap(src_path, dst_path)?;
     let options = TransferOptions::new().preserve_time(options.preserve_time);
     copy_tree(endpoints, src_path, dst_path, Condition::Always, &options).map(|_| ())
-}
-
-/// [`FileSystem::movedir_with`] of a filesystem that has no way of its own.
-pub(crate) fn move_dir_within(
-    fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_path: &str,
-    options: CopyOptions,
-) -> Result<()> {
-    let endpoints = Endpoints::new(&fs, &fs);
-    defaults::check_directories(endpoints, src_path, dst_path, options)?;
-    if endpoints.is_same_directory(src_path, dst_path)? {
-        return Ok(());
-    }
-    endpoints.refuse_overlap(src_path, dst_path)?;
-    let options = TransferOptions::new().preserve_time(options.preserve_time);
-    let report = moving::move_tree(endpoints, src_path, dst_path, &options)?;
-    match report.left_behind() {
-        [] => Ok(()),
-        left => Err(defaults::left_behind(src_path, left)),
-    }
 }
 
 /// What is looked at before one directory is copied into another.

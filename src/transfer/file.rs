@@ -10,7 +10,7 @@ use crate::filesystem::capabilities::{SourceOptions, Storage, Times, Transfer};
 use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::location::Location;
 use crate::filesystem::options::OpenOptions;
-use crate::transfer::bulk::Job;
+use crate::transfer::job::Job;
 
 /// Transfers one file.
 pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {

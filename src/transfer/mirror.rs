@@ -10,9 +10,10 @@ use crate::filesystem::hash;
 use crate::filesystem::names::folded;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
-use crate::transfer::bulk::{Action, Compare, Job, Report, Run, TransferOptions, make_directory};
+use crate::transfer::bulk::{Action, Compare, Report, Run, TransferOptions, make_directory};
 use crate::transfer::copy::{copy_action, jobs};
 use crate::transfer::file;
+use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 

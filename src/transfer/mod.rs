@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 pub mod copy;
 pub(crate) mod file;
+pub(crate) mod job;
 pub mod mirror;
 pub mod moving;
 pub(crate) mod selection;

@@ -27,13 +27,14 @@ use std::time::Duration;
 
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::defaults::remove_copied;
+use crate::filesystem::defaults::{self, remove_copied};
 use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
-use crate::transfer::bulk::{Action, Job, Report, Run, TransferOptions};
+use crate::transfer::bulk::{Action, Report, Run, TransferOptions};
 use crate::transfer::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
+use crate::transfer::job::Job;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 
@@ -217,6 +218,27 @@ pub(crate) fn refuse_empty(src_path: &str, options: &TransferOptions<'_>) -> Res
         .with_path(src_path)
         .with_message("the source holds nothing")
         .with_hint("look at its bucket and dir_path, or set allow_empty_source"))
+}
+
+/// [`FileSystem::movedir_with`] of a filesystem that has no way of its own.
+pub(crate) fn within(
+    fs: &(impl FileSystem + ?Sized),
+    src_path: &str,
+    dst_path: &str,
+    options: CopyOptions,
+) -> Result<()> {
+    let endpoints = Endpoints::new(&fs, &fs);
+    defaults::check_directories(endpoints, src_path, dst_path, options)?;
+    if endpoints.is_same_directory(src_path, dst_path)? {
+        return Ok(());
+    }
+    endpoints.refuse_overlap(src_path, dst_path)?;
+    let options = TransferOptions::new().preserve_time(options.preserve_time);
+    let report = move_tree(endpoints, src_path, dst_path, &options)?;
+    match report.left_behind() {
+        [] => Ok(()),
+        left => Err(defaults::left_behind(src_path, left)),
+    }
 }
 
 fn is_root(fs: &dyn FileSystem, path: &str) -> Result<bool> {

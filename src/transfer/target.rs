@@ -9,7 +9,7 @@ use crate::filesystem::info::Namespaces;
 use crate::filesystem::names;
 use crate::filesystem::{FileSystem, Meta, found};
 use crate::path;
-use crate::transfer::bulk::Job;
+use crate::transfer::job::Job;
 
 /// The target of a copy on a condition: looked at for each file, or listed once.
 pub(crate) struct Target<'a> {

@@ -7,8 +7,19 @@ use super::failure;
 use super::redact::Secrets;
 use super::retry::{Attempt, Decision, Outcome, RetryPolicy};
 use crate::dates::http_date;
-use crate::fuzzing::{text, two_texts};
 use crate::s3::credentials::Credentials;
+
+/// The bytes as text; what is not UTF-8 is replaced.
+pub(crate) fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data).into_owned()
+}
+
+/// The bytes as two texts, apart at their first line end.
+pub(crate) fn two_texts(data: &[u8]) -> (String, String) {
+    let mut halves = data.splitn(2, |byte| *byte == b'\n').map(text);
+    let first = halves.next().unwrap_or_default();
+    (first, halves.next().unwrap_or_default())
+}
 
 /// `Retry-After`, beside the date of its answer: no wait makes a policy overflow, or is longer than all that
 /// is tried.

@@ -2,30 +2,48 @@
 //!
 //! The rules are those of botocore's `AssumeRoleProvider`.
 
-use super::chain::{Asked, Source, from_profile};
-use super::container::Container;
-use super::instance::Instance;
+use super::asked::Asked;
 use super::profile::Profile;
 use super::sts::{Role, Sts};
-use super::{Credentials, environment, failed};
+use super::{Credentials, failed};
 use crate::error::Result;
+
+/// Returns the credentials that assume a role.
+pub(super) type Assumer = Box<dyn Fn() -> Result<Credentials> + Send + Sync>;
+
+/// Where the credentials that assume a role come from.
+pub(super) enum Origin<'p> {
+    Environment,
+    Container,
+    Instance,
+    /// What a profile has besides a role.
+    Profile(&'p Profile),
+}
+
+/// Chooses the source at an origin. `None` if nothing is configured there.
+type Choose<'c> = dyn Fn(Origin<'_>) -> Result<Option<Assumer>> + 'c;
 
 /// A role, and the source of the credentials that assume it.
 pub(super) struct AssumeRole {
     role: Role,
-    with: Source,
+    with: Assumer,
     sts: Sts,
 }
 
 impl AssumeRole {
     /// The role of a profile that has `role_arn` and no web identity.
-    pub(super) fn configured(asked: &Asked<'_>, profile: &Profile) -> Result<Option<Self>> {
-        Self::in_chain(asked, profile, &mut vec![profile.name().to_owned()])
+    pub(super) fn configured(
+        asked: &Asked<'_>,
+        profile: &Profile,
+        choose: &Choose<'_>,
+    ) -> Result<Option<Self>> {
+        Self::in_chain(asked, profile, choose, &mut vec![profile.name().to_owned()])
     }
 
     fn in_chain(
         asked: &Asked<'_>,
         profile: &Profile,
+        choose: &Choose<'_>,
         visited: &mut Vec<String>,
     ) -> Result<Option<Self>> {
         if !has_role(profile) {
@@ -60,8 +78,8 @@ impl AssumeRole {
                 ))
                 .with_hint("one of them says which credentials assume the role"));
             }
-            (None, Some(name)) => named_source(asked, profile, &name)?,
-            (Some(name), None) => source_profile(asked, profile, &name, visited)?,
+            (None, Some(name)) => named_source(profile, &name, choose)?,
+            (Some(name), None) => source_profile(asked, profile, &name, choose, visited)?,
         };
         Ok(Some(Self {
             role: Role {
@@ -77,7 +95,7 @@ impl AssumeRole {
     }
 
     pub(super) fn credentials(&self) -> Result<Credentials> {
-        let with = self.with.credentials()?;
+        let with = (self.with)()?;
         self.sts.assume_role(&self.role, &with)
     }
 }
@@ -86,39 +104,33 @@ fn has_role(profile: &Profile) -> bool {
     profile.has("role_arn") && !profile.has("web_identity_token_file")
 }
 
-fn named_source(asked: &Asked<'_>, profile: &Profile, name: &str) -> Result<Source> {
-    let nothing = || {
+fn named_source(profile: &Profile, name: &str, choose: &Choose<'_>) -> Result<Assumer> {
+    let origin = match name {
+        "Environment" => Origin::Environment,
+        "EcsContainer" => Origin::Container,
+        "Ec2InstanceMetadata" => Origin::Instance,
+        _ => {
+            return Err(failed(format!(
+                "credential_source of {} is none of Environment, EcsContainer and Ec2InstanceMetadata",
+                profile.title()
+            )));
+        }
+    };
+    choose(origin)?.ok_or_else(|| {
         failed(format!(
             "{} has credential_source = {name}, which has no credentials",
             profile.title()
         ))
-    };
-    match name {
-        "Environment" => {
-            let found = environment::credentials(asked.environment)?;
-            found.map(Source::Environment).ok_or_else(nothing)
-        }
-        "EcsContainer" => {
-            let found = Container::configured(asked.environment)?;
-            found.map(Source::Container).ok_or_else(nothing)
-        }
-        "Ec2InstanceMetadata" => {
-            let found = Instance::configured(asked.environment, asked.lazy)?;
-            found.map(Source::Instance).ok_or_else(nothing)
-        }
-        _ => Err(failed(format!(
-            "credential_source of {} is none of Environment, EcsContainer and Ec2InstanceMetadata",
-            profile.title()
-        ))),
-    }
+    })
 }
 
 fn source_profile(
     asked: &Asked<'_>,
     profile: &Profile,
     name: &str,
+    choose: &Choose<'_>,
     visited: &mut Vec<String>,
-) -> Result<Source> {
+) -> Result<Assumer> {
     let source = profile.sibling(name).ok_or_else(|| {
         failed(format!(
             "{} has source_profile = {name}, and there is no such profile",
@@ -136,11 +148,11 @@ fn source_profile(
     }
     visited.push(name.to_owned());
     if !source.has_keys()
-        && let Some(role) = AssumeRole::in_chain(asked, &source, visited)?
+        && let Some(role) = AssumeRole::in_chain(asked, &source, choose, visited)?
     {
-        return Ok(Source::AssumeRole(Box::new(role)));
+        return Ok(Box::new(move || role.credentials()));
     }
-    let found = from_profile(asked, &source, false)?;
+    let found = choose(Origin::Profile(&source))?;
     found.ok_or_else(|| {
         failed(format!(
             "{} is the source_profile of {}, and has no credentials",

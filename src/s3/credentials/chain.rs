@@ -6,8 +6,9 @@
 //! one, and what fails there is an error, because the next source would be another identity. Only instance
 //! metadata needs no configuration, which is why it comes last.
 
+use super::asked::Asked;
 #[cfg(feature = "aws-chain")]
-use super::assume_role::AssumeRole;
+use super::assume_role::{AssumeRole, Assumer, Origin};
 #[cfg(feature = "aws-chain")]
 use super::container::{self, Container};
 #[cfg(feature = "aws-chain")]
@@ -26,13 +27,6 @@ use super::unsupported;
 use super::web_identity::WebIdentity;
 use super::{Credentials, CredentialsProvider, Environment, Settings, environment, failed};
 use crate::error::{Error, Result};
-
-/// What the sources are chosen by.
-pub(super) struct Asked<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) environment: &'a Environment,
-    pub(super) lazy: &'a LazyProfile<'a>,
-}
 
 /// The source that has the credentials.
 pub(super) enum Source {
@@ -131,7 +125,7 @@ pub(super) fn choose(asked: &Asked<'_>) -> Result<Source> {
     }
     let profile = asked.lazy.get()?;
     #[cfg(feature = "aws-chain")]
-    if let Some(role) = AssumeRole::configured(asked, profile)? {
+    if let Some(role) = AssumeRole::configured(asked, profile, &|origin| assumer(asked, origin))? {
         return Ok(Source::AssumeRole(Box::new(role)));
     }
     if let Some(found) = from_profile(asked, profile, !is_named)? {
@@ -157,8 +151,24 @@ pub(super) fn choose(asked: &Asked<'_>) -> Result<Source> {
     Err(nothing_found(asked, profile, &why))
 }
 
+/// The credentials that assume a role.
+#[cfg(feature = "aws-chain")]
+fn assumer(asked: &Asked<'_>, origin: Origin<'_>) -> Result<Option<Assumer>> {
+    let source = match origin {
+        Origin::Environment => {
+            environment::credentials(asked.environment)?.map(Source::Environment)
+        }
+        Origin::Container => Container::configured(asked.environment)?.map(Source::Container),
+        Origin::Instance => {
+            Instance::configured(asked.environment, asked.lazy)?.map(Source::Instance)
+        }
+        Origin::Profile(profile) => from_profile(asked, profile, false)?,
+    };
+    Ok(source.map(|source| -> Assumer { Box::new(move || source.credentials()) }))
+}
+
 /// What a profile has: the order is that of botocore's `ProfileProviderBuilder`.
-pub(super) fn from_profile(
+fn from_profile(
     asked: &Asked<'_>,
     profile: &Profile,
     with_environment: bool,

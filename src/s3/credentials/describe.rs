@@ -1,6 +1,7 @@
 //! What the files and variables say, as lines: for the test that compares this crate with botocore.
 
-use super::chain::{Asked, choose};
+use super::asked::Asked;
+use super::chain::choose;
 use super::configured::Configured;
 use super::files::File;
 use super::ini::{Section, Value};

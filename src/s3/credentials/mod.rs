@@ -10,6 +10,7 @@
 //! ([`files`], [`ini`], [`words`]) are read when something first needs them. [`cached`] keeps what a source gave and
 //! refreshes it; [`provider`] is what a client signs with.
 
+mod asked;
 #[cfg(feature = "aws-chain")]
 mod assume_role;
 mod ca_bundle;
@@ -57,8 +58,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
+use asked::Asked;
 pub use cached::CachedCredentials;
-use chain::{Asked, Chain, choose};
+use chain::{Chain, choose};
 pub(crate) use configured::Configured;
 pub(crate) use environment::Environment;
 use profile::LazyProfile;

@@ -15,7 +15,7 @@ use sha1::{Digest as _, Sha1};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::chain::Asked;
+use super::asked::Asked;
 use super::http::{Call, Http, Limits, Way};
 use super::json::{Object, date};
 use super::profile::Profile;

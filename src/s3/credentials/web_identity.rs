@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::chain::Asked;
+use super::asked::Asked;
 use super::profile::Profile;
 use super::sts::{Role, Sts};
 use super::{Credentials, failed, files};

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::multipart::{MAX_PART_BYTES, NewUpload, Upload, UploadedPart, check_object_size};
+use super::multipart::{NewUpload, Upload, UploadedPart, check_object_size};
 use super::{Condition, ENCRYPTION, Ending, Objects, ReadOptions, condition_failed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{DownloadArgs, customer_key_headers};
@@ -15,6 +15,7 @@ use crate::s3::client::{Operation, Payload, Request};
 use crate::s3::etag;
 use crate::s3::info::s3_info;
 use crate::s3::key::Key;
+use crate::s3::limits::MAX_PART_BYTES;
 use crate::s3::pinned::Pinned;
 use crate::s3::setinfo::{Rewrite, kept_headers};
 use crate::threads::Crew;

@@ -26,8 +26,7 @@ pub(crate) use copy::Source;
 pub(crate) use delete::MAX_DELETED_KEYS;
 pub(crate) use ending::{Ending, NONCE, has_nonce, hex, is_unknown_to_store, unknown};
 pub(crate) use multipart::{
-    MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, NewUpload, Upload, UploadedPart,
-    check_object_size, is_gone, wants_equal_parts,
+    NewUpload, Upload, UploadedPart, check_object_size, is_gone, wants_equal_parts,
 };
 
 use crate::s3::answer::{self, Answer};
@@ -600,7 +599,7 @@ fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
 /// The region in which one may make one's own bucket again.
 const DEFAULT_REGION: &str = "us-east-1";
 
-fn is_own_bucket(error: &crate::Error) -> bool {
+fn is_own_bucket(error: &Error) -> bool {
     error
         .s3()
         .is_some_and(|s3| s3.code == "BucketAlreadyOwnedByYou")
@@ -632,7 +631,7 @@ pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
 }
 
 /// Whether the object is there, and under a customer's key that was not given.
-fn lacks_customer_key(error: &crate::Error) -> bool {
+fn lacks_customer_key(error: &Error) -> bool {
     error.is(ErrorKind::PermissionDenied)
         && error
             .s3()
@@ -656,7 +655,7 @@ pub(crate) fn nonce() -> String {
 }
 
 /// Whether a conditional write failed on its condition.
-pub(crate) fn condition_failed(error: &crate::Error) -> bool {
+pub(crate) fn condition_failed(error: &Error) -> bool {
     error.is(ErrorKind::ResourceChanged)
 }
 
