@@ -35,6 +35,7 @@ mod osfs;
 mod partial_files;
 mod presign;
 mod proxies;
+mod ranges;
 mod reading;
 mod requests;
 mod requests_flat;

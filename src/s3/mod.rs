@@ -30,6 +30,7 @@ mod parts;
 mod pinned;
 mod presign;
 mod publish;
+mod ranges;
 mod read_ahead;
 mod reader;
 mod scan;

@@ -220,7 +220,9 @@ impl S3Fs {
         let reading = self.shared.reading.unless_said(options);
         match S3Reader::open(objects, key, path, ReadOptions::from_call(options), reading) {
             Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
-            result => result.map_err(|error| error.with_path(path)),
+            result => result
+                .map(|reader| reader.with_workers(self.shared.max_workers))
+                .map_err(|error| error.with_path(path)),
         }
     }
 }

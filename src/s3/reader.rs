@@ -97,6 +97,8 @@ pub struct S3Reader {
     read_ahead: usize,
     threads: Threads,
     buffer: Buffer,
+    /// How many requests one call makes at a time.
+    workers: usize,
     closed: bool,
 }
 
@@ -133,8 +135,52 @@ impl S3Reader {
             read_ahead: reading.read_ahead,
             threads: Threads::default(),
             buffer: Buffer::default(),
+            workers: 1,
             closed: false,
         })
+    }
+
+    /// The same, which makes that many requests at a time.
+    pub(super) fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Returns another reader of the same version of the file, with a position of its own that begins where this
+    /// one is. It can be used by another thread. No request.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if this reader was closed.
+    pub fn try_clone(&self) -> Result<Self> {
+        self.check_open()?;
+        Ok(Self {
+            pinned: Arc::clone(&self.pinned),
+            path: self.path.clone(),
+            position: self.position,
+            reached: None,
+            source: None,
+            window: None,
+            read_ahead: self.read_ahead,
+            threads: Threads::default(),
+            buffer: Buffer::default(),
+            workers: self.workers,
+            closed: false,
+        })
+    }
+
+    /// Returns an error if this reader was closed.
+    pub(super) fn check_open(&self) -> Result<()> {
+        self.usable().map_err(Error::from)
+    }
+
+    /// The error, about this file.
+    pub(super) fn about(&self, error: Error) -> Error {
+        error.with_path(&self.path)
     }
 
     /// The size of the object in bytes.
@@ -254,7 +300,7 @@ impl S3Reader {
 
     /// The error, about this file.
     fn named(&self, error: crate::Error) -> io::Error {
-        error.with_path(&self.path).into()
+        self.about(error).into()
     }
 }
 

@@ -1,0 +1,203 @@
+//! Several ranges of one object: which requests serve them. Pure, but for [`S3Reader`]'s methods.
+
+use std::ops::Range;
+
+use super::parallel;
+use super::reader::S3Reader;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Ranges that are at most this far apart are one request: another one would take longer than these bytes.
+const GAP: u64 = 64 << 10;
+
+/// Ranges apart from each other are joined up to this length, so that several requests share the work.
+const LONGEST: u64 = 8 << 20;
+
+/// Reading at any place.
+impl S3Reader {
+    /// Reads some of the bytes from that offset on, as many as there are and fit. 0 only at the end of the file or
+    /// for an empty buffer. The position of the reader stays.
+    ///
+    /// One request.
+    ///
+    /// ```no_run
+    /// use s3fs::{OpenOptions, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let archive = fs.open_read("backup.zip", &OpenOptions::new().first_window(0))?;
+    /// let mut end = [0; 22];
+    /// let count = archive.read_at(archive.size().saturating_sub(22), &mut end)?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced since it was opened.
+    #[doc(alias = "FileExt")]
+    #[doc(alias = "pread")]
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.check_open()?;
+        let left = self.size().saturating_sub(offset);
+        let length = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        if length > 0 {
+            self.read_range(offset, &mut buffer[..length])
+                .map_err(|error| self.about(error))?;
+        }
+        Ok(length)
+    }
+
+    /// Reads several ranges, each whole, and returns their bytes in the order of `ranges`. All are of the version that
+    /// was opened. The position of the reader stays.
+    ///
+    /// Ranges that overlap, or are at most 64 KiB apart, are one request of up to 8 MiB. The requests are made in
+    /// parallel, at most [`max_workers`](crate::S3FsBuilder::max_workers) at a time. An empty range takes none.
+    ///
+    /// ```no_run
+    /// use s3fs::{OpenOptions, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let file = fs.open_read("tiles.bin", &OpenOptions::new().first_window(0))?;
+    /// let tiles = file.read_ranges(&[0..4096, 1_000_000..1_004_096])?;
+    /// assert_eq!(tiles[1].len(), 4096);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that ends before it begins or behind the end of the
+    /// file, before any request. [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced since it
+    /// was opened.
+    pub fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>> {
+        self.check_open()?;
+        for range in ranges {
+            if range.start > range.end || range.end > self.size() {
+                return Err(
+                    self.about(Error::new(ErrorKind::InvalidArgument).with_message(format!(
+                        "{range:?} is not a range of a file of {} bytes",
+                        self.size()
+                    ))),
+                );
+            }
+        }
+        let groups = joined(ranges);
+        let read = parallel::map(&groups, self.workers(), |group| {
+            let length = usize::try_from(group.end - group.start).map_err(|_| too_long())?;
+            let mut bytes = vec![0; length];
+            self.read_range(group.start, &mut bytes)?;
+            Ok(bytes)
+        });
+        let mut results = vec![Vec::new(); ranges.len()];
+        for (group, bytes) in groups.iter().zip(read) {
+            let bytes = bytes.map_err(|error: Error| self.about(error))?;
+            group.share(ranges, bytes, &mut results);
+        }
+        Ok(results)
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::InvalidArgument)
+        .with_message("the range is longer than the memory of this machine can hold")
+}
+
+/// Ranges that one request serves.
+#[derive(Debug, PartialEq)]
+struct Group {
+    start: u64,
+    end: u64,
+    /// Which ranges they are.
+    members: Vec<usize>,
+}
+
+impl Group {
+    /// Gives each range its bytes.
+    fn share(&self, ranges: &[Range<u64>], bytes: Vec<u8>, results: &mut [Vec<u8>]) {
+        if let [only] = self.members[..] {
+            results[only] = bytes;
+            return;
+        }
+        for &member in &self.members {
+            let range = &ranges[member];
+            // Both are in the group, whose length is one of memory.
+            let start = (range.start - self.start) as usize;
+            let end = (range.end - self.start) as usize;
+            results[member] = bytes[start..end].to_vec();
+        }
+    }
+}
+
+/// The requests that serve these ranges, from the start of the file on.
+fn joined(ranges: &[Range<u64>]) -> Vec<Group> {
+    let mut order: Vec<usize> = (0..ranges.len()).collect();
+    order.retain(|index| !ranges[*index].is_empty());
+    order.sort_by_key(|index| (ranges[*index].start, ranges[*index].end));
+    let mut groups: Vec<Group> = Vec::new();
+    for index in order {
+        let range = &ranges[index];
+        match groups.last_mut() {
+            Some(group)
+                if range.start < group.end
+                    || range.start - group.end <= GAP && range.end - group.start <= LONGEST =>
+            {
+                group.end = group.end.max(range.end);
+                group.members.push(index);
+            }
+            _ => groups.push(Group {
+                start: range.start,
+                end: range.end,
+                members: vec![index],
+            }),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(start: u64, end: u64, members: &[usize]) -> Group {
+        Group {
+            start,
+            end,
+            members: members.to_vec(),
+        }
+    }
+
+    #[test]
+    fn neighbours_are_one_request_and_others_are_not() {
+        assert_eq!(joined(&[]), []);
+        assert_eq!(joined(&[5..5]), []);
+        assert_eq!(joined(&[0..10]), [group(0, 10, &[0])]);
+        // In any order, overlapping, one in the other, twice.
+        assert_eq!(joined(&[8..20, 0..10]), [group(0, 20, &[1, 0])]);
+        assert_eq!(joined(&[0..100, 10..20]), [group(0, 100, &[0, 1])]);
+        assert_eq!(joined(&[3..4, 3..4]), [group(3, 4, &[0, 1])]);
+        let (near, far) = (10 + GAP, 11 + GAP);
+        assert_eq!(joined(&[0..10, near..far]), [group(0, far, &[0, 1])]);
+        assert_eq!(
+            joined(&[0..10, far..far + 1]),
+            [group(0, 10, &[0]), group(far, far + 1, &[1])]
+        );
+        // Long ones stay apart.
+        assert_eq!(
+            joined(&[0..LONGEST, LONGEST..LONGEST + 1]),
+            [group(0, LONGEST, &[0]), group(LONGEST, LONGEST + 1, &[1])]
+        );
+    }
+
+    #[test]
+    fn each_range_gets_its_own_bytes() {
+        let content: Vec<u8> = (0..=255).collect();
+        let ranges = [10..20, 0..5, 15..30, 7..7, 250..256];
+        let mut results = vec![Vec::new(); ranges.len()];
+        for group in joined(&ranges) {
+            let bytes = content[group.start as usize..group.end as usize].to_vec();
+            group.share(&ranges, bytes, &mut results);
+        }
+        for (range, result) in ranges.iter().zip(results) {
+            assert_eq!(result, content[range.start as usize..range.end as usize]);
+        }
+    }
+}
