@@ -1,4 +1,5 @@
 //! Reading at any place of an open file: the right bytes of one version, and how many requests they take.
+#![allow(clippy::single_range_in_vec_init)]
 
 use std::io::{Read, Seek, SeekFrom};
 

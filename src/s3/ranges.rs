@@ -154,6 +154,7 @@ fn joined(ranges: &[Range<u64>]) -> Vec<Group> {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use super::*;
 
