@@ -740,6 +740,12 @@ impl DownloadArgs {
         Some(owner)
     }
 
+    /// Who pays for requests.
+    pub(crate) fn payer(&self) -> Option<&str> {
+        let payer = self.headers.get("x-amz-request-payer")?;
+        Some(payer)
+    }
+
     /// The headers of any request: who pays, who must own the bucket.
     ///
     /// # Errors

@@ -116,7 +116,8 @@ where
 /// [`S3FsBuilder`], under the same names: `endpoint_url`, `region`, `delimiter`, `strict`,
 /// `read_only`, `anonymous` (`1` or `0`), `addressing_style` (`auto`, `path`, `virtual`),
 /// `connect_timeout`, `response_timeout`, `stall_timeout` (seconds), `max_workers`,
-/// `user_agent_suffix`, `aws_session_token`, `proxy` (a percent-encoded URL, or `none`); the header arguments of
+/// `user_agent_suffix`, `aws_session_token`, `proxy` (a percent-encoded URL, or `none`),
+/// `requester_pays` (`1` or `0`); the header arguments of
 /// [`UploadArgs`](crate::UploadArgs) (`acl`, `cache_control`, `content_type`, `storage_class` …),
 /// `metadata.NAME`, `tag.NAME` and `checksum_algorithm`; `profile` where the program allows it.
 /// Keys of SSE-C and local paths are not taken from URLs.

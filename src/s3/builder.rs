@@ -30,6 +30,9 @@ use endpoint::{check_tls, parse_endpoint};
 /// The region that S3 takes a request for when none is named.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
+/// The one value of `x-amz-request-payer`.
+const REQUESTER: &str = "requester";
+
 /// As many requests at a time as boto3 makes.
 const DEFAULT_MAX_WORKERS: usize = 10;
 
@@ -115,6 +118,7 @@ pub struct S3FsBuilder {
     reading: Reading,
     keep_encryption: bool,
     user_agent_suffix: String,
+    requester_pays: bool,
 }
 
 impl fmt::Debug for S3FsBuilder {
@@ -157,6 +161,7 @@ impl S3FsBuilder {
             reading: Reading::default(),
             keep_encryption: false,
             user_agent_suffix: String::new(),
+            requester_pays: false,
         }
     }
 
@@ -352,6 +357,38 @@ impl S3FsBuilder {
     /// Adds to what is set already.
     pub fn download_args(mut self, args: DownloadArgs) -> Self {
         self.download = args.over(&self.download);
+        self
+    }
+
+    /// Whether the caller pays for the requests, as "Requester Pays" buckets want it. With `true`, every request to
+    /// the bucket carries `x-amz-request-payer: requester`, listings, copies and deletions too, and presigned URLs
+    /// have it in their query. Defaults to `false`. It is `requester_pays=1` in a URL.
+    ///
+    /// Source: [Requester Pays](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html).
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").requester_pays(true);
+    /// ```
+    pub fn requester_pays(mut self, pays: bool) -> Self {
+        self.requester_pays = pays;
+        self
+    }
+
+    /// The AWS account that must own the bucket. Every request to the bucket carries it
+    /// (`x-amz-expected-bucket-owner`), and the source of a copy too
+    /// (`x-amz-source-expected-bucket-owner`); S3 refuses requests to another account's bucket with
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied). Defaults to none. [`create_bucket`](S3Fs::create_bucket) and
+    /// [`list_buckets`](Self::list_buckets) do not have it in S3, and presigned URLs do not carry it.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").expected_bucket_owner("111122223333");
+    /// ```
+    pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
+        let account = account.into();
+        self.upload = self.upload.expected_bucket_owner(&account);
+        self.download = self.download.expected_bucket_owner(account);
         self
     }
 
@@ -593,7 +630,11 @@ impl S3FsBuilder {
         self
     }
 
-    fn build_in(self, environment: Environment) -> Result<S3Fs> {
+    fn build_in(mut self, environment: Environment) -> Result<S3Fs> {
+        if self.requester_pays {
+            self.upload = self.upload.request_payer(REQUESTER);
+            self.download = self.download.request_payer(REQUESTER);
+        }
         check_bucket_name(&self.bucket_name)?;
         let has_tenant = self.bucket_name.contains(':');
         let keys = KeyMap::new(&self.dir_path, &self.delimiter)?;

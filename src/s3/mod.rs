@@ -254,7 +254,12 @@ impl S3Fs {
     /// [`NoUrl`](ErrorKind::NoUrl) for the root.
     pub fn presign(&self, path: &str) -> Result<Presign<'_>> {
         let (_, key) = self.file_key(path, ErrorKind::NoUrl)?;
-        Ok(Presign::new(self.objects().client(), path, key))
+        Ok(self.presign_key(path, key))
+    }
+
+    fn presign_key(&self, path: &str, key: Key) -> Presign<'_> {
+        let objects = self.objects();
+        Presign::new(objects.client(), path, key).paid_by(objects.payer())
     }
 
     fn objects(&self) -> &Arc<Objects> {
@@ -648,7 +653,7 @@ impl FileSystem for S3Fs {
     fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
         let (validated, key) = self.file_key(path, ErrorKind::NoUrl)?;
         match purpose {
-            "download" => Presign::new(self.objects().client(), path, key).url(),
+            "download" => self.presign_key(path, key).url(),
             "fs" if key.as_str().contains(char::is_control) => Err(Error::new(ErrorKind::NoUrl)
                 .with_path(path)
                 .with_message("an FS URL cannot have control characters")),

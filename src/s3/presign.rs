@@ -89,6 +89,17 @@ impl<'a> Presign<'a> {
         }
     }
 
+    /// A query parameter says who pays, since whoever has the URL may send no header. An unsigned URL has none:
+    /// nobody can be charged for it.
+    ///
+    /// Source: [Downloading objects from Requester Pays buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ObjectsinRequesterPaysBuckets.html).
+    pub(super) fn paid_by(self, payer: Option<&str>) -> Self {
+        match payer.filter(|_| !self.client.is_anonymous()) {
+            Some(payer) => self.set("x-amz-request-payer", payer),
+            None => self,
+        }
+    }
+
     /// How long the URL is good for: whole seconds, 1 s to 7 days. An hour unless it is said.
     pub fn expires(mut self, expires: Duration) -> Self {
         self.expires = expires;

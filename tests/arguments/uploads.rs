@@ -1,5 +1,6 @@
 //! Upload arguments arrive as headers, whichever way they are given, and come back where S3 tells them.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use s3fs::{
@@ -443,14 +444,27 @@ fn a_value_that_no_header_carries_is_refused_before_anything_is_sent() {
 }
 
 /// A filesystem whose every request says who pays and who owns the bucket.
-fn with_payer_and_owner(server: &Server) -> S3Fs {
-    let url = common::fs_url(
-        server,
-        "",
-        "&request_payer=requester&expected_bucket_owner=111122223333",
-    );
-    let url = s3fs::FsUrl::parse(&url).unwrap();
-    s3fs::S3Opener::new().open(&url).unwrap()
+/// A filesystem with both, made by the builder, by a URL, and by a URL with boto3's name of the argument.
+fn with_payer_and_owner(server: &Server) -> [S3Fs; 3] {
+    let built = common::builder(server)
+        .requester_pays(true)
+        .expected_bucket_owner("111122223333")
+        .build()
+        .unwrap();
+    let of_url = |parameters: &str| {
+        let url = common::fs_url(
+            server,
+            "",
+            &format!("&{parameters}&expected_bucket_owner=111122223333"),
+        );
+        let url = s3fs::FsUrl::parse(&url).unwrap();
+        s3fs::S3Opener::new().open(&url).unwrap()
+    };
+    [
+        built,
+        of_url("requester_pays=1"),
+        of_url("request_payer=requester"),
+    ]
 }
 
 /// Works through every kind of request that there is.
@@ -476,36 +490,116 @@ fn do_everything(server: &Server, fs: &S3Fs) {
     server.faults().add(Rule::on("UploadPartCopy"), refused);
     let again = s3fs::RawInfo::new().with("s3", "content_type", "text/y");
     fs.setinfo("huge", &again).unwrap_err();
+    fs.writebytes("large", &vec![1; 9 << 20]).unwrap();
+    fs.makedirs("more").unwrap();
+    fs.writebytes("more/f", b"x").unwrap();
+    let create = s3fs::CopyOptions::new().create(true);
+    fs.copydir_with("more", "copies", create).unwrap();
+    fs.movedir_with("copies", "moved", create).unwrap();
+    fs.stale_uploads("/", std::time::Duration::ZERO).unwrap();
+    fs.removetree("/").unwrap();
+    fs.delete_bucket().unwrap();
 }
 
 #[test]
 fn who_pays_and_who_owns_the_bucket_is_said_with_every_kind_of_request() {
+    for number in 0..3 {
+        let server = Server::start();
+        let fs = &with_payer_and_owner(&server)[number];
+        do_everything(&server, fs);
+        let requests = server.take_requests();
+        let asked: BTreeSet<&str> = requests.iter().map(|request| request.operation).collect();
+        // All that there are but CreateBucket and ListBuckets, which have neither.
+        let all = [
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "DeleteBucket",
+            "DeleteObject",
+            "DeleteObjects",
+            "GetObject",
+            "GetObjectTagging",
+            "HeadObject",
+            "ListMultipartUploads",
+            "ListObjectsV2",
+            "PutObject",
+            "UploadPart",
+            "UploadPartCopy",
+        ];
+        assert_eq!(asked, BTreeSet::from(all));
+        for request in requests {
+            let name = request.operation;
+            let payer = request.header("x-amz-request-payer");
+            assert_eq!(payer, Some("requester"), "{name}");
+            let owner = request.header("x-amz-expected-bucket-owner");
+            assert_eq!(owner, Some("111122223333"), "{name}");
+            if ["CopyObject", "UploadPartCopy"].contains(&name) {
+                let owner = request.header("x-amz-source-expected-bucket-owner");
+                assert_eq!(owner, Some("111122223333"), "{name}");
+            }
+        }
+    }
+}
+
+/// Every operation, one by one, and none of them forgets who pays.
+#[test]
+fn no_operation_leaves_out_who_pays_and_who_owns_the_bucket() {
+    for operation in crate::every_operation::asking() {
+        let server = Server::start();
+        let bucket = server.bucket(BUCKET);
+        bucket.put("f", "content");
+        bucket.put("d/f", "content");
+        let fs = &with_payer_and_owner(&server)[0];
+        for path in ["f", "d", "new"] {
+            // Some of them cannot be, and ask all the same.
+            let _ = operation.on(fs, path);
+        }
+        for request in server.take_requests() {
+            for header in ["x-amz-request-payer", "x-amz-expected-bucket-owner"] {
+                let is_there = request.header(header).is_some();
+                assert!(
+                    is_there,
+                    "{}: {} {header}",
+                    operation.name, request.operation
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn presigned_urls_say_who_pays_and_work_without_a_header() {
     let server = Server::start();
-    do_everything(&server, &with_payer_and_owner(&server));
-    let requests = server.take_requests();
-    for operation in [
-        "AbortMultipartUpload",
-        "CompleteMultipartUpload",
-        "CopyObject",
-        "CreateMultipartUpload",
-        "DeleteObject",
-        "GetObject",
-        "GetObjectTagging",
-        "HeadObject",
-        "ListObjectsV2",
-        "PutObject",
-        "UploadPartCopy",
+    server.bucket(BUCKET).put("f", "content");
+    let fs = common::builder(&server)
+        .requester_pays(true)
+        .build()
+        .unwrap();
+    for url in [
+        fs.geturl("f").unwrap(),
+        fs.presign("f").unwrap().url().unwrap(),
     ] {
-        let mut of_it = requests.iter().filter(|r| r.operation == operation);
-        assert!(of_it.next().is_some(), "{operation} was not asked for");
+        assert!(url.contains("&x-amz-request-payer=requester"), "{url}");
+        assert_eq!(common::fetch(&server, &url).ok().body, b"content");
     }
-    for request in requests {
-        let name = request.operation;
-        let payer = request.header("x-amz-request-payer");
-        assert_eq!(payer, Some("requester"), "{name}");
-        let owner = request.header("x-amz-expected-bucket-owner");
-        assert_eq!(owner, Some("111122223333"), "{name}");
-    }
+    let fs = common::builder(&server)
+        .requester_pays(false)
+        .build()
+        .unwrap();
+    assert!(!fs.geturl("f").unwrap().contains("payer"));
+    fs.readbytes("f").unwrap();
+    let requests = server.take_requests();
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.header("x-amz-request-payer").is_none())
+    );
+    let public = S3Fs::builder(BUCKET)
+        .endpoint_url(server.endpoint())
+        .anonymous(true)
+        .requester_pays(true);
+    assert!(!public.build().unwrap().geturl("f").unwrap().contains('?'));
 }
 
 #[test]

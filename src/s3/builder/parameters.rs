@@ -52,6 +52,7 @@ impl S3FsBuilder {
             "region" => self = self.region(value),
             "ca_bundle" => self = self.ca_bundle(value),
             "proxy" => self = self.proxy(value),
+            "requester_pays" => self = self.requester_pays(flag(value)?),
             "delimiter" => self = self.delimiter(value),
             "strict" => self = self.strict(flag(value)?),
             "read_only" => self = self.read_only(flag(value)?),
@@ -147,7 +148,8 @@ mod tests {
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
              &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
              &conditions=ignored&copy_percent_keys=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
-             &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t",
+             &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t\
+             &requester_pays=1&expected_bucket_owner=1&proxy=http://127.0.0.1:8",
         )
         .unwrap();
         let builder = S3FsBuilder::from_url(&url, false).unwrap();
@@ -185,7 +187,12 @@ mod tests {
             let pair = (name.to_owned(), value.to_owned());
             assert!(upload.contains(&pair), "{name} is missing");
         }
-        assert_eq!(builder.download.request_headers().unwrap().len(), 1);
+        assert!(builder.requester_pays);
+        assert_eq!(
+            builder.settings.proxy.as_deref(),
+            Some("http://127.0.0.1:8")
+        );
+        assert_eq!(builder.download.request_headers().unwrap().len(), 2);
         let debug = format!("{builder:?}");
         assert!(!debug.contains("s/") && !debug.contains("\"k\""), "{debug}");
         builder.build_in(nowhere()).unwrap();
@@ -196,6 +203,7 @@ mod tests {
         for (parameter, named) in [
             ("colour=red", "colour"),
             ("strict=maybe", "strict"),
+            ("requester_pays=maybe", "requester_pays"),
             ("max_workers=-1", "max_workers"),
             ("conditions=maybe", "conditions"),
             ("copy_percent_keys=x", "copy_percent_keys"),

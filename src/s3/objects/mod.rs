@@ -555,9 +555,15 @@ impl Objects {
         self.client.ask(&request, xml::buckets_page)
     }
 
+    /// Who pays for requests, if it is not the owner of the bucket.
+    pub(crate) fn payer(&self) -> Option<&str> {
+        self.download.payer()
+    }
+
     /// Removes the bucket. One request.
     pub(crate) fn delete_bucket(&self) -> Result<()> {
-        let request = Request::bucket(Operation::DeleteBucket);
+        let request =
+            Request::bucket(Operation::DeleteBucket).headers(self.download.request_headers()?);
         self.client.tell(&request).map(|_| ())
     }
 
