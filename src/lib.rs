@@ -76,7 +76,7 @@
 //! | [`FileSystem`], [`FileSystemExt`] | the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `copy` and the others |
 //! | [`S3Fs`] | a bucket, or a directory inside one; [`S3FsBuilder`] has its parameters |
 //! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for protocols of a program's own |
-//! | [`MemoryFs`], [`OsFs`], [`SubFs`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem |
+//! | [`MemoryFs`], [`OsFs`], [`SubFs`], [`ReadOnly`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem, one that refuses every change |
 //! | [`File`] | an open file: [`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek) and `close`; on S3 an [`S3Reader`], [`S3Writer`] or [`S3Updater`]. [`OpenFile`] adds text and lines. |
 //! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | what one call sets: content type, metadata, tags, storage class, encryption, checksum |
 //! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | what is known about a file or directory, and how much of it to ask for; [`RawInfo`] has it by name |
@@ -154,6 +154,7 @@ pub use filesystem::open_file::OpenFile;
 pub use filesystem::options::{
     ChecksumAlgorithm, DownloadArgs, OpenOptions, SseCustomerKey, UploadArgs,
 };
+pub use filesystem::read_only::ReadOnly;
 pub use filesystem::scantree::{Descend, Descent};
 pub use filesystem::subfs::SubFs;
 pub use filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
@@ -168,6 +169,7 @@ pub use s3::{
     CredentialsProvider, Presign, PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader,
     S3Updater, S3Writer, StaleUpload, Stats,
 };
+pub use time;
 pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
 pub use transfer::{copy, mirror, moving};
 pub use walk::drawing::{TreeCounts, TreeOptions};

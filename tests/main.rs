@@ -36,6 +36,7 @@ mod partial_files;
 mod presign;
 mod proxies;
 mod ranges;
+mod read_only;
 mod reading;
 mod requests;
 mod requests_flat;

@@ -242,6 +242,11 @@ mod tests {
         );
         let directory = "impl<F: FileSystem> Capabilities for SubFs<F> {";
         assert_eq!(methods(directories, directory), offered);
+        let read_only = include_str!("read_only.rs");
+        let wrapper = "impl<F: FileSystem> FileSystem for ReadOnly<F> {";
+        assert_eq!(methods(read_only, wrapper), all);
+        let wrapper = "impl<F: FileSystem> Capabilities for ReadOnly<F> {";
+        assert_eq!(methods(read_only, wrapper), offered);
         let source = methods(capabilities, "pub trait RangedSource: Send + Sync {");
         let wrapper = "impl RangedSource for SubSource<'_> {";
         assert_eq!(methods(directories, wrapper), source);

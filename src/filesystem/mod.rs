@@ -13,6 +13,7 @@ pub(crate) mod mode;
 pub(crate) mod names;
 pub(crate) mod open_file;
 pub(crate) mod options;
+pub(crate) mod read_only;
 pub(crate) mod scantree;
 pub(crate) mod subfs;
 mod text;

@@ -75,6 +75,7 @@ pub fn move_dir(
 ) -> Result<Report> {
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        refuse_read_only(endpoints.src, src_path)?;
         let is_same = endpoints.is_same_directory(src_path, dst_path)?;
         if !is_same {
             endpoints.refuse_overlap(src_path, dst_path)?;
@@ -115,6 +116,7 @@ pub fn move_file(
 ) -> Result<()> {
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        refuse_read_only(endpoints.src, src_path)?;
         let before = endpoints.source_file(src_path)?;
         if endpoints.is_same_file(src_path, dst_path)? {
             return Ok(());
@@ -148,6 +150,17 @@ fn tell_apart(endpoints: Endpoints<'_>, job: &Job) -> Result<()> {
     let there = found(endpoints.dst.getinfo(&job.dst_path, Namespaces::DETAILS))?;
     if there.is_some_and(|there| job.may_be(&there)) {
         cancel::sleep(TICK)?;
+    }
+    Ok(())
+}
+
+/// Returns an error for a source from which nothing can be removed, before anything is copied.
+fn refuse_read_only(src: &dyn FileSystem, src_path: &str) -> Result<()> {
+    if src.getmeta().read_only {
+        return Err(Error::new(ErrorKind::ResourceReadOnly)
+            .with_path(src_path)
+            .with_message("a move removes its source")
+            .with_hint("copy it instead"));
     }
     Ok(())
 }
