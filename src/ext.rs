@@ -436,7 +436,7 @@ pub trait FileSystemExt: FileSystem {
     /// # Errors
     ///
     /// [`DirectoryExists`](ErrorKind::DirectoryExists) if it is there already,
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if something above it is a file.
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if it, or something above it, is a file.
     #[doc(alias = "create_dir_all")]
     fn makedirs(&self, path: &str) -> Result<()> {
         self.makedirs_with(path, MakedirOptions::default())
@@ -454,11 +454,13 @@ pub trait FileSystemExt: FileSystem {
         self.copy_with(src_path, dst_path, CopyOptions::default())
     }
 
-    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. Onto itself it does nothing.
+    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. With `overwrite`, a move onto itself
+    /// does nothing.
     ///
     /// # Errors
     ///
-    /// As [`copy`](Self::copy), and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
+    /// As [`copy`](Self::copy), but [`DestinationExists`](ErrorKind::DestinationExists) for a move onto
+    /// itself without `overwrite`, and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
     /// changed while it was copied: both stay.
     #[doc(alias = "move")]
     #[doc(alias = "rename")]

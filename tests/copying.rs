@@ -1092,7 +1092,8 @@ fn a_filesystem_that_knows_no_locations_loses_nothing_either() {
     let overwrite = CopyOptions::new().overwrite(true);
     let create = CopyOptions::new().create(true);
     let options = TransferOptions::new();
-    fs.movefile("a", "/a").unwrap();
+    fs.movefile_with("a", "/a", overwrite).unwrap();
+    fails(fs.movefile("a", "/a"), ErrorKind::DestinationExists);
     fs.movedir("d", "./d").unwrap();
     moving::move_file(&fs, "a", &fs, "./a", &options).unwrap();
     moving::move_dir(&fs, "d", &fs, "d/", &options).unwrap();

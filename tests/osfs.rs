@@ -277,7 +277,7 @@ fn a_copy_keeps_the_time_if_that_is_asked_for() {
     fails(os.copy("f", "new"), ErrorKind::DestinationExists, "new");
     fails(os.copy("no", "x"), ErrorKind::ResourceNotFound, "no");
     fails(os.copy("f", "no/x"), ErrorKind::ResourceNotFound, "no/x");
-    fails(os.copy("f", "f/x"), ErrorKind::DirectoryExpected, "f/x");
+    fails(os.copy("f", "f/x"), ErrorKind::ResourceNotFound, "f/x");
     let overwrite = CopyOptions::new().overwrite(true);
     let itself = os.copy_with("f", "./f", overwrite);
     fails(itself, ErrorKind::IllegalDestination, "./f");
@@ -307,7 +307,8 @@ fn a_file_is_moved_and_replaces_only_what_it_may() {
         ErrorKind::FileExpected,
         "d",
     );
-    os.movefile("f", "f").unwrap();
+    fails(os.movefile("f", "f"), ErrorKind::DestinationExists, "f");
+    os.movefile_with("f", "f", overwrite).unwrap();
     assert_eq!(os.readtext("f").unwrap(), "content");
     os.movefile_with("f", "g", overwrite).unwrap();
     os.movefile("g", "d/h").unwrap();

@@ -182,7 +182,7 @@ fn copy_needs_a_place(fs: &dyn FileSystem) {
         );
         fails(
             fs.copy_with("f", "g/y", options),
-            ErrorKind::DirectoryExpected,
+            ErrorKind::ResourceNotFound,
             "g/y",
         );
     }
@@ -284,7 +284,7 @@ fn movefile_needs_a_place(fs: &dyn FileSystem) {
     let moved = fs.movefile("f", "x/y");
     fails(moved, ErrorKind::ResourceNotFound, "x/y");
     let moved = fs.movefile_with("f", "f/y", OVERWRITE());
-    fails(moved, ErrorKind::DirectoryExpected, "f/y");
+    fails(moved, ErrorKind::ResourceNotFound, "f/y");
     assert_eq!(names(fs, "/"), ["f"]);
     holds(fs, "f", "content");
 }
@@ -300,7 +300,8 @@ fn movefile_keeps_its_directory(fs: &dyn FileSystem) {
 fn a_move_onto_itself_does_nothing(fs: &dyn FileSystem) {
     arrange(fs);
     for same in ["d/f", "/d/f", "d/e/../f"] {
-        fs.movefile("d/f", same).unwrap();
+        let moved = fs.movefile("d/f", same);
+        fails(moved, ErrorKind::DestinationExists, same);
         fs.movefile_with("d/f", same, OVERWRITE()).unwrap();
     }
     for same in ["d", "/d", "d/."] {

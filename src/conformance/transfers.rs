@@ -121,7 +121,7 @@ fn upload_needs_a_place(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     for (path, kind) in [
         ("x/y", ErrorKind::ResourceNotFound),
-        ("f/y", ErrorKind::DirectoryExpected),
+        ("f/y", ErrorKind::ResourceNotFound),
         ("d", ErrorKind::FileExpected),
         ("/", ErrorKind::FileExpected),
     ] {

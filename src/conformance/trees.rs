@@ -82,10 +82,13 @@ fn makedirs_refuses_what_is_there(fs: &dyn FileSystem) {
 
 fn makedirs_is_stopped_by_a_file(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
-    for path in ["f/a", "f/a/b"] {
-        fails(fs.makedirs(path), ErrorKind::DirectoryExpected, path);
+    for path in ["f", "f/a", "f/a/b"] {
+        for recreate in [true, false] {
+            let options = MakedirOptions::new().recreate(recreate);
+            let made = fs.makedirs_with(path, options);
+            fails(made, ErrorKind::DirectoryExpected, path);
+        }
     }
-    fails(fs.makedirs("f"), ErrorKind::DirectoryExists, "f");
     assert_eq!(names(fs, "/"), ["f"]);
     assert_eq!(fs.readtext("f").unwrap(), "content");
 }

@@ -49,7 +49,7 @@ fn writing_needs_its_parent(fs: &dyn FileSystem) {
     fs.writebytes("f", b"content").unwrap();
     for (path, kind) in [
         ("x/y", ErrorKind::ResourceNotFound),
-        ("f/y", ErrorKind::DirectoryExpected),
+        ("f/y", ErrorKind::ResourceNotFound),
     ] {
         fails(fs.writebytes(path, b"new"), kind, path);
         fails(fs.writetext(path, "new"), kind, path);

@@ -48,7 +48,10 @@ pub(crate) fn movefile(
         before => before?,
     };
     if is_same {
-        return Ok(());
+        return match options.overwrite {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path)),
+        };
     }
     fs.copy_with(src_path, dst_path, options)?;
     if let Some(capabilities) = fs.capabilities() {

@@ -515,7 +515,14 @@ pub trait FileSystem: Send + Sync {
             for level in levels.iter().skip(1).filter(|level| **level != validated) {
                 self.makedir_with(level, MakedirOptions::new().recreate(true))?;
             }
-            self.makedir_with(&validated, options)
+            match self.makedir_with(&validated, options) {
+                Err(error)
+                    if error.is(ErrorKind::DirectoryExists) && !self.isdir(&validated)? =>
+                {
+                    Err(error.with_kind(ErrorKind::DirectoryExpected))
+                }
+                made => made,
+            }
         };
         made().map_err(|error| error.with_path_replaced(path))
     }

@@ -116,27 +116,27 @@ impl Tree {
         }))
     }
 
-    /// An error unless the parent directory is there.
-    fn require_parent(&self, place: &Place<'_>) -> Result<()> {
+    /// An error unless the parent directory is there, of that kind if it is a file.
+    fn require_parent(&self, place: &Place<'_>, if_file: ErrorKind) -> Result<()> {
         let parent = parent(&place.key);
         if parent.is_empty() || self.directories.contains(parent) {
             return Ok(());
         }
         let parent = parent.trim_end_matches('/');
-        let kind = if self.files.contains_key(parent) {
-            ErrorKind::DirectoryExpected
-        } else {
-            ErrorKind::ResourceNotFound
-        };
+        if self.files.contains_key(parent) {
+            return Err(place
+                .error(if_file)
+                .with_message(format!("its parent \"/{parent}\" is a file")));
+        }
         Err(place
-            .error(kind)
-            .with_message(format!("its parent \"/{parent}\" is no directory"))
+            .error(ErrorKind::ResourceNotFound)
+            .with_message(format!("its parent \"/{parent}\" is not there"))
             .with_hint("make it with makedir"))
     }
 
     /// An error unless a file can be written at that place.
     pub(super) fn check_file_target(&self, place: &Place<'_>, options: &OpenOptions) -> Result<()> {
-        self.require_parent(place)?;
+        self.require_parent(place, ErrorKind::ResourceNotFound)?;
         // Where both are there, the path means the file.
         if self.is_dir(place) && !self.is_file(place) && !options.beside_directory {
             return Err(place.error(ErrorKind::FileExpected));
@@ -185,7 +185,7 @@ impl Tree {
 
     pub(super) fn makedir(&mut self, place: &Place<'_>, options: MakedirOptions) -> Result<()> {
         if !place.is_root() {
-            self.require_parent(place)?;
+            self.require_parent(place, ErrorKind::DirectoryExpected)?;
         }
         if self.is_dir(place) {
             return match options.recreate {
@@ -351,7 +351,11 @@ impl Tree {
         options: CopyOptions,
     ) -> Result<()> {
         if source.key == target.key {
-            return self.file(source).map(|_| ());
+            self.file(source)?;
+            return match options.overwrite {
+                true => Ok(()),
+                false => Err(target.error(ErrorKind::DestinationExists)),
+            };
         }
         self.copy(source, target, options)?;
         self.remove(source)

@@ -256,11 +256,12 @@ impl OsFs {
             return Err(Error::new(ErrorKind::FileExpected).with_message("it is the root"));
         }
         let target = self.root.resolve(validated)?;
-        self.require_parent(validated)?;
+        self.require_parent(validated, ErrorKind::ResourceNotFound)?;
         Ok(target)
     }
 
-    fn require_parent(&self, validated: &str) -> Result<()> {
+    /// An error unless the parent directory is there, of that kind if it is something else.
+    fn require_parent(&self, validated: &str, if_other: ErrorKind) -> Result<()> {
         let parent = path::dirname(validated);
         let (_, metadata) = self.find(parent).map_err(|error| {
             if error.is(ErrorKind::ResourceNotFound) {
@@ -272,8 +273,7 @@ impl OsFs {
         if metadata.is_dir() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::DirectoryExpected)
-            .with_message(format!("its parent {parent:?} is no directory")))
+        Err(Error::new(if_other).with_message(format!("its parent {parent:?} is no directory")))
     }
 
     /// Opens the directory at that path for listing.
@@ -706,7 +706,7 @@ impl FileSystem for OsFs {
             let made = if validated == "/" {
                 Err(io::ErrorKind::AlreadyExists.into())
             } else {
-                self.require_parent(validated)?;
+                self.require_parent(validated, ErrorKind::DirectoryExpected)?;
                 fs::create_dir(self.root.entry(validated)?)
             };
             match made {

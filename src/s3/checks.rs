@@ -36,14 +36,20 @@ impl S3Fs {
         self.objects().exists(key)
     }
 
-    /// P: an error unless the parent directory exists. One request, none in the root.
-    pub(super) fn require_parent(&self, validated: &str, path: &str) -> Result<()> {
+    /// P: an error unless the parent directory exists, of that kind if it is a file. One request, none in
+    /// the root.
+    pub(super) fn require_parent(
+        &self,
+        validated: &str,
+        path: &str,
+        if_file: ErrorKind,
+    ) -> Result<()> {
         let parent = path::dirname(validated);
         if self.is_directory(&self.prefix(parent, path)?, parent)? {
             return Ok(());
         }
         if self.is_object(&self.shared.keys.file(parent)?)? {
-            return Err(Error::new(ErrorKind::DirectoryExpected)
+            return Err(Error::new(if_file)
                 .with_path(path)
                 .with_message(format!("its parent {parent:?} is a file")));
         }
@@ -61,7 +67,7 @@ impl S3Fs {
         path: &str,
         options: &OpenOptions,
     ) -> Result<()> {
-        self.require_parent(validated, path)?;
+        self.require_parent(validated, path, ErrorKind::ResourceNotFound)?;
         if options.beside_directory {
             return Ok(());
         }

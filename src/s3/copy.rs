@@ -66,10 +66,11 @@ impl S3Fs {
         let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
         if source == target {
             let (_, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
-            if self.is_object(&key)? {
-                return Ok(());
-            }
-            return Err(self.no_object(&source, src_path));
+            return match self.is_object(&key)? {
+                true if options.overwrite => Ok(()),
+                true => Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path)),
+                false => Err(self.no_object(&source, src_path)),
+            };
         }
         let copied = self.copy_object(src_path, dst_path, options)?;
         if self.shared.strict {
@@ -129,7 +130,7 @@ impl S3Fs {
                 .with_message("a file cannot be copied onto itself"));
         }
         if self.shared.strict {
-            self.require_parent(&validated, dst_path)
+            self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)
                 .map_err(about_target)?;
             if options.overwrite {
                 self.refuse_directory(&validated, &target, dst_path)
@@ -223,7 +224,7 @@ impl S3Fs {
             head => head?,
         };
         if self.shared.strict {
-            self.require_parent(&validated, dst_path)?;
+            self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)?;
         }
         let object = Source {
             objects: reached.fs.objects(),

@@ -64,7 +64,7 @@ impl S3Fs {
         let marker = self.shared.keys.marker(&validated);
         let marker = marker.map_err(|error| error.with_path_replaced(path))?;
         if self.shared.strict {
-            self.require_parent(&validated, path)?;
+            self.require_parent(&validated, path, ErrorKind::DirectoryExpected)?;
             if self.is_directory(marker.as_str(), &validated)? {
                 return if options.recreate {
                     Ok(())
@@ -106,11 +106,7 @@ impl S3Fs {
             missing.truncate(levels);
         }
         if let Some(file) = self.file_above(&missing)? {
-            return Err(if file == validated && !options.recreate {
-                exists().with_message("it is a file")
-            } else {
-                no_directory_below(file, path)
-            });
+            return Err(no_directory_below(file, path));
         }
         if self.make_levels(&missing, self.wanted(options.recreate))? || options.recreate {
             return Ok(());

@@ -506,7 +506,7 @@ impl FileSystem for S3Fs {
                 {
                     return Ok(false);
                 }
-                self.require_parent(&validated, path)?;
+                self.require_parent(&validated, path, ErrorKind::ResourceNotFound)?;
             }
             let target = self.target(key, path, &OpenOptions::default());
             match target.put(b"", &[], Condition::Absent) {

@@ -115,20 +115,25 @@ fn a_parent_that_is_a_file_is_told_by_every_operation() {
     let below = "dir/child/./x";
     let writes: &[(&[&str], _)] = &[
         (
-            &["makedir", "makedir recreate", "create", "touch"],
+            &["makedir", "makedir recreate"],
             ErrorKind::DirectoryExpected,
         ),
         (
-            &["openbin w", "openbin x", "openbin a", "openbin w+"],
-            ErrorKind::DirectoryExpected,
-        ),
-        (
-            &["openbin x+", "openbin a+", "write_with"],
-            ErrorKind::DirectoryExpected,
-        ),
-        (
-            &["writebytes", "writetext", "create wipe"],
-            ErrorKind::DirectoryExpected,
+            &[
+                "create",
+                "touch",
+                "openbin w",
+                "openbin x",
+                "openbin a",
+                "openbin w+",
+                "openbin x+",
+                "openbin a+",
+                "write_with",
+                "writebytes",
+                "writetext",
+                "create wipe",
+            ],
+            ErrorKind::ResourceNotFound,
         ),
     ];
     refusals(&scene, true, below, writes);

@@ -54,11 +54,11 @@ impl TreeFs {
         Ok((path, node))
     }
 
-    /// Fails unless the parent of that absolute path is a directory.
-    fn check_parent(&self, absolute: &str, path: &str) -> Result<()> {
+    /// Fails unless the parent of that absolute path is a directory, with an error of that kind if it is a file.
+    fn check_parent(&self, absolute: &str, path: &str, if_file: ErrorKind) -> Result<()> {
         match self.find(path::dirname(absolute))?.1 {
             Some(Node::Directory) => Ok(()),
-            Some(Node::File { .. }) => Err(error(ErrorKind::DirectoryExpected, path)),
+            Some(Node::File { .. }) => Err(error(if_file, path)),
             None => Err(error(ErrorKind::ResourceNotFound, path)),
         }
     }
@@ -116,7 +116,7 @@ impl FileSystem for TreeFs {
             Some(_) => return Err(error(ErrorKind::DirectoryExists, path)),
             None => {}
         }
-        self.check_parent(&absolute, path)?;
+        self.check_parent(&absolute, path, ErrorKind::DirectoryExpected)?;
         lock(&self.nodes).insert(absolute, Node::Directory);
         Ok(())
     }
@@ -136,7 +136,7 @@ impl FileSystem for TreeFs {
             _ => Arc::default(),
         };
         if mode.create() {
-            self.check_parent(&absolute, path)?;
+            self.check_parent(&absolute, path, ErrorKind::ResourceNotFound)?;
         }
         let mut cursor = Cursor::new(content.to_vec());
         if mode.appending() {
