@@ -8,6 +8,10 @@ pub mod opening {}
 #[doc = include_str!("guide/credentials.md")]
 pub mod credentials {}
 
+/// The command-line tool `s3f`.
+#[doc = include_str!("guide/tool.md")]
+pub mod tool {}
+
 /// Directories, strict mode, listings and info.
 #[doc = include_str!("guide/directories.md")]
 pub mod directories {}

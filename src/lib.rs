@@ -97,6 +97,7 @@
 //! - `platform-verifier`: trusts the root certificates of the system (a company's among them) instead of Mozilla's, with
 //!   `rustls-platform-verifier`. [`ca_bundle`](S3FsBuilder::ca_bundle) works without it.
 //! - `sha1`: [`hash`](FileSystemExt::hash) with the name `sha1`.
+//! - `cli`: the command-line tool `s3f` ([`guide::tool`]). The library does not change.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
 //!
 //! # Secrets in logs

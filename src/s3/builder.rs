@@ -728,6 +728,7 @@ impl S3FsBuilder {
             dir_path: self.dir_path,
             endpoint,
             region,
+            credentials_source: resolved.source,
             addressing_style,
             strict: self.strict,
             read_only: self.read_only,

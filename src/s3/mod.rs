@@ -113,6 +113,8 @@ struct Parts {
     /// Only if one was named.
     endpoint: Option<Url>,
     region: String,
+    /// Where the credentials come from.
+    credentials_source: &'static str,
     addressing_style: AddressingStyle,
     strict: bool,
     read_only: bool,
@@ -239,6 +241,43 @@ impl S3Fs {
     pub fn honours_conditions(&self) -> Option<bool> {
         let handling = self.objects().known_handling()?;
         Some(handling == Handling::Honoured)
+    }
+
+    /// The region that requests are signed for, as the server corrected it if it did: no request.
+    #[must_use]
+    pub fn region(&self) -> String {
+        self.objects().client().region()
+    }
+
+    /// The endpoint, if one was named; otherwise it is AWS's of the region. No request.
+    #[must_use]
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.shared.endpoint.as_ref().map(Url::as_str)
+    }
+
+    /// Which source the credentials come from, in words such as `environment` or `shared credentials file`:
+    /// [`guide::credentials`](crate::guide::credentials) has all of them. No request, and no secret.
+    ///
+    /// ```
+    /// let fs = s3fs::S3Fs::builder("mybucket")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .anonymous(true)
+    ///     .build()?;
+    /// assert_eq!(fs.credentials_source(), "anonymous");
+    /// assert_eq!(fs.region(), "us-east-1");
+    /// assert_eq!(fs.endpoint_url(), Some("http://127.0.0.1:9000/"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn credentials_source(&self) -> &'static str {
+        self.shared.credentials_source
+    }
+
+    /// The time by the server's clock, as far as it is known: that of this machine, until the server rejects a
+    /// request because of its time and says its own. No request.
+    #[must_use]
+    pub fn server_time(&self) -> std::time::SystemTime {
+        self.objects().client().now()
     }
 
     /// What this filesystem and its clones have asked of the server and moved so far: no request.

@@ -144,6 +144,11 @@ impl Client {
         self.route.given()
     }
 
+    /// The region in which the bucket is asked now.
+    pub(crate) fn region(&self) -> String {
+        self.route.bucket().region().to_owned()
+    }
+
     /// Whether requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.credentials.is_anonymous()

@@ -1,0 +1,104 @@
+//! `check`: which credentials, region, endpoint and clock, and whether they work.
+
+use std::time::{Duration, SystemTime};
+
+use s3fs::{ErrorKind, FileSystem as _};
+
+use crate::args::Words;
+use crate::out::Out;
+use crate::place::Place;
+use crate::report::{Failure, Outcome};
+use crate::session::Session;
+use crate::spec::Command;
+use crate::text;
+
+pub const COMMAND: Command = Command {
+    name: "check",
+    summary: "say which credentials, region and endpoint are used, and whether they work",
+    usage: "s3://BUCKET[/PATH]",
+    operands: (1, Some(1)),
+    about: &[
+        "It lists the bucket, or the directory, with one request, and changes nothing. It shows where the credentials come \
+         from, and never the credentials. Without a bucket (s3://) it lists the buckets instead.",
+    ],
+    options: &[],
+    examples: &[("s3f check s3://mybucket", "and what to do if it fails")],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let [operand] = words.operands() else {
+        return Ok(Outcome::Done);
+    };
+    let place = Place::parse(operand)?;
+    let Place::S3 { url, path, .. } = &place else {
+        return Err(crate::args::Usage::new("only buckets are checked: write s3://BUCKET").into());
+    };
+    let mut out = Out::new();
+    let mut row =
+        |name: &str, value: &str| out.line(&format!("{name:<12} {}", text::printable(value)));
+    if place.bucket().is_none() {
+        let buckets = session.builder(url)?.list_buckets();
+        let buckets = buckets.map_err(Failure::at("s3://"))?;
+        row("buckets", &buckets.len().to_string())?;
+        out.end()?;
+        return Ok(Outcome::Done);
+    }
+    let fs = session.bucket(&place)?;
+    row("bucket", place.bucket().unwrap_or_default())?;
+    row("endpoint", fs.endpoint_url().unwrap_or("AWS"))?;
+    row("region", &fs.region())?;
+    let profile = session.profile().map(str::to_owned).or_else(|| {
+        let named = |name| {
+            std::env::var(name)
+                .ok()
+                .filter(|profile| !profile.is_empty())
+        };
+        named("AWS_DEFAULT_PROFILE").or_else(|| named("AWS_PROFILE"))
+    });
+    row("profile", profile.as_deref().unwrap_or("default"))?;
+    row("credentials", fs.credentials_source())?;
+    let directory = format!("/{path}");
+    let listed = fs.isempty(&directory);
+    let server = fs.server_time();
+    row("clock", &clock(SystemTime::now(), server))?;
+    let listed = match listed {
+        Err(error) if error.is(ErrorKind::DirectoryExpected) => Ok("it is a file"),
+        Err(error) => Err(error),
+        Ok(true) => Ok("it can be listed, and is empty"),
+        Ok(false) => Ok("it can be listed, and has files"),
+    };
+    if let Ok(says) = &listed {
+        row("access", says)?;
+    }
+    out.end()?;
+    listed.map_err(Failure::at(place.shown()))?;
+    Ok(Outcome::Done)
+}
+
+/// How far the machine's clock is from the server's, as far as the server complained.
+fn clock(here: SystemTime, server: SystemTime) -> String {
+    let (difference, word) = match server.duration_since(here) {
+        Ok(behind) => (behind, "behind"),
+        Err(error) => (error.duration(), "ahead of"),
+    };
+    if difference < Duration::from_secs(2) {
+        return "the server accepts it".to_owned();
+    }
+    let seconds = difference.as_secs();
+    format!("{seconds} s {word} the server's; requests are corrected, but set it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_said_to_be() {
+        let now = SystemTime::now();
+        let off = Duration::from_secs(3600);
+        assert_eq!(clock(now, now), "the server accepts it");
+        assert!(clock(now, now + off).contains("3600 s behind"));
+        assert!(clock(now, now - off).contains("3600 s ahead of"));
+    }
+}

@@ -1,0 +1,566 @@
+//! `cp` and `mv`: files and directories, between any two sides.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use s3fs::copy::{Condition, copy_dir_if, copy_file_if};
+use s3fs::{
+    Action, Error, Failures, MemoryFs, OnError, OpenOptions, Report, TransferOptions, moving, path,
+};
+
+use super::{UPLOAD, each, upload_args};
+use crate::args::{Usage, Words};
+use crate::expand::{self, Entry};
+use crate::out::Out;
+use crate::place::Place;
+use crate::report::{self, Failure, Outcome, Tally};
+use crate::session::{Located, Root, Session};
+use crate::spec::{Command, Flag};
+use crate::stdin::Stdin;
+use crate::text;
+
+const ABOUT: &str = "If the target is a directory, ends with /, or there are several sources, they go into it under \
+                     their names; a directory, too, as with the system's own cp. A file that is there is replaced, in \
+                     one step: others see the old one or the new one. Within an endpoint the server copies by itself.";
+
+pub const CP: Command = Command {
+    name: "cp",
+    summary: "copy files and directories",
+    usage: "SOURCE... TARGET",
+    operands: (2, None),
+    about: &[
+        ABOUT,
+        "Directories that are missing above the target are made on the local disk, and not needed in a bucket. Strict is \
+         off unless --strict is given: that saves up to four requests for each file, and loses nothing but the checks \
+         whether a parent directory is there.",
+    ],
+    options: &[
+        Flag::new("recursive", "directories, too, with all that is below them").short('r'),
+        Flag::new("no-clobber", "leave files alone that are there").short('n'),
+        Flag::new(
+            "newer",
+            "replace only files that are older than their source",
+        )
+        .short('u'),
+        Flag::new(
+            "preserve",
+            "keep the time of the last change on the local disk",
+        )
+        .short('p'),
+        Flag::new(
+            "resume",
+            "keep what a broken download has, and go on from there",
+        ),
+        Flag::new("dry-run", "change nothing, and print what would be done"),
+        UPLOAD[0],
+        UPLOAD[1],
+        UPLOAD[2],
+        UPLOAD[3],
+        UPLOAD[4],
+        UPLOAD[5],
+        UPLOAD[6],
+        UPLOAD[7],
+    ],
+    examples: &[
+        (
+            "s3f cp ./report.csv s3://mybucket/reports/",
+            "into a directory",
+        ),
+        (
+            "s3f cp -r s3://mybucket/reports ./backup",
+            "a directory, to ./backup or, if that is there, into it",
+        ),
+        (
+            "s3f cp 's3://mybucket/logs/2026-*.gz' .",
+            "all files that match",
+        ),
+        (
+            "pg_dump db | s3f cp - s3://mybucket/db.sql",
+            "standard input",
+        ),
+        (
+            "s3f cp s3://mybucket/db.sql - | psql db",
+            "to standard output",
+        ),
+    ],
+    run: |session, words| run(session, words, Way::Copy),
+};
+
+pub const MV: Command = Command {
+    name: "mv",
+    summary: "move files and directories",
+    usage: "SOURCE... TARGET",
+    operands: (2, None),
+    about: &[
+        ABOUT,
+        "Everything is copied first. Then exactly what was copied, and did not change meanwhile, is removed in the source; \
+         what is left there is named, and the exit code is 3.",
+    ],
+    options: &[
+        Flag::new(
+            "preserve",
+            "keep the time of the last change on the local disk",
+        )
+        .short('p'),
+        Flag::new("dry-run", "change nothing, and print what would be done"),
+    ],
+    examples: &[
+        (
+            "s3f mv s3://mybucket/inbox/a.csv s3://mybucket/done/",
+            "into a directory",
+        ),
+        (
+            "s3f mv s3://mybucket/2026 s3://archive/",
+            "a directory with all that is in it",
+        ),
+    ],
+    run: |session, words| run(session, words, Way::Move),
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Copy,
+    Move,
+}
+
+/// One file or directory, and where it goes.
+struct Job {
+    source: Entry,
+    target: Located,
+}
+
+/// How everything of one call is copied.
+struct Terms {
+    way: Way,
+    condition: Condition,
+    preserve: bool,
+    resume: bool,
+    dry_run: bool,
+    workers_of_file: usize,
+    args: s3fs::UploadArgs,
+}
+
+impl Terms {
+    fn options<'a>(&self, workers: usize) -> TransferOptions<'a> {
+        TransferOptions::new()
+            .workers(workers)
+            .preserve_time(self.preserve)
+            .resume(self.resume)
+            .dry_run(self.dry_run)
+            .upload_args(self.args.clone())
+    }
+}
+
+fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
+    let (sources, target) = words.sources_and_target()?;
+    if let place @ Place::S3 { .. } = Place::parse(target)?
+        && place.bucket().is_none()
+    {
+        return Err(Usage::new("the target names no bucket: write s3://BUCKET/PATH").into());
+    }
+    let args = upload_args(words)?;
+    let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
+    if sources == ["-"] {
+        let target = Place::parse(target)?;
+        if way == Way::Move {
+            return Err(Usage::new("standard input cannot be moved").into());
+        }
+        return from_stdin(session, &target, args, words.has("dry-run"));
+    }
+    if has_args && sources.iter().any(|source| !is_local(source)) {
+        return Err(Usage::new(
+            "options such as --content-type are for what comes from the local disk or standard input: a copy of an object keeps its own",
+        )
+        .into());
+    }
+    if target == "-" {
+        return match (way, sources) {
+            (Way::Copy, [source]) => to_stdout(session, source),
+            (Way::Copy, _) => Err(Usage::new(
+                "only one file goes to standard output; use `s3f cat` for several",
+            )
+            .into()),
+            (Way::Move, _) => Err(Usage::new("nothing can be moved to standard output").into()),
+        };
+    }
+    let dry_run = words.has("dry-run");
+    let recursive = way == Way::Move || words.has("recursive");
+    let mut tally = Tally::default();
+    let mut entries = Vec::new();
+    for source in sources {
+        match expand::entries(session, source, recursive) {
+            Ok(found) => entries.extend(found),
+            Err(failure) => tally.count(Err(failure))?,
+        }
+    }
+    if entries.is_empty() {
+        return Ok(tally.outcome());
+    }
+    let several = sources.len() > 1 || entries.len() > 1;
+    let jobs = jobs(session, entries, &Place::parse(target)?, several, dry_run)?;
+    let (directories, files): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().partition(|job| job.source.is_dir());
+    if !recursive && let Some(job) = directories.first() {
+        return Err(Usage::new(format!(
+            "{} is a directory; -r copies directories",
+            job.source.at.shown()
+        ))
+        .into());
+    }
+    for job in &files {
+        session
+            .progress()
+            .expect(job.source.info.size().unwrap_or_default());
+    }
+    let terms = Terms {
+        way,
+        condition: condition(words),
+        preserve: words.has("preserve"),
+        resume: words.has("resume"),
+        dry_run,
+        // Many files at a time, or many parts of one.
+        workers_of_file: if files.len() == 1 {
+            session.workers()
+        } else {
+            1
+        },
+        args,
+    };
+    let copied = AtomicU64::new(0);
+    let done = each(session, &files, |job| {
+        let did = file(session, job, &terms)?;
+        copied.fetch_add(u64::from(did), Ordering::Relaxed);
+        Ok(())
+    })?;
+    let mut outcome = Tally::default();
+    if !files.is_empty() {
+        outcome.add(done.outcome());
+    }
+    for job in &directories {
+        match directory(session, job, &terms) {
+            Ok((counts, result)) => {
+                copied.fetch_add(counts, Ordering::Relaxed);
+                outcome.add(result);
+            }
+            Err(failure) => outcome.count(Err(failure))?,
+        }
+    }
+    if tally.outcome() != Outcome::Done {
+        outcome.add(tally.outcome());
+    }
+    let what = if way == Way::Copy { "copied" } else { "moved" };
+    summary(session, what, copied.into_inner(), dry_run);
+    Ok(outcome.outcome())
+}
+
+fn is_local(source: &str) -> bool {
+    matches!(Place::parse(source), Ok(Place::Local { .. }))
+}
+
+fn condition(words: &Words) -> Condition {
+    match (words.has("no-clobber"), words.has("newer")) {
+        (true, _) => Condition::NotExists,
+        (false, true) => Condition::Newer,
+        (false, false) => Condition::Always,
+    }
+}
+
+/// Where each source goes. Two that would go to one place are an error.
+fn jobs(
+    session: &Session,
+    entries: Vec<Entry>,
+    target: &Place,
+    several: bool,
+    dry_run: bool,
+) -> Result<Vec<Job>, Failure> {
+    let is_into = match target {
+        Place::Stream => false,
+        Place::Local { path, .. } => {
+            if several && path.exists() && !path.is_dir() {
+                return Err(Usage::new("several sources need a directory as the target").into());
+            }
+            several || target.is_directory() || path.is_dir()
+        }
+        Place::S3 { path, .. } if path.is_empty() || several || target.is_directory() => true,
+        Place::S3 { .. } => {
+            let at = session.locate(target)?;
+            at.fs().isdir(&at.path).map_err(Failure::at(at.shown()))?
+        }
+    };
+    let mut taken = HashMap::new();
+    let mut jobs = Vec::new();
+    for source in entries {
+        let name = source.at.name().to_owned();
+        // The root of a bucket has no name: what is in it goes into the target.
+        let target = if is_into && !name.is_empty() {
+            below(session, target, &name, dry_run)?
+        } else if source.is_dir() || matches!(target, Place::S3 { .. }) {
+            at_itself(session, target, dry_run)?
+        } else {
+            session.locate_target(target, dry_run)?
+        };
+        let shown = target.shown();
+        if let Some(other) = taken.insert(shown.clone(), source.at.shown()) {
+            return Err(Failure::Message(format!(
+                "{other} and {} would both become {shown}",
+                source.at.shown()
+            )));
+        }
+        jobs.push(Job { source, target });
+    }
+    Ok(jobs)
+}
+
+/// A name in the target directory.
+fn below(session: &Session, target: &Place, name: &str, dry_run: bool) -> Result<Located, Failure> {
+    let directory = at_itself(session, target, dry_run)?;
+    Ok(directory.with_path(path::combine(&directory.path, name)))
+}
+
+/// The target as a directory. In a dry run, one of the local disk that is not there is not made.
+fn at_itself(session: &Session, target: &Place, dry_run: bool) -> Result<Located, Failure> {
+    match target {
+        Place::Local { path, .. } if dry_run && !path.is_dir() => session.locate(target),
+        target => session.locate_directory(target, true),
+    }
+}
+
+/// Copies or moves one file. Whether it did.
+fn file(session: &Session, job: &Job, terms: &Terms) -> Result<bool, Failure> {
+    let (source, target) = (&job.source.at, &job.target);
+    let seen = AtomicU64::new(0);
+    let options = terms.options(terms.workers_of_file).progress(|done, _| {
+        let before = seen.swap(done, Ordering::Relaxed);
+        session.progress().more(done.saturating_sub(before));
+        Ok(())
+    });
+    let (src, dst) = ((source.fs(), &*source.path), (target.fs(), &*target.path));
+    let did = match terms.way {
+        Way::Copy => copy_file_if(src.0, src.1, dst.0, dst.1, terms.condition, &options),
+        Way::Move => moving::move_file(src.0, src.1, dst.0, dst.1, &options).map(|()| true),
+    };
+    let did = did
+        .map_err(|error| Failure::of(format!("{} to {}", source.shown(), target.shown()), error))?;
+    if did {
+        session.progress().file();
+        name_it(session, terms.way, &source.shown(), &target.shown())?;
+    }
+    Ok(did)
+}
+
+/// Copies or moves a directory: how many files, and how it ended.
+fn directory(session: &Session, job: &Job, terms: &Terms) -> Result<(u64, Outcome), Failure> {
+    let (source, target) = (&job.source.at, &job.target);
+    // A dry run makes no local directory: one that would be new is as good as an empty one.
+    let empty = MemoryFs::new();
+    let is_missing = terms.dry_run
+        && matches!(&target.fs, Root::Local(_))
+        && !target.fs().isdir(&target.path).unwrap_or(false);
+    let (dst_fs, dst_path) = match is_missing {
+        true => (&empty as &dyn s3fs::FileSystem, "/"),
+        false => (target.fs(), target.path.as_str()),
+    };
+    let pair = format!("{} to {}", source.shown(), target.shown());
+    let options = watched(session, terms.options(session.workers()), &pair);
+    let (src, dst) = ((source.fs(), &*source.path), (dst_fs, dst_path));
+    let report = match terms.way {
+        Way::Copy => copy_dir_if(src.0, src.1, dst.0, dst.1, terms.condition, &options),
+        Way::Move => moving::move_dir(src.0, src.1, dst.0, dst.1, &options),
+    };
+    let target = match is_missing {
+        true => target.as_base(&target.shown()),
+        false => target.clone(),
+    };
+    ended(session, report, source, &target, &pair)
+}
+
+/// The options, with progress, and each error told when it comes.
+pub fn watched<'a>(
+    session: &'a Session,
+    options: TransferOptions<'a>,
+    pair: &'a str,
+) -> TransferOptions<'a> {
+    // Of this transfer; there may have been others.
+    let mut before = (0, 0);
+    options
+        .progress(move |done, total| {
+            session.progress().more(done.saturating_sub(before.0));
+            session.progress().expect(total.saturating_sub(before.1));
+            before = (done, total);
+            Ok(())
+        })
+        .on_copy(|_, _| {
+            session.progress().file();
+            Ok(())
+        })
+        .on_error(move |error| {
+            if error.is(s3fs::ErrorKind::Cancelled) {
+                return OnError::Stop;
+            }
+            report::error(&Failure::of(pair.to_owned(), error.clone()));
+            OnError::Gather
+        })
+}
+
+/// How a tree ended, after what was done is named if that is asked for: how many files, and the outcome.
+pub fn ended(
+    session: &Session,
+    result: Result<Report, Error>,
+    source: &Located,
+    target: &Located,
+    pair: &str,
+) -> Result<(u64, Outcome), Failure> {
+    let (report, outcome) = match result {
+        Ok(report) => (report, Outcome::Done),
+        Err(error) => match Failures::of(&error) {
+            // Each was told when it came.
+            Some(failures) => (failures.report().clone(), Outcome::SomeFailed),
+            None => return Err(Failure::of(pair.to_owned(), error)),
+        },
+    };
+    actions(session, &report, source, target)?;
+    for left in report.left_behind() {
+        report::say(&format!(
+            "s3f: {}: it is left behind: it changed, came meanwhile, or could not be copied",
+            source.shown_path(left)
+        ));
+    }
+    let outcome = match report.left_behind() {
+        [] => outcome,
+        _ => Outcome::SomeFailed,
+    };
+    let copied = u64::try_from(report.copied()).unwrap_or(u64::MAX);
+    Ok((copied, outcome))
+}
+
+/// Prints what was done, or would be, if that is asked for.
+fn actions(
+    session: &Session,
+    report: &Report,
+    source: &Located,
+    target: &Located,
+) -> Result<(), Failure> {
+    if !session.names_files() {
+        return Ok(());
+    }
+    let mut out = Out::new();
+    let (src, dst) = (
+        |path: &str| source.shown_path(path),
+        |path: &str| target.shown_path(path),
+    );
+    let is_move = report
+        .actions()
+        .iter()
+        .any(|action| matches!(action, Action::Removedir(_)));
+    for action in report.actions() {
+        let line = match action {
+            Action::Makedir(path) => format!("mkdir {}", dst(path)),
+            Action::Copy { src_path, dst_path } => {
+                format!("cp {} {}", src(src_path), dst(dst_path))
+            }
+            Action::CopyDir { src_path, dst_path } => {
+                format!("cp -r {} {}", src(src_path), dst(dst_path))
+            }
+            Action::MoveDir { src_path, dst_path } => {
+                format!("mv {} {}", src(src_path), dst(dst_path))
+            }
+            Action::Removedir(path) => format!("rmdir {}", src(path)),
+            Action::Remove(path) if is_move => format!("rm {}", src(path)),
+            Action::Remove(path) => format!("rm {}", dst(path)),
+            Action::Removetree(path) => format!("rm -r {}", dst(path)),
+            action => action.to_string(),
+        };
+        out.line(&text::printable(&line))?;
+    }
+    out.end()
+}
+
+fn name_it(session: &Session, way: Way, source: &str, target: &str) -> Result<(), Failure> {
+    if !session.names_files() {
+        return Ok(());
+    }
+    let name = if way == Way::Copy { "cp" } else { "mv" };
+    session.progress().clear();
+    let mut out = Out::new();
+    out.line(&text::printable(&format!("{name} {source} {target}")))?;
+    out.end()
+}
+
+/// What was done, for a person who looks.
+pub fn summary(session: &Session, what: &str, files: u64, dry_run: bool) {
+    session.progress().clear();
+    if session.progress().is_shown() && !dry_run {
+        let bytes = text::human(session.progress().counts().bytes);
+        report::say(&format!("{files} files {what}, {bytes}"));
+    }
+}
+
+fn from_stdin(
+    session: &Session,
+    target: &Place,
+    args: s3fs::UploadArgs,
+    dry_run: bool,
+) -> Result<Outcome, Failure> {
+    if target.is_directory() {
+        return Err(
+            Usage::new("standard input has no name: write the whole name of the target").into(),
+        );
+    }
+    if matches!(target, Place::Stream) {
+        return Err(Usage::new("source and target are both streams").into());
+    }
+    let at = session.locate_target(target, dry_run)?;
+    if dry_run {
+        return crate::out::print(&text::printable(&format!("cp - {}", at.shown())))
+            .and(crate::out::print("\n"));
+    }
+    write_stream(session, &at, args, "w")?;
+    Ok(Outcome::Done)
+}
+
+/// Writes standard input to a file, in the mode `w` or `a`.
+pub fn write_stream(
+    session: &Session,
+    at: &Located,
+    args: s3fs::UploadArgs,
+    mode: &str,
+) -> Result<(), Failure> {
+    let failed = |error: Error| Failure::of(at.shown(), error);
+    let mut stdin = Stdin::open(session.cancel());
+    let options = OpenOptions::from(args);
+    let mut file = at
+        .fs()
+        .openbin_with(&at.path, mode, &options)
+        .map_err(failed)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        // A file that is not closed is not published.
+        let count = stdin
+            .read(&mut buffer)
+            .map_err(|error| match error.downcast::<Error>() {
+                Ok(error) => failed(error),
+                Err(error) => Failure::Message(format!("standard input: {error}")),
+            })?;
+        if count == 0 {
+            break;
+        }
+        let bytes = buffer.get(..count).unwrap_or_default();
+        file.write_all(bytes)
+            .map_err(|error| failed(error.into()))?;
+        session.progress().more(count as u64);
+    }
+    file.close().map_err(failed)?;
+    session.progress().clear();
+    Ok(())
+}
+
+fn to_stdout(session: &Session, source: &str) -> Result<Outcome, Failure> {
+    let at = expand::single(session, source)?;
+    let mut out = Out::new();
+    at.fs()
+        .download(&at.path, out.bytes())
+        .map_err(Failure::at(at.shown()))?;
+    out.end()?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,80 @@
+//! `du`: how much is below a directory.
+
+use s3fs::Namespaces;
+
+use crate::args::Words;
+use crate::expand::{self, Entry};
+use crate::json::Object;
+use crate::out::Out;
+use crate::report::{Failure, Outcome, Tally};
+use crate::session::Session;
+use crate::spec::{Command, Flag, JSON};
+use crate::text;
+
+pub const COMMAND: Command = Command {
+    name: "du",
+    summary: "count the files and bytes below directories",
+    usage: "OPERAND...",
+    operands: (1, None),
+    about: &["One line for each operand: bytes, files, name. 1,000 files take one request."],
+    options: &[Flag::new("human", "sizes with units").short('H'), JSON],
+    examples: &[
+        ("s3f du -H s3://mybucket", "all of a bucket"),
+        (
+            "s3f du 's3://mybucket/2026-*'",
+            "each of the directories that match",
+        ),
+    ],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let mut out = Out::new();
+    let mut tally = Tally::default();
+    for operand in words.operands() {
+        let entries = match expand::entries(session, operand, true) {
+            Ok(entries) => entries,
+            Err(failure) => {
+                tally.count(Err(failure))?;
+                continue;
+            }
+        };
+        for entry in entries {
+            tally.count(count(&entry, words, &mut out))?;
+        }
+    }
+    out.end()?;
+    Ok(tally.outcome())
+}
+
+fn count(entry: &Entry, words: &Words, out: &mut Out) -> Result<(), Failure> {
+    let at = &entry.at;
+    let failed = |error| Failure::of(at.shown(), error);
+    let (mut bytes, mut files) = (0_u64, 0_u64);
+    if entry.is_dir() {
+        let entries = at.fs().scantree(&at.path, Namespaces::DETAILS);
+        for found in entries.map_err(failed)? {
+            let (_, info) = found.map_err(failed)?;
+            if info.is_file() {
+                files += 1;
+                bytes = bytes.saturating_add(info.size().unwrap_or_default());
+            }
+        }
+    } else {
+        (bytes, files) = (entry.info.size().unwrap_or_default(), 1);
+    }
+    let shown = at.shown();
+    if words.has("json") {
+        let object = Object::new()
+            .text("path", &shown)
+            .number("bytes", bytes)
+            .number("files", files);
+        return out.line(&object.end());
+    }
+    let bytes = match words.has("human") {
+        true => text::human(bytes),
+        false => bytes.to_string(),
+    };
+    let name = out.name(&shown);
+    out.line(&format!("{bytes:>14} {files:>9} {name}"))
+}

@@ -1,0 +1,55 @@
+//! `exists`: an answer for scripts.
+
+use crate::args::Words;
+use crate::expand;
+use crate::place::Place;
+use crate::report::{Failure, Outcome};
+use crate::session::Session;
+use crate::spec::{Command, Flag};
+
+pub const COMMAND: Command = Command {
+    name: "exists",
+    summary: "say by the exit code whether something is there",
+    usage: "OPERAND",
+    operands: (1, Some(1)),
+    about: &[
+        "0 if it is there, 1 if not, and nothing is printed. An error is 1, too, and is printed. A path that ends with / \
+         means a directory. Wildcards are not read.",
+    ],
+    options: &[Flag::of("type", "f|d", "a file, or a directory").short('t')],
+    examples: &[("s3f exists s3://mybucket/done && echo done", "for scripts")],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let kind = words.read(
+        "type",
+        |kind| Some(kind.to_owned()).filter(|kind| kind == "f" || kind == "d"),
+        "f or d",
+    )?;
+    let [operand] = words.operands() else {
+        return Ok(Outcome::No);
+    };
+    let place = Place::parse(operand)?;
+    if let Place::Local { path, .. } = &place {
+        let is = match kind.as_deref() {
+            Some("f") => path.is_file(),
+            Some(_) => path.is_dir(),
+            None => path.exists(),
+        };
+        return Ok(if is { Outcome::Done } else { Outcome::No });
+    }
+    let at = expand::single(session, operand)?;
+    let is = match kind.as_deref() {
+        Some("f") => at.fs().isfile(&at.path),
+        Some(_) => at.fs().isdir(&at.path),
+        // The root is always there, and the bucket need not be: a listing tells.
+        None if at.path == "/" => at.fs().isempty("/").map(|_| true),
+        None if place.is_directory() => at.fs().isdir(&at.path),
+        None => at.fs().exists(&at.path),
+    };
+    match is.map_err(Failure::at(at.shown()))? {
+        true => Ok(Outcome::Done),
+        false => Ok(Outcome::No),
+    }
+}

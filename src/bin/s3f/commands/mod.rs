@@ -1,0 +1,145 @@
+//! The commands, one file each or for a pair that belongs together.
+
+pub mod bucket;
+pub mod cat;
+pub mod check;
+pub mod copy;
+pub mod du;
+pub mod exists;
+pub mod find;
+pub mod ls;
+pub mod meta;
+pub mod mkdir;
+pub mod presign;
+pub mod put;
+pub mod rm;
+pub mod stat;
+pub mod sync;
+pub mod tree;
+pub mod uploads;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use s3fs::Info;
+
+use crate::args::{Usage, Words};
+use crate::json::Object;
+use crate::report::{Failure, Tally};
+use crate::session::{Located, Root, Session};
+use crate::spec::Flag;
+
+/// What a listing tells of an entry, as JSON; `path` is absolute in the filesystem of `at`.
+fn json(at: &Located, path: &str, info: &Info) -> Object {
+    let object = Object::new().text("name", info.name());
+    let object = match &at.fs {
+        Root::S3(_) => object.text("path", path).text("url", &at.shown_path(path)),
+        Root::Local(_) => object.text("path", &at.shown_path(path)),
+    }
+    .text("type", kind(info));
+    match info.is_dir() {
+        true => object,
+        false => object.number("size", info.size().unwrap_or_default()),
+    }
+    .time_if("modified", info.modified())
+}
+
+fn kind(info: &Info) -> &'static str {
+    if info.is_dir() { "directory" } else { "file" }
+}
+
+/// Does something with each item, several at a time, and counts what failed. A failure that ends the command ends the
+/// others, too.
+fn each<T: Sync>(
+    session: &Session,
+    items: &[T],
+    work: impl Fn(&T) -> Result<(), Failure> + Sync,
+) -> Result<Tally, Failure> {
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new(Ok(Tally::default()));
+    let threads = session.workers().min(items.len());
+    // What a thread does is bound to the signal by hand: the call's own binding is that of the main thread.
+    let work_on = || {
+        session.cancel().run(|| {
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let result = work(item);
+                let mut tally = tally
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let Ok(counts) = tally.as_mut() else { return };
+                if let Err(failure) = counts.count(result) {
+                    *tally = Err(failure);
+                    next.store(items.len(), Ordering::Relaxed);
+                    return;
+                }
+            }
+        });
+    };
+    if threads <= 1 {
+        work_on();
+    } else {
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work_on);
+            }
+        });
+    }
+    tally
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The options of what is stored.
+const UPLOAD: [Flag; 8] = [
+    Flag::of(
+        "content-type",
+        "TYPE",
+        "the Content-Type; by default by the name's extension",
+    ),
+    Flag::of("cache-control", "VALUE", "the Cache-Control"),
+    Flag::of(
+        "content-encoding",
+        "VALUE",
+        "the Content-Encoding, of content that is encoded already",
+    ),
+    Flag::of("content-disposition", "VALUE", "the Content-Disposition"),
+    Flag::of(
+        "storage-class",
+        "CLASS",
+        "the storage class, such as STANDARD_IA",
+    ),
+    Flag::of("acl", "ACL", "the canned ACL, such as public-read"),
+    Flag::of("metadata", "NAME=VALUE", "user metadata; may be repeated"),
+    Flag::of("tag", "NAME=VALUE", "a tag; may be repeated"),
+];
+
+/// What these options say.
+fn upload_args(words: &Words) -> Result<s3fs::UploadArgs, Usage> {
+    let mut args = s3fs::UploadArgs::new();
+    if let Some(value) = words.value("content-type") {
+        args = args.content_type(value);
+    }
+    if let Some(value) = words.value("cache-control") {
+        args = args.cache_control(value);
+    }
+    if let Some(value) = words.value("content-encoding") {
+        args = args.content_encoding(value);
+    }
+    if let Some(value) = words.value("content-disposition") {
+        args = args.content_disposition(value);
+    }
+    if let Some(value) = words.value("storage-class") {
+        args = args.storage_class(value);
+    }
+    if let Some(value) = words.value("acl") {
+        args = args.acl(value);
+    }
+    for (name, value) in words.pairs("metadata")? {
+        args = args.metadata(name, value);
+    }
+    for (name, value) in words.pairs("tag")? {
+        args = args.tag(name, value);
+    }
+    Ok(args)
+}

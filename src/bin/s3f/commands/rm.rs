@@ -1,0 +1,126 @@
+//! `rm`: files, and directories with all that is in them.
+
+use s3fs::Namespaces;
+
+use super::each;
+use crate::args::{Usage, Words};
+use crate::expand::{self, Entry};
+use crate::out::Out;
+use crate::place::Place;
+use crate::report::{Failure, Outcome, Tally};
+use crate::session::Session;
+use crate::spec::{Command, Flag};
+use crate::text;
+
+pub const COMMAND: Command = Command {
+    name: "rm",
+    summary: "remove files, and directories with all that is in them",
+    usage: "OPERAND...",
+    operands: (1, None),
+    about: &[
+        "Nothing asks back: --dry-run shows what would be removed. Directories need -r; 1,000 objects take two requests. \
+         -r s3://BUCKET empties a bucket and keeps it. Keys that no path can name (a//b) go with the directory that \
+         they are in.",
+        "Strict is off unless --strict is given: a directory of a bucket vanishes with its last file then.",
+    ],
+    options: &[
+        Flag::new("recursive", "directories, too, with all that is below them").short('r'),
+        Flag::new("force", "what is not there is no error").short('f'),
+        Flag::new("dry-run", "remove nothing, and print what would be removed"),
+    ],
+    examples: &[
+        (
+            "s3f rm 's3://mybucket/logs/2025-*.gz'",
+            "all files that match",
+        ),
+        (
+            "s3f rm -r --dry-run s3://mybucket/old",
+            "what a removal would remove",
+        ),
+    ],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let recursive = words.has("recursive");
+    let mut tally = Tally::default();
+    let mut entries = Vec::new();
+    for operand in words.operands() {
+        refuse_roots(operand)?;
+        match expand::entries(session, operand, recursive) {
+            Ok(found) => entries.extend(found),
+            Err(Failure::At(_, error))
+                if words.has("force") && error.is(s3fs::ErrorKind::ResourceNotFound) => {}
+            Err(failure) => tally.count(Err(failure))?,
+        }
+    }
+    if let Some(entry) = entries.iter().find(|entry| entry.is_dir() && !recursive) {
+        return Err(Usage::new(format!(
+            "{} is a directory; -r removes directories",
+            entry.at.shown()
+        ))
+        .into());
+    }
+    if words.has("dry-run") {
+        let mut out = Out::new();
+        for entry in &entries {
+            tally.count(would_remove(entry, &mut out))?;
+        }
+        out.end()?;
+        return Ok(tally.outcome());
+    }
+    let removed = each(session, &entries, |entry| remove(session, entry))?;
+    if !entries.is_empty() {
+        tally.add(removed.outcome());
+    }
+    Ok(tally.outcome())
+}
+
+/// The root of the local disk, and directories that are named by where one is, are not removed.
+fn refuse_roots(operand: &str) -> Result<(), Failure> {
+    match Place::parse(operand)? {
+        Place::Local { path, .. } if path.file_name().is_none() => {
+            Err(Usage::new(format!("{operand:?} is not removed: name the directory")).into())
+        }
+        Place::Local { .. } if operand.trim_end_matches('/').ends_with("/.") => {
+            Err(Usage::new(format!("{operand:?} is not removed: name the directory")).into())
+        }
+        Place::Stream => Err(Usage::new("`-` cannot be removed").into()),
+        place if matches!(place, Place::S3 { .. }) && place.bucket().is_none() => {
+            Err(Usage::new("the URL names no bucket; `s3f rb` removes buckets").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove(session: &Session, entry: &Entry) -> Result<(), Failure> {
+    let at = &entry.at;
+    let removed = match entry.is_dir() {
+        true => at.fs().removetree(&at.path),
+        false => at.fs().remove(&at.path),
+    };
+    removed.map_err(Failure::at(at.shown()))?;
+    if session.names_files() {
+        let mut out = Out::new();
+        out.line(&text::printable(&format!("rm {}", at.shown())))?;
+        out.end()?;
+    }
+    Ok(())
+}
+
+fn would_remove(entry: &Entry, out: &mut Out) -> Result<(), Failure> {
+    let at = &entry.at;
+    if entry.is_dir() {
+        let failed = |error| Failure::of(at.shown(), error);
+        let entries = at.fs().scantree(&at.path, Namespaces::BASIC);
+        for found in entries.map_err(failed)? {
+            let (directory, info) = found.map_err(failed)?;
+            if info.is_file() {
+                let path = s3fs::path::combine(&directory, info.name());
+                out.line(&text::printable(&format!("rm {}", at.shown_path(&path))))?;
+            }
+        }
+        return out.line(&text::printable(&format!("rm -r {}", at.shown())));
+    }
+    out.line(&text::printable(&format!("rm {}", at.shown())))
+}

@@ -1,0 +1,166 @@
+//! `sync`: a directory like another.
+
+use std::collections::HashSet;
+
+use s3fs::mirror::mirror;
+use s3fs::{Compare, FileSystem, MemoryFs, TransferOptions, Walker};
+
+use super::copy::{ended, summary, watched};
+use super::{UPLOAD, upload_args};
+use crate::args::{Usage, Words};
+use crate::place::Place;
+use crate::report::{Failure, Outcome};
+use crate::session::Session;
+use crate::spec::{Command, Flag};
+
+pub const COMMAND: Command = Command {
+    name: "sync",
+    summary: "make a directory like another, copying what differs",
+    usage: "SOURCE TARGET",
+    operands: (2, Some(2)),
+    about: &[
+        "What is in the source directory goes into the target directory. Files of the same size that are not newer in the \
+         source are left alone; downloads get the time of their objects, and any other time is a difference then. \
+         Only with --delete is anything removed that only the target has, at the end, and not at all if a file \
+         failed.",
+        "--exclude and --include are patterns of names (*.tmp, .git), at any level, or with a / in them of paths from the \
+         directory on (/build/*, docs/**/*.html). A file is taken if it matches an --include, where there are some, and \
+         no --exclude. What is not taken is left alone in the target, too.",
+        "Strict is off unless --strict is given: each side is listed once, and each file that differs is one transfer. \
+         Strict would add up to three requests for each file, which check what the listings have told already.",
+    ],
+    options: &[
+        Flag::new("delete", "remove what only the target has"),
+        Flag::of(
+            "exclude",
+            "PATTERN",
+            "leave these files and directories alone; may be repeated",
+        ),
+        Flag::of("include", "PATTERN", "only these files; may be repeated"),
+        Flag::new("size-only", "files of the same size are the same"),
+        Flag::new(
+            "checksum",
+            "files of the same content are the same; reads what has no MD5 as its ETag",
+        ),
+        Flag::new("dry-run", "change nothing, and print what would be done"),
+        Flag::new(
+            "allow-empty-source",
+            "a source that is missing or empty is no error: with --delete it empties the target",
+        ),
+        Flag::new(
+            "resume",
+            "keep what a broken download has, and go on from there",
+        ),
+        UPLOAD[0],
+        UPLOAD[1],
+        UPLOAD[2],
+        UPLOAD[3],
+        UPLOAD[4],
+        UPLOAD[5],
+        UPLOAD[6],
+        UPLOAD[7],
+    ],
+    examples: &[
+        (
+            "s3f sync ./site s3://mybucket/site --delete --dry-run",
+            "what would be done",
+        ),
+        (
+            "s3f sync s3://mybucket/reports ./reports",
+            "only what differs is downloaded",
+        ),
+        (
+            "s3f sync ./project s3://backup/project --exclude .git --exclude '*.tmp'",
+            "without these",
+        ),
+    ],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let [source, target] = words.operands() else {
+        return Ok(Outcome::Done);
+    };
+    let dry_run = words.has("dry-run");
+    let (source, target) = (Place::parse(source)?, Place::parse(target)?);
+    let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
+    if has_args && !matches!(source, Place::Local { .. }) {
+        return Err(Usage::new(
+            "options such as --content-type are for what comes from the local disk: a copy of an object keeps its own",
+        )
+        .into());
+    }
+    let compare = match (words.has("size-only"), words.has("checksum")) {
+        (true, true) => {
+            return Err(Usage::new("--size-only and --checksum exclude each other").into());
+        }
+        (true, false) => Compare::Size,
+        (false, true) => Compare::Content,
+        (false, false) => Compare::SizeAndTime,
+    };
+    let src = session.root_at(&source, false)?;
+    let is_new = matches!(&target, Place::Local { path, .. } if dry_run && !path.exists());
+    let dst = match is_new {
+        // A dry run makes no directory: one that would be new is as good as an empty one.
+        true => src.as_base(&target.shown()),
+        false => session.root_at(&target, !dry_run)?,
+    };
+    let empty = MemoryFs::new();
+    let dst_fs: &dyn FileSystem = if is_new { &empty } else { dst.fs() };
+    let pair = format!("{} to {}", source.shown(), target.shown());
+    let options = TransferOptions::new()
+        .workers(session.workers())
+        .dry_run(dry_run)
+        .compare(compare)
+        .keep_extra(!words.has("delete"))
+        .allow_empty_source(words.has("allow-empty-source"))
+        .resume(words.has("resume"))
+        .walker(walker(words.values("include"), words.values("exclude")))
+        .upload_args(upload_args(words)?);
+    let report = mirror(src.fs(), dst_fs, &watched(session, options, &pair));
+    let (files, outcome) = ended(session, report, &src, &dst, &pair)?;
+    summary(session, "copied", files, dry_run);
+    Ok(outcome)
+}
+
+/// The walker of patterns that are names or paths.
+fn walker<'w>(
+    include: impl Iterator<Item = &'w str>,
+    exclude: impl Iterator<Item = &'w str>,
+) -> Walker {
+    // Each pattern once: it may be given by a script many times.
+    let globs = |patterns: &mut dyn Iterator<Item = &'w str>| -> Vec<String> {
+        let globs: HashSet<String> = patterns.map(glob).collect();
+        globs.into_iter().collect()
+    };
+    let (mut include, mut exclude) = (include, exclude);
+    Walker::new()
+        .filter_glob(globs(&mut include))
+        .exclude_glob(globs(&mut exclude))
+}
+
+/// The glob pattern of a name at any level, or of a path from the directory on.
+fn glob(pattern: &str) -> String {
+    match pattern.trim_end_matches('/').contains('/') {
+        true => pattern.to_owned(),
+        false => format!("**/{pattern}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_without_a_slash_is_a_name_at_any_level() {
+        for (pattern, expected) in [
+            ("*.tmp", "**/*.tmp"),
+            (".git", "**/.git"),
+            (".git/", "**/.git/"),
+            ("/build/*", "/build/*"),
+            ("docs/**/*.html", "docs/**/*.html"),
+        ] {
+            assert_eq!(glob(pattern), expected);
+        }
+    }
+}

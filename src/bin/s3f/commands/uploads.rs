@@ -1,0 +1,93 @@
+//! `uploads`: what killed programs left of uploads in parts.
+
+use std::time::Duration;
+
+use s3fs::StaleUpload;
+
+use super::each;
+use crate::args::{Usage, Words};
+use crate::expand;
+use crate::json::Object;
+use crate::out::Out;
+use crate::report::{Failure, Outcome};
+use crate::session::{Root, Session};
+use crate::spec::{Command, Flag, JSON};
+use crate::text;
+
+/// A safe age for uploads that nobody sends any more.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub const COMMAND: Command = Command {
+    name: "uploads",
+    summary: "list or abort uploads that were begun and did not end",
+    usage: "OPERAND",
+    operands: (1, Some(1)),
+    about: &[
+        "Programs that were killed leave the parts that they have sent. They are in no listing, and cost money until they \
+         are aborted. An upload that another program is still sending is one of them, too: --older-than keeps it.",
+    ],
+    options: &[
+        Flag::of(
+            "older-than",
+            "TIME",
+            "only those that were begun before: 12h, 7d; 1d by default, 0s for all",
+        ),
+        Flag::new("abort", "abort them"),
+        JSON,
+    ],
+    examples: &[
+        (
+            "s3f uploads s3://mybucket --older-than 0s",
+            "all of a bucket",
+        ),
+        (
+            "s3f uploads s3://mybucket/logs --older-than 7d --abort",
+            "aborts those older than a week",
+        ),
+    ],
+    run,
+};
+
+fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
+    let [operand] = words.operands() else {
+        return Ok(Outcome::Done);
+    };
+    let older_than = words.duration("older-than")?.unwrap_or(DAY);
+    let at = expand::single(session, operand)?;
+    let Root::S3(fs) = &at.fs else {
+        return Err(Usage::new("the local disk has no uploads").into());
+    };
+    let uploads = fs.stale_uploads(&at.path, older_than);
+    let uploads = uploads.map_err(Failure::at(at.shown()))?;
+    let mut out = Out::new();
+    for upload in &uploads {
+        out.line(&line(upload, words.has("json"), &out))?;
+    }
+    out.end()?;
+    if !words.has("abort") {
+        return Ok(Outcome::Done);
+    }
+    let tally = each(session, &uploads, |upload| {
+        let aborted = fs.abort_upload(upload);
+        aborted
+            .map(|_| ())
+            .map_err(Failure::at(text::printable(&upload.key)))
+    })?;
+    Ok(tally.outcome())
+}
+
+fn line(upload: &StaleUpload, json: bool, out: &Out) -> String {
+    if json {
+        return Object::new()
+            .text("key", &upload.key)
+            .text("upload_id", &upload.upload_id)
+            .time_if("initiated", upload.initiated)
+            .end();
+    }
+    let initiated = upload.initiated.map(text::time).unwrap_or_default();
+    format!(
+        "{initiated:20} {} {}",
+        out.name(&upload.upload_id),
+        out.name(&upload.key)
+    )
+}

@@ -1,0 +1,289 @@
+//! What all of a call shares: its common options, its open buckets, its progress, and how it is cancelled.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use s3fs::{CancelToken, FileSystem, FsUrl, OsFs, OsFsOptions, S3Fs, S3FsBuilder};
+
+use crate::args::{Usage, Words};
+use crate::place::Place;
+use crate::progress::Progress;
+use crate::report::Failure;
+use crate::text;
+
+/// As many files at a time as the library makes requests.
+const DEFAULT_WORKERS: usize = 10;
+
+pub struct Session {
+    endpoint_url: Option<String>,
+    region: Option<String>,
+    profile: Option<String>,
+    ca_bundle: Option<PathBuf>,
+    anonymous: bool,
+    strict: bool,
+    globs: bool,
+    names_files: bool,
+    workers: usize,
+    cancel: CancelToken,
+    progress: Progress,
+    /// The buckets that are open, by all of their URLs but the path.
+    open: Mutex<Vec<(FsUrl, S3Fs)>>,
+}
+
+/// An open filesystem, and a path in it.
+#[derive(Clone)]
+pub struct Located {
+    pub fs: Root,
+    pub path: String,
+    /// What stands before paths of the filesystem where they are shown.
+    base: String,
+}
+
+/// The filesystem of a bucket, or of a directory of the local disk.
+#[derive(Clone)]
+pub enum Root {
+    S3(S3Fs),
+    Local(Arc<OsFs>),
+}
+
+impl Root {
+    pub fn as_dyn(&self) -> &dyn FileSystem {
+        match self {
+            Self::S3(fs) => fs,
+            Self::Local(fs) => &**fs,
+        }
+    }
+}
+
+impl Located {
+    pub fn fs(&self) -> &dyn FileSystem {
+        self.fs.as_dyn()
+    }
+
+    /// Another path of the same filesystem.
+    pub fn with_path(&self, path: impl Into<String>) -> Self {
+        Self {
+            fs: self.fs.clone(),
+            path: path.into(),
+            base: self.base.clone(),
+        }
+    }
+
+    /// The root of a filesystem that is the place which is shown so.
+    pub fn as_base(&self, shown: &str) -> Self {
+        Self {
+            fs: self.fs.clone(),
+            path: "/".to_owned(),
+            base: shown.to_owned(),
+        }
+    }
+
+    /// The last name of the path; empty for the root.
+    pub fn name(&self) -> &str {
+        s3fs::path::basename(&self.path)
+    }
+
+    /// A path of the filesystem as it can be shown, and used as an operand.
+    pub fn shown_path(&self, path: &str) -> String {
+        let path = path.trim_start_matches('/');
+        match (&self.fs, path) {
+            (_, "") => self.base.clone(),
+            (Root::S3(_), path) => format!("{}/{}", self.base, text::url_path(path)),
+            (Root::Local(_), path) => {
+                format!("{}/{path}", self.base.trim_end_matches('/'))
+            }
+        }
+    }
+
+    /// It as it can be shown.
+    pub fn shown(&self) -> String {
+        self.shown_path(&self.path)
+    }
+}
+
+impl Session {
+    pub fn new(words: &Words) -> Result<Self, Usage> {
+        let workers = words.number("workers")?.unwrap_or(DEFAULT_WORKERS);
+        if !(1..=1000).contains(&workers) {
+            return Err(Usage::new("--workers is not between 1 and 1,000"));
+        }
+        let text = |name| words.value(name).map(str::to_owned);
+        Ok(Self {
+            endpoint_url: text("endpoint-url"),
+            region: text("region"),
+            profile: text("profile"),
+            ca_bundle: text("ca-bundle").map(PathBuf::from),
+            anonymous: words.has("no-sign-request"),
+            strict: words.has("strict"),
+            globs: !words.has("no-glob"),
+            names_files: words.has("verbose") || words.has("dry-run"),
+            workers,
+            cancel: CancelToken::new(),
+            progress: Progress::new(words.has("quiet")),
+            open: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// How many files are worked on at a time.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Whether `*`, `?` and `[` in URLs are wildcards.
+    pub fn globs(&self) -> bool {
+        self.globs
+    }
+
+    /// Whether each file that is worked on is named.
+    pub fn names_files(&self) -> bool {
+        self.names_files
+    }
+
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// What a bucket of that URL is made of. What the URL says wins over options.
+    pub fn builder(&self, url: &FsUrl) -> Result<S3FsBuilder, Failure> {
+        let builder = S3FsBuilder::from_url(url, false);
+        let mut builder = builder.map_err(|error| Usage::new(error.to_string()))?;
+        let is_free = |name: &str| url.param(name).is_none();
+        if let Some(endpoint) = self
+            .endpoint_url
+            .as_ref()
+            .filter(|_| is_free("endpoint_url"))
+        {
+            builder = builder.endpoint_url(endpoint);
+        }
+        if let Some(region) = self.region.as_ref().filter(|_| is_free("region")) {
+            builder = builder.region(region);
+        }
+        if let Some(profile) = &self.profile {
+            builder = builder.profile(profile);
+        }
+        if let Some(file) = &self.ca_bundle {
+            builder = builder.ca_bundle(file);
+        }
+        if self.anonymous && url.username().is_none() {
+            builder = builder.anonymous(true);
+        }
+        if is_free("strict") {
+            builder = builder.strict(self.strict);
+        }
+        Ok(builder.dir_path("/").user_agent_suffix("s3f"))
+    }
+
+    /// The bucket of a place, with its root.
+    pub fn bucket(&self, place: &Place) -> Result<S3Fs, Failure> {
+        let Place::S3 { url, .. } = place else {
+            let message = format!(
+                "{:?} is not in a bucket: write s3://BUCKET/PATH",
+                place.shown()
+            );
+            return Err(Usage::new(message).into());
+        };
+        let Some(bucket) = place.bucket() else {
+            return Err(Usage::new("the URL names no bucket: write s3://BUCKET/PATH").into());
+        };
+        let is_one = |other: &FsUrl| {
+            other.resource().split('/').next() == Some(bucket)
+                && other.params().eq(url.params())
+                && (other.username(), other.password()) == (url.username(), url.password())
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fs)) = open.iter().find(|(other, _)| is_one(other)) {
+            return Ok(fs.clone());
+        }
+        let builder = self.builder(url)?;
+        let fs = builder.build().map_err(Failure::at(place.shown()))?;
+        open.push((url.clone(), fs.clone()));
+        Ok(fs)
+    }
+
+    /// Opens the filesystem that an operand is in, for the operand itself: a local one has its parent as the root.
+    pub fn locate(&self, place: &Place) -> Result<Located, Failure> {
+        self.locate_with(place, OsFsOptions::new())
+    }
+
+    /// The same, where the parent of a local file is made if it is not there.
+    pub fn locate_target(&self, place: &Place, dry_run: bool) -> Result<Located, Failure> {
+        self.locate_with(place, OsFsOptions::new().create(!dry_run))
+    }
+
+    fn locate_with(&self, place: &Place, options: OsFsOptions) -> Result<Located, Failure> {
+        match place {
+            Place::Stream => Err(Usage::new("`-` cannot be used here").into()),
+            Place::S3 { path, .. } => self.in_bucket(place, path),
+            Place::Local { path, .. } => {
+                let name = path.file_name().and_then(|name| name.to_str());
+                match (name, path.parent()) {
+                    (Some(name), Some(parent)) => in_directory(parent, options, name),
+                    _ => in_directory(path, options, "/"),
+                }
+            }
+        }
+    }
+
+    /// Opens a directory: a local one is the root itself, in which no symbolic links are followed where it is
+    /// written to.
+    pub fn locate_directory(&self, place: &Place, is_target: bool) -> Result<Located, Failure> {
+        match place {
+            Place::Local { path, .. } => {
+                let options = OsFsOptions::new();
+                let options = match is_target {
+                    true => options.create(true).follow_links(false),
+                    false => options,
+                };
+                in_directory(path, options, "/")
+            }
+            place => self.locate(place),
+        }
+    }
+
+    /// Opens a directory as a root, which need not be there in a bucket.
+    pub fn root_at(&self, place: &Place, is_target: bool) -> Result<Located, Failure> {
+        let Place::S3 { url, path, .. } = place else {
+            let directory = self.locate_directory(place, is_target)?;
+            return Ok(directory.as_base(&place.shown()));
+        };
+        if place.bucket().is_none() {
+            return Err(Usage::new("the URL names no bucket: write s3://BUCKET/PATH").into());
+        }
+        let fs = self.builder(url)?.dir_path(path).build();
+        Ok(Located {
+            fs: Root::S3(fs.map_err(Failure::at(place.shown()))?),
+            path: "/".to_owned(),
+            base: place.shown(),
+        })
+    }
+
+    fn in_bucket(&self, place: &Place, path: &str) -> Result<Located, Failure> {
+        Ok(Located {
+            fs: Root::S3(self.bucket(place)?),
+            path: format!("/{path}"),
+            base: format!("s3://{}", place.bucket().unwrap_or_default()),
+        })
+    }
+}
+
+fn in_directory(directory: &Path, options: OsFsOptions, path: &str) -> Result<Located, Failure> {
+    let directory = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    let base = directory.display().to_string();
+    let fs = OsFs::new_with(directory, options).map_err(Failure::at(""))?;
+    Ok(Located {
+        fs: Root::Local(Arc::new(fs)),
+        path: s3fs::path::abspath(path).into_owned(),
+        base,
+    })
+}

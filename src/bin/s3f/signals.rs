@@ -1,0 +1,32 @@
+//! Ctrl-C and SIGTERM: the first one cancels, so that open uploads are aborted; the second one ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use s3fs::CancelToken;
+
+use crate::report::{self, CANCELLED};
+
+/// How long a cancelled call has to end. The library promises two seconds for its own part.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub fn cancel_on_signals(cancel: &CancelToken) {
+    let cancel = cancel.clone();
+    let is_second = Arc::new(AtomicBool::new(false));
+    let handled = ctrlc::set_handler(move || {
+        if is_second.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(CANCELLED));
+        }
+        cancel.cancel();
+        // A reader of our output that stands still cannot be cancelled.
+        thread::spawn(|| {
+            thread::sleep(PATIENCE);
+            std::process::exit(i32::from(CANCELLED));
+        });
+    });
+    if let Err(error) = handled {
+        report::say(&format!("s3f: signals end the program at once: {error}"));
+    }
+}

@@ -1,0 +1,21 @@
+//! The command-line tool, as a process of its own, against the embedded server: exit codes, output and what is stored.
+
+mod support;
+
+#[path = "s3f/attacks.rs"]
+mod attacks;
+#[path = "s3f/copying.rs"]
+mod copying;
+#[path = "s3f/live.rs"]
+mod live;
+#[path = "s3f/looking.rs"]
+mod looking;
+#[path = "s3f/scene.rs"]
+mod scene;
+#[path = "s3f/signals.rs"]
+mod signals;
+#[path = "s3f/writing.rs"]
+mod writing;
+
+/// Nothing: the server is all that is needed.
+fn on_server_start() {}

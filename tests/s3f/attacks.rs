@@ -1,0 +1,226 @@
+//! Wrong calls, hostile keys, readers that go, and no secrets in any output.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::scene::{Ran, Scene, bare};
+use crate::support::{Answer, Fault, Rule};
+
+#[test]
+fn a_word_that_is_no_operand_is_never_a_local_file() {
+    let scene = Scene::new();
+    scene.write("mybucket/reports/x", "precious");
+    for words in [
+        &["mybucket", "rm", "reports"][..],
+        &["rm", "-r", "mybucket/reports"],
+        &["mv", "mybucket", "s3://bucket/"],
+        &["cp", "-r", "s3://bucket", "mybucket"],
+        &["sync", "--delete", "s3://bucket", "mybucket"],
+        &["ls", "mybucket"],
+        &["rm"],
+        &["ls", "--no-such-option"],
+        &["sync", "./a"],
+        &["cp", "./a", "s3://"],
+        &["ls", "gopher://x"],
+        &["ls", "s3://bucket?colour=red"],
+        &["ls", "--workers", "0"],
+    ] {
+        let ran = scene.run(words);
+        assert_eq!(
+            (ran.code, ran.err.lines().count()),
+            (Some(2), 1),
+            "{words:?}: {ran:?}"
+        );
+        assert_eq!(ran.out, "", "{words:?}");
+    }
+    assert_eq!(scene.read("mybucket/reports/x"), "precious");
+    assert!(scene.server.requests().is_empty());
+}
+
+#[test]
+fn no_secret_is_shown_whatever_fails() {
+    let scene = Scene::new();
+    const KEY: &str = "AKIDSECRETKEY";
+    const SECRET: &str = "hush/SeCrEt+value";
+    let endpoint = scene.server.endpoint();
+    let url = format!("s3://{KEY}:hush%2FSeCrEt%2Bvalue@bucket/a?endpoint_url={endpoint}");
+    for words in [
+        &["ls", &url][..],
+        &["-vv", "cat", &url],
+        &["cp", &url, "./x"],
+        &["sync", &url, "./x"],
+        &["rm", &url],
+        &["check", &url],
+        &["ls", &format!("{url}&colour=red")],
+        &["ls", &format!("{url}&strict=maybe")],
+        &["ls", &format!("s3://{KEY}:{SECRET}@bucket@x?y@z")],
+        &["ls", &format!("{KEY}:{SECRET}@bucket")],
+        &["mb", &url],
+        &[
+            "ls",
+            "--endpoint-url",
+            &format!("http://{KEY}:{SECRET}@127.0.0.1"),
+            "s3://bucket",
+        ],
+    ] {
+        let ran = scene.run(words);
+        assert_ne!(ran.code, Some(0), "{words:?}: {ran:?}");
+        for hidden in [KEY, SECRET, "SeCrEt"] {
+            assert!(
+                !ran.out.contains(hidden) && !ran.err.contains(hidden),
+                "{words:?}: {ran:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_credentials_and_a_wrong_endpoint_say_what_to_do() {
+    let scene = Scene::new();
+    let mut command = bare(&scene.directory);
+    command.args(["ls", "s3://bucket"]);
+    let ran = Ran::of(command.output().unwrap());
+    ran.fails(1, "credentials");
+    // A port at which nobody listens.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for (endpoint, says) in [
+        (format!("http://127.0.0.1:{port}"), "127.0.0.1"),
+        ("127.0.0.1:9000".to_owned(), "http"),
+    ] {
+        let mut command = scene.command(&["ls", "s3://bucket", "--endpoint-url", &endpoint]);
+        command.env("AWS_MAX_ATTEMPTS", "1");
+        let ran = Ran::of(command.output().unwrap());
+        ran.fails(1, says);
+    }
+    let public = scene.run(&["ls", "--no-sign-request", "s3://bucket"]);
+    assert_eq!(public.code, Some(1), "{public:?}");
+}
+
+#[test]
+fn options_win_over_the_environment_and_urls_over_options() {
+    let scene = Scene::new();
+    scene.bucket().put("x", "");
+    let endpoint = scene.server.endpoint();
+    let mut command = scene.command(&["ls", "s3://bucket", "--endpoint-url", &endpoint]);
+    command.env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1");
+    assert_eq!(Ran::of(command.output().unwrap()).ok(), "x\n");
+    let url = format!("s3://bucket?endpoint_url={endpoint}");
+    let mut command = scene.command(&["ls", &url, "--endpoint-url", "http://127.0.0.1:1"]);
+    command.env_remove("AWS_ENDPOINT_URL_S3");
+    assert_eq!(Ran::of(command.output().unwrap()).ok(), "x\n");
+    std::fs::create_dir(scene.directory.join(".aws")).unwrap();
+    let keys = format!(
+        "[work]\naws_access_key_id={}\naws_secret_access_key={}\nendpoint_url={endpoint}\n",
+        scene.server.access_key(),
+        scene.server.secret_key()
+    );
+    scene.write(".aws/credentials", keys);
+    let mut command = bare(&scene.directory);
+    command.args(["ls", "--profile", "work", "s3://bucket"]);
+    assert_eq!(Ran::of(command.output().unwrap()).ok(), "x\n");
+}
+
+#[test]
+fn hostile_keys_lead_nowhere_and_nothing_is_lost() {
+    let scene = Scene::new();
+    let odd = [
+        "in/../../escape",
+        "in/./dot",
+        "in//double",
+        "in/a\u{1b}[31mred\n",
+        "in/\u{202e}gpj.exe",
+        "in/-rf",
+        "in/a b?c%41*[x]",
+    ];
+    for key in odd {
+        scene.bucket().put(key, key);
+    }
+    scene.write("d/keep", "");
+    let ran = scene.run(&["cp", "-r", "s3://bucket/in", "./d"]);
+    assert!(ran.code.is_some(), "{ran:?}");
+    let outside: Vec<String> = scene
+        .local()
+        .into_iter()
+        .filter(|path| !path.starts_with("d/"))
+        .collect();
+    assert!(outside.is_empty(), "{outside:?}");
+    assert_eq!(scene.read("d/in/-rf"), "in/-rf");
+    assert_eq!(scene.read("d/in/a b?c%41*[x]"), "in/a b?c%41*[x]");
+    // In a pipe names come as they are; in URLs nothing is left that a terminal acts on.
+    let listed = scene.run(&["ls", "s3://bucket/in"]);
+    assert!(listed.out.contains("a\u{1b}[31mred\n"), "{listed:?}");
+    let found = scene.run(&["find", "s3://bucket/in"]);
+    assert!(
+        found.out.contains("s3://bucket/in/a%1B[31mred%0A\n"),
+        "{found:?}"
+    );
+    assert!(!found.out.contains('\u{1b}') && !found.out.contains('\u{202e}'));
+    let json = scene.run(&["find", "--json", "s3://bucket/in"]);
+    assert!(
+        !json.out.contains('\u{1b}') && json.out.contains("\\u001b[31mred\\u000a"),
+        "{json:?}"
+    );
+    // A control character is named by a wildcard, and all go with their directory.
+    assert_eq!(
+        scene.run(&["cat", "s3://bucket/in/a%3F*red%3F"]).ok(),
+        "in/a\u{1b}[31mred\n"
+    );
+    let removed = scene.run(&["rm", "-r", "s3://bucket/in"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(
+        scene.bucket().keys().is_empty(),
+        "{:?}",
+        scene.bucket().keys()
+    );
+}
+
+#[test]
+fn a_reader_that_goes_ends_the_tool_quietly() {
+    let scene = Scene::new();
+    scene.bucket().number("n/", 100_000);
+    scene.bucket().put_synthetic("big", 1, 64 << 20);
+    for words in [
+        &["ls", "-R", "s3://bucket/n"][..],
+        &["find", "s3://bucket/n"],
+        &["cat", "s3://bucket/big"],
+        &["cp", "s3://bucket/big", "-"],
+        &["cat", "--range", "5-", "s3://bucket/big"],
+    ] {
+        let mut command = scene.command(words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut first = [0; 10];
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut first).unwrap();
+        drop(stdout);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn a_server_that_writes_lines_into_its_errors_gets_one() {
+    let scene = Scene::new();
+    let body = "<Error><Code>Bad</Code><Message>one\ntwo\u{85}three</Message></Error>";
+    let fault = Fault::Answer(Answer::new(400, body));
+    scene
+        .server
+        .faults()
+        .add(Rule::on("ListObjectsV2").always(), fault);
+    scene.run(&["ls", "s3://bucket/x"]).fails(1, "one");
+}
+
+#[test]
+fn verbose_shows_requests_and_quiet_nothing() {
+    let scene = Scene::new();
+    scene.bucket().put("a//b", "");
+    scene.bucket().put("a/c", "");
+    let loud = scene.run(&["-vv", "ls", "s3://bucket/a"]);
+    assert!(loud.err.contains("debug: GET ListObjectsV2"), "{loud:?}");
+    let quiet = scene.run(&["-q", "ls", "s3://bucket/a"]);
+    assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("c\n", ""));
+}

@@ -1,0 +1,334 @@
+//! `cp`, `mv` and `sync`.
+
+use crate::scene::Scene;
+use crate::support::{Fault, Rule};
+
+#[test]
+fn cp_copies_between_any_two_sides() {
+    let scene = Scene::new();
+    scene.write("a.txt", "hello");
+    assert_eq!(scene.run(&["cp", "./a.txt", "s3://bucket/b.txt"]).ok(), "");
+    assert_eq!(
+        scene
+            .run(&["cp", "s3://bucket/b.txt", "s3://bucket/dir/c.txt"])
+            .ok(),
+        ""
+    );
+    assert_eq!(
+        scene
+            .run(&["cp", "s3://bucket/dir/c.txt", "./new/dir/d.txt"])
+            .ok(),
+        ""
+    );
+    assert_eq!(scene.run(&["cp", "./new/dir/d.txt", "./e.txt"]).ok(), "");
+    assert_eq!(scene.read("e.txt"), "hello");
+    assert_eq!(scene.bucket().keys(), ["b.txt", "dir/c.txt"]);
+    // Through streams.
+    assert_eq!(
+        scene
+            .run_with_input(&["cp", "-", "s3://bucket/s"], b"streamed")
+            .ok(),
+        ""
+    );
+    assert_eq!(scene.run(&["cp", "s3://bucket/s", "-"]).ok(), "streamed");
+    let url = format!("file://{}/a.txt", scene.directory.display());
+    assert_eq!(scene.run(&["cp", &url, "s3://bucket/by-url"]).ok(), "");
+    assert_eq!(scene.bucket().get("by-url").unwrap().bytes(), b"hello");
+}
+
+#[test]
+fn cp_copies_into_what_is_a_directory() {
+    let scene = Scene::new();
+    scene.write("a.txt", "a");
+    scene.write("d/b.txt", "b");
+    scene.write("d/sub/c.txt", "c");
+    scene.bucket().put("there/x", "");
+    for (target, expected) in [
+        ("s3://bucket", "a.txt"),
+        ("s3://bucket/new/", "new/a.txt"),
+        ("s3://bucket/there", "there/a.txt"),
+        ("s3://bucket/file", "file"),
+    ] {
+        scene.run(&["cp", "./a.txt", target]).ok();
+        assert!(scene.bucket().get(expected).is_some(), "{target}");
+    }
+    scene
+        .run(&["cp", "./a.txt", "./d/b.txt", "s3://bucket/two"])
+        .ok();
+    assert!(scene.bucket().get("two/a.txt").is_some() && scene.bucket().get("two/b.txt").is_some());
+    scene
+        .run(&["cp", "./d", "s3://bucket/x"])
+        .fails(2, "-r copies directories");
+    scene.run(&["cp", "-r", "./d", "s3://bucket/fresh"]).ok();
+    assert!(scene.bucket().get("fresh/sub/c.txt").is_some());
+    scene.run(&["cp", "-r", "./d", "s3://bucket/there"]).ok();
+    assert!(scene.bucket().get("there/d/sub/c.txt").is_some());
+    scene
+        .run(&[
+            "cp",
+            "-r",
+            "s3://bucket/fresh",
+            "s3://bucket/there",
+            "./down",
+        ])
+        .ok();
+    assert_eq!(scene.read("down/fresh/sub/c.txt"), "c");
+    assert_eq!(scene.read("down/there/d/b.txt"), "b");
+    // A whole bucket has no name of its own.
+    scene.run(&["cp", "-r", "s3://bucket", "./whole"]).ok();
+    assert_eq!(scene.read("whole/two/b.txt"), "b");
+}
+
+#[test]
+fn cp_takes_globs_and_never_two_files_for_one() {
+    let scene = Scene::new();
+    for key in [
+        "2026-01/a.gz",
+        "2026-02/a.gz",
+        "2026-02/b.gz",
+        "2025-12/z.gz",
+    ] {
+        scene.bucket().put(key, key);
+    }
+    scene.run(&["cp", "s3://bucket/2026-02/*.gz", "."]).ok();
+    assert_eq!(scene.local(), ["a.gz", "b.gz"]);
+    scene
+        .run(&["cp", "s3://bucket/2026-*/*.gz", "./x/"])
+        .fails(1, "would both become ./x/a.gz");
+    scene.run(&["cp", "-r", "s3://bucket/2026-*", "./y"]).ok();
+    assert_eq!(scene.read("y/2026-02/b.gz"), "2026-02/b.gz");
+    scene
+        .run(&["cp", "s3://bucket/3*", "."])
+        .fails(1, "nothing matches");
+    scene.bucket().put("*", "star");
+    scene
+        .run(&["cp", "--no-glob", "s3://bucket/*", "./star"])
+        .ok();
+    assert_eq!(scene.read("star"), "star");
+}
+
+#[test]
+fn cp_has_conditions_arguments_and_dry_runs() {
+    let scene = Scene::new();
+    scene.write("a.txt", "new");
+    scene.bucket().put("a.txt", "old");
+    scene
+        .run(&["cp", "-n", "./a.txt", "s3://bucket/a.txt"])
+        .ok();
+    assert_eq!(scene.bucket().get("a.txt").unwrap().bytes(), b"old");
+    let dry = scene
+        .run(&["cp", "--dry-run", "./a.txt", "s3://bucket/"])
+        .ok();
+    assert_eq!(dry, "cp ./a.txt s3://bucket/a.txt\n");
+    let dry = scene
+        .run(&["cp", "-r", "--dry-run", "s3://bucket/", "./none"])
+        .ok();
+    assert_eq!(dry, "cp s3://bucket/a.txt ./none/a.txt\n");
+    assert_eq!(scene.local(), ["a.txt"]);
+    assert!(!scene.directory.join("none").exists());
+    let words = [
+        "cp",
+        "-v",
+        "--cache-control",
+        "max-age=1",
+        "--metadata",
+        "origin=x",
+        "./a.txt",
+        "s3://bucket",
+    ];
+    assert_eq!(scene.run(&words).ok(), "cp ./a.txt s3://bucket/a.txt\n");
+    let stat = scene.run(&["stat", "s3://bucket/a.txt"]).ok();
+    assert!(
+        stat.contains("max-age=1") && stat.contains("metadata.origin  x"),
+        "{stat}"
+    );
+    scene
+        .run(&["cp", "--acl", "private", "s3://bucket/a.txt", "./b"])
+        .fails(2, "keeps its own");
+}
+
+#[test]
+fn some_files_that_fail_are_named_and_the_others_copied() {
+    let scene = Scene::new();
+    for name in ["a", "b", "c"] {
+        scene.write(&format!("d/{name}"), name);
+    }
+    let refuse = Rule::on("PutObject").key("d/b").always();
+    scene
+        .server
+        .faults()
+        .add(refuse, Fault::error(403, "AccessDenied"));
+    let words = ["cp", "./d/a", "./d/b", "./d/c", "./none", "s3://bucket/d/"];
+    let ran = scene.run(&words);
+    assert_eq!((ran.code, ran.err.lines().count()), (Some(3), 2), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("./d/b to s3://bucket/d/b: permission denied"),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("s3:PutObject"), "the hint: {ran:?}");
+    assert_eq!(scene.bucket().keys(), ["d/a", "d/c"]);
+    scene.bucket().remove("d/a");
+    scene
+        .run(&["cp", "-r", "./d", "s3://bucket/"])
+        .fails(3, "permission denied");
+    assert!(scene.bucket().get("d/a").is_some());
+    scene
+        .run(&["sync", "./d", "s3://bucket/d"])
+        .fails(3, "permission denied");
+    scene
+        .run(&["cp", "./d/b", "s3://bucket/d/b"])
+        .fails(1, "permission denied");
+}
+
+#[test]
+fn mv_moves_files_and_directories() {
+    let scene = Scene::new();
+    scene.write("a.txt", "a");
+    scene.write("d/sub/b.txt", "b");
+    scene.run(&["mv", "./a.txt", "./d", "s3://bucket/in/"]).ok();
+    assert!(scene.local().is_empty());
+    assert!(scene.bucket().get("in/d/sub/b.txt").is_some());
+    scene.run(&["mv", "s3://bucket/in", "s3://bucket/out"]).ok();
+    assert!(
+        scene
+            .bucket()
+            .keys()
+            .iter()
+            .all(|key| key.starts_with("out/"))
+    );
+    scene.run(&["mv", "s3://bucket/out/a.txt", "./b.txt"]).ok();
+    assert_eq!(scene.read("b.txt"), "a");
+    let dry = scene
+        .run(&["mv", "--dry-run", "./b.txt", "s3://bucket/b.txt"])
+        .ok();
+    assert_eq!(dry, "mv ./b.txt s3://bucket/b.txt\n");
+    assert_eq!(scene.read("b.txt"), "a");
+    scene
+        .run(&["mv", "./b.txt", "-"])
+        .fails(2, "standard output");
+}
+
+#[test]
+fn sync_copies_what_differs_and_removes_only_when_asked() {
+    let scene = Scene::new();
+    for (name, content) in [
+        ("a", "1"),
+        ("sub/b", "2"),
+        ("x.tmp", "t"),
+        (".git/config", "g"),
+    ] {
+        scene.write(&format!("d/{name}"), content);
+    }
+    scene.bucket().put("t/extra", "e");
+    let sync = |words: &[&str]| {
+        scene
+            .run(&[&["sync", "./d", "s3://bucket/t"][..], words].concat())
+            .ok()
+    };
+    let dry = sync(&[
+        "--dry-run",
+        "--delete",
+        "--exclude",
+        ".git",
+        "--exclude",
+        "*.tmp",
+    ]);
+    let mut lines: Vec<&str> = dry.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "cp ./d/a s3://bucket/t/a",
+            "cp ./d/sub/b s3://bucket/t/sub/b",
+            "mkdir s3://bucket/t/sub",
+            "rm s3://bucket/t/extra",
+        ]
+    );
+    assert_eq!(scene.bucket().keys(), ["t/extra"]);
+    assert_eq!(sync(&["--exclude", ".git", "--exclude", "*.tmp"]), "");
+    let files = || {
+        let keys = scene.bucket().keys().into_iter();
+        keys.filter(|key| !key.ends_with('/')).collect::<Vec<_>>()
+    };
+    assert_eq!(files(), ["t/a", "t/extra", "t/sub/b"]);
+    sync(&["--include", "*.tmp", "--delete"]);
+    assert_eq!(
+        files(),
+        ["t/a", "t/extra", "t/sub/b", "t/x.tmp"],
+        "what is not taken is left alone"
+    );
+    sync(&["--delete"]);
+    assert_eq!(files(), ["t/.git/config", "t/a", "t/sub/b", "t/x.tmp"]);
+    // What was stored this second may change within it, and would be copied once more.
+    for key in scene.bucket().keys() {
+        let mut object = scene.bucket().get(&key).unwrap();
+        object.modified -= std::time::Duration::from_secs(60);
+        scene.bucket().put_with(&key, object);
+    }
+    // Nothing is left to do, in either direction.
+    scene.run(&["sync", "s3://bucket/t", "./e"]).ok();
+    assert_eq!(
+        scene
+            .run(&["sync", "--dry-run", "s3://bucket/t", "./e"])
+            .ok(),
+        ""
+    );
+    assert_eq!(scene.read("e/sub/b"), "2");
+    // Times and sizes.
+    scene.write("e/a", "9");
+    assert_eq!(
+        scene
+            .run(&["sync", "--dry-run", "--size-only", "./e", "s3://bucket/t"])
+            .ok(),
+        ""
+    );
+    assert_eq!(
+        scene
+            .run(&["sync", "--dry-run", "--checksum", "./e", "s3://bucket/t"])
+            .ok(),
+        "cp ./e/a s3://bucket/t/a\n"
+    );
+}
+
+#[test]
+fn sync_refuses_a_source_that_is_not_there() {
+    let scene = Scene::new();
+    scene.write("d/precious", "p");
+    scene
+        .run(&["sync", "--delete", "s3://bucket/mistyped", "./d"])
+        .fails(1, "not found");
+    scene
+        .run(&["sync", "--delete", "./mistyped", "./d"])
+        .fails(1, "mistyped");
+    assert_eq!(scene.read("d/precious"), "p");
+    scene
+        .run(&[
+            "sync",
+            "--delete",
+            "--allow-empty-source",
+            "s3://bucket/mistyped",
+            "./d",
+        ])
+        .ok();
+    assert!(scene.local().is_empty());
+}
+
+#[test]
+fn strict_is_off_and_saves_requests_unless_it_is_asked_for() {
+    let scene = Scene::new();
+    scene.write("a", "a");
+    scene.server.take_requests();
+    scene.run(&["cp", "./a", "s3://bucket/x/y/a"]).ok();
+    let lenient = scene.server.take_requests().len();
+    scene
+        .run(&["cp", "--strict", "./a", "s3://bucket/z/y/a"])
+        .fails(1, "not found");
+    scene.bucket().put("z/y/", "");
+    scene.server.take_requests();
+    scene
+        .run(&["cp", "--strict", "./a", "s3://bucket/z/y/a"])
+        .ok();
+    let strict = scene.server.take_requests().len();
+    assert!(lenient < strict, "{lenient} and {strict}");
+}

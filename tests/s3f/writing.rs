@@ -1,0 +1,107 @@
+//! `put`, `append`, `mkdir` and `rm`.
+
+use crate::scene::Scene;
+
+#[test]
+fn put_and_append_store_standard_input() {
+    let scene = Scene::new();
+    let words = [
+        "put",
+        "--content-type",
+        "text/x-log",
+        "--tag",
+        "team=a",
+        "s3://bucket/log",
+    ];
+    assert_eq!(scene.run_with_input(&words, b"one\n").ok(), "");
+    assert_eq!(
+        scene
+            .run_with_input(&["append", "s3://bucket/log"], b"two\n")
+            .ok(),
+        ""
+    );
+    assert_eq!(
+        scene
+            .run_with_input(&["append", "s3://bucket/new"], b"one")
+            .ok(),
+        ""
+    );
+    assert_eq!(scene.bucket().get("log").unwrap().bytes(), b"one\ntwo\n");
+    assert_eq!(scene.bucket().get("new").unwrap().bytes(), b"one");
+    let stat = scene.run(&["stat", "s3://bucket/log"]).ok();
+    assert!(
+        stat.contains("text/x-log") && stat.contains("tag_count        1"),
+        "{stat}"
+    );
+    let large = vec![7; 20 << 20];
+    assert_eq!(
+        scene
+            .run_with_input(&["put", "s3://bucket/large"], &large)
+            .ok(),
+        ""
+    );
+    assert!(scene.bucket().get("large").unwrap().bytes() == large);
+    assert_eq!(scene.run_with_input(&["put", "./sub/local"], b"x").ok(), "");
+    assert_eq!(scene.read("sub/local"), "x");
+    scene
+        .run_with_input(&["put", "s3://bucket/dir/"], b"x")
+        .fails(2, "name of a file");
+    scene
+        .run_with_input(&["put", "s3://none/x"], b"x")
+        .fails(1, "no bucket");
+}
+
+#[test]
+fn mkdir_makes_directories() {
+    let scene = Scene::new();
+    scene.run(&["mkdir", "s3://bucket/a", "./l"]).ok();
+    assert_eq!(scene.bucket().keys(), ["a/"]);
+    scene.run(&["mkdir", "s3://bucket/a"]).fails(1, "exists");
+    scene
+        .run(&["mkdir", "-p", "s3://bucket/a/b/c", "./x/y"])
+        .ok();
+    assert!(scene.bucket().get("a/b/c/").is_some());
+    assert!(scene.directory.join("x/y").is_dir() && scene.directory.join("l").is_dir());
+}
+
+#[test]
+fn rm_removes_what_is_named_and_nothing_else() {
+    let scene = Scene::new();
+    for key in ["a", "b", "d/x", "d/y//odd", "dd", "l-1", "l-2"] {
+        scene.bucket().put(key, "");
+    }
+    let dry = scene.run(&["rm", "-r", "--dry-run", "s3://bucket/d", "s3://bucket/a"]);
+    // A warning tells of the key that no path can name.
+    assert!(dry.err.contains("warning: 1 keys"), "{dry:?}");
+    assert_eq!(
+        dry.out,
+        "rm s3://bucket/d/x\nrm -r s3://bucket/d\nrm s3://bucket/a\n"
+    );
+    scene
+        .run(&["rm", "s3://bucket/d"])
+        .fails(2, "-r removes directories");
+    scene.run(&["rm", "s3://bucket/none"]).fails(1, "not found");
+    assert_eq!(scene.run(&["rm", "-f", "s3://bucket/none"]).ok(), "");
+    scene
+        .run(&["rm", "s3://bucket/a", "s3://bucket/none"])
+        .fails(3, "s3://bucket/none");
+    scene.run(&["rm", "s3://bucket/l-*"]).ok();
+    scene.run(&["rm", "-r", "s3://bucket/d"]).ok();
+    assert_eq!(scene.bucket().keys(), ["b", "dd"]);
+    scene.run(&["rm", "-r", "s3://bucket"]).ok();
+    assert!(scene.bucket().keys().is_empty());
+    scene.write("x/y", "");
+    scene.run(&["rm", "-r", "./x"]).ok();
+    assert!(scene.local().is_empty());
+}
+
+#[test]
+fn rm_removes_no_root_of_the_local_disk() {
+    let scene = Scene::new();
+    scene.write("x/y", "");
+    for operand in ["/", ".", "..", "./", "./x/..", "x", "./x/."] {
+        let ran = scene.run(&["rm", "-rf", "--dry-run", operand]);
+        assert_eq!(ran.code, Some(2), "{operand}: {ran:?}");
+    }
+    assert_eq!(scene.local(), ["x/y"]);
+}
