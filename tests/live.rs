@@ -401,6 +401,9 @@ fn one_of_sixteen_creates_a_file() {
         });
     }
     assert_eq!(winners.into_inner(), 1);
+    // Each of these stores honours conditions, which the first write found out, leaving nothing behind.
+    assert_eq!(fs.honours_conditions(), Some(true));
+    assert_eq!(fs.listdir("/").unwrap(), ["f"]);
 }
 
 /// moto checks no signature.
