@@ -232,3 +232,26 @@ fn an_upload_that_another_writer_made_vanish_says_what_happened() {
     }
     assert!(server.bucket("bucket").uploads().is_empty());
 }
+
+/// A call blocks the thread of the task; nothing else is different.
+#[test]
+fn a_filesystem_works_inside_of_a_tokio_task() {
+    let server = Server::start();
+    let fs = common::open(&server);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let inside = fs.clone();
+        let task = async move {
+            inside.writetext("f", "content").unwrap();
+            let mut file = inside.openbin("large", "w").unwrap();
+            std::io::Write::write_all(&mut file, &vec![7; 20 << 20]).unwrap();
+            file.close().unwrap();
+            inside.readbytes("large").unwrap().len()
+        };
+        assert_eq!(task.await, 20 << 20);
+        assert_eq!(fs.readtext("f").unwrap(), "content");
+    });
+}

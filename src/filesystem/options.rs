@@ -276,6 +276,11 @@ const HEADER_ARGS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The names of the arguments that are headers.
+pub(crate) fn header_args() -> impl Iterator<Item = &'static str> {
+    HEADER_ARGS.iter().map(|(name, _)| *name)
+}
+
 /// The header that carries the argument of that name.
 pub(crate) fn header_of(argument: &str) -> Option<&'static str> {
     HEADER_ARGS

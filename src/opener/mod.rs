@@ -112,15 +112,24 @@ where
 /// Opens `s3://` URLs.
 ///
 /// `s3://bucket/dir_path?parameter=value`, or with credentials `s3://key:secret@bucket/…`. User,
-/// password, path and parameters are percent-decoded. The parameters are those of
-/// [`S3FsBuilder`], under the same names: `endpoint_url`, `region`, `delimiter`, `strict`,
-/// `read_only`, `anonymous` (`1` or `0`), `addressing_style` (`auto`, `path`, `virtual`),
-/// `connect_timeout`, `response_timeout`, `stall_timeout` (seconds), `max_workers`,
-/// `user_agent_suffix`, `aws_session_token`, `proxy` (a percent-encoded URL, or `none`),
-/// `requester_pays` (`1` or `0`); the header arguments of
-/// [`UploadArgs`](crate::UploadArgs) (`acl`, `cache_control`, `content_type`, `storage_class` …),
-/// `metadata.NAME`, `tag.NAME` and `checksum_algorithm`; `profile` where the program allows it.
-/// Keys of SSE-C and local paths are not taken from URLs.
+/// password, path and parameters are percent-decoded. An unknown parameter is an error. The parameters are
+/// methods of [`S3FsBuilder`], which documents their defaults:
+///
+/// | parameter | value |
+/// | --- | --- |
+/// | `endpoint_url`, `region`, `delimiter`, `aws_session_token`, `user_agent_suffix` | text |
+/// | `proxy` | a percent-encoded URL, or `none` |
+/// | `strict`, `read_only`, `anonymous`, `requester_pays`, `keep_encryption`, `equal_parts`, `copy_percent_keys` | `1` or `0` (also `true`, `false`, `yes`, `no`, `on`, `off`) |
+/// | `connect_timeout`, `response_timeout`, `stall_timeout`, `operation_timeout`, `retry_timeout`, `retry_base_delay`, `retry_max_delay` | seconds, such as `2.5` |
+/// | `part_size`, `min_part_size`, `write_buffer`, `first_window` | bytes |
+/// | `max_workers`, `max_attempts`, `max_parts`, `read_ahead` | a whole number |
+/// | `addressing_style` | `auto`, `path` or `virtual` |
+/// | `checksum` | `CRC32`, `CRC32C`, `CRC64NVME`, `SHA256` or `off` |
+/// | `conditions` | `honoured` or `ignored` |
+/// | `acl`, `cache_control`, `content_type`, `storage_class` and the other header arguments of [`UploadArgs`](crate::UploadArgs); `metadata.NAME`, `tag.NAME`, `checksum_algorithm`; `expected_bucket_owner`, `request_payer` | text |
+/// | `profile`, `ca_bundle` | text, only where the program [allows it](Self::allow_profile) |
+///
+/// Keys of SSE-C are not taken from URLs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct S3Opener {
     allow_profile: bool,
@@ -133,8 +142,9 @@ impl S3Opener {
         Self::default()
     }
 
-    /// Whether a URL may name a profile. A profile may run a command: allow it only for URLs that
-    /// the program, and nobody else, wrote.
+    /// Whether a URL may name a profile, and a file of certificates (`ca_bundle`). A profile may run a command, and a
+    /// file is one of this machine: allow it only for URLs that the program, and nobody else, wrote. Defaults to
+    /// `false`.
     #[must_use]
     pub fn allow_profile(mut self, allow: bool) -> Self {
         self.allow_profile = allow;

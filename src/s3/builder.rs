@@ -650,8 +650,11 @@ impl S3FsBuilder {
         let resolved = resolve(&self.settings, &environment)?;
         log::debug!("credentials: {}", resolved.source);
         let region = resolved.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let origin = resolved.endpoint_origin.as_deref().unwrap_or_default();
         let endpoint = resolved.endpoint_url.as_deref();
-        let endpoint = endpoint.map(parse_endpoint).transpose()?;
+        let endpoint = endpoint
+            .map(|url| parse_endpoint(url, origin))
+            .transpose()?;
         check_tls(endpoint.as_ref())?;
         let is_aws = is_aws(endpoint.as_ref());
         let part_sizes =
@@ -835,10 +838,23 @@ fn check_bucket_name(name: &str) -> Result<()> {
         return Ok(());
     }
     // Not quoted: in a mistyped FS URL it may be a secret.
-    Err(
-        invalid("the bucket's name is not one that a bucket can have")
-            .with_hint("a name has letters, digits, '.', '_' and '-'"),
-    )
+    Err(invalid("the bucket's name is not one that a bucket can have").with_hint(name_hint(name)))
+}
+
+/// What to do about something that is no bucket's name.
+fn name_hint(name: &str) -> &'static str {
+    match name {
+        _ if name.starts_with("s3://") => {
+            "S3Fs::from_url and open_fs take an s3:// URL; this is the name alone"
+        }
+        _ if name.starts_with("http://") || name.starts_with("https://") => {
+            "give the name alone, and the server's URL as endpoint_url"
+        }
+        _ if name.contains('/') => {
+            "give the name alone, and a directory inside the bucket as dir_path"
+        }
+        _ => "a name has letters, digits, '.', '_' and '-'",
+    }
 }
 
 /// Source: [Multitenancy](https://docs.ceph.com/en/latest/radosgw/multitenancy/) of Ceph's gateway.

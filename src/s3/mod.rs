@@ -73,6 +73,7 @@ use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::Descend;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
+use crate::fs_url::{FsUrl, redacted};
 use crate::path;
 use crate::percent::FS_URL;
 use checks::{is_missing_key, not_found};
@@ -154,6 +155,15 @@ impl fmt::Display for S3Fs {
     }
 }
 
+impl std::str::FromStr for S3Fs {
+    type Err = Error;
+
+    /// As [`S3Fs::from_url`].
+    fn from_str(url: &str) -> Result<Self> {
+        Self::from_url(url)
+    }
+}
+
 impl S3Fs {
     /// The bucket of that name, with the credentials and the region of the environment or the
     /// shared files. No request is made.
@@ -163,6 +173,34 @@ impl S3Fs {
     /// As [`S3FsBuilder::build`].
     pub fn new(bucket_name: &str) -> Result<Self> {
         Self::builder(bucket_name).build()
+    }
+
+    /// Opens an `s3://` FS URL, as [`open_fs`](crate::open_fs) does, and returns the type itself, which has methods
+    /// beyond those of [`FileSystem`]. No request is made.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::from_url("s3://KEY:SECRET@mybucket/reports?endpoint_url=http://127.0.0.1:9000")?;
+    /// assert_eq!(fs.bucket_name(), "mybucket");
+    /// let also: S3Fs = "s3://mybucket?anonymous=1&endpoint_url=http://127.0.0.1:9000".parse()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open_fs`](crate::open_fs), and [`ParseUrl`](ErrorKind::ParseUrl) for a URL of another protocol.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let opened = || {
+            let parsed = FsUrl::parse(url)?;
+            if parsed.protocol() != "s3" {
+                return Err(Error::new(ErrorKind::ParseUrl)
+                    .with_message("the URL is not an s3:// URL")
+                    .with_hint("open_fs opens URLs of all protocols"));
+            }
+            S3FsBuilder::from_url(&parsed, false)?.build()
+        };
+        opened().map_err(|error| error.with_path_replaced(redacted(url)))
     }
 
     /// Begins a filesystem with parameters.

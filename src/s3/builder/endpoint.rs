@@ -5,12 +5,15 @@ use url::Url;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::redacted;
 
-/// The endpoint that a text names.
-pub(super) fn parse_endpoint(text: &str) -> Result<Url> {
-    let shown = redacted(text);
+/// The endpoint that a text names, which was read from `origin`.
+pub(super) fn parse_endpoint(text: &str, origin: &str) -> Result<Url> {
+    let shown = match is_host_and_port(text) {
+        true => text.to_owned(),
+        false => redacted(text),
+    };
     let wrong = |why: &str| {
         Error::new(ErrorKind::InvalidArgument)
-            .with_message(format!("the endpoint {shown:?} {why}"))
+            .with_message(format!("{origin} is {shown:?}, which {why}"))
             .with_hint("an endpoint is http://host:port or https://host:port")
     };
     let url = Url::parse(text).map_err(|error| wrong("is not a URL").with_source(error))?;
@@ -21,12 +24,28 @@ pub(super) fn parse_endpoint(text: &str) -> Result<Url> {
         return Err(wrong("has no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("has a user or a password, which S3 does not know"));
+        return Err(wrong("has a user or a password; S3 has none in its URLs"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("has a query or a fragment"));
     }
     Ok(url)
+}
+
+/// Whether a text is `host:port`, as it is written by those who leave out the scheme. It holds no secret.
+fn is_host_and_port(text: &str) -> bool {
+    let is_host = |host: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        host.contains('.') || host == "localhost" || host.chars().all(is_part) && host.len() < 16
+    };
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    is_host(host)
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c))
+        && !port.is_empty()
+        && port.len() <= 5
+        && port.chars().all(|c| c.is_ascii_digit())
 }
 
 /// AWS, which is the endpoint where none is named, is asked by https.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{AddressingStyle, S3FsBuilder};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::options::ChecksumAlgorithm;
+use crate::filesystem::options::{ChecksumAlgorithm, header_args};
 use crate::fs_url::FsUrl;
 use crate::s3::objects::ConditionalWrites;
 
@@ -32,6 +32,32 @@ impl S3FsBuilder {
         Ok(builder)
     }
 
+    /// Sets parameters by the names that they have in FS URLs ([`S3Opener`](crate::S3Opener) lists them), for
+    /// configuration files and other languages. `profile` and `ca_bundle` are allowed: the program chose them.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .parameters([("endpoint_url", "http://127.0.0.1:9000"), ("anonymous", "1"), ("strict", "0")])?
+    ///     .build()?;
+    /// assert!(!fs.is_strict());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ParseUrl`](ErrorKind::ParseUrl) naming the parameter that is unknown or wrong.
+    pub fn parameters<N: AsRef<str>, V: AsRef<str>>(
+        self,
+        parameters: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self> {
+        let mut parameters = parameters.into_iter();
+        parameters.try_fold(self, |builder, (name, value)| {
+            builder.set_parameter(name.as_ref(), value.as_ref(), true)
+        })
+    }
+
     /// Sets the parameter that an FS URL has under that name.
     fn set_parameter(mut self, name: &str, value: &str, allow_profile: bool) -> Result<Self> {
         let wrong = |message: String| Error::new(ErrorKind::ParseUrl).with_message(message);
@@ -50,7 +76,14 @@ impl S3FsBuilder {
             "aws_session_token" => self = self.aws_session_token(value),
             "endpoint_url" => self = self.endpoint_url(value),
             "region" => self = self.region(value),
-            "ca_bundle" => self = self.ca_bundle(value),
+            "ca_bundle" if allow_profile => self = self.ca_bundle(value),
+            "ca_bundle" => {
+                return Err(
+                    wrong("the parameter \"ca_bundle\" is not allowed here".to_owned()).with_hint(
+                        "it names a file of this machine; a program that trusts its URLs can allow it, as it can a profile",
+                    ),
+                );
+            }
             "proxy" => self = self.proxy(value),
             "requester_pays" => self = self.requester_pays(flag(value)?),
             "delimiter" => self = self.delimiter(value),
@@ -115,12 +148,92 @@ impl S3FsBuilder {
             _ => {
                 let sent = self.download.set(name, value);
                 if !self.upload.set(name, value)? && !sent {
-                    return Err(wrong(format!("there is no parameter {name:?}")));
+                    let error = wrong(format!("there is no parameter {name:?}"));
+                    return Err(match nearest(name) {
+                        Some(nearest) => error.with_hint(format!("did you mean {nearest:?}?")),
+                        None => error,
+                    });
                 }
             }
         }
         Ok(self)
     }
+}
+
+/// The names of all parameters that are no arguments of uploads.
+pub(super) const NAMES: [&str; 33] = [
+    "addressing_style",
+    "anonymous",
+    "aws_session_token",
+    "ca_bundle",
+    "checksum",
+    "conditions",
+    "connect_timeout",
+    "copy_percent_keys",
+    "delimiter",
+    "endpoint_url",
+    "equal_parts",
+    "first_window",
+    "keep_encryption",
+    "max_attempts",
+    "max_parts",
+    "max_workers",
+    "min_part_size",
+    "operation_timeout",
+    "part_size",
+    "profile",
+    "proxy",
+    "read_ahead",
+    "read_only",
+    "region",
+    "requester_pays",
+    "response_timeout",
+    "retry_base_delay",
+    "retry_max_delay",
+    "retry_timeout",
+    "stall_timeout",
+    "strict",
+    "user_agent_suffix",
+    "write_buffer",
+];
+
+/// The parameter that a mistyped name is most like.
+fn nearest(name: &str) -> Option<&'static str> {
+    let alias = match name {
+        "endpoint" | "url" => Some("endpoint_url"),
+        "token" | "session_token" => Some("aws_session_token"),
+        "readonly" => Some("read_only"),
+        _ => None,
+    };
+    let all = NAMES.into_iter().chain(header_args());
+    let near = all.map(|known| (distance(name, known), known));
+    let nearest = near
+        .min()
+        .filter(|(distance, known)| *distance * 3 <= known.len());
+    alias.or(nearest.map(|(_, known)| known))
+}
+
+/// How many letters are to be changed, added, left out or swapped with the next one.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let mut least = change.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        least = least.min(rows[i - 2][j - 2] + 1);
+                    }
+                    least
+                }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
 }
 
 fn whole_number<T: FromStr>(name: &str, value: &str) -> Result<T> {
@@ -215,6 +328,7 @@ mod tests {
             ("connect_timeout=0", "connect_timeout"),
             ("addressing_style=ip", "addressing_style"),
             ("profile=x", "profile"),
+            ("ca_bundle=/x.pem", "ca_bundle"),
             ("sse_customer_key=x", "sse_customer_key"),
         ] {
             let url = FsUrl::parse(&format!("s3://mybucket?{parameter}")).unwrap();
@@ -222,7 +336,38 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::ParseUrl, "{parameter}");
             assert!(error.to_string().contains(named), "{error}");
         }
-        let url = FsUrl::parse("s3://mybucket?profile=x").unwrap();
+        let url = FsUrl::parse("s3://mybucket?profile=x&ca_bundle=/x.pem").unwrap();
         assert!(S3FsBuilder::from_url(&url, true).is_ok());
+    }
+
+    #[test]
+    fn a_mistyped_parameter_is_told_its_nearest_name() {
+        for (typed, meant) in [
+            ("regoin", Some("region")),
+            ("strickt", Some("strict")),
+            ("endpoint", Some("endpoint_url")),
+            ("endpoint-url", Some("endpoint_url")),
+            ("cachecontrol", Some("cache_control")),
+            ("token", Some("aws_session_token")),
+            ("colour", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(typed), meant, "{typed}");
+        }
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("ab", "ba"), 1);
+    }
+
+    #[test]
+    fn every_parameter_is_documented_and_known() {
+        let opener = include_str!("../../opener/mod.rs");
+        for name in NAMES {
+            assert!(opener.contains(&format!("`{name}`")), "{name}");
+            let set = S3FsBuilder::new("b").set_parameter(name, "", true);
+            let is_unknown =
+                set.is_err_and(|error| error.to_string().contains("there is no parameter"));
+            assert!(!is_unknown, "{name}");
+        }
     }
 }

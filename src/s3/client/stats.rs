@@ -1,5 +1,7 @@
 //! What was asked and moved: counters that all clones of a filesystem share.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Operation;
@@ -20,7 +22,7 @@ use super::Operation;
 /// }
 /// # Ok::<(), s3fs::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The requests that were sent, each attempt counted.
@@ -44,6 +46,21 @@ impl Stats {
         let names = Operation::ALL.map(Operation::name);
         let pairs = names.into_iter().zip(counts);
         pairs.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// Operations with their names.
+impl fmt::Debug for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by_operation: BTreeMap<&str, u64> = self.by_operation().collect();
+        f.debug_struct("Stats")
+            .field("requests", &self.requests)
+            .field("retries", &self.retries)
+            .field("failures", &self.failures)
+            .field("bytes_out", &self.bytes_out)
+            .field("bytes_in", &self.bytes_in)
+            .field("by_operation", &by_operation)
+            .finish()
     }
 }
 

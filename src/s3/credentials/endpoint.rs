@@ -33,15 +33,32 @@ pub(super) const SSO: Service = Service {
     variables: ["AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL"],
 };
 
-/// The endpoint's URL, if anything says one.
+/// The URL of an endpoint, and what it was read from.
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    pub(super) origin: String,
+}
+
+/// The endpoint's URL, if it is configured.
 pub(super) fn find(
     service: Service,
     given: Option<&str>,
     environment: &Environment,
     profile: &LazyProfile<'_>,
 ) -> Result<Option<String>> {
+    let found = find_with_origin(service, given, environment, profile)?;
+    Ok(found.map(|found| found.url))
+}
+
+/// The same, and what it was read from.
+pub(super) fn find_with_origin(
+    service: Service,
+    given: Option<&str>,
+    environment: &Environment,
+    profile: &LazyProfile<'_>,
+) -> Result<Option<Endpoint>> {
     if let Some(url) = given {
-        return checked(url.to_owned(), "the endpoint_url that was given").map(Some);
+        return checked(url.to_owned(), "endpoint_url").map(Some);
     }
     if configured_are_ignored(environment, profile)? {
         return Ok(None);
@@ -98,13 +115,14 @@ fn of_services(profile: &Profile, service: &str) -> Result<Option<String>> {
 }
 
 /// Parsing a URL drops line ends and outer spaces; what remains could be another host.
-fn checked(url: String, origin: &str) -> Result<String> {
+fn checked(url: String, origin: &str) -> Result<Endpoint> {
     if url.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(failed(format!(
             "{origin} is blank or has white space in it"
         )));
     }
-    Ok(url)
+    let origin = origin.to_owned();
+    Ok(Endpoint { url, origin })
 }
 
 #[cfg(test)]
@@ -196,7 +214,7 @@ mod tests {
     #[test]
     fn an_endpoint_with_white_space_is_an_error_that_says_where_it_stands() {
         for (given, variable, config, words) in [
-            (Some(""), "", "", "the endpoint_url that was given"),
+            (Some(""), "", "", "endpoint_url is"),
             (None, "http://x\n", "", "AWS_ENDPOINT_URL_S3"),
             (
                 None,

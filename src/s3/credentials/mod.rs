@@ -166,6 +166,8 @@ pub(crate) struct Resolved {
     pub(crate) region: Option<String>,
     /// Without white space and not empty; nothing else of it has been looked at.
     pub(crate) endpoint_url: Option<String>,
+    /// What the endpoint was read from: a parameter, a variable, a profile.
+    pub(crate) endpoint_origin: Option<String>,
     /// Whom an https endpoint has to be certified by.
     pub(crate) ca_bundle: Option<PathBuf>,
     /// What the environment and the profile say about requests.
@@ -185,12 +187,15 @@ pub(crate) fn resolve(settings: &Settings, environment: &Environment) -> Result<
         profile.make_optional();
     }
     let region = region::find(settings.region.as_deref(), environment, &profile)?;
-    let endpoint_url = endpoint::find(
+    let found_endpoint = endpoint::find_with_origin(
         endpoint::S3,
         settings.endpoint_url.as_deref(),
         environment,
         &profile,
     )?;
+    let (endpoint_url, endpoint_origin) = found_endpoint
+        .map(|endpoint| (endpoint.url, endpoint.origin))
+        .unzip();
     let found_region = Region::default();
     let cached = match found.credentials {
         Found::Anonymous => None,
@@ -213,6 +218,7 @@ pub(crate) fn resolve(settings: &Settings, environment: &Environment) -> Result<
         configured: Configured::find(environment, &profile, endpoint_url.is_some())?,
         region,
         endpoint_url,
+        endpoint_origin,
         ca_bundle: ca_bundle::find(settings.ca_bundle.as_deref(), environment, &profile)?,
         source: found.source,
     })
