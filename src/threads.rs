@@ -19,6 +19,7 @@ pub(crate) struct Crew {
     spare: AtomicUsize,
     /// Whether there are no threads but the caller's.
     alone: bool,
+    threads: Threads,
 }
 
 impl Crew {
@@ -27,6 +28,7 @@ impl Crew {
         Self {
             spare: AtomicUsize::new(threads.min(MAX_THREADS + 1).saturating_sub(1)),
             alone: threads <= 1,
+            threads: Threads::default(),
         }
     }
 
@@ -87,7 +89,7 @@ impl Crew {
                             number = take();
                         }
                     };
-                    let thread = thread::Builder::new().name("s3fs-transfer".to_owned());
+                    let thread = self.threads.named("s3fs-transfer");
                     if thread.spawn_scoped(scope, work).is_err() {
                         // The system has no thread left: what it was for is done here.
                         work_on(first);
@@ -166,7 +168,7 @@ fn on_threads_like(
 }
 
 /// The source of single threads. Tests have one that refuses some of them.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Threads {
     #[cfg(test)]
     refused_after: Option<AtomicUsize>,
@@ -384,6 +386,25 @@ mod tests {
             let squares = Crew::new(threads).try_map(&items, |n| Ok(n * n));
             let expected: Vec<usize> = items.iter().map(|n| n * n).collect();
             assert_eq!(squares.unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn each_item_is_done_once_wherever_the_system_runs_out_of_threads() {
+        let items: Vec<usize> = (0..20).collect();
+        for refused_after in 0..=8 {
+            let crew = Crew {
+                threads: Threads::refused_after(refused_after),
+                ..Crew::new(8)
+            };
+            let done = AtomicUsize::new(0);
+            let results = crew.try_map(&items, |item| {
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok(*item)
+            });
+            assert_eq!(results.unwrap(), items, "{refused_after}");
+            assert_eq!(done.into_inner(), items.len(), "{refused_after}");
+            assert_eq!(crew.spare.into_inner(), 7, "{refused_after}");
         }
     }
 

@@ -185,13 +185,21 @@ pub fn given_to_child() -> Option<PathBuf> {
 /// Runs a test, by its full name, in a program of its own, whose environment is another.
 #[track_caller]
 pub fn in_child(test: &str, directory: &str, variables: &[(&str, &str)]) {
+    said_in_child(test, directory, variables);
+}
+
+/// The same, and what it printed.
+#[track_caller]
+pub fn said_in_child(test: &str, directory: &str, variables: &[(&str, &str)]) -> String {
     let mut child = Command::new(env::current_exe().expect("this program"));
-    child.args(["--exact", test]).env(CHILD, directory);
+    child.args(["--exact", test, "--nocapture"]);
+    child.env(CHILD, directory);
     child.envs(variables.iter().copied());
     let output = child.output().expect("this program, again");
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("1 passed"), "{said}");
+    said
 }
 
 /// Runs a test, by its full name, in a program of its own, for which that directory is a disk of 2 MiB. Not where

@@ -8,14 +8,15 @@ mod cases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use s3fs::{
-    ChecksumAlgorithm, ErrorKind, FileSystemExt as _, Result, S3Fs, S3FsBuilder, UploadArgs,
+    CancelToken, ChecksumAlgorithm, ErrorKind, FileSystemExt as _, Result, S3Fs, S3FsBuilder,
+    UploadArgs,
 };
 
 use crate::model::number_of;
@@ -717,6 +718,14 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
     assert!(possible > least, "{possible} combinations are too few");
 }
 
+/// Whether a combination is one of those that a test run has.
+fn is_chosen(what: impl Hash) -> bool {
+    let every = number_of("S3FS_FAULTS_EVERY", EVERY);
+    let seed = number_of("S3FS_FAULTS_SEED", 1);
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    hasher.hash_one((seed, what)).is_multiple_of(every)
+}
+
 /// What a case met on one stage.
 struct Played {
     /// How many combinations there are.
@@ -740,19 +749,14 @@ fn play_case(
         if seen.contains(&wanted.requests) {
             continue;
         }
-        let every = number_of("S3FS_FAULTS_EVERY", EVERY);
-        let seed = number_of("S3FS_FAULTS_SEED", 1);
         let can_meet = |trouble: &'static Trouble| {
             let requests = 1..=wanted.requests.len();
             let can_meet = |nth: &usize| trouble.is_of(wanted.requests[nth - 1]);
             requests.filter(can_meet).map(move |nth| (trouble, nth))
         };
         let possible: Vec<_> = troubles.iter().flat_map(can_meet).collect();
-        let is_of_these = |(trouble, nth): &(&'static Trouble, usize)| {
-            let what = (seed, case.name, trouble.name, *nth);
-            let hasher = BuildHasherDefault::<DefaultHasher>::default();
-            hasher.hash_one(what).is_multiple_of(every)
-        };
+        let is_of_these =
+            |(trouble, nth): &(&'static Trouble, usize)| is_chosen((case.name, trouble.name, *nth));
         let chosen = possible.iter().copied().filter(is_of_these);
         let failed: Vec<Option<String>> = chosen
             .map(|(trouble, nth)| {
@@ -807,7 +811,9 @@ fn every_operation_finds_the_region_and_the_clock_of_the_server() {
         let mut at_home = Stage::new(strict, |builder, _| builder);
         let mut abroad = Stage::new(strict, |builder, _| builder.region("eu-west-1"));
         abroad.server.set_clock_ahead(7200);
-        for case in cases::all() {
+        // The objects of the server have the times of this machine, to which its `Date` does not fit then.
+        let by_times = |case: &&Case| case.name != cases::BY_TIMES;
+        for case in cases::all().filter(by_times) {
             let (wanted, found) = (at_home.rehearse(case), abroad.rehearse(case));
             assert_eq!(found.answer, wanted.answer, "{}", case.name);
             assert_eq!(found.after, wanted.after, "{}", case.name);
@@ -835,6 +841,135 @@ fn no_operation_waits_for_a_server_that_is_not_there() {
             assert_eq!(state(&bucket), before);
         }
     }
+}
+
+/// In that program a new thread would have a stack that no system has.
+const NO_THREADS: (&str, &str) = ("RUST_MIN_STACK", "1125899906842624");
+
+/// Where the server is, for the program without threads.
+const ENDPOINT: &str = "S3FS_FAULTS_ENDPOINT";
+
+/// What that program says of each operation.
+const SAID: &str = "without threads: ";
+
+#[test]
+fn every_operation_is_done_where_the_system_has_no_threads() {
+    if common::given_to_child().is_some() {
+        return without_threads();
+    }
+    let mut stage = Stage::new(false, |builder, _| builder);
+    let wanted: Vec<_> = cases::all().map(|case| stage.rehearse(case)).collect();
+    let first = (stage.buckets + 1).to_string();
+    let buckets: Vec<_> = cases::all().map(|case| stage.set(case, 1).0).collect();
+    let server = &stage.server;
+    let endpoint = server.endpoint();
+    let variables = [
+        (ENDPOINT, endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", server.access_key()),
+        ("AWS_SECRET_ACCESS_KEY", server.secret_key()),
+        ("AWS_REGION", server.region()),
+        ("RUST_TEST_THREADS", "1"),
+        NO_THREADS,
+    ];
+    let name = "faults::every_operation_is_done_where_the_system_has_no_threads";
+    let said = common::said_in_child(name, &first, &variables);
+    let mut lines = said.lines().filter_map(|line| line.strip_prefix(SAID));
+    for ((case, wanted), bucket) in cases::all().zip(wanted).zip(buckets) {
+        let found = lines.next().unwrap_or_default();
+        assert_eq!(found, format!("{:?}", wanted.answer), "{}", case.name);
+        let differences = differences(&wanted.before, &wanted.after, &state(&bucket));
+        assert!(
+            state(&bucket) == wanted.after,
+            "{}: {differences:?}",
+            case.name
+        );
+        assert!(bucket.uploads().is_empty(), "{}", case.name);
+    }
+}
+
+/// In the program of its own.
+fn without_threads() {
+    assert!(thread::Builder::new().spawn(|| ()).is_err());
+    let first = common::given_to_child().expect("the number of the first bucket");
+    let first: usize = first.to_string_lossy().parse().expect("a number");
+    let endpoint = std::env::var(ENDPOINT).expect("a server");
+    for (number, case) in (first..).zip(cases::all()) {
+        let fs = S3Fs::builder(&format!("bucket-{number}"))
+            .endpoint_url(endpoint.as_str())
+            .strict(false)
+            .part_size(case.part_size)
+            .min_part_size(PART as u64)
+            .build()
+            .expect("parameters that can be");
+        let answer = case.act(&fs);
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        println!("\n{SAID}{answer:?}");
+    }
+}
+
+/// One request never has an answer, and the call is cancelled when the server has that request.
+fn cancel_at(stage: &mut Stage, case: &Case, wanted: &Rehearsal, nth: usize) -> Result<(), String> {
+    let (bucket, fs) = stage.set(case, 1);
+    let server = &stage.server;
+    server.faults().add(Rule::any().nth(nth), Fault::Stall);
+    let token = CancelToken::new();
+    let result = thread::scope(|scope| {
+        let call = scope.spawn(|| token.run(|| case.act(&fs)));
+        common::wait_until(case.name, || {
+            server.faults().pending() == 0 || call.is_finished()
+        });
+        token.cancel();
+        call.join().expect("no panic")
+    });
+    server.faults().clear();
+    let now = state(&bucket);
+    let (before, after) = (&wanted.before, &wanted.after);
+    let judged = match &result {
+        Ok(answer) => must(*answer == wanted.answer, "the answer is another")
+            .and_then(|()| must(now == *after, "it is not done")),
+        Err(error) => must(
+            error.kind() == ErrorKind::Cancelled,
+            "it was cancelled, and that is not said",
+        ),
+    };
+    let is_between = match case.is_atomic {
+        true => now == *before || now == *after,
+        false => is_between(before, after, &now),
+    };
+    let judged = judged
+        .and_then(|()| must(is_between, "it is half done"))
+        .and_then(|()| must(bucket.uploads().is_empty(), "an upload is left behind"));
+    let requests = asked(server);
+    judged.map_err(|why| {
+        let told = result.map_err(|error| format!("{:?}: {error}", error.kind()));
+        let differences = differences(before, after, &now);
+        format!(
+            "{} cancelled at request {nth}: {why}\n    {told:?}\n    {requests:?}\n    {differences:?}",
+            case.name
+        )
+    })
+}
+
+#[test]
+fn every_operation_is_cancelled_at_each_of_its_requests_and_leaves_nothing_half_done() {
+    let (mut failures, mut possible) = (Vec::new(), 0);
+    for strict in [true, false] {
+        let mut stage = Stage::new(strict, |builder, _| {
+            let long = 2 * LONGEST;
+            builder.response_timeout(long).stall_timeout(long)
+        });
+        for case in cases::all() {
+            let wanted = stage.rehearse(case);
+            let requests = 1..=wanted.requests.len();
+            possible += requests.clone().count();
+            for nth in requests.filter(|nth| is_chosen((case.name, strict, nth))) {
+                failures.extend(cancel_at(&mut stage, case, &wanted, nth).err());
+            }
+        }
+    }
+    let told = failures[..failures.len().min(SHOWN_FAILURES)].join("\n");
+    assert!(failures.is_empty(), "{} failures:\n{told}", failures.len());
+    assert!(possible > 800, "{possible} combinations are too few");
 }
 
 #[test]

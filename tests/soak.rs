@@ -17,7 +17,7 @@ use crate::common;
 use crate::model::call::{Call, Outcome, Slots};
 use crate::model::generator::{self, Random};
 use crate::model::{Tree, number_of, tree_in_memory, tree_of_keys};
-use crate::support::{Bucket, Fault, Server};
+use crate::support::{Bucket, Builder, Fault, Server};
 
 const OPERATIONS: u64 = 5000;
 const THREADS: u64 = 8;
@@ -202,8 +202,22 @@ fn no_upload_stays(fs: &S3Fs, bucket: &Bucket) {
 #[test]
 fn eight_threads_and_many_faults_leave_what_a_model_has() {
     let operations = number_of("S3FS_SOAK_OPERATIONS", OPERATIONS);
+    soak(Server::builder(), operations);
+}
+
+/// As Ceph 16.2 does. The names have a `%`.
+#[test]
+fn eight_threads_leave_what_a_model_has_where_the_source_of_a_copy_is_decoded_twice() {
+    let operations = number_of("S3FS_SOAK_OPERATIONS", OPERATIONS);
+    soak(
+        Server::builder().decode_copy_source_twice(true),
+        operations / 4,
+    );
+}
+
+fn soak(server: Builder, operations: u64) {
     let seed = number_of("S3FS_SOAK_SEED", 1);
-    let server = Server::builder().min_part_size(16).start();
+    let server = server.min_part_size(16).start();
     let bucket = server.bucket("bucket");
     for number in 0..5 {
         bucket.put(&format!("shared/{number}"), number.to_string().repeat(1000));

@@ -13,7 +13,7 @@ use s3fs::ErrorKind::{
 };
 use s3fs::{
     Capabilities, CopyOptions, Descent, Error, File as _, FileSystem, FileSystemExt as _,
-    FilterDir, MakedirOptions, MemoryFs, Namespaces, OpenOptions, RawInfo, Result, S3Fs,
+    FilterDir, MakedirOptions, MemoryFs, Namespaces, OpenOptions, OsFs, RawInfo, Result, S3Fs,
     TransferOptions, copy, mirror, moving,
 };
 
@@ -462,6 +462,20 @@ pub const CHANGING: &[Case] = &[
         by_the_server("moved", fs.copydir_from(&source, "moved", true))
     }),
     changes("upload_dir", upload_dir),
+    changes(BY_TIMES, mirror_two_writes),
+    writes("parts of an upload that somebody aborts", |fs| {
+        let mut file = fs.openbin("dir/file", "w")?;
+        file.write_all(&new_large())?;
+        for upload in fs.stale_uploads("dir", Duration::ZERO)? {
+            fs.abort_upload(&upload)?;
+        }
+        match file.close() {
+            Err(error) if error.s3().is_some_and(|s3| s3.code == "NoSuchUpload") => {
+                told(Ok(error.kind()))
+            }
+            closed => told(closed),
+        }
+    }),
     changes("emptydir", |fs| told(fs.emptydir("dir"))),
     changes("removetree", |fs| told(fs.removetree("dir"))),
 ];
@@ -491,6 +505,9 @@ pub const BY_TEXT_AND_DISK: &[Case] = &[
         upload_file_of(fs, b"new content")
     }),
 ];
+
+/// The one that goes by the times of objects.
+pub const BY_TIMES: &str = "mirror of two writes in a second";
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Case> {
@@ -692,6 +709,22 @@ fn files_in(directory: &Path) -> usize {
     paths
         .map(|path| if path.is_dir() { files_in(&path) } else { 1 })
         .sum()
+}
+
+/// The second of two writes within a second arrives, although it has the size of the first one.
+fn mirror_two_writes(s3: &S3Fs) -> Result<String> {
+    let directory = LocalDirectory::new();
+    let (source, disk) = (s3.opendir("dir/sub")?, OsFs::new(&directory.0)?);
+    // The first write is that of the scene.
+    for content in ["a below", "A BELOW"] {
+        if content == "A BELOW" {
+            s3.writebytes("dir/sub/a", content.as_bytes())?;
+        }
+        mirror::mirror(&source, &disk, &options())?;
+        let now = fs::read_to_string(directory.0.join("a")).expect("a file");
+        assert_eq!(now, content);
+    }
+    told(Ok(files_in(&directory.0)))
 }
 
 fn upload_dir(s3: &S3Fs) -> Result<String> {

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::{self, Sender};
+use std::net::IpAddr;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
@@ -14,7 +15,9 @@ use base64::prelude::BASE64_STANDARD;
 use ureq::config::Config;
 use ureq::http::Uri;
 #[cfg(not(test))]
-use ureq::unversioned::resolver::DefaultResolver as OwnResolver;
+use ureq::unversioned::resolver::DefaultResolver as Lookup;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
 };
@@ -22,7 +25,7 @@ use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
 
 use crate::cancel::{self, CancelToken, Watch};
 #[cfg(test)]
-use loopback::Loopback as OwnResolver;
+use loopback::Loopback as Lookup;
 
 /// An agent of that configuration, all of whose connections are [`Connection`]s. The configuration has no proxy; a
 /// request may have one.
@@ -31,7 +34,59 @@ pub(in crate::s3) fn agent(config: Config) -> Agent {
         inner: Arc::default(),
         direct: Arc::new(config.clone()),
     };
-    Agent::with_parts(config, connect, OwnResolver::default())
+    Agent::with_parts(config, connect, Resolve::<Lookup>::default())
+}
+
+/// Looks names up, each on a thread of its own, which is left alone once the time is over or the call is
+/// cancelled; or here, if the system has no thread left: ureq's own resolver panics then. An address needs
+/// no thread.
+#[derive(Debug, Default)]
+struct Resolve<R>(R);
+
+impl<R: Resolver + Default> Resolver for Resolve<R> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let without_thread = NextTimeout {
+            after: Duration::NotHappening,
+            ..timeout
+        };
+        let here = || self.0.resolve(uri, config, without_thread);
+        let host = uri.host().unwrap_or_default();
+        if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            return here();
+        }
+        let (sender, receiver) = mpsc::channel();
+        let (asked, configured) = (uri.clone(), config.clone());
+        let found: Sender<Option<Result<ResolvedSocketAddrs, Error>>> = sender.clone();
+        let work = move || {
+            let answer = R::default().resolve(&asked, &configured, without_thread);
+            // Nobody receives it once the time is over or the call is cancelled.
+            let _ = found.send(Some(answer));
+        };
+        let thread = thread::Builder::new().name("s3fs-resolve".to_owned());
+        if thread.spawn(work).is_err() {
+            return here();
+        }
+        let end = move || {
+            let _ = sender.send(None);
+        };
+        let _watch = cancel::current().map(|token| token.watch(end));
+        let answer = match timeout.after {
+            Duration::NotHappening => receiver.recv().map_err(RecvTimeoutError::from),
+            after => receiver.recv_timeout(*after),
+        };
+        match answer {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(interrupted(io::ErrorKind::ConnectionRefused)),
+            Err(RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
+            // The thread panicked.
+            Err(RecvTimeoutError::Disconnected) => Err(Error::HostNotFound),
+        }
+    }
 }
 
 /// Makes the connections that ureq makes, proxies and TLS included, and wraps them.
@@ -126,7 +181,7 @@ impl Connect {
             let details = ConnectionDetails {
                 uri: &uri,
                 addrs,
-                resolver: &OwnResolver::default(),
+                resolver: &Resolve::<Lookup>::default(),
                 config: &config,
                 request_level,
                 now,
@@ -418,7 +473,76 @@ mod loopback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
+    use std::time::Instant;
     use ureq::unversioned::transport::LazyBuffers;
+
+    const LONG: std::time::Duration = std::time::Duration::from_secs(60);
+
+    /// A resolver to which no name server answers.
+    #[derive(Debug, Default)]
+    struct Silent;
+
+    impl Resolver for Silent {
+        fn resolve(
+            &self,
+            _: &Uri,
+            _: &Config,
+            timeout: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, Error> {
+            assert_eq!(timeout.after, Duration::NotHappening);
+            thread::sleep(LONG);
+            Err(Error::HostNotFound)
+        }
+    }
+
+    fn look_up(resolver: &impl Resolver, url: &str, after: Duration) -> Result<usize, Error> {
+        let timeout = NextTimeout {
+            after,
+            reason: Timeout::Resolve,
+            ..NextTimeout::default()
+        };
+        let config = Agent::config_builder().build();
+        let found = resolver.resolve(&url.parse().unwrap(), &config, timeout);
+        found.map(|addresses| addresses.len())
+    }
+
+    #[test]
+    fn a_look_up_ends_with_its_time_and_with_its_call() {
+        let began = Instant::now();
+        let resolver = Resolve::<Silent>::default();
+        let soon = Duration::from(std::time::Duration::from_millis(1));
+        let error = look_up(&resolver, "http://example/", soon).unwrap_err();
+        assert!(matches!(error, Error::Timeout(Timeout::Resolve)), "{error}");
+        let (token, met) = (CancelToken::new(), Barrier::new(2));
+        let error = thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                token.run(|| {
+                    met.wait();
+                    look_up(&resolver, "http://example/", Duration::NotHappening)
+                })
+            });
+            met.wait();
+            token.cancel();
+            looking.join().unwrap().unwrap_err()
+        });
+        assert!(error.to_string().contains("cancelled"), "{error}");
+        assert!(began.elapsed() < LONG / 2);
+    }
+
+    #[test]
+    fn addresses_and_names_are_found() {
+        let resolver = Resolve::<Lookup>::default();
+        for url in [
+            "http://127.0.0.1:1/",
+            "http://[::1]:1/",
+            "http://localhost:1/",
+        ] {
+            for after in [Duration::NotHappening, Duration::from(LONG)] {
+                assert!(look_up(&resolver, url, after).unwrap() > 0, "{url}");
+            }
+        }
+    }
 
     /// Input that comes in pieces, and a count of the waits for it.
     #[derive(Debug)]
