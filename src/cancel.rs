@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,9 +23,10 @@ type OnCancel = Arc<dyn Fn() + Send + Sync>;
 ///
 /// [`TransferOptions::cancel`](crate::TransferOptions::cancel) binds a copy, move, mirror, upload or
 /// download to a token, and [`run`](Self::run) binds all that is done in a closure: listings, reads,
-/// writes, `removetree`, `copydir` and others, on S3. [`OsFs`](crate::OsFs) and
-/// [`MemoryFs`](crate::MemoryFs) look at the token only in copies, moves and mirrors. Clones are one
-/// token.
+/// writes, `removetree`, `copydir` and others. On [`OsFs`](crate::OsFs) and
+/// [`MemoryFs`](crate::MemoryFs) these are copies, moves and mirrors, walks, and what removes a tree:
+/// `OsFs` looks at the token between the entries of the directory that is removed, and in the middle of
+/// large files; `MemoryFs` at the beginning. Clones are one token.
 ///
 /// A cancelled call returns soon, and usually within two seconds: its waits end, its requests are
 /// interrupted, and the uploads that it began are aborted. Its error has the kind
@@ -32,8 +34,8 @@ type OnCancel = Arc<dyn Fn() + Send + Sync>;
 /// says so. No object and no local file is left in part. What was done before stays done. Requests of
 /// other calls go on, those of clones of the filesystem among them.
 ///
-/// A call that waits for something else ends when that does: a name to be looked up, a callback, a
-/// reader that the caller gave, or another filesystem.
+/// A call that waits for something else ends when that does: a callback, a reader that the caller gave, or
+/// another filesystem.
 ///
 /// ```no_run
 /// use s3fs::{CancelToken, ErrorKind, S3Fs, TransferOptions};
@@ -269,6 +271,30 @@ pub(crate) fn sleep(time: Duration) -> Result<()> {
     check()
 }
 
+/// How much is copied between two looks at the token.
+const PIECE: u64 = 8 << 20;
+
+/// Copies all that comes from a reader, as [`io::copy`] does, which lets the system copy between two
+/// files by itself.
+///
+/// # Errors
+///
+/// `Cancelled`, once the call is cancelled.
+pub(crate) fn copy(
+    source: &mut (impl Read + ?Sized),
+    target: &mut (impl Write + ?Sized),
+) -> io::Result<u64> {
+    let mut copied: u64 = 0;
+    loop {
+        check()?;
+        let count = io::copy(&mut (&mut *source).take(PIECE), target)?;
+        copied = copied.saturating_add(count);
+        if count < PIECE {
+            return Ok(copied);
+        }
+    }
+}
+
 /// The error of a call that was cancelled.
 pub(crate) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled).with_message("the call was cancelled before it ended")
@@ -346,6 +372,43 @@ mod tests {
             assert!(check().is_err());
         });
         assert!(began.elapsed() < LONG / 2);
+    }
+
+    #[test]
+    fn a_copy_ends_when_its_token_is_cancelled() {
+        struct Endless(u64);
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += buffer.len() as u64;
+                Ok(buffer.len())
+            }
+        }
+        /// Cancels once it has so many bytes.
+        struct Cancelling(CancelToken, usize);
+        impl Write for Cancelling {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.1 = self.1.saturating_sub(bytes.len());
+                if self.1 == 0 {
+                    self.0.cancel();
+                }
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let token = CancelToken::new();
+        let (mut source, mut target) = (Endless(0), Cancelling(token.clone(), 1 << 20));
+        let copied = token.run(|| copy(&mut source, &mut target));
+        assert_eq!(
+            Error::from(copied.unwrap_err()).kind(),
+            ErrorKind::Cancelled
+        );
+        assert!(source.0 <= PIECE);
+        let all = copy(&mut (&[7; 100][..]), &mut Vec::new()).unwrap();
+        assert_eq!(all, 100);
+        let much = io::repeat(1).take(2 * PIECE);
+        assert_eq!(copy(&mut { much }, &mut io::sink()).unwrap(), 2 * PIECE);
     }
 
     #[test]

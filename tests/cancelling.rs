@@ -1,17 +1,23 @@
 //! Nothing waits for what nobody wants: a call that has failed, a file that is dropped, a call that is cancelled.
 
+//!
+//! The server holds what must not be waited for until the call has returned, or for good: the client's own times are
+//! longer than any test, so that nothing but the end of the call can end a wait.
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::copy::copy_dir;
+use s3fs::copy::{
+    Condition, copy_dir, copy_dir_if, copy_file, copy_file_if, copy_fs, copy_fs_if, copy_structure,
+};
 use s3fs::mirror::mirror;
-use s3fs::moving::{move_dir, move_file};
+use s3fs::moving::{move_dir, move_file, move_fs};
 use s3fs::{
-    CancelToken, Error, ErrorKind, FileSystem as _, FileSystemExt as _, OsFs, Result, S3Fs,
-    TransferOptions,
+    CancelToken, ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, OsFs, Result,
+    S3Fs, TransferOptions,
 };
 
 use crate::common;
@@ -25,11 +31,8 @@ fn path_of(directory: &Directory) -> &Path {
 /// The size of parts and ranges in these tests.
 const PART: u64 = 64 << 10;
 
-/// What is waited for where something waits that should not: the response timeout is a minute.
-const SECONDS: u64 = 40;
-
-/// Much less than that.
-const SOON: Duration = Duration::from_secs(15);
+/// How long the server asks to wait, and the client would wait for an answer: longer than any test.
+const SECONDS: u64 = 900;
 
 fn server() -> Server {
     let server = Server::builder().min_part_size(PART).start();
@@ -38,12 +41,18 @@ fn server() -> Server {
         bucket.put_synthetic(&format!("tree/{file}"), 1, 3 * PART);
     }
     bucket.put_synthetic("large", 1, 40 * PART);
+    bucket.put_synthetic("huge", 1, (5 << 30) + 1);
     bucket.put("old", "old");
     server
 }
 
 fn fs_of(server: &Server) -> S3Fs {
-    let builder = common::builder(server).strict(false);
+    let long = Duration::from_secs(SECONDS);
+    let builder = common::builder(server)
+        .strict(false)
+        .response_timeout(long)
+        .stall_timeout(long)
+        .retry_timeout(2 * long);
     builder.part_size(PART).min_part_size(PART).build().unwrap()
 }
 
@@ -56,7 +65,7 @@ fn soon<T>(work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let result = work();
     let took = began.elapsed();
-    assert!(took < SOON, "{took:?}");
+    assert!(took < common::LONGEST, "{took:?}");
     result
 }
 
@@ -67,61 +76,81 @@ fn is_part(number: u32) -> impl Fn(&LoggedRequest) -> bool {
     }
 }
 
-/// How long requests are waited for, at the least, that end a call.
-const GRACE: Duration = Duration::from_millis(900);
-
-/// That no upload was completed, and all were aborted, unless the machine is so busy that it took too long.
+/// That no upload was completed, and that each one that was begun was aborted once.
 #[track_caller]
-fn nothing_is_left(server: &Server, took: Duration, what: &str) {
+fn nothing_is_left(server: &Server, what: &str) {
     let bucket = server.bucket(BUCKET);
-    assert!(took >= GRACE || bucket.uploads().is_empty(), "{what}");
+    common::wait_until("no upload is left", || bucket.uploads().is_empty());
     let requests = server.take_requests();
-    let count = |operation| {
-        let is_one = |request: &&LoggedRequest| request.operation == operation;
+    let count = |operation: &str, succeeded: bool| {
+        let is_one = |request: &&LoggedRequest| {
+            request.operation == operation && (!succeeded || request.status == Some(200))
+        };
         requests.iter().filter(is_one).count()
     };
-    let begun = count("CreateMultipartUpload");
-    assert!(count("AbortMultipartUpload") <= begun, "{what}");
-    for request in &requests {
-        assert!(
-            request.operation != "CompleteMultipartUpload" || request.status != Some(200),
-            "{what}"
-        );
-    }
+    let begun = count("CreateMultipartUpload", true);
+    assert_eq!(count("AbortMultipartUpload", false), begun, "{what}");
+    assert_eq!(count("CompleteMultipartUpload", true), 0, "{what}");
+}
+
+/// A way to write several parts, and the key.
+type Write = (&'static str, &'static str, fn(&S3Fs, &Path) -> Result<()>);
+
+const WRITES: [Write; 8] = [
+    ("writebytes", "file", |fs, _| {
+        fs.writebytes("file", &content(8))
+    }),
+    ("upload_file", "file", |fs, directory| {
+        fs::write(directory.join("file"), content(8)).unwrap();
+        let options = TransferOptions::new().workers(4);
+        let path = directory.join("file");
+        fs.upload_file(path, "file", &options).map(drop)
+    }),
+    ("openbin w", "file", |fs, _| write(fs, "file", "w")),
+    ("openbin x", "file", |fs, _| write(fs, "file", "x")),
+    ("openbin w+", "file", |fs, _| write(fs, "file", "w+")),
+    ("openbin r+", "large", |fs, _| write(fs, "large", "r+")),
+    ("appendbytes", "large", |fs, _| {
+        fs.appendbytes("large", &content(8))
+    }),
+    ("copy", "copy", |fs, _| fs.copy("huge", "copy")),
+];
+
+fn write(fs: &S3Fs, path: &str, mode: &str) -> Result<()> {
+    let mut file = fs.openbin(path, mode)?;
+    file.write_all(&content(8))?;
+    file.close()
 }
 
 #[test]
 fn a_part_that_is_refused_ends_the_wait_of_the_others() {
-    let wait = Fault::retry_after(503, "SlowDown", SECONDS);
-    for fault in [wait, Fault::Stall, Fault::StallUpload(100)] {
-        for way in ["writebytes", "upload_file", "openbin"] {
+    for (name, key, write) in WRITES {
+        let gate = Hold::new();
+        for fault in [
+            Fault::Hold(gate.clone()),
+            Fault::retry_after(503, "SlowDown", SECONDS),
+            Fault::StallUpload(100),
+        ] {
+            let what = format!("{name}, {fault:?}");
+            if name == "copy" && matches!(fault, Fault::StallUpload(_)) {
+                continue;
+            }
             let (server, disk) = (server(), Directory::new());
             let fs = fs_of(&server);
+            let before = server.bucket(BUCKET).get(key).map(|object| object.etag);
             let faults = server.faults();
-            faults.add(Rule::on("UploadPart").when(is_part(1)), fault.clone());
-            let denied = Fault::error(403, "AccessDenied");
-            let delayed = Rule::on("UploadPart").when(is_part(2));
-            faults.add(delayed, denied);
-            let began = Instant::now();
-            let error = soon(|| match way {
-                "writebytes" => fs.writebytes("file", &content(8)),
-                "upload_file" => {
-                    fs::write(disk.join("file"), content(8)).unwrap();
-                    let options = TransferOptions::new().workers(4);
-                    let path = disk.join("file");
-                    fs.upload_file(path, "file", &options).map(drop)
-                }
-                _ => {
-                    let mut file = fs.openbin("file", "w").unwrap();
-                    let written = file.write_all(&content(8));
-                    written.map_err(Error::from).and_then(|()| file.close())
-                }
-            })
-            .unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{way}: {error}");
-            nothing_is_left(&server, began.elapsed(), way);
-            assert!(server.bucket(BUCKET).get("file").is_none(), "{way}");
+            // An append copies what is there: the first part that is sent is the second one.
+            let first = if name == "appendbytes" { 2 } else { 1 };
+            faults.add(Rule::any().when(is_part(first)), fault);
+            let refused = Rule::any().when(is_part(first + 1));
+            faults.add(refused, Fault::error(403, "AccessDenied"));
+            let error = soon(|| write(&fs, &disk)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
+            nothing_is_left(&server, &what);
+            let after = server.bucket(BUCKET).get(key).map(|object| object.etag);
+            assert_eq!(after, before, "{what}");
         }
+        gate.open();
     }
 }
 
@@ -159,23 +188,43 @@ fn a_file_that_fails_ends_the_wait_of_the_others_of_a_tree() {
 }
 
 #[test]
-fn a_file_that_is_dropped_does_not_wait_for_its_parts() {
-    for (mode, fault) in [
-        ("w", Fault::Stall),
-        ("w", Fault::StallUpload(100)),
-        ("w", Fault::retry_after(503, "SlowDown", SECONDS)),
-    ] {
+fn a_writer_that_is_dropped_does_not_wait_for_its_parts() {
+    let gate = Hold::new();
+    for mode in ["w", "x"] {
+        for fault in [
+            Fault::Hold(gate.clone()),
+            Fault::StallUpload(100),
+            Fault::retry_after(503, "SlowDown", SECONDS),
+        ] {
+            let server = server();
+            let fs = fs_of(&server);
+            let rule = Rule::on("UploadPart").always();
+            server.faults().add(rule, fault);
+            let mut file = fs.openbin("file", mode).unwrap();
+            file.write_all(&content(3)).unwrap();
+            wait_for(&server, "UploadPart");
+            soon(|| drop(file));
+            nothing_is_left(&server, mode);
+            assert!(server.bucket(BUCKET).get("file").is_none());
+        }
+    }
+    gate.open();
+}
+
+#[test]
+fn an_updater_that_is_dropped_asks_for_nothing_more() {
+    for mode in ["r+", "a", "a+", "w+"] {
         let server = server();
         let fs = fs_of(&server);
-        let rule = Rule::on("UploadPart").always();
-        server.faults().add(rule, fault);
-        let mut file = fs.openbin("file", mode).unwrap();
-        file.write_all(&content(3)).unwrap();
-        wait_for(&server, "UploadPart");
-        let began = Instant::now();
+        let before = server.bucket(BUCKET).get("large").unwrap().etag;
+        let mut file = fs.openbin("large", mode).unwrap();
+        file.write_all(&content(8)).unwrap();
+        server.take_requests();
+        server.faults().add(Rule::any().always(), Fault::Stall);
         soon(|| drop(file));
-        nothing_is_left(&server, began.elapsed(), mode);
-        assert!(server.bucket(BUCKET).get("file").is_none());
+        assert_eq!(server.take_requests().len(), 0, "{mode}");
+        let after = server.bucket(BUCKET).get("large").unwrap().etag;
+        assert_eq!(after, before, "{mode}");
     }
 }
 
@@ -186,18 +235,29 @@ fn an_abort_that_hangs_is_not_waited_for() {
     let denied = Fault::error(403, "AccessDenied");
     server.faults().add(Rule::on("UploadPart").always(), denied);
     let rule = Rule::on("AbortMultipartUpload").always();
-    server.faults().add(rule, Fault::Stall);
+    let gate = Hold::new();
+    server.faults().add(rule, Fault::Hold(gate.clone()));
     let error = soon(|| fs.writebytes("file", &content(3))).unwrap_err();
+    gate.open();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+}
+
+#[test]
+fn an_upload_whose_abort_hangs_is_found_later() {
+    let server = server();
+    let fs = fs_of(&server);
+    let denied = Fault::error(403, "AccessDenied");
+    server.faults().add(Rule::on("UploadPart").always(), denied);
+    let rule = Rule::on("AbortMultipartUpload").always();
+    server.faults().add(rule, Fault::Stall);
+    soon(|| fs.writebytes("file", &content(3))).unwrap_err();
     assert_eq!(fs.stale_uploads("/", Duration::ZERO).unwrap().len(), 1);
 }
 
 /// Waits until the server has a request of that operation.
 fn wait_for(server: &Server, operation: &str) {
     let is_one = |request: &LoggedRequest| request.operation == operation;
-    while !server.requests().iter().any(is_one) {
-        thread::sleep(Duration::from_millis(5));
-    }
+    common::wait_until(operation, || server.requests().iter().any(is_one));
 }
 
 /// What is cancelled: the operation whose answer does not come, and the call.
@@ -229,7 +289,7 @@ const UPLOAD_DIR: fn(&S3Fs, &Directory, &CancelToken) -> Result<()> = |fs, direc
         .map(drop)
 };
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 29] = [
     ("CreateMultipartUpload", UPLOAD_FILE),
     ("UploadPart", UPLOAD_FILE),
     ("CompleteMultipartUpload", UPLOAD_FILE),
@@ -251,6 +311,32 @@ const CASES: [Case; 21] = [
     }),
     ("CopyObject", |fs, _, token| {
         move_dir(fs, "tree", fs, "copy", &options(token)).map(drop)
+    }),
+    ("GetObject", |fs, _, token| {
+        copy_fs(&fs.opendir("tree")?, &MemoryFs::new(), &options(token)).map(drop)
+    }),
+    ("GetObject", |fs, _, token| {
+        let tree = fs.opendir("tree")?;
+        let options = options(token);
+        copy_fs_if(&tree, &MemoryFs::new(), Condition::Newer, &options).map(drop)
+    }),
+    ("CopyObject", |fs, _, token| {
+        copy_dir_if(fs, "tree", fs, "copy", Condition::Newer, &options(token)).map(drop)
+    }),
+    ("GetObject", |fs, _, token| {
+        copy_file(fs, "old", &MemoryFs::new(), "new", &options(token))
+    }),
+    ("CopyObject", |fs, _, token| {
+        copy_file_if(fs, "old", fs, "new", Condition::Newer, &options(token)).map(drop)
+    }),
+    ("ListObjectsV2", |fs, _, token| {
+        copy_structure(fs, "/", &MemoryFs::new(), "/", &options(token)).map(drop)
+    }),
+    ("CopyObject", |fs, _, token| {
+        move_fs(&fs.opendir("tree")?, &fs.opendir("copy")?, &options(token)).map(drop)
+    }),
+    ("UploadPartCopy", |fs, _, token| {
+        token.run(|| fs.copy("huge", "copy"))
     }),
     ("CopyObject", |fs, _, token| {
         move_file(fs, "old", fs, "new", &options(token))
@@ -313,16 +399,13 @@ fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
                 wait_for(&server, "HeadObject");
                 let called = scope.spawn(|| call(&fs, &directory, &token));
                 wait_for(&server, operation);
-                let began = Instant::now();
                 let result = soon(|| {
                     token.cancel();
                     called.join().unwrap()
                 });
-                let took = began.elapsed();
                 gate.open();
-                ((result, took), other.join().unwrap())
+                (result, other.join().unwrap())
             });
-            let (result, took) = result;
             assert_eq!(other.unwrap(), 3, "{what}");
             let error = result.expect_err(&what);
             assert_eq!(error.kind(), ErrorKind::Cancelled, "{what}: {error}");
@@ -330,7 +413,7 @@ fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
             assert_ne!(io.kind(), std::io::ErrorKind::Interrupted);
             assert!(error.to_string().contains("cancelled"), "{error}");
             server.faults().clear();
-            nothing_is_left(&server, took, &what);
+            nothing_is_left(&server, &what);
             // Directories that were made before stay.
             let mut keys = server.bucket(BUCKET).keys();
             keys.retain(|key| !key.ends_with('/'));
@@ -361,9 +444,8 @@ fn a_change_that_was_interrupted_says_that_it_may_have_been_made() {
     server.faults().add(rule, Fault::StallAnswer(0));
     let error = thread::scope(|scope| {
         let called = scope.spawn(|| token.run(|| fs.writebytes("new", b"new")));
-        while server.bucket(BUCKET).get("new").is_none() {
-            thread::sleep(Duration::from_millis(5));
-        }
+        let bucket = server.bucket(BUCKET);
+        common::wait_until("it is stored", || bucket.get("new").is_some());
         soon(|| {
             token.cancel();
             called.join().unwrap()
@@ -387,4 +469,49 @@ fn a_copy_on_the_disk_is_cancelled_between_two_files() {
     let error = copy_dir(&disk, "/", &to, "/", &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!(to.listdir("/").unwrap().len(), 1);
+}
+
+/// What changes or reads a tree of any filesystem.
+type Local = (&'static str, fn(&dyn FileSystem) -> Result<()>);
+
+const LOCAL: [Local; 8] = [
+    ("removetree", |fs| fs.removetree("tree")),
+    ("emptydir", |fs| fs.emptydir("tree")),
+    ("copydir", |fs| fs.copydir("tree", "copy")),
+    ("movedir", |fs| fs.movedir("tree", "moved")),
+    ("copy", |fs| fs.copy("tree/a", "b")),
+    ("download", |fs| {
+        fs.download("tree/a", &mut std::io::sink()).map(drop)
+    }),
+    ("walk", |fs| {
+        fs.walk().files("/").try_for_each(|path| path.map(drop))
+    }),
+    ("glob", |fs| fs.glob("**/*").count().map(drop)),
+];
+
+#[test]
+fn a_cancelled_token_ends_what_is_done_with_trees_on_every_filesystem() {
+    let directory = Directory::new();
+    let disk = OsFs::new(path_of(&directory)).unwrap();
+    let memory = MemoryFs::new();
+    let token = CancelToken::new();
+    token.cancel();
+    for fs in [&disk as &dyn FileSystem, &memory] {
+        fs.makedirs("tree/sub").unwrap();
+        fs.makedirs("copy").unwrap();
+        fs.makedirs("moved").unwrap();
+        for path in ["tree/a", "tree/sub/b"] {
+            fs.writebytes(path, b"content").unwrap();
+        }
+        let paths = || fs.walk().files("/").collect::<Result<Vec<_>>>().unwrap();
+        let before = paths();
+        for (name, work) in LOCAL {
+            if name == "copy" && fs.label() == memory.label() {
+                continue;
+            }
+            let error = token.run(|| work(fs)).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "{name}: {error}");
+            assert_eq!(paths(), before, "{name}");
+        }
+    }
 }

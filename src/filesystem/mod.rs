@@ -18,11 +18,12 @@ pub(crate) mod scantree;
 pub(crate) mod subfs;
 mod text;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::path;
 use capabilities::Capabilities;
@@ -473,7 +474,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "getfile")]
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
         let mut file = self.openbin_with(path, "r", &OpenOptions::default())?;
-        io::copy(&mut file, target).map_err(Error::from_caller)
+        cancel::copy(&mut file, target).map_err(Error::from_caller)
     }
 
     /// Writes all that `source` gives to a file, replacing what was there, and says how many bytes
@@ -486,7 +487,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "setbinfile")]
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
         let mut file = self.openbin_with(path, "w", &OpenOptions::default())?;
-        let count = io::copy(source, &mut file).map_err(Error::from_caller)?;
+        let count = cancel::copy(source, &mut file).map_err(Error::from_caller)?;
         file.close()?;
         Ok(count)
     }
@@ -807,6 +808,7 @@ pub(crate) fn require_directory(fs: &(impl FileSystem + ?Sized), path: &str) -> 
 fn remove_below(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
     for entry in fs.scantree(path, Namespaces::BASIC)? {
         let (directory, info) = entry?;
+        cancel::check()?;
         let entry_path = info.make_path(&directory)?;
         let removed = if info.is_dir() {
             fs.removedir(&entry_path)

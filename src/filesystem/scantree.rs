@@ -2,6 +2,7 @@
 //! that lists one directory at a time.
 
 use super::info::Info;
+use crate::cancel;
 use crate::error::Result;
 
 /// The entries of a directory, one after the other.
@@ -54,6 +55,7 @@ where
     S: Fn(&str) -> Result<Entries<'a>>,
 {
     fn step(&mut self) -> Result<Option<(String, Info)>> {
+        cancel::check()?;
         while let Some((directory, entries, _)) = self.open.last_mut() {
             let Some(info) = entries.next().transpose()? else {
                 if let Some((_, _, Some(entry))) = self.open.pop() {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::Capabilities;
@@ -269,16 +270,19 @@ impl FileSystem for MemoryFs {
 
     fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
+        cancel::check()?;
         self.store.write().copydir(&source, &target, options)
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
+        cancel::check()?;
         self.store.write().movedir(&source, &target, options)
     }
 
     fn removetree(&self, path: &str) -> Result<()> {
         let place = self.place(path)?;
+        cancel::check()?;
         self.store.write().removetree(&place)
     }
 
@@ -351,6 +355,7 @@ impl Capabilities for MemoryFs {
         let stays = source.is_root();
         let source = Place::new(&origin.path, &origin.path);
         let options = CopyOptions::new().create(true);
+        cancel::check()?;
         let mut tree = self.store.write();
         if remove {
             tree.movedir(&source, &target, options)?;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::place::is_missing;
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::{File, closed, not_allowed};
 use crate::filesystem::mode::Mode;
@@ -194,7 +195,7 @@ impl Draft {
         let permissions = permissions_at(target, old.as_ref())?;
         let (mut file, draft) = Self::make(target, base, permissions, &options, sync)?;
         if matches!(draft.base, Base::Copied(_)) {
-            io::copy(&mut DiskFile::open(target)?, &mut file)?;
+            cancel::copy(&mut DiskFile::open(target)?, &mut file)?;
         }
         if !mode.appending() {
             file.rewind()?;
@@ -214,7 +215,7 @@ impl Draft {
         let mut options = DiskOptions::new();
         options.write(true);
         let (mut file, draft) = Self::make(target, Base::Replaced, kept, &options, sync)?;
-        io::copy(&mut source, &mut file)?;
+        cancel::copy(&mut source, &mut file)?;
         Ok((file, draft))
     }
 

@@ -17,6 +17,7 @@ use percent_encoding::utf8_percent_encode;
 use time::OffsetDateTime;
 use url::Url;
 
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::{
@@ -365,6 +366,7 @@ impl OsFs {
     fn empty(&self, directory: &Path) -> Result<()> {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
+            cancel::check()?;
             let removed = if entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())
             } else {
@@ -854,6 +856,7 @@ impl FileSystem for OsFs {
     }
 
     fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+        cancel::check()?;
         let source = self.location(src_path)?;
         let target = self.location(dst_path)?;
         let apart = source

@@ -9,6 +9,7 @@ use super::checksum;
 use super::client::{Payload, ReadAt};
 use super::key::Key;
 use super::objects::{NewUpload, Objects, Upload, UploadedPart};
+use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::{Begun, begin};
 
@@ -265,9 +266,8 @@ struct Part<'a> {
 impl ReadAt for Part<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if self.upload.is_given_up() {
-            return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("the upload was given up")
-                .into());
+            // Why it was given up, another part has said, or the call was cancelled.
+            return Err(cancel::cancelled().into());
         }
         self.bytes.read_at(buffer, offset)
     }

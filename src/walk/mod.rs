@@ -23,6 +23,7 @@ use std::fmt;
 use std::iter;
 use std::sync::Arc;
 
+use crate::cancel;
 use crate::error::{Error, Result};
 use crate::filesystem::filter::strings;
 use crate::filesystem::info::{Info, Namespaces};
@@ -411,7 +412,7 @@ fn paths<'a>(
     })
 }
 
-/// What `step` gives, up to nothing or to the first error.
+/// What `step` gives, up to nothing or to the first error; a call that is cancelled is one.
 pub(crate) fn until_error<T>(
     mut step: impl FnMut() -> Result<Option<T>>,
 ) -> impl Iterator<Item = Result<T>> {
@@ -420,7 +421,7 @@ pub(crate) fn until_error<T>(
         if ended {
             return None;
         }
-        let item = step().transpose();
+        let item = cancel::check().and_then(|()| step()).transpose();
         ended = !matches!(item, Some(Ok(_)));
         item
     })
