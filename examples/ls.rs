@@ -2,7 +2,8 @@
 //!
 //! Credentials, region and endpoint may stand in the URL; it is better to leave them to the
 //! environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`)
-//! or to the shared files.
+//! or to the shared files. Without any, the metadata service of the machine is asked, unless
+//! `AWS_EC2_METADATA_DISABLED=true` is set.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

@@ -520,6 +520,42 @@ fn a_role_that_sts_gives_reads_and_writes() {
     );
     fs.remove("by-the-role.txt").unwrap();
 
+    // A relay counts the requests to STS, and makes the credentials expire: the store lets them live for 900 s.
+    let relay = crate::proxies::relay::Relay::http(None);
+    let through = [
+        ("HOME", home.path().to_str().unwrap()),
+        ("HTTP_PROXY", &*relay.url()),
+    ]
+    .map(|(name, value)| (name, value.to_owned()));
+    let fs = S3Fs::builder(&live.bucket)
+        .environment(through)
+        .dir_path(&live.directory)
+        .strict(false)
+        .build()
+        .unwrap();
+    let eight_at_once = || {
+        let barrier = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (fs, barrier) = (&fs, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    fs.writetext(&format!("{number}"), "hello").unwrap();
+                });
+            }
+        });
+        let asked = relay.take_asked();
+        let of_sts = asked.iter().filter(|line| line.starts_with("POST "));
+        (of_sts.count(), asked.len())
+    };
+    assert_eq!(eight_at_once(), (1, 9));
+    let signed = fs.geturl("0").unwrap();
+    let (_, key) = signed.split_once("X-Amz-Credential=").unwrap();
+    relay.expire(key.split_once("%2F").unwrap().0);
+    assert_eq!(eight_at_once(), (1, 17), "one refresh for eight refusals");
+    assert_eq!(eight_at_once(), (0, 8));
+    fs.removetree("/").unwrap();
+
     home.write(".aws/config", &config("wrong"));
     let error = open().listdir("/").unwrap_err();
     assert!(

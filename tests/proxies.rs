@@ -1,6 +1,6 @@
 //! Requests that go through a proxy: what the proxy sees, and which requests it never sees.
 
-mod relay;
+pub mod relay;
 
 use std::time::Duration;
 
@@ -155,6 +155,25 @@ fn an_https_endpoint_is_reached_through_a_tunnel() {
         "a refusal is not asked for again"
     );
     let _ = std::fs::remove_file(ca);
+}
+
+/// The S3 server stands for the proxy: it answers requests in absolute form itself, whatever host they name.
+#[test]
+#[cfg(feature = "rustls")]
+fn an_https_proxy_is_asked_by_tls_for_an_http_endpoint() {
+    let proxy = Server::builder().tls().start();
+    proxy.bucket(BUCKET).put("file", "content");
+    let ca = std::env::temp_dir().join(format!("s3fs-https-proxy-{}.pem", std::process::id()));
+    std::fs::write(&ca, proxy.ca_pem()).unwrap();
+    let builder = seeing(&proxy, &[("HTTP_PROXY", &proxy.endpoint())]).endpoint_url(DEAD);
+    let fs = builder.clone().ca_bundle(&ca).build().unwrap();
+    assert_eq!(fs.readbytes("file").unwrap(), b"content");
+    let error = builder.build().unwrap().readbytes("file").unwrap_err();
+    let _ = std::fs::remove_file(ca);
+    assert!(
+        error.to_string().contains("the proxy 127.0.0.1:"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -20,6 +20,8 @@ struct Shared {
     wanted: Option<String>,
     asked: Mutex<Vec<String>>,
     connections: AtomicUsize,
+    /// Requests to a URL with this in it have come with credentials that expired.
+    expired: Mutex<Option<String>>,
     is_stopped: AtomicBool,
 }
 
@@ -43,6 +45,7 @@ impl Relay {
             wanted: wanted.map(str::to_owned),
             asked: Mutex::default(),
             connections: AtomicUsize::new(0),
+            expired: Mutex::default(),
             is_stopped: AtomicBool::new(false),
         });
         let of_thread = Arc::clone(&shared);
@@ -72,6 +75,11 @@ impl Relay {
     /// Method and target of each request, or the address that a SOCKS client asked for, since the last time.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.asked.lock().unwrap())
+    }
+
+    /// From here on requests to a URL with this in it are refused, as S3 refuses them with credentials that expired.
+    pub fn expire(&self, part: &str) {
+        *self.shared.expired.lock().unwrap() = Some(part.to_owned());
     }
 
     pub fn connections(&self) -> usize {
@@ -138,6 +146,16 @@ fn serve_http(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             let answer = "HTTP/1.1 407 Proxy Authentication Required\r\n\
                           Proxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 3\r\n\
                           Connection: close\r\n\r\nno\n";
+            client.get_mut().write_all(answer.as_bytes())?;
+            return client.get_ref().shutdown(Shutdown::Write);
+        }
+        let expired = shared.expired.lock().unwrap().clone();
+        if expired.is_some_and(|part| target.contains(&part)) {
+            let body = "<Error><Code>ExpiredToken</Code></Error>";
+            let answer = format!(
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
             client.get_mut().write_all(answer.as_bytes())?;
             return client.get_ref().shutdown(Shutdown::Write);
         }
