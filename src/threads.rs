@@ -1,4 +1,4 @@
-//! [`Crew`]: the threads that one call may have, shared by the files that it works on and by the
+//! [`ThreadPool`]: the threads that one call may have, shared by the files that it works on and by the
 //! pieces of each.
 
 use std::any::Any;
@@ -15,20 +15,20 @@ pub(crate) const MAX_THREADS: usize = 1000;
 
 /// How many threads may still be begun. Each file has one; what the files leave works on pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Crew {
+pub(crate) struct ThreadPool {
     spare: AtomicUsize,
     /// Whether there are no threads but the caller's.
     alone: bool,
-    threads: Threads,
+    threads: Spawner,
 }
 
-impl Crew {
+impl ThreadPool {
     /// So many threads, the caller's own among them, and no more than there may be.
     pub(crate) fn new(threads: usize) -> Self {
         Self {
             spare: AtomicUsize::new(threads.min(MAX_THREADS + 1).saturating_sub(1)),
             alone: threads <= 1,
-            threads: Threads::default(),
+            threads: Spawner::default(),
         }
     }
 
@@ -38,12 +38,12 @@ impl Crew {
     }
 
     /// One more, if there is one to spare.
-    pub(crate) fn enlist(&self) -> Option<Member<'_>> {
+    pub(crate) fn reserve(&self) -> Option<Reserved<'_>> {
         let fewer = |spare: usize| spare.checked_sub(1);
         let taken = self
             .spare
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
-        taken.ok().map(|_| Member(self))
+        taken.ok().map(|_| Reserved(self))
     }
 
     /// Does the work on each number below `count`, on this thread and on all others that there are
@@ -79,7 +79,7 @@ impl Crew {
         let (take, work_on) = (&take, &work_on);
         thread::scope(|scope| {
             while let Some(own) = take() {
-                while let Some(member) = self.enlist() {
+                while let Some(member) = self.reserve() {
                     let Some(first) = take() else { break };
                     let work = move || {
                         let _member = member;
@@ -129,11 +129,11 @@ impl Crew {
     }
 }
 
-/// A thread of a [`Crew`] that is at work; it is to spare again when this is dropped.
+/// A thread of a [`ThreadPool`] that is at work; it is to spare again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Member<'c>(&'c Crew);
+pub(crate) struct Reserved<'c>(&'c ThreadPool);
 
-impl Drop for Member<'_> {
+impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.0.spare.fetch_add(1, Ordering::Relaxed);
     }
@@ -169,12 +169,12 @@ fn on_threads_like(
 
 /// The source of single threads. Tests have one that refuses some of them.
 #[derive(Debug, Default)]
-pub(crate) struct Threads {
+pub(crate) struct Spawner {
     #[cfg(test)]
     refused_after: Option<AtomicUsize>,
 }
 
-impl Threads {
+impl Spawner {
     /// A thread of that name, to be begun.
     pub(crate) fn named(&self, name: &str) -> thread::Builder {
         let builder = thread::Builder::new().name(name.to_owned());
@@ -278,10 +278,10 @@ mod tests {
     #[test]
     fn a_panic_stops_the_others_and_is_the_one_that_comes_back() {
         for threads in [1, 2, 5] {
-            let crew = Crew::new(threads);
+            let pool = ThreadPool::new(threads);
             let begun = AtomicUsize::new(0);
             let result = panic::catch_unwind(AssertUnwindSafe(|| {
-                crew.each(1_000_000, |number| {
+                pool.each(1_000_000, |number| {
                     begun.fetch_add(1, Ordering::Relaxed);
                     assert!(number != 3, "tides");
                     thread::sleep(std::time::Duration::from_micros(10));
@@ -290,7 +290,7 @@ mod tests {
             }));
             assert_eq!(message(result.unwrap_err()), "tides");
             assert!(begun.load(Ordering::Relaxed) < 100_000);
-            assert_eq!(crew.spare.load(Ordering::Relaxed), threads - 1);
+            assert_eq!(pool.spare.load(Ordering::Relaxed), threads - 1);
         }
     }
 
@@ -328,21 +328,21 @@ mod tests {
 
     #[test]
     fn no_number_of_threads_is_too_large() {
-        assert_eq!(Crew::new(usize::MAX).spare.into_inner(), MAX_THREADS);
+        assert_eq!(ThreadPool::new(usize::MAX).spare.into_inner(), MAX_THREADS);
     }
 
     #[test]
     fn every_piece_is_done_once_however_many_there_are() {
         for threads in [0, 1, 3, 50] {
             let done: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
-            let crew = Crew::new(threads);
-            crew.each(done.len(), |number| {
+            let pool = ThreadPool::new(threads);
+            pool.each(done.len(), |number| {
                 done[number].fetch_add(1, Ordering::Relaxed);
                 Ok(())
             })
             .unwrap();
             assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1));
-            assert_eq!(crew.spare.load(Ordering::Relaxed), threads.max(1) - 1);
+            assert_eq!(pool.spare.load(Ordering::Relaxed), threads.max(1) - 1);
         }
     }
 
@@ -351,8 +351,8 @@ mod tests {
         // Passes only if all four wait together.
         let barrier = Barrier::new(4);
         let at_work = AtomicUsize::new(0);
-        let crew = Crew::new(4);
-        crew.each(40, |_| {
+        let pool = ThreadPool::new(4);
+        pool.each(40, |_| {
             assert!(at_work.fetch_add(1, Ordering::SeqCst) < 4);
             barrier.wait();
             at_work.fetch_sub(1, Ordering::SeqCst);
@@ -363,12 +363,12 @@ mod tests {
 
     #[test]
     fn a_thread_that_another_file_leaves_helps_with_what_is_there() {
-        let crew = Crew::new(2);
-        let mut other = crew.enlist();
+        let pool = ThreadPool::new(2);
+        let mut other = pool.reserve();
         let barrier = Barrier::new(2);
         let other = Mutex::new(&mut other);
         // The first piece is done alone; the next two wait for each other.
-        crew.each(3, |number| {
+        pool.each(3, |number| {
             if number == 0 {
                 assert!(other.lock().unwrap().take().is_some());
             } else {
@@ -383,7 +383,7 @@ mod tests {
     fn results_stand_in_the_order_of_the_items() {
         let items: Vec<usize> = (0..100).collect();
         for threads in [0, 1, 3, 200] {
-            let squares = Crew::new(threads).try_map(&items, |n| Ok(n * n));
+            let squares = ThreadPool::new(threads).try_map(&items, |n| Ok(n * n));
             let expected: Vec<usize> = items.iter().map(|n| n * n).collect();
             assert_eq!(squares.unwrap(), expected);
         }
@@ -393,25 +393,25 @@ mod tests {
     fn each_item_is_done_once_wherever_the_system_runs_out_of_threads() {
         let items: Vec<usize> = (0..20).collect();
         for refused_after in 0..=8 {
-            let crew = Crew {
-                threads: Threads::refused_after(refused_after),
-                ..Crew::new(8)
+            let pool = ThreadPool {
+                threads: Spawner::refused_after(refused_after),
+                ..ThreadPool::new(8)
             };
             let done = AtomicUsize::new(0);
-            let results = crew.try_map(&items, |item| {
+            let results = pool.try_map(&items, |item| {
                 done.fetch_add(1, Ordering::Relaxed);
                 Ok(*item)
             });
             assert_eq!(results.unwrap(), items, "{refused_after}");
             assert_eq!(done.into_inner(), items.len(), "{refused_after}");
-            assert_eq!(crew.spare.into_inner(), 7, "{refused_after}");
+            assert_eq!(pool.spare.into_inner(), 7, "{refused_after}");
         }
     }
 
     #[test]
     fn nothing_is_begun_after_an_error() {
         let begun = AtomicUsize::new(0);
-        let result = Crew::new(1).each(100, |number| {
+        let result = ThreadPool::new(1).each(100, |number| {
             begun.fetch_add(1, Ordering::Relaxed);
             match number {
                 7 => Err(Error::new(ErrorKind::Timeout)),

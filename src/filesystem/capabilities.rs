@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::error::Result;
 use crate::filesystem::location::Location;
 use crate::filesystem::options::{OpenOptions, UploadArgs};
-use crate::threads::Crew;
+use crate::threads::ThreadPool;
 
 /// What a transfer may ask of a filesystem, by [`FileSystem::capabilities`](crate::FileSystem::capabilities).
 ///
@@ -282,7 +282,7 @@ pub enum Times {
 
 /// The transfer of one file: what was asked for, its threads, and its progress.
 pub struct Transfer<'t> {
-    pub(crate) crew: &'t Crew,
+    pub(crate) pool: &'t ThreadPool,
     pub(crate) expect: &'t (dyn Fn(u64) + Sync),
     pub(crate) advance: &'t (dyn Fn(u64) -> Result<()> + Sync),
     pub(crate) resume: bool,
@@ -312,13 +312,13 @@ impl Transfer<'_> {
     ///
     /// The first error of the work.
     pub fn each(&self, count: usize, work: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-        self.crew.each(count, work)
+        self.pool.each(count, work)
     }
 
     /// Whether several threads may work on pieces of the file.
     #[must_use]
     pub fn is_parallel(&self) -> bool {
-        !self.crew.is_alone()
+        !self.pool.is_alone()
     }
 
     /// Whether what came stays after an error, for the next transfer.

@@ -2,9 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::list::TokenWatch;
-use super::{S3Fs, S3FsBuilder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::list::pages::TokenWatch;
+use crate::s3::{S3Fs, S3FsBuilder};
 
 /// A bucket of an endpoint: [`S3FsBuilder::list_buckets`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,16 +14,19 @@ use std::time::Duration;
 use rusty_s3::UrlStyle;
 use url::Url;
 
-use super::S3Fs;
-use super::credentials::{CachedCredentials, CredentialsProvider, Environment, Settings, resolve};
-use super::key::KeyMap;
-use super::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
-use super::reader::Reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
-use crate::s3::client::{Client, Proxies, RetryPolicy, Route, Timeouts, agent, is_aws};
+use crate::s3::S3Fs;
+use crate::s3::api::{ConditionalWrites, Objects};
+use crate::s3::client::agent;
+use crate::s3::client::{Client, Proxies, RetryPolicy, Route, Timeouts, is_aws};
+use crate::s3::credentials::{
+    CachedCredentials, CredentialsProvider, Environment, Settings, resolve,
+};
+use crate::s3::key::KeyMap;
 use crate::s3::limits::{MAX_PARTS, MIN_PART_BYTES};
-use crate::s3::objects::{ConditionalWrites, Objects};
+use crate::s3::read::reader::Reading;
+use crate::s3::write::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, PartSizes};
 use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
 
@@ -719,7 +722,7 @@ impl S3FsBuilder {
             part_sizes,
             is_aws,
         );
-        Ok(S3Fs::assemble(super::Parts {
+        Ok(S3Fs::assemble(crate::s3::Parts {
             objects: Arc::new(
                 objects
                     .verifying(verifying)
@@ -888,10 +891,10 @@ mod tests {
     use std::thread;
     use std::time::SystemTime;
 
-    use super::super::credentials::Credentials;
-    use super::super::credentials::testing::Home;
     use super::*;
     use crate::filesystem::FileSystem;
+    use crate::s3::credentials::Credentials;
+    use crate::s3::credentials::testing::Home;
 
     fn builder(name: &str) -> S3FsBuilder {
         S3FsBuilder::new(name)

@@ -1,12 +1,12 @@
 //! What is looked at before something is changed, and what it means that nothing is there.
 
-use super::S3Fs;
-use super::key::{Key, MAX_KEY_BYTES};
-use super::list::Pages;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::OpenOptions;
 use crate::path;
+use crate::s3::S3Fs;
 use crate::s3::client::xml::ListPage;
+use crate::s3::key::{Key, MAX_KEY_BYTES};
+use crate::s3::list::pages::Pages;
 
 impl S3Fs {
     /// The first keys that begin with that prefix: one request, or none where no key can; more where the

@@ -6,9 +6,9 @@ use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
-use super::client::ReadAt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::ChecksumAlgorithm;
+use crate::s3::client::ReadAt;
 
 // Sixteen bytes a step: 16 to 32 KiB of tables each, and many times the speed of a byte a step.
 static CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);

@@ -1,11 +1,11 @@
 //! Making and removing directories, which are markers and keys below them; removing files.
 
-use super::S3Fs;
-use super::key::Key;
-use super::markers::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::MakedirOptions;
 use crate::path;
+use crate::s3::S3Fs;
+use crate::s3::key::Key;
+use crate::s3::markers::Wanted;
 
 impl S3Fs {
     pub(super) fn remove_file(&self, path: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::S3Fs;
+use crate::s3::S3Fs;
 
 use crate::error::{Error, Result};
 use crate::ext::FileSystemExt as _;
@@ -12,7 +12,7 @@ use crate::filesystem::capabilities::{
 };
 use crate::filesystem::endpoints::Endpoints;
 use crate::osfs::{DiskSink, DiskSource, OsFs, OsFsOptions, Place};
-use crate::threads::Crew;
+use crate::threads::ThreadPool;
 use crate::transfer::bulk::{Report, Run, TransferOptions};
 use crate::transfer::copy::copy_dir;
 
@@ -201,9 +201,9 @@ impl S3Fs {
             workers => workers,
         };
         let run = Run::new(options);
-        let size = run.alone(workers, |crew: &Crew| {
+        let size = run.alone(workers, |pool: &ThreadPool| {
             transfer(&Transfer {
-                crew,
+                pool,
                 expect: &|size| run.expect(size),
                 advance: &|count| run.advance(count),
                 resume: options.resume,

@@ -1,13 +1,13 @@
 //! The part of [`fuzzing`](crate::fuzzing) that is about S3: answers, keys, the files of the AWS tools.
 
-use super::answer;
-use super::client::xml::{self, XmlError};
-use super::credentials;
-use super::key::{KeyMap, Place};
 use crate::path;
+use crate::s3::client::xml::{self, XmlError};
+use crate::s3::credentials;
+use crate::s3::key::{KeyMap, Place};
+use crate::s3::read::answer;
 
-pub use super::client::fuzzing::{redaction, retry_after};
-pub(crate) use super::client::fuzzing::{text, two_texts};
+pub use crate::s3::client::fuzzing::{redaction, retry_after};
+pub(crate) use crate::s3::client::fuzzing::{text, two_texts};
 
 /// The longest that an error quotes of an answer that cannot be read, places of elements included.
 const LONGEST_QUOTE: usize = 4096;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::S3Fs;
-use super::key::Key;
-use super::objects::Condition;
-use super::publish::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::UploadArgs;
+use crate::s3::S3Fs;
+use crate::s3::api::Condition;
+use crate::s3::key::Key;
+use crate::s3::write::publish::Target;
 
 /// What must be there when a store says that a marker is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
 
-mod answer;
+pub(crate) mod api;
 mod buckets;
 mod builder;
 mod checks;
@@ -11,37 +11,22 @@ mod copy;
 mod credentials;
 mod directories;
 mod disk;
-mod entries;
 mod etag;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod info;
 mod key;
 mod limits;
 mod list;
 mod markers;
-mod metadata;
-mod objects;
 mod open;
-mod order;
 mod parallel;
-mod part_size;
-mod parts;
-mod pinned;
+mod pieces;
 mod presign;
-mod publish;
 mod ranges;
-mod read_ahead;
-mod reader;
-mod scan;
-mod scantree;
-mod setinfo;
-mod transfer;
-mod tree;
-mod update;
+mod read;
+mod s3_info;
 mod uploads;
-mod whole;
-mod writer;
+mod write;
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -56,10 +41,10 @@ pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;
 pub use credentials::{CachedCredentials, Credentials, CredentialsProvider};
 pub use presign::{Presign, PresignMethod, PresignedUrl};
-pub use reader::S3Reader;
-pub use update::S3Updater;
+pub use read::reader::S3Reader;
 pub use uploads::StaleUpload;
-pub use writer::S3Writer;
+pub use write::update::S3Updater;
+pub use write::writer::S3Writer;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ext::FileSystemExt as _;
@@ -76,13 +61,13 @@ use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, 
 use crate::fs_url::{FsUrl, redacted};
 use crate::path;
 use crate::percent::FS_URL;
+pub use api::ConditionalWrites;
+use api::{Condition, Handling, Objects, ReadOptions};
 use checks::{is_missing_key, not_found};
-use entries::directory_info;
 use key::{Key, KeyMap};
-use list::{Entry, Pages};
-pub use objects::ConditionalWrites;
-use objects::{Condition, Handling, Objects, ReadOptions};
-use scan::Scan;
+use list::entries::directory_info;
+use list::pages::{Entry, Pages};
+use list::scan::Scan;
 
 /// A bucket, or a directory inside one, as a filesystem.
 ///
@@ -120,7 +105,7 @@ struct Parts {
     strict: bool,
     read_only: bool,
     max_workers: usize,
-    reading: reader::Reading,
+    reading: read::reader::Reading,
     /// Whether copies of trees look at the encryption of each object.
     keep_encryption: bool,
     /// Whether the store was seen to answer for directories that have no marker.
@@ -384,12 +369,12 @@ impl S3Fs {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let current = self.getinfo(path, Namespaces::DETAILS | Namespaces::S3)?;
-        let changes = setinfo::changes(wanted, &current)?;
+        let changes = copy::setinfo::changes(wanted, &current)?;
         let Some(s3) = current.s3().filter(|_| !changes.is_empty()) else {
             return Ok(());
         };
         let key = self.shared.keys.file(&validated)?;
-        let mut rewrite = setinfo::Rewrite::new(s3, &changes)?;
+        let mut rewrite = copy::setinfo::Rewrite::new(s3, &changes)?;
         let has_type = rewrite
             .headers
             .iter()
@@ -475,7 +460,7 @@ impl FileSystem for S3Fs {
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         let scan = self.scan(path)?;
         let entries: Result<Vec<Entry>> = scan.collect();
-        Ok(list::names(entries.map_err(|e| e.with_path(path))?))
+        Ok(list::pages::names(entries.map_err(|e| e.with_path(path))?))
     }
 
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
@@ -708,7 +693,7 @@ impl FileSystem for S3Fs {
             network: true,
             read_only: self.shared.read_only,
             holds_file_beside_directory: true,
-            tree_page: Some(list::PAGE),
+            tree_page: Some(list::pages::PAGE),
             ..Meta::default()
         }
     }

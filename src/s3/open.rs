@@ -3,17 +3,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::checks::is_missing_key;
-use super::key::Key;
-use super::objects::{Condition, ReadOptions, check_object_size};
-use super::publish::Target;
-use super::update::{Base, Old};
-use super::{S3Fs, S3Reader, S3Updater, S3Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::File;
 use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
-use crate::threads::Crew;
+use crate::s3::api::{Condition, ReadOptions, check_object_size};
+use crate::s3::checks::is_missing_key;
+use crate::s3::key::Key;
+use crate::s3::write::publish::Target;
+use crate::s3::write::update::{Base, Old};
+use crate::s3::{S3Fs, S3Reader, S3Updater, S3Writer};
+use crate::threads::ThreadPool;
 
 impl S3Fs {
     /// The arguments of an open file, and where it goes.
@@ -170,8 +170,8 @@ impl S3Fs {
         if size <= self.objects().part_sizes().first() {
             return target.put(contents, &[], condition);
         }
-        let crew = Crew::new(self.shared.max_workers);
-        target.put_in_parts(&contents, size, &crew, condition, &|_| Ok(()))
+        let pool = ThreadPool::new(self.shared.max_workers);
+        target.put_in_parts(&contents, size, &pool, condition, &|_| Ok(()))
     }
 
     /// Stores what a source gives, as [`S3Writer`] does, and says how many bytes that were. Where its

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::parallel;
-use super::reader::S3Reader;
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::parallel;
+use crate::s3::read::reader::S3Reader;
 
 /// Ranges that are at most this far apart are one request: another one would take longer than these bytes.
 const GAP: u64 = 64 << 10;

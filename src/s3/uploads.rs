@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
-use super::S3Fs;
-use super::key::Key;
-use super::list::TokenWatch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::S3Fs;
 use crate::s3::client::xml::ListedUpload;
+use crate::s3::key::Key;
+use crate::s3::list::pages::TokenWatch;
 
 /// An upload in parts that was begun and neither completed nor aborted:
 /// [`S3Fs::stale_uploads`]. Its parts are in no listing, and are paid for.

@@ -15,7 +15,7 @@ use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
-use crate::threads::{self, Crew, MAX_THREADS};
+use crate::threads::{self, MAX_THREADS, ThreadPool};
 use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::selection::{Selection, TakesFile};
@@ -519,7 +519,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.each(
             jobs,
             workers,
-            |job, crew| {
+            |job, pool| {
                 if !is_wanted(job)? {
                     self.expect_less(job.size);
                     return Ok(false);
@@ -527,7 +527,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 if !self.options.dry_run {
                     let came = AtomicU64::new(0);
                     let transfer = Transfer {
-                        crew,
+                        pool,
                         expect: &|_| {},
                         advance: &|count| {
                             came.fetch_add(count, Ordering::Relaxed);
@@ -550,18 +550,18 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Does the work on each item, on at most so many threads, and gives those for which it said yes,
-    /// in their order. `after` is called for these; its errors stop in any case. The crew has the
+    /// in their order. `after` is called for these; its errors stop in any case. The pool has the
     /// threads for which there are no items.
     pub(crate) fn each<'i, T: Sync>(
         &self,
         items: &'i [T],
         workers: usize,
-        work: impl Fn(&T, &Crew) -> Result<bool> + Sync,
+        work: impl Fn(&T, &ThreadPool) -> Result<bool> + Sync,
         after: impl Fn(&T) -> Result<()> + Sync,
     ) -> Result<Vec<&'i T>> {
         let workers = workers.min(MAX_THREADS);
         // The caller's own thread only waits for others.
-        let crew = Crew::new(if workers > 1 { workers + 1 } else { 1 });
+        let pool = ThreadPool::new(if workers > 1 { workers + 1 } else { 1 });
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work_on = || {
@@ -572,7 +572,7 @@ impl<'r, 'a> Run<'r, 'a> {
                     self.stop(cancel::cancelled());
                     break;
                 }
-                match self.within_it(|| work(item, &crew)) {
+                match self.within_it(|| work(item, &pool)) {
                     Ok(false) => {}
                     Ok(true) => {
                         lock(&done).push((index, item));
@@ -585,7 +585,7 @@ impl<'r, 'a> Run<'r, 'a> {
         if workers <= 1 {
             work_on();
         } else {
-            let members = iter::from_fn(|| crew.enlist()).take(items.len());
+            let members = iter::from_fn(|| pool.reserve()).take(items.len());
             let members: Mutex<Vec<_>> = Mutex::new(members.collect());
             let count = lock(&members).len();
             let work_on = || {
@@ -657,9 +657,9 @@ impl<'r, 'a> Run<'r, 'a> {
     pub(crate) fn alone<T>(
         &self,
         workers: usize,
-        work: impl FnOnce(&Crew) -> Result<T>,
+        work: impl FnOnce(&ThreadPool) -> Result<T>,
     ) -> Result<T> {
-        let result = self.within_it(|| work(&Crew::new(workers)));
+        let result = self.within_it(|| work(&ThreadPool::new(workers)));
         lock(&self.fatal).take().map_or(result, Err)
     }
 

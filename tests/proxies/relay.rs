@@ -78,6 +78,7 @@ impl Relay {
     }
 
     /// From here on requests to a URL with this in it are refused, as S3 refuses them with credentials that expired.
+    #[cfg(feature = "aws-chain")]
     pub fn expire(&self, part: &str) {
         *self.shared.expired.lock().unwrap() = Some(part.to_owned());
     }

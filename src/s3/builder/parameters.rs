@@ -3,11 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{AddressingStyle, S3FsBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{ChecksumAlgorithm, header_args};
 use crate::fs_url::FsUrl;
-use crate::s3::objects::ConditionalWrites;
+use crate::s3::api::ConditionalWrites;
+use crate::s3::builder::{AddressingStyle, S3FsBuilder};
 
 impl S3FsBuilder {
     /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
@@ -245,8 +245,8 @@ fn whole_number<T: FromStr>(name: &str, value: &str) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Environment;
     use super::*;
+    use crate::s3::builder::Environment;
     use crate::s3::client::RetryPolicy;
 
     fn nowhere() -> Environment {

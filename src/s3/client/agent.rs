@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, AsSendBody};
 
-use super::proxy::Proxy;
-use super::{Operation, transport};
 use crate::error::Result;
+use crate::s3::client::Operation;
+use crate::s3::client::proxy::Proxy;
+use crate::s3::client::transport;
 
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
@@ -82,7 +83,7 @@ pub(crate) fn agent(
     let idle = max_workers.saturating_add(1);
     let config = Agent::config_builder();
     #[cfg(feature = "rustls")]
-    let config = config.tls_config(super::tls::trusting(ca_bundle)?);
+    let config = config.tls_config(crate::s3::client::tls::trusting(ca_bundle)?);
     #[cfg(not(feature = "rustls"))]
     let _ = ca_bundle;
     let config = config

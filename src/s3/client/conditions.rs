@@ -5,9 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::corrections::Learned;
-use super::{Client, Operation, Refused, Request, Signing};
 use crate::error::{Error, ErrorKind};
+use crate::s3::client::corrections::Learned;
+use crate::s3::client::{Client, Operation, Refused, Request, Signing};
 
 /// The header whose ETag the server compares.
 const IF_MATCH: &str = "if-match";

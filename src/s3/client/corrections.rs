@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use rusty_s3::Bucket;
 
-use super::failure::{Cause, Failure, Refused};
-use super::{Client, Operation, Request, Signing, lacks_digest};
+use crate::s3::client::failure::{Cause, Failure, Refused};
+use crate::s3::client::{Client, Operation, Request, Signing, lacks_digest};
 
 /// What refusals taught in the course of one request: each kind once.
 #[derive(Default)]

@@ -4,9 +4,10 @@ use std::io;
 
 use rusty_s3::Bucket;
 
-use super::redact::Secrets;
-use super::{Operation, Proxy, Response, xml};
 use crate::error::{Error, ErrorKind, S3Error};
+use crate::s3::client::redact::Secrets;
+use crate::s3::client::xml;
+use crate::s3::client::{Operation, Proxy, Response};
 
 /// What ureq says of a proxy that wants another user or password.
 const PROXY_AUTHENTICATION: &str = "responded 407";

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::retry::Outcome;
-use super::{Operation, Response, xml};
 use crate::dates::http_date;
 use crate::error::{Error, ErrorKind};
+use crate::s3::client::retry::Outcome;
+use crate::s3::client::xml;
+use crate::s3::client::{Operation, Response};
 
 /// An attempt that failed.
 pub(super) struct Failure {

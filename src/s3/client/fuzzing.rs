@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::failure;
-use super::redact::Secrets;
-use super::retry::{Attempt, Decision, Outcome, RetryPolicy};
 use crate::dates::http_date;
+use crate::s3::client::failure;
+use crate::s3::client::redact::Secrets;
+use crate::s3::client::retry::{Attempt, Decision, Outcome, RetryPolicy};
 use crate::s3::credentials::Credentials;
 
 /// The bytes as text; what is not UTF-8 is replaced.

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::failure::{Failure, Refused};
-use super::retry::Outcome;
-use super::{Client, Operation};
 use crate::cancel;
 use crate::error::{Error, ErrorKind};
+use crate::s3::client::failure::{Failure, Refused};
+use crate::s3::client::retry::Outcome;
+use crate::s3::client::{Client, Operation};
 
 /// How much of it is left for one call.
 pub(crate) struct Patience<'a> {

@@ -9,7 +9,7 @@
 //! (`response-content-encoding`, `response-content-type`), and the headers become the true ones again.
 //!
 //! An answer in chunks, or one that lacks its length even so, may be decoded or not. Its reader finds out
-//! ([`answer`](crate::s3::answer)).
+//! ([`answer`](crate::s3::read::answer)).
 
 use std::io::Read as _;
 use std::sync::LazyLock;
@@ -17,8 +17,8 @@ use std::sync::LazyLock;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, TRANSFER_ENCODING};
 use ureq::http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{Operation, Request};
 use crate::error::{Error, ErrorKind};
+use crate::s3::client::{Operation, Request};
 use crate::s3::key::Key;
 
 /// How an answer that ureq decodes is asked for so that it does not.

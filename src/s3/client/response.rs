@@ -6,9 +6,10 @@ use std::sync::Arc;
 use ureq::http::header::CONTENT_LENGTH;
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::stats::Counters;
-use super::{Operation, error};
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::client::Operation;
+use crate::s3::client::error;
+use crate::s3::client::stats::Counters;
 
 /// The longest answer that is read as a document. A page of 1,000 keys of 1,024 bytes, each byte
 /// percent-encoded, has about 4 MiB.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::agent::LONGEST;
+use crate::s3::client::agent::LONGEST;
 
 /// How much is tried. The defaults are boto3's attempts, and a time that outlasts the restart of a
 /// server.

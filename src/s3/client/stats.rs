@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Operation;
+use crate::s3::client::Operation;
 
 /// What an [`S3Fs`](crate::S3Fs) and its clones have asked of the server so far:
 /// [`S3Fs::stats`](crate::S3Fs::stats).

@@ -12,7 +12,8 @@ use super::profile::LazyProfile;
 use super::{Environment, Settings, ca_bundle};
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::s3::client::{Proxies, Proxy, transport};
+use crate::s3::client::transport;
+use crate::s3::client::{Proxies, Proxy};
 
 /// More than any answer of these servers has.
 const MAX_BYTES: u64 = 256 << 10;

@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::{Result, XmlError};
+use crate::s3::client::xml::{Result, XmlError};
 
 /// S3's documents are at most six elements deep.
 const MAX_DEPTH: usize = 32;

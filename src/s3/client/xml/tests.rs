@@ -1,6 +1,6 @@
 //! Golden documents as real stores answer them, and every way in which they can be broken.
 
-use super::*;
+use crate::s3::client::xml::*;
 
 const AWS_LIST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>quotes</Name><Prefix>E/</Prefix><StartAfter>ExampleGuide.pdf</StartAfter><ContinuationToken>old%2Btoken</ContinuationToken><NextContinuationToken>1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=%2B+</NextContinuationToken><KeyCount>2</KeyCount><MaxKeys>2147483648</MaxKeys><Delimiter>%2F</Delimiter><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><Contents><Key>E/a+b%2Bc%26%C3%A9.txt</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified><ETag>&quot;fba9dede5f27731c9771645a39863328&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>434234</Size><Owner><ID>75aa</ID><DisplayName>mtd&amp;co</DisplayName></Owner><StorageClass>STANDARD</StorageClass></Contents><Contents><Key>E/%07bell</Key><LastModified>2009-10-12T17:50:31.000Z</LastModified><ETag>&quot;00000000000000000000000000000000-3&quot;</ETag><Size>0</Size><StorageClass>GLACIER</StorageClass><RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus></Contents><CommonPrefixes><Prefix>E/photos+2026/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>E/z/</Prefix></CommonPrefixes></ListBucketResult>"#;

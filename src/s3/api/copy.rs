@@ -1,0 +1,326 @@
+//! Copies on the server: of an object onto itself with other headers, and of one object to another.
+//!
+//! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
+//! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::options::{DownloadArgs, customer_key_headers};
+use crate::s3::api::multipart::{NewUpload, Upload, UploadedPart, check_object_size};
+use crate::s3::api::{Condition, ENCRYPTION, FinishUpload, Objects, ReadOptions, condition_failed};
+use crate::s3::client::xml;
+use crate::s3::client::{Operation, Payload, Request};
+use crate::s3::copy::setinfo::{Rewrite, kept_headers};
+use crate::s3::etag;
+use crate::s3::key::Key;
+use crate::s3::limits::MAX_PART_BYTES;
+use crate::s3::read::object_version::ObjectVersion;
+use crate::s3::s3_info::s3_info;
+use crate::threads::ThreadPool;
+
+/// An object that is copied, where it is and as it was last seen.
+pub(crate) struct Source<'a> {
+    pub(crate) objects: &'a Arc<Objects>,
+    pub(crate) key: &'a Key,
+    /// Empty if the store told none.
+    pub(crate) e_tag: &'a str,
+    pub(crate) size: u64,
+}
+
+impl Source<'_> {
+    /// The request, with the headers that name this as what is copied.
+    pub(super) fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
+        // The path of the object's URL is the key percent-encoded, with the same rules.
+        let bucket = self.objects.client.bucket();
+        let url = bucket.object_url(self.key.as_str());
+        let base = bucket.base_url().path();
+        let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
+        // No other character of a bucket's name is encoded: the `:` is that behind Ceph's tenants.
+        let name = bucket.name().replace(':', "%3A");
+        let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
+        let e_tag = e_tag.and_then(etag::sendable);
+        let download = &self.objects.download;
+        let mut request = request
+            .header("x-amz-copy-source", format!("/{name}/{encoded}"))
+            .header_if("x-amz-copy-source-if-match", e_tag)
+            .header_if("x-amz-source-expected-bucket-owner", download.owner());
+        if let Some(key) = download.customer_key() {
+            request = request.headers(customer_key_headers("x-amz-copy-source-", key).into());
+        }
+        Ok(request)
+    }
+
+    /// Reads a range of it: one request, more where a connection breaks.
+    fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let length = usize::try_from(range.end - range.start).map_err(|_| {
+            Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
+        })?;
+        let key = self.key.clone();
+        let version = ObjectVersion::known(Arc::clone(self.objects), key, self.e_tag, self.size);
+        let mut bytes = vec![0; length];
+        let mut rest = bytes.as_mut_slice();
+        let mut reader = version.range(range.start, range.end)?;
+        while !rest.is_empty() {
+            let count = reader.read(rest)?;
+            if count == 0 {
+                return Err(Error::new(ErrorKind::OperationFailed)
+                    .with_message("the source ended before its size"));
+            }
+            rest = rest.get_mut(count..).unwrap_or_default();
+        }
+        Ok(bytes)
+    }
+
+    /// An error if it is another object by now, of which some parts may be: not every store looks at
+    /// the condition of a part. One request, none where the store does.
+    fn check_parts_unchanged(&self) -> Result<()> {
+        if self.objects.heeds_conditions() && !etag::is_weak(self.e_tag) {
+            return Ok(());
+        }
+        self.check_unchanged()
+    }
+
+    /// An error if it is another object by now. One request.
+    fn check_unchanged(&self) -> Result<()> {
+        if self.e_tag.is_empty() {
+            return Ok(());
+        }
+        let expected = Condition::Match(self.e_tag);
+        let checked = self
+            .objects
+            .check(self.key, expected, &ReadOptions::default());
+        checked.map_err(|error| match error.kind() {
+            ErrorKind::ResourceChanged => error
+                .with_message("the source was replaced or removed while it was copied")
+                .with_hint("nothing was stored; copy it again"),
+            _ => error,
+        })
+    }
+}
+
+impl Objects {
+    /// Copies an object onto itself with other headers. One request; in parts above 5 GiB.
+    ///
+    /// The headers replace all of its own, but for those that the copy keeps by itself; its tags stay. If its ETag is not this one any more, that
+    /// is `ResourceChanged` where the store looks at the condition.
+    pub(crate) fn rewrite(
+        self: &Arc<Self>,
+        key: &Key,
+        size: u64,
+        e_tag: &str,
+        rewrite: Rewrite,
+        tag_count: Option<u64>,
+    ) -> Result<()> {
+        let source = Source {
+            objects: self,
+            key,
+            e_tag,
+            size,
+        };
+        // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
+        let headers = [rewrite.headers, self.upload.access_headers()?].concat();
+        if size > MAX_PART_BYTES && rewrite.keeps_content {
+            return Err(Error::new(ErrorKind::Unsupported).with_message(
+                "it has metadata that cannot be sent again, and that a copy in parts would lose",
+            ));
+        }
+        if size > MAX_PART_BYTES {
+            let condition = match e_tag {
+                "" => Condition::Any,
+                e_tag => Condition::Match(e_tag),
+            };
+            return self.copy_in_parts(&source, key, headers, tag_count, condition);
+        }
+        let directive = (!rewrite.keeps_content).then_some("REPLACE");
+        let request = Request::object(Operation::CopyObject, key)
+            .header_if("x-amz-metadata-directive", directive);
+        self.copy_at_once(&source, request, headers)
+    }
+
+    /// Copies an object, whole. One request; above 5 GiB in parts, what it is copied with is asked
+    /// for, and, but on AWS, whether it is still the same.
+    ///
+    /// Metadata, content headers and tags come along; `kept` are the headers that say how the source is
+    /// stored, where that is known.
+    pub(crate) fn copy(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        kept: Vec<(String, String)>,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        let mut headers = self.upload.to_copy_headers()?;
+        self.keep(kept, &mut headers);
+        if source.size > MAX_PART_BYTES {
+            let head = source
+                .objects
+                .head(source.key, &ReadOptions::default(), false)?;
+            let info = s3_info(head.headers());
+            self.keep(kept_headers(&info)?, &mut headers);
+            return self.copy_in_parts(source, key, headers, info.tag_count, condition);
+        }
+        let request = Request::object(Operation::CopyObject, key);
+        self.copy_at_once(source, condition.put_on(request), headers)
+    }
+
+    /// Adds what a copy keeps of its source, unless the filesystem's own arguments say otherwise.
+    fn keep(&self, kept: Vec<(String, String)>, headers: &mut Vec<(String, String)>) {
+        let encryption = self.upload.encryption();
+        for (name, value) in kept {
+            let is_said = headers.iter().any(|(said, _)| *said == name);
+            if !is_said && crate::s3::api::fits_encryption(&name, encryption) {
+                headers.push((name, value));
+            }
+        }
+    }
+
+    fn copy_at_once(
+        &self,
+        source: &Source<'_>,
+        request: Request<'_>,
+        headers: Vec<(String, String)>,
+    ) -> Result<()> {
+        // A weak ETag cannot be the condition: a look right before stands in for it.
+        if etag::is_weak(source.e_tag) {
+            source.check_unchanged()?;
+        }
+        let encryption = self.customer_key_of_copy(&headers);
+        let request = source
+            .name_in(request)?
+            .headers(headers)
+            .headers(encryption)
+            .headers(self.download.request_headers()?)
+            .without_repeats();
+        let copied = self.client.ask(&request, xml::copy_result);
+        copied.map(|_| ()).map_err(|error| {
+            if !condition_failed(&error) || !error.is_unsure() {
+                return error;
+            }
+            // Its own first attempt may be what the condition failed on.
+            error
+                .with_kind(ErrorKind::OutcomeUnknown)
+                .with_hint("look at the target before you copy again")
+        })
+    }
+
+    /// The customer's key as the headers of a copy's target: a source that is under it stays under
+    /// it, unless the copy's own headers say how it is encrypted.
+    fn customer_key_of_copy(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
+        if headers.iter().any(|(name, _)| name.starts_with(ENCRYPTION)) {
+            let said = headers.iter();
+            let said = said.filter(|(name, _)| name.starts_with(CUSTOMER));
+            return said.cloned().collect();
+        }
+        let key = self.download.customer_key();
+        key.map(|key| customer_key_headers("x-amz-", key).into())
+            .unwrap_or_default()
+    }
+
+    fn copy_in_parts(
+        &self,
+        source: &Source<'_>,
+        key: &Key,
+        mut headers: Vec<(String, String)>,
+        tag_count: Option<u64>,
+        condition: Condition<'_>,
+    ) -> Result<()> {
+        check_object_size(source.size)?;
+        // Only a plain copy keeps the tags by itself.
+        let no_more = DownloadArgs::new();
+        if let Some(tags) = source
+            .objects
+            .tags_header(source.key, tag_count, &no_more)?
+        {
+            headers.push(("x-amz-tagging".into(), tags));
+        }
+        let new = NewUpload {
+            encryption: self.customer_key_of_copy(&headers),
+            headers,
+            every: self.download.request_headers()?,
+            checksum: None,
+        };
+        let upload = self.create_upload(key, new)?;
+        let sizes = self.part_sizes();
+        let copies = self.copies_ranges_of(source.key);
+        let (part_size, threads) = if copies {
+            let part_size = copy_part_size(source.size, sizes.max_parts());
+            (part_size, self.max_workers)
+        } else {
+            let part_size = sizes.for_size(source.size).first();
+            (part_size, sizes.on_their_way(part_size, self.max_workers))
+        };
+        let parts: Vec<(u32, u64)> = (1..)
+            .zip(0..source.size.div_ceil(part_size))
+            .map(|(number, index)| (number, index * part_size))
+            .collect();
+        let copied = ThreadPool::new(threads).try_map(&parts, |(number, start)| {
+            let range = *start..source.size.min(start.saturating_add(part_size));
+            upload.watch(match copies {
+                true => self.copy_part(&upload, *number, source, range, Vec::new()),
+                false => self.send_copied(&upload, *number, source, range),
+            })
+        });
+        // What is copied onto itself is looked at by its own condition.
+        let is_itself = condition == Condition::Match(source.e_tag);
+        let checked = copied.and_then(|parts| match is_itself {
+            true => Ok(parts),
+            false => source.check_parts_unchanged().map(|()| parts),
+        });
+        match checked {
+            Ok(done) => self.end_upload(FinishUpload {
+                upload: &upload,
+                parts: done,
+                count: u32::try_from(parts.len()).unwrap_or(u32::MAX),
+                size: source.size,
+                condition,
+                nonce: None,
+                read: &ReadOptions::default(),
+            }),
+            Err(error) => {
+                self.abandon_upload(&upload);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Objects {
+    /// Reads a range of an object and sends it as a part: two requests.
+    fn send_copied(
+        &self,
+        upload: &Upload,
+        number: u32,
+        source: &Source<'_>,
+        range: Range<u64>,
+    ) -> Result<UploadedPart> {
+        let bytes = source.read(range)?;
+        self.send_part(upload, number, Payload::Bytes(&bytes), None)
+    }
+}
+
+/// Parts of half a GiB, or larger where as many as there may be do not hold the object.
+fn copy_part_size(size: u64, max_parts: u32) -> u64 {
+    const PART: u64 = 512 << 20;
+    const STEP: u64 = 1 << 20;
+    PART.max(
+        size.div_ceil(max_parts.max(1).into())
+            .next_multiple_of(STEP),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_parts_has_at_most_10000_legal_parts() {
+        for size in [(5 << 30) + 1, 1 << 40, 5 << 40, 50_000_000_000_000] {
+            let part = copy_part_size(size, 10_000);
+            assert!(size.div_ceil(part) <= 10_000, "{size}");
+            assert!((5 << 20..=5 << 30).contains(&part), "{size}");
+        }
+    }
+}

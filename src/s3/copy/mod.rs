@@ -1,0 +1,6 @@
+//! Copies, moves and changes on the server.
+
+pub(in crate::s3) mod file;
+pub(in crate::s3) mod metadata;
+pub(in crate::s3) mod setinfo;
+pub(in crate::s3) mod tree;

@@ -1,0 +1,385 @@
+//! What `setinfo` changes: from the raw info that the caller gives to the headers that replace an
+//! object's own.
+
+use std::collections::BTreeMap;
+
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::{Info, RawInfo, S3Info, Value};
+use crate::filesystem::options::{check_metadata_name, check_value, header_of};
+use crate::s3::api::fits_encryption;
+use crate::s3::copy::metadata;
+use crate::s3::s3_info::WRITEABLE;
+
+/// The times of the `details` namespace: PyFilesystem's tests demand that they are taken, and S3
+/// cannot keep them.
+const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
+
+/// The changes that `wanted` asks of the object or directory that is `current`: by key of the `s3`
+/// namespace.
+///
+/// What is already so is no change, so that a whole raw info can be given back with one value
+/// changed.
+pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<String, Value>> {
+    let raw = current.raw();
+    let mut changes = BTreeMap::new();
+    for namespace in wanted.namespaces() {
+        for (key, value) in wanted.values(namespace) {
+            let is_time = namespace == "details" && TIMES.contains(&key);
+            // A download URL is made anew for each info, and no two are the same.
+            let same = raw.get(namespace, key) == Some(value);
+            if is_time && !matches!(value, Value::Int(_) | Value::Float(_) | Value::Null) {
+                return Err(wrong_type(key, "seconds since 1970, or null"));
+            }
+            if key == "_write" || namespace == "urls" || is_time || same {
+                continue;
+            }
+            if namespace == "s3" && WRITEABLE[0].1.contains(&key) && current.is_file() {
+                changes.insert(key.to_owned(), value.clone());
+            } else {
+                return Err(Error::new(ErrorKind::Unsupported)
+                    .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
+                    .with_hint("Info::is_writeable tells what can"));
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The headers that an object keeps when it is written anew: its content headers, metadata,
+/// storage class, encryption and locks.
+///
+/// Tags and the ACL are not among its headers.
+pub(crate) fn kept_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
+    Ok([content_headers(info)?, stored_headers(info)?].concat())
+}
+
+/// The headers that a copy keeps by itself, unless it is to replace them: content headers and metadata.
+///
+/// # Errors
+///
+/// `Unsupported` if some of it cannot be sent again: it would be lost.
+fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
+    if let Some(missing) = info.missing_meta.filter(|missing| *missing > 0) {
+        return Err(Error::new(ErrorKind::Unsupported).with_message(format!(
+            "it has {missing} metadata entries that no header can carry, and that would be lost"
+        )));
+    }
+    let mut headers = present(&[
+        ("cache_control", &info.cache_control),
+        ("content_disposition", &info.content_disposition),
+        ("content_encoding", &info.content_encoding),
+        ("content_language", &info.content_language),
+        ("content_type", &info.content_type),
+        ("expires", &info.expires),
+    ])?;
+    for (name, value) in &info.metadata {
+        let header = format!("x-amz-meta-{name}");
+        let raw = info.raw_metadata.get(name);
+        let value = keepable(&header, raw.map_or(value.as_bytes(), Vec::as_slice))?;
+        headers.push((header, value));
+    }
+    Ok(headers)
+}
+
+/// The headers that say how an object is stored, which no copy keeps by itself.
+pub(crate) fn stored_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
+    let retain_until = info
+        .object_lock_retain_until_date
+        .and_then(|date| date.format(&Rfc3339).ok());
+    let others = present(&[
+        (
+            "object_lock_legal_hold_status",
+            &info.object_lock_legal_hold_status,
+        ),
+        ("object_lock_mode", &info.object_lock_mode),
+        ("object_lock_retain_until_date", &retain_until),
+        ("website_redirect_location", &info.website_redirect_location),
+    ])?;
+    Ok([others, class_and_encryption(info)?].concat())
+}
+
+/// The storage class and the encryption of an object, which its copies keep, too: the key of KMS, if it is
+/// under one, and whether the bucket has a key of its own for it.
+pub(crate) fn class_and_encryption(info: &S3Info) -> Result<Vec<(String, String)>> {
+    let bucket_key = info.bucket_key_enabled.map(|enabled| enabled.to_string());
+    present(&[
+        ("bucket_key_enabled", &bucket_key),
+        ("server_side_encryption", &info.server_side_encryption),
+        ("ssekms_key_id", &info.ssekms_key_id),
+        ("storage_class", &info.storage_class),
+    ])
+}
+
+/// The headers of the arguments that have a value.
+fn present(arguments: &[(&str, &Option<String>)]) -> Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    for (argument, value) in arguments {
+        if let (Some(header), Some(value)) = (header_of(argument), value) {
+            headers.push((header.to_owned(), keepable(header, value.as_bytes())?));
+        }
+    }
+    Ok(headers)
+}
+
+/// What replaces the headers of an object.
+pub(crate) struct Rewrite {
+    pub(crate) headers: Vec<(String, String)>,
+    /// Whether content headers and metadata are the old ones, as they are.
+    pub(crate) keeps_content: bool,
+}
+
+impl Rewrite {
+    /// The headers after the changes. What cannot be sent again is kept by the copy itself, if nothing of its
+    /// kind changes.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if something would be lost, `InvalidArgument` for a value that cannot be.
+    pub(crate) fn new(info: &S3Info, changes: &BTreeMap<String, Value>) -> Result<Self> {
+        let stored = stored_headers(info)?;
+        match content_headers(info) {
+            Ok(content) => Ok(Self {
+                headers: apply([content, stored].concat(), changes, info)?,
+                keeps_content: false,
+            }),
+            Err(_) if only_storage_changes(changes) => Ok(Self {
+                headers: apply(stored, changes, info)?,
+                keeps_content: true,
+            }),
+            Err(lost) => Err(lost),
+        }
+    }
+}
+
+/// Whether a copy that keeps content headers and metadata can make these changes. S3 takes none that changes
+/// nothing.
+fn only_storage_changes(changes: &BTreeMap<String, Value>) -> bool {
+    const STORAGE: [&str; 5] = [
+        "bucket_key_enabled",
+        "server_side_encryption",
+        "ssekms_key_id",
+        "storage_class",
+        "website_redirect_location",
+    ];
+    changes.keys().all(|key| STORAGE.contains(&key.as_str()))
+        && changes.values().any(|value| *value != Value::Null)
+}
+
+/// The headers after the changes.
+fn apply(
+    mut headers: Vec<(String, String)>,
+    changes: &BTreeMap<String, Value>,
+    info: &S3Info,
+) -> Result<Vec<(String, String)>> {
+    if let Some(encryption) = changes.get("server_side_encryption") {
+        let now_said = match encryption {
+            Value::Text(algorithm) => algorithm,
+            _ => "",
+        };
+        headers.retain(|(name, _)| fits_encryption(name, Some(now_said)));
+    }
+    for (key, value) in changes {
+        if key == "metadata" {
+            headers.retain(|(name, _)| !name.starts_with("x-amz-meta-"));
+            headers.extend(metadata_headers(value, info)?);
+            continue;
+        }
+        let Some(header) = header_of(key) else {
+            continue;
+        };
+        headers.retain(|(name, _)| name != header);
+        let is_flag = key == "bucket_key_enabled";
+        match value {
+            Value::Null => {}
+            Value::Bool(flag) if is_flag => headers.push((header.to_owned(), flag.to_string())),
+            _ if is_flag => return Err(wrong_type(key, "true or false, or null to remove it")),
+            Value::Text(text) => headers.push((header.to_owned(), check_value(header, text)?)),
+            _ => return Err(wrong_type(key, "a text, or null to remove it")),
+        }
+    }
+    Ok(headers)
+}
+
+/// The entries of the metadata that is given. One that is as it was is sent as it came.
+fn metadata_headers(value: &Value, info: &S3Info) -> Result<Vec<(String, String)>> {
+    let entries = match value {
+        Value::Map(entries) => entries,
+        Value::Null => return Ok(Vec::new()),
+        _ => return Err(wrong_type("metadata", "a map of texts, or null")),
+    };
+    let mut headers = Vec::new();
+    for (name, value) in entries {
+        let Value::Text(text) = value else {
+            return Err(wrong_type("metadata", "a map of texts, or null"));
+        };
+        let name = check_metadata_name(name)?.to_ascii_lowercase();
+        let header = format!("x-amz-meta-{name}");
+        let value = match info.metadata.get(&name).filter(|old| *old == text) {
+            Some(old) => {
+                let raw = info.raw_metadata.get(&name);
+                keepable(&header, raw.map_or(old.as_bytes(), Vec::as_slice))?
+            }
+            None => check_value(&header, text)?,
+        };
+        headers.push((header, value));
+    }
+    Ok(headers)
+}
+
+fn wrong_type(key: &str, expected: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument)
+        .with_message(format!("the value of {key:?} is not {expected}"))
+}
+
+/// A value that is sent again as it came; refused where it would change on the way.
+fn keepable(header: &str, value: &[u8]) -> Result<String> {
+    let value = metadata::resendable(value).map(str::to_owned);
+    value.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported).with_message(format!(
+            "its {header} has characters that cannot be sent again, and would be lost"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filesystem::info::{Details, ResourceType};
+
+    fn file() -> Info {
+        let mut s3 = S3Info {
+            content_type: Some("text/plain".into()),
+            cache_control: Some("no-store".into()),
+            storage_class: Some("STANDARD_IA".into()),
+            ..S3Info::default()
+        };
+        s3.metadata.insert("a".into(), "1".into());
+        Info::new("f", false)
+            .with_details(Details::new(ResourceType::File, 3, None))
+            .with_s3(s3)
+            .with_writeable(WRITEABLE)
+    }
+
+    fn headers_after(wanted: &RawInfo) -> Result<BTreeMap<String, String>> {
+        let current = file();
+        let rewrite = Rewrite::new(current.s3().unwrap(), &changes(wanted, &current)?)?;
+        Ok(rewrite.headers.into_iter().collect())
+    }
+
+    #[test]
+    fn what_is_not_named_stays() {
+        let wanted = RawInfo::new().with("s3", "content_type", "text/csv");
+        let headers = headers_after(&wanted).unwrap();
+        assert_eq!(headers["content-type"], "text/csv");
+        assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(headers["x-amz-storage-class"], "STANDARD_IA");
+        assert_eq!(headers["x-amz-meta-a"], "1");
+    }
+
+    #[test]
+    fn null_removes_and_a_map_replaces_the_metadata() {
+        let metadata = BTreeMap::from([("B".to_owned(), "2".to_owned())]);
+        let wanted = RawInfo::new()
+            .with("s3", "cache_control", Value::Null)
+            .with("s3", "metadata", metadata);
+        let headers = headers_after(&wanted).unwrap();
+        assert!(!headers.contains_key("cache-control"));
+        assert!(!headers.contains_key("x-amz-meta-a"));
+        assert_eq!(headers["x-amz-meta-b"], "2");
+    }
+
+    #[test]
+    fn a_raw_info_given_back_changes_nothing() {
+        assert!(changes(&file().raw(), &file()).unwrap().is_empty());
+        let times = RawInfo::new().with("details", "modified", Value::Float(1.0));
+        assert!(changes(&times, &file()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_refused_by_name() {
+        for (namespace, key) in [
+            ("s3", "e_tag"),
+            ("details", "size"),
+            ("basic", "name"),
+            ("access", "permissions"),
+            ("nonsense", "x"),
+        ] {
+            let wanted = RawInfo::new().with(namespace, key, "other");
+            let error = changes(&wanted, &file()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains(key), "{error}");
+        }
+        let directory = Info::new("d", true);
+        let wanted = RawInfo::new().with("s3", "content_type", "text/csv");
+        assert!(changes(&wanted, &directory).is_err());
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused() {
+        for (key, value) in [
+            ("content_type", Value::Int(1)),
+            ("metadata", Value::from("text")),
+            ("metadata", Value::Map([("a".into(), Value::Int(1))].into())),
+        ] {
+            let error = headers_after(&RawInfo::new().with("s3", key, value)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        }
+    }
+
+    /// An object whose entry `a` has that value.
+    fn with_entry(value: &[u8]) -> S3Info {
+        let mut info = S3Info::default();
+        info.metadata.insert("a".into(), metadata::text(value));
+        info.raw_metadata.insert("a".into(), value.to_vec());
+        info
+    }
+
+    fn change(key: &str, value: Value) -> BTreeMap<String, Value> {
+        [(key.to_owned(), value)].into()
+    }
+
+    #[test]
+    fn metadata_is_sent_again_as_it_came() {
+        for value in ["é", "a  b", "=?UTF-8?B?w6k=?="] {
+            let info = with_entry(value.as_bytes());
+            let kept = ("x-amz-meta-a".to_owned(), value.to_owned());
+            assert_eq!(kept_headers(&info).unwrap(), std::slice::from_ref(&kept));
+            // What is read is given back with an entry more.
+            let mut entries = info.metadata.clone();
+            entries.insert("b".into(), "new".into());
+            let change = change("metadata", Value::from(entries));
+            let rewrite = Rewrite::new(&info, &change).unwrap();
+            assert!(rewrite.headers.contains(&kept), "{:?}", rewrite.headers);
+            assert_eq!(rewrite.headers.len(), 2);
+        }
+    }
+
+    #[test]
+    fn metadata_that_would_be_lost_is_named_and_kept_by_a_copy_where_it_can_be() {
+        let missing = S3Info {
+            missing_meta: Some(1),
+            ..S3Info::default()
+        };
+        for info in [
+            with_entry(b"caf\xe9"),
+            with_entry("a\u{a0}b".as_bytes()),
+            missing,
+        ] {
+            let error = kept_headers(&info).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let named = ["x-amz-meta-a", "1 metadata"];
+            assert!(
+                named.iter().any(|name| error.to_string().contains(name)),
+                "{error}"
+            );
+            let rewrite = |key: &str, value| Rewrite::new(&info, &change(key, value));
+            let kept = rewrite("storage_class", "STANDARD_IA".into()).unwrap();
+            assert!(kept.keeps_content);
+            assert_eq!(kept.headers.len(), 1);
+            assert!(rewrite("content_type", "text/csv".into()).is_err());
+            assert!(rewrite("storage_class", Value::Null).is_err());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Listings: pages, directories and trees.
+
+pub(in crate::s3) mod entries;
+pub(in crate::s3) mod order;
+pub(in crate::s3) mod pages;
+pub(in crate::s3) mod scan;
+pub(in crate::s3) mod tree;

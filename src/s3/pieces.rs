@@ -1,0 +1,224 @@
+//! An object as a source of ranges, and as a file that is stored from a source: none of it is held in memory.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::OffsetDateTime;
+
+use crate::error::{ErrorKind, Result};
+use crate::filesystem::capabilities::{PieceSink, RangedSource, SourceOptions, Transfer};
+use crate::filesystem::options::OpenOptions;
+use crate::s3::S3Fs;
+use crate::s3::api::{Condition, ReadOptions, check_object_size};
+use crate::s3::checks::is_missing_key;
+use crate::s3::client::ReadAt;
+use crate::s3::read::object_version::{ObjectVersion, RangeReader};
+use crate::s3::write::publish::Target;
+
+/// How much of a body comes between two reports of progress.
+const REPORTED_EVERY: u64 = 256 << 10;
+
+impl S3Fs {
+    /// Opens an object as a source: one request, which has the first part of it, unless it is only looked at. One
+    /// more for the time of an empty object.
+    pub(super) fn object_source(
+        &self,
+        path: &str,
+        options: &SourceOptions,
+    ) -> Result<ObjectSource> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let objects = Arc::clone(&self.shared.objects);
+        let read = ReadOptions::default();
+        let looked = if options.get_only_look() {
+            ObjectVersion::look(objects, key, read).map(|pinned| (pinned, None))
+        } else {
+            let window = objects.part_sizes().first();
+            match ObjectVersion::begin(Arc::clone(&objects), key.clone(), read.clone(), window) {
+                // That no byte is in the range says nothing of the object's time.
+                Ok((pinned, None)) if options.get_needs_time() && pinned.modified().is_none() => {
+                    ObjectVersion::look(objects, key, read).map(|pinned| (pinned, None))
+                }
+                begun => begun,
+            }
+        };
+        let (pinned, first) = match looked {
+            Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
+            looked => looked.map_err(|error| error.with_path(path))?,
+        };
+        Ok(ObjectSource {
+            begun: first.as_ref().map_or(0, RangeReader::end),
+            pinned,
+            first: Mutex::new(first),
+        })
+    }
+
+    /// Prepares an object that is stored from a source. No request.
+    pub(super) fn object_sink(&self, path: &str, options: &OpenOptions) -> Result<ObjectSink<'_>> {
+        self.check_writeable(path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let target = self.target(key, path, options);
+        target
+            .args
+            .to_headers()
+            .map_err(|error| error.with_path(path))?;
+        Ok(ObjectSink {
+            fs: self,
+            path: path.to_owned(),
+            validated,
+            target,
+            options: options.clone(),
+        })
+    }
+}
+
+/// One version of an object.
+pub(crate) struct ObjectSource {
+    pinned: Arc<ObjectVersion>,
+    /// The answer that came first, until its range is read.
+    first: Mutex<Option<RangeReader>>,
+    begun: u64,
+}
+
+impl RangedSource for ObjectSource {
+    fn size(&self) -> u64 {
+        self.pinned.size()
+    }
+
+    /// One request for each call.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let end = offset.saturating_add(buffer.len() as u64).min(self.size());
+        self.range(offset.min(end), end)?.read(buffer)
+    }
+
+    fn range(&self, start: u64, end: u64) -> Result<Box<dyn Read + '_>> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = first.take_if(|first| first.position() == start && first.end() == end);
+        drop(first);
+        Ok(Box::new(ObjectRange(match begun {
+            Some(begun) => begun,
+            None => self.pinned.range(start, end)?,
+        })))
+    }
+
+    fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    fn piece_size(&self) -> u64 {
+        self.pinned.part_size()
+    }
+
+    fn modified(&self) -> Option<OffsetDateTime> {
+        self.pinned.modified()
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.pinned.answered()
+    }
+
+    fn version(&self) -> Option<String> {
+        Some(self.pinned.name())
+    }
+}
+
+/// A range of an object.
+struct ObjectRange(RangeReader);
+
+impl Read for ObjectRange {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.0.read(buffer)?)
+    }
+}
+
+/// An object that is stored from a source.
+pub(crate) struct ObjectSink<'f> {
+    fs: &'f S3Fs,
+    path: String,
+    validated: String,
+    target: Target,
+    options: OpenOptions,
+}
+
+impl PieceSink for ObjectSink<'_> {
+    /// One request up to the size of a part, otherwise one for each part and two more; P + 1 more in strict mode.
+    fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
+        let (size, target, path) = (source.size(), &self.target, &self.path);
+        check_object_size(size)?;
+        if self.fs.shared.strict {
+            self.fs
+                .check_file_target(&self.validated, &target.key, path, &self.options)
+                .map_err(|error| error.with_path(path))?;
+        }
+        transfer.expect(size);
+        let objects = self.fs.objects();
+        if size <= objects.part_sizes().for_size(size).first() {
+            let whole = Whole { source };
+            let sent = Sent {
+                whole: &whole,
+                reported: AtomicU64::new(0),
+                transfer,
+            };
+            objects
+                .put_section(&target.key, &whole, &sent, size, &target.args)
+                .map_err(|error| error.with_path(path))?;
+            return Ok(());
+        }
+        let sent = |count| {
+            source.check_unchanged()?;
+            transfer.advance(count)
+        };
+        let parts = Parts { source };
+        target
+            .put_in_parts(&parts, size, transfer.pool, Condition::Any, &sent)
+            .map_err(|error| error.with_path(path))
+            .map(|_| ())
+    }
+}
+
+/// A source that is sent in one request: its last byte goes out only if the source is unchanged.
+struct Whole<'s> {
+    source: &'s dyn RangedSource,
+}
+
+impl ReadAt for Whole<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = self.source.read_at(buffer, offset)?;
+        if offset + count as u64 >= self.source.size() {
+            self.source.check_unchanged()?;
+        }
+        Ok(count)
+    }
+}
+
+/// The same while it is sent: reports progress, which may end it before the last byte has gone. What is sent again is
+/// not reported again.
+struct Sent<'s> {
+    whole: &'s Whole<'s>,
+    reported: AtomicU64,
+    transfer: &'s Transfer<'s>,
+}
+
+impl ReadAt for Sent<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let count = self.whole.read_at(buffer, offset)?;
+        let reached = offset + count as u64;
+        let new = reached.saturating_sub(self.reported.load(Ordering::Relaxed));
+        if new >= REPORTED_EVERY || new > 0 && reached >= self.whole.source.size() {
+            self.reported.store(reached, Ordering::Relaxed);
+            self.transfer.advance(new)?;
+        }
+        Ok(count)
+    }
+}
+
+/// A source that is sent in parts.
+struct Parts<'s> {
+    source: &'s dyn RangedSource,
+}
+
+impl ReadAt for Parts<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.source.read_at(buffer, offset)
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading objects: open files, whole reads, and what their answers are worth.
+
+pub(in crate::s3) mod answer;
+pub(in crate::s3) mod object_version;
+pub(in crate::s3) mod read_ahead;
+pub(in crate::s3) mod reader;
+pub(in crate::s3) mod verified_read;

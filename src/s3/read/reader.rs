@@ -1,0 +1,421 @@
+//! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object as it was when opened.
+
+use std::fmt;
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use ureq::http::HeaderMap;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::file::{self, File};
+use crate::filesystem::options::OpenOptions;
+use crate::s3::api::{Objects, ReadOptions};
+use crate::s3::key::Key;
+use crate::s3::read::object_version::{ObjectVersion, RangeReader};
+use crate::s3::read::read_ahead::{ReadAhead, Threads};
+
+/// What is read over, or asked for anew, rather than paid for with another request or connection:
+/// the gap of a short seek, the rest of a window that is left, and the first window after a seek.
+const SMALL: u64 = 64 << 10;
+
+/// How much larger each window is than the one before it.
+const GROWTH: u64 = 4;
+
+/// The largest window; after it the rest is asked for at once.
+const MAX_WINDOW: u64 = 16 << 20;
+
+/// How much a reader keeps for those who read a few bytes at a time, or by lines.
+const BUFFER_BYTES: usize = 8 << 10;
+
+/// How files are opened for reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::s3) struct Reading {
+    /// How many bytes the first request asks for; with 0 it is a HEAD.
+    pub(in crate::s3) first_window: u64,
+    /// How many windows are fetched before they are asked for.
+    pub(in crate::s3) read_ahead: usize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            first_window: 1 << 20,
+            read_ahead: 0,
+        }
+    }
+}
+
+impl Reading {
+    /// What a call's options say, and this where they say nothing.
+    pub(in crate::s3) fn unless_said(self, call: &OpenOptions) -> Self {
+        Self {
+            first_window: call.first_window.unwrap_or(self.first_window),
+            read_ahead: call.read_ahead.unwrap_or(self.read_ahead),
+        }
+    }
+}
+
+/// A file opened for reading: `Read`, [`BufRead`] and `Seek` over one version of the object.
+///
+/// Opening asks for the first MiB (see [`first_window`](OpenOptions::first_window)), and reading on
+/// for the rest in one request. A seek of at most 64 KiB forward reads on; any other asks for a
+/// window of 64 KiB, or as much as is read at once, and the windows grow while reading stays
+/// sequential. Every request after the first carries the ETag of the first answer, so that an
+/// object that is replaced meanwhile is [`ResourceChanged`](crate::ErrorKind::ResourceChanged) and
+/// never a mixture.
+///
+/// A connection that breaks, or that the server closes because the reader was left idle, is
+/// replaced by another one from the byte where it broke, with a warning in the log. That fails if
+/// five in a row break within 64 KiB.
+///
+/// Of what was not read yet, 8 KiB at most are held here, and what a connection's buffers take. With
+/// [`read_ahead`](OpenOptions::read_ahead), threads fetch windows before they are asked for.
+///
+/// ```no_run
+/// use std::io::{BufRead, Read, Seek, SeekFrom};
+/// use s3fs::{OpenOptions, S3Fs};
+///
+/// let fs = S3Fs::new("mybucket")?;
+/// for line in fs.open_read("tides.csv", &OpenOptions::new())?.lines() {
+///     println!("{}", line?);
+/// }
+/// let mut archive = fs.open_read("backup.zip", &OpenOptions::new().first_window(0))?;
+/// let mut end = Vec::new();
+/// archive.seek(SeekFrom::End(-22))?;
+/// archive.read_to_end(&mut end)?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+pub struct S3Reader {
+    pinned: Arc<ObjectVersion>,
+    path: String,
+    position: u64,
+    source: Option<Source>,
+    /// Where in the object the source is, or was: reading is sequential from there.
+    reached: Option<u64>,
+    /// The size of the window that was asked for last; `None` if it was not one of those that grow.
+    window: Option<u64>,
+    read_ahead: usize,
+    threads: Threads,
+    buffer: Buffer,
+    /// How many requests one call makes at a time.
+    workers: usize,
+    closed: bool,
+}
+
+impl fmt::Debug for S3Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Reader")
+            .field("path", &self.path)
+            .field("size", &self.pinned.size())
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+impl S3Reader {
+    /// Opens the object: one request.
+    pub(in crate::s3) fn open(
+        objects: Arc<Objects>,
+        key: Key,
+        path: &str,
+        options: ReadOptions,
+        reading: Reading,
+    ) -> Result<Self> {
+        let (pinned, range) = match reading.first_window {
+            0 => (ObjectVersion::look(objects, key, options)?, None),
+            window => ObjectVersion::begin(objects, key, options, window)?,
+        };
+        Ok(Self {
+            pinned,
+            path: path.to_owned(),
+            position: 0,
+            reached: range.as_ref().map(RangeReader::position),
+            source: range.map(Source::Range),
+            window: None,
+            read_ahead: reading.read_ahead,
+            threads: Threads::default(),
+            buffer: Buffer::default(),
+            workers: 1,
+            closed: false,
+        })
+    }
+
+    /// The same, which makes that many requests at a time.
+    pub(in crate::s3) fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    pub(in crate::s3) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Returns another reader of the same version of the file, with a position of its own that begins where this
+    /// one is. It can be used by another thread. No request.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if this reader was closed.
+    pub fn try_clone(&self) -> Result<Self> {
+        self.check_open()?;
+        Ok(Self {
+            pinned: Arc::clone(&self.pinned),
+            path: self.path.clone(),
+            position: self.position,
+            reached: None,
+            source: None,
+            window: None,
+            read_ahead: self.read_ahead,
+            threads: Threads::default(),
+            buffer: Buffer::default(),
+            workers: self.workers,
+            closed: false,
+        })
+    }
+
+    /// Returns an error if this reader was closed.
+    pub(in crate::s3) fn check_open(&self) -> Result<()> {
+        self.usable().map_err(Error::from)
+    }
+
+    /// The error, about this file.
+    pub(in crate::s3) fn about(&self, error: Error) -> Error {
+        error.with_path(&self.path)
+    }
+
+    /// The size of the object in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.pinned.size()
+    }
+
+    /// Fills the buffer with what the object has from that position on, and asks for nothing else: one
+    /// request. The position of this reader stays.
+    pub(in crate::s3) fn read_range(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
+        let end = position.saturating_add(buffer.len() as u64);
+        let mut range = self.pinned.range(position, end)?;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match range.read(&mut buffer[filled..])? {
+                0 => {
+                    return Err(Error::new(ErrorKind::RemoteConnection)
+                        .with_message("the object ended before its size"));
+                }
+                count => filled += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// The headers of the first answer; none if that was only that the object is empty.
+    pub(in crate::s3) fn headers(&self) -> &HeaderMap {
+        self.pinned.headers()
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        if self.closed {
+            return Err(file::closed(&self.path));
+        }
+        Ok(())
+    }
+
+    /// Reads from the object at the position. A source that fails is not asked again.
+    fn read_object(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut source = self.source(buffer.len())?;
+        let count = source.read(buffer)?;
+        self.reached = Some(source.position());
+        self.source = Some(source);
+        Ok(count)
+    }
+
+    /// A source whose next byte is the one at the position, for a read of that many bytes.
+    fn source(&mut self, wanted: usize) -> Result<Source> {
+        let gap = self
+            .reached
+            .and_then(|reached| self.position.checked_sub(reached))
+            .filter(|gap| *gap <= SMALL);
+        match self.source.take() {
+            Some(mut source) if gap.is_some() && self.position < source.end() => {
+                source.skip_to(self.position)?;
+                Ok(source)
+            }
+            left => {
+                match left {
+                    Some(Source::Range(range)) if range.end() - range.position() <= SMALL => {
+                        range.finish_quietly();
+                    }
+                    left => drop(left),
+                }
+                self.ask(gap.is_some(), wanted)
+            }
+        }
+    }
+
+    /// Asks for what comes at the position; `sequential` if that is where reading has come to.
+    fn ask(&mut self, sequential: bool, wanted: usize) -> Result<Source> {
+        // Threads that were left by a seek end with what they are reading. Until then there are no more.
+        if sequential && self.read_ahead > 0 && !self.threads.are_running() {
+            let (position, windows) = (self.position, self.read_ahead);
+            let ahead = ReadAhead::start(&self.pinned, position, windows, &self.threads);
+            return Ok(Source::Ahead(ahead));
+        }
+        self.window = match self.window.map(|window| window * GROWTH) {
+            _ if !sequential => Some(SMALL),
+            Some(window) if window <= MAX_WINDOW => Some(window),
+            _ => None,
+        };
+        let size = self.pinned.size();
+        let window = self.window.map(|window| window.max(wanted as u64));
+        let end = window.map_or(size, |window| {
+            self.position.saturating_add(window).min(size)
+        });
+        self.pinned.range(self.position, end).map(Source::Range)
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if buffer.is_empty() || self.position >= self.size() {
+            return Ok(0);
+        }
+        let count = if self.buffer.at(self.position).is_empty() && buffer.len() >= BUFFER_BYTES {
+            self.read_object(buffer)?
+        } else {
+            self.buffered()?.read(buffer)?
+        };
+        self.position += count as u64;
+        Ok(count)
+    }
+
+    /// Some bytes at the position, from the buffer or into it; none only at the end.
+    fn buffered(&mut self) -> Result<&[u8]> {
+        if self.buffer.at(self.position).is_empty() && self.position < self.size() {
+            let position = self.position;
+            let mut bytes = std::mem::take(&mut self.buffer).bytes;
+            bytes.resize(BUFFER_BYTES, 0);
+            let count = self.read_object(&mut bytes)?;
+            bytes.truncate(count);
+            self.buffer = Buffer { position, bytes };
+        }
+        Ok(self.buffer.at(self.position))
+    }
+
+    /// The error, about this file.
+    fn named(&self, error: crate::Error) -> io::Error {
+        self.about(error).into()
+    }
+}
+
+/// What a reader reads from.
+enum Source {
+    /// An answer that is being read.
+    Range(RangeReader),
+    /// Windows that threads fetch.
+    Ahead(ReadAhead),
+}
+
+impl Source {
+    fn position(&self) -> u64 {
+        match self {
+            Self::Range(range) => range.position(),
+            Self::Ahead(ahead) => ahead.position(),
+        }
+    }
+
+    fn end(&self) -> u64 {
+        match self {
+            Self::Range(range) => range.end(),
+            Self::Ahead(ahead) => ahead.end(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::Range(range) => range.read(buffer),
+            Self::Ahead(ahead) => ahead.read(buffer),
+        }
+    }
+
+    /// Reads over what is before that position.
+    fn skip_to(&mut self, position: u64) -> Result<()> {
+        let mut scratch = [0; BUFFER_BYTES];
+        while self.position() < position {
+            let gap = usize::try_from(position - self.position()).unwrap_or(BUFFER_BYTES);
+            if self.read(&mut scratch[..gap.min(BUFFER_BYTES)])? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A few bytes of the object.
+#[derive(Default)]
+struct Buffer {
+    /// Where in the object they are.
+    position: u64,
+    bytes: Vec<u8>,
+}
+
+impl Buffer {
+    /// What it has from that position on.
+    fn at(&self, position: u64) -> &[u8] {
+        let offset = position.checked_sub(self.position);
+        offset
+            .and_then(|offset| self.bytes.get(usize::try_from(offset).ok()?..))
+            .unwrap_or_default()
+    }
+}
+
+impl Read for S3Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.usable()?;
+        self.read_some(buffer).map_err(|error| self.named(error))
+    }
+}
+
+impl BufRead for S3Reader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.usable()?;
+        if let Err(error) = self.buffered() {
+            return Err(self.named(error));
+        }
+        Ok(self.buffer.at(self.position))
+    }
+
+    fn consume(&mut self, count: usize) {
+        let there = self.buffer.at(self.position).len();
+        self.position += count.min(there) as u64;
+    }
+}
+
+impl Seek for S3Reader {
+    fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.usable()?;
+        self.position = file::seek_target(from, self.position, self.size(), &self.path)?;
+        Ok(self.position)
+    }
+}
+
+impl Write for S3Reader {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.usable()?;
+        Err(file::not_allowed(&self.path, "writing"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl File for S3Reader {
+    fn set_len(&mut self, _: u64) -> io::Result<()> {
+        self.usable()?;
+        Err(file::not_allowed(&self.path, "writing"))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.closed = true;
+        self.source = None;
+        self.buffer = Buffer::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Whole`]: all of an object, once, from its first byte to its last. It goes on where a connection
+//! broke, and what arrives is checked against the digest that the store keeps.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::options::ChecksumAlgorithm;
+use crate::s3::api::{Objects, ReadOptions};
+use crate::s3::checksum::{self, Digest};
+use crate::s3::client::Response;
+use crate::s3::key::Key;
+use crate::s3::read::object_version::{ObjectVersion, RangeReader};
+
+/// How many bytes are passed on at a time.
+const BUFFER: usize = 256 << 10;
+
+/// The most that is set aside for an object before its bytes arrive: a server may lie about its size.
+const MAX_RESERVED: u64 = 16 << 20;
+
+/// All of an object as it was when its first byte was asked for.
+struct Whole {
+    range: RangeReader,
+    expected: Option<Expected>,
+}
+
+/// The digest that the store keeps of the whole object, and that of what came so far.
+struct Expected {
+    algorithm: ChecksumAlgorithm,
+    value: String,
+    digest: Digest,
+}
+
+impl Objects {
+    /// An object's bytes: one request, one more for each connection that breaks, and again if they
+    /// arrive damaged.
+    pub(crate) fn read_whole(
+        self: &Arc<Self>,
+        key: &Key,
+        options: &ReadOptions,
+    ) -> Result<Vec<u8>> {
+        let read = || {
+            let mut whole = self.whole(key, options)?;
+            let size = whole.range.end().min(MAX_RESERVED);
+            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+            whole.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Err(error) if is_damage(&error) => {
+                log::warn!("GetObject {:?} is tried again: {error}", key.as_str());
+                read()
+            }
+            result => result,
+        }
+    }
+
+    /// Passes an object's bytes on, and says how many: one request, and one more for each connection
+    /// that breaks. No byte is passed on twice.
+    pub(crate) fn copy_whole(
+        self: &Arc<Self>,
+        key: &Key,
+        options: &ReadOptions,
+        target: &mut dyn Write,
+    ) -> Result<u64> {
+        let mut whole = self.whole(key, options)?;
+        let mut buffer = vec![0; BUFFER];
+        let mut copied = 0;
+        loop {
+            let count = whole.read_some(&mut buffer)?;
+            if count == 0 {
+                return Ok(copied);
+            }
+            target
+                .write_all(&buffer[..count])
+                .map_err(Error::from_caller)?;
+            copied += count as u64;
+        }
+    }
+
+    fn whole(self: &Arc<Self>, key: &Key, options: &ReadOptions) -> Result<Whole> {
+        let answer = self.get(key, None, options)?;
+        let expected = Expected::of(&answer);
+        let range = ObjectVersion::whole(Arc::clone(self), key.clone(), options.clone(), answer)?;
+        Ok(Whole { range, expected })
+    }
+}
+
+impl Whole {
+    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let count = self.range.read(buffer)?;
+        if count > 0 {
+            if let Some(expected) = &mut self.expected {
+                expected.digest.update(&buffer[..count]);
+            }
+        } else if !buffer.is_empty()
+            && let Some(expected) = self.expected.take()
+        {
+            expected.check()?;
+        }
+        Ok(count)
+    }
+}
+
+impl Expected {
+    /// What an answer says of the whole object. A digest of the digests of parts says nothing of
+    /// the bytes in their order.
+    ///
+    /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html),
+    /// `x-amz-checksum-type`.
+    fn of(answer: &Response) -> Option<Self> {
+        if answer.header("x-amz-checksum-type") == Some("COMPOSITE") {
+            return None;
+        }
+        let found = ChecksumAlgorithm::ALL.into_iter().find_map(|algorithm| {
+            let value = answer.header(checksum::header_name(algorithm))?;
+            Some((algorithm, value))
+        });
+        let (algorithm, value) = found.filter(|(_, value)| !value.contains('-'))?;
+        Some(Self {
+            algorithm,
+            value: value.to_owned(),
+            digest: Digest::new(algorithm),
+        })
+    }
+
+    fn check(self) -> Result<()> {
+        if self.digest.finish() == self.value {
+            return Ok(());
+        }
+        Err(damaged(self.algorithm))
+    }
+}
+
+fn damaged(algorithm: ChecksumAlgorithm) -> Error {
+    Error::new(ErrorKind::OperationFailed)
+        .with_message(format!(
+            "what arrived does not have the {} that the store keeps of it",
+            algorithm.name()
+        ))
+        .with_hint("it was damaged on the way or in the store: read it again")
+        .with_source(Damaged)
+}
+
+/// Says of an error that bytes arrived damaged.
+#[derive(Debug)]
+struct Damaged;
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("damaged content")
+    }
+}
+
+impl std::error::Error for Damaged {}
+
+fn is_damage(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Damaged>())
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_some(buffer).map_err(io::Error::from)
+    }
+}

@@ -1,0 +1,225 @@
+//! From an answer's headers, or a listing's entry, to [`Info`].
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use ureq::http::HeaderMap;
+
+use crate::dates::{http_date, whole_second};
+use crate::filesystem::info::{Details, Info, ResourceType, S3Info};
+use crate::s3::client::xml::ListedObject;
+use crate::s3::copy::metadata;
+use crate::s3::etag;
+
+/// What `setinfo` can change of an object.
+pub(crate) const WRITEABLE: &[(&str, &[&str])] = &[(
+    "s3",
+    &[
+        "bucket_key_enabled",
+        "cache_control",
+        "content_disposition",
+        "content_encoding",
+        "content_language",
+        "content_type",
+        "expires",
+        "metadata",
+        "server_side_encryption",
+        "ssekms_key_id",
+        "storage_class",
+        "website_redirect_location",
+    ],
+)];
+
+/// The details of an object from the headers of its HEAD or GET.
+pub(crate) fn file_details(headers: &HeaderMap) -> Details {
+    let size = number(headers, "content-length").unwrap_or_default();
+    Details::new(
+        ResourceType::File,
+        size,
+        http_time(headers, "last-modified"),
+    )
+}
+
+/// The details of a directory, whose marker may be known.
+pub(crate) fn directory_details(modified: Option<OffsetDateTime>) -> Details {
+    let modified = modified.map(|modified| whole_second(modified).0);
+    Details::new(ResourceType::Directory, 0, modified)
+}
+
+/// A file from its entry in a listing, with the time that a look at it has: headers have no parts of
+/// seconds.
+pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
+    let (modified, fraction) = object.last_modified.map(whole_second).unzip();
+    let details = Details::new(ResourceType::File, object.size, modified);
+    Info::new(name, false)
+        .with_details(details)
+        .with_fraction(fraction.unwrap_or_default())
+        .with_stamp(object.etag.as_deref().map(stamp))
+        .with_writeable(WRITEABLE)
+}
+
+/// What is left of an ETag that is the same in listings and headers of every store.
+pub(crate) fn stamp(e_tag: &str) -> &str {
+    etag::opaque(e_tag)
+}
+
+/// The `s3` namespace from the headers of a HEAD or GET.
+///
+/// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html),
+/// "Response syntax".
+pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
+    let text = |name| text(headers, name);
+    S3Info {
+        accept_ranges: text("accept-ranges"),
+        archive_status: text("x-amz-archive-status"),
+        bucket_key_enabled: flag(headers, "x-amz-server-side-encryption-bucket-key-enabled"),
+        cache_control: text("cache-control"),
+        checksum_crc32: text("x-amz-checksum-crc32"),
+        checksum_crc32c: text("x-amz-checksum-crc32c"),
+        checksum_crc64nvme: text("x-amz-checksum-crc64nvme"),
+        checksum_sha1: text("x-amz-checksum-sha1"),
+        checksum_sha256: text("x-amz-checksum-sha256"),
+        checksum_type: text("x-amz-checksum-type"),
+        content_disposition: text("content-disposition"),
+        content_encoding: text("content-encoding").and_then(|value| stored_encoding(&value)),
+        content_language: text("content-language"),
+        content_length: number(headers, "content-length"),
+        content_type: text("content-type"),
+        delete_marker: flag(headers, "x-amz-delete-marker"),
+        e_tag: text("etag"),
+        expiration: text("x-amz-expiration"),
+        expires: text("expires"),
+        last_modified: http_time(headers, "last-modified"),
+        metadata: entries(headers)
+            .map(|(name, value)| (name, metadata::text(value)))
+            .collect(),
+        raw_metadata: entries(headers)
+            .filter(|(_, value)| metadata::text(value).as_bytes() != *value)
+            .map(|(name, value)| (name, value.to_vec()))
+            .collect(),
+        missing_meta: number(headers, "x-amz-missing-meta"),
+        object_lock_legal_hold_status: text("x-amz-object-lock-legal-hold"),
+        object_lock_mode: text("x-amz-object-lock-mode"),
+        object_lock_retain_until_date: text("x-amz-object-lock-retain-until-date")
+            .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok()),
+        parts_count: number(headers, "x-amz-mp-parts-count"),
+        replication_status: text("x-amz-replication-status"),
+        request_charged: text("x-amz-request-charged"),
+        restore: text("x-amz-restore"),
+        server_side_encryption: text("x-amz-server-side-encryption"),
+        sse_customer_algorithm: text("x-amz-server-side-encryption-customer-algorithm"),
+        sse_customer_key_md5: text("x-amz-server-side-encryption-customer-key-md5"),
+        ssekms_key_id: text("x-amz-server-side-encryption-aws-kms-key-id"),
+        storage_class: text("x-amz-storage-class"),
+        tag_count: number(headers, "x-amz-tagging-count"),
+        version_id: text("x-amz-version-id"),
+        website_redirect_location: text("x-amz-website-redirect-location"),
+    }
+}
+
+/// A `Content-Encoding` without `aws-chunked`, which says how an upload travelled, and which some stores keep.
+fn stored_encoding(value: &str) -> Option<String> {
+    let codings = value.split(',').map(str::trim);
+    let stored: Vec<_> = codings
+        .clone()
+        .filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    match stored.len() {
+        count if count == codings.count() => Some(value.to_owned()),
+        0 => None,
+        _ => Some(stored.join(",")),
+    }
+}
+
+/// The `x-amz-meta-` entries as they came.
+fn entries(headers: &HeaderMap) -> impl Iterator<Item = (String, &[u8])> {
+    headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix("x-amz-meta-")?;
+        Some((name.to_owned(), value.as_bytes()))
+    })
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn flag(headers: &HeaderMap, name: &str) -> Option<bool> {
+    Some(headers.get(name)?.to_str().ok()? == "true")
+}
+
+fn http_time(headers: &HeaderMap, name: &str) -> Option<OffsetDateTime> {
+    http_date(headers.get(name)?.to_str().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ureq::http::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_bytes(value).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_headers_of_a_head_become_the_s3_namespace() {
+        let info = s3_info(&headers(&[
+            ("etag", b"\"37b5\""),
+            ("content-length", b"3"),
+            ("last-modified", b"Sat, 05 Aug 2017 12:15:15 GMT"),
+            ("x-amz-meta-origin", b"tide gauge"),
+            ("x-amz-meta-raw", "é".as_bytes()),
+            ("x-amz-meta-word", b"=?UTF-8?Q?=C3=A9?="),
+            ("x-amz-delete-marker", b"true"),
+            ("x-amz-tagging-count", b"2"),
+        ]));
+        assert_eq!(info.e_tag.as_deref(), Some("\"37b5\""));
+        assert_eq!(info.content_length, Some(3));
+        assert_eq!(
+            info.last_modified.map(OffsetDateTime::unix_timestamp),
+            Some(1_501_935_315)
+        );
+        assert_eq!(info.metadata["origin"], "tide gauge");
+        assert_eq!(info.metadata["raw"], "é");
+        assert_eq!(info.metadata["word"], "é");
+        assert_eq!(info.delete_marker, Some(true));
+        assert_eq!(info.tag_count, Some(2));
+        assert_eq!(info.storage_class, None);
+    }
+
+    #[test]
+    fn how_an_upload_travelled_is_no_encoding_of_what_is_stored() {
+        for (value, expected) in [
+            ("aws-chunked", None),
+            ("AWS-Chunked", None),
+            ("aws-chunked,gzip", Some("gzip")),
+            ("gzip, aws-chunked", Some("gzip")),
+            ("aws-chunked, gzip, br", Some("gzip,br")),
+            ("gzip, br", Some("gzip, br")),
+            ("gzip", Some("gzip")),
+            ("", Some("")),
+        ] {
+            assert_eq!(stored_encoding(value).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_no_number_or_date_is_left_out() {
+        let info = s3_info(&headers(&[
+            ("content-length", b"many"),
+            ("last-modified", b"yesterday"),
+        ]));
+        assert_eq!((info.content_length, info.last_modified), (None, None));
+    }
+}

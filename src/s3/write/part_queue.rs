@@ -1,0 +1,467 @@
+//! [`PartQueue`]: an object on its way in parts, which go up on threads while the next one is made.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::cancel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::s3::api::{NewUpload, Objects, Upload, UploadedPart};
+use crate::s3::checksum;
+use crate::s3::client::{Payload, ReadAt};
+use crate::s3::key::Key;
+use crate::threads::{Begun, begin};
+
+/// A multipart upload under way. Dropped before it is [completed](Self::take), it ends its threads
+/// and aborts.
+pub(in crate::s3) struct PartQueue {
+    objects: Arc<Objects>,
+    upload: Arc<Upload>,
+    /// The oldest first.
+    running: VecDeque<JoinHandle<Option<Sent>>>,
+    done: Vec<UploadedPart>,
+    spare: Spare,
+    next: u32,
+    /// The bytes of all parts that were begun.
+    size: u64,
+    ended: bool,
+}
+
+/// How the sending of a part ended, and the buffer that it was in.
+struct Sent {
+    part: Result<UploadedPart>,
+    buffer: Vec<u8>,
+}
+
+impl PartQueue {
+    /// Begins an upload: one request.
+    pub(in crate::s3) fn begin(objects: &Arc<Objects>, key: &Key, new: NewUpload) -> Result<Self> {
+        let upload = objects.create_upload(key, new)?;
+        Ok(Self {
+            objects: Arc::clone(objects),
+            upload: Arc::new(upload),
+            running: VecDeque::new(),
+            done: Vec::new(),
+            spare: Spare::default(),
+            next: 1,
+            size: 0,
+            ended: false,
+        })
+    }
+
+    /// The bytes of all parts that were begun.
+    pub(in crate::s3) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The number of the next part.
+    pub(in crate::s3) fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// An empty buffer for a part of that size, once no more than so many are on their way.
+    ///
+    /// # Errors
+    ///
+    /// What became of an earlier part.
+    pub(in crate::s3) fn buffer(&mut self, size: u64, on_their_way: usize) -> Result<Vec<u8>> {
+        self.collect(on_their_way)?;
+        Ok(self.spare.take(size))
+    }
+
+    /// Sends the next part while the caller goes on, with at most so many on their way; with none,
+    /// before it returns. One request, now or later.
+    ///
+    /// # Errors
+    ///
+    /// What became of an earlier part, too.
+    pub(in crate::s3) fn send(&mut self, bytes: Vec<u8>, on_their_way: usize) -> Result<()> {
+        let objects = Arc::clone(&self.objects);
+        let upload = Arc::clone(&self.upload);
+        let number = self.take_number()?;
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        self.run(on_their_way, move || {
+            let algorithm = upload.checksum;
+            let digest = algorithm.map(|algorithm| checksum::digest(algorithm, &bytes));
+            let source = Part {
+                bytes: &bytes,
+                upload: &upload,
+            };
+            let payload = Payload::Section {
+                source: &source,
+                start: 0,
+                length: bytes.len() as u64,
+            };
+            let part = objects.send_part(&upload, number, payload, digest);
+            Sent {
+                part,
+                buffer: bytes,
+            }
+        })
+    }
+
+    /// Makes the next part, of so many bytes, by `make`, which is given the upload and the part's number, while the
+    /// caller goes on, as [`send`](Self::send) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub(in crate::s3) fn add(
+        &mut self,
+        length: u64,
+        on_their_way: usize,
+        make: impl FnOnce(&Arc<Objects>, &Upload, u32) -> Result<UploadedPart> + Send + 'static,
+    ) -> Result<()> {
+        let objects = Arc::clone(&self.objects);
+        let upload = Arc::clone(&self.upload);
+        let number = self.take_number()?;
+        self.size = self.size.saturating_add(length);
+        self.run(on_their_way, move || Sent {
+            part: make(&objects, &upload, number),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The number of a part that is made next.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if an upload has no more parts.
+    pub(in crate::s3) fn take_number(&mut self) -> Result<u32> {
+        let max_parts = self.objects.part_sizes().max_parts();
+        if self.next > max_parts {
+            return Err(Error::new(ErrorKind::Unsupported)
+                .with_message(format!("an upload has {max_parts} parts at most"))
+                .with_hint("give the size before, or make the parts larger with part_size"));
+        }
+        self.next += 1;
+        Ok(self.next - 1)
+    }
+
+    fn run(
+        &mut self,
+        on_their_way: usize,
+        work: impl FnOnce() -> Sent + Send + 'static,
+    ) -> Result<()> {
+        let upload = Arc::clone(&self.upload);
+        let work = move || {
+            let sent = upload.while_wanted(work);
+            Sent {
+                part: upload.watch(sent.part),
+                ..sent
+            }
+        };
+        self.spare.most = on_their_way.max(1);
+        self.collect(on_their_way.saturating_sub(1))?;
+        if on_their_way == 0 {
+            return self.note(work());
+        }
+        match begin(self.objects.threads.named("s3fs-part"), work) {
+            Begun::Running(handle) => {
+                self.running.push_back(handle);
+                Ok(())
+            }
+            Begun::Done(sent) => self.note(sent.ok_or_else(panicked)?),
+        }
+    }
+
+    /// Waits until at most so many parts are on their way, and for all that have ended.
+    fn collect(&mut self, left: usize) -> Result<()> {
+        while let Some(first) = self.running.front() {
+            if self.running.len() <= left && !first.is_finished() {
+                break;
+            }
+            let Some(first) = self.running.pop_front() else {
+                break;
+            };
+            let sent = first.join().ok().flatten();
+            self.note(sent.ok_or_else(panicked)?)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, sent: Sent) -> Result<()> {
+        self.done.push(sent.part?);
+        self.spare.keep(sent.buffer, self.running.len());
+        Ok(())
+    }
+
+    /// Waits for all parts.
+    pub(in crate::s3) fn wait(&mut self) -> Result<()> {
+        self.spare = Spare::default();
+        self.collect(0)
+    }
+
+    /// The upload and its parts, to be completed by the caller; nothing is aborted any more.
+    pub(in crate::s3) fn take(mut self) -> (Arc<Upload>, Vec<UploadedPart>) {
+        self.ended = true;
+        (Arc::clone(&self.upload), std::mem::take(&mut self.done))
+    }
+
+    /// Takes note of parts that the caller sent by itself, and of their bytes, instead of [`send`](Self::send).
+    pub(in crate::s3) fn have(&mut self, parts: Vec<UploadedPart>, size: u64) {
+        self.done = parts;
+        self.size = size;
+    }
+
+    /// The upload.
+    pub(in crate::s3) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+}
+
+impl Drop for PartQueue {
+    /// What is still being sent would stay behind, if it arrived after the abort.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.upload.give_up();
+        for thread in self.running.drain(..) {
+            // How a part ended that nobody wants is nobody's concern.
+            let _ = thread.join();
+        }
+        self.objects.abandon_upload(&self.upload);
+    }
+}
+
+/// The error of a part of whose thread nothing came.
+fn panicked() -> Error {
+    Error::new(ErrorKind::OperationFailed).with_message("sending a part panicked")
+}
+
+/// Buffers of parts that were sent, to be filled again.
+#[derive(Default)]
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    /// As many as there may be, those on their way among them.
+    most: usize,
+}
+
+impl Spare {
+    /// An empty buffer, one that was used before if it is large enough. Smaller ones go: they would
+    /// be held beside those that are needed.
+    fn take(&mut self, size: u64) -> Vec<u8> {
+        self.buffers
+            .retain(|buffer| buffer.capacity() as u64 >= size);
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer, if there are not enough with those on their way.
+    fn keep(&mut self, mut buffer: Vec<u8>, on_their_way: usize) {
+        if buffer.capacity() > 0 && self.buffers.len() + on_their_way < self.most {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+/// The bytes of a part, until the upload is given up.
+struct Part<'a> {
+    bytes: &'a [u8],
+    upload: &'a Upload,
+}
+
+impl ReadAt for Part<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.upload.is_given_up() {
+            // Why it was given up, another part has said, or the call was cancelled.
+            return Err(cancel::cancelled().into());
+        }
+        self.bytes.read_at(buffer, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ext::FileSystemExt as _;
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Condvar, Mutex};
+    use std::thread;
+
+    use super::*;
+    use crate::filesystem::file::File as _;
+    use crate::s3::S3Fs;
+    use crate::threads::Spawner;
+
+    const PART: usize = 64;
+    const PARTS: usize = 6;
+
+    /// A store that joins the parts as they are listed. It answers the parts before `first` only
+    /// after that one.
+    struct Store {
+        listener: TcpListener,
+        first: usize,
+        answered: (Mutex<bool>, Condvar),
+        /// The body of the request that completed the upload.
+        listed: Mutex<String>,
+    }
+
+    impl Store {
+        fn new(first: usize) -> Arc<Self> {
+            Arc::new(Self {
+                listener: TcpListener::bind(("127.0.0.1", 0)).unwrap(),
+                first,
+                answered: (Mutex::new(false), Condvar::new()),
+                listed: Mutex::default(),
+            })
+        }
+
+        /// The filesystem on it, for which the system has so many threads.
+        fn open(&self, threads: usize) -> S3Fs {
+            let mut fs = S3Fs::builder("bucket")
+                .endpoint_url(format!("http://{}", self.listener.local_addr().unwrap()))
+                .region("us-east-1")
+                .aws_access_key_id("key")
+                .aws_secret_access_key("secret")
+                .strict(false)
+                .part_size(PART as u64)
+                .min_part_size(1)
+                .max_attempts(1)
+                .build()
+                .unwrap();
+            let shared = Arc::get_mut(&mut fs.shared).unwrap();
+            let objects = Arc::get_mut(&mut shared.objects).unwrap();
+            objects.threads = Spawner::refused_after(threads);
+            fs
+        }
+
+        /// Answers so many requests, each on a connection of its own.
+        fn serve(self: Arc<Self>, requests: usize) {
+            let serving: Vec<_> = (0..requests)
+                .map(|_| {
+                    let (stream, _) = self.listener.accept().unwrap();
+                    let store = Arc::clone(&self);
+                    thread::spawn(move || store.answer(stream))
+                })
+                .collect();
+            for thread in serving {
+                thread.join().unwrap();
+            }
+        }
+
+        fn answer(&self, mut stream: TcpStream) {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let (mut header, mut length) = (String::new(), 0);
+            while header != "\r\n" {
+                header.clear();
+                reader.read_line(&mut header).unwrap();
+                let named = header.split_once(':');
+                if let Some((_, value)) = named.filter(|(name, _)| *name == "content-length") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let number = line.split("partNumber=").nth(1).map(|rest| {
+                let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+                digits.parse::<usize>().unwrap()
+            });
+            let status = match line.starts_with("HEAD") {
+                true => "404 Not Found",
+                false => "200 OK",
+            };
+            let document = match number {
+                Some(number) => {
+                    self.wait_for_turn(number);
+                    ""
+                }
+                None if line.contains("uploadId=") => {
+                    *self.listed.lock().unwrap() = String::from_utf8(body).unwrap();
+                    "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+                }
+                None if line.starts_with("HEAD") => "",
+                None => {
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
+                     </InitiateMultipartUploadResult>"
+                }
+            };
+            let length = document.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\netag: \"e\"\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{document}"
+            )
+            .unwrap();
+        }
+
+        fn wait_for_turn(&self, number: usize) {
+            let (answered, changed) = &self.answered;
+            let mut answered = answered.lock().unwrap();
+            *answered |= number >= self.first;
+            changed.notify_all();
+            drop(changed.wait_while(answered, |answered| !*answered).unwrap());
+        }
+
+        /// The numbers of the parts, as they were listed.
+        fn listed(&self) -> Vec<usize> {
+            let listed = self.listed.lock().unwrap();
+            let numbers = listed.split("<PartNumber>").skip(1);
+            numbers
+                .map(|rest| rest.split('<').next().unwrap().parse().unwrap())
+                .collect()
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_in_their_order_wherever_the_system_runs_out_of_threads() {
+        let content: Vec<u8> = (0..PART * PARTS).map(|at| (at / PART) as u8).collect();
+        for mode in ["w", "x", "w+", "x+"] {
+            for threads in 0..=PARTS {
+                // The part that gets no thread is answered before all earlier ones; but a writer
+                // waits for these before it sends the last one.
+                let refused = threads + 1;
+                let store = Store::new(if refused < PARTS { refused } else { 1 });
+                let fs = store.open(threads);
+                let exclusive = mode.starts_with('x');
+                // One looks right before the end where the object must be new.
+                let requests = PARTS + 2 + usize::from(exclusive);
+                let serving = Arc::clone(&store);
+                let serving = thread::spawn(move || serving.serve(requests));
+                let mut file = fs.openbin("file", mode).unwrap();
+                file.write_all(&content).unwrap();
+                let closed = file.close();
+                closed.unwrap_or_else(|error| panic!("{mode}, {threads} threads: {error}"));
+                serving.join().unwrap();
+                let expected: Vec<usize> = (1..=PARTS).collect();
+                assert_eq!(store.listed(), expected, "{mode}, {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn small_buffers_are_not_held_beside_larger_ones() {
+        let mut spare = Spare {
+            most: 4,
+            ..Spare::default()
+        };
+        for _ in 0..3 {
+            spare.keep(Vec::with_capacity(8), 0);
+        }
+        assert!(spare.take(8).capacity() >= 8);
+        assert_eq!(spare.buffers.len(), 2);
+        spare.keep(Vec::with_capacity(16), 0);
+        assert!(spare.take(16).capacity() >= 16);
+        assert_eq!(spare.buffers.len(), 0);
+        assert_eq!(spare.take(16).capacity(), 0);
+    }
+
+    #[test]
+    fn no_more_buffers_are_kept_than_may_be_on_their_way() {
+        let mut spare = Spare {
+            most: 2,
+            ..Spare::default()
+        };
+        spare.keep(vec![1], 1);
+        spare.keep(vec![2], 1);
+        assert_eq!(spare.buffers, [Vec::<u8>::new()]);
+        spare.keep(vec![3], 0);
+        spare.keep(vec![4], 0);
+        spare.keep(Vec::new(), 0);
+        assert_eq!(spare.buffers.len(), 2);
+        assert!(spare.take(1).is_empty());
+    }
+}

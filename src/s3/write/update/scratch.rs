@@ -1,0 +1,489 @@
+//! [`Scratch`]: bytes that were written and are not stored yet, in memory up to a bound, then in a
+//! temporary file that nobody else can open.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind};
+use crate::s3::api::nonce;
+
+/// How many bytes are held in memory: 16 MiB.
+const MAX_MEMORY_BYTES: usize = 16 << 20;
+
+/// How many bytes of the file a page has.
+const PAGE: usize = 4 << 10;
+
+/// How many pages are held in memory, with their bits and their place in the map.
+const MAX_PAGES: usize = MAX_MEMORY_BYTES / (PAGE + PAGE / 8 + 64);
+
+/// How many bytes of the file a region of the temporary file has.
+const REGION: u64 = 256 << 10;
+
+/// The bits of a region come before its bytes.
+const REGION_BITS: u64 = REGION / 8;
+
+/// What a region takes in the temporary file. What was not written takes no room on most disks.
+const SLOT: u64 = REGION_BITS + REGION;
+
+/// How many bytes of the file the bits are of that are read at a time.
+const BLOCK: u64 = 32 << 10;
+
+/// Bytes by their position in the file, and one bit for each that tells whether it was written: however
+/// many writes there were, it takes no more than that.
+pub(super) enum Scratch {
+    Memory(BTreeMap<u64, Box<Page>>),
+    Disk(Regions),
+}
+
+/// Some bytes of the file, and which of them were written.
+pub(super) struct Page {
+    bytes: [u8; PAGE],
+    bits: [u8; PAGE / 8],
+}
+
+/// Parts of the file that are in a temporary file.
+pub(super) struct Regions {
+    file: TemporaryFile,
+    /// In which slot each region is.
+    slots: BTreeMap<u64, u64>,
+    /// Slots that were cut off.
+    free: Vec<u64>,
+    /// How many slots the temporary file has.
+    count: u64,
+    /// The bits that were read last, and where they are.
+    block: Option<(u64, Vec<u8>)>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::Memory(BTreeMap::new())
+    }
+}
+
+impl Scratch {
+    #[cfg(test)]
+    pub(super) fn is_on_disk(&self) -> bool {
+        matches!(self, Self::Disk(_))
+    }
+
+    /// Writes bytes at that position.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says, such as that it is full.
+    pub(super) fn write(&mut self, mut position: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let regions = match self {
+                Self::Disk(regions) => regions,
+                Self::Memory(pages) => {
+                    let (number, at) = (position / PAGE as u64, place(position, PAGE as u64));
+                    if pages.len() >= MAX_PAGES && !pages.contains_key(&number) {
+                        *self = Self::Disk(Regions::of(std::mem::take(pages))?);
+                        continue;
+                    }
+                    let page = pages.entry(number).or_insert_with(Page::empty);
+                    let (now, later) = bytes.split_at(bytes.len().min(PAGE - at));
+                    page.bytes[at..at + now.len()].copy_from_slice(now);
+                    fill_bits(&mut page.bits, at..at + now.len(), true);
+                    position += now.len() as u64;
+                    bytes = later;
+                    continue;
+                }
+            };
+            return regions.write(position, bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether the byte at that position was written, and up to where that is the same at least.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub(super) fn run(&mut self, position: u64) -> io::Result<(bool, u64)> {
+        let pages = match self {
+            Self::Disk(regions) => return regions.run(position),
+            Self::Memory(pages) => pages,
+        };
+        let size = PAGE as u64;
+        let number = position / size;
+        let Some(page) = pages.get(&number) else {
+            let next = pages.range(number..).next();
+            return Ok((false, next.map_or(u64::MAX, |(next, _)| next * size)));
+        };
+        let (is_written, end) = run_of(&page.bits, place(position, size));
+        Ok((is_written, number * size + end as u64))
+    }
+
+    /// Reads bytes from that position on, as many as the buffer takes: all of them were written.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub(super) fn read(&mut self, mut position: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+        let pages = match self {
+            Self::Disk(regions) => return regions.read(position, buffer),
+            Self::Memory(pages) => pages,
+        };
+        while !buffer.is_empty() {
+            let at = place(position, PAGE as u64);
+            let page = pages.get(&(position / PAGE as u64)).ok_or_else(lost)?;
+            let (now, later) = buffer.split_at_mut(buffer.len().min(PAGE - at));
+            now.copy_from_slice(&page.bytes[at..at + now.len()]);
+            position += now.len() as u64;
+            buffer = later;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was written from that position on. What it took is free.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says.
+    pub(super) fn cut(&mut self, position: u64) -> io::Result<()> {
+        let pages = match self {
+            Self::Disk(regions) => return regions.cut(position),
+            Self::Memory(pages) => pages,
+        };
+        let at = place(position, PAGE as u64);
+        drop(pages.split_off(&position.div_ceil(PAGE as u64)));
+        if let Some(page) = pages.get_mut(&(position / PAGE as u64)) {
+            fill_bits(&mut page.bits, at..PAGE, false);
+        }
+        Ok(())
+    }
+}
+
+impl Page {
+    fn empty() -> Box<Self> {
+        Box::new(Self {
+            bytes: [0; PAGE],
+            bits: [0; PAGE / 8],
+        })
+    }
+}
+
+impl Regions {
+    /// A temporary file with what was in memory.
+    fn of(mut pages: BTreeMap<u64, Box<Page>>) -> io::Result<Self> {
+        let mut regions = Self {
+            file: TemporaryFile::create()?,
+            slots: BTreeMap::new(),
+            free: Vec::new(),
+            count: 0,
+            block: None,
+        };
+        while let Some((number, page)) = pages.pop_first() {
+            let mut at = 0;
+            while at < PAGE {
+                let (is_written, end) = run_of(&page.bits, at);
+                if is_written {
+                    regions.write(number * PAGE as u64 + at as u64, &page.bytes[at..end])?;
+                }
+                at = end;
+            }
+        }
+        Ok(regions)
+    }
+
+    /// Where the slot of a region begins, which is made if it is not there.
+    fn make_slot(&mut self, region: u64) -> io::Result<u64> {
+        if let Some(slot) = self.slots.get(&region) {
+            return Ok(slot * SLOT);
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.file
+                    .write_at(slot * SLOT, &[0; REGION_BITS as usize])?;
+                slot
+            }
+            None => {
+                let slot = self.count;
+                self.file.set_len((slot + 1) * SLOT)?;
+                self.count += 1;
+                slot
+            }
+        };
+        self.slots.insert(region, slot);
+        Ok(slot * SLOT)
+    }
+
+    /// The bits around that position, of a region that is there, and where they are in the file.
+    fn block(&mut self, slot: u64, position: u64) -> io::Result<(u64, &mut Vec<u8>)> {
+        let at = slot + position % REGION / BLOCK * (BLOCK / 8);
+        let block = match self.block.take() {
+            Some((there, bits)) if there == at => bits,
+            other => {
+                let mut bits = other.map(|(_, bits)| bits).unwrap_or_default();
+                bits.resize((BLOCK / 8) as usize, 0);
+                self.file.read_at(at, &mut bits)?;
+                bits
+            }
+        };
+        let (_, bits) = self.block.insert((at, block));
+        Ok((at, bits))
+    }
+
+    /// Sets the bits of a range that lies within one block.
+    fn mark(&mut self, slot: u64, range: Range<u64>, is_written: bool) -> io::Result<()> {
+        let (at, bits) = self.block(slot, range.start)?;
+        let first = place(range.start, BLOCK);
+        let end = first + (range.end - range.start) as usize;
+        fill_bits(bits, first..end, is_written);
+        let changed = first / 8..end.div_ceil(8);
+        let (start, changed) = (changed.start as u64, bits[changed].to_vec());
+        self.file.write_at(at + start, &changed)
+    }
+
+    fn write(&mut self, mut position: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let slot = self.make_slot(position / REGION)?;
+            let room = BLOCK as usize - place(position, BLOCK);
+            let (now, later) = bytes.split_at(bytes.len().min(room));
+            let at = slot + REGION_BITS + position % REGION;
+            self.file.write_at(at, now)?;
+            let end = position + now.len() as u64;
+            self.mark(slot, position..end, true)?;
+            position = end;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, position: u64) -> io::Result<(bool, u64)> {
+        let region = position / REGION;
+        let Some(slot) = self.slots.get(&region) else {
+            let next = self.slots.range(region..).next();
+            return Ok((false, next.map_or(u64::MAX, |(next, _)| next * REGION)));
+        };
+        let slot = slot * SLOT;
+        let (_, bits) = self.block(slot, position)?;
+        let (is_written, end) = run_of(bits, place(position, BLOCK));
+        Ok((is_written, position / BLOCK * BLOCK + end as u64))
+    }
+
+    fn read(&mut self, mut position: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let slot = self.slots.get(&(position / REGION)).ok_or_else(lost)?;
+            let room = (REGION - position % REGION).min(buffer.len() as u64) as usize;
+            let (now, later) = buffer.split_at_mut(room);
+            let at = slot * SLOT + REGION_BITS + position % REGION;
+            self.file.read_at(at, now)?;
+            position += now.len() as u64;
+            buffer = later;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, position: u64) -> io::Result<()> {
+        let gone = self.slots.split_off(&position.div_ceil(REGION));
+        self.block = None;
+        if self.slots.is_empty() {
+            self.free = Vec::new();
+            self.count = 0;
+            return self.file.set_len(0);
+        }
+        self.free.extend(gone.into_values());
+        let Some(slot) = self.slots.get(&(position / REGION)) else {
+            return Ok(());
+        };
+        let slot = slot * SLOT;
+        let end = position.next_multiple_of(REGION);
+        let mut start = position;
+        while start < end {
+            let next = (start / BLOCK + 1) * BLOCK;
+            self.mark(slot, start..next, false)?;
+            start = next;
+        }
+        Ok(())
+    }
+}
+
+/// Where in its page, block or region of that size a position is.
+fn place(position: u64, size: u64) -> usize {
+    // No size is over 256 KiB.
+    (position % size) as usize
+}
+
+/// Sets the bits of that range.
+fn fill_bits(bits: &mut [u8], range: Range<usize>, is_set: bool) {
+    let mut at = range.start;
+    while at < range.end {
+        let (first, count) = (at % 8, (8 - at % 8).min(range.end - at));
+        let mask = (0xff_u8 >> (8 - count)) << first;
+        match is_set {
+            true => bits[at / 8] |= mask,
+            false => bits[at / 8] &= !mask,
+        }
+        at += count;
+    }
+}
+
+/// The bit there, and where the bits end that are the same.
+fn run_of(bits: &[u8], at: usize) -> (bool, usize) {
+    let bit = |at: usize| bits[at / 8] >> (at % 8) & 1 == 1;
+    let is_set = bit(at);
+    let same = if is_set { 0xff } else { 0 };
+    let mut end = at + 1;
+    while end < bits.len() * 8 {
+        if end.is_multiple_of(8) && bits[end / 8] == same {
+            end += 8;
+        } else if bit(end) == is_set {
+            end += 1;
+        } else {
+            break;
+        }
+    }
+    (is_set, end)
+}
+
+fn lost() -> io::Error {
+    Error::new(ErrorKind::OperationFailed)
+        .with_message("what was written is not where it was put")
+        .into()
+}
+
+/// A file in the directory for temporary files, which only its user may open, and which is gone when
+/// it is dropped; on Unix at once, so that it does not even outlive a program that is killed.
+struct TemporaryFile {
+    file: File,
+    /// Where it can still be found.
+    path: Option<PathBuf>,
+}
+
+impl TemporaryFile {
+    fn create() -> io::Result<Self> {
+        let path = env::temp_dir().join(format!("s3fs-{}", nonce()));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(&path)
+            .map_err(|error| unavailable("made", error))?;
+        let is_gone = cfg!(unix) && fs::remove_file(&path).is_ok();
+        Ok(Self {
+            file,
+            path: (!is_gone).then_some(path),
+        })
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        let set = self.file.set_len(length);
+        set.map_err(|error| unavailable("written", error))
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| unavailable("written", error))
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.read_exact(buffer)
+    }
+}
+
+/// The error of a temporary file. That it is not there, or not allowed, says nothing of the object.
+fn unavailable(what: &str, error: io::Error) -> io::Error {
+    let directory = env::temp_dir();
+    let message = format!(
+        "what was written does not fit into memory, and no temporary file can be {what} in {}: {error}",
+        directory.display()
+    );
+    let kind = match Error::from(error).kind() {
+        ErrorKind::InsufficientStorage => ErrorKind::InsufficientStorage,
+        _ => ErrorKind::OperationFailed,
+    };
+    let hint = "nothing was stored; name a directory with room for the changes (TMPDIR on Unix)";
+    Error::new(kind)
+        .with_message(message)
+        .with_hint(hint)
+        .into()
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path
+            && let Err(error) = fs::remove_file(path)
+        {
+            log::warn!(
+                "the temporary file {} stays behind: {error}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_set_and_found() {
+        for (start, end) in [(0, 1), (3, 5), (7, 9), (0, 64), (8, 16), (5, 61)] {
+            let mut bits = [0; 8];
+            fill_bits(&mut bits, start..end, true);
+            let expected: Vec<bool> = (0..64).map(|at| (start..end).contains(&at)).collect();
+            for at in 0..64 {
+                let same = expected[at..]
+                    .iter()
+                    .take_while(|bit| **bit == expected[at]);
+                assert_eq!(run_of(&bits, at), (expected[at], at + same.count()));
+            }
+            fill_bits(&mut bits, start..end, false);
+            assert_eq!(bits, [0; 8]);
+        }
+    }
+
+    #[test]
+    fn a_million_scattered_writes_take_the_memory_of_few() {
+        let mut scratch = Scratch::default();
+        for at in 0..1_000_000 {
+            scratch.write(at * 50, &[1]).unwrap();
+            if let Scratch::Memory(pages) = &scratch {
+                assert!(pages.len() * size_of::<Page>() <= MAX_MEMORY_BYTES);
+            }
+        }
+        let Scratch::Disk(regions) = &mut scratch else {
+            panic!("it is on the disk")
+        };
+        assert_eq!(regions.slots.len() as u64, 49_999_951_u64.div_ceil(REGION));
+        assert_eq!(regions.run(49_999_950).unwrap(), (true, 49_999_951));
+        assert!(!regions.run(49_999_949).unwrap().0);
+    }
+
+    #[test]
+    fn rewriting_takes_no_more_room_on_the_disk() {
+        let mut scratch = Scratch::default();
+        let block = vec![7; 1 << 20];
+        for round in 0..5 {
+            for part in 0..20 {
+                scratch.write(part << 20, &block).unwrap();
+            }
+            let Scratch::Disk(regions) = &mut scratch else {
+                panic!("it is on the disk")
+            };
+            assert_eq!(regions.count, 80, "{round}");
+            assert_eq!(regions.file.file.metadata().unwrap().len(), 80 * SLOT);
+            // All of it goes, or half of it.
+            scratch.cut(if round < 3 { 0 } else { 10 << 20 }).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_finds_the_temporary_file() {
+        let file = TemporaryFile::create().unwrap();
+        assert_eq!(file.path, None);
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = file.file.metadata().unwrap();
+        assert_eq!((metadata.nlink(), metadata.mode() & 0o777), (0, 0o600));
+    }
+}

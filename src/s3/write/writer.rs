@@ -1,0 +1,261 @@
+//! [`S3Writer`]: a file opened with `w` or `x`, sent while it is written and published by `close`.
+
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::file::{self, File};
+use crate::s3::api::Condition;
+use crate::s3::write::publish::{Begun, Target};
+
+/// A file opened with `w` or `x`: what is written becomes the object when [`close`](File::close)
+/// returns `Ok`, and nothing of it is seen before, or without it.
+///
+/// What fits into one part (8 MiB, [`part_size`](crate::S3FsBuilder::part_size)) is stored by `close`
+/// in one request. More goes up in parts while the caller writes, several at a time, and `close` puts
+/// them together: one request to begin, one for each part, one to end. At most 40 MiB are held in
+/// memory ([`write_buffer`](crate::S3FsBuilder::write_buffer)). The first 4,500 parts (35 GiB) have
+/// one size; then they become larger with their number (16 MiB, 32 MiB after 43 GiB ...), and what is held
+/// becomes so, too, once a part is larger than that: 64 MiB for an object of 61 GiB, 1 GiB for one of 1 TiB. Where the size is known
+/// before, [`upload_sized`](crate::FileSystem::upload_sized) takes parts of one size.
+///
+/// A file that is dropped without `close`, or after a write that failed, aborts its upload: what was
+/// there before stands. An upload that cannot be aborted is logged with its id. `flush` publishes
+/// nothing. `seek` tells the position and does not move: open with `w+` for that.
+///
+/// With `x` the server decides that the object is new. Some stores (Ceph's gateway) do not look at the
+/// condition where an upload in parts ends; so, but on AWS, one more request looks right before. What
+/// another writer creates in between is replaced there.
+pub struct S3Writer {
+    target: Target,
+    /// The part that is being filled.
+    buffer: Vec<u8>,
+    /// What is on its way, once there is more than one part.
+    begun: Option<Begun>,
+    written: u64,
+    exclusive: bool,
+    if_match: Option<String>,
+    /// Of what size is known before, all parts have one size.
+    part_size: Option<u64>,
+    state: State,
+}
+
+enum State {
+    Open,
+    /// A write did not go in whole: what is there is not what the caller meant.
+    Failed,
+    /// With what came of it.
+    Closed(Result<()>),
+}
+
+impl fmt::Debug for S3Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Writer")
+            .field("path", &self.target.path)
+            .field("size", &self.written)
+            .finish_non_exhaustive()
+    }
+}
+
+impl S3Writer {
+    pub(in crate::s3) fn new(target: Target, exclusive: bool, if_match: Option<String>) -> Self {
+        Self {
+            target,
+            buffer: Vec::new(),
+            begun: None,
+            written: 0,
+            exclusive,
+            if_match,
+            part_size: None,
+            state: State::Open,
+        }
+    }
+
+    /// The same, for that many bytes: parts of one size, and as few as need be.
+    pub(in crate::s3) fn for_size(mut self, size: u64) -> Self {
+        let sizes = self.target.objects.part_sizes().for_size(size);
+        self.part_size = Some(sizes.first());
+        self
+    }
+
+    /// Writes all that `source` gives, and says how many bytes that were.
+    pub(in crate::s3) fn write_from(&mut self, source: &mut dyn Read) -> Result<u64> {
+        let begun = self.written;
+        loop {
+            let room = self.current_part() - self.buffer.len() as u64;
+            let read = source.take(room).read_to_end(&mut self.buffer);
+            let count = read.map_err(|error| self.failed(Error::from_caller(error)))? as u64;
+            self.written += count;
+            if count < room {
+                return Ok(self.written - begun);
+            }
+            // A full part is sent once it is known that more comes behind it.
+            let mut more = [0];
+            let read = read_some(source, &mut more);
+            if read.map_err(|error| self.failed(Error::from_caller(error)))? == 0 {
+                return Ok(self.written - begun);
+            }
+            self.write_all(&more)?;
+        }
+    }
+
+    fn condition(&self) -> Condition<'_> {
+        match &self.if_match {
+            _ if self.exclusive => Condition::Absent,
+            Some(e_tag) => Condition::Match(e_tag),
+            None => Condition::Any,
+        }
+    }
+
+    /// How many bytes the part that is being filled has at most.
+    fn current_part(&self) -> u64 {
+        let sizes = self.target.objects.part_sizes();
+        let number = self.begun.as_ref().map_or(1, |b| b.parts.next_number());
+        self.part_size.unwrap_or_else(|| sizes.of(number))
+    }
+
+    /// Sends the part that is full, and takes an empty one.
+    fn send(&mut self) -> Result<()> {
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => self.target.begin(&[], self.condition())?,
+        };
+        let begun = self.begun.insert(begun);
+        let objects = &self.target.objects;
+        let sizes = objects.part_sizes();
+        let on_their_way = sizes.on_their_way(self.buffer.len() as u64, objects.max_workers);
+        let full = std::mem::take(&mut self.buffer);
+        begun.parts.send(full, on_their_way)?;
+        let size = self.current_part();
+        let objects = &self.target.objects;
+        let on_their_way = objects.part_sizes().on_their_way(size, objects.max_workers);
+        if let Some(begun) = &mut self.begun {
+            self.buffer = begun.parts.buffer(size, on_their_way)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that the file is not what the caller meant, and gives up what is on its way.
+    fn failed(&mut self, error: Error) -> Error {
+        self.state = State::Failed;
+        self.begun = None;
+        self.buffer = Vec::new();
+        error.with_path(&self.target.path)
+    }
+
+    fn usable(&self) -> io::Result<()> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Closed(_) => Err(file::closed(&self.target.path)),
+            State::Failed => Err(file::failed_before(&self.target.path).into()),
+        }
+    }
+
+    fn moved(&self, how: &str) -> io::Error {
+        Error::new(ErrorKind::Unsupported)
+            .with_path(&self.target.path)
+            .with_message("a file opened with w or x is written from start to end")
+            .with_hint(format!("open it with w+ to {how}"))
+            .into()
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let bytes = std::mem::take(&mut self.buffer);
+        let Some(mut begun) = self.begun.take() else {
+            return self.target.put(&bytes, &[], self.condition());
+        };
+        if !bytes.is_empty() {
+            let sent = begun.parts.send(bytes, 1);
+            sent.map_err(|error| self.target.explained(error, self.condition()))?;
+        }
+        self.target.complete(begun, self.condition())
+    }
+}
+
+/// Reads some bytes, whatever interrupts.
+fn read_some(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+impl Write for S3Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.usable()?;
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if self.buffer.len() as u64 >= self.current_part() {
+            self.send().map_err(|error| {
+                let explained = self.target.explained(error, self.condition());
+                self.failed(explained)
+            })?;
+        }
+        let room = self.current_part() - self.buffer.len() as u64;
+        let count = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
+        self.buffer.extend_from_slice(&bytes[..count]);
+        self.written += count as u64;
+        Ok(count)
+    }
+
+    /// Never publishes: only `close` does.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for S3Writer {
+    fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
+        self.usable()?;
+        let position = self.written;
+        if file::seek_target(from, position, position, &self.target.path)? == position {
+            return Ok(position);
+        }
+        Err(self.moved("move in it"))
+    }
+}
+
+impl Read for S3Writer {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.usable()?;
+        Err(file::not_allowed(&self.target.path, "reading"))
+    }
+}
+
+impl File for S3Writer {
+    fn set_len(&mut self, size: u64) -> io::Result<()> {
+        self.usable()?;
+        if size == self.written {
+            return Ok(());
+        }
+        Err(self.moved("cut it"))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        // What a panic would leave.
+        let failed = State::Closed(Err(file::failed_before(&self.target.path)));
+        let closed = match std::mem::replace(&mut self.state, failed) {
+            State::Closed(before) => before,
+            State::Failed => Err(file::failed_before(&self.target.path)),
+            State::Open => self
+                .publish()
+                .map_err(|error| error.with_path(&self.target.path)),
+        };
+        self.state = State::Closed(closed.clone());
+        closed
+    }
+}
+
+impl Drop for S3Writer {
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Closed(_)) {
+            log::warn!(
+                "{:?} was dropped without close(): nothing was stored",
+                self.target.path
+            );
+        }
+    }
+}
