@@ -25,6 +25,7 @@ mod info;
 mod listings;
 mod live;
 mod logged;
+mod loopback;
 mod memory;
 mod mirror_times;
 mod model;

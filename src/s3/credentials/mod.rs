@@ -262,7 +262,7 @@ fn find_credentials(
         return Ok(FoundCredentials {
             credentials: Found::Anonymous,
             source: "anonymous",
-            is_enough: false,
+            is_enough: true,
         });
     }
     if let Some(provider) = &settings.provider {
@@ -424,6 +424,11 @@ mod tests {
                 ..Settings::default()
             };
             assert!(resolve(&own, &missing).is_ok());
+            let anonymous = Settings {
+                anonymous: true,
+                ..Settings::default()
+            };
+            assert!(resolve(&anonymous, &missing).is_ok());
             // A profile that the caller named is needed.
             let also_a_profile = Settings {
                 profile: Some("missing".into()),
