@@ -273,6 +273,7 @@ fn an_error_names_the_proxy_in_the_way_and_not_its_password() {
     let proxy = [
         ("HTTP_PROXY", "http://user:pass@127.0.0.1:1"),
         ("NO_PROXY", ""),
+        ("no_proxy", ""),
     ];
     common::in_child(test, "/", &proxy);
 }
