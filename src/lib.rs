@@ -106,8 +106,9 @@
 //! this crate contains a secret, a token, an access key or the query of a signed URL. What
 //! [`geturl`](FileSystemExt::geturl) and [`Presign::url`] return is a secret for as long as it is valid.
 //!
-//! `ureq` and `ureq-proto`, which send the requests, log signed URLs at *trace* level. Keep them below it. With
-//! `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
+//! `ureq` and `ureq-proto`, which send the requests, log all they send and receive at *trace* level: signed URLs, but also
+//! the credentials and tokens of metadata, containers, STS and single sign-on, and the password of a proxy. Keep them below
+//! it. With `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -1,10 +1,11 @@
 //! URLs for people without this library: fetched with a plain HTTP client.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use s3fs::{
-    AddressingStyle, ErrorKind, FileSystem, FileSystemExt, PresignMethod, S3FsBuilder, open_fs,
+    AddressingStyle, Credentials, ErrorKind, FileSystem, FileSystemExt, PresignMethod, S3Fs,
+    S3FsBuilder, open_fs,
 };
 use time::OffsetDateTime;
 
@@ -330,4 +331,39 @@ fn debug_shows_no_signature() {
     let text = format!("{:?}", fs.presign("f").unwrap().content_type("text/x"));
     assert!(text.contains("\"f\""), "{text}");
     assert!(!text.contains(server.secret_key()) && !text.contains(server.access_key()));
+}
+
+#[test]
+fn a_url_never_ends_after_its_credentials() {
+    for (lives, expected) in [(-10_000_i64, None), (900, Some(1)), (30_500, Some(30))] {
+        let now = SystemTime::now();
+        let expiry = match lives < 0 {
+            true => now - Duration::from_millis(10_000),
+            false => now + Duration::from_millis(lives as u64),
+        };
+        let fs = S3Fs::builder("bucket")
+            .endpoint_url("http://127.0.0.1:9")
+            .region("us-east-1")
+            .credentials_provider(
+                Credentials::new("key", "secret")
+                    .with_session_token("token")
+                    .with_expiry(expiry),
+            )
+            .build()
+            .unwrap();
+        match (fs.presign("a").unwrap().sign(), expected) {
+            (Ok(signed), Some(seconds)) => {
+                assert!(signed.expires_at().unwrap() <= expiry, "{lives}");
+                let expires = signed.as_str().split("X-Amz-Expires=").nth(1).unwrap();
+                let expires = expires.split('&').next().unwrap().parse::<u64>().unwrap();
+                assert!((1..=seconds).contains(&expires), "{lives}: {expires}");
+            }
+            // On a busy machine they may have expired before they were used.
+            (Err(error), _) => {
+                assert!(now.elapsed().unwrap() >= Duration::from_millis(lives.max(0) as u64));
+                assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            }
+            (Ok(signed), None) => panic!("{lives}: {:?}", signed.expires_at()),
+        }
+    }
 }

@@ -438,7 +438,7 @@ impl S3FsBuilder {
     /// An operation of several requests has it for each of them. The content of a file that is read
     /// is not in it, since a reader may be left idle: that has the [stall
     /// timeout](Self::stall_timeout) for each read. A file that is written in one request has to
-    /// arrive within it. A request for content has it for the lookup of the host's name, for the
+    /// arrive within it. The time that a source of credentials takes is in it. A request for content has it for the lookup of the host's name, for the
     /// connection and for the answer each.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.operation = Some(timeout);

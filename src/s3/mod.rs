@@ -20,6 +20,7 @@ mod list;
 mod markers;
 mod open;
 mod parallel;
+mod partition;
 mod pieces;
 mod presign;
 mod ranges;

@@ -38,7 +38,7 @@ use rusty_s3::{Bucket, Method};
 use ureq::{Agent, SendBody};
 
 use crate::cancel;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::s3::credentials::{Credentials, Provider};
 use crate::s3::key::Key;
 use agent::AWAIT_CONTINUE;
@@ -238,20 +238,27 @@ impl Client {
         };
         let signing = self.signing()?;
         let credentials = signing.credentials.as_deref();
-        let left = credentials
-            .and_then(Credentials::expiry)
-            .and_then(|expiry| expiry.duration_since(signing.time).ok())
-            .map(|left| left.as_secs())
-            .filter(|left| (1..seconds).contains(left));
-        if let Some(left) = left {
-            log::warn!(
-                "a URL is presigned for {left} s and not for {seconds} s: the credentials expire then"
-            );
+        let expiry = credentials.and_then(Credentials::expiry);
+        let mut seconds = seconds;
+        if let Some(expiry) = expiry {
+            let Ok(left) = expiry.duration_since(signing.time) else {
+                return Err(Error::new(ErrorKind::PermissionDenied)
+                    .with_message("the credentials have expired, and so would the URL")
+                    .with_hint("get new credentials"));
+            };
+            // S3 takes whole seconds, and at least one.
+            let left = left.as_secs().max(1);
+            if left < seconds {
+                log::warn!(
+                    "a URL is presigned for {left} s and not for {seconds} s: the credentials expire then"
+                );
+                seconds = left;
+            }
         }
-        let seconds = left.unwrap_or(seconds);
         let bucket = &signing.bucket;
         let url = sign(&unsigned, bucket, credentials, signing.time, seconds)?;
         let ends = signing.time.checked_add(Duration::from_secs(seconds));
+        let ends = ends.map(|ends| expiry.map_or(ends, |expiry| expiry.min(ends)));
         Ok((url.into(), ends.filter(|_| credentials.is_some())))
     }
 

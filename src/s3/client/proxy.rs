@@ -136,6 +136,12 @@ impl Proxy {
             }
             _ => return Err(wrong("has another scheme than http, https and socks5")),
         };
+        // The rest of a password with one of these would be taken for a path, and its start for a host.
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("has a path, a query or a fragment").with_hint(
+                "percent-encode /, ? and # in the user and the password: %2F, %3F, %23",
+            ));
+        }
         let host = url.host_str().filter(|host| !host.is_empty());
         let mut proxy =
             ureq::Proxy::builder(protocol).host(host.ok_or_else(|| wrong("has no host"))?);

@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rusty_s3::{Bucket, BucketError, UrlStyle};
 use url::Url;
 
+use crate::s3::partition;
+
 /// The longest name that a region may have: it becomes a label of a host's name.
 const MAX_REGION: usize = 63;
 
@@ -123,16 +125,12 @@ impl Route {
 /// Whether an endpoint is one of AWS: none is that of the region.
 pub(crate) fn is_aws(endpoint: Option<&Url>) -> bool {
     let host = endpoint.map(|url| url.host_str().unwrap_or_default());
-    host.is_none_or(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+    host.is_none_or(partition::is_aws_host)
 }
 
 /// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
 fn aws_endpoint(region: &str) -> String {
-    let domain = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
+    let domain = partition::domain(region);
     format!("https://s3.{region}.{domain}")
 }
 

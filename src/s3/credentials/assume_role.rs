@@ -8,6 +8,9 @@ use super::sts::{Role, Sts};
 use super::{Credentials, failed};
 use crate::error::Result;
 
+/// The most profiles that `source_profile` may lead through: each is a request to STS.
+const MAX_ROLES: usize = 32;
+
 /// Returns the credentials that assume a role.
 pub(super) type Assumer = Box<dyn Fn() -> Result<Credentials> + Send + Sync>;
 
@@ -146,6 +149,13 @@ fn source_profile(
         ))
         .with_hint("the last profile of the chain must have credentials of its own"));
     }
+    if visited.len() > MAX_ROLES {
+        return Err(failed(format!(
+            "source_profile leads through more than {MAX_ROLES} profiles, from {}",
+            visited[0]
+        ))
+        .with_hint("give the last profile of the chain credentials of its own"));
+    }
     visited.push(name.to_owned());
     if !source.has_keys()
         && let Some(role) = AssumeRole::in_chain(asked, &source, choose, visited)?
@@ -165,6 +175,23 @@ fn source_profile(
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Home, Script, assumed, given};
+
+    #[test]
+    fn a_chain_of_roles_without_end_is_an_error() {
+        let mut config = String::new();
+        for number in 0..2000 {
+            config += &format!(
+                "[profile p{number}]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = p{}\n",
+                number + 1
+            );
+        }
+        let home = Home::with("", &config);
+        let error = given(&home.environment([("AWS_PROFILE", "p0")])).unwrap_err();
+        assert!(
+            error.to_string().contains("more than 32 profiles"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_chain_of_roles_is_assumed_from_its_end() {

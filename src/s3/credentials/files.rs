@@ -116,6 +116,13 @@ impl fmt::Display for File {
 }
 
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    // A pipe would be waited for as long as nobody writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
     let mut bytes = Vec::new();
     fs::File::open(path)?
         .take(MAX_BYTES + 1)

@@ -56,9 +56,21 @@ impl Object {
 /// A date as AWS writes it: RFC 3339, with `UTC` for `Z` in old files of the AWS CLI.
 pub(super) fn date(text: &str) -> Option<time::OffsetDateTime> {
     let text = text.trim();
-    match text.strip_suffix("UTC") {
-        Some(date) => iso_date(&format!("{date}Z")),
-        None => iso_date(text),
+    if let Some(date) = text.strip_suffix("UTC") {
+        return iso_date(&format!("{date}Z"));
+    }
+    // `date +%z` has no colon in the offset, and some have hours alone.
+    let (date, offset) = text
+        .split_at_checked(text.rfind(['+', '-'])?.max(10))
+        .unwrap_or((text, ""));
+    let is_digits = |digits: &str| digits.chars().all(|c| c.is_ascii_digit());
+    match offset.get(1..).filter(|digits| is_digits(digits)) {
+        Some(hours) if hours.len() == 2 => iso_date(&format!("{text}:00")),
+        Some(digits) if digits.len() == 4 => {
+            let (hours, minutes) = offset.split_at(3);
+            iso_date(&format!("{date}{hours}:{minutes}"))
+        }
+        _ => iso_date(text),
     }
 }
 
@@ -113,6 +125,9 @@ mod tests {
             "2026-11-28T13:00:00+01:00",
             "2026-11-28T12:00:00.000Z",
             "2026-11-28T12:00:00UTC",
+            "2026-11-28T12:00:00+0000",
+            "2026-11-28T13:00:00+0100",
+            "2026-11-28T07:00:00-05",
         ] {
             assert_eq!(
                 date(text).unwrap().unix_timestamp(),

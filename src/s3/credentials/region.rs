@@ -29,6 +29,12 @@ pub(super) fn find(
 }
 
 pub(super) fn checked(region: String, origin: &str) -> Result<String> {
+    if region == "aws-global" {
+        return Err(
+            failed(format!("{origin} is aws-global, which is no region"))
+                .with_hint("use us-east-1"),
+        );
+    }
     if is_host_label(&region) {
         return Ok(region);
     }

@@ -20,9 +20,10 @@ use super::http::{Call, Http, Limits, Way};
 use super::json::{Object, date};
 use super::profile::Profile;
 use super::sigv4::hex;
-use super::sts::{aws_domain, parse_url};
+use super::sts::parse_url;
 use super::{Credentials, endpoint, failed, files, region};
 use crate::error::{Error, ErrorKind, Result};
+use crate::s3::partition;
 
 const LIMITS: Limits = Limits {
     timeout: Duration::from_secs(20),
@@ -85,8 +86,9 @@ impl Sso {
         };
         let region = region::checked(sso_region.clone(), &format!("sso_region of {title}"))?;
         let configured = endpoint::find(endpoint::SSO, None, asked.environment, asked.lazy)?;
-        let base = configured
-            .unwrap_or_else(|| format!("https://portal.sso.{region}.{}", aws_domain(&region)));
+        let base = configured.unwrap_or_else(|| {
+            format!("https://portal.sso.{region}.{}", partition::domain(&region))
+        });
         let query = format!(
             "{}/federation/credentials?role_name={}&account_id={}",
             base.trim_end_matches('/'),

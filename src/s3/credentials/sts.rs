@@ -15,6 +15,7 @@ use super::{Credentials, Environment, Settings, endpoint, failed, region};
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::redact::Secrets;
 use crate::s3::client::xml;
+use crate::s3::partition;
 
 /// As botocore's: a connection that hangs must not hold requests for long.
 const LIMITS: Limits = Limits {
@@ -62,7 +63,7 @@ impl Sts {
         let region = region.unwrap_or_else(|| crate::s3::builder::DEFAULT_REGION.to_owned());
         let url = match endpoint::find(endpoint::STS, None, environment, profile)? {
             Some(url) => url,
-            None => format!("https://sts.{region}.{}", aws_domain(&region)),
+            None => format!("https://sts.{region}.{}", partition::domain(&region)),
         };
         Ok(Self {
             url: parse_url(&url, "STS")?,
@@ -190,14 +191,6 @@ fn refusal(action: &str, role: &Role, answer: &Answer, secrets: &Secrets<'_>) ->
             secrets.hide(words.trim())
         ))
         .with_hint(hint)
-}
-
-/// The domain of AWS that the region belongs to.
-pub(super) fn aws_domain(region: &str) -> &'static str {
-    match region.starts_with("cn-") {
-        true => "amazonaws.com.cn",
-        false => "amazonaws.com",
-    }
 }
 
 /// The URL of a service, which must be http or https.

@@ -96,8 +96,8 @@ impl fmt::Debug for Credentials {
 ///
 /// Closures that return `Result<Credentials>` are sources, and so are [`Credentials`] themselves and
 /// [`CachedCredentials`](crate::CachedCredentials). A source may be slow: it is asked when there are no valid
-/// credentials, and again before they expire, by one thread at a time. It must not panic and must not wait for
-/// ever: requests wait for it.
+/// credentials, and again before they expire, by one thread at a time. It must not panic, must not wait for
+/// ever, and must not use a filesystem that it gives credentials to: requests wait for it.
 ///
 /// ```
 /// use s3fs::{Credentials, CredentialsProvider, Error, ErrorKind, Result, S3Fs};
