@@ -1187,8 +1187,8 @@ mod tests {
         let seconds = Arc::new(AtomicU64::new(0));
         let asked = Arc::new(AtomicU64::new(0));
         let (clock, counter) = (Arc::clone(&seconds), Arc::clone(&asked));
-        let now =
-            move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+        let began = SystemTime::now();
+        let now = move || began + Duration::from_secs(clock.load(Ordering::Relaxed));
         let source_now = now.clone();
         let source = move || {
             let key = ["old", "new"][counter.fetch_add(1, Ordering::Relaxed).min(1) as usize];

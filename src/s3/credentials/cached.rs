@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Credentials, CredentialsProvider};
+use super::{Credentials, CredentialsProvider, failed};
 use crate::error::{Error, Result};
 
 /// How long before they expire credentials are refreshed. Instance metadata has new ones by then.
@@ -166,7 +166,7 @@ impl CachedCredentials {
         {
             return Err(error.clone());
         }
-        match inner.source.credentials() {
+        match inner.source.credentials().and_then(usable) {
             Ok(found) => Ok(inner.store(found)),
             Err(error) => {
                 gate.failed = Some((Instant::now(), error.clone()));
@@ -188,7 +188,7 @@ impl CachedCredentials {
         if gate.in_vain.is_some_and(|asked| asked > since) {
             return false;
         }
-        match inner.source.renew(used) {
+        match inner.source.renew(used).and_then(usable) {
             Ok(found) if !found.are_keys_of(used) => {
                 log::debug!("the credentials had expired; their source has others");
                 inner.store(found);
@@ -235,7 +235,7 @@ impl Inner {
         if gate.rests_until.is_some_and(|until| now < until) {
             return Arc::clone(&old.credentials);
         }
-        match self.source.credentials() {
+        match self.source.credentials().and_then(usable) {
             Ok(found) => {
                 gate.rests_until = None;
                 self.store(found)
@@ -248,6 +248,17 @@ impl Inner {
                 Arc::clone(&old.credentials)
             }
         }
+    }
+}
+
+/// Credentials that a request can be signed with.
+fn usable(credentials: Credentials) -> Result<Credentials> {
+    let keys = [credentials.access_key_id(), credentials.secret_access_key()];
+    match keys.iter().any(|key| key.trim().is_empty()) {
+        true => Err(failed(
+            "the source of credentials gave a blank access key or secret",
+        )),
+        false => Ok(credentials),
     }
 }
 
@@ -314,6 +325,15 @@ mod tests {
 
     fn key(cached: &CachedCredentials) -> String {
         cached.get().unwrap().access_key_id().to_owned()
+    }
+
+    #[test]
+    fn blank_credentials_are_an_error() {
+        for (key, secret) in [("", "secret"), ("key", " "), ("", "")] {
+            let cached = CachedCredentials::new(Credentials::new(key, secret));
+            let error = cached.credentials().unwrap_err();
+            assert!(error.to_string().contains("blank"), "{error}");
+        }
     }
 
     #[test]
