@@ -365,3 +365,31 @@ mod of_credentials {
         assert_eq!(relay.take_asked().len(), 2);
     }
 }
+
+#[test]
+fn an_answer_that_may_be_the_proxys_own_names_it() {
+    for status in ["302 Found", "400 Bad Request", "403 Forbidden", "503 Busy"] {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let _ = std::io::Read::read(&mut stream, &mut request).unwrap();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        });
+        let fs = S3Fs::builder("bucket")
+            .endpoint_url("http://127.0.0.1:9")
+            .region("us-east-1")
+            .aws_access_key_id("key")
+            .aws_secret_access_key("secret")
+            .proxy(format!("http://me:password@{address}").as_str())
+            .max_attempts(1)
+            .build()
+            .unwrap();
+        let error = fs.readbytes("file").unwrap_err().to_string();
+        assert!(error.contains(&address.to_string()), "{status}: {error}");
+        assert!(!error.contains("password"), "{status}: {error}");
+        serving.join().unwrap();
+    }
+}

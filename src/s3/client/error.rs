@@ -61,7 +61,16 @@ pub(super) fn refusal(
             .with_message("this version is a delete marker: the object was deleted there")
             .with_s3(s3);
     }
-    let meaning = meaning(&s3, response.operation(), bucket, anonymous);
+    let mut meaning = meaning(&s3, response.operation(), bucket, anonymous);
+    // An answer without a word of S3 may be the proxy's own.
+    if let Some(proxy) = proxy.filter(|_| s3.code.is_empty() && s3.request_id.is_empty()) {
+        let hint = meaning.hint().map(|hint| format!("; otherwise {hint}"));
+        let hint = hint.unwrap_or_default();
+        meaning = meaning.with_hint(format!(
+            "the answer may be one of the proxy {}: look there{hint}",
+            proxy.name()
+        ));
+    }
     if is_foreign {
         // A proxy or a web server answers so: the status tells the kind, and the page is quoted.
         let asked = asked(bucket, proxy);
