@@ -20,10 +20,10 @@ install() {
 
 run() {
     [[ -x $venv/bin/python ]] || die "fs-s3fs is not installed: bash $0 install"
-    cargo build --example s3
+    cargo build --example interop
     # The tests need nobody's proxy on the way to loopback.
     NO_PROXY='*' no_proxy='*' PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" tests/interop/interop.py \
-        "${CARGO_TARGET_DIR:-target}/debug/examples/s3" \
+        "${CARGO_TARGET_DIR:-target}/debug/examples/interop" \
         "$S3FS_TEST_ENDPOINT" "$S3FS_TEST_ACCESS_KEY" "$S3FS_TEST_SECRET_KEY" "$S3FS_TEST_BUCKET"
 }
 

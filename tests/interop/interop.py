@@ -87,7 +87,7 @@ class Ours:
         done = self.run(command, *paths)
         if done.returncode != 1:
             raise AssertionError(f"s3 {command} {paths} ended with {done.returncode}")
-        return done.stderr.decode().removeprefix("s3: ").split(": ")[0].strip()
+        return done.stderr.decode().removeprefix("interop: ").split(": ")[0].strip()
 
 
 def run_tool(*arguments, stdin=b""):
