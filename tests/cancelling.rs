@@ -21,7 +21,7 @@ use s3fs::{
 };
 
 use crate::common;
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 fn path_of(directory: &Directory) -> &Path {

@@ -1,7 +1,6 @@
 //! A filesystem that this crate does not know takes part in transfers in pieces.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use s3fs::copy::{copy_dir, copy_file};
@@ -10,6 +9,8 @@ use s3fs::{
     Namespaces, OpenOptions, OsFs, PieceSink, RangedSource, RawInfo, Result, SourceOptions,
     Storage, Transfer, TransferOptions,
 };
+
+use crate::local::Directory;
 
 const PIECE: u64 = 1000;
 
@@ -132,27 +133,19 @@ impl PieceSink for Sink<'_> {
     }
 }
 
-/// A directory of the local disk that goes when the test ends.
+/// The filesystem of a directory that goes when the test ends.
 struct Scratch {
     fs: OsFs,
-    path: PathBuf,
+    _directory: Directory,
 }
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let name = format!("s3fs-capabilities-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
+    fn new() -> Self {
+        let directory = Directory::new();
         Self {
-            fs: OsFs::new(&path).unwrap(),
-            path,
+            fs: OsFs::new(&directory).unwrap(),
+            _directory: directory,
         }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -162,7 +155,7 @@ fn content(length: usize) -> Vec<u8> {
 
 #[test]
 fn files_of_any_remote_filesystem_come_in_pieces() {
-    let (remote, disk) = (Remote::default(), Scratch::new("down"));
+    let (remote, disk) = (Remote::default(), Scratch::new());
     remote.fs.makedir("d").unwrap();
     remote.fs.writebytes("d/f", &content(2500)).unwrap();
     let ranges = [
@@ -193,7 +186,7 @@ fn files_of_any_remote_filesystem_come_in_pieces() {
 
 #[test]
 fn files_of_the_local_disk_go_to_any_remote_filesystem() {
-    let (remote, disk) = (Remote::default(), Scratch::new("up"));
+    let (remote, disk) = (Remote::default(), Scratch::new());
     disk.fs.writebytes("f", &content(2500)).unwrap();
     let mut seen = (0, 0);
     let options = TransferOptions::new().progress(|done, total| {
@@ -224,7 +217,7 @@ fn files_between_two_remote_filesystems_stream() {
 #[test]
 fn a_range_of_another_length_is_an_error_and_the_old_file_stays() {
     for surplus in [-1, 1] {
-        let disk = Scratch::new(&format!("wrong{surplus}"));
+        let disk = Scratch::new();
         let remote = Remote {
             surplus,
             ..Remote::default()

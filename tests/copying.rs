@@ -17,6 +17,7 @@ use s3fs::{
 };
 
 use crate::common;
+use crate::local::Directory;
 use crate::support::{Answer, Bucket, Fault, Guarded, Object, Rule, Server, synthetic_bytes};
 
 /// The files of a bucket; markers are directories and left out.
@@ -1163,13 +1164,11 @@ fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
     let fs = common::open(&server);
     // The zeros of a sparse file take no room.
     let size = 50 << 20;
-    let directory = std::env::temp_dir().join(format!("s3fs-up-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
+    let directory = Directory::new();
     let file = std::fs::File::create(directory.join("big")).unwrap();
     file.set_len(size).unwrap();
     let disk = OsFs::new(&directory).unwrap();
     let copied = copy::copy_file(&disk, "big", &fs, "big", &TransferOptions::new());
-    std::fs::remove_dir_all(&directory).unwrap();
     copied.unwrap();
     assert_eq!(fs.getsize("big").unwrap(), size);
     let requests = server.requests();

@@ -16,6 +16,7 @@ use s3fs::{
     Credentials, Error, ErrorKind, FileSystem, FileSystemExt as _, PresignedUrl, S3Fs, S3FsBuilder,
 };
 
+use crate::local::Directory;
 use crate::logged;
 use crate::support::{BUCKET, Server};
 
@@ -116,15 +117,12 @@ pub fn assumed(key: &str, secret: &str, token: &str) -> (u16, String) {
 }
 
 /// A home directory with files of the AWS tools, gone at the end.
-pub struct Home(PathBuf);
+pub struct Home(Directory);
 
 impl Home {
     pub fn with(config: &str) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("s3fs-home-{}-{number}", std::process::id());
-        let home = Self(std::env::temp_dir().join(name));
-        fs::create_dir_all(home.0.join(".aws")).expect("a directory");
+        let home = Self(Directory::new());
+        fs::create_dir(home.0.join(".aws")).expect("a directory");
         home.write(".aws/config", config);
         home
     }
@@ -152,7 +150,7 @@ impl Home {
     /// Every file, with its content.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
-        let mut directories = vec![self.0.clone()];
+        let mut directories = vec![self.0.to_path_buf()];
         while let Some(directory) = directories.pop() {
             for entry in fs::read_dir(directory).expect("a directory") {
                 let path = entry.expect("an entry").path();
@@ -166,12 +164,6 @@ impl Home {
             }
         }
         files
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,17 +1,16 @@
 //! The examples, run against the embedded server.
 
+mod local;
 mod support;
 
-use std::env;
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
-use std::ops::Deref;
-use std::path::{Path, PathBuf};
 
 use s3fs::{FileSystem as _, FileSystemExt as _, S3Fs, S3FsBuilder};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use local::Directory;
 use support::{BUCKET, Fault, Rule, Server};
 
 #[expect(dead_code, reason = "its main is not called")]
@@ -29,32 +28,6 @@ mod zip_entry;
 
 /// Nothing: the server is all that is needed.
 fn on_server_start() {}
-
-/// A new directory, removed when it is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let name = format!("s3fs-examples-{}-{name}", std::process::id());
-        let path = fs::canonicalize(env::temp_dir()).unwrap().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Deref for Directory {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn builder(server: &Server) -> S3FsBuilder {
     S3Fs::builder(BUCKET)
@@ -78,7 +51,7 @@ fn url(server: &Server, dir_path: &str) -> String {
 
 #[test]
 fn a_backup_sends_what_differs_without_what_is_excluded() {
-    let (server, directory) = (Server::start(), Directory::new("backup"));
+    let (server, directory) = (Server::start(), Directory::new());
     for (path, content) in [
         ("a.txt", "a"),
         ("sub/b.txt", "bb"),
@@ -134,7 +107,7 @@ fn logs_are_shipped_rotated_and_searched() {
 
 #[test]
 fn a_site_is_published_with_types_and_cache_headers_and_without_what_is_stale() {
-    let (server, directory) = (Server::start(), Directory::new("site"));
+    let (server, directory) = (Server::start(), Directory::new());
     fs::create_dir(directory.join("css")).unwrap();
     let page = "<html>hello</html>".repeat(100);
     fs::write(directory.join("index.html"), &page).unwrap();

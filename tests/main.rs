@@ -24,6 +24,7 @@ mod fuzzing;
 mod info;
 mod listings;
 mod live;
+mod local;
 mod logged;
 mod loopback;
 mod memory;

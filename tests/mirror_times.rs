@@ -8,7 +8,7 @@ use s3fs::{FileSystem, FileSystemExt, MemoryFs, Namespaces, OsFs, S3Fs, Transfer
 use time::OffsetDateTime;
 
 use crate::common;
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::{BUCKET, Server};
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -81,7 +81,7 @@ fn the_root_of_a_directory_stays_when_all_that_is_in_it_is_moved() {
         assert_eq!(text(&bucket, "to/f"), "content");
         assert!(bucket.get("plain/").is_some() && bucket.get("plain/f").is_none());
     }
-    let directory = crate::osfs::Directory::new();
+    let directory = crate::local::Directory::new();
     root_stays(&directory.open());
 }
 
@@ -135,7 +135,7 @@ fn handles_on_one_place_know_it_whatever_they_are() {
         let open = || common::builder(&server).strict(strict).build().unwrap();
         one_place(&open(), &open());
     }
-    let directory = crate::osfs::Directory::new();
+    let directory = crate::local::Directory::new();
     one_place(&directory.open(), &directory.open());
 }
 
@@ -387,7 +387,7 @@ mod links {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::osfs::Directory;
+    use crate::local::Directory;
 
     #[test]
     fn a_move_removes_links_and_never_what_they_lead_to() {

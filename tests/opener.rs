@@ -8,7 +8,7 @@ use s3fs::{
 };
 
 use crate::common;
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::{self, Server};
 
 fn kind(result: s3fs::Result<Box<dyn FileSystem>>) -> Option<ErrorKind> {

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::conformance;
@@ -16,41 +15,13 @@ use s3fs::{
 };
 
 use crate::common;
+use crate::local::Directory;
 use crate::support::Server;
 
-/// A new directory, removed when it is dropped.
-pub struct Directory(PathBuf);
-
 impl Directory {
-    pub fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!(
-            "s3fs-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let path = fs::canonicalize(std::env::temp_dir()).unwrap().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
     /// The filesystem of a directory in it, beside which there may be more.
     pub fn open(&self) -> OsFs {
         OsFs::new_with(self.join("root"), OsFsOptions::new().create(true)).unwrap()
-    }
-}
-
-impl Deref for Directory {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
     }
 }
 

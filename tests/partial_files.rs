@@ -8,7 +8,7 @@ use s3fs::mirror::mirror;
 use s3fs::{FileSystem, FileSystemExt, MemoryFs, OsFs, TransferOptions};
 
 use crate::common;
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::Server;
 
 /// What a program leaves behind that is killed.

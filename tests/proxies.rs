@@ -7,6 +7,7 @@ use std::time::Duration;
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, open_fs};
 
 use crate::common;
+use crate::local::Directory;
 use crate::support::{BUCKET, Server};
 use relay::Relay;
 
@@ -128,7 +129,8 @@ fn socks_proxies_pass_on_every_connection() {
 #[cfg(feature = "rustls")]
 fn an_https_endpoint_is_reached_through_a_tunnel() {
     let server = Server::builder().tls().start();
-    let ca = std::env::temp_dir().join(format!("s3fs-proxies-{}.pem", std::process::id()));
+    let directory = Directory::new();
+    let ca = directory.join("ca.pem");
     std::fs::write(&ca, server.ca_pem()).unwrap();
     let relay = Relay::http(Some("user:pass"));
     let target = server.endpoint().replace("https://", "");
@@ -154,7 +156,6 @@ fn an_https_endpoint_is_reached_through_a_tunnel() {
         1,
         "a refusal is not asked for again"
     );
-    let _ = std::fs::remove_file(ca);
 }
 
 /// The S3 server stands for the proxy: it answers requests in absolute form itself, whatever host they name.
@@ -163,13 +164,13 @@ fn an_https_endpoint_is_reached_through_a_tunnel() {
 fn an_https_proxy_is_asked_by_tls_for_an_http_endpoint() {
     let proxy = Server::builder().tls().start();
     proxy.bucket(BUCKET).put("file", "content");
-    let ca = std::env::temp_dir().join(format!("s3fs-https-proxy-{}.pem", std::process::id()));
+    let directory = Directory::new();
+    let ca = directory.join("ca.pem");
     std::fs::write(&ca, proxy.ca_pem()).unwrap();
     let builder = seeing(&proxy, &[("HTTP_PROXY", &proxy.endpoint())]).endpoint_url(DEAD);
     let fs = builder.clone().ca_bundle(&ca).build().unwrap();
     assert_eq!(fs.readbytes("file").unwrap(), b"content");
     let error = builder.build().unwrap().readbytes("file").unwrap_err();
-    let _ = std::fs::remove_file(ca);
     assert!(
         error.to_string().contains("the proxy 127.0.0.1:"),
         "{error}"

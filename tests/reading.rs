@@ -10,6 +10,7 @@ use s3fs::{
 };
 
 use crate::common;
+use crate::local::Directory;
 use crate::logged::warnings;
 use crate::support::{Answer, BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
@@ -623,7 +624,8 @@ fn the_windows_can_be_set_for_the_filesystem_and_in_its_url() {
 fn a_size_that_no_object_has_is_an_error_and_is_not_planned_by() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
-    let local = std::env::temp_dir().join(format!("s3fs-liar-{}", std::process::id()));
+    let directory = Directory::new();
+    let local = directory.join("local");
     let answer = || {
         Answer::new(206, vec![0; 100])
             .header("etag", "\"1\"")

@@ -1,5 +1,6 @@
 //! The command-line tool, as a process of its own, against the embedded server: exit codes, output and what is stored.
 
+mod local;
 mod support;
 
 #[path = "s3f/attacks.rs"]

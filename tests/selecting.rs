@@ -11,7 +11,7 @@ use s3fs::{
 };
 
 use crate::common::{self, asked};
-use crate::osfs::Directory as Scratch;
+use crate::local::Directory as Scratch;
 use crate::support::{BUCKET, Object, Server};
 
 const TREE: [&str; 6] = [

@@ -15,7 +15,7 @@ use s3fs::{
 };
 
 use crate::common;
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 /// The size of parts and ranges in these tests.

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
 
 use s3fs::{
     DownloadArgs, ErrorKind, File as _, FileSystem, FileSystemExt as _, OpenOptions, S3Fs,
@@ -12,7 +11,7 @@ use s3fs::{
 
 use crate::common::{self, builder};
 #[cfg(target_os = "linux")]
-use crate::osfs::Directory;
+use crate::local::Directory;
 use crate::support::{
     BUCKET, Builder, Content, Fault, Guarded, LoggedRequest, Object, Rule, Server, synthetic_bytes,
 };
@@ -69,23 +68,6 @@ impl Random {
     }
 }
 
-/// A local file that is gone when it is dropped.
-struct LocalFile(PathBuf);
-
-impl LocalFile {
-    fn new(name: &str, content: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("s3fs-{}-{name}", std::process::id()));
-        fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for LocalFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 /// The same random reads, seeks, writes and truncations on an object and on a local file: what they
 /// answer is the same, and so is what is there in the end.
 fn behaves_as_a_local_file(
@@ -98,7 +80,9 @@ fn behaves_as_a_local_file(
 ) {
     let content = synthetic_bytes(random.below(1000), 0, size as usize);
     server.bucket(BUCKET).put("f", content.clone());
-    let local = LocalFile::new(&format!("update-{scale}"), &content);
+    let directory = Directory::new();
+    let local = directory.join("local");
+    fs::write(&local, &content).unwrap();
     let mode = ["r+", "a+", "w+"][random.below(7).min(2) as usize];
     let mut options = fs::OpenOptions::new();
     match mode {
@@ -106,7 +90,7 @@ fn behaves_as_a_local_file(
         "a+" => options.read(true).append(true),
         _ => options.read(true).write(true).truncate(true),
     };
-    let mut expected = options.open(&local.0).unwrap();
+    let mut expected = options.open(&local).unwrap();
     let mut file = fs.openbin("f", mode).unwrap();
     if mode == "a+" {
         expected.seek(SeekFrom::End(0)).unwrap();
@@ -151,7 +135,7 @@ fn behaves_as_a_local_file(
         assert_eq!(at.unwrap(), wanted.unwrap(), "{told:?}");
     }
     file.close().unwrap();
-    let expected = fs::read(&local.0).unwrap();
+    let expected = fs::read(&local).unwrap();
     let found = stored(server, "f").unwrap();
     assert_eq!(found.len(), expected.len(), "{told:?}");
     assert!(found == expected, "{told:?}");

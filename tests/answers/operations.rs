@@ -9,7 +9,7 @@ use s3fs::{
 };
 
 use super::scripted::Server;
-use crate::osfs::Directory;
+use crate::local::Directory;
 
 /// A way to read an object, `dir/file`.
 pub struct Operation {

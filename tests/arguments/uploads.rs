@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::{info, metadata, s3_info};
 use crate::common::{self, asked};
 use crate::embedded_server::client::encode;
+use crate::local::Directory;
 use crate::support::{BUCKET, Fault, Rule, Server};
 
 /// An argument: its name and value in a URL, its setter, its header, and what `getinfo` tells of it.
@@ -650,7 +651,8 @@ fn what_is_locked_goes_with_a_digest_of_every_body() {
         builder.build().unwrap()
     };
     let (small, large) = (vec![7; 10], vec![7; 3 * PART]);
-    let local = std::env::temp_dir().join(format!("s3fs-locked-{}", std::process::id()));
+    let directory = Directory::new();
+    let local = directory.join("local");
     std::fs::write(&local, &small).unwrap();
     let locked = UploadArgs::new().object_lock_legal_hold_status("ON");
     let crc32 = ChecksumAlgorithm::Crc32;
@@ -677,7 +679,6 @@ fn what_is_locked_goes_with_a_digest_of_every_body() {
         assert_eq!(with_digest, [expected; 8]);
         assert_eq!(server.bucket(BUCKET).get("large").unwrap().bytes(), large);
     }
-    std::fs::remove_file(&local).unwrap();
     // What is changed stays locked.
     open(locked).writebytes("small", &small).unwrap();
     server.take_requests();

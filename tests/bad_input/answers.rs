@@ -9,6 +9,7 @@ use s3fs::{
 
 use super::scene::{Refused, Scene};
 use crate::every_operation;
+use crate::local::Directory;
 use crate::support::{Answer, Content, Fault, Object, Rule, synthetic_bytes};
 
 const PAGE: &str = "<!DOCTYPE html><html><body>Welcome to <b>the portal</b></body></html>";
@@ -343,8 +344,7 @@ fn listed_sizes_that_add_up_to_too_much_are_no_panic() {
             .map(|entry| entry.unwrap().1.size())
             .all(|size| size == Some(u64::MAX))
     );
-    let directory = std::env::temp_dir().join(format!("s3fs-sizes-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = Directory::new();
     let mut most = 0;
     let options = TransferOptions::new().progress(|_, total| {
         most = most.max(total);
@@ -353,7 +353,6 @@ fn listed_sizes_that_add_up_to_too_much_are_no_panic() {
     fs.download_dir("big", &directory, &options).unwrap();
     drop(options);
     assert_eq!(std::fs::read(directory.join("b")).unwrap(), b"four");
-    std::fs::remove_dir_all(&directory).unwrap();
     let options = TransferOptions::new();
     copy::copy_dir(&fs, "big", &MemoryFs::new(), "x", &options).unwrap();
     mirror::mirror(&fs.opendir("big").unwrap(), &MemoryFs::new(), &options).unwrap();

@@ -1,11 +1,10 @@
 //! What is done while something goes wrong: every operation of the filesystem, on what is there and what is not.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{Cursor, Read, Seek as _, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 use std::time::Duration;
-use std::{env, fs, process};
 
 use s3fs::ErrorKind::{
     DirectoryExists, DirectoryNotEmpty, FileExists, OperationFailed, PermissionDenied,
@@ -17,6 +16,7 @@ use s3fs::{
     TransferOptions, copy, mirror, moving,
 };
 
+use crate::local::Directory;
 use crate::support::{Bucket, Object};
 
 /// One of them.
@@ -592,38 +592,18 @@ fn write_large(fs: &S3Fs, path: &str, mode: &str) -> Result<String> {
     told(file.close())
 }
 
-/// A directory of the local disk that is there as long as this is.
-struct LocalDirectory(PathBuf);
-
-impl LocalDirectory {
-    fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("s3fs-faults-{}-{number}", process::id()));
-        fs::create_dir(&path).expect("a place for a directory");
-        Self(path)
-    }
-
-    /// What the files in it are called.
-    fn names(&self) -> Vec<OsString> {
-        let entries = fs::read_dir(&self.0).expect("it is there");
-        entries
-            .map(|entry| entry.expect("an entry").file_name())
-            .collect()
-    }
-}
-
-impl Drop for LocalDirectory {
-    fn drop(&mut self) {
-        // What stays behind is in the system's directory for that.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// What the files in a directory are called.
+fn names(directory: &Directory) -> Vec<OsString> {
+    let entries = fs::read_dir(directory).expect("it is there");
+    entries
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect()
 }
 
 /// The local file is the old one or the new one, and no other is beside it.
 fn download_file(s3: &S3Fs) -> Result<String> {
-    let directory = LocalDirectory::new();
-    let local = directory.0.join("local");
+    let directory = Directory::new();
+    let local = directory.join("local");
     fs::write(&local, "old").expect("a place for a file");
     let done = s3.download_file("dir/large", &local, &TransferOptions::new());
     let now = fs::read(&local).expect("a file");
@@ -633,21 +613,21 @@ fn download_file(s3: &S3Fs) -> Result<String> {
         b"old".to_vec()
     };
     assert!(now == expected, "after {done:?} there is {now:?}");
-    assert_eq!(directory.names(), ["local"]);
+    assert_eq!(names(&directory), ["local"]);
     told(done)
 }
 
 /// The local file is the old one or the new one; what is beside it is of use when it is tried again.
 fn download_file_resumed(s3: &S3Fs) -> Result<String> {
-    let directory = LocalDirectory::new();
-    let local = directory.0.join("local");
+    let directory = Directory::new();
+    let local = directory.join("local");
     fs::write(&local, "old").expect("a place for a file");
     let options = TransferOptions::new().resume(true);
     let first = s3.download_file("dir/large", &local, &options);
     if first.is_err() {
         assert_eq!(fs::read(&local).expect("a file"), b"old");
         let is_kept = |name: OsString| name == "local" || name == ".s3fs-partial-local";
-        let names = directory.names();
+        let names = names(&directory);
         assert!(names.into_iter().all(is_kept), "after {first:?}");
         let again = s3.download_file("dir/large", &local, &options);
         if again.is_err() {
@@ -655,7 +635,7 @@ fn download_file_resumed(s3: &S3Fs) -> Result<String> {
         }
     }
     assert!(fs::read(&local).expect("a file") == large(), "{first:?}");
-    assert_eq!(directory.names(), ["local"]);
+    assert_eq!(names(&directory), ["local"]);
     told(first)
 }
 
@@ -664,8 +644,8 @@ fn upload_file(s3: &S3Fs) -> Result<String> {
 }
 
 fn upload_file_of(s3: &S3Fs, content: &[u8]) -> Result<String> {
-    let directory = LocalDirectory::new();
-    let local = directory.0.join("local");
+    let directory = Directory::new();
+    let local = directory.join("local");
     fs::write(&local, content).expect("a place for a file");
     told(s3.upload_file(&local, "dir/file", &TransferOptions::new()))
 }
@@ -687,8 +667,8 @@ fn download_dir_with_parts(s3: &S3Fs) -> Result<String> {
 
 /// Each local file is whole, and no other is beside them.
 fn download_dir_of(s3: &S3Fs, path: &str, files: &[(&str, &[u8])]) -> Result<String> {
-    let directory = LocalDirectory::new();
-    let local = directory.0.join("local");
+    let directory = Directory::new();
+    let local = directory.join("local");
     let done = s3.download_dir(path, &local, &TransferOptions::new());
     let mut found = 0;
     for (name, content) in files {
@@ -713,26 +693,26 @@ fn files_in(directory: &Path) -> usize {
 
 /// The second of two writes within a second arrives, although it has the size of the first one.
 fn mirror_two_writes(s3: &S3Fs) -> Result<String> {
-    let directory = LocalDirectory::new();
-    let (source, disk) = (s3.opendir("dir/sub")?, OsFs::new(&directory.0)?);
+    let directory = Directory::new();
+    let (source, disk) = (s3.opendir("dir/sub")?, OsFs::new(&directory)?);
     // The first write is that of the scene.
     for content in ["a below", "A BELOW"] {
         if content == "A BELOW" {
             s3.writebytes("dir/sub/a", content.as_bytes())?;
         }
         mirror::mirror(&source, &disk, &options())?;
-        let now = fs::read_to_string(directory.0.join("a")).expect("a file");
+        let now = fs::read_to_string(directory.join("a")).expect("a file");
         assert_eq!(now, content);
     }
-    told(Ok(files_in(&directory.0)))
+    told(Ok(files_in(&directory)))
 }
 
 fn upload_dir(s3: &S3Fs) -> Result<String> {
-    let directory = LocalDirectory::new();
+    let directory = Directory::new();
     for (name, content) in [("file", "new content"), ("new", "other content")] {
-        fs::write(directory.0.join(name), content).expect("a place for a file");
+        fs::write(directory.join(name), content).expect("a place for a file");
     }
-    let done = s3.upload_dir(&directory.0, "dir", &TransferOptions::new());
+    let done = s3.upload_dir(&directory, "dir", &TransferOptions::new());
     told(done.map(|report| (report.copied(), report.bytes())))
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use s3fs::moving::move_dir;
@@ -11,6 +10,7 @@ use s3fs::{
 };
 
 use super::Live;
+use crate::local::Directory;
 
 /// The smallest part that real stores take.
 const PART: usize = 5 << 20;
@@ -58,7 +58,7 @@ fn files_go_to_the_local_disk_and_back_in_pieces() {
         return;
     };
     let fs = open(&live);
-    let directory = tempdir();
+    let directory = Directory::new();
     let (up, down) = (directory.join("up"), directory.join("down"));
     let written = content(2 * PART + 7);
     std::fs::write(&up, &written).unwrap();
@@ -67,7 +67,6 @@ fn files_go_to_the_local_disk_and_back_in_pieces() {
     fs.download_file("file", &down, &Default::default())
         .unwrap();
     assert!(std::fs::read(&down).unwrap() == written);
-    std::fs::remove_dir_all(&directory).unwrap();
     no_upload_is_left(&fs);
 }
 
@@ -77,7 +76,7 @@ fn directories_go_to_the_local_disk_and_back() {
         return;
     };
     let fs = open(&live);
-    let directory = tempdir();
+    let directory = Directory::new();
     let (up, down) = (directory.join("up"), directory.join("down"));
     std::fs::create_dir_all(up.join("a b/\u{e9}")).unwrap();
     let files = [("one", 3), ("a b/\u{e9}/two", PART + 7), ("a b/empty", 0)];
@@ -103,7 +102,6 @@ fn directories_go_to_the_local_disk_and_back() {
             "{name}"
         );
     }
-    std::fs::remove_dir_all(&directory).unwrap();
     no_upload_is_left(&fs);
 }
 
@@ -113,7 +111,7 @@ fn a_transfer_is_cancelled_and_resumed() {
         return;
     };
     let fs = open(&live);
-    let directory = tempdir();
+    let directory = Directory::new();
     let (up, down) = (directory.join("up"), directory.join("down"));
     let written = content(3 * PART + 7);
     std::fs::write(&up, &written).unwrap();
@@ -143,7 +141,6 @@ fn a_transfer_is_cancelled_and_resumed() {
     let received = fs.stats().bytes_in - before;
     assert!(received < 2 * PART as u64, "{received}");
     assert!(std::fs::read(&down).unwrap() == written);
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
@@ -164,13 +161,4 @@ fn a_directory_is_moved_on_the_server_and_to_another_filesystem() {
     assert!(report.left_behind().is_empty(), "{report:?}");
     assert!(!fs.exists("to").unwrap());
     assert!(memory.readbytes("to/b c/d").unwrap() == content(PART + 1));
-}
-
-fn tempdir() -> std::path::PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("s3fs-live-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&path).unwrap();
-    path
 }

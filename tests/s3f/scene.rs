@@ -3,15 +3,15 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::local::Directory;
 use crate::support::{BUCKET, Bucket, Server};
 
 pub struct Scene {
     pub server: Server,
-    pub directory: PathBuf,
+    pub directory: Directory,
 }
 
 impl Scene {
@@ -22,7 +22,7 @@ impl Scene {
     pub fn with(server: Server) -> Self {
         Self {
             server,
-            directory: new_directory(),
+            directory: Directory::new(),
         }
     }
 
@@ -81,12 +81,6 @@ impl Scene {
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
 /// The tool in an environment of its own.
 pub fn bare(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_s3f"));
@@ -97,15 +91,6 @@ pub fn bare(directory: &Path) -> Command {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
     command
-}
-
-fn new_directory() -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("s3f-test-{}-{number}", std::process::id());
-    let directory = fs::canonicalize(std::env::temp_dir()).unwrap().join(name);
-    fs::create_dir(&directory).unwrap();
-    directory
 }
 
 fn collect(root: &Path, directory: &Path, found: &mut Vec<String>) {

@@ -4,6 +4,7 @@ use s3fs::{CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, 
 
 use super::{impatient, open};
 use crate::common;
+use crate::local::Directory;
 use crate::support::{Answer, BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 type Work = fn(&S3Fs) -> s3fs::Result<()>;
@@ -229,11 +230,11 @@ fn a_bucket_that_locks_by_default_gets_a_digest_with_whatever_is_stored() {
         ("upload", |fs| fs.upload("new", &mut &[7; 99][..]).map(drop)),
         ("parts", |fs| fs.writebytes("new", &vec![7; 12 << 20])),
         ("upload_file", |fs| {
-            let file = std::env::temp_dir().join(format!("s3fs-locked-{}", std::process::id()));
+            let directory = Directory::new();
+            let file = directory.join("local");
             std::fs::write(&file, vec![7; 12 << 20])?;
-            let uploaded = fs.upload_file(&file, "new", &s3fs::TransferOptions::new());
-            std::fs::remove_file(&file)?;
-            uploaded.map(drop)
+            fs.upload_file(&file, "new", &s3fs::TransferOptions::new())
+                .map(drop)
         }),
         ("appendbytes", |fs| fs.appendbytes("old", b"more")),
         ("append to parts", |fs| fs.appendbytes("large", b"more")),

@@ -6,23 +6,24 @@ use s3fs::{ErrorKind, FileSystemExt as _, S3FsBuilder};
 
 use super::impatient;
 use crate::common;
+use crate::local::Directory;
 use crate::support::{BUCKET, Fault, Identity, Rule, Server};
 
 /// A file that is gone when this is dropped.
-struct File(PathBuf);
+struct File {
+    path: PathBuf,
+    _directory: Directory,
+}
 
 impl File {
     fn new(name: &str, content: &str) -> Self {
-        let name = format!("s3fs-tls-{name}-{}.pem", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let directory = Directory::new();
+        let path = directory.join(format!("{name}.pem"));
         std::fs::write(&path, content).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        Self {
+            path,
+            _directory: directory,
+        }
     }
 }
 
@@ -34,7 +35,7 @@ fn server() -> Server {
 
 fn builder(server: &Server, ca: Option<&File>) -> S3FsBuilder {
     match ca {
-        Some(file) => impatient(server).ca_bundle(&file.0),
+        Some(file) => impatient(server).ca_bundle(&file.path),
         None => impatient(server),
     }
 }
@@ -64,7 +65,7 @@ fn a_server_is_trusted_that_the_bundle_certifies() {
         "the content",
     );
     assert_eq!(server.connections(), 1);
-    let parameter = format!("&ca_bundle={}", ca.0.display());
+    let parameter = format!("&ca_bundle={}", ca.path.display());
     let url = common::fs_url(&server, "", &parameter);
     // A URL names a file of this machine only where the program allows it.
     let error = s3fs::open_fs(&url).map(drop).unwrap_err();
@@ -126,7 +127,10 @@ fn what_is_no_regular_file_is_no_bundle() {
 fn a_file_that_is_too_large_for_certificates_is_not_read() {
     let server = server();
     let large = File::new("large", "the content");
-    let file = std::fs::File::options().write(true).open(&large.0).unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&large.path)
+        .unwrap();
     file.set_len(1 << 40).unwrap();
     let error = builder(&server, Some(&large)).build().unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
@@ -142,7 +146,7 @@ fn the_bundle_of_the_environment_is_trusted() {
             .args(["--exact", "--ignored", "--test-threads=1"])
             .arg("surviving::tls::a_program_reads_with_the_bundle_of_its_environment")
             .env_remove("AWS_CA_BUNDLE")
-            .env(variable, &ca.0)
+            .env(variable, &ca.path)
             .env("S3FS_TLS_URL", common::fs_url(&server, "", ""))
             .output()
             .unwrap();
@@ -214,14 +218,12 @@ fn commands_of_the_guide() -> Vec<String> {
 
 /// Runs commands in a new directory, and gives that; `None` where there is no openssl.
 #[cfg(unix)]
-fn run(name: &str, commands: &str) -> Option<PathBuf> {
+fn run(commands: &str) -> Option<Directory> {
     let asked = std::process::Command::new("openssl")
         .arg("version")
         .output();
     asked.ok().filter(|asked| asked.status.success())?;
-    let name = format!("s3fs-openssl-{name}-{}", std::process::id());
-    let directory = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = Directory::new();
     let mut shell = std::process::Command::new("sh");
     let ran = shell
         .args(["-ec", commands])
@@ -237,14 +239,13 @@ fn run(name: &str, commands: &str) -> Option<PathBuf> {
 fn the_commands_of_the_guide_make_certificates_that_are_trusted() {
     let commands = commands_of_the_guide();
     assert_eq!(commands.len(), 2);
-    for (number, (commands, trusted)) in commands.iter().zip(["server.pem", "ca.pem"]).enumerate() {
-        let Some(directory) = run(&format!("guide-{number}"), commands) else {
+    for (commands, trusted) in commands.iter().zip(["server.pem", "ca.pem"]) {
+        let Some(directory) = run(commands) else {
             return println!("not tested: there is no openssl");
         };
         let file = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
         let identity = Identity::with(&file("server.pem"), &file("server.key"), file(trusted));
         assert_eq!(read_with(identity).unwrap(), b"content", "{commands}");
-        std::fs::remove_dir_all(directory).unwrap();
     }
 }
 
@@ -253,12 +254,11 @@ fn the_commands_of_the_guide_make_certificates_that_are_trusted() {
 fn what_openssl_makes_without_more_is_explained() {
     let plain = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
                  -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.pem";
-    let Some(directory) = run("plain", plain) else {
+    let Some(directory) = run(plain) else {
         return println!("not tested: there is no openssl");
     };
     let file = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
     let identity = Identity::with(&file("server.pem"), &file("server.key"), file("server.pem"));
     let error = read_with(identity).unwrap_err();
     assert!(error.to_string().contains("guide::tls"), "{error}");
-    std::fs::remove_dir_all(directory).unwrap();
 }
