@@ -10,9 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use s3fs::copy::{
-    Condition, copy_dir, copy_dir_if, copy_file, copy_file_if, copy_fs, copy_fs_if, copy_structure,
-};
+use s3fs::copy::{Condition, copy_dir, copy_file, copy_fs, copy_structure};
 use s3fs::mirror::mirror;
 use s3fs::moving::{move_dir, move_file, move_fs};
 use s3fs::{
@@ -318,16 +316,35 @@ const CASES: [Case; 29] = [
     ("GetObject", |fs, _, token| {
         let tree = fs.opendir("tree")?;
         let options = options(token);
-        copy_fs_if(&tree, &MemoryFs::new(), Condition::Newer, &options).map(drop)
+        copy_fs(
+            &tree,
+            &MemoryFs::new(),
+            &options.condition(Condition::Newer),
+        )
+        .map(drop)
     }),
     ("CopyObject", |fs, _, token| {
-        copy_dir_if(fs, "tree", fs, "copy", Condition::Newer, &options(token)).map(drop)
+        copy_dir(
+            fs,
+            "tree",
+            fs,
+            "copy",
+            &options(token).condition(Condition::Newer),
+        )
+        .map(drop)
     }),
     ("GetObject", |fs, _, token| {
-        copy_file(fs, "old", &MemoryFs::new(), "new", &options(token))
+        copy_file(fs, "old", &MemoryFs::new(), "new", &options(token)).map(drop)
     }),
     ("CopyObject", |fs, _, token| {
-        copy_file_if(fs, "old", fs, "new", Condition::Newer, &options(token)).map(drop)
+        copy_file(
+            fs,
+            "old",
+            fs,
+            "new",
+            &options(token).condition(Condition::Newer),
+        )
+        .map(drop)
     }),
     ("ListObjectsV2", |fs, _, token| {
         copy_structure(fs, "/", &MemoryFs::new(), "/", &options(token)).map(drop)
@@ -339,7 +356,7 @@ const CASES: [Case; 29] = [
         token.run(|| fs.copy("huge", "copy"))
     }),
     ("CopyObject", |fs, _, token| {
-        move_file(fs, "old", fs, "new", &options(token))
+        move_file(fs, "old", fs, "new", &options(token)).map(drop)
     }),
     ("UploadPart", |fs, directory, token| {
         let disk = disk_of(directory);

@@ -1,9 +1,12 @@
-//! Copies on a condition: what they ask of a target on S3, counted there.
+//! Copies and moves on a condition: what they ask of a target on S3, counted there.
 
-use s3fs::copy::{Condition, copy_dir_if, copy_fs_if};
-use s3fs::{FileSystemExt, MemoryFs, S3Fs, TransferOptions};
+use s3fs::copy::{Condition, copy_dir, copy_file, copy_fs};
+use s3fs::mirror::mirror;
+use s3fs::moving::{move_dir, move_file};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, MakedirOptions, MemoryFs, S3Fs, TransferOptions};
 
 use crate::common;
+use crate::local::Directory;
 use crate::support::{LoggedRequest, Server};
 
 /// `t/0000` to `t/2499`, each with `old` in it.
@@ -50,8 +53,14 @@ fn the_target_is_listed_once_and_not_asked_about_each_file() {
         (Condition::NotExists, 0),
     ] {
         server.take_requests();
-        let options = TransferOptions::new();
-        let report = copy_dir_if(&src, "/", &fs, "t/./x/..", condition, &options).unwrap();
+        let report = copy_dir(
+            &src,
+            "/",
+            &fs,
+            "t/./x/..",
+            &TransferOptions::new().condition(condition),
+        )
+        .unwrap();
         assert_eq!(report.copied(), copied, "{condition:?}");
         let requests = server.take_requests();
         assert_eq!(listings_and_looks(&requests), (3, 0), "{condition:?}");
@@ -70,8 +79,15 @@ fn a_target_that_is_much_larger_is_looked_at_file_by_file() {
     let fs = large_target(&server);
     for (names, copied, looks) in [(&["0500"], 1, 1), (&["zz"], 0, 1)] {
         server.take_requests();
-        let (src, options) = (source(names), TransferOptions::new());
-        let report = copy_dir_if(&src, "/", &fs, "t", Condition::Exists, &options).unwrap();
+        let src = source(names);
+        let report = copy_dir(
+            &src,
+            "/",
+            &fs,
+            "t",
+            &TransferOptions::new().condition(Condition::Exists),
+        )
+        .unwrap();
         assert_eq!(report.copied(), copied, "{names:?}");
         // The listing is given up after 1,000 entries for the one file.
         let asked = listings_and_looks(&server.take_requests());
@@ -83,11 +99,24 @@ fn a_target_that_is_much_larger_is_looked_at_file_by_file() {
 fn nothing_is_listed_for_nothing_and_what_is_not_there_is_known_at_once() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
-    let options = TransferOptions::new();
-    copy_dir_if(&MemoryFs::new(), "/", &fs, "t", Condition::Newer, &options).unwrap();
+    copy_dir(
+        &MemoryFs::new(),
+        "/",
+        &fs,
+        "t",
+        &TransferOptions::new().condition(Condition::Newer),
+    )
+    .unwrap();
     assert_eq!(listings_and_looks(&server.take_requests()).0, 0);
     let src = source(&["a", "b", "c"]);
-    let report = copy_dir_if(&src, "/", &fs, "new", Condition::Older, &options).unwrap();
+    let report = copy_dir(
+        &src,
+        "/",
+        &fs,
+        "new",
+        &TransferOptions::new().condition(Condition::Older),
+    )
+    .unwrap();
     assert_eq!(report.copied(), 3);
     assert_eq!(listings_and_looks(&server.take_requests()).0, 1);
 }
@@ -99,10 +128,96 @@ fn a_directory_that_the_copy_makes_does_not_keep_a_file_beside_it_away() {
         server.bucket("bucket").put(key, "content");
     }
     let (src, dst) = (common::open(&server), common::open(&other));
-    let options = TransferOptions::new();
-    let report = copy_fs_if(&src, &dst, Condition::NotExists, &options).unwrap();
+    let report = copy_fs(
+        &src,
+        &dst,
+        &TransferOptions::new().condition(Condition::NotExists),
+    )
+    .unwrap();
     assert_eq!(report.copied(), 2);
     assert_eq!(other.bucket("bucket").keys(), ["x", "x/", "x/y"]);
-    let report = copy_fs_if(&src, &dst, Condition::Newer, &options).unwrap();
+    let report = copy_fs(
+        &src,
+        &dst,
+        &TransferOptions::new().condition(Condition::Newer),
+    )
+    .unwrap();
     assert_eq!(report.copied(), 0);
+}
+
+#[test]
+fn a_condition_holds_where_the_server_copies_by_itself() {
+    let server = Server::start();
+    let fs = common::open(&server);
+    for (path, content) in [("a/x", "new"), ("a/y", "new"), ("b/x", "old")] {
+        fs.makedirs_with(&path[..1], MakedirOptions::new().recreate(true))
+            .unwrap();
+        fs.writetext(path, content).unwrap();
+    }
+    let options = TransferOptions::new().condition(Condition::NotExists);
+    assert_eq!(copy_dir(&fs, "a", &fs, "b", &options).unwrap().copied(), 1);
+    assert!(!copy_file(&fs, "a/x", &fs, "b/x", &options).unwrap());
+    assert_eq!(fs.readtext("b/x").unwrap(), "old");
+    assert_eq!(fs.readtext("b/y").unwrap(), "new");
+}
+
+#[test]
+fn a_move_on_a_condition_leaves_the_other_files_where_they_are() {
+    let (server, other) = (Server::start(), Server::start());
+    let (fs, beyond) = (common::open(&server), common::open(&other));
+    let not_there = || TransferOptions::new().condition(Condition::NotExists);
+    // Within one server, to another one, and to memory; in a dry run, and then for good.
+    let memory = MemoryFs::new();
+    for dst in [&fs as &dyn FileSystem, &beyond, &memory] {
+        fs.makedirs_with("a/e", MakedirOptions::new().recreate(true))
+            .unwrap();
+        dst.makedirs("b").unwrap();
+        for path in ["a/x", "a/y", "a/e/z"] {
+            fs.writetext(path, "new").unwrap();
+        }
+        dst.writetext("b/x", "old").unwrap();
+
+        assert!(!move_file(&fs, "a/x", dst, "b/x", &not_there()).unwrap());
+        assert!(fs.exists("a/x").unwrap());
+
+        let planned = move_dir(&fs, "a", dst, "b", &not_there().dry_run(true)).unwrap();
+        let report = move_dir(&fs, "a", dst, "b", &not_there()).unwrap();
+        assert_eq!(report.copied(), 2);
+        assert_eq!(report.left_behind(), ["a/x"]);
+        assert_eq!(planned, report);
+        assert!(fs.exists("a/x").unwrap());
+        for gone in ["a/y", "a/e"] {
+            assert!(!fs.exists(gone).unwrap(), "{gone}");
+        }
+        for (path, content) in [("b/x", "old"), ("b/y", "new"), ("b/e/z", "new")] {
+            assert_eq!(dst.readtext(path).unwrap(), content);
+        }
+
+        dst.remove("b/x").unwrap();
+        assert!(move_file(&fs, "a/x", dst, "b/x", &not_there()).unwrap());
+        assert!(!fs.exists("a/x").unwrap());
+    }
+}
+
+#[test]
+fn what_takes_no_condition_refuses_it_and_changes_nothing() {
+    let server = Server::start();
+    let fs = common::open(&server);
+    fs.writetext("b", "old").unwrap();
+    let directory = Directory::new();
+    let local = directory.join("f");
+    std::fs::write(&local, "new").unwrap();
+    server.take_requests();
+    let options = TransferOptions::new().condition(Condition::NotExists);
+    for refused in [
+        mirror(&source(&["a"]), &fs, &options).map(drop),
+        fs.upload_file(&local, "b", &options).map(drop),
+        fs.download_file("b", &local, &options).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("takes no condition"), "{error}");
+    }
+    assert_eq!(server.take_requests().len(), 0);
+    assert_eq!(std::fs::read(&local).unwrap(), b"new");
 }

@@ -696,17 +696,21 @@ fn conditions_choose_what_is_copied() {
         let mut same = dst.get("same").unwrap();
         same.modified = src.get("same").unwrap().modified;
         dst.put_with("same", same);
-        let options = TransferOptions::new();
         for key in ["absent", "newer", "older", "same"] {
-            let dry = TransferOptions::new().dry_run(true);
-            let copied = copy::copy_file_if(&src_fs, key, &dst_fs, key, condition, &dry);
+            let dry = TransferOptions::new().dry_run(true).condition(condition);
+            let copied = copy::copy_file(&src_fs, key, &dst_fs, key, &dry);
             assert_eq!(
                 copied.unwrap(),
                 expected.contains(&key),
                 "{condition:?} {key}"
             );
         }
-        let report = copy::copy_fs_if(&src_fs, &dst_fs, condition, &options).unwrap();
+        let report = copy::copy_fs(
+            &src_fs,
+            &dst_fs,
+            &TransferOptions::new().condition(condition),
+        )
+        .unwrap();
         let copied = files(&dst)
             .into_iter()
             .filter(|(_, content)| content == b"src");
@@ -1104,7 +1108,7 @@ fn a_filesystem_that_knows_no_locations_loses_nothing_either() {
         fs.copydir_with("d", "d/new", create),
         fs.movedir_with("d", "d/new", create),
         fs.movedir_with("d/e", "d", create),
-        copy::copy_file(&fs, "a", &fs, "/a", &options),
+        copy::copy_file(&fs, "a", &fs, "/a", &options).map(drop),
         copy::copy_dir(&fs, "d", &fs, "d/e", &options).map(|_| ()),
         mirror(&fs, &fs, &options).map(|_| ()),
     ] {

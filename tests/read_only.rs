@@ -110,9 +110,9 @@ fn it_is_copied_from_by_the_server_and_never_moved_from() {
     for refused in [
         move_fs(&fs, &to, &options).map(drop),
         move_dir(&fs, "d", &to, "d", &options).map(drop),
-        move_file(&fs, "d/f", &to, "f", &options),
-        move_file(&fs, "d/f", &memory, "f", &options),
-        copy_file(&memory, "f", &fs, "d/f", &options),
+        move_file(&fs, "d/f", &to, "f", &options).map(drop),
+        move_file(&fs, "d/f", &memory, "f", &options).map(drop),
+        copy_file(&memory, "f", &fs, "d/f", &options).map(drop),
     ] {
         let error = refused.unwrap_err();
         let kinds = [ErrorKind::ResourceReadOnly, ErrorKind::ResourceNotFound];

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use s3fs::copy::{Condition, copy_file, copy_fs, copy_fs_if};
+use s3fs::copy::{Condition, copy_file, copy_fs};
 use s3fs::{
     Error, ErrorKind, Failures, FileSystem, FileSystemExt as _, OnError, OsFs, OsFsOptions, S3Fs,
     TransferOptions, UploadArgs,
@@ -820,13 +820,14 @@ fn copies_between_the_two_are_transfers() {
     assert_eq!(fails(result, ErrorKind::PermissionDenied).path(), Some("f"));
     assert_eq!(names(&disk.join("d")), ["f"]);
     // Conditions hold, and what is not copied does not count.
-    let options = workers(3).progress(|_, total| {
+    let missing = workers(3).condition(Condition::NotExists);
+    let options = missing.progress(|_, total| {
         assert_eq!(total, 18 * PART);
         Ok(())
     });
-    let report = copy_fs_if(&fs, &os, Condition::NotExists, &options).unwrap();
+    let report = copy_fs(&fs, &os, &options).unwrap();
     assert_eq!(report.copied(), 3);
-    let report = copy_fs_if(&fs, &os, Condition::NotExists, &workers(3)).unwrap();
+    let report = copy_fs(&fs, &os, &workers(3).condition(Condition::NotExists)).unwrap();
     assert_eq!(report.copied(), 0);
     let report = copy_fs(&fs, &os, &workers(3).preserve_time(true)).unwrap();
     assert_eq!(report.copied(), 3);

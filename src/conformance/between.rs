@@ -197,7 +197,7 @@ fn two_directories_of_one_filesystem_are_two_filesystems(fs: &dyn FileSystem) {
         copy::copy_dir(&src, "a", fs, "src/a", &options).map(drop),
         copy::copy_dir(fs, "src", &src, "new", &options).map(drop),
         copy::copy_structure(fs, "src/a", &src, "a", &options).map(drop),
-        copy::copy_file(&src, "top.txt", fs, "src/top.txt", &options),
+        copy::copy_file(&src, "top.txt", fs, "src/top.txt", &options).map(drop),
         moving::move_dir(fs, "src", &src, "new", &options).map(drop),
         mirror(&src, fs, &options).map(drop),
     ] {
@@ -262,11 +262,11 @@ fn a_file_is_copied_in_and_out(fs: &dyn FileSystem) {
 }
 
 fn a_condition_chooses_what_is_copied(fs: &dyn FileSystem) {
-    let (src, options) = (made(), TransferOptions::new());
+    let src = made();
     fs.makedir("a").unwrap();
     fs.writetext("a/é", "older").unwrap();
     let copied = |condition| {
-        let report = copy::copy_fs_if(&src, fs, condition, &options).unwrap();
+        let report = copy::copy_fs(&src, fs, &TransferOptions::new().condition(condition)).unwrap();
         report.copied()
     };
     assert_eq!(copied(Condition::NotExists), 2);
@@ -277,9 +277,21 @@ fn a_condition_chooses_what_is_copied(fs: &dyn FileSystem) {
     assert_eq!(fs.readtext("a/é").unwrap(), "in a");
     assert!(!fs.exists("top.txt").unwrap());
     // What the target does not have is newer than what it has.
-    let one = copy::copy_file_if(&src, "top.txt", fs, "top.txt", Condition::Newer, &options);
+    let one = copy::copy_file(
+        &src,
+        "top.txt",
+        fs,
+        "top.txt",
+        &TransferOptions::new().condition(Condition::Newer),
+    );
     assert!(one.unwrap());
-    let one = copy::copy_file_if(&src, "a/é", fs, "a/é", Condition::NotExists, &options);
+    let one = copy::copy_file(
+        &src,
+        "a/é",
+        fs,
+        "a/é",
+        &TransferOptions::new().condition(Condition::NotExists),
+    );
     assert!(!one.unwrap());
 }
 

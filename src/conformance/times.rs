@@ -42,7 +42,6 @@ fn days(count: i64) -> OffsetDateTime {
 }
 
 fn the_newer_or_the_older_file_is_copied(fs: &dyn FileSystem) {
-    let options = TransferOptions::new();
     fs.makedir("d").unwrap();
     fs.writetext("d/f", "here").unwrap();
     for (condition, age, is_copied) in [
@@ -54,18 +53,38 @@ fn the_newer_or_the_older_file_is_copied(fs: &dyn FileSystem) {
         let content = format!("{condition:?} {age}");
         let other = made(&content, days(age));
         let before = fs.readtext("d/f").unwrap();
-        let report = copy::copy_fs_if(&other, fs, condition, &options).unwrap();
+        let report =
+            copy::copy_fs(&other, fs, &TransferOptions::new().condition(condition)).unwrap();
         assert_eq!(report.copied(), usize::from(is_copied), "{content}");
         let expected = if is_copied { &content } else { &before };
         assert_eq!(fs.readtext("d/f").unwrap(), *expected, "{content}");
-        let one = copy::copy_file_if(&other, "d/f", fs, "d/f", condition, &options);
+        let one = copy::copy_file(
+            &other,
+            "d/f",
+            fs,
+            "d/f",
+            &TransferOptions::new().condition(condition),
+        );
         assert_eq!(one.unwrap(), is_copied, "{content}");
         // The other way round, with the times the other way round.
         let other = made("there", days(-age));
-        let one = copy::copy_file_if(fs, "d/f", &other, "d/f", condition, &options);
+        let one = copy::copy_file(
+            fs,
+            "d/f",
+            &other,
+            "d/f",
+            &TransferOptions::new().condition(condition),
+        );
         assert_eq!(one.unwrap(), is_copied, "{content}");
         let other = made("there", days(-age));
-        copy::copy_dir_if(fs, "d", &other, "d", condition, &options).unwrap();
+        copy::copy_dir(
+            fs,
+            "d",
+            &other,
+            "d",
+            &TransferOptions::new().condition(condition),
+        )
+        .unwrap();
         let expected = if is_copied { expected } else { "there" };
         assert_eq!(other.readtext("d/f").unwrap(), expected, "{content}");
     }

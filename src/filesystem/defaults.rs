@@ -1,10 +1,13 @@
 //! Copies and moves within a filesystem that has no better way: plain loops over its other methods.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read};
+
+use time::OffsetDateTime;
 
 use super::endpoints::{Endpoints, illegal, location};
 use super::info::{Info, Namespaces};
+use super::location::Location;
 use super::options::OpenOptions;
 use super::{CopyOptions, FileSystem, MakedirOptions, found};
 use crate::error::{Error, ErrorKind, Result};
@@ -134,28 +137,55 @@ fn copy_file(
     options: &CopyOptions,
     beside_directory: bool,
 ) -> Result<()> {
-    let is_copied = match (location(fs, src_path)?, fs.capabilities()) {
-        (Some(source), Some(capabilities)) => capabilities.copy_from(&source, dst_path)?,
-        _ => false,
-    };
-    if !is_copied {
+    if !copy_by_itself(fs, location(fs, src_path)?.as_ref(), dst_path)? {
         let mut source = fs.openbin_with(src_path, "r", &OpenOptions::default())?;
-        if beside_directory {
-            let beside = OpenOptions::new().beside_directory(true);
-            let mut target = fs.openbin_with(dst_path, "w", &beside)?;
-            io::copy(&mut source, &mut target)?;
-            target.close()?;
-        } else {
-            let size = info.size().unwrap_or_default();
-            fs.upload_sized(dst_path, &mut source, size)?;
-        }
+        let size = info.size().unwrap_or_default();
+        upload(fs, dst_path, &mut source, size, beside_directory)?;
     }
     match info.modified().filter(|_| options.preserve_time) {
-        Some(modified) => match fs.settimes(dst_path, None, Some(modified)) {
-            Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
-            set => set,
-        },
+        Some(modified) => set_modified(fs, dst_path, modified),
         None => Ok(()),
+    }
+}
+
+/// Whether the target copied a file by itself.
+pub(crate) fn copy_by_itself(
+    dst: &dyn FileSystem,
+    source: Option<&Location>,
+    dst_path: &str,
+) -> Result<bool> {
+    match (dst.capabilities(), source) {
+        (Some(capabilities), Some(source)) => capabilities.copy_from(source, dst_path),
+        _ => Ok(false),
+    }
+}
+
+/// [`FileSystem::upload_sized`], or the same to a path that a directory has, too.
+pub(crate) fn upload(
+    fs: &dyn FileSystem,
+    path: &str,
+    source: &mut dyn Read,
+    size: u64,
+    beside_directory: bool,
+) -> Result<()> {
+    if !beside_directory {
+        return fs.upload_sized(path, source, size).map(|_| ());
+    }
+    let options = OpenOptions::new().beside_directory(true);
+    let mut file = fs.openbin_with(path, "w", &options)?;
+    io::copy(source, &mut file)?;
+    file.close()
+}
+
+/// Sets the time of the last change where a filesystem can.
+pub(crate) fn set_modified(
+    fs: &dyn FileSystem,
+    path: &str,
+    modified: OffsetDateTime,
+) -> Result<()> {
+    match fs.settimes(path, None, Some(modified)) {
+        Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
+        set => set,
     }
 }
 

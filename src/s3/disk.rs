@@ -51,7 +51,8 @@ impl S3Fs {
     /// # Errors
     ///
     /// As [`readbytes`](crate::FileSystemExt::readbytes), those of the local disk, and what the progress
-    /// callback answers: it cancels the download.
+    /// callback answers: it cancels the download. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+    /// [`condition`](TransferOptions::condition) is set.
     #[doc(alias = "download_to_file")]
     pub fn download_file(
         &self,
@@ -60,6 +61,7 @@ impl S3Fs {
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
         options.cancellable(|| {
+            options.refuse_condition("use copy::copy_file with an OsFs")?;
             let (place, local) = place(local_path.as_ref())?;
             if options.dry_run {
                 return self.getsize(path);
@@ -98,7 +100,8 @@ impl S3Fs {
     /// # Errors
     ///
     /// As [`writebytes`](crate::FileSystemExt::writebytes), those of the local disk, and what the progress
-    /// callback answers: it cancels the upload.
+    /// callback answers: it cancels the upload. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+    /// [`condition`](TransferOptions::condition) is set.
     #[doc(alias = "upload_from_file")]
     pub fn upload_file(
         &self,
@@ -107,6 +110,7 @@ impl S3Fs {
         options: &TransferOptions<'_>,
     ) -> Result<u64> {
         options.cancellable(|| {
+            options.refuse_condition("use copy::copy_file with an OsFs")?;
             let (place, local) = place(local_path.as_ref())?;
             if options.dry_run {
                 let size = fs::metadata(local_path).map(|metadata| metadata.len());

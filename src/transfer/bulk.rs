@@ -16,9 +16,11 @@ use crate::filesystem::options::UploadArgs;
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
 use crate::threads::{self, MAX_THREADS, ThreadPool};
+use crate::transfer::condition::Condition;
 use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::selection::{Selection, TakesFile};
+use crate::transfer::target::Target;
 use crate::walk::Walker;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
@@ -54,6 +56,7 @@ pub struct TransferOptions<'a> {
     pub(crate) resume: bool,
     pub(crate) upload_args: Option<UploadArgs>,
     pub(crate) compare: Compare,
+    pub(crate) condition: Condition,
     pub(crate) keep_extra: bool,
     walker: Option<Walker>,
     filter: Option<TakesFile<'a>>,
@@ -113,6 +116,20 @@ impl<'a> TransferOptions<'a> {
     #[must_use]
     pub fn copy_if_newer(mut self, copy_if_newer: bool) -> Self {
         self.copy_always = !copy_if_newer;
+        self
+    }
+
+    /// Which files are copied or moved, by what stands in the target; PyFilesystem's `condition`. Defaults to
+    /// [`Condition::Always`]. A move leaves the other files in the source. Mirrors,
+    /// and [`S3Fs::upload_file`](crate::S3Fs::upload_file) and [`S3Fs::download_file`](crate::S3Fs::download_file),
+    /// refuse a condition.
+    ///
+    /// The target is asked about each file right before it is copied. On S3 the target of a directory is listed
+    /// instead, once and before anything changes, unless it holds more than 1,000 times as many files as the source;
+    /// what comes there while the copy runs is not seen then, and is replaced.
+    #[must_use]
+    pub fn condition(mut self, condition: Condition) -> Self {
+        self.condition = condition;
         self
     }
 
@@ -249,13 +266,24 @@ impl<'a> TransferOptions<'a> {
         })
     }
 
+    /// Returns an error if a condition is set, for an operation that does not know any.
+    pub(crate) fn refuse_condition(&self, hint: &'static str) -> Result<()> {
+        if self.condition == Condition::Always {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InvalidArgument)
+            .with_message("this operation takes no condition")
+            .with_hint(hint))
+    }
+
     /// Whether a filesystem may do it all by itself: nothing is asked for but the copy, and nobody
     /// looks at single files.
     pub(crate) fn is_plain(&self) -> bool {
         let looks = lock(&self.on_copy).is_some()
             || lock(&self.on_error).is_some()
             || lock(&self.progress).is_some();
-        let takes_all = self.walker.is_none() && self.filter.is_none();
+        let takes_all =
+            self.walker.is_none() && self.filter.is_none() && self.condition == Condition::Always;
         !looks && takes_all && !self.dry_run && !self.preserve_time
     }
 
@@ -286,6 +314,7 @@ impl fmt::Debug for TransferOptions<'_> {
             .field("allow_empty_source", &self.allow_empty_source)
             .field("copy_if_newer", &!self.copy_always)
             .field("compare", &self.compare)
+            .field("condition", &self.condition)
             .field("keep_extra", &self.keep_extra)
             .field("walker", &self.walker)
             .field("resume", &self.resume)
@@ -352,8 +381,8 @@ impl Report {
         self.bytes
     }
 
-    /// What a move left in the source: what came or changed after the move began, or could not be
-    /// copied.
+    /// What a move left in the source: what came or changed after the move began, could not be
+    /// copied, or did not meet the [`condition`](TransferOptions::condition).
     #[must_use]
     pub fn left_behind(&self) -> &[String] {
         &self.left_behind
@@ -493,13 +522,14 @@ impl<'r, 'a> Run<'r, 'a> {
         self
     }
 
-    /// Copies all files.
+    /// Copies the files that the target wants, and gives those that were copied.
     pub(crate) fn copy<'j>(
         &self,
         endpoints: Endpoints<'_>,
         jobs: &'j [Job],
+        target: &Target<'_>,
     ) -> Result<Vec<&'j Job>> {
-        self.copy_if(endpoints, jobs, |_| Ok(true))
+        self.copy_if(endpoints, jobs, |job| target.wants(job))
     }
 
     /// Copies the files that are wanted right before, and gives those that were copied.

@@ -27,77 +27,38 @@ use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
 use crate::transfer::bulk::{Action, Report, Run, TransferOptions, make_directory};
-use crate::transfer::file;
+pub use crate::transfer::condition::Condition;
 use crate::transfer::job::Job;
 use crate::transfer::snapshot::Snapshot;
 use crate::transfer::target::Target;
-
-/// Which files are copied; PyFilesystem's `condition`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Condition {
-    /// All.
-    #[default]
-    Always,
-    /// Those that changed after the file in the target did, and those whose times are not known or
-    /// that the target does not have.
-    Newer,
-    /// Those that changed before the file in the target did, and those whose times are not known or
-    /// that the target does not have.
-    Older,
-    /// Those that the target has.
-    Exists,
-    /// Those that the target does not have.
-    NotExists,
-}
-
-impl Condition {
-    /// Whether that file is to be copied. The target is not asked where all are.
-    pub(crate) fn is_met(self, job: &Job, target: &Target<'_>) -> Result<bool> {
-        let is_earlier = match self {
-            Self::Always => return Ok(true),
-            Self::Exists => return target.exists(&job.dst_path),
-            Self::NotExists => return target.exists(&job.dst_path).map(|exists| !exists),
-            Self::Newer => |first, second| first < second,
-            Self::Older => |first, second| second < first,
-        };
-        let Some(there) = target.modified(&job.dst_path)? else {
-            return Ok(true);
-        };
-        let times = there.zip(job.modified);
-        Ok(times.is_none_or(|(there, source)| is_earlier(there, source)))
-    }
-}
 
 /// Copies all that is in one filesystem into another.
 ///
 /// # Errors
 ///
 /// As [`copy_dir`].
+#[doc(alias = "copy_fs_if")]
 pub fn copy_fs(
     src_fs: &(impl FileSystem + ?Sized),
     dst_fs: &(impl FileSystem + ?Sized),
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    copy_fs_if(src_fs, dst_fs, Condition::Always, options)
-}
-
-/// Copies what is in one filesystem into another, if a condition holds for the file.
-///
-/// # Errors
-///
-/// As [`copy_dir`].
-pub fn copy_fs_if(
-    src_fs: &(impl FileSystem + ?Sized),
-    dst_fs: &(impl FileSystem + ?Sized),
-    condition: Condition,
-    options: &TransferOptions<'_>,
-) -> Result<Report> {
-    copy_dir_if(src_fs, "/", dst_fs, "/", condition, options)
+    copy_dir(src_fs, "/", dst_fs, "/", options)
 }
 
 /// Copies what is in a directory into a directory of another filesystem, or of the same. It is
-/// made if it is not there, and files that are there are replaced.
+/// made if it is not there, and files that are there are replaced, unless a
+/// [`condition`](TransferOptions::condition) is set.
+///
+/// ```no_run
+/// use s3fs::copy::{Condition, copy_dir};
+/// use s3fs::{OsFs, S3Fs, TransferOptions};
+///
+/// let (disk, bucket) = (OsFs::new("/var/log")?, S3Fs::new("logs")?);
+/// let options = TransferOptions::new().workers(8).condition(Condition::Newer);
+/// copy_dir(&disk, "/", &bucket, "today", &options)?;
+/// # Ok::<(), s3fs::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -112,6 +73,7 @@ pub fn copy_fs_if(
 /// changed. Then those of the single files: the first of them, or
 /// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
 /// them gathered.
+#[doc(alias = "copy_dir_if")]
 pub fn copy_dir(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -119,86 +81,27 @@ pub fn copy_dir(
     dst_path: &str,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    copy_dir_if(
-        src_fs,
-        src_path,
-        dst_fs,
-        dst_path,
-        Condition::Always,
-        options,
-    )
-}
-
-/// Copies what is in a directory, as [`copy_dir`], if a condition holds for the file.
-///
-/// The target is asked about each file right before it is copied. On S3 it is listed instead, once
-/// and before anything changes, unless it holds more than 1,000 times as many files as the source;
-/// what comes there while the copy runs is not seen then, and is replaced.
-///
-/// ```no_run
-/// use s3fs::copy::{Condition, copy_dir_if};
-/// use s3fs::{OsFs, S3Fs, TransferOptions};
-///
-/// let (disk, bucket) = (OsFs::new("/var/log")?, S3Fs::new("logs")?);
-/// let options = TransferOptions::new().workers(8);
-/// copy_dir_if(&disk, "/", &bucket, "today", Condition::Newer, &options)?;
-/// # Ok::<(), s3fs::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// As [`copy_dir`].
-pub fn copy_dir_if(
-    src_fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_fs: &(impl FileSystem + ?Sized),
-    dst_path: &str,
-    condition: Condition,
-    options: &TransferOptions<'_>,
-) -> Result<Report> {
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         check_directories(endpoints, src_path, dst_path)?;
-        copy_tree(endpoints, src_path, dst_path, condition, options)
+        copy_tree(endpoints, src_path, dst_path, options)
     })
 }
 
-/// Copies a file to another filesystem, or within one; a file that is there is replaced.
+/// Copies a file to another filesystem, or within one; a file that is there is replaced, unless a
+/// [`condition`](TransferOptions::condition) is set. Returns whether it was copied.
 ///
 /// # Errors
 ///
 /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source, or the target's parent, is not
 /// there, [`FileExpected`](crate::ErrorKind::FileExpected) if one of them is a directory,
 /// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are one file.
+#[doc(alias = "copy_file_if")]
 pub fn copy_file(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_fs: &(impl FileSystem + ?Sized),
     dst_path: &str,
-    options: &TransferOptions<'_>,
-) -> Result<()> {
-    copy_file_if(
-        src_fs,
-        src_path,
-        dst_fs,
-        dst_path,
-        Condition::Always,
-        options,
-    )
-    .map(|_| ())
-}
-
-/// Copies a file, as [`copy_file`], if a condition holds for it. Says whether it did.
-///
-/// # Errors
-///
-/// As [`copy_file`].
-pub fn copy_file_if(
-    src_fs: &(impl FileSystem + ?Sized),
-    src_path: &str,
-    dst_fs: &(impl FileSystem + ?Sized),
-    dst_path: &str,
-    condition: Condition,
     options: &TransferOptions<'_>,
 ) -> Result<bool> {
     options.cancellable(|| {
@@ -207,19 +110,18 @@ pub fn copy_file_if(
         if endpoints.is_same_file(src_path, dst_path)? {
             return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
         }
-        if endpoints.is_one && condition == Condition::Always && options.is_plain() {
+        if endpoints.is_one && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
             return src_fs
                 .copy_with(src_path, dst_path, overwrite)
                 .map(|()| true);
         }
         let run = Run::new(options);
-        let target = Target::looked_at(endpoints.dst);
+        let target = Target::looked_at(endpoints.dst, options.condition);
         let jobs = [job];
-        let copied = run.copy_if(endpoints, &jobs, |job| condition.is_met(job, &target))?;
-        let copied = copied.len();
+        let is_copied = !run.copy(endpoints, &jobs, &target)?.is_empty();
         run.finish(Report::default(), src_path)?;
-        Ok(copied > 0)
+        Ok(is_copied)
     })
 }
 
@@ -271,7 +173,7 @@ pub fn copy_modified_time(
         .getinfo(src_path, Namespaces::DETAILS)?
         .modified()
     {
-        Some(modified) => file::set_modified(endpoints.dst, dst_path, modified),
+        Some(modified) => defaults::set_modified(endpoints.dst, dst_path, modified),
         None => Ok(()),
     }
 }
@@ -287,7 +189,7 @@ pub(crate) fn within(
     defaults::check_directories(endpoints, src_path, dst_path, options)?;
     endpoints.refuse_overlap(src_path, dst_path)?;
     let options = TransferOptions::new().preserve_time(options.preserve_time);
-    copy_tree(endpoints, src_path, dst_path, Condition::Always, &options).map(|_| ())
+    copy_tree(endpoints, src_path, dst_path, &options).map(|_| ())
 }
 
 /// What is looked at before one directory is copied into another.
@@ -316,12 +218,9 @@ fn copy_tree(
     endpoints: Endpoints<'_>,
     src_path: &str,
     dst_path: &str,
-    condition: Condition,
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
-    if condition == Condition::Always
-        && transfer_whole(endpoints, src_path, dst_path, options, false)?
-    {
+    if transfer_whole(endpoints, src_path, dst_path, options, false)? {
         let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
         let actions = vec![Action::CopyDir { src_path, dst_path }];
         return Ok(Report {
@@ -333,16 +232,13 @@ fn copy_tree(
     let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
     tree.check_fits(src_path, endpoints.dst, dst_path)?;
     let jobs = jobs(&tree, src_path, dst_path);
-    let target = match condition {
-        Condition::Always => Target::looked_at(endpoints.dst),
-        _ => Target::listed(endpoints.dst, dst_path, &jobs)?,
-    };
+    let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
     let mut report = Report {
         actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let copied = run.copy_if(endpoints, &jobs, |job| condition.is_met(job, &target))?;
+    let copied = run.copy(endpoints, &jobs, &target)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     run.finish(report, src_path)
 }

@@ -2,20 +2,18 @@
 
 use std::io::{self, Read};
 
-use time::OffsetDateTime;
-
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::filesystem::FileSystem;
 use crate::filesystem::capabilities::{SourceOptions, Storage, Times, Transfer};
+use crate::filesystem::defaults;
 use crate::filesystem::endpoints::{Endpoints, location};
-use crate::filesystem::location::Location;
 use crate::filesystem::options::OpenOptions;
 use crate::transfer::job::Job;
 
 /// Transfers one file.
 pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
     let source = location(endpoints.src, &job.src_path)?;
-    if copy_by_itself(endpoints.dst, source.as_ref(), &job.dst_path)? {
+    if defaults::copy_by_itself(endpoints.dst, source.as_ref(), &job.dst_path)? {
         transfer.advance(job.size)?;
     } else if in_pieces(endpoints, job, transfer)? {
         return Ok(());
@@ -24,27 +22,15 @@ pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<
             .src
             .openbin_with(&job.src_path, "r", &OpenOptions::default())?;
         let mut source = Watched { inner, transfer };
-        if job.beside_directory {
-            upload_beside(endpoints.dst, &job.dst_path, &mut source)?;
-        } else {
-            endpoints
-                .dst
-                .upload_sized(&job.dst_path, &mut source, job.size)?;
-        }
+        let (dst, beside) = (endpoints.dst, job.beside_directory);
+        defaults::upload(dst, &job.dst_path, &mut source, job.size, beside)?;
     }
     if transfer.times() == Times::Kept
         && let Some(modified) = job.modified
     {
-        set_modified(endpoints.dst, &job.dst_path, modified)?;
+        defaults::set_modified(endpoints.dst, &job.dst_path, modified)?;
     }
     Ok(())
-}
-
-fn copy_by_itself(dst: &dyn FileSystem, source: Option<&Location>, dst_path: &str) -> Result<bool> {
-    match (dst.capabilities(), source) {
-        (Some(capabilities), Some(source)) => capabilities.copy_from(source, dst_path),
-        _ => Ok(false),
-    }
 }
 
 /// Where a filesystem keeps its files.
@@ -101,26 +87,6 @@ fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Re
     let stored = sink.store(&*source, &transfer);
     stored.map_err(|error| error.with_path(&job.src_path))?;
     Ok(true)
-}
-
-/// Sets the time of the last change where a filesystem can.
-pub(crate) fn set_modified(
-    fs: &dyn FileSystem,
-    path: &str,
-    modified: OffsetDateTime,
-) -> Result<()> {
-    match fs.settimes(path, None, Some(modified)) {
-        Err(error) if error.is(ErrorKind::Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// [`FileSystem::upload`] to a path that a directory has, too.
-fn upload_beside(fs: &dyn FileSystem, path: &str, source: &mut dyn Read) -> Result<()> {
-    let options = OpenOptions::new().beside_directory(true);
-    let mut file = fs.openbin_with(path, "w", &options)?;
-    io::copy(source, &mut file)?;
-    file.close()
 }
 
 /// A file that is being read, and how far.

@@ -56,14 +56,16 @@ use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 ///
 /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for a source that holds nothing, which
 /// on S3 looks like one that was mistyped, unless
-/// [`allow_empty_source`](TransferOptions::allow_empty_source) is set; otherwise as
-/// [`copy_dir`](crate::copy::copy_dir).
+/// [`allow_empty_source`](TransferOptions::allow_empty_source) is set;
+/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+/// [`condition`](TransferOptions::condition) is set; otherwise as [`copy_dir`](crate::copy::copy_dir).
 pub fn mirror(
     src_fs: &(impl FileSystem + ?Sized),
     dst_fs: &(impl FileSystem + ?Sized),
     options: &TransferOptions<'_>,
 ) -> Result<Report> {
     options.cancellable(|| {
+        options.refuse_condition("use compare, copy_if_newer and keep_extra")?;
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         endpoints.refuse_overlap("/", "/")?;
         let selection = options.selection(endpoints.src, "/")?;

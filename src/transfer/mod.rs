@@ -1,6 +1,7 @@
 //! Copies, moves and mirrors between any two filesystems.
 
 pub(crate) mod bulk;
+pub(crate) mod condition;
 pub mod copy;
 pub(crate) mod file;
 pub(crate) mod job;

@@ -37,6 +37,7 @@ use crate::transfer::copy::{copy_action, file_job, jobs, make_directories, trans
 use crate::transfer::job::Job;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::target::Target;
 
 /// More than the seconds in which S3 tells time.
 const TICK: Duration = Duration::from_millis(1100);
@@ -55,8 +56,9 @@ pub fn move_fs(
 }
 
 /// Moves what is in a directory into a directory of another filesystem, or of the same, and removes
-/// the first. The target is made if it is not there, and files that are there are replaced. A
-/// directory that is moved onto itself stays.
+/// the first. The target is made if it is not there, and files that are there are replaced, unless a
+/// [`condition`](TransferOptions::condition) is set: the report names the files that it leaves in the
+/// source. A directory that is moved onto itself stays.
 ///
 /// With [`OnError::Gather`](crate::OnError::Gather) the files that could be copied are moved, and
 /// the others stay.
@@ -97,8 +99,9 @@ pub fn move_dir(
     })
 }
 
-/// Moves a file to another filesystem, or within one; a file that is there is replaced. A file that
-/// is moved onto itself stays.
+/// Moves a file to another filesystem, or within one; a file that is there is replaced, unless a
+/// [`condition`](TransferOptions::condition) is set. Returns whether it was moved: a file for which
+/// the condition does not hold stays, and so does one that is moved onto itself.
 ///
 /// If the source cannot be removed, or changed while it was copied, the copy stays, too: unlike
 /// PyFilesystem, nothing is removed to undo it.
@@ -113,29 +116,32 @@ pub fn move_file(
     dst_fs: &(impl FileSystem + ?Sized),
     dst_path: &str,
     options: &TransferOptions<'_>,
-) -> Result<()> {
+) -> Result<bool> {
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         refuse_read_only(endpoints.src, src_path)?;
         let before = endpoints.source_file(src_path)?;
         if endpoints.is_same_file(src_path, dst_path)? {
-            return Ok(());
+            return Ok(false);
         }
         if endpoints.is_one && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
-            return src_fs.movefile_with(src_path, dst_path, overwrite);
+            return src_fs
+                .movefile_with(src_path, dst_path, overwrite)
+                .map(|()| true);
         }
         let jobs = [file_job(endpoints, src_path, dst_path)?];
         tell_apart(endpoints, &jobs[0])?;
         let run = Run::new(options);
-        run.copy(endpoints, &jobs)?;
+        let target = Target::looked_at(endpoints.dst, options.condition);
+        let is_copied = !run.copy(endpoints, &jobs, &target)?.is_empty();
         run.finish(Report::default(), src_path)?;
-        if options.dry_run {
-            return Ok(());
+        if is_copied && !options.dry_run {
+            make_durable(endpoints.dst, [path::dirname(dst_path)])?;
+            cancel::check()?;
+            remove_copied(endpoints.src, src_path, &before)?;
         }
-        make_durable(endpoints.dst, [path::dirname(dst_path)])?;
-        cancel::check()?;
-        remove_copied(endpoints.src, src_path, &before)
+        Ok(is_copied)
     })
 }
 
@@ -201,12 +207,13 @@ pub(crate) fn move_tree(
     if let Some(job) = jobs.first().filter(|_| !options.dry_run) {
         tell_apart(endpoints, job)?;
     }
+    let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
     let mut report = Report {
         actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let copied = run.copy(endpoints, &jobs)?;
+    let copied = run.copy(endpoints, &jobs, &target)?;
     report
         .actions
         .extend(copied.iter().copied().map(copy_action));
@@ -303,6 +310,13 @@ impl<'a> Source<'a> {
     fn would_remove(&self, report: &mut Report, copied: &[&Job], tree: &Snapshot) {
         let mut occupied = PathSet::default();
         self.insert_rest(&mut occupied, tree);
+        let taken: HashSet<&str> = copied.iter().map(|job| &*job.src_path).collect();
+        let all = tree.files.iter();
+        let all = all.map(|file| path::combine(self.path, &file.path));
+        report.left_behind = all.filter(|path| !taken.contains(&**path)).collect();
+        for left in &report.left_behind {
+            occupied.insert_all_above(left);
+        }
         let files = copied.iter().map(|job| &job.src_path);
         let files = files.filter(|path| !self.is_below_link(path));
         report.actions.extend(files.cloned().map(Action::Remove));

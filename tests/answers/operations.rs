@@ -136,7 +136,7 @@ pub const OPERATIONS: &[Operation] = &[
             to_disk(|disk| {
                 let target = OsFs::new(disk)?;
                 let options = TransferOptions::new().workers(3);
-                moving::move_file(&server.open(), PATH, &target, "file", &options)
+                moving::move_file(&server.open(), PATH, &target, "file", &options).map(drop)
             })
         },
         ..READ
