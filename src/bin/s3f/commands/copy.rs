@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use s3fs::copy::{Condition, copy_dir_if, copy_file_if};
+use s3fs::copy::{Condition, copy_dir, copy_file};
 use s3fs::{
     Action, Error, Failures, MemoryFs, OnError, OpenOptions, Report, TransferOptions, moving, path,
 };
@@ -148,6 +148,7 @@ impl Terms {
             .preserve_time(self.preserve)
             .resume(self.resume)
             .dry_run(self.dry_run)
+            .condition(self.condition)
             .upload_args(self.args.clone())
     }
 }
@@ -337,8 +338,8 @@ fn file(session: &Session, job: &Job, terms: &Terms) -> Result<bool, Failure> {
     });
     let (src, dst) = ((source.fs(), &*source.path), (target.fs(), &*target.path));
     let did = match terms.way {
-        Way::Copy => copy_file_if(src.0, src.1, dst.0, dst.1, terms.condition, &options),
-        Way::Move => moving::move_file(src.0, src.1, dst.0, dst.1, &options).map(|()| true),
+        Way::Copy => copy_file(src.0, src.1, dst.0, dst.1, &options),
+        Way::Move => moving::move_file(src.0, src.1, dst.0, dst.1, &options),
     };
     let did = did
         .map_err(|error| Failure::of(format!("{} to {}", source.shown(), target.shown()), error))?;
@@ -365,7 +366,7 @@ fn directory(session: &Session, job: &Job, terms: &Terms) -> Result<(u64, Outcom
     let options = watched(session, terms.options(session.workers()), &pair);
     let (src, dst) = ((source.fs(), &*source.path), (dst_fs, dst_path));
     let report = match terms.way {
-        Way::Copy => copy_dir_if(src.0, src.1, dst.0, dst.1, terms.condition, &options),
+        Way::Copy => copy_dir(src.0, src.1, dst.0, dst.1, &options),
         Way::Move => moving::move_dir(src.0, src.1, dst.0, dst.1, &options),
     };
     let target = match is_missing {

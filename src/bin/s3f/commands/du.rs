@@ -2,11 +2,12 @@
 
 use s3fs::Namespaces;
 
+use super::each_entry;
 use crate::args::Words;
-use crate::expand::{self, Entry};
+use crate::expand::Entry;
 use crate::json::Object;
 use crate::out::Out;
-use crate::report::{Failure, Outcome, Tally};
+use crate::report::{Failure, Outcome};
 use crate::session::Session;
 use crate::spec::{Command, Flag, JSON};
 use crate::text;
@@ -30,19 +31,7 @@ pub const COMMAND: Command = Command {
 
 fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     let mut out = Out::new();
-    let mut tally = Tally::default();
-    for operand in words.operands() {
-        let entries = match expand::entries(session, operand, true) {
-            Ok(entries) => entries,
-            Err(failure) => {
-                tally.count(Err(failure))?;
-                continue;
-            }
-        };
-        for entry in entries {
-            tally.count(count(&entry, words, &mut out))?;
-        }
-    }
+    let tally = each_entry(session, words, |entry| count(entry, words, &mut out))?;
     out.end()?;
     Ok(tally.outcome())
 }

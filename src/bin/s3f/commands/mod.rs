@@ -25,6 +25,7 @@ use std::thread;
 use s3fs::Info;
 
 use crate::args::{Usage, Words};
+use crate::expand::{self, Entry};
 use crate::json::Object;
 use crate::report::{Failure, Tally};
 use crate::session::{Located, Root, Session};
@@ -88,6 +89,26 @@ fn each<T: Sync>(
     tally
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Does one thing with everything that the operands stand for, one after the other.
+fn each_entry(
+    session: &Session,
+    words: &Words,
+    mut work: impl FnMut(&Entry) -> Result<(), Failure>,
+) -> Result<Tally, Failure> {
+    let mut tally = Tally::default();
+    for operand in words.operands() {
+        match expand::entries(session, operand, true) {
+            Ok(entries) => {
+                for entry in &entries {
+                    tally.count(work(entry))?;
+                }
+            }
+            Err(failure) => tally.count(Err(failure))?,
+        }
+    }
+    Ok(tally)
 }
 
 /// The options of what is stored.
