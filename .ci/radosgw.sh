@@ -13,6 +13,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # URLs and signatures.
 access_key=S3FSLIVETESTS
 secret_key=live/tests+radosgw/0123456789
+# A user of a tenant, whose buckets have names of their own.
+tenant=acme
+tenant_access_key=S3FSTENANTTESTS
+tenant_secret_key=live/tenant+tests/0123456789
 # The role that the user of the tests may assume.
 role=S3fsLive
 
@@ -30,6 +34,7 @@ start() {
     export CEPH_CONF=$dir/ceph.conf
     start_server "$dir" start_cluster "$dir"
     print_environment radosgw "$(<"$dir/port")" "$access_key" "$secret_key"
+    printf 'S3FS_TEST_TENANT%s=%q\n' '' "$tenant" _ACCESS_KEY "$tenant_access_key" _SECRET_KEY "$tenant_secret_key"
     printf 'S3FS_TEST_STS_%s=%q\n' ENDPOINT "http://127.0.0.1:$(<"$dir/sts-port")" ROLE "arn:aws:iam:::role/$role"
 }
 
@@ -179,8 +184,12 @@ storage_is_up() {
 
 # This also makes the gateway's pools.
 make_user() {
-    timeout 120 radosgw-admin user create --uid=live --display-name=live \
-        --access-key="$access_key" --secret-key="$secret_key" >"$1/log/make-user.out" 2>&1
+    {
+        timeout 120 radosgw-admin user create --uid=live --display-name=live \
+            --access-key="$access_key" --secret-key="$secret_key"
+        timeout 60 radosgw-admin user create --tenant="$tenant" --uid=member --display-name=member \
+            --access-key="$tenant_access_key" --secret-key="$tenant_secret_key"
+    } >"$1/log/make-user.out" 2>&1
 }
 
 make_role() {

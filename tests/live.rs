@@ -6,6 +6,7 @@
 //! of them nothing is tested here, which is an error if `S3FS_TEST_REQUIRE` is 1. Everything
 //! happens in a directory of its own, which is removed at the end.
 
+mod foreign;
 mod open_files;
 mod transfers;
 

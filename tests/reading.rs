@@ -498,6 +498,33 @@ fn a_seek_ends_the_requests_of_windows_that_nobody_wants_any_more() {
 }
 
 #[test]
+fn a_reader_that_is_dropped_ends_the_requests_of_what_it_reads_ahead() {
+    const AHEAD: usize = 3;
+    let (server, fs) = with_object(64 * MIB);
+    // The window that is read first comes, and those behind it do not.
+    let is_behind = |request: &LoggedRequest| {
+        let range = request.header("range").unwrap_or_default();
+        !range.starts_with("bytes=0-") && !range.starts_with("bytes=65536-")
+    };
+    server
+        .faults()
+        .add(Rule::on("GetObject").when(is_behind).always(), Fault::Stall);
+    let mut file = open(&fs, &window(65_536).read_ahead(AHEAD));
+    file.read_exact(&mut [0; 65_537]).unwrap();
+    common::wait_until("the windows behind are asked for", || {
+        server.requests().len() >= 2 + AHEAD
+    });
+    assert!(server.open_connections() >= AHEAD);
+    drop(file);
+    // Without an end, each would stay open until its answer has taken a minute.
+    let dropped = Instant::now();
+    common::wait_until("nothing waits for them any more", || {
+        server.open_connections() <= 1
+    });
+    assert!(dropped.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
 fn windows_are_fetched_ahead_at_the_same_time_and_no_more_than_asked_for() {
     const AHEAD: usize = 3;
     let size = 30 * MIB;

@@ -264,11 +264,15 @@ fn movefile_needs_a_file(fs: &dyn FileSystem) {
         ] {
             fails(fs.movefile_with(path, "new", options), kind, path);
         }
-        fails(
-            fs.movefile_with("d", "d", options),
-            ErrorKind::FileExpected,
-            "d",
-        );
+        // As in PyFilesystem, the target is looked at first.
+        let kind = match options.overwrite {
+            true => ErrorKind::FileExpected,
+            false => ErrorKind::DestinationExists,
+        };
+        for directory in ["d", "/d", "/"] {
+            let moved = fs.movefile_with(directory, directory, options);
+            fails(moved, kind, directory);
+        }
         fails(
             fs.movefile_with("x", "x", options),
             ErrorKind::ResourceNotFound,

@@ -45,7 +45,7 @@ pub(crate) fn movefile(
     let is_same = endpoints.is_same_file(src_path, dst_path)?;
     let before = match endpoints.source_file(src_path) {
         // Where both are wrong, PyFilesystem reports the target, as for a copy.
-        Err(_) if !is_same && !options.overwrite && fs.exists(dst_path)? => {
+        Err(_) if !options.overwrite && fs.exists(dst_path)? => {
             return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
         }
         before => before?,

@@ -351,11 +351,10 @@ impl Tree {
         options: CopyOptions,
     ) -> Result<()> {
         if source.key == target.key {
-            self.file(source)?;
-            return match options.overwrite {
-                true => Ok(()),
-                false => Err(target.error(ErrorKind::DestinationExists)),
-            };
+            if !options.overwrite && self.exists(target) {
+                return Err(target.error(ErrorKind::DestinationExists));
+            }
+            return self.file(source).map(|_| ());
         }
         self.copy(source, target, options)?;
         self.remove(source)

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use s3fs::{
-    CopyOptions, Error, FileSystem as _, FileSystemExt as _, MemoryFs, OpenOptions, OsFs, Result,
-    TransferOptions, copy, mirror, moving,
+    CopyOptions, Error, FileSystem as _, FileSystemExt as _, MemoryFs, OpenOptions, OsFs, RawInfo,
+    Result, TransferOptions, copy, mirror, moving,
 };
 
 use super::scripted::Server;
@@ -203,6 +203,39 @@ pub const OPERATIONS: &[Operation] = &[
             let moved = server.open().movefile_with(PATH, "copy", overwrite);
             Outcome {
                 copies: server.get("copy").into_iter().collect(),
+                error: moved.err(),
+            }
+        },
+        ..READ
+    },
+    Operation {
+        name: "setinfo",
+        run: |server| {
+            let info = RawInfo::new().with("s3", "content_type", "text/csv");
+            changed(server, server.open().setinfo(PATH, &info))
+        },
+        ..READ
+    },
+    Operation {
+        name: "copydir in the bucket",
+        run: |server| {
+            let create = CopyOptions::new().create(true);
+            let copied = server.open().copydir_with("dir", "copy", create);
+            Outcome {
+                copies: server.get("copy/file").into_iter().collect(),
+                error: copied.err(),
+            }
+        },
+        ..READ
+    },
+    Operation {
+        name: "movedir in the bucket",
+        copies_first: true,
+        run: |server| {
+            let create = CopyOptions::new().create(true);
+            let moved = server.open().movedir_with("dir", "copy", create);
+            Outcome {
+                copies: server.get("copy/file").into_iter().collect(),
                 error: moved.err(),
             }
         },

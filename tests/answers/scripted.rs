@@ -429,11 +429,26 @@ fn handle(request: &Request, store: &mut Store, odd: &Odd) -> Answer {
         ("GET" | "HEAD", false) => read(request, store, odd),
         ("POST", true) => {
             let text = String::from_utf8_lossy(&request.body).into_owned();
-            for key in text.split("<Key>").skip(1) {
-                let key = key.split("</Key>").next().unwrap_or_default();
-                store.objects.remove(key);
+            let mut refused = String::new();
+            for object in text.split("<Object>").skip(1) {
+                let value = |name: &str| {
+                    let (_, rest) = object.split_once(&format!("<{name}>"))?;
+                    Some(rest.split_once("</")?.0.replace("&quot;", "\""))
+                };
+                let key = value("Key").unwrap_or_default();
+                let condition = value("ETag");
+                let weak = condition.clone().filter(|value| value.contains("W/"));
+                store.weak_conditions.extend(weak);
+                if holds(condition.as_deref(), store, &key) {
+                    let deleted = store.objects.remove(&key);
+                    store.deleted = deleted.map(|(content, _)| content).or(store.deleted.take());
+                } else {
+                    refused.push_str(&format!(
+                        "<Error><Key>{key}</Key><Code>PreconditionFailed</Code></Error>"
+                    ));
+                }
             }
-            Answer::new(200, "<DeleteResult></DeleteResult>")
+            Answer::new(200, format!("<DeleteResult>{refused}</DeleteResult>"))
         }
         ("DELETE", false) if query("uploadId").is_some() => Answer::new(204, ""),
         ("DELETE", false) => {

@@ -42,7 +42,25 @@ pub struct Shared {
     pub log: Log,
     pub faults: Faults,
     pub connections: AtomicUsize,
+    /// How many connections are open now.
+    pub open_connections: AtomicUsize,
     pub network: Network,
+}
+
+/// A connection that counts as open until this is dropped.
+struct Open<'s>(&'s Shared);
+
+impl<'s> Open<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.open_connections.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open_connections.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// How the server is reached.
@@ -69,12 +87,13 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn begin_connection(stream: TcpStream, number: usize, shared: Arc<Shared>) {
+    let _open = Open::new(&shared);
     // Small answers leave at once. Where that cannot be set, the server is only slower.
     let _ = stream.set_nodelay(true);
     let control = Arc::new(Control::default());
     let wire = Wire::new(stream, Arc::clone(&control), shared.network.rate);
     match &shared.network.tls {
-        None => serve_connection(wire, control, number, shared).await,
+        None => serve_connection(wire, control, number, Arc::clone(&shared)).await,
         Some(acceptor) => {
             // A client that does not trust the certificate ends here.
             if let Ok(stream) = acceptor.accept(wire).await {

@@ -174,6 +174,11 @@ impl Server {
         self.shared.connections.load(Ordering::Acquire)
     }
 
+    /// How many connections are open.
+    pub fn open_connections(&self) -> usize {
+        self.shared.open_connections.load(Ordering::Acquire)
+    }
+
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
@@ -516,6 +521,7 @@ impl Builder {
             log: log::Log::default(),
             faults: Faults::default(),
             connections: AtomicUsize::new(0),
+            open_connections: AtomicUsize::new(0),
             network: self.network,
         });
         let mut server = Server {

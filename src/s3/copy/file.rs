@@ -65,11 +65,11 @@ impl S3Fs {
         self.check_writeable(src_path)?;
         let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
         if source == target {
-            let (_, key) = self.file_key(src_path, ErrorKind::FileExpected)?;
-            return match self.is_object(&key)? {
-                true if options.overwrite => Ok(()),
-                true => Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path)),
-                false => Err(self.no_object(&source, src_path)),
+            return match self.stay(&source, src_path) {
+                // As in PyFilesystem, the target is looked at first, and a directory is one, too.
+                Ok(()) if options.overwrite => Ok(()),
+                Err(error) if options.overwrite || !error.is(ErrorKind::FileExpected) => Err(error),
+                _ => Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path)),
             };
         }
         let copied = self.copy_object(src_path, dst_path, options)?;
@@ -79,6 +79,15 @@ impl S3Fs {
         }
         self.delete_copied(&copied)
             .map_err(|error| error.with_path(src_path))
+    }
+
+    /// What a move of a file to where it is already needs: that the file is there.
+    fn stay(&self, validated: &str, path: &str) -> Result<()> {
+        let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        match self.is_object(&key)? {
+            true => Ok(()),
+            false => Err(self.no_object(validated, path)),
+        }
     }
 
     /// Deletes the source of a move, unless it is another object by now.
