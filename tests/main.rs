@@ -41,6 +41,7 @@ mod ranges;
 mod read_only;
 mod reading;
 mod requests;
+mod requests_bulk;
 mod requests_flat;
 mod requests_pruned;
 mod requests_tree;

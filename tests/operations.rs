@@ -83,6 +83,14 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "S3 deletes what is not there without a word",
     },
     Exception {
+        case: "remove_many_removes_each_file_or_says_why_not",
+        reason: "S3 deletes what is not there without a word",
+    },
+    Exception {
+        case: "remove_many_keeps_the_directories",
+        reason: "without a marker a directory is its keys",
+    },
+    Exception {
         case: "a_directory_stays_when_its_last_child_goes",
         reason: "without a marker a directory is its keys",
     },

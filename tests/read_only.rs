@@ -13,7 +13,7 @@ use crate::support::{BUCKET, Server};
 
 type Change = (&'static str, fn(&dyn FileSystem) -> Result<()>);
 
-const CHANGES: [Change; 22] = [
+const CHANGES: [Change; 23] = [
     ("makedir", |fs| fs.makedir("new")),
     ("makedir that is there", |fs| {
         fs.makedir_with("d", MakedirOptions::new().recreate(true))
@@ -30,6 +30,9 @@ const CHANGES: [Change; 22] = [
     ("touch", |fs| fs.touch("d/f")),
     ("upload", |fs| fs.upload("d/f", &mut &b"new"[..]).map(drop)),
     ("remove", |fs| fs.remove("d/f")),
+    ("remove_many", |fs| {
+        fs.remove_many(&["d/f", "d/e"]).into_iter().collect()
+    }),
     ("removedir", |fs| fs.removedir("d/e")),
     ("removetree", |fs| fs.removetree("d")),
     ("emptydir", |fs| fs.emptydir("d")),

@@ -170,6 +170,11 @@ const OPERATIONS: &[Operation] = &[
         fs.setinfo(&format!("{d}f"), &change).unwrap();
     }),
     ("remove", |fs, d| fs.remove(&format!("{d}e/f")).unwrap()),
+    ("remove_many", |fs, d| {
+        let paths = [format!("{d}e/f"), format!("{d}f")];
+        let removed = fs.remove_many(&[&paths[0], &paths[1]]);
+        assert!(removed.iter().all(Result::is_ok));
+    }),
     ("makedir", |fs, d| fs.makedir(&format!("{d}new")).unwrap()),
     ("makedirs", |fs, d| {
         fs.makedirs(&format!("{d}n/e/w")).unwrap()

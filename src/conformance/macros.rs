@@ -82,6 +82,8 @@ macro_rules! conformance_tests {
             an_error_of_the_caller_is_told_apart
             remove_removes_one_file
             remove_needs_a_file
+            remove_many_removes_each_file_or_says_why_not
+            remove_many_keeps_the_directories
             removedir_removes_one_empty_directory
             removedir_needs_an_empty_directory
             the_root_is_not_removed

@@ -15,6 +15,14 @@ pub(super) const CASES: &[Case] = &[
         check: remove_needs_a_file,
     },
     Case {
+        name: "remove_many_removes_each_file_or_says_why_not",
+        check: remove_many_removes_each_file_or_says_why_not,
+    },
+    Case {
+        name: "remove_many_keeps_the_directories",
+        check: remove_many_keeps_the_directories,
+    },
+    Case {
         name: "removedir_removes_one_empty_directory",
         check: removedir_removes_one_empty_directory,
     },
@@ -51,6 +59,49 @@ fn remove_needs_a_file(fs: &dyn FileSystem) {
     fails(fs.remove("d"), ErrorKind::FileExpected, "d");
     fails(fs.remove("/"), ErrorKind::FileExpected, "/");
     assert_eq!(names(fs, "/"), ["d"]);
+}
+
+fn remove_many_removes_each_file_or_says_why_not(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    for file in ["f", "g", "d/f", "d/g"] {
+        fs.writebytes(file, b"x").unwrap();
+    }
+    assert!(fs.remove_many(&[]).is_empty());
+    let paths = ["d/f", "x", "f", "d", "/", "a/../d/f", "d/x", "../f"];
+    let expected = [
+        None,
+        Some(ErrorKind::ResourceNotFound),
+        None,
+        Some(ErrorKind::FileExpected),
+        Some(ErrorKind::FileExpected),
+        Some(ErrorKind::ResourceNotFound),
+        Some(ErrorKind::ResourceNotFound),
+        Some(ErrorKind::IllegalBackReference),
+    ];
+    let results = fs.remove_many(&paths);
+    assert_eq!(results.len(), paths.len());
+    for ((path, kind), result) in paths.iter().zip(expected).zip(results) {
+        match kind {
+            Some(kind) => fails(result, kind, path),
+            None => result.unwrap(),
+        }
+    }
+    assert_eq!(names(fs, "/"), ["d", "g"]);
+    assert_eq!(names(fs, "d"), ["g"]);
+}
+
+fn remove_many_keeps_the_directories(fs: &dyn FileSystem) {
+    fs.makedir("d").unwrap();
+    fs.makedir("d/e").unwrap();
+    let files = ["d/e/f", "d/e/g", "d/f"];
+    for file in files {
+        fs.writebytes(file, b"x").unwrap();
+    }
+    for result in fs.remove_many(&files) {
+        result.unwrap();
+    }
+    assert_eq!(names(fs, "d"), ["e"]);
+    assert!(fs.isempty("d/e").unwrap());
 }
 
 fn removedir_removes_one_empty_directory(fs: &dyn FileSystem) {

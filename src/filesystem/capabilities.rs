@@ -12,6 +12,7 @@ use std::io::{self, Read};
 use time::OffsetDateTime;
 
 use crate::error::Result;
+use crate::filesystem::FileSystem;
 use crate::filesystem::location::Location;
 use crate::filesystem::options::{OpenOptions, UploadArgs};
 use crate::threads::ThreadPool;
@@ -70,6 +71,27 @@ pub trait Capabilities: Send + Sync {
     /// first change.
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         let _ = name;
+        None
+    }
+
+    /// Returns this filesystem without the checks that it makes before each change (on S3 those of strict mode). `None`
+    /// if it makes none, or cannot do without them. Defaults to `None`.
+    ///
+    /// It is for a call that has just listed what it changes: the parent directory of whatever it makes exists, and
+    /// what it replaces is no directory.
+    fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
+        None
+    }
+
+    /// Removes files that a listing has just shown, as [`remove_many`](FileSystem::remove_many) does, without asking
+    /// again for what the listing has shown. Returns `None`, and removes nothing, if the filesystem cannot do that.
+    /// Defaults to `None`.
+    ///
+    /// `emptied` lists the directories of these files in which the listing has shown nothing else, not even a marker.
+    /// Where a directory does not vanish with its last file, they are kept. In all other directories of these files
+    /// something is left. A file that is gone by then counts as removed.
+    fn remove_listed(&self, files: &[&str], emptied: &[&str]) -> Option<Vec<Result<()>>> {
+        let _ = (files, emptied);
         None
     }
 

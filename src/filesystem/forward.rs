@@ -45,6 +45,9 @@ macro_rules! forward {
             fn removedir(&self, path: &str) -> Result<()> {
                 (**self).removedir(path)
             }
+            fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
+                (**self).remove_many(paths)
+            }
             fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
                 (**self).setinfo(path, info)
             }

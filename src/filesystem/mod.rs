@@ -14,6 +14,7 @@ pub(crate) mod names;
 pub(crate) mod open_file;
 pub(crate) mod options;
 pub(crate) mod read_only;
+pub(crate) mod removing;
 pub(crate) mod scantree;
 pub(crate) mod subfs;
 mod text;
@@ -303,6 +304,46 @@ pub trait FileSystem: Send + Sync {
     fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
         let paths = paths.iter();
         paths.map(|path| self.getinfo(path, namespaces)).collect()
+    }
+
+    /// Removes many files, each as [`remove`](Self::remove) does. Returns the results in the order of the paths: one
+    /// that fails does not keep the others.
+    ///
+    /// By default they are removed one after the other. [`S3Fs`](crate::S3Fs) deletes 1,000 in a request. Without
+    /// `strict` it asks for nothing else. In strict mode it finds out first which of the files are there, and which
+    /// directories they are the last of: by listings where many of the files are close together, and never with more
+    /// than two requests for each file and one more. The marker of a directory that would vanish is written before
+    /// anything is deleted.
+    ///
+    /// What is deleted is what has the path by then, and nothing else. A file that another program stores under one of
+    /// the paths in the meantime may be deleted or stay. One that another program removes in the meantime counts as
+    /// removed. If a request fails as a whole, the paths in it, and those that would have come after it, have its error:
+    /// some of these files may be gone.
+    ///
+    /// ```
+    /// use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs};
+    ///
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.writetext("a.csv", "")?;
+    /// fs.writetext("b.csv", "")?;
+    /// let paths = ["a.csv", "missing.csv", "b.csv"];
+    /// for (path, removed) in paths.iter().zip(fs.remove_many(&paths)) {
+    ///     if let Err(error) = removed {
+    ///         assert_eq!((*path, error.kind()), ("missing.csv", ErrorKind::ResourceNotFound));
+    ///     }
+    /// }
+    /// assert!(fs.listdir("/")?.is_empty());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
+    #[doc(alias = "remove_file")]
+    #[doc(alias = "delete_objects")]
+    fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
+        let paths = paths.iter();
+        paths
+            .map(|path| cancel::check().and_then(|()| self.remove(path)))
+            .collect()
     }
 
     /// Whether something is there.

@@ -96,6 +96,10 @@ impl<F: FileSystem> FileSystem for ReadOnly<F> {
         self.refuse(path)
     }
 
+    fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
+        paths.iter().map(|path| self.refuse(path)).collect()
+    }
+
     fn setinfo(&self, path: &str, _: &RawInfo) -> Result<()> {
         self.refuse(path)
     }
@@ -293,6 +297,15 @@ impl<F: FileSystem> Capabilities for ReadOnly<F> {
 
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         self.0.capabilities()?.unfit_name(name)
+    }
+
+    /// None: what refuses every change is what has to be asked.
+    fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
+        None
+    }
+
+    fn remove_listed(&self, files: &[&str], _: &[&str]) -> Option<Vec<Result<()>>> {
+        Some(self.remove_many(files))
     }
 
     fn sync_directory(&self, path: &str) -> Result<()> {

@@ -116,6 +116,32 @@ impl<F: FileSystem> SubFs<F> {
             .map_err(|error| self.names(&[path], &[&delegated]).translate(error))
     }
 
+    /// Passes a call about many paths on, but for the root and what is no path: these are for `alone`.
+    fn many<T>(
+        &self,
+        paths: &[&str],
+        call: impl FnOnce(&F, &[&str]) -> Vec<Result<T>>,
+        alone: impl Fn(&str) -> Result<T>,
+    ) -> Vec<Result<T>> {
+        let below = |path: &&str| {
+            let delegated = self.delegate_path(path).ok()?;
+            (delegated != self.directory).then_some(delegated)
+        };
+        let delegated: Vec<Option<String>> = paths.iter().map(below).collect();
+        let asked: Vec<&str> = delegated.iter().flatten().map(String::as_str).collect();
+        let mut answers = call(&self.fs, &asked).into_iter();
+        let answer = |(path, delegated): (&&str, &Option<String>)| {
+            let asked = delegated.as_deref();
+            match asked.and_then(|asked| Some((asked, answers.next()?))) {
+                Some((asked, answer)) => {
+                    answer.map_err(|error| self.names(&[path], &[asked]).translate(error))
+                }
+                None => alone(path),
+            }
+        };
+        paths.iter().zip(&delegated).map(answer).collect()
+    }
+
     /// Passes a call about one path on that cannot be the root: the name of the directory may also
     /// be that of a file, which is outside.
     fn below<T>(
@@ -342,23 +368,11 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
 
     /// All in one call, but for the root and what is no path, which are looked at here.
     fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
-        let below = |path: &&str| {
-            let delegated = self.delegate_path(path).ok()?;
-            (delegated != self.directory).then_some(delegated)
-        };
-        let delegated: Vec<Option<String>> = paths.iter().map(below).collect();
-        let asked: Vec<&str> = delegated.iter().flatten().map(String::as_str).collect();
-        let mut answers = self.fs.getinfo_many(&asked, namespaces).into_iter();
-        let answer = |(path, delegated): (&&str, &Option<String>)| {
-            let asked = delegated.as_deref();
-            match asked.and_then(|asked| Some((asked, answers.next()?))) {
-                Some((asked, answer)) => {
-                    answer.map_err(|error| self.names(&[path], &[asked]).translate(error))
-                }
-                None => self.getinfo(path, namespaces),
-            }
-        };
-        paths.iter().zip(&delegated).map(answer).collect()
+        self.many(
+            paths,
+            |fs, paths| fs.getinfo_many(paths, namespaces),
+            |path| self.getinfo(path, namespaces),
+        )
     }
 
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
@@ -383,6 +397,15 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
 
     fn removedir(&self, path: &str) -> Result<()> {
         self.below(path, ErrorKind::RemoveRoot, |fs, path| fs.removedir(path))
+    }
+
+    /// All in one call, but for the root and what is no path, which are refused here.
+    fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
+        self.many(
+            paths,
+            |fs, paths| fs.remove_many(paths),
+            |path| self.remove(path),
+        )
     }
 
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
@@ -669,6 +692,32 @@ impl<F: FileSystem> Capabilities for SubFs<F> {
 
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         self.fs.capabilities()?.unfit_name(name)
+    }
+
+    fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
+        Some(Box::new(SubFs {
+            fs: self.fs.capabilities()?.without_checks()?,
+            directory: self.directory.clone(),
+            closed: AtomicBool::new(self.isclosed()),
+        }))
+    }
+
+    fn remove_listed(&self, files: &[&str], emptied: &[&str]) -> Option<Vec<Result<()>>> {
+        let capabilities = self.fs.capabilities()?;
+        let emptied = emptied.iter().map(|path| self.delegate_path(path));
+        let emptied: Vec<String> = emptied.collect::<Result<_>>().ok()?;
+        let emptied: Vec<&str> = emptied.iter().map(String::as_str).collect();
+        let mut has_way = true;
+        let removed = self.many(
+            files,
+            |_, files| {
+                let removed = capabilities.remove_listed(files, &emptied);
+                has_way = removed.is_some();
+                removed.unwrap_or_default()
+            },
+            |path| self.refuse_root(path, ErrorKind::FileExpected),
+        );
+        has_way.then_some(removed)
     }
 
     fn sync_directory(&self, path: &str) -> Result<()> {

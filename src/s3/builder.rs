@@ -722,7 +722,7 @@ impl S3FsBuilder {
             part_sizes,
             is_aws,
         );
-        Ok(S3Fs::assemble(crate::s3::Parts {
+        let parts = crate::s3::Parts {
             objects: Arc::new(
                 objects
                     .verifying(verifying)
@@ -736,13 +736,13 @@ impl S3FsBuilder {
             region,
             credentials_source: resolved.source,
             addressing_style,
-            strict: self.strict,
             read_only: self.read_only,
             max_workers: self.max_workers,
             reading: self.reading,
             keep_encryption: self.keep_encryption,
             answers_for_directories: AtomicBool::new(false),
-        }))
+        };
+        Ok(S3Fs::assemble(parts, self.strict))
     }
 
     fn check_times(&self) -> Result<()> {

@@ -11,7 +11,7 @@ impl S3Fs {
     pub(super) fn remove_file(&self, path: &str) -> Result<()> {
         self.check_writeable(path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
-        if self.shared.strict {
+        if self.strict {
             if !self.is_object(&key)? {
                 return Err(self.no_object(&validated, path));
             }
@@ -44,7 +44,7 @@ impl S3Fs {
             });
         }
         let marker = self.shared.keys.marker(&validated)?;
-        if self.shared.strict {
+        if self.strict {
             self.keep_parent(&validated, |key| key == marker.as_str())?;
         }
         self.objects().delete(&marker, None)
@@ -63,7 +63,7 @@ impl S3Fs {
         }
         let marker = self.shared.keys.marker(&validated);
         let marker = marker.map_err(|error| error.with_path_replaced(path))?;
-        if self.shared.strict {
+        if self.strict {
             self.require_parent(&validated, path, ErrorKind::DirectoryExpected)?;
             if self.is_directory(marker.as_str(), &validated)? {
                 return if options.recreate {
@@ -101,7 +101,7 @@ impl S3Fs {
         let validated = self.normalize(path)?;
         let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
         let mut missing = self.missing_levels(&validated, 0)?;
-        if !self.shared.strict {
+        if !self.strict {
             let levels = missing.len().saturating_sub(options.given_levels);
             missing.truncate(levels);
         }
@@ -124,7 +124,7 @@ impl S3Fs {
         let mut missing = Vec::new();
         for level in path::recursepath(validated)?.into_iter().skip(1).rev() {
             let marker = self.shared.keys.marker(&level)?;
-            let is_known = missing.len() < known || !self.shared.strict;
+            let is_known = missing.len() < known || !self.strict;
             if !is_known && self.is_directory(marker.as_str(), &level)? {
                 break;
             }
@@ -136,7 +136,7 @@ impl S3Fs {
     /// The file in whose place a missing directory would be made: the highest of them, since below
     /// a directory that is not there, there are no files either.
     pub(super) fn file_above<'a>(&self, missing: &'a [(String, Key)]) -> Result<Option<&'a str>> {
-        let Some((highest, _)) = missing.last().filter(|_| self.shared.strict) else {
+        let Some((highest, _)) = missing.last().filter(|_| self.strict) else {
             return Ok(None);
         };
         let is_file = self.is_object(&self.shared.keys.file(highest)?)?;
@@ -148,7 +148,7 @@ impl S3Fs {
         let mut made = false;
         for (number, (_, marker)) in missing.iter().enumerate().rev() {
             // Without strict, one above the deepest need not be there.
-            let is_deepest = number == 0 || self.shared.strict;
+            let is_deepest = number == 0 || self.strict;
             let wanted = if is_deepest { wanted } else { Wanted::Anything };
             made = match self.put_marker(marker, wanted) {
                 Err(error) if error.is(ErrorKind::FileExists) => {

@@ -36,7 +36,7 @@ impl S3Fs {
     /// What [`put_marker`](Self::put_marker) is to see to: without strict nothing where a directory
     /// that is there is no error, since that would be one request more.
     pub(super) fn wanted(&self, recreate: bool) -> Wanted {
-        if recreate && !self.shared.strict {
+        if recreate && !self.strict {
             Wanted::Anything
         } else {
             Wanted::Directory

@@ -25,6 +25,7 @@ mod pieces;
 mod presign;
 mod ranges;
 mod read;
+mod removals;
 mod s3_info;
 mod uploads;
 mod write;
@@ -88,6 +89,7 @@ use list::scan::Scan;
 #[doc = include_str!("semantics.md")]
 pub struct S3Fs {
     shared: Arc<Parts>,
+    strict: bool,
     closed: AtomicBool,
 }
 
@@ -103,7 +105,6 @@ struct Parts {
     /// Where the credentials come from.
     credentials_source: &'static str,
     addressing_style: AddressingStyle,
-    strict: bool,
     read_only: bool,
     max_workers: usize,
     reading: read::reader::Reading,
@@ -117,6 +118,7 @@ impl Clone for S3Fs {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            strict: self.strict,
             closed: AtomicBool::new(self.isclosed()),
         }
     }
@@ -129,7 +131,7 @@ impl fmt::Debug for S3Fs {
             .field("dir_path", &self.shared.dir_path)
             .field("region", &self.shared.region)
             .field("delimiter", &self.shared.keys.delimiter())
-            .field("strict", &self.shared.strict)
+            .field("strict", &self.strict)
             .finish_non_exhaustive()
     }
 }
@@ -196,9 +198,10 @@ impl S3Fs {
         S3FsBuilder::new(bucket_name)
     }
 
-    fn assemble(parts: Parts) -> Self {
+    fn assemble(parts: Parts, strict: bool) -> Self {
         Self {
             shared: Arc::new(parts),
+            strict,
             closed: AtomicBool::new(false),
         }
     }
@@ -212,7 +215,7 @@ impl S3Fs {
     /// Whether PyFilesystem's contract is followed exactly.
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.shared.strict
+        self.strict
     }
 
     /// Makes the directory at `dir_path`, if it is not there: its marker, and never a bucket. At
@@ -229,7 +232,7 @@ impl S3Fs {
             return Ok(());
         };
         let made = || -> Result<()> {
-            if self.shared.strict {
+            if self.strict {
                 if !self.first_keys(&prefix, 1)?.objects.is_empty() {
                     return Ok(());
                 }
@@ -417,7 +420,7 @@ impl S3Fs {
             AddressingStyle::Path => parameters.push(("addressing_style", "path")),
             AddressingStyle::VirtualHost => parameters.push(("addressing_style", "virtual")),
         }
-        if !shared.strict {
+        if !self.strict {
             parameters.push(("strict", "0"));
         }
         if shared.read_only {
@@ -494,6 +497,10 @@ impl FileSystem for S3Fs {
             .map_err(|error| error.with_path(path))
     }
 
+    fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
+        self.remove_files(paths)
+    }
+
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
         self.set_info(path, info)
             .map_err(|error| error.with_path(path))
@@ -563,7 +570,7 @@ impl FileSystem for S3Fs {
         }
         let created = || -> Result<bool> {
             let key = self.shared.keys.file(&validated)?;
-            if self.shared.strict {
+            if self.strict {
                 if self.is_object(&key)?
                     || self.is_directory(&self.prefix(&validated, path)?, &validated)?
                 {
@@ -701,7 +708,7 @@ impl FileSystem for S3Fs {
 
     /// Without strict, nothing is asked: a directory is the keys that are written in it.
     fn check_directory(&self, path: &str) -> Result<()> {
-        if !self.shared.strict || self.isdir(path)? {
+        if !self.strict || self.isdir(path)? {
             return self.validatepath(path).map(|_| ());
         }
         Err(self.no_directory(&self.normalize(path)?, path))
@@ -774,6 +781,19 @@ impl Capabilities for S3Fs {
 
     fn has_e_tags(&self) -> bool {
         true
+    }
+
+    fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
+        let unchecked = || Self {
+            strict: false,
+            ..self.clone()
+        };
+        self.strict
+            .then(|| -> Box<dyn FileSystem> { Box::new(unchecked()) })
+    }
+
+    fn remove_listed(&self, files: &[&str], emptied: &[&str]) -> Option<Vec<Result<()>>> {
+        Some(self.remove_listed_files(files, emptied))
     }
 
     fn open_source(

@@ -110,7 +110,7 @@ impl S3Fs {
         }
         let target = self.target(key, path, options);
         target.args.to_headers()?;
-        if self.shared.strict && mode.truncate() {
+        if self.strict && mode.truncate() {
             self.check_file_target(&validated, &target.key, path, options)?;
             if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
@@ -138,7 +138,7 @@ impl S3Fs {
         match Old::open(target, &ReadOptions::from_call(options)) {
             Ok(old) => Ok(Base::Object(Box::new(old))),
             Err(error) if is_missing_key(&error) && mode.create() && if_match.is_none() => {
-                if self.shared.strict {
+                if self.strict {
                     self.check_file_target(validated, &target.key, path, options)?;
                 }
                 Ok(Base::Absent)
@@ -159,7 +159,7 @@ impl S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let target = self.target(key, path, options);
         target.args.to_headers()?;
-        if self.shared.strict {
+        if self.strict {
             self.check_file_target(&validated, &target.key, path, options)?;
         }
         let condition = match &options.if_match {
@@ -187,7 +187,7 @@ impl S3Fs {
         check_object_size(size.unwrap_or_default())?;
         let options = OpenOptions::default();
         let target = self.target(key, path, &options);
-        if self.shared.strict {
+        if self.strict {
             self.check_file_target(&validated, &target.key, path, &options)?;
         }
         let mut writer = S3Writer::new(target, false, None);

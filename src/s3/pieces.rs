@@ -145,7 +145,7 @@ impl PieceSink for ObjectSink<'_> {
     fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
         let (size, target, path) = (source.size(), &self.target, &self.path);
         check_object_size(size)?;
-        if self.fs.shared.strict {
+        if self.fs.strict {
             self.fs
                 .check_file_target(&self.validated, &target.key, path, &self.options)
                 .map_err(|error| error.with_path(path))?;

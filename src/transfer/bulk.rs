@@ -13,6 +13,7 @@ use crate::filesystem::capabilities::{Times, Transfer};
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
+use crate::filesystem::removing::{self, Rest};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
 use crate::threads::{self, MAX_THREADS, ThreadPool};
@@ -529,15 +530,17 @@ impl<'r, 'a> Run<'r, 'a> {
         jobs: &'j [Job],
         target: &Target<'_>,
     ) -> Result<Vec<&'j Job>> {
-        self.copy_if(endpoints, jobs, |job| target.wants(job))
+        self.copy_if(endpoints, jobs, |job| target.wants(job), |_| endpoints)
     }
 
-    /// Copies the files that are wanted right before, and gives those that were copied.
-    pub(crate) fn copy_if<'j>(
+    /// Copies the files that are wanted right before, each between the endpoints that it has, and gives those that were
+    /// copied.
+    pub(crate) fn copy_if<'j, 'e>(
         &self,
         endpoints: Endpoints<'_>,
         jobs: &'j [Job],
         is_wanted: impl Fn(&Job) -> Result<bool> + Sync,
+        endpoints_of: impl Fn(&Job) -> Endpoints<'e> + Sync,
     ) -> Result<Vec<&'j Job>> {
         let workers = match self.options.workers {
             0 => file::default_workers(endpoints),
@@ -568,7 +571,7 @@ impl<'r, 'a> Run<'r, 'a> {
                         listed: None,
                         upload_args: self.options.upload_args.as_ref(),
                     };
-                    file::transfer(endpoints, job, &transfer)?;
+                    file::transfer(endpoints_of(job), job, &transfer)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 } else {
                     self.copied.fetch_add(job.size, Ordering::Relaxed);
@@ -632,6 +635,31 @@ impl<'r, 'a> Run<'r, 'a> {
         let mut done = std::mem::take(&mut *lock(&done));
         done.sort_unstable_by_key(|(index, _)| *index);
         Ok(done.into_iter().map(|(_, item)| item).collect())
+    }
+
+    /// Removes files that a listing has just shown, and says for each whether it was removed. `rest_of` says of a
+    /// directory what else is in it.
+    pub(crate) fn remove_files(
+        &self,
+        fs: &dyn FileSystem,
+        files: &[&str],
+        rest_of: impl Fn(&str) -> Rest,
+    ) -> Result<Vec<bool>> {
+        if self.signal.is_cancelled() {
+            return Err(cancel::cancelled());
+        }
+        let results = self.within_it(|| removing::remove_listed(fs, files, rest_of));
+        let mut removed = Vec::with_capacity(results.len());
+        for result in results {
+            // What is gone already is what was wanted.
+            let result = found(result);
+            removed.push(result.is_ok());
+            result.map_or_else(|error| self.failed(error), |_| ());
+        }
+        match lock(&self.fatal).take() {
+            Some(error) => Err(error),
+            None => Ok(removed),
+        }
     }
 
     /// Removes each item, and gives those that were removed. The last of each directory goes after

@@ -8,6 +8,7 @@ use crate::filesystem::capabilities::{Storage, Times};
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::hash;
 use crate::filesystem::names::folded;
+use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
 use crate::transfer::bulk::{Action, Compare, Report, Run, TransferOptions, make_directory};
@@ -83,16 +84,70 @@ pub fn mirror(
             Compare::Size => Sameness::Size,
             Compare::Content => Sameness::Content(Sides::of(endpoints)),
         };
-        let mut plan = Plan::new(&source, &target, &endpoints.dst.getmeta(), sameness);
+        let meta = endpoints.dst.getmeta();
+        let mut plan = Plan::new(&source, &target, &meta, sameness);
         if options.keep_extra {
             plan.remove.clear();
         }
+        let trees = Trees {
+            source: &source,
+            target: &target,
+            meta: &meta,
+        };
         let run = match clocks {
             Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
             Clocks::Compared | Clocks::Stored => Run::new(options),
         };
-        carry_out(endpoints, plan, &run)
+        carry_out(endpoints, plan, trees, &run)
     })
+}
+
+/// Both trees, as they were listed before the first change.
+#[derive(Clone, Copy)]
+struct Trees<'t> {
+    source: &'t Snapshot,
+    target: &'t Snapshot,
+    meta: &'t Meta,
+}
+
+impl Trees<'_> {
+    /// Whether the listings show all that a check of strict mode would ask of the target before something is made
+    /// there: its parent directory exists or has been made, and it is no directory.
+    fn know(&self, dst_path: &str) -> bool {
+        let parent = path::dirname(path::relpath(dst_path));
+        self.target.is_whole_below(parent)
+    }
+
+    /// What is left in the directories of the target that lose files, once these removals are done. Then the target has
+    /// what the source has, if `is_copied`.
+    fn rest(&self, removals: &[Removal], is_copied: bool) -> impl Fn(&str) -> Rest {
+        let fold = |path: &str| folded(path::relpath(path), self.meta);
+        let parent = |path: String| path::dirname(&path).to_owned();
+        let gone = |is_file| {
+            let removals = removals.iter();
+            let removals = removals.filter(|gone| matches!(gone, Removal::File(_)) == is_file);
+            removals.map(|gone| fold(gone.path())).collect()
+        };
+        let (gone_files, gone_trees): (HashSet<String>, HashSet<String>) =
+            (gone(true), gone(false));
+        let files = self.target.files.iter().map(|file| fold(&file.path));
+        let files = files.filter(|path| !gone_files.contains(path));
+        let directories = self.target.directories.iter().map(|path| fold(path));
+        let directories = directories.filter(|path| !gone_trees.contains(path));
+        let mut holding: HashSet<String> = files.chain(directories).map(parent).collect();
+        let target = self.target.dated.iter().chain(&self.target.with_rest);
+        holding.extend(target.map(|path| fold(path)));
+        if is_copied {
+            let files = self.source.files.iter().map(|file| &file.path);
+            let entries = files.chain(&self.source.directories);
+            holding.extend(entries.map(|path| parent(fold(path))));
+        }
+        let meta = self.meta.clone();
+        move |directory| match holding.contains(&folded(path::relpath(directory), &meta)) {
+            true => Rest::Something,
+            false => Rest::Nothing,
+        }
+    }
 }
 
 /// What makes the target like the source, step by step.
@@ -333,24 +388,42 @@ fn rooted(path: &str) -> String {
     path::abspath(path).into_owned()
 }
 
-fn carry_out(endpoints: Endpoints<'_>, plan: Plan, run: &Run<'_, '_>) -> Result<Report> {
+fn carry_out(
+    endpoints: Endpoints<'_>,
+    plan: Plan,
+    trees: Trees<'_>,
+    run: &Run<'_, '_>,
+) -> Result<Report> {
     let mut report = Report::default();
-    remove(endpoints.dst, run, &plan.clear, &mut report)?;
+    let rest = trees.rest(&plan.clear, false);
+    remove(endpoints.dst, run, &plan.clear, rest, &mut report)?;
+    // What could not be cleared away still stands there.
+    let capabilities = endpoints.dst.capabilities().filter(|_| !run.has_failures());
+    let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
+    let unchecked = unchecked.as_deref();
+    let dst_for = |path: &str| match unchecked {
+        Some(unchecked) if trees.know(path) => unchecked,
+        _ => endpoints.dst,
+    };
     for (directory, beside_file) in plan.directories {
         if !run.options.dry_run {
-            make_directory(endpoints.dst, &directory, beside_file)?;
+            make_directory(dst_for(&directory), &directory, beside_file)?;
         }
         report.actions.push(Action::Makedir(directory));
     }
-    let copied = run.copy_if(endpoints, &plan.copies, |job| {
-        match plan.to_compare.get(&job.dst_path) {
-            Some(digests) => digests.agree(endpoints, job).map(|agree| !agree),
-            None => Ok(true),
-        }
-    })?;
+    let is_wanted = |job: &Job| match plan.to_compare.get(&job.dst_path) {
+        Some(digests) => digests.agree(endpoints, job).map(|agree| !agree),
+        None => Ok(true),
+    };
+    let endpoints_of = |job: &Job| Endpoints {
+        dst: dst_for(&job.dst_path),
+        ..endpoints
+    };
+    let copied = run.copy_if(endpoints, &plan.copies, is_wanted, endpoints_of)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
-        remove(endpoints.dst, run, &plan.remove, &mut report)?;
+        let rest = trees.rest(&plan.remove, true);
+        remove(endpoints.dst, run, &plan.remove, rest, &mut report)?;
     }
     run.finish(report, "/")
 }
@@ -359,16 +432,32 @@ fn remove(
     dst: &dyn FileSystem,
     run: &Run<'_, '_>,
     removals: &[Removal],
+    rest_of: impl Fn(&str) -> Rest,
     report: &mut Report,
 ) -> Result<()> {
-    let removed = run.remove(removals, Removal::path, |removal| match removal {
-        _ if run.options.dry_run => Ok(()),
-        Removal::File(path) => dst.remove(path),
-        Removal::Tree(path) => dst.removetree(path),
-    })?;
+    let mut is_removed = vec![run.options.dry_run; removals.len()];
+    if !run.options.dry_run {
+        let numbered = removals.iter().enumerate();
+        let (files, trees): (Vec<_>, Vec<_>) =
+            numbered.partition(|(_, removal)| matches!(removal, Removal::File(_)));
+        let paths: Vec<&str> = files.iter().map(|(_, file)| file.path()).collect();
+        let removed = run.remove_files(dst, &paths, rest_of)?;
+        let removed = files.iter().zip(removed).filter(|(_, removed)| *removed);
+        let mut done: Vec<usize> = removed.map(|((number, _), _)| *number).collect();
+        let removed = run.remove(
+            &trees,
+            |(_, tree)| tree.path(),
+            |(_, tree)| dst.removetree(tree.path()),
+        )?;
+        done.extend(removed.into_iter().map(|(number, _)| *number));
+        for number in done {
+            is_removed[number] = true;
+        }
+    }
+    let removed = removals.iter().zip(is_removed).filter(|(_, done)| *done);
     report
         .actions
-        .extend(removed.into_iter().map(|removal| match removal {
+        .extend(removed.map(|(removal, _)| match removal {
             Removal::File(path) => Action::Remove(path.clone()),
             Removal::Tree(path) => Action::Removetree(path.clone()),
         }));

@@ -30,6 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::defaults::{self, remove_copied};
 use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::info::Namespaces;
+use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::bulk::{Action, Report, Run, TransferOptions};
@@ -358,6 +359,11 @@ impl<'a> Source<'a> {
         let mut occupied = PathSet::default();
         self.insert_rest(&mut occupied, &now);
         let has_rest = now.has_rest;
+        let place = |path: &String| path::combine(self.path, path);
+        // At first what the listing has shown to stay by itself.
+        let mut holding: HashSet<String> =
+            now.dated.iter().chain(&now.with_rest).map(place).collect();
+        let directories: Vec<String> = now.directories.iter().map(place).collect();
         let now: HashMap<String, SnapshotFile> = now
             .files
             .into_iter()
@@ -372,16 +378,25 @@ impl<'a> Source<'a> {
         let unchanged = copied.iter().copied().filter(is_unchanged);
         let (linked, own): (Vec<&Job>, Vec<&Job>) =
             unchanged.partition(|job| self.is_below_link(&job.src_path));
-        let removed = run.remove(
-            &own,
-            |job| &job.src_path,
-            |job| self.fs.remove(&job.src_path),
-        )?;
+        let files: Vec<&str> = own.iter().map(|job| &*job.src_path).collect();
+        let going: HashSet<&str> = files.iter().copied().collect();
+        let staying = now.keys().filter(|path| !going.contains(path.as_str()));
+        let staying = staying.chain(&directories);
+        holding.extend(staying.map(|path| path::dirname(path).to_owned()));
+        let losing: HashSet<&str> = now.keys().map(|path| path::dirname(path)).collect();
+        let rest_of = |directory: &str| match losing.contains(directory) {
+            // Of a directory that is gone, nothing is to be kept.
+            true if !holding.contains(directory) => Rest::Nothing,
+            _ => Rest::Something,
+        };
+        let removed = run.remove_files(self.fs, &files, rest_of)?;
+        let removed = own.into_iter().zip(removed).filter(|(_, removed)| *removed);
+        let removed: Vec<&Job> = removed.map(|(job, _)| job).collect();
         let removals = removed
             .iter()
             .map(|job| Action::Remove(job.src_path.clone()));
         report.actions.extend(removals);
-        let gone = removed.into_iter().chain(&linked);
+        let gone = removed.iter().chain(&linked);
         let gone: HashSet<&str> = gone.map(|job| &*job.src_path).collect();
         let mut left: Vec<String> = now
             .into_keys()

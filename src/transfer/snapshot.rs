@@ -20,6 +20,8 @@ use crate::transfer::selection::Selection;
 pub(crate) struct Snapshot {
     /// Each after the one that it is in.
     pub(crate) directories: Vec<String>,
+    /// Those of them that have a time of their own, as on S3 those with a marker have.
+    pub(crate) dated: HashSet<String>,
     /// In the order of the listing.
     pub(crate) files: Vec<SnapshotFile>,
     /// The files that a selection left out by what is known of them: others of these names may be taken.
@@ -93,6 +95,9 @@ impl Snapshot {
             if !selection.takes_file(&directory, &info) {
                 snapshot.refused.push(path);
             } else if info.is_dir() {
+                if info.modified().is_some() {
+                    snapshot.dated.insert(path.clone());
+                }
                 snapshot.directories.push(path);
             } else {
                 snapshot.files.push(SnapshotFile {
@@ -119,6 +124,15 @@ impl Snapshot {
     /// Whether nothing is below the directory, also nothing that was left out.
     pub(crate) fn is_empty(&self) -> bool {
         self.directories.is_empty() && self.files.is_empty() && !self.has_rest
+    }
+
+    /// Whether nothing was left out of the directory of that name, which is the root of the tree if it is empty, or
+    /// below it.
+    pub(crate) fn is_whole_below(&self, directory: &str) -> bool {
+        match directory {
+            "" => !self.has_rest,
+            directory => !self.with_rest.contains(directory),
+        }
     }
 
     /// The paths that are both a file and a directory.

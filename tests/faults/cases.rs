@@ -349,6 +349,10 @@ pub const WRITING: &[Case] = &[
         told(file.close())
     })),
     writes("remove", |fs| told(fs.remove("dir/file"))),
+    changes("remove_many", |fs| {
+        let removed = fs.remove_many(&["dir/file", "dir/second"]);
+        told(removed.into_iter().collect::<Result<()>>())
+    }),
     writes("removedir", |fs| told(fs.removedir("dir/empty"))),
     writes("removedir that is not empty", |fs| {
         refused(fs.removedir("dir"))

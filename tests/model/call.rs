@@ -103,7 +103,7 @@ pub const ASKS: [&str; 19] = [
 ];
 
 /// More methods of [`Call::Ask`]: those that remove.
-pub const REMOVALS: [&str; 3] = ["remove", "removedir", "removetree"];
+pub const REMOVALS: [&str; 4] = ["remove", "remove_many", "removedir", "removetree"];
 
 /// The methods of [`Call::Put`].
 pub const PUTS: [&str; 6] = [
@@ -237,6 +237,11 @@ fn ask(fs: &dyn FileSystem, method: &str, path: &str) -> Outcome {
             None => Ok(false),
         }),
         "remove" => answer(fs.remove(path)),
+        "remove_many" => {
+            let paths = [path, "a/b", "a", path, "a/b/c"];
+            let removed = fs.remove_many(&paths).into_iter();
+            answer(Ok(removed.map(answer).collect::<Vec<_>>()))
+        }
         "removedir" => answer(fs.removedir(path)),
         "removetree" => answer(fs.removetree(path)),
         other => unreachable!("{other} takes more than a path"),

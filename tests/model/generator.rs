@@ -151,7 +151,8 @@ fn other_path(random: &mut Random) -> &'static str {
 fn call(random: &mut Random, path: &'static str) -> Call {
     match random.below(100) {
         0..22 => Call::Ask(random.pick(&ASKS), path),
-        22..26 => Call::Ask("remove", path),
+        22..25 => Call::Ask("remove", path),
+        25..26 => Call::Ask("remove_many", path),
         26..29 => Call::Ask("removedir", path),
         29..31 => Call::Ask("removetree", path),
         31..37 => Call::Makedir(path, random.one_in(3)),

@@ -73,7 +73,7 @@ impl S3Fs {
             };
         }
         let copied = self.copy_object(src_path, dst_path, options)?;
-        if self.shared.strict {
+        if self.strict {
             self.keep_parent(&source, |other| other == copied.key.as_str())
                 .map_err(|error| error.with_path(src_path))?;
         }
@@ -138,7 +138,7 @@ impl S3Fs {
                 .with_path(dst_path)
                 .with_message("a file cannot be copied onto itself"));
         }
-        if self.shared.strict {
+        if self.strict {
             self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)
                 .map_err(about_target)?;
             if options.overwrite {
@@ -202,8 +202,7 @@ impl S3Fs {
     fn refuse_existing(&self, path: &str) -> Result<()> {
         let (validated, key) = self.file_key(path, ErrorKind::DestinationExists)?;
         let exists = self.is_object(&key)?
-            || self.shared.strict
-                && self.is_directory(&self.prefix(&validated, path)?, &validated)?;
+            || self.strict && self.is_directory(&self.prefix(&validated, path)?, &validated)?;
         if exists {
             return Err(Error::new(ErrorKind::DestinationExists).with_path(path));
         }
@@ -232,7 +231,7 @@ impl S3Fs {
             }
             head => head?,
         };
-        if self.shared.strict {
+        if self.strict {
             self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)?;
         }
         let object = Source {

@@ -129,7 +129,7 @@ impl S3Fs {
         if stays && !has_marker {
             self.keep_marker(&self.shared.keys.marker(validated)?)?;
         }
-        if self.shared.strict && !stays {
+        if self.strict && !stays {
             self.keep_parent(validated, |key| key.starts_with(prefix))?;
         }
         Ok(stays)
@@ -148,7 +148,7 @@ impl S3Fs {
         let src_prefix = self.prefix(&source, src_path)?;
         let dst_prefix = self.prefix(&target, dst_path)?;
         let mut there = None;
-        let target_is_there = !self.shared.strict || target == "/" || {
+        let target_is_there = !self.strict || target == "/" || {
             let keys = self.target_markers(&dst_prefix)?;
             let is_there = keys.is_there;
             there = Some(keys);
@@ -175,7 +175,7 @@ impl S3Fs {
                 .with_message("one directory lies in the other"));
         }
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
-        let makes_marker = !self.shared.strict && options.create && target != "/";
+        let makes_marker = !self.strict && options.create && target != "/";
         let own = plan.marker.filter(|_| makes_marker || !target_is_there);
         if there.is_none() && self.asks_for_markers(&plan, own) {
             there = Some(self.target_markers(&dst_prefix)?);
@@ -256,12 +256,12 @@ impl S3Fs {
         let keys = reached.fs.all_keys(&src_prefix)?;
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
         let asks = self.asks_for_markers(&plan, None);
-        let there = match asks || self.shared.strict && validated != "/" {
+        let there = match asks || self.strict && validated != "/" {
             true => Some(self.target_markers(&dst_prefix)?),
             false => None,
         };
         let is_missing = there.as_ref().is_some_and(|there| !there.is_there);
-        if self.shared.strict && validated != "/" && is_missing {
+        if self.strict && validated != "/" && is_missing {
             self.make_target(&validated, dst_path, &reached.fs, plan.marker)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }

@@ -42,15 +42,16 @@ mod search;
 use std::collections::HashSet;
 use std::fmt;
 use std::iter;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use pattern::GlobPattern;
-use search::Matcher;
+use search::{Matcher, Seen};
 
 use crate::error::Result;
 use crate::filesystem::filter::strings;
 use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::options::OpenOptions;
-use crate::filesystem::{self, FileSystem};
+use crate::filesystem::{self, FileSystem, removing};
 use crate::walk::{Walked, until_error};
 
 /// Whether a path matches a pattern: PyFilesystem's `match`. The path of a directory ends with `/`.
@@ -224,11 +225,22 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a pattern that leads
     /// above the root.
     pub fn iter(&self, namespaces: Namespaces) -> Walked<'a, GlobMatch> {
+        self.matches(namespaces, None)
+    }
+
+    fn matches(
+        &self,
+        namespaces: Namespaces,
+        seen: Option<&Arc<Mutex<Seen>>>,
+    ) -> Walked<'a, GlobMatch> {
         let pattern = match GlobPattern::new(&self.pattern, self.case_sensitive) {
             Ok(pattern) => pattern,
             Err(error) => return Box::new(iter::once(Err(error))),
         };
-        let matcher = Matcher::new(self.fs, pattern, &self.exclude_dirs, namespaces);
+        let mut matcher = Matcher::new(self.fs, pattern, &self.exclude_dirs, namespaces);
+        if let Some(seen) = seen {
+            matcher = matcher.noting(seen);
+        }
         let mut matches = matcher.matches(self.path.clone());
         Box::new(until_error(move || matches.next().transpose()))
     }
@@ -297,26 +309,39 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     /// As [`iter`](Self::iter), [`remove`](FileSystem::remove) and
     /// [`removetree`](FileSystem::removetree); what was removed before the error stays removed.
     pub fn remove(&self) -> Result<u64> {
-        let found: Result<Vec<_>> = self.iter(Namespaces::BASIC).collect();
+        let seen = Arc::default();
+        let found: Result<Vec<_>> = self.matches(self.namespaces(), Some(&seen)).collect();
         let found = found?;
         let directories = found.iter().filter(|found| found.info.is_dir());
         let directories: HashSet<&str> = directories.map(|found| found.path.as_str()).collect();
-        let mut count = 0;
-        for found in &found {
-            count += 1;
-            // What is in a directory that matches goes with it.
-            if parents(&found.path).any(|parent| directories.contains(parent)) {
-                continue;
-            }
-            let removed = if found.info.is_dir() {
-                self.fs.removetree(&found.path)
-            } else {
-                self.fs.remove(&found.path)
-            };
+        // What is in a directory that matches goes with it.
+        let alone = |found: &&GlobMatch| {
+            let mut parents = parents(&found.path);
+            !parents.any(|parent| directories.contains(parent))
+        };
+        let (trees, files): (Vec<_>, Vec<_>) = found
+            .iter()
+            .filter(alone)
+            .partition(|found| found.info.is_dir());
+        let files: Vec<&str> = files.iter().map(|found| found.path.as_str()).collect();
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = removing::remove_listed(self.fs, &files, |directory| seen.rest(directory));
+        drop(seen);
+        let trees = trees.iter().map(|found| self.fs.removetree(&found.path));
+        for removed in removed.into_iter().chain(trees) {
             // What is gone already is what was wanted.
             filesystem::found(removed)?;
         }
-        Ok(count)
+        Ok(found.len() as u64)
+    }
+
+    /// What is asked for to remove what matches: on S3 the details of a directory say whether it has a marker, and cost
+    /// nothing.
+    fn namespaces(&self) -> Namespaces {
+        match self.fs.getmeta().network {
+            true => Namespaces::DETAILS,
+            false => Namespaces::BASIC,
+        }
     }
 }
 

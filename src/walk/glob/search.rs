@@ -1,12 +1,14 @@
 //! Finding what a glob pattern matches, and asking for no more than can match.
 
+use std::collections::HashSet;
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::GlobMatch;
 use super::pattern::{Component, GlobPattern, names, reaches_end};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, require_directory};
 use crate::path;
 use crate::walk::{Search, Walked, Walker};
@@ -24,6 +26,37 @@ struct Parts<'a, F: ?Sized> {
     exclude_dirs: Vec<String>,
     excluded: Patterns,
     namespaces: Namespaces,
+    /// Only for those who remove what matches.
+    seen: Option<Arc<Mutex<Seen>>>,
+}
+
+/// What else was seen in the directories of the matches.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The directories with something that does not match, if only a marker.
+    holding: HashSet<String>,
+    /// The directories of which all entries were listed.
+    whole: HashSet<String>,
+}
+
+impl Seen {
+    /// What stays in a directory when all matches have gone from it.
+    pub(super) fn rest(&self, directory: &str) -> Rest {
+        if self.holding.contains(directory) {
+            Rest::Something
+        } else if self.whole.contains(directory) {
+            Rest::Nothing
+        } else {
+            Rest::Unknown
+        }
+    }
+}
+
+/// Adds a directory to one of the sets, if it is not there.
+fn add(directories: &mut HashSet<String>, directory: &str) {
+    if !directories.contains(directory) {
+        directories.insert(directory.to_owned());
+    }
 }
 
 impl<F: ?Sized> Clone for Matcher<'_, F> {
@@ -45,7 +78,22 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
             exclude_dirs: exclude_dirs.to_vec(),
             excluded: Patterns::new(exclude_dirs, !fs.getmeta().case_insensitive),
             namespaces,
+            seen: None,
         }))
+    }
+
+    /// The same, which notes what else is in the directories of the matches.
+    pub(super) fn noting(mut self, seen: &Arc<Mutex<Seen>>) -> Self {
+        if let Some(parts) = Arc::get_mut(&mut self.0) {
+            parts.seen = Some(Arc::clone(seen));
+        }
+        self
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        if let Some(seen) = &self.0.seen {
+            note(&mut seen.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// All matches below a directory. Nothing is asked for before the first one is wanted.
@@ -128,6 +176,18 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
             let below = path.get(start..).unwrap_or_default();
             let is_match = matcher.0.pattern.takes_kind(info.is_dir())
                 && reaches_end(matcher.rest(at), names(below));
+            matcher.note(|seen| {
+                if info.is_dir() && info.modified().is_some() {
+                    // It has a marker.
+                    add(&mut seen.holding, &path);
+                }
+                let parent = path::dirname(&path);
+                if !is_match {
+                    add(&mut seen.holding, parent);
+                } else if matcher.0.exclude_dirs.is_empty() {
+                    add(&mut seen.whole, parent);
+                }
+            });
             is_match.then(|| Ok(match_at(path, info)))
         }))
     }
@@ -143,12 +203,22 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
             Ok(entries) => if_there(directory, entries),
             Err(error) => if_there(directory, Box::new(iter::once(Err(error)))),
         };
+        if prefix.is_empty() {
+            self.note(|seen| add(&mut seen.whole, directory));
+        }
         let pattern = pattern.clone();
+        let (matcher, directory) = (self.clone(), directory.to_owned());
+        let (noting, outer) = (self.clone(), directory.clone());
         let entries = entries.filter(move |entry| match entry {
-            Ok(info) => pattern.matches(info.name()),
+            Ok(info) => {
+                let is_match = pattern.matches(info.name());
+                if !is_match {
+                    noting.note(|seen| add(&mut seen.holding, &outer));
+                }
+                is_match
+            }
             Err(_) => true,
         });
-        let (matcher, directory) = (self.clone(), directory.to_owned());
         let Some((names, last)) = self.names_before_a_look(at + 1) else {
             return Box::new(entries.flat_map(move |entry| match entry {
                 Ok(info) => matcher.follow(&directory, info, at),
@@ -280,11 +350,15 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
     /// The match that an entry is, and those below it.
     fn follow(&self, directory: &str, info: Info, at: usize) -> Walked<'a, GlobMatch> {
         if info.is_dir() && self.0.excluded.any(info.name()) {
+            self.note(|seen| add(&mut seen.holding, directory));
             return Box::new(iter::empty());
         }
         let path = path::combine(directory, info.name());
         let is_dir = info.is_dir();
         let is_match = self.is_enough(at) && self.0.pattern.takes_kind(is_dir);
+        if !is_match {
+            self.note(|seen| add(&mut seen.holding, directory));
+        }
         let own = is_match.then(|| Ok(match_at(path.clone(), info)));
         if !is_dir || self.rest(at + 1).is_empty() {
             return Box::new(own.into_iter());

@@ -1,0 +1,314 @@
+//! What is asked of the server when many files are removed or mirrored in one call, counted there: nothing for each file
+//! beside its own change.
+
+use std::collections::BTreeMap;
+
+use s3fs::mirror::mirror;
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs, OsFs, S3Fs, TransferOptions};
+
+use crate::common;
+use crate::local::Directory;
+use crate::support::{Bucket, Server};
+
+/// The files of each tree.
+const FILES: usize = 1_000;
+
+/// The entries of a page of a listing, so that a tree takes several; DeleteObjects takes 1,000 keys in any case.
+const PAGE: usize = 100;
+
+/// A listing of the tree, the deletes, and some more.
+const FEW: usize = FILES.div_ceil(PAGE) + FILES.div_ceil(1_000) + 10;
+
+fn server() -> Server {
+    let page = i32::try_from(PAGE).expect("a small number");
+    Server::builder().page_size(page).start()
+}
+
+fn open(server: &Server, strict: bool) -> S3Fs {
+    common::builder(server).strict(strict).build().unwrap()
+}
+
+/// How many requests of each operation that makes.
+fn count(server: &Server, act: impl FnOnce()) -> BTreeMap<String, usize> {
+    server.take_requests();
+    act();
+    let mut counts = BTreeMap::new();
+    for request in server.take_requests() {
+        *counts.entry(request.operation.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn sum(counts: &BTreeMap<String, usize>) -> usize {
+    counts.values().sum()
+}
+
+/// Files `{directory}/f0000.log` and so on, spread over so many directories.
+fn paths(directories: usize) -> Vec<String> {
+    let path = |n: usize| format!("logs/d{:02}/f{n:04}.log", n % directories);
+    (0..FILES).map(path).collect()
+}
+
+fn put_all(bucket: &Bucket, paths: &[String]) {
+    for path in paths {
+        bucket.put(path, "content");
+    }
+}
+
+fn borrowed(paths: &[String]) -> Vec<&str> {
+    paths.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_mirror_of_new_files_asks_for_nothing_but_their_uploads() {
+    for strict in [true, false] {
+        let local = Directory::new();
+        let (memory, disk) = (MemoryFs::new(), OsFs::new(&*local).unwrap());
+        for directory in 0..4 {
+            for fs in [&memory as &dyn FileSystem, &disk] {
+                fs.makedirs(&format!("logs/d{directory:02}")).unwrap();
+            }
+        }
+        for path in paths(4) {
+            memory.writetext(&path, "content").unwrap();
+            disk.writetext(&path, "content").unwrap();
+        }
+        for source in [&memory as &dyn FileSystem, &disk] {
+            let server = server();
+            let fs = open(&server, strict);
+            let counts = count(&server, || {
+                let report = mirror(source, &fs, &TransferOptions::new()).unwrap();
+                assert_eq!(report.copied(), FILES);
+            });
+            assert!(sum(&counts) <= FILES + FEW, "strict: {strict}, {counts:?}");
+            assert_eq!(server.bucket("bucket").keys().len(), FILES + 5);
+        }
+    }
+}
+
+/// What keeps the directories of the removed files, and how many markers that takes: nothing, another file, a marker.
+const KEPT: [(&str, usize); 3] = [("", 4), ("keep.txt", 0), ("/", 0)];
+
+/// Another file in each directory, or its marker, or nothing.
+fn put_what_keeps(bucket: &Bucket, directories: usize, what: &str) {
+    for directory in 0..directories {
+        match what {
+            "" => {}
+            "/" => bucket.put(&format!("logs/d{directory:02}/"), ""),
+            name => bucket.put(&format!("logs/d{directory:02}/{name}"), "content"),
+        }
+    }
+}
+
+/// The directories of the tree are there, if strict mode keeps them or something else does.
+fn assert_kept(fs: &S3Fs, directories: usize, strict: bool, what: &str) {
+    let there = strict || !what.is_empty();
+    for directory in 0..directories {
+        let path = format!("logs/d{directory:02}");
+        assert_eq!(
+            fs.isdir(&path).unwrap(),
+            there,
+            "{path}, strict: {strict}, {what:?}"
+        );
+    }
+}
+
+#[test]
+fn a_glob_that_removes_asks_again_for_none_of_its_files() {
+    for (what, markers) in KEPT {
+        for strict in [true, false] {
+            let server = server();
+            let bucket = server.bucket("bucket");
+            put_all(&bucket, &paths(4));
+            put_what_keeps(&bucket, 4, what);
+            let fs = open(&server, strict);
+            let counts = count(&server, || {
+                assert_eq!(fs.glob("**/*.log").remove().unwrap(), FILES as u64);
+            });
+            let markers = if strict { markers } else { 0 };
+            assert!(sum(&counts) <= FEW + markers, "{what:?}, {counts:?}");
+            assert_eq!(
+                counts.get("PutObject").copied().unwrap_or_default(),
+                markers
+            );
+            assert_eq!(fs.glob("**/*.log").count().unwrap().files, 0);
+            assert_kept(&fs, 4, strict, what);
+        }
+    }
+}
+
+#[test]
+fn other_patterns_keep_directories_too_when_they_remove() {
+    let patterns = [
+        "logs/d00/*.log",
+        "logs/d00/f*.log",
+        "logs/*/f*.log",
+        "logs/**/*.log",
+    ];
+    for (pattern, what) in patterns
+        .iter()
+        .flat_map(|one| KEPT.map(|(what, _)| (*one, what)))
+    {
+        let server = Server::start();
+        let bucket = server.bucket("bucket");
+        for number in 0..30 {
+            bucket.put(&format!("logs/d00/f{number:02}.log"), "content");
+        }
+        put_what_keeps(&bucket, 1, what);
+        let fs = common::open(&server);
+        let counts = count(&server, || {
+            assert_eq!(fs.glob(pattern).remove().unwrap(), 30);
+        });
+        assert!(sum(&counts) <= 6, "{pattern}, {what:?}: {counts:?}");
+        assert_kept(&fs, 1, true, what);
+    }
+}
+
+#[test]
+fn a_mirror_asks_again_for_none_of_the_files_that_it_removes() {
+    for (what, markers) in KEPT {
+        for strict in [true, false] {
+            let server = server();
+            let bucket = server.bucket("bucket");
+            let paths = paths(4);
+            put_all(&bucket, &paths);
+            put_what_keeps(&bucket, 4, what);
+            let source = MemoryFs::new();
+            for directory in 0..4 {
+                let path = format!("logs/d{directory:02}");
+                source.makedirs(&path).unwrap();
+                if what == "keep.txt" {
+                    source
+                        .writetext(&format!("{path}/keep.txt"), "content")
+                        .unwrap();
+                }
+            }
+            let fs = open(&server, strict);
+            let options = TransferOptions::new().compare(s3fs::Compare::Size);
+            let counts = count(&server, || {
+                let report = mirror(&source, &fs, &options).unwrap();
+                assert_eq!(report.actions().len(), FILES);
+            });
+            let markers = if strict { markers } else { 0 };
+            assert!(sum(&counts) <= FEW + markers, "{what:?}, {counts:?}");
+            assert_eq!(
+                counts.get("PutObject").copied().unwrap_or_default(),
+                markers
+            );
+            assert_eq!(fs.glob("**/*.log").count().unwrap().files, 0);
+            assert_kept(&fs, 4, strict, what);
+        }
+    }
+}
+
+#[test]
+fn files_that_are_named_are_found_by_listings() {
+    for (what, markers) in KEPT {
+        for strict in [true, false] {
+            let server = server();
+            let bucket = server.bucket("bucket");
+            let paths = paths(4);
+            put_all(&bucket, &paths);
+            put_what_keeps(&bucket, 4, what);
+            let fs = open(&server, strict);
+            let counts = count(&server, || {
+                let removed = fs.remove_many(&borrowed(&paths));
+                assert!(removed.iter().all(Result::is_ok));
+            });
+            let markers = if strict { markers } else { 0 };
+            assert!(sum(&counts) <= FEW + markers, "{what:?}, {counts:?}");
+            assert_eq!(counts["DeleteObjects"], 1);
+            if !strict {
+                assert_eq!(sum(&counts), 1, "{counts:?}");
+            }
+            assert_kept(&fs, 4, strict, what);
+        }
+    }
+}
+
+#[test]
+fn files_that_are_named_never_cost_more_than_two_requests_each_and_one() {
+    // Each file is far from the others, or among many that are not removed.
+    let scattered = (0..50).map(|n| format!("x{n:02}/f")).collect::<Vec<_>>();
+    let sparse = (0..50)
+        .map(|n| format!("d/{:04}", n * 97 + 3))
+        .collect::<Vec<_>>();
+    let few = ["a/1", "a/2", "b/1"].map(str::to_owned).to_vec();
+    let others = (0..5_000).map(|n| format!("d/{n:04}"));
+    let apart = (0..50).flat_map(|n| (0..120).map(move |k| format!("x{n:02}/e{k:03}")));
+    let more = (0..300).flat_map(|n| [format!("a/0{n:03}"), format!("b/0{n:03}")]);
+    let all: Vec<String> = others.chain(apart).chain(more).collect();
+    for paths in [scattered, sparse, few] {
+        let server = server();
+        let bucket = server.bucket("bucket");
+        put_all(&bucket, &all);
+        put_all(&bucket, &paths);
+        let fs = open(&server, true);
+        let counts = count(&server, || {
+            let removed = fs.remove_many(&borrowed(&paths));
+            assert!(removed.iter().all(Result::is_ok), "{removed:?}");
+        });
+        assert!(sum(&counts) <= 2 * paths.len() + 2, "{counts:?}");
+        assert!(!counts.contains_key("PutObject"), "{counts:?}");
+        for path in &paths {
+            assert!(bucket.get(path).is_none(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn each_file_fails_for_itself() {
+    let paths = [
+        "d/a",
+        "d/missing",
+        "d",
+        "../x",
+        "",
+        "e/only",
+        "d/a",
+        "d/locked",
+        "d/b",
+        "g/f",
+    ];
+    for strict in [true, false] {
+        let server = Server::start();
+        let bucket = server.bucket("bucket");
+        for key in ["d/a", "d/b", "d/c", "d/locked", "e/only", "g/f", "g/f/x"] {
+            bucket.put(key, "content");
+        }
+        bucket.refuse_delete("d/locked");
+        let fs = open(&server, strict);
+        let removed = fs.remove_many(&paths);
+        let kinds: Vec<_> = removed
+            .iter()
+            .map(|removed| removed.as_ref().err().map(s3fs::Error::kind))
+            .collect();
+        let only_strict = |kind| strict.then_some(kind);
+        assert_eq!(
+            kinds,
+            [
+                None,
+                only_strict(ErrorKind::ResourceNotFound),
+                only_strict(ErrorKind::FileExpected),
+                Some(ErrorKind::IllegalBackReference),
+                Some(ErrorKind::FileExpected),
+                None,
+                only_strict(ErrorKind::ResourceNotFound),
+                Some(ErrorKind::PermissionDenied),
+                None,
+                None,
+            ],
+            "strict: {strict}"
+        );
+        for (path, removed) in paths.iter().zip(&removed) {
+            if let Err(error) = removed {
+                assert_eq!(error.path(), Some(*path));
+            }
+        }
+        let mut left = vec!["d/c", "d/locked", "g/f/x"];
+        if strict {
+            left.insert(2, "e/");
+        }
+        assert_eq!(bucket.keys(), left);
+    }
+}
