@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use s3fs::mirror::mirror;
+use s3fs::moving::move_fs;
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs, OsFs, S3Fs, TransferOptions};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{Bucket, Server};
+use crate::support::{Answer, Bucket, Fault, Rule, Server};
 
 /// The files of each tree.
 const FILES: usize = 1_000;
@@ -311,4 +312,101 @@ fn each_file_fails_for_itself() {
         }
         assert_eq!(bucket.keys(), left);
     }
+}
+
+#[test]
+fn a_move_removes_its_source_in_bulk() {
+    for strict in [true, false] {
+        let server = server();
+        put_all(&server.bucket("bucket"), &paths(4));
+        let fs = open(&server, strict);
+        let target = MemoryFs::new();
+        let counts = count(&server, || {
+            let report = move_fs(&fs, &target, &TransferOptions::new()).unwrap();
+            assert_eq!(report.copied(), FILES);
+            assert!(report.left_behind().is_empty());
+        });
+        assert_eq!(counts["DeleteObjects"], 1, "{counts:?}");
+        // The files are read, and the tree is listed again; the directories are removed one by one.
+        assert!(sum(&counts) <= FILES + 2 * FEW + 5 * 5, "{counts:?}");
+        assert!(server.bucket("bucket").keys().is_empty());
+    }
+}
+
+#[test]
+fn a_mirror_still_asks_for_what_its_listing_leaves_out() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    bucket.put("a/hidden/file", "content");
+    bucket.put("b/file", "content");
+    let source = MemoryFs::new();
+    source.makedir("a").unwrap();
+    source
+        .writetext("a/hidden", "a file where the target has a directory")
+        .unwrap();
+    let fs = common::open(&server);
+    let walker = s3fs::Walker::new().exclude_dirs(["hidden"]);
+    let options = TransferOptions::new().walker(walker);
+    let error = mirror(&source, &fs, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FileExpected);
+    assert_eq!(bucket.keys(), ["a/hidden/file", "b/file"]);
+}
+
+#[test]
+fn files_are_deleted_one_by_one_where_a_store_has_no_request_for_many() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    for number in 0..20 {
+        bucket.put(&format!("d/{number:02}"), "content");
+    }
+    let refused = "<Error><Code>NotImplemented</Code><Message>m</Message></Error>";
+    let refused = Fault::Answer(Answer::new(501, refused));
+    server
+        .faults()
+        .add(Rule::on("DeleteObjects").always(), refused);
+    let fs = common::open(&server);
+    let counts = count(&server, || {
+        assert_eq!(fs.glob("d/*").remove().unwrap(), 20);
+    });
+    assert_eq!((counts["DeleteObjects"], counts["DeleteObject"]), (1, 20));
+    assert_eq!(bucket.keys(), ["d/"]);
+}
+
+#[test]
+fn a_request_that_fails_fails_its_files_and_the_next_ones() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    let paths: Vec<String> = (0..2_500).map(|n| format!("{n:04}")).collect();
+    put_all(&bucket, &paths);
+    let denied = "<Error><Code>NoSuchBucket</Code><Message>m</Message></Error>";
+    let denied = Fault::Answer(Answer::new(404, denied));
+    server
+        .faults()
+        .add(Rule::on("DeleteObjects").nth(2), denied);
+    let fs = open(&server, false);
+    let removed = fs.remove_many(&borrowed(&paths));
+    assert!(removed[..1_000].iter().all(Result::is_ok));
+    for (path, removed) in paths.iter().zip(&removed).skip(1_000) {
+        assert_eq!(removed.as_ref().unwrap_err().path(), Some(&**path));
+    }
+    assert_eq!(bucket.keys(), paths[1_000..]);
+}
+
+#[test]
+fn a_store_that_keeps_directories_by_itself_gets_the_markers_too() {
+    let server = Server::builder().like_seaweedfs().start();
+    let bucket = server.bucket("bucket");
+    let files = ["d/a", "d/b", "d/c", "e/a", "e/b", "e/c"];
+    let fs = common::open(&server);
+    for (round, act) in [true, false].into_iter().enumerate() {
+        for path in files {
+            bucket.put(path, "content");
+        }
+        match act {
+            true => assert_eq!(fs.glob("**").path("d").remove().unwrap(), 4 - 1),
+            false => assert!(fs.remove_many(&files).iter().all(Result::is_ok)),
+        }
+        assert!(bucket.keys().contains(&"d/".to_owned()), "round {round}");
+    }
+    assert_eq!(bucket.keys(), ["d/", "e/"]);
 }

@@ -40,7 +40,11 @@ use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 /// [`keep_extra`](TransferOptions::keep_extra) removes nothing that only the target has.
 ///
 /// What only the target has is removed last, and not at all if a file could not be copied; what
-/// stands where the source has a directory instead of a file, or the reverse, has to go first.
+/// stands where the source has a directory instead of a file, or the reverse, has to go first. Files are removed as
+/// [`remove_many`](FileSystem::remove_many) does it.
+///
+/// In strict mode S3 is not asked again for what the listing of the target shows: that a directory exists, and what is
+/// in it. Only in directories in which the walker or filter leave something out is each file checked.
 ///
 /// ```no_run
 /// use s3fs::{S3Fs, TransferOptions, mirror::mirror};

@@ -296,6 +296,10 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     /// were. Everything is found before anything is removed; what is gone by then, through a link to
     /// the same directory or because another program removed it, counts as removed.
     ///
+    /// Files go first, as [`remove_many`](FileSystem::remove_many) removes them: on S3 1,000 in a request, and in strict
+    /// mode without another look at what the glob has listed. Their directories stay there, with a marker if nothing else
+    /// is in them.
+    ///
     /// ```no_run
     /// use s3fs::{FileSystemExt, S3Fs};
     ///
@@ -307,7 +311,8 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     /// # Errors
     ///
     /// As [`iter`](Self::iter), [`remove`](FileSystem::remove) and
-    /// [`removetree`](FileSystem::removetree); what was removed before the error stays removed.
+    /// [`removetree`](FileSystem::removetree): the first error. The other files are removed all the same, and no
+    /// directory is then.
     pub fn remove(&self) -> Result<u64> {
         let seen = Arc::default();
         let found: Result<Vec<_>> = self.matches(self.namespaces(), Some(&seen)).collect();
