@@ -168,8 +168,8 @@ pub use opener::{
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, BucketInfo, CachedCredentials, ConditionalWrites, Credentials,
-    CredentialsProvider, Presign, PresignMethod, PresignedUrl, S3Fs, S3FsBuilder, S3Reader,
-    S3Updater, S3Writer, StaleUpload, Stats,
+    CredentialsProvider, FileVersion, FileVersions, Presign, PresignMethod, PresignedUrl, S3Fs,
+    S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
 };
 pub use time;
 pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};

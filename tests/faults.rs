@@ -266,6 +266,7 @@ const LASTING: &[Trouble] = &[
         "DeleteObjects",
         "GetObjectTagging",
         "ListMultipartUploads",
+        "ListObjectVersions",
         "ListObjectsV2",
         "UploadPartCopy",
     ]),

@@ -9,6 +9,7 @@
 mod foreign;
 mod open_files;
 mod transfers;
+mod versions;
 
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -55,6 +55,7 @@ mod surviving;
 mod transfers;
 mod trees;
 mod updating;
+mod versions;
 mod walking;
 mod writing;
 

@@ -33,6 +33,13 @@ pub fn xml_answers(data: &[u8]) {
             "an empty marker"
         );
     }
+    if let Ok(page) = told(xml::versions_page(data, "")) {
+        let mut versions = page.versions.iter();
+        assert!(
+            versions.all(|version| !version.version_id.is_empty()),
+            "a version without an id"
+        );
+    }
     if let Ok(page) = told(xml::buckets_page(data)) {
         let mut buckets = page.buckets.iter();
         assert!(

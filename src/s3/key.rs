@@ -156,6 +156,16 @@ impl KeyMap {
         }
     }
 
+    /// The path of the file with that key, if a path names it.
+    pub(crate) fn path_of(&self, key: &str) -> Option<String> {
+        let names: Vec<&str> = key
+            .strip_prefix(&self.root)?
+            .split(&self.delimiter)
+            .collect();
+        let are_names = names.iter().all(|name| self.is_name(name));
+        are_names.then(|| format!("/{}", names.join("/")))
+    }
+
     /// Whether a path can have a segment like that, and its key is this one again.
     fn is_name(&self, name: &str) -> bool {
         !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && self.stands_alone(name)
@@ -264,6 +274,28 @@ mod tests {
         assert_eq!(bar.place("d|", "d|a|"), Place::Child("a"));
         let dashes = KeyMap::new("", "--").unwrap();
         assert_eq!(dashes.place("", "a---"), Place::Unnameable);
+    }
+
+    #[test]
+    fn a_key_has_the_path_that_has_this_key() {
+        for (dir_path, delimiter, key, path) in [
+            ("", "/", "a/b", Some("/a/b")),
+            ("d", "/", "d/a", Some("/a")),
+            ("d", "/", "e/a", None),
+            ("d", "/", "d/", None),
+            ("", "/", "a//b", None),
+            ("", "/", "a/", None),
+            ("", "/", "a/../b", None),
+            ("", "|", "a|b", Some("/a/b")),
+            ("", "|", "a/b", None),
+            ("", "--", "a---b", Some("/a/-b")),
+        ] {
+            let map = KeyMap::new(dir_path, delimiter).unwrap();
+            assert_eq!(map.path_of(key).as_deref(), path, "{key}");
+            if let Some(path) = path {
+                assert_eq!(map.file(path).unwrap().as_str(), key);
+            }
+        }
     }
 
     #[test]

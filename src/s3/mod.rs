@@ -28,6 +28,7 @@ mod read;
 mod removals;
 mod s3_info;
 mod uploads;
+mod versions;
 mod write;
 
 use std::fmt;
@@ -45,6 +46,7 @@ pub use credentials::{CachedCredentials, Credentials, CredentialsProvider};
 pub use presign::{Presign, PresignMethod, PresignedUrl};
 pub use read::reader::S3Reader;
 pub use uploads::StaleUpload;
+pub use versions::{FileVersion, FileVersions};
 pub use write::update::S3Updater;
 pub use write::writer::S3Writer;
 

@@ -498,6 +498,9 @@ fn do_everything(server: &Server, fs: &S3Fs) {
     fs.copydir_with("more", "copies", create).unwrap();
     fs.movedir_with("copies", "moved", create).unwrap();
     fs.stale_uploads("/", std::time::Duration::ZERO).unwrap();
+    fs.versions("more/f").unwrap();
+    fs.restore_version("more/f", "null").unwrap();
+    fs.remove_version("more/f", "null").unwrap();
     fs.removetree("/").unwrap();
     fs.delete_bucket().unwrap();
 }
@@ -523,6 +526,7 @@ fn who_pays_and_who_owns_the_bucket_is_said_with_every_kind_of_request() {
             "GetObjectTagging",
             "HeadObject",
             "ListMultipartUploads",
+            "ListObjectVersions",
             "ListObjectsV2",
             "PutObject",
             "UploadPart",

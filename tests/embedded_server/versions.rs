@@ -54,6 +54,60 @@ fn versions_are_kept_and_marked_deleted() {
 }
 
 #[test]
+fn versions_are_listed_in_pages() {
+    let server = Server::builder().bucket("bucket").page_size(2).start();
+    let bucket = server.bucket("bucket");
+    bucket.enable_versioning();
+    for content in ["1", "2", "3"] {
+        bucket.put("a+b", content);
+    }
+    bucket.put("c", "1");
+    bucket.remove("c");
+    let mut pages = Vec::new();
+    let (mut key, mut id) = (String::new(), String::new());
+    loop {
+        let mut call = get(&server, "")
+            .query("versions", "")
+            .query("encoding-type", "url");
+        if !key.is_empty() {
+            call = call
+                .query("key-marker", &key)
+                .query("version-id-marker", &id);
+        }
+        let page = call.send().ok();
+        pages.push((
+            page.all_xml("Version").len(),
+            page.all_xml("DeleteMarker").len(),
+        ));
+        if page.xml("IsTruncated") == "false" {
+            break;
+        }
+        key = page.xml("NextKeyMarker").replace("%2B", "+");
+        id = page.xml("NextVersionIdMarker").to_owned();
+    }
+    assert_eq!(pages, [(2, 0), (1, 1), (1, 0)]);
+    bucket.put("c", "2");
+    bucket.remove("c");
+    let all = get(&server, "").query("versions", "").query("prefix", "c");
+    let page = all.query("max-keys", "9").send().ok();
+    let kinds = page.text().match_indices("<IsLatest>").count();
+    let kind = |text: &str| text.starts_with("<Version>");
+    let elements = page.text().split_inclusive("</Version>");
+    let elements = elements.flat_map(|text| text.split_inclusive("</DeleteMarker>"));
+    let found = elements.filter_map(|text| {
+        text.find("<Version>")
+            .or(text.find("<DeleteMarker>"))
+            .map(|at| kind(&text[at..]))
+    });
+    let order: Vec<bool> = found.collect();
+    assert_eq!((kinds, order), (2, vec![false, true]));
+    let call = get(&server, "")
+        .query("versions", "")
+        .query("version-id-marker", &id);
+    call.send().refused(400, "InvalidArgument");
+}
+
+#[test]
 fn a_bucket_that_keeps_no_versions_has_one_of_each_key() {
     let server = Server::start();
     put(&server, "a", "0").send().ok();

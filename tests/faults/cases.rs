@@ -235,6 +235,20 @@ pub const READING: &[Case] = &[
         )
     }),
     reads("abort_upload", abort_upload),
+    reads("versions", |fs| {
+        let versions = fs.versions("dir/file")?.into_iter();
+        told(Ok(versions
+            .map(|version| (version.version_id, version.is_latest, version.info.size()))
+            .collect::<Vec<_>>()))
+    }),
+    reads("versions_below", |fs| {
+        let versions = fs.versions_below("dir")?;
+        told(
+            versions
+                .map(|version| Ok(version?.path))
+                .collect::<Result<Vec<_>>>(),
+        )
+    }),
     reads("hash", |fs| told(fs.hash("dir/file", "sha256"))),
     reads("openbin r", |fs| {
         let mut file = fs.openbin("dir/file", "r")?;
@@ -352,6 +366,9 @@ pub const WRITING: &[Case] = &[
     changes("remove_many", |fs| {
         let removed = fs.remove_many(&["dir/file", "dir/second"]);
         told(removed.into_iter().collect::<Result<()>>())
+    }),
+    writes("remove_version", |fs| {
+        told(fs.remove_version("dir/file", "null"))
     }),
     writes("removedir", |fs| told(fs.removedir("dir/empty"))),
     writes("removedir that is not empty", |fs| {

@@ -27,6 +27,7 @@ use super::checksum;
 use super::faults::{Fault, Faults};
 use super::log::{Entry, Log};
 use super::request::Target;
+use super::versioning;
 use super::wire::{Control, Gate, Wire};
 
 /// S3's limit for the body of DeleteObjects.
@@ -317,6 +318,12 @@ fn finish(
             answers::complete_document(&xml, resource, &id)
         } else {
             answers::as_s3_writes(&xml)
+        };
+        let markers = response.headers_mut().remove(versioning::MARKERS);
+        let markers = markers.as_ref().and_then(|value| value.to_str().ok());
+        let xml = match markers.filter(|markers| !markers.is_empty()) {
+            Some(markers) => versioning::in_order(&xml, markers),
+            None => xml,
         };
         *response.body_mut() = Body::from(xml);
         response.headers_mut().remove(header::CONTENT_LENGTH);

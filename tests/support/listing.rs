@@ -247,7 +247,7 @@ fn entry(key: String, object: &store::Object, owner: Option<Owner>) -> Object {
 }
 
 /// How many entries a page has, if that many are asked for.
-fn most(service: &Service, asked: Option<i32>) -> S3Result<usize> {
+pub fn most(service: &Service, asked: Option<i32>) -> S3Result<usize> {
     let most = service.settings.page_size;
     usize::try_from(asked.unwrap_or(most).min(most)).map_err(|_| {
         let message = "Argument maxKeys must be an integer between 0 and 2147483647";

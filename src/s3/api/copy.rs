@@ -6,12 +6,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use percent_encoding::utf8_percent_encode;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{DownloadArgs, customer_key_headers};
 use crate::s3::api::multipart::{NewUpload, Upload, UploadedPart, check_object_size};
 use crate::s3::api::{Condition, ENCRYPTION, FinishUpload, Objects, ReadOptions, condition_failed};
 use crate::s3::client::xml;
-use crate::s3::client::{Operation, Payload, Request};
+use crate::s3::client::{Operation, Payload, QUERY, Request};
 use crate::s3::copy::setinfo::{Rewrite, kept_headers};
 use crate::s3::etag;
 use crate::s3::key::Key;
@@ -27,9 +29,19 @@ pub(crate) struct Source<'a> {
     /// Empty if the store told none.
     pub(crate) e_tag: &'a str,
     pub(crate) size: u64,
+    /// An old version; without it the current object.
+    pub(crate) version_id: Option<&'a str>,
 }
 
 impl Source<'_> {
+    /// How this object is read, and no other of its key.
+    fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            version_id: self.version_id.map(str::to_owned),
+            ..ReadOptions::default()
+        }
+    }
+
     /// The request, with the headers that name this as what is copied.
     pub(super) fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
         // The path of the object's URL is the key percent-encoded, with the same rules.
@@ -39,11 +51,16 @@ impl Source<'_> {
         let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
         // No other character of a bucket's name is encoded: the `:` is that behind Ceph's tenants.
         let name = bucket.name().replace(':', "%3A");
+        let version = self.version_id.map(|id| {
+            let id = utf8_percent_encode(id, QUERY);
+            format!("?versionId={id}")
+        });
+        let version = version.unwrap_or_default();
         let e_tag = Some(self.e_tag).filter(|e_tag| !e_tag.is_empty());
         let e_tag = e_tag.and_then(etag::sendable);
         let download = &self.objects.download;
         let mut request = request
-            .header("x-amz-copy-source", format!("/{name}/{encoded}"))
+            .header("x-amz-copy-source", format!("/{name}/{encoded}{version}"))
             .header_if("x-amz-copy-source-if-match", e_tag)
             .header_if("x-amz-source-expected-bucket-owner", download.owner());
         if let Some(key) = download.customer_key() {
@@ -58,7 +75,8 @@ impl Source<'_> {
             Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
         })?;
         let key = self.key.clone();
-        let version = ObjectVersion::known(Arc::clone(self.objects), key, self.e_tag, self.size);
+        let objects = Arc::clone(self.objects);
+        let version = ObjectVersion::known(objects, key, self.version_id, self.e_tag, self.size);
         let mut bytes = vec![0; length];
         let mut rest = bytes.as_mut_slice();
         let mut reader = version.range(range.start, range.end)?;
@@ -88,9 +106,7 @@ impl Source<'_> {
             return Ok(());
         }
         let expected = Condition::Match(self.e_tag);
-        let checked = self
-            .objects
-            .check(self.key, expected, &ReadOptions::default());
+        let checked = self.objects.check(self.key, expected, &self.read_options());
         checked.map_err(|error| match error.kind() {
             ErrorKind::ResourceChanged => error
                 .with_message("the source was replaced or removed while it was copied")
@@ -118,6 +134,7 @@ impl Objects {
             key,
             e_tag,
             size,
+            version_id: None,
         };
         // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
         let headers = [rewrite.headers, self.upload.access_headers()?].concat();
@@ -156,7 +173,7 @@ impl Objects {
         if source.size > MAX_PART_BYTES {
             let head = source
                 .objects
-                .head(source.key, &ReadOptions::default(), false)?;
+                .head(source.key, &source.read_options(), false)?;
             let info = s3_info(head.headers());
             self.keep(kept_headers(&info)?, &mut headers);
             return self.copy_in_parts(source, key, headers, info.tag_count, condition);
@@ -230,9 +247,10 @@ impl Objects {
         check_object_size(source.size)?;
         // Only a plain copy keeps the tags by itself.
         let no_more = DownloadArgs::new();
-        if let Some(tags) = source
-            .objects
-            .tags_header(source.key, tag_count, &no_more)?
+        if let Some(tags) =
+            source
+                .objects
+                .tags_header(source.key, source.version_id, tag_count, &no_more)?
         {
             headers.push(("x-amz-tagging".into(), tags));
         }

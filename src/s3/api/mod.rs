@@ -30,7 +30,7 @@ pub(crate) use multipart::{
 };
 
 use crate::s3::checksum;
-use crate::s3::client::xml::{self, ListPage};
+use crate::s3::client::xml::{self, ListPage, VersionsPage};
 use crate::s3::client::{self, Client, Operation, Payload, ReadAt, Request, Response};
 use crate::s3::content_type;
 use crate::s3::etag;
@@ -360,10 +360,12 @@ impl Objects {
             Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => Err(told),
             // It was the listing that heard of the right region, or that the credentials expired.
             _ if self.client.lessons() != lessons => self.client.send(&request),
-            Ok(page) if status == Some(400) && is_first(&page) => Err(error
-                .with_kind(ErrorKind::PermissionDenied)
-                .with_message("it is under a customer's key (SSE-C) that was not given")
-                .with_hint("give it as sse_customer_key of the download_args")),
+            Ok(page) if status == Some(400) && options.version_id.is_none() && is_first(&page) => {
+                Err(error
+                    .with_kind(ErrorKind::PermissionDenied)
+                    .with_message("it is under a customer's key (SSE-C) that was not given")
+                    .with_hint("give it as sse_customer_key of the download_args"))
+            }
             _ => Err(error),
         }
     }
@@ -507,6 +509,38 @@ impl Objects {
         self.client.tell(&request).map(|_| ())
     }
 
+    /// Deletes one version of an object, or a delete marker, for good; that it is not there is no error. One
+    /// request.
+    ///
+    /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
+    pub(crate) fn delete_version(&self, key: &Key, version_id: &str) -> Result<()> {
+        let request = Request::object(Operation::DeleteObject, key)
+            .query("versionId", version_id)
+            .headers(self.download.request_headers()?);
+        self.client.tell(&request).map(|_| ())
+    }
+
+    /// One page of the versions of keys that begin with `prefix`, from behind that key and version on. One
+    /// request.
+    ///
+    /// Source: [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
+    pub(crate) fn list_versions(
+        &self,
+        prefix: &str,
+        after: Option<&(String, String)>,
+    ) -> Result<VersionsPage> {
+        let id = after.map(|(_, id)| id.as_str());
+        let request = Request::bucket(Operation::ListObjectVersions)
+            .query("versions", "")
+            .query("encoding-type", "url")
+            .query("prefix", prefix)
+            .query_if("key-marker", after.map(|(key, _)| key.as_str()))
+            .query_if("version-id-marker", id.filter(|id| !id.is_empty()))
+            .headers(self.download.request_headers()?);
+        self.client
+            .ask(&request, |body| xml::versions_page(body, prefix))
+    }
+
     /// One page of a listing. One request.
     ///
     /// Source: [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
@@ -528,9 +562,15 @@ impl Objects {
     /// The tags of an object. One request.
     ///
     /// Source: [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html).
-    pub(crate) fn tags(&self, key: &Key, call: &DownloadArgs) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn tags(
+        &self,
+        key: &Key,
+        version_id: Option<&str>,
+        call: &DownloadArgs,
+    ) -> Result<BTreeMap<String, String>> {
         let request = Request::object(Operation::GetObjectTagging, key)
             .query("tagging", "")
+            .query_if("versionId", version_id)
             .headers(call.over(&self.download).request_headers()?);
         let tags = self.client.ask(&request, xml::tagging)?;
         Ok(tags.into_iter().collect())
@@ -540,13 +580,14 @@ impl Objects {
     pub(crate) fn tags_header(
         &self,
         key: &Key,
+        version_id: Option<&str>,
         count: Option<u64>,
         call: &DownloadArgs,
     ) -> Result<Option<String>> {
         if count.unwrap_or_default() == 0 {
             return Ok(None);
         }
-        Ok(Some(tagging_header(&self.tags(key, call)?)))
+        Ok(Some(tagging_header(&self.tags(key, version_id, call)?)))
     }
 
     /// A page of the buckets of the endpoint. One request.

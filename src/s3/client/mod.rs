@@ -54,7 +54,7 @@ pub(crate) use proxy::{Proxies, Proxy};
 use recode::Undecoded;
 pub(crate) use recode::unsupported as may_be_decoded;
 use redact::Secrets;
-pub(crate) use request::{Operation, Request};
+pub(crate) use request::{Operation, QUERY, Request};
 use request::{Resource, Unsigned, sign};
 pub(crate) use response::{BodyReader, Response};
 pub(crate) use retry::RetryPolicy;

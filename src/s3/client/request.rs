@@ -14,7 +14,7 @@ use crate::s3::key::Key;
 const SIGNATURE_SECONDS: u64 = 300;
 
 /// The characters that a query keeps: RFC 3986's unreserved ones.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -36,6 +36,7 @@ pub(crate) enum Operation {
     HeadObject,
     ListBuckets,
     ListMultipartUploads,
+    ListObjectVersions,
     ListObjectsV2,
     ListParts,
     PutObject,
@@ -45,7 +46,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every one, in the order of their declaration.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
         Self::CopyObject,
@@ -59,6 +60,7 @@ impl Operation {
         Self::HeadObject,
         Self::ListBuckets,
         Self::ListMultipartUploads,
+        Self::ListObjectVersions,
         Self::ListObjectsV2,
         Self::ListParts,
         Self::PutObject,
@@ -82,6 +84,7 @@ impl Operation {
             Self::HeadObject => "HeadObject",
             Self::ListBuckets => "ListBuckets",
             Self::ListMultipartUploads => "ListMultipartUploads",
+            Self::ListObjectVersions => "ListObjectVersions",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::ListParts => "ListParts",
             Self::PutObject => "PutObject",
@@ -103,6 +106,7 @@ impl Operation {
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::ListBuckets => "s3:ListAllMyBuckets",
             Self::ListMultipartUploads => "s3:ListBucketMultipartUploads",
+            Self::ListObjectVersions => "s3:ListBucketVersions",
             Self::ListObjectsV2 => "s3:ListBucket",
             Self::ListParts => "s3:ListMultipartUploadParts",
             Self::CopyObject | Self::UploadPartCopy => "s3:GetObject and s3:PutObject",
@@ -120,6 +124,7 @@ impl Operation {
             | Self::GetObjectTagging
             | Self::ListBuckets
             | Self::ListMultipartUploads
+            | Self::ListObjectVersions
             | Self::ListObjectsV2
             | Self::ListParts => Method::Get,
             Self::HeadObject => Method::Head,
@@ -184,6 +189,7 @@ impl Operation {
                 | Self::DeleteObjects
                 | Self::ListBuckets
                 | Self::ListMultipartUploads
+                | Self::ListObjectVersions
                 | Self::ListObjectsV2
                 | Self::PutObject
         )

@@ -152,6 +152,7 @@ impl S3Fs {
             key: &key,
             e_tag: &e_tag,
             size: head.content_length().unwrap_or_default(),
+            version_id: None,
         };
         let kept = class_and_encryption(&s3_info(head.headers()))
             .map_err(|error| error.with_path(src_path))?;
@@ -239,6 +240,7 @@ impl S3Fs {
             key: &key,
             e_tag: head.header("etag").unwrap_or_default(),
             size: head.content_length().unwrap_or_default(),
+            version_id: None,
         };
         let kept = class_and_encryption(&s3_info(head.headers()))?;
         let copied = self.objects().copy(&object, &target, kept, Condition::Any);

@@ -337,6 +337,7 @@ impl S3Fs {
             key: from,
             e_tag: object.etag.as_deref().unwrap_or_default(),
             size: object.size,
+            version_id: None,
         };
         let kept = match self.shared.keep_encryption {
             true => {

@@ -110,13 +110,20 @@ impl ObjectVersion {
 
     /// An object whose ETag and size are known: no request. Without an ETag (an empty one) nobody
     /// notices if it is replaced.
-    pub(crate) fn known(objects: Arc<Objects>, key: Key, e_tag: &str, size: u64) -> Arc<Self> {
+    pub(crate) fn known(
+        objects: Arc<Objects>,
+        key: Key,
+        version_id: Option<&str>,
+        e_tag: &str,
+        size: u64,
+    ) -> Arc<Self> {
         let e_tag = Some(e_tag).filter(|e_tag| !e_tag.is_empty());
         Arc::new(Self {
             objects,
             key,
             options: ReadOptions {
                 if_match: e_tag.map(str::to_owned),
+                version_id: version_id.map(str::to_owned),
                 ..ReadOptions::default()
             },
             size,

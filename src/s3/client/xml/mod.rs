@@ -548,6 +548,126 @@ fn listed_upload(document: &mut Document<'_>) -> Result<ListedUpload> {
     Ok(upload)
 }
 
+/// One page of [ListObjectVersions][1], keys decoded.
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VersionsPage {
+    /// By key, and of each key from the newest to the oldest.
+    pub(crate) versions: Vec<ListedVersion>,
+    /// How many have a key that is not UTF-8. No path and no request can name them.
+    pub(crate) unreadable: usize,
+    /// The key and the version id that the next page comes after; none on the last one.
+    pub(crate) next: Option<(String, String)>,
+}
+
+/// A version of an object, or a delete marker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListedVersion {
+    pub(crate) object: ListedObject,
+    /// `null` if the bucket kept no versions when it was stored.
+    pub(crate) version_id: String,
+    pub(crate) is_latest: bool,
+    pub(crate) is_delete_marker: bool,
+}
+
+/// Reads a page of the versions of keys that begin with that prefix.
+pub(crate) fn versions_page(body: &[u8], prefix: &str) -> Result<VersionsPage> {
+    let (readable, mark) = readable(body);
+    let mut versions = Vec::new();
+    let mut truncated = false;
+    let mut encoded = false;
+    let mut next = (String::new(), String::new());
+    read(&readable, &["ListVersionsResult"], |document, name| {
+        match name {
+            "Version" | "DeleteMarker" => {
+                versions.push(listed_version(document, name == "DeleteMarker")?);
+            }
+            "IsTruncated" => truncated = boolean(document.text()?)?,
+            "NextKeyMarker" => document.text()?.clone_into(&mut next.0),
+            "NextVersionIdMarker" => document.text()?.clone_into(&mut next.1),
+            "EncodingType" => encoded = url_encoding(document.text()?)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let names = versions.iter().map(|version| version.object.key.as_str());
+    let names: Vec<&str> = names.collect();
+    let encoded = encoded && are_encoded(&names, prefix);
+    let mut page = VersionsPage::default();
+    for mut version in versions {
+        let key = std::mem::take(&mut version.object.key);
+        match String::from_utf8(key_bytes(key, encoded, mark)?) {
+            Ok(key) => {
+                version.object.key = key;
+                page.versions.push(version);
+            }
+            Err(_) => page.unreadable += 1,
+        }
+    }
+    interleave(&mut page.versions);
+    if truncated {
+        next.0 = String::from_utf8(key_bytes(next.0, encoded, mark)?)
+            .map_err(|_| XmlError::malformed("the NextKeyMarker is not UTF-8"))?;
+        if next.0.is_empty() {
+            return Err(XmlError::malformed(
+                "the versions are truncated and have no NextKeyMarker",
+            ));
+        }
+        page.next = Some(next);
+    }
+    Ok(page)
+}
+
+/// Puts delete markers where they belong if the store lists all of them after the versions. S3 lists both
+/// in one order, which stays: times alone do not tell it, since an upload in parts has that of its beginning.
+fn interleave(versions: &mut [ListedVersion]) {
+    let first_marker = versions.iter().position(|version| version.is_delete_marker);
+    let last_version = versions
+        .iter()
+        .rposition(|version| !version.is_delete_marker);
+    let are_apart = first_marker
+        .zip(last_version)
+        .is_some_and(|(marker, last)| last < marker);
+    if are_apart {
+        versions.sort_by(|one, other| {
+            let keys = one.object.key.cmp(&other.object.key);
+            keys.then(other.is_latest.cmp(&one.is_latest))
+                .then(other.object.last_modified.cmp(&one.object.last_modified))
+                // Of one second, nobody knows which came first.
+                .then(other.is_delete_marker.cmp(&one.is_delete_marker))
+        });
+    }
+}
+
+fn listed_version(document: &mut Document<'_>, is_delete_marker: bool) -> Result<ListedVersion> {
+    let mut version = ListedVersion {
+        is_delete_marker,
+        ..ListedVersion::default()
+    };
+    let object = &mut version.object;
+    document.children(|document, name| {
+        match name {
+            "Key" => document.text()?.clone_into(&mut object.key),
+            "VersionId" => document.text()?.clone_into(&mut version.version_id),
+            "IsLatest" => version.is_latest = boolean(document.text()?)?,
+            "LastModified" => object.last_modified = iso_date(document.text()?.trim_ascii()),
+            "Size" => object.size = number(document.text()?)?,
+            "ETag" => object.etag = kept(document.text()?.trim_ascii()),
+            "StorageClass" => object.storage_class = kept(document.text()?.trim_ascii()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if version.object.key.is_empty() {
+        return Err(XmlError::malformed("a version without its Key"));
+    }
+    if version.version_id.is_empty() {
+        version.version_id = "null".to_owned();
+    }
+    Ok(version)
+}
+
 /// One page of [ListBuckets][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html

@@ -732,3 +732,96 @@ fn a_page_of_uploads_that_ends_too_early_is_an_error() {
         UploadsPage::default()
     );
 }
+
+/// The document, with each version as `key id kind seconds`: `v` is a version, `m` a delete marker, a capital
+/// the latest.
+fn versions_document(versions: &[&str], after: &str) -> String {
+    let element = |text: &&str| {
+        let mut words = text.split(' ');
+        let mut word = || words.next().unwrap();
+        let (key, id, kind, second) = (word(), word(), word(), word());
+        let name = match kind.to_lowercase().as_str() {
+            "v" => "Version",
+            _ => "DeleteMarker",
+        };
+        let is_latest = kind.to_uppercase() == kind;
+        format!(
+            "<{name}><Key>{key}</Key><VersionId>{id}</VersionId><IsLatest>{is_latest}</IsLatest>\
+             <LastModified>2026-11-26T21:10:{second}.000Z</LastModified></{name}>"
+        )
+    };
+    let versions: String = versions.iter().map(element).collect();
+    format!("<ListVersionsResult>{versions}{after}</ListVersionsResult>")
+}
+
+fn version_ids(document: &str, prefix: &str) -> Vec<String> {
+    let page = versions_page(document.as_bytes(), prefix).unwrap();
+    let ids = page.versions.iter();
+    ids.map(|it| format!("{} {}", it.object.key, it.version_id))
+        .collect()
+}
+
+#[test]
+fn versions_are_read_in_the_order_of_the_store() {
+    let after = "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+                 <NextKeyMarker>b%2Bc</NextKeyMarker><NextVersionIdMarker>7</NextVersionIdMarker>";
+    // An upload in parts has the time of its beginning: the times do not fall.
+    let listed = ["a+b 3 V 01", "a+b 2 m 05", "a+b 1 v 03", "b%2Bc 7 M 09"];
+    let document = versions_document(&listed, after);
+    assert_eq!(
+        version_ids(&document, ""),
+        ["a b 3", "a b 2", "a b 1", "b+c 7"]
+    );
+    let page = versions_page(document.as_bytes(), "").unwrap();
+    assert_eq!(page.next, Some(("b+c".to_owned(), "7".to_owned())));
+    let kinds = page
+        .versions
+        .iter()
+        .map(|it| (it.is_latest, it.is_delete_marker));
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        [(true, false), (false, true), (false, false), (true, true)]
+    );
+}
+
+#[test]
+fn delete_markers_that_a_store_lists_apart_come_where_they_belong() {
+    let listed = ["a 3 v 06", "a 1 v 03", "b 1 V 04", "a 4 M 06", "a 2 m 04"];
+    let document = versions_document(&listed, "");
+    assert_eq!(
+        version_ids(&document, ""),
+        ["a 4", "a 3", "a 2", "a 1", "b 1"]
+    );
+}
+
+#[test]
+fn a_version_without_an_id_is_the_null_version() {
+    let document = "<ListVersionsResult><Version><Key>a</Key><VersionId/><Size>7</Size></Version>\
+                    </ListVersionsResult>";
+    let page = versions_page(document.as_bytes(), "a").unwrap();
+    assert_eq!(page.versions[0].version_id, "null");
+    assert_eq!(page.versions[0].object.size, 7);
+    assert_eq!(page.next, None);
+}
+
+#[test]
+fn a_key_that_is_not_utf_8_is_counted_among_the_versions() {
+    let document = versions_document(
+        &["%E9 1 V 01", "a 1 V 01"],
+        "<EncodingType>url</EncodingType>",
+    );
+    let page = versions_page(document.as_bytes(), "").unwrap();
+    assert_eq!((page.versions.len(), page.unreadable), (1, 1));
+}
+
+#[test]
+fn a_page_of_versions_that_ends_too_early_is_an_error() {
+    for body in [
+        "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>",
+        "<ListVersionsResult><Version><VersionId>1</VersionId></Version></ListVersionsResult>",
+        "<ListVersionsResult><Version>",
+        "<ListBucketResult></ListBucketResult>",
+    ] {
+        assert!(versions_page(body.as_bytes(), "").is_err(), "{body}");
+    }
+}

@@ -95,7 +95,7 @@ impl Old {
     /// The headers that it keeps, its tags among them: one request if it has some.
     pub(super) fn kept_with_tags(&self, target: &Target) -> Result<Vec<(String, String)>> {
         let objects = &target.objects;
-        let tags = objects.tags_header(&target.key, self.tag_count, &self.download)?;
+        let tags = objects.tags_header(&target.key, None, self.tag_count, &self.download)?;
         let mut kept = self.kept.clone();
         kept.extend(tags.map(|tags| ("x-amz-tagging".to_owned(), tags)));
         Ok(kept)
@@ -149,6 +149,7 @@ impl Copy {
             key: &self.key,
             e_tag: &self.e_tag,
             size: self.size,
+            version_id: None,
         };
         let key = self.customer_key.as_ref();
         let headers = key.map(|key| customer_key_headers("x-amz-copy-source-", key).into());

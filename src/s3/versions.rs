@@ -1,0 +1,413 @@
+//! [`FileVersion`]: the versions that a bucket keeps of its files, listed, restored and removed.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::info::Info;
+use crate::path;
+use crate::s3::S3Fs;
+use crate::s3::api::{Condition, Objects, ReadOptions, Source};
+use crate::s3::checks::not_found;
+use crate::s3::client::xml::ListedVersion;
+use crate::s3::copy::setinfo::class_and_encryption;
+use crate::s3::key::Key;
+use crate::s3::list::pages::{TokenWatch, warn_unnameable};
+use crate::s3::s3_info::{listed_file, s3_info};
+
+/// One version of a file, or a delete marker, which hides the versions before it: [`S3Fs::versions`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FileVersion {
+    /// The path of the file.
+    pub path: String,
+    /// What names it: [`OpenOptions::version_id`](crate::OpenOptions::version_id) reads it. `null` if the
+    /// bucket kept no versions when it was stored.
+    pub version_id: String,
+    /// Whether it is the current one: what is read without a version id, or a delete marker that hides the file.
+    pub is_latest: bool,
+    /// Whether it is a delete marker, which has no content.
+    pub is_delete_marker: bool,
+    /// Name, size and the time when it was stored (of a delete marker, when the file was removed).
+    pub info: Info,
+    /// With its quotation marks, as [`S3Info::e_tag`](crate::S3Info::e_tag) has it.
+    pub e_tag: Option<String>,
+    /// As the store names it.
+    pub storage_class: Option<String>,
+}
+
+/// What [`S3Fs::versions_below`] returns.
+pub type FileVersions<'a> = Box<dyn Iterator<Item = Result<FileVersion>> + Send + 'a>;
+
+impl FileVersion {
+    fn new(path: String, version: ListedVersion) -> Self {
+        let info = listed_file(path::basename(&path), &version.object).with_writeable(&[]);
+        Self {
+            path,
+            version_id: version.version_id,
+            is_latest: version.is_latest,
+            is_delete_marker: version.is_delete_marker,
+            info,
+            e_tag: version.object.etag,
+            storage_class: version.object.storage_class,
+        }
+    }
+}
+
+impl S3Fs {
+    /// Lists the versions of a file, delete markers among them, from the newest to the oldest. A file that was
+    /// removed still has them. A bucket that keeps no versions has one of each file, with the id `null`.
+    ///
+    /// Requests: one for each 1,000 versions of the file. It needs the permission `s3:ListBucketVersions`.
+    ///
+    /// Source: [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, OpenOptions, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for version in fs.versions("tides.csv")? {
+    ///     println!("{} {:?} {:?}", version.version_id, version.info.modified(), version.info.size());
+    /// }
+    /// // What was there before the last write:
+    /// if let Some(before) = fs.versions("tides.csv")?.get(1) {
+    ///     let options = OpenOptions::new().version_id(&before.version_id);
+    ///     println!("{:?}", fs.readbytes_with("tides.csv", &options)?);
+    ///     fs.restore_version("tides.csv", &before.version_id)?;
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if there is no version of it,
+    /// [`FileExpected`](ErrorKind::FileExpected) for a directory: [`versions_below`](Self::versions_below) lists
+    /// those in it. [`PermissionDenied`](ErrorKind::PermissionDenied).
+    #[doc(alias = "list_object_versions")]
+    pub fn versions(&self, path: &str) -> Result<Vec<FileVersion>> {
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let listed = self.versions_of(&key);
+        let listed = listed.map_err(|error| error.with_path(path))?;
+        if listed.is_empty() {
+            return Err(self.no_object(&validated, path));
+        }
+        let versions = listed.into_iter();
+        let versions = versions.map(|version| FileVersion::new(validated.clone(), version));
+        Ok(versions.collect())
+    }
+
+    /// Lists the versions of all files below a directory, by key, and of each file from the newest to the
+    /// oldest. Files that were removed are among them, and so are those of a directory that is not there any
+    /// more: nothing below is no error. The markers of directories are left out.
+    ///
+    /// Requests: one for each 1,000 versions, made while the iterator is used. It needs the permission
+    /// `s3:ListBucketVersions`.
+    ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for version in fs.versions_below("reports")? {
+    ///     let version = version?;
+    ///     if version.is_latest && version.is_delete_marker {
+    ///         println!("{} was removed: {:?}", version.path, version.info.modified());
+    ///         fs.undelete(&version.path)?;
+    ///     }
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the path; the iterator gives an error of the server, and ends.
+    #[doc(alias = "list_object_versions")]
+    pub fn versions_below(&self, path: &str) -> Result<FileVersions<'_>> {
+        let validated = self.normalize(path)?;
+        let prefix = self.prefix(&validated, path)?;
+        Ok(Box::new(VersionsBelow {
+            fs: self,
+            path: path.to_owned(),
+            pages: VersionPages::new(self.objects(), prefix),
+            ready: Vec::new().into_iter(),
+            unnameable: 0,
+        }))
+    }
+
+    /// Makes an old version of a file the current one: the server copies it, with its metadata, tags, storage
+    /// class and encryption, to a new version. All versions stay. It brings a removed file back, too.
+    ///
+    /// Requests: 2; above 5 GiB it is copied in parts, as [`copy`](crate::FileSystemExt::copy) does. The parent
+    /// directory is not looked for: a directory exists if a file is in it.
+    ///
+    /// Source: [Restoring previous versions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RestoringPreviousVersions.html).
+    ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let versions = fs.versions("tides.csv")?;
+    /// let oldest = versions.iter().rfind(|version| !version.is_delete_marker);
+    /// if let Some(oldest) = oldest {
+    ///     fs.restore_version("tides.csv", &oldest.version_id)?;
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if there is no such version, or it is a delete marker.
+    /// [`ArchivedObject`](ErrorKind::ArchivedObject) if it is in an archive class and not restored from there.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:GetObjectVersion` and `s3:PutObject`.
+    pub fn restore_version(&self, path: &str, version_id: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let restored = || -> Result<()> {
+            check_id(version_id)?;
+            let options = ReadOptions {
+                version_id: Some(version_id.to_owned()),
+                ..ReadOptions::default()
+            };
+            let head = self.objects().head(&key, &options, false)?;
+            let source = Source {
+                objects: self.objects(),
+                key: &key,
+                e_tag: head.header("etag").unwrap_or_default(),
+                size: head.content_length().unwrap_or_default(),
+                version_id: Some(version_id),
+            };
+            let kept = class_and_encryption(&s3_info(head.headers()))?;
+            self.objects().copy(&source, &key, kept, Condition::Any)
+        };
+        restored().map_err(|error| {
+            of_version(
+                error,
+                path,
+                version_id,
+                "s3:GetObjectVersion and s3:PutObject",
+            )
+        })
+    }
+
+    /// Removes one version of a file for good, or a delete marker. If it was the current one, the version before
+    /// it becomes the current one. If it was the only one, the file is gone, and its directory too unless
+    /// something else is in it or it has a marker, in strict mode as well.
+    ///
+    /// Requests: 1. A version that is not there is no error: S3 does not tell. In a bucket that keeps no
+    /// versions, the id `null` is the file itself.
+    ///
+    /// Source: [Deleting object versions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html).
+    ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// // All but the current version:
+    /// for old in fs.versions("tides.csv")?.iter().filter(|version| !version.is_latest) {
+    ///     fs.remove_version("tides.csv", &old.version_id)?;
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an empty id,
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:DeleteObjectVersion`, or if it is locked.
+    pub fn remove_version(&self, path: &str, version_id: &str) -> Result<()> {
+        self.check_writeable(path)?;
+        let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let removed =
+            check_id(version_id).and_then(|()| self.objects().delete_version(&key, version_id));
+        removed.map_err(|error| of_version(error, path, version_id, DELETES))
+    }
+
+    /// Brings back a file that was removed from a bucket that keeps versions: removes the delete markers that
+    /// hide it, all of them if there are several. Returns whether it was hidden. The version that was current
+    /// before is so again, with its id.
+    ///
+    /// Requests: those of [`versions`](Self::versions), and one for each delete marker, mostly 1. What another
+    /// program writes meanwhile stays the current version.
+    ///
+    /// Source: [Working with delete markers](https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html).
+    ///
+    /// ```no_run
+    /// use s3fs::{FileSystem, S3Fs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// fs.remove("tides.csv")?;
+    /// assert!(fs.undelete("tides.csv")?);
+    /// assert!(fs.exists("tides.csv")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if no version is left of it, and nothing is changed,
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:ListBucketVersions` and
+    /// `s3:DeleteObjectVersion`.
+    pub fn undelete(&self, path: &str) -> Result<bool> {
+        self.check_writeable(path)?;
+        let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
+        let versions = self.versions_of(&key);
+        let versions = versions.map_err(|error| error.with_path(path))?;
+        if versions.is_empty() {
+            return Err(self.no_object(&validated, path));
+        }
+        let Some(markers) = versions
+            .iter()
+            .position(|version| !version.is_delete_marker)
+        else {
+            return Err(not_found(path).with_message("only delete markers are left of it"));
+        };
+        // The newest is removed last: until then, the file is hidden as it was.
+        for marker in versions.iter().take(markers).rev() {
+            let removed = self.objects().delete_version(&key, &marker.version_id);
+            removed.map_err(|error| of_version(error, path, &marker.version_id, DELETES))?;
+        }
+        Ok(markers > 0)
+    }
+
+    /// The versions of one object, from the newest to the oldest.
+    fn versions_of(&self, key: &Key) -> Result<Vec<ListedVersion>> {
+        let mut found = Vec::new();
+        let mut last = String::new();
+        let mut is_in_order = true;
+        for page in VersionPages::new(self.objects(), key.as_str().to_owned()) {
+            for version in page?.0 {
+                is_in_order &= last <= version.object.key;
+                last.clone_from(&version.object.key);
+                if version.object.key == key.as_str() {
+                    found.push(version);
+                }
+            }
+            // Longer keys come after all versions of this one.
+            if is_in_order && last.len() > key.as_str().len() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What removing a version needs.
+const DELETES: &str = "s3:DeleteObjectVersion";
+
+/// An empty id would mean the current object.
+fn check_id(version_id: &str) -> Result<()> {
+    if version_id.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidArgument)
+            .with_message("the version id is empty")
+            .with_hint("versions lists the ids"));
+    }
+    Ok(())
+}
+
+/// An error about that version of a file.
+fn of_version(error: Error, path: &str, version_id: &str, permission: &str) -> Error {
+    let error = error.with_path(path);
+    let Some((status, code)) = error.s3().map(|s3| (s3.status, s3.code.clone())) else {
+        return error;
+    };
+    match (status, code.as_str()) {
+        (404, "" | "NoSuchKey" | "NoSuchVersion") => {
+            error.with_message(format!("there is no version {version_id:?} of it"))
+        }
+        (400, "" | "InvalidArgument") => error.with_hint(format!(
+            "{version_id:?} may be no version id; or it is under a customer's key (SSE-C) that was not given"
+        )),
+        (403, "AccessDenied" | "") if error.is(ErrorKind::PermissionDenied) => {
+            error.with_hint(format!("the credentials need {permission}; it may be locked, too"))
+        }
+        _ => error,
+    }
+}
+
+/// The pages of the versions of all keys that begin with a prefix, and how many of each page cannot be read.
+struct VersionPages<'a> {
+    objects: &'a Objects,
+    prefix: String,
+    after: Option<(String, String)>,
+    watch: TokenWatch,
+    has_ended: bool,
+}
+
+impl<'a> VersionPages<'a> {
+    fn new(objects: &'a Objects, prefix: String) -> Self {
+        Self {
+            objects,
+            prefix,
+            after: None,
+            watch: TokenWatch::default(),
+            has_ended: false,
+        }
+    }
+
+    fn ask(&mut self) -> Result<(Vec<ListedVersion>, usize)> {
+        let mut page = self
+            .objects
+            .list_versions(&self.prefix, self.after.as_ref())?;
+        let is_empty = page.versions.is_empty();
+        match page.next {
+            Some(next) => {
+                self.watch
+                    .check(&format!("{}\0{}", next.0, next.1), is_empty)?;
+                self.after = Some(next);
+            }
+            None => self.has_ended = true,
+        }
+        // A store that does not know prefixes answers with others.
+        page.versions
+            .retain(|version| version.object.key.starts_with(&self.prefix));
+        Ok((page.versions, page.unreadable))
+    }
+}
+
+impl Iterator for VersionPages<'_> {
+    type Item = Result<(Vec<ListedVersion>, usize)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let page = self.ask();
+        self.has_ended |= page.is_err();
+        Some(page)
+    }
+}
+
+/// The versions below a directory.
+struct VersionsBelow<'a> {
+    fs: &'a S3Fs,
+    path: String,
+    pages: VersionPages<'a>,
+    ready: std::vec::IntoIter<ListedVersion>,
+    unnameable: usize,
+}
+
+impl Iterator for VersionsBelow<'_> {
+    type Item = Result<FileVersion>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let keys = &self.fs.shared.keys;
+        loop {
+            for version in self.ready.by_ref() {
+                let key = version.object.key.as_str();
+                if let Some(path) = keys.path_of(key) {
+                    return Some(Ok(FileVersion::new(path, version)));
+                }
+                let is_marker = key.ends_with(keys.delimiter()) && version.object.size == 0;
+                self.unnameable += usize::from(!is_marker);
+            }
+            match self.pages.next() {
+                None => {
+                    warn_unnameable(std::mem::take(&mut self.unnameable), &self.pages.prefix);
+                    return None;
+                }
+                Some(Err(error)) => return Some(Err(error.with_path(self.path.as_str()))),
+                Some(Ok((versions, unreadable))) => {
+                    self.ready = versions.into_iter();
+                    self.unnameable += unreadable;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! What a bucket keeps of its files: old versions and delete markers, listed, restored and removed.
+
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, FileVersion, OpenOptions, S3Fs};
+
+use crate::common;
+use crate::logged;
+use crate::support::{BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
+
+/// A bucket that keeps versions, and a filesystem on it.
+fn versioned() -> (Server, Bucket, S3Fs) {
+    let server = Server::start();
+    let bucket = server.bucket(BUCKET);
+    bucket.enable_versioning();
+    let fs = common::open(&server);
+    (server, bucket, fs)
+}
+
+/// `f` with these contents, the oldest first.
+fn with_contents(contents: &[&str]) -> (Server, Bucket, S3Fs) {
+    let (server, bucket, fs) = versioned();
+    for content in contents {
+        bucket.put("f", (*content).to_owned());
+    }
+    (server, bucket, fs)
+}
+
+/// Content, or `None` for a delete marker, from the newest to the oldest, as the server has them.
+fn kept(bucket: &Bucket, key: &str) -> Vec<Option<String>> {
+    let versions = bucket.versions(key).into_iter().rev();
+    let content = |object: Object| String::from_utf8(object.bytes()).unwrap();
+    versions
+        .map(|version| version.object.map(content))
+        .collect()
+}
+
+fn ids(bucket: &Bucket, key: &str) -> Vec<String> {
+    let versions = bucket.versions(key).into_iter().rev();
+    versions.map(|version| version.id).collect()
+}
+
+fn operations(server: &Server) -> Vec<&'static str> {
+    let requests = server.take_requests().into_iter();
+    requests.map(|request| request.operation).collect()
+}
+
+#[test]
+fn the_versions_of_a_file_are_listed_from_the_newest_to_the_oldest() {
+    let (server, bucket, fs) = with_contents(&["1", "22"]);
+    bucket.remove("f");
+    bucket.put("f", "4444");
+    for other in ["f2", "f/below", "e", "g"] {
+        bucket.put(other, "other");
+    }
+    server.take_requests();
+    let versions = fs.versions("f").unwrap();
+    assert_eq!(operations(&server), ["ListObjectVersions"]);
+    let told: Vec<_> = versions
+        .iter()
+        .map(|it| {
+            (
+                it.version_id.as_str(),
+                it.is_latest,
+                it.is_delete_marker,
+                it.info.size(),
+            )
+        })
+        .collect();
+    let ids = ids(&bucket, "f");
+    assert_eq!(
+        told,
+        [
+            (ids[0].as_str(), true, false, Some(4)),
+            (ids[1].as_str(), false, true, Some(0)),
+            (ids[2].as_str(), false, false, Some(2)),
+            (ids[3].as_str(), false, false, Some(1)),
+        ]
+    );
+    for version in &versions {
+        assert_eq!((version.path.as_str(), version.info.name()), ("/f", "f"));
+        assert!(version.info.modified().is_some() && version.info.is_file());
+        let has_content = !version.is_delete_marker;
+        assert_eq!(version.e_tag.is_some(), has_content);
+        assert_eq!(version.storage_class.is_some(), has_content);
+    }
+    let oldest = OpenOptions::new().version_id(&versions[3].version_id);
+    assert_eq!(fs.readbytes_with("f", &oldest).unwrap(), b"1");
+}
+
+#[test]
+fn versions_are_listed_in_as_few_pages_as_hold_them() {
+    let server = Server::builder().page_size(3).start();
+    let bucket = server.bucket(BUCKET);
+    bucket.enable_versioning();
+    let fs = common::builder(&server).dir_path("d").build().unwrap();
+    for content in ["1", "2", "3", "4", "5"] {
+        bucket.put("d/a+b", content);
+    }
+    for number in 0..20 {
+        bucket.put(&format!("d/a+b/{number:02}"), "below");
+    }
+    server.take_requests();
+    let versions = fs.versions("a+b").unwrap();
+    let listed: Vec<&String> = versions.iter().map(|version| &version.version_id).collect();
+    let ids = ids(&bucket, "d/a+b");
+    assert_eq!(listed, ids.iter().collect::<Vec<_>>());
+    assert_eq!(operations(&server).len(), 2);
+    let all = fs
+        .versions_below("/")
+        .unwrap()
+        .map(|version| version.unwrap().path);
+    let all: Vec<String> = all.collect();
+    assert_eq!(
+        (all.len(), all[4].as_str(), all[24].as_str()),
+        (25, "/a+b", "/a+b/19")
+    );
+    assert_eq!(operations(&server).len(), 9);
+}
+
+#[test]
+fn a_bucket_that_keeps_no_versions_has_one_of_each_file() {
+    let server = Server::start();
+    server.bucket(BUCKET).put("f", "content");
+    let fs = common::open(&server);
+    let versions = fs.versions("f").unwrap();
+    assert_eq!(
+        (versions.len(), versions[0].version_id.as_str()),
+        (1, "null")
+    );
+    assert!(versions[0].is_latest && !versions[0].is_delete_marker);
+    fs.remove_version("f", "null").unwrap();
+    assert!(!fs.exists("f").unwrap());
+}
+
+#[test]
+fn what_is_no_file_has_no_versions() {
+    let (_server, bucket, fs) = with_contents(&["content"]);
+    bucket.put("d/f", "content");
+    for (path, kind) in [
+        ("none", ErrorKind::ResourceNotFound),
+        ("d", ErrorKind::FileExpected),
+        ("/", ErrorKind::FileExpected),
+        ("../f", ErrorKind::IllegalBackReference),
+    ] {
+        let error = fs.versions(path).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (kind, Some(path)), "{error}");
+        let error = fs.undelete(path).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (kind, Some(path)), "{error}");
+    }
+    fs.close().unwrap();
+    assert_eq!(
+        fs.versions("f").unwrap_err().kind(),
+        ErrorKind::FilesystemClosed
+    );
+}
+
+#[test]
+fn the_versions_below_a_directory_are_those_of_all_its_files_removed_or_not() {
+    let (_server, bucket, fs) = versioned();
+    bucket.put("d/", "");
+    bucket.put("d/a", "1");
+    bucket.put("d/a", "2");
+    bucket.put("d/sub/b", "1");
+    bucket.put("d2/c", "1");
+    bucket.put("d", "the file");
+    fs.removetree("d").unwrap();
+    let below = |path: &str| -> Vec<(String, bool, bool)> {
+        let versions = fs.versions_below(path).unwrap();
+        let told = |it: FileVersion| (it.path, it.is_latest, it.is_delete_marker);
+        versions.map(|version| told(version.unwrap())).collect()
+    };
+    let expected = [
+        ("/d/a", true, true),
+        ("/d/a", false, false),
+        ("/d/a", false, false),
+        ("/d/sub/b", true, true),
+        ("/d/sub/b", false, false),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(path, one, two)| (path.to_owned(), one, two))
+        .into();
+    assert_eq!(below("d"), expected);
+    assert_eq!(below("none"), []);
+    assert_eq!(below("/").len(), 7);
+    let sub = common::builder(&_server).dir_path("d/sub").build().unwrap();
+    let paths = sub
+        .versions_below("/")
+        .unwrap()
+        .map(|version| version.unwrap().path);
+    assert_eq!(paths.collect::<Vec<_>>(), ["/b", "/b"]);
+}
+
+#[test]
+fn versions_of_keys_that_no_path_names_are_left_out_with_a_warning() {
+    let (_server, bucket, fs) = versioned();
+    for key in ["a//b", "a/..", "ok"] {
+        bucket.put(key, "content");
+    }
+    let mut paths = Vec::new();
+    let warnings = logged::warnings(|| {
+        paths.extend(
+            fs.versions_below("/")
+                .unwrap()
+                .map(|version| version.unwrap().path),
+        );
+    });
+    assert_eq!(paths, ["/ok"]);
+    assert_eq!(
+        warnings,
+        ["2 keys below \"\" are left out: no path can name them"]
+    );
+}
+
+#[test]
+fn an_error_ends_the_listing() {
+    let (server, bucket, fs) = with_contents(&["content"]);
+    bucket.put("g", "content");
+    server.faults().add(
+        Rule::on("ListObjectVersions"),
+        Fault::error(403, "AccessDenied"),
+    );
+    let mut versions = fs.versions_below("/").unwrap();
+    let error = versions.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(
+        error.to_string().contains("s3:ListBucketVersions"),
+        "{error}"
+    );
+    assert!(versions.next().is_none());
+}
+
+#[test]
+fn an_old_version_that_is_restored_is_the_current_one_as_it_was() {
+    let (server, bucket, fs) = versioned();
+    let old = Object {
+        tags: vec![("colour".into(), "red".into())],
+        storage_class: "STANDARD_IA".into(),
+        ..Object::new("old")
+            .header("content-type", "text/x-old")
+            .header("x-amz-meta-of", "old")
+    };
+    bucket.put_with("d/ä?b", old);
+    bucket.put("d/ä?b", "new");
+    let id = ids(&bucket, "d/ä?b").pop().unwrap();
+    server.take_requests();
+    fs.restore_version("d/ä?b", &id).unwrap();
+    assert_eq!(operations(&server), ["HeadObject", "CopyObject"]);
+    let old = Some("old".to_owned());
+    assert_eq!(
+        kept(&bucket, "d/ä?b"),
+        [old.clone(), Some("new".to_owned()), old]
+    );
+    let object = bucket.get("d/ä?b").unwrap();
+    assert_eq!(object.headers["content-type"], "text/x-old");
+    assert_eq!(object.headers["x-amz-meta-of"], "old");
+    assert_eq!(object.tags, [("colour".into(), "red".into())]);
+    assert_eq!(object.storage_class, "STANDARD_IA");
+}
+
+#[test]
+fn a_removed_file_is_restored_with_its_directory() {
+    let (_server, bucket, fs) = versioned();
+    bucket.put("d/f", "content");
+    bucket.remove("d/f");
+    assert!(!fs.isdir("d").unwrap());
+    let id = ids(&bucket, "d/f").pop().unwrap();
+    fs.restore_version("d/f", &id).unwrap();
+    assert_eq!(fs.readtext("d/f").unwrap(), "content");
+    assert!(fs.isdir("d").unwrap());
+}
+
+#[test]
+fn an_old_version_above_5_gib_is_restored_in_parts() {
+    let (server, bucket, fs) = versioned();
+    let size = (5 << 30) + 1;
+    bucket.put_synthetic("f", 1, size);
+    bucket.put_synthetic("f", 2, size);
+    let id = ids(&bucket, "f").pop().unwrap();
+    fs.restore_version("f", &id).unwrap();
+    let requests = server.take_requests();
+    let is_part = |request: &&LoggedRequest| request.operation == "UploadPartCopy";
+    let parts: Vec<_> = requests.iter().filter(is_part).collect();
+    assert!(parts.len() > 1);
+    assert_eq!(requests.len(), parts.len() + 5);
+    for part in parts {
+        let source = part.header("x-amz-copy-source").unwrap();
+        assert_eq!(source, format!("/bucket/f?versionId={id}"));
+    }
+    let (restored, first) = (bucket.get("f").unwrap(), bucket.versions("f").remove(0));
+    let first = first.object.unwrap();
+    assert_eq!(restored.len(), size);
+    let at = |object: &Object| object.content.slice(0..64).to_vec();
+    assert_eq!(at(&restored), at(&first));
+}
+
+#[test]
+fn what_cannot_be_restored_changes_nothing() {
+    let (server, bucket, fs) = with_contents(&["1"]);
+    bucket.remove("f");
+    bucket.put("f", "2");
+    let ids = ids(&bucket, "f");
+    let before = kept(&bucket, "f");
+    for (id, words) in [
+        (ids[1].as_str(), "delete marker"),
+        ("0000000000000000000000ff", "there is no version"),
+    ] {
+        let error = fs.restore_version("f", id).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.path()),
+            (ErrorKind::ResourceNotFound, Some("f"))
+        );
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    server.take_requests();
+    for result in [fs.restore_version("f", ""), fs.remove_version("f", "")] {
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.path()),
+            (ErrorKind::InvalidArgument, Some("f"))
+        );
+    }
+    let read_only = common::builder(&server).read_only(true).build().unwrap();
+    for result in [
+        read_only.restore_version("f", &ids[2]),
+        read_only.remove_version("f", &ids[2]),
+        read_only.undelete("f").map(drop),
+    ] {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::ResourceReadOnly);
+    }
+    assert_eq!(operations(&server), [""; 0]);
+    assert_eq!(kept(&bucket, "f"), before);
+}
+
+#[test]
+fn an_archived_version_is_not_restored_by_a_copy() {
+    let (_server, bucket, fs) = versioned();
+    let archived = Object {
+        storage_class: "GLACIER".into(),
+        ..Object::new("cold")
+    };
+    bucket.put_with("f", archived);
+    bucket.put("f", "warm");
+    let id = ids(&bucket, "f").pop().unwrap();
+    let error = fs.restore_version("f", &id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ArchivedObject, "{error}");
+    assert_eq!(kept(&bucket, "f").len(), 2);
+}
+
+#[test]
+fn a_version_is_removed_for_good_and_the_one_before_is_current() {
+    let (server, bucket, fs) = with_contents(&["1", "2", "3"]);
+    let ids = ids(&bucket, "f");
+    server.take_requests();
+    fs.remove_version("f", &ids[1]).unwrap();
+    assert_eq!(operations(&server), ["DeleteObject"]);
+    let texts = |texts: &[&str]| -> Vec<Option<String>> {
+        texts.iter().map(|text| Some((*text).to_owned())).collect()
+    };
+    assert_eq!(kept(&bucket, "f"), texts(&["3", "1"]));
+    fs.remove_version("f", &ids[0]).unwrap();
+    assert_eq!(fs.readtext("f").unwrap(), "1");
+    // Once more: it is gone already.
+    fs.remove_version("f", &ids[0]).unwrap();
+    assert_eq!(kept(&bucket, "f"), texts(&["1"]));
+}
+
+#[test]
+fn who_may_not_remove_a_version_hears_of_the_permission() {
+    let (_server, bucket, fs) = with_contents(&["1"]);
+    bucket.refuse_delete("f");
+    let id = ids(&bucket, "f").remove(0);
+    let error = fs.remove_version("f", &id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(
+        error.to_string().contains("s3:DeleteObjectVersion"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_removed_file_comes_back_as_the_version_it_was() {
+    let (server, bucket, fs) = with_contents(&["1", "2"]);
+    let before = ids(&bucket, "f");
+    fs.remove("f").unwrap();
+    server.take_requests();
+    assert!(fs.undelete("f").unwrap());
+    assert_eq!(operations(&server), ["ListObjectVersions", "DeleteObject"]);
+    assert_eq!(fs.readtext("f").unwrap(), "2");
+    assert_eq!(ids(&bucket, "f"), before);
+    server.take_requests();
+    assert!(!fs.undelete("f").unwrap());
+    assert_eq!(operations(&server), ["ListObjectVersions"]);
+}
+
+#[test]
+fn every_delete_marker_that_hides_a_file_is_removed_and_no_other() {
+    let (server, bucket, fs) = with_contents(&["1"]);
+    bucket.remove("f");
+    bucket.put("f", "2");
+    let other = "f/below";
+    bucket.put(other, "other");
+    bucket.remove(other);
+    for _ in 0..3 {
+        // The server makes one more each time.
+        let lenient = common::open_lenient(&server);
+        lenient.remove("f").unwrap();
+    }
+    assert_eq!(kept(&bucket, "f").len(), 6);
+    // It fails on the way: the file is hidden as before, and another call brings it back.
+    let refused = Fault::error(403, "AccessDenied");
+    server
+        .faults()
+        .add(Rule::on("DeleteObject").nth(2), refused);
+    assert_eq!(
+        fs.undelete("f").unwrap_err().kind(),
+        ErrorKind::PermissionDenied
+    );
+    assert!(!fs.exists("f").unwrap());
+    assert!(fs.undelete("f").unwrap());
+    let expected = [Some("2".to_owned()), None, Some("1".to_owned())];
+    assert_eq!(kept(&bucket, "f"), expected);
+    assert_eq!(kept(&bucket, other), [None, Some("other".to_owned())]);
+}
+
+#[test]
+fn what_has_only_delete_markers_left_is_not_brought_back() {
+    let (_server, bucket, fs) = versioned();
+    bucket.remove("f");
+    let before = kept(&bucket, "f");
+    assert_eq!(before, [None]);
+    let error = fs.undelete("f").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceNotFound);
+    assert_eq!(kept(&bucket, "f"), before);
+    assert!(fs.versions("f").unwrap()[0].is_delete_marker);
+}
