@@ -184,6 +184,7 @@ fn a_move_on_a_condition_leaves_the_other_files_where_they_are() {
         let report = move_dir(&fs, "a", dst, "b", &not_there()).unwrap();
         assert_eq!(report.copied(), 2);
         assert_eq!(report.left_behind(), ["a/x"]);
+        assert_eq!(report.skipped(), ["a/x"]);
         assert_eq!(planned, report);
         assert!(fs.exists("a/x").unwrap());
         for gone in ["a/y", "a/e"] {

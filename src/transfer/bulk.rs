@@ -357,6 +357,7 @@ pub struct Report {
     pub(crate) actions: Vec<Action>,
     pub(crate) bytes: u64,
     pub(crate) left_behind: Vec<String>,
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Report {
@@ -387,6 +388,30 @@ impl Report {
     #[must_use]
     pub fn left_behind(&self) -> &[String] {
         &self.left_behind
+    }
+
+    /// The files that were not copied because the [`condition`](TransferOptions::condition) did not hold for them, by
+    /// their paths in the source. Of a move, [`left_behind`](Self::left_behind) has them, too.
+    ///
+    /// ```
+    /// use s3fs::prelude::*;
+    /// use s3fs::copy::Condition;
+    /// use s3fs::{MemoryFs, TransferOptions, moving};
+    ///
+    /// let (inbox, archive) = (MemoryFs::new(), MemoryFs::new());
+    /// inbox.writetext("a.csv", "new")?;
+    /// inbox.writetext("b.csv", "b")?;
+    /// archive.writetext("a.csv", "old")?;
+    /// let options = TransferOptions::new().condition(Condition::NotExists);
+    /// let report = moving::move_fs(&inbox, &archive, &options)?;
+    /// assert_eq!(report.copied(), 1);
+    /// assert_eq!(report.skipped(), ["/a.csv"]);
+    /// assert_eq!(report.left_behind(), report.skipped());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 }
 
@@ -501,6 +526,8 @@ pub(crate) struct Run<'r, 'a> {
     /// Why it stopped.
     fatal: Mutex<Option<Error>>,
     failures: Mutex<Vec<Error>>,
+    /// What the condition did not hold for.
+    skipped: Mutex<Vec<String>>,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -514,6 +541,7 @@ impl<'r, 'a> Run<'r, 'a> {
             signal: CancelToken::child(),
             fatal: Mutex::new(None),
             failures: Mutex::new(Vec::new()),
+            skipped: Mutex::new(Vec::new()),
         }
     }
 
@@ -530,7 +558,14 @@ impl<'r, 'a> Run<'r, 'a> {
         jobs: &'j [Job],
         target: &Target<'_>,
     ) -> Result<Vec<&'j Job>> {
-        self.copy_if(endpoints, jobs, |job| target.wants(job), |_| endpoints)
+        let is_wanted = |job: &Job| {
+            let is_wanted = target.wants(job)?;
+            if !is_wanted {
+                lock(&self.skipped).push(job.src_path.clone());
+            }
+            Ok(is_wanted)
+        };
+        self.copy_if(endpoints, jobs, is_wanted, |_| endpoints)
     }
 
     /// Copies the files that are wanted right before, each between the endpoints that it has, and gives those that were
@@ -700,6 +735,8 @@ impl<'r, 'a> Run<'r, 'a> {
     /// The report, or what was gathered.
     pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
         report.bytes = self.copied.load(Ordering::Relaxed);
+        report.skipped = std::mem::take(&mut *lock(&self.skipped));
+        report.skipped.sort_unstable();
         let errors = std::mem::take(&mut *lock(&self.failures));
         if errors.is_empty() {
             return Ok(report);

@@ -210,6 +210,62 @@ fn mv_moves_files_and_directories() {
 }
 
 #[test]
+fn mv_leaves_what_the_condition_does_not_hold_for() {
+    let scene = Scene::new();
+    for name in ["a.txt", "b.txt", "sub/c.txt", "sub/d.txt"] {
+        scene.write(&format!("d/{name}"), "new");
+    }
+    scene.write("e.txt", "new");
+    for key in ["t/d/a.txt", "t/d/sub/c.txt", "t/e.txt"] {
+        scene.bucket().put(key, "old");
+    }
+    let content = |key: &str| scene.bucket().get(key).map(|object| object.bytes());
+    let dry = scene
+        .run(&["mv", "-n", "--dry-run", "./d", "s3://bucket/t"])
+        .ok();
+    assert!(dry.contains("b.txt") && !dry.contains("a.txt"), "{dry}");
+    let moved = scene.run(&["mv", "-n", "./d", "./e.txt", "s3://bucket/t"]);
+    assert_eq!((moved.code, &*moved.err), (Some(0), ""), "{moved:?}");
+    assert_eq!(scene.local(), ["d/a.txt", "d/sub/c.txt", "e.txt"]);
+    for (key, expected) in [
+        ("t/d/a.txt", "old"),
+        ("t/d/b.txt", "new"),
+        ("t/d/sub/c.txt", "old"),
+        ("t/d/sub/d.txt", "new"),
+        ("t/e.txt", "old"),
+    ] {
+        assert_eq!(content(key).as_deref(), Some(expected.as_bytes()), "{key}");
+    }
+    // Only what is older in the target is replaced.
+    let hour = std::time::Duration::from_secs(3600);
+    for key in ["t/d/a.txt", "t/d/sub/c.txt", "t/e.txt"] {
+        let mut object = scene.bucket().get(key).unwrap();
+        match key {
+            "t/d/a.txt" => object.modified -= hour,
+            _ => object.modified += hour,
+        }
+        scene.bucket().put_with(key, object);
+    }
+    let moved = scene.run(&["mv", "-u", "./d", "./e.txt", "s3://bucket/t"]);
+    assert_eq!((moved.code, &*moved.err), (Some(0), ""), "{moved:?}");
+    assert_eq!(scene.local(), ["d/sub/c.txt", "e.txt"]);
+    assert_eq!(content("t/d/a.txt").as_deref(), Some(&b"new"[..]));
+    // What fails is named, and what the condition leaves is not.
+    scene.write("d/f.txt", "new");
+    let refuse = Rule::on("PutObject").key("t/d/f.txt").always();
+    scene
+        .server
+        .faults()
+        .add(refuse, Fault::error(403, "AccessDenied"));
+    let moved = scene.run(&["mv", "-n", "./d", "s3://bucket/t"]);
+    assert_eq!(moved.code, Some(3), "{moved:?}");
+    assert!(
+        moved.err.contains("f.txt") && !moved.err.contains("c.txt"),
+        "{moved:?}"
+    );
+}
+
+#[test]
 fn sync_copies_what_differs_and_removes_only_when_asked() {
     let scene = Scene::new();
     for (name, content) in [

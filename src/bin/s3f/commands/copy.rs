@@ -1,6 +1,6 @@
 //! `cp` and `mv`: files and directories, between any two sides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +24,14 @@ const ABOUT: &str = "If the target is a directory, ends with /, or there are sev
                      their names; a directory, too, as with the system's own cp. A file that is there is replaced, in \
                      one step: others see the old one or the new one. Within an endpoint the server copies by itself.";
 
+const NO_CLOBBER: Flag = Flag::new("no-clobber", "leave files alone that are there").short('n');
+
+const NEWER: Flag = Flag::new(
+    "newer",
+    "replace only files that are older than their source",
+)
+.short('u');
+
 pub const CP: Command = Command {
     name: "cp",
     summary: "copy files and directories",
@@ -37,12 +45,8 @@ pub const CP: Command = Command {
     ],
     options: &[
         Flag::new("recursive", "directories, too, with all that is below them").short('r'),
-        Flag::new("no-clobber", "leave files alone that are there").short('n'),
-        Flag::new(
-            "newer",
-            "replace only files that are older than their source",
-        )
-        .short('u'),
+        NO_CLOBBER,
+        NEWER,
         Flag::new(
             "preserve",
             "keep the time of the last change on the local disk",
@@ -96,8 +100,12 @@ pub const MV: Command = Command {
         ABOUT,
         "Everything is copied first. Then exactly what was copied, and did not change meanwhile, is removed in the source; \
          what is left there is named, and the exit code is 3.",
+        "With -n, files that the target has stay in the source; with -u, those that the target has and that are not \
+         older there. They are not named, their directories stay with them, and the exit code is 0.",
     ],
     options: &[
+        NO_CLOBBER,
+        NEWER,
         Flag::new(
             "preserve",
             "keep the time of the last change on the local disk",
@@ -113,6 +121,10 @@ pub const MV: Command = Command {
         (
             "s3f mv s3://mybucket/2026 s3://archive/",
             "a directory with all that is in it",
+        ),
+        (
+            "s3f mv -n s3://mybucket/inbox s3://mybucket/done/",
+            "only files that are not there yet; the others stay in the inbox",
         ),
     ],
     run: |session, words| run(session, words, Way::Move),
@@ -421,16 +433,18 @@ pub fn ended(
         },
     };
     actions(session, &report, source, target)?;
+    let skipped: HashSet<&String> = report.skipped().iter().collect();
+    let mut outcome = outcome;
     for left in report.left_behind() {
+        if skipped.contains(left) {
+            continue;
+        }
         report::say(&format!(
             "s3f: {}: it is left behind: it changed, came meanwhile, or could not be copied",
             source.shown_path(left)
         ));
+        outcome = Outcome::SomeFailed;
     }
-    let outcome = match report.left_behind() {
-        [] => outcome,
-        _ => Outcome::SomeFailed,
-    };
     let copied = u64::try_from(report.copied()).unwrap_or(u64::MAX);
     Ok((copied, outcome))
 }
