@@ -1,4 +1,6 @@
-//! The two ways in which S3 writes a date: ISO 8601 in XML, RFC 9110 in headers.
+//! The two ways in which S3 writes a date: ISO 8601 in XML, RFC 9110 in headers; and the times of the system.
+
+use std::time::SystemTime;
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
@@ -9,6 +11,25 @@ use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
 pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
     let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     date.checked_to_offset(UtcOffset::UTC)
+}
+
+/// A time as the system has it, if it does.
+pub(crate) fn to_system(time: OffsetDateTime) -> Option<SystemTime> {
+    let since = time - OffsetDateTime::UNIX_EPOCH;
+    if since.is_negative() {
+        SystemTime::UNIX_EPOCH.checked_sub(since.unsigned_abs())
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(since.unsigned_abs())
+    }
+}
+
+/// A time of the system, if it is of a year that dates here can have.
+pub(crate) fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
+    let epoch = OffsetDateTime::UNIX_EPOCH;
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => epoch.checked_add(after.try_into().ok()?),
+        Err(before) => epoch.checked_sub(before.duration().try_into().ok()?),
+    }
 }
 
 /// The second that a time is in, as headers have it, and the nanoseconds after it, which only listings
@@ -120,6 +141,17 @@ mod tests {
 
     fn unix(seconds: i64) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+    }
+
+    #[test]
+    fn times_go_to_the_system_and_back() {
+        for seconds in [0, 1, -1, 1_500_000_000, -10_000_000_000] {
+            let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap()
+                + Duration::nanoseconds(123_456_700);
+            assert_eq!(to_system(time).and_then(from_system), Some(time));
+        }
+        let far = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 50);
+        assert_eq!(from_system(far), None);
     }
 
     #[test]

@@ -99,6 +99,7 @@
 //! - `sha1`: [`hash`](FileSystemExt::hash) with the name `sha1`.
 //! - `cli`: the command-line tool `s3f` ([`guide::tool`]). The library does not change.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
+//! - `vfs`: `VfsAdapter`, any [`FileSystem`] as one of the crate `vfs`.
 //!
 //! # Secrets in logs
 //!
@@ -133,6 +134,8 @@ mod s3;
 
 mod opener;
 pub mod prelude;
+#[cfg(feature = "vfs")]
+mod vfs;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -141,6 +144,8 @@ pub mod conformance;
 pub mod fuzzing;
 pub mod guide;
 
+#[cfg(feature = "vfs")]
+pub use self::vfs::VfsAdapter;
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result, S3Error};
 pub use ext::FileSystemExt;

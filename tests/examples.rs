@@ -22,6 +22,10 @@ mod log_shipper;
 #[expect(dead_code, reason = "its main is not called")]
 #[path = "../examples/publish_site.rs"]
 mod publish_site;
+#[cfg(feature = "vfs")]
+#[expect(dead_code, reason = "its main is not called")]
+#[path = "../examples/vfs.rs"]
+mod vfs_program;
 #[expect(dead_code, reason = "its main is not called")]
 #[path = "../examples/zip_entry.rs"]
 mod zip_entry;
@@ -132,6 +136,28 @@ fn a_site_is_published_with_types_and_cache_headers_and_without_what_is_stale() 
         .unwrap();
     assert_eq!(unpacked, page);
     assert_eq!(bucket.get("site/logo.png").unwrap().bytes(), [1, 2, 3]);
+}
+
+#[cfg(feature = "vfs")]
+#[test]
+fn a_program_written_for_vfs_packs_files_into_a_bucket() {
+    let (server, directory) = (Server::start(), Directory::new());
+    fs::create_dir(directory.join("sub")).unwrap();
+    fs::write(directory.join("a.txt"), "first\n").unwrap();
+    fs::write(directory.join("sub/b.txt"), "second\n").unwrap();
+    fs::write(directory.join("c.bin"), [0xff, 0xfe]).unwrap();
+    server.bucket(BUCKET).put("packed/", "");
+    let (local, url) = (directory.to_str().unwrap(), url(&server, "packed"));
+    assert_eq!(vfs_program::run(local, &url).unwrap(), 2);
+    let packed = server.bucket(BUCKET).get("packed/all.txt").unwrap().bytes();
+    assert_eq!(packed, b"--- /a.txt\nfirst\n--- /sub/b.txt\nsecond\n");
+    // What cannot be stored is an error of the program, although `vfs` does not report it.
+    let refuse = Rule::on("PutObject").always();
+    server
+        .faults()
+        .add(refuse, Fault::error(403, "AccessDenied"));
+    let error = vfs_program::run(local, &url).unwrap_err();
+    assert!(error.to_string().contains("AccessDenied"), "{error}");
 }
 
 #[test]

@@ -56,6 +56,8 @@ mod transfers;
 mod trees;
 mod updating;
 mod versions;
+#[cfg(feature = "vfs")]
+mod vfs_adapter;
 mod walking;
 mod writing;
 

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use time::OffsetDateTime;
+
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ext::FileSystemExt as _;
@@ -18,7 +20,7 @@ use crate::filesystem::location::Location;
 use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{
-    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate,
+    CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, validate, wanted_times,
 };
 use crate::path;
 use file::{Base, MemoryFile};
@@ -217,6 +219,18 @@ impl FileSystem for MemoryFs {
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
         let place = self.place(path)?;
         self.store.write().setinfo(&place, info)
+    }
+
+    /// To the nanosecond. Only `modified` is kept.
+    fn settimes(
+        &self,
+        path: &str,
+        accessed: Option<OffsetDateTime>,
+        modified: Option<OffsetDateTime>,
+    ) -> Result<()> {
+        let place = self.place(path)?;
+        let (_, modified) = wanted_times(accessed, modified);
+        self.store.write().set_modified(&place, modified)
     }
 
     fn isfile(&self, path: &str) -> Result<bool> {

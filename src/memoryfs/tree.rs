@@ -177,8 +177,21 @@ impl Tree {
     pub(super) fn setinfo(&mut self, place: &Place<'_>, wanted: &RawInfo) -> Result<()> {
         let current = self.getinfo(place, Namespaces::DETAILS)?;
         let modified = new_time(wanted, &current).map_err(|error| error.with_path(place.path))?;
-        if let (Some(modified), Some(node)) = (modified, self.files.get_mut(&place.key)) {
-            node.modified = modified;
+        match modified {
+            Some(modified) => self.set_modified(place, modified),
+            None => Ok(()),
+        }
+    }
+
+    /// Directories have no time of their own.
+    pub(super) fn set_modified(
+        &mut self,
+        place: &Place<'_>,
+        modified: OffsetDateTime,
+    ) -> Result<()> {
+        match self.files.get_mut(&place.key) {
+            Some(node) => node.modified = modified,
+            None => drop(self.getinfo(place, Namespaces::BASIC)?),
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::file::{
     replaceable,
 };
 use super::place::{Place, is_missing};
-use super::to_system;
+use crate::dates::to_system;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest name that is part of a partial file's name: all together, 255 bytes are a limit.

@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::cancel;
+use crate::dates::{from_system, to_system};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::capabilities::{
@@ -552,25 +553,6 @@ fn kind(metadata: &Metadata) -> ResourceType {
     }
 }
 
-/// A time of the system's, if the calendar has it.
-fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
-    let epoch = OffsetDateTime::UNIX_EPOCH;
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => epoch.checked_add(after.try_into().ok()?),
-        Err(before) => epoch.checked_sub(before.duration().try_into().ok()?),
-    }
-}
-
-/// A time as the system has it, if it does.
-fn to_system(time: OffsetDateTime) -> Option<SystemTime> {
-    let since = time - OffsetDateTime::UNIX_EPOCH;
-    if since.is_negative() {
-        SystemTime::UNIX_EPOCH.checked_sub(since.unsigned_abs())
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(since.unsigned_abs())
-    }
-}
-
 /// The time that a raw info names, in seconds since 1970.
 fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
     let seconds = match info.get("details", key) {
@@ -1005,17 +987,6 @@ impl Capabilities for OsFs {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_go_to_the_system_and_back() {
-        for seconds in [0, 1, -1, 1_500_000_000, -10_000_000_000] {
-            let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap()
-                + time::Duration::nanoseconds(123_456_700);
-            assert_eq!(to_system(time).and_then(from_system), Some(time));
-        }
-        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 50);
-        assert_eq!(from_system(far), None);
-    }
 
     #[test]
     fn a_time_that_is_none_is_refused() {
