@@ -44,6 +44,10 @@ pub mod performance {}
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
 
+/// What a program has to change that was written against the first version.
+#[doc = include_str!("guide/changes.md")]
+pub mod changes {}
+
 /// How the crate is tested, and how to test with real servers.
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
