@@ -13,10 +13,16 @@ pub mod credentials {}
 pub mod tool {}
 
 /// Directories, strict mode, listings and info.
+///
+#[doc = include_str!("guide/pictures/keys.svg")]
+///
 #[doc = include_str!("guide/directories.md")]
 pub mod directories {}
 
 /// Reading, writing, changing, upload arguments and presigned URLs.
+///
+#[doc = include_str!("guide/pictures/life.svg")]
+///
 #[doc = include_str!("guide/files.md")]
 pub mod files {}
 
@@ -37,6 +43,9 @@ pub mod stores {}
 pub mod tls {}
 
 /// Requests, measured speed, memory, and small binaries.
+///
+#[doc = include_str!("guide/pictures/speed.svg")]
+///
 #[doc = include_str!("guide/performance.md")]
 pub mod performance {}
 

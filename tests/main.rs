@@ -35,6 +35,7 @@ mod opener;
 mod operations;
 mod osfs;
 mod partial_files;
+mod pictures;
 mod presign;
 mod proxies;
 mod ranges;
