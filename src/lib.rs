@@ -14,44 +14,131 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
+//! | | |
+//! | --- | --- |
+//! | **It does** | files, directories, listings, walks and globs; streams, seeks and ranges; changes of large files on the server; parallel copies, moves and mirrors, to and from the local disk too; presigned URLs; credentials, regions and endpoints as the AWS tools find them; retries, checksums, timeouts and cancelling |
+//! | **It does not** | run in async code without a thread of its own; mount a bucket; lock files; move anything in one step (a move copies and then removes), or copy a tree in one; keep times other than that of storing; cache; manage policies, lifecycles or other settings of buckets |
+//! | **It costs** | one request for `readbytes`, for `writebytes` (three in [strict mode](S3Fs#strict)) and for 1,000 entries of a listing: [the table](S3Fs#requests); about 80 crates and 6.5 MB in a static program ([smaller](guide::performance)); at most 40 MiB of memory for a file that is written, and none of the content for one that is read |
+//!
 //! # Tasks
 //!
-//! Each of these examples runs: [`MemoryFs`] takes the place of a bucket.
+//! [`MemoryFs`] takes the place of a bucket in these examples, so that they run. With `S3Fs::new("mybucket")?` in its place
+//! they work on S3.
+//!
+//! **List** a directory, or find files. Sizes and times come with the listing.
 //!
 //! ```
-//! use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 //! use s3fs::prelude::*;
-//! use s3fs::MemoryFs;
+//! # let fs = s3fs::MemoryFs::new();
+//! # fs.makedir("reports")?;
+//! # fs.writetext("reports/a.csv", "1,2,3")?;
+//! # fs.writetext("reports/b.txt", "b")?;
 //!
-//! let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+//! assert_eq!(fs.listdir("reports")?, ["a.csv", "b.txt"]);
+//! for info in fs.scandir("reports", Namespaces::DETAILS)? {
+//!     let info = info?;
+//!     println!("{} {:?} {:?}", info.name(), info.size(), info.modified());
+//! }
+//! for found in fs.glob("**/*.csv") {
+//!     println!("{}", found?.path);
+//! }
+//! # assert_eq!(fs.glob("**/*.csv").count()?.files, 1);
+//! # Ok::<(), s3fs::Error>(())
+//! ```
 //!
-//! // Write. The file becomes visible when the closure returns `Ok`.
+//! **Read** all of a file, or line by line. A file that is replaced meanwhile is an error and never a mixture.
+//!
+//! ```
+//! use std::io::BufRead;
+//! use s3fs::prelude::*;
+//! # let fs = s3fs::MemoryFs::new();
+//! # fs.writetext("hello.txt", "hello")?;
+//!
+//! let text: String = fs.readtext("hello.txt")?;
+//! let bytes: Vec<u8> = fs.readbytes("hello.txt")?;
+//! for line in fs.open("hello.txt", "r")?.lines() {
+//!     println!("{}", line?);
+//! }
+//! # assert_eq!(text.as_bytes(), bytes);
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! **Write** at once, or as a stream, which becomes visible as a whole when the closure returns `Ok`.
+//!
+//! ```
+//! use std::io::Write;
+//! use s3fs::prelude::*;
+//! # let fs = s3fs::MemoryFs::new();
+//!
 //! fs.writetext("hello.txt", "hello")?;
 //! fs.write_with("squares.csv", |file| {
 //!     (1..=100).try_for_each(|n| writeln!(file, "{n},{}", n * n))
 //! })?;
+//! fs.appendtext("hello.txt", ", world")?; // of a large file, S3 copies what is there
+//! # assert_eq!(fs.readtext("hello.txt")?, "hello, world");
+//! # Ok::<(), s3fs::Error>(())
+//! ```
 //!
-//! // Read: all of it, line by line, a range.
-//! assert_eq!(fs.readtext("hello.txt")?, "hello");
-//! for line in fs.open("squares.csv", "r")?.lines() {
-//!     println!("{}", line?);
-//! }
+//! **Copy**, move and remove files and directories. Within an endpoint the server copies.
+//!
+//! ```
+//! use s3fs::prelude::*;
+//! # let fs = s3fs::MemoryFs::new();
+//! # fs.writetext("hello.txt", "hello")?;
+//! # fs.writetext("squares.csv", "1,1")?;
+//!
+//! fs.makedirs("archive/2026")?;
+//! fs.copy("hello.txt", "archive/2026/hello.txt")?;
+//! fs.movefile("squares.csv", "archive/squares.csv")?;
+//! fs.removetree("archive")?;
+//! # assert_eq!(fs.listdir("/")?, ["hello.txt"]);
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! Between two filesystems, such as S3 and the local disk, files go several at a time:
+//!
+//! ```no_run
+//! use s3fs::{OsFs, S3Fs, TransferOptions, mirror};
+//!
+//! let (site, bucket) = (OsFs::new("/srv/site")?, S3Fs::new("mybucket")?);
+//! let report = mirror::mirror(&site, &bucket, &TransferOptions::new())?;
+//! println!("{} files copied", report.copied());
+//! # Ok::<(), s3fs::Error>(())
+//! ```
+//!
+//! **Ranges** are read by seeking, or several at once ([`S3Reader::read_ranges`]).
+//!
+//! ```
+//! use std::io::{Read, Seek, SeekFrom};
+//! use s3fs::prelude::*;
+//! # let fs = s3fs::MemoryFs::new();
+//! # fs.writetext("squares.csv", "1,1\n2,4\n3,9\n")?;
+//!
 //! let mut file = fs.openbin("squares.csv", "r")?;
 //! file.seek(SeekFrom::Start(4))?;
 //! let mut range = [0; 3];
 //! file.read_exact(&mut range)?;
 //! assert_eq!(&range, b"2,4");
+//! # Ok::<(), s3fs::Error>(())
+//! ```
 //!
-//! // List a directory, find files, ask for one.
-//! assert_eq!(fs.listdir("/")?, ["hello.txt", "squares.csv"]);
-//! assert_eq!(fs.glob("**/*.csv").count()?.files, 1);
-//! assert_eq!(fs.getsize("hello.txt")?, 5);
+//! **Presign** a URL, with which anyone can download or upload one file for a while. No request is made.
 //!
-//! // Copy, move, remove. On S3 the server copies.
-//! fs.makedirs("archive/2026")?;
-//! fs.copy("hello.txt", "archive/2026/hello.txt")?;
-//! fs.movefile("squares.csv", "archive/squares.csv")?;
-//! fs.removetree("archive")?;
+//! ```
+//! use std::time::Duration;
+//! use s3fs::prelude::*;
+//! use s3fs::{PresignMethod, S3Fs};
+//!
+//! # let fs = S3Fs::builder("mybucket")
+//! #     .endpoint_url("http://127.0.0.1:9000").region("us-east-1")
+//! #     .aws_access_key_id("key").aws_secret_access_key("secret").build()?;
+//! let download = fs.geturl("hello.txt")?;
+//! let upload = fs
+//!     .presign("from-you.txt")?
+//!     .method(PresignMethod::Put)
+//!     .expires(Duration::from_secs(600))
+//!     .url()?;
+//! # assert!(download.contains("/hello.txt?X-Amz-") && upload.contains("/from-you.txt?X-Amz-"));
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
@@ -68,25 +155,6 @@
 //!   [permissions](S3Fs#permissions) that it needs.
 //! - [Directories](S3Fs#directories), [strict mode](S3Fs#strict), [what is atomic](S3Fs#what-is-atomic-and-what-is-not) and
 //!   [retries](S3Fs#what-is-tried-again) are described with [`S3Fs`].
-//!
-//! # From the top
-//!
-//! | type | |
-//! | --- | --- |
-//! | [`FileSystem`], [`FileSystemExt`] | the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `copy` and the others |
-//! | [`S3Fs`] | a bucket, or a directory inside one; [`S3FsBuilder`] has its parameters |
-//! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for protocols of a program's own |
-//! | [`MemoryFs`], [`OsFs`], [`SubFs`], [`ReadOnly`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem, one that refuses every change |
-//! | [`File`] | an open file: [`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek) and `close`; on S3 an [`S3Reader`], [`S3Writer`] or [`S3Updater`]. [`OpenFile`] adds text and lines. |
-//! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | what one call sets: content type, metadata, tags, storage class, encryption, checksum |
-//! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | what is known about a file or directory, and how much of it to ask for; [`RawInfo`] has it by name |
-//! | [`MakedirOptions`], [`CopyOptions`] | the keyword arguments of directories, copies and moves |
-//! | [`copy`], [`moving`], [`mirror`], [`TransferOptions`] | copies, moves and mirrors between any two filesystems |
-//! | [`S3Fs::download_file`], [`S3Fs::upload_dir`] and others | transfers between S3 and the local disk |
-//! | [`walk`](FileSystemExt::walk), [`glob`], [`tree`](FileSystemExt::tree) | walks, patterns, drawings |
-//! | [`path`], [`wildcard`] | functions on paths and names, which need no filesystem |
-//! | [`Credentials`], [`CredentialsProvider`] | credentials from a program's own source |
-//! | [`Error`], [`ErrorKind`], [`S3Error`] | what went wrong, in PyFilesystem's names, and what the server answered |
 //!
 //! # Features
 //!
@@ -110,6 +178,25 @@
 //! `ureq` and `ureq-proto`, which send the requests, log all they send and receive at *trace* level: signed URLs, but also
 //! the credentials and tokens of metadata, containers, STS and single sign-on, and the password of a proxy. Keep them below
 //! it. With `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
+//!
+//! # The types
+//!
+//! | type | |
+//! | --- | --- |
+//! | [`FileSystem`], [`FileSystemExt`] | the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `copy` and the others |
+//! | [`S3Fs`] | a bucket, or a directory inside one; [`S3FsBuilder`] has its parameters |
+//! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for protocols of a program's own |
+//! | [`MemoryFs`], [`OsFs`], [`SubFs`], [`ReadOnly`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem, one that refuses every change |
+//! | [`File`] | an open file: [`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek) and `close`; on S3 an [`S3Reader`], [`S3Writer`] or [`S3Updater`]. [`OpenFile`] adds text and lines. |
+//! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | what one call sets: content type, metadata, tags, storage class, encryption, checksum |
+//! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | what is known about a file or directory, and how much of it to ask for; [`RawInfo`] has it by name |
+//! | [`MakedirOptions`], [`CopyOptions`] | the keyword arguments of directories, copies and moves |
+//! | [`copy`], [`moving`], [`mirror`], [`TransferOptions`] | copies, moves and mirrors between any two filesystems |
+//! | [`S3Fs::download_file`], [`S3Fs::upload_dir`] and others | transfers between S3 and the local disk |
+//! | [`walk`](FileSystemExt::walk), [`glob`], [`tree`](FileSystemExt::tree) | walks, patterns, drawings |
+//! | [`path`], [`wildcard`] | functions on paths and names, which need no filesystem |
+//! | [`Credentials`], [`CredentialsProvider`] | credentials from a program's own source |
+//! | [`Error`], [`ErrorKind`], [`S3Error`] | what went wrong, in PyFilesystem's names, and what the server answered |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
