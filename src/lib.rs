@@ -199,6 +199,8 @@
 //! | [`Error`], [`ErrorKind`], [`S3Error`] | what went wrong, in PyFilesystem's names, and what the server answered |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// Sizes of objects have 64 bits on every machine, and those of memory have 32 on some.
+#![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
 // From the ground up: each group uses only the groups above it.
 mod cancel;

@@ -654,10 +654,13 @@ impl Value {
     /// assert_eq!(Value::Null.time(), None);
     /// ```
     #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float that is too large becomes the largest integer, which is no time"
+    )]
     pub fn time(&self) -> Option<OffsetDateTime> {
         let micros = match self {
             Self::Int(seconds) => i128::from(*seconds) * 1_000_000,
-            // Too large a number becomes the largest, which is no time.
             Self::Float(seconds) if seconds.is_finite() => (seconds * 1e6).round() as i128,
             _ => return None,
         };

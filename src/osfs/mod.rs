@@ -554,6 +554,10 @@ fn kind(metadata: &Metadata) -> ResourceType {
 }
 
 /// The time that a raw info names, in seconds since 1970.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the float is below 1e18 and a whole number"
+)]
 fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
     let seconds = match info.get("details", key) {
         None | Some(Value::Null) => return Ok(None),

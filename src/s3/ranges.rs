@@ -112,6 +112,10 @@ struct Group {
 
 impl Group {
     /// Gives each range its bytes.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "each range is in the group, whose bytes are in memory"
+    )]
     fn share(&self, ranges: &[Range<u64>], bytes: Vec<u8>, results: &mut [Vec<u8>]) {
         if let [only] = self.members[..] {
             results[only] = bytes;
@@ -119,7 +123,6 @@ impl Group {
         }
         for &member in &self.members {
             let range = &ranges[member];
-            // Both are in the group, whose length is one of memory.
             let start = (range.start - self.start) as usize;
             let end = (range.end - self.start) as usize;
             results[member] = bytes[start..end].to_vec();

@@ -41,7 +41,7 @@ impl Clock {
     /// Keeps what is to be added, once the server has accepted what was signed with it.
     pub(super) fn keep(&self, offset: i64) {
         let kept = self.offset.swap(offset, Ordering::Relaxed);
-        if kept.abs_diff(offset) > TOLERATED.as_millis() as u64 {
+        if u128::from(kept.abs_diff(offset)) > TOLERATED.as_millis() {
             log::warn!(
                 "the clock of this machine is {} s off the server's: signing by the server's",
                 offset.unsigned_abs() / 1000

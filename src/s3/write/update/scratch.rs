@@ -1,5 +1,9 @@
 //! [`Scratch`]: bytes that were written and are not stored yet, in memory up to a bound, then in a
 //! temporary file that nobody else can open.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "what is cast is within a region of 256 KiB"
+)]
 
 use std::collections::BTreeMap;
 use std::env;
