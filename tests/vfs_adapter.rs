@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use s3fs::prelude::*;
-use s3fs::{MemoryFs, OsFs, ReadOnly, S3Fs, VfsAdapter};
+use s3fs::{MemoryFs, OsFs, S3Fs, VfsAdapter};
 use vfs::error::VfsErrorKind;
 use vfs::{VfsFileType, VfsPath};
 
@@ -335,16 +335,21 @@ fn errors_have_the_kinds_of_vfs_and_keep_their_text() {
 
 #[test]
 fn a_copy_or_move_that_is_refused_is_not_tried_by_vfs_itself() {
-    let fs = MemoryFs::new();
+    let server = Server::start();
+    let fs = common::open(&server);
     fs.makedir("d").unwrap();
     fs.writetext("d/f", "content").unwrap();
-    let root = root(ReadOnly::new(fs.clone()));
+    let refuse = Rule::on("CopyObject").always();
+    server
+        .faults()
+        .add(refuse, Fault::error(403, "AccessDenied"));
+    let root = root(fs.clone());
     let at = |path: &str| root.join(path).unwrap();
     at("d/f").copy_file(&at("d/g")).unwrap_err();
     at("d/f").move_file(&at("d/g")).unwrap_err();
     at("d").move_dir(&at("e")).unwrap_err();
-    assert_eq!(fs.listdir("/").unwrap(), ["d"]);
     assert_eq!(fs.listdir("d").unwrap(), ["f"]);
+    assert!(!fs.exists("e/f").unwrap());
 }
 
 #[test]
