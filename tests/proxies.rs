@@ -7,6 +7,7 @@ use std::time::Duration;
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, open_fs};
 
 use crate::common;
+#[cfg(feature = "rustls")]
 use crate::local::Directory;
 use crate::support::{BUCKET, Server};
 use relay::Relay;
