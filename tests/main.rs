@@ -15,6 +15,8 @@ mod copying;
 #[cfg(feature = "aws-chain")]
 mod credentials;
 mod directories;
+#[cfg(target_os = "linux")]
+mod disk_calls;
 mod drawing;
 mod embedded_server;
 mod every_operation;

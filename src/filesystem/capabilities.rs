@@ -7,7 +7,11 @@
 //! one [local](Storage::Local), the file goes in pieces: from a [`RangedSource`] into a [`PieceSink`]. Otherwise the
 //! bytes stream from `openbin` to `upload`.
 
+use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
@@ -95,7 +99,19 @@ pub trait Capabilities: Send + Sync {
         None
     }
 
-    /// Makes the entries of a directory durable, before a move deletes the source. Does nothing by default.
+    /// Makes the content of a file durable, unless it was made so when it was written: before a move deletes the source,
+    /// and for [`durable`](crate::TransferOptions::durable) copies. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// Those of the storage.
+    fn sync_file(&self, path: &str) -> Result<()> {
+        let _ = path;
+        Ok(())
+    }
+
+    /// Makes the entries of a directory durable, before a move deletes the source, and for
+    /// [`durable`](crate::TransferOptions::durable) copies. Does nothing by default.
     ///
     /// # Errors
     ///
@@ -308,9 +324,38 @@ pub struct Transfer<'t> {
     pub(crate) expect: &'t (dyn Fn(u64) + Sync),
     pub(crate) advance: &'t (dyn Fn(u64) -> Result<()> + Sync),
     pub(crate) resume: bool,
+    pub(crate) durable: bool,
     pub(crate) times: Times,
     pub(crate) listed: Option<OffsetDateTime>,
     pub(crate) upload_args: Option<&'t UploadArgs>,
+    pub(crate) kept: &'t Kept,
+}
+
+/// What a local target knows of its directories until the call ends: the permissions of new files.
+#[derive(Default)]
+pub(crate) struct Kept {
+    permissions: Mutex<HashMap<PathBuf, Permissions>>,
+}
+
+impl Kept {
+    /// The permissions that new files of that directory have, which `look` finds out.
+    pub(crate) fn permissions(
+        &self,
+        directory: &Path,
+        look: impl FnOnce() -> io::Result<Permissions>,
+    ) -> io::Result<Permissions> {
+        let lock = || {
+            self.permissions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(known) = lock().get(directory) {
+            return Ok(known.clone());
+        }
+        let found = look()?;
+        lock().insert(directory.to_owned(), found.clone());
+        Ok(found)
+    }
 }
 
 impl Transfer<'_> {
@@ -347,6 +392,13 @@ impl Transfer<'_> {
     #[must_use]
     pub fn resume(&self) -> bool {
         self.resume
+    }
+
+    /// Whether the content is to be on the disk before the file gets its name: a move deletes the source next, or the
+    /// caller asked for it.
+    #[must_use]
+    pub fn durable(&self) -> bool {
+        self.durable
     }
 
     /// Which time of the last change the copy has.

@@ -58,6 +58,7 @@ pub(crate) fn movefile(
     }
     fs.copy_with(src_path, dst_path, options)?;
     if let Some(capabilities) = fs.capabilities() {
+        capabilities.sync_file(dst_path)?;
         capabilities.sync_directory(path::dirname(dst_path))?;
     }
     remove_copied(fs, src_path, &before)

@@ -308,6 +308,10 @@ impl<F: FileSystem> Capabilities for ReadOnly<F> {
         Some(self.remove_many(files))
     }
 
+    fn sync_file(&self, path: &str) -> Result<()> {
+        self.refuse(path)
+    }
+
     fn sync_directory(&self, path: &str) -> Result<()> {
         self.refuse(path)
     }

@@ -720,6 +720,13 @@ impl<F: FileSystem> Capabilities for SubFs<F> {
         has_way.then_some(removed)
     }
 
+    fn sync_file(&self, path: &str) -> Result<()> {
+        self.at(path, |fs, path| match fs.capabilities() {
+            Some(capabilities) => capabilities.sync_file(path),
+            None => Ok(()),
+        })
+    }
+
     fn sync_directory(&self, path: &str) -> Result<()> {
         self.at(path, |fs, path| match fs.capabilities() {
             Some(capabilities) => capabilities.sync_directory(path),

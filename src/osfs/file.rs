@@ -271,11 +271,19 @@ impl Draft {
 
     /// Makes the draft the file, in one step.
     pub(super) fn publish(self, file: DiskFile) -> Result<()> {
-        if !self.changed {
-            return Ok(());
+        match self.changed {
+            true => {
+                let there = file.metadata()?;
+                self.publish_as(file, &there)
+            }
+            false => Ok(()),
         }
+    }
+
+    /// The same of a file whose metadata is known.
+    pub(super) fn publish_as(mut self, file: DiskFile, there: &Metadata) -> Result<()> {
         // A disk without permissions gives all files the same, and refuses to set them.
-        if file.metadata()?.permissions() != self.permissions {
+        if there.permissions() != self.permissions {
             file.set_permissions(self.permissions.clone())?;
         }
         if self.sync {
@@ -297,6 +305,8 @@ impl Draft {
                 fs::rename(&self.temporary, &self.target)?;
             }
         }
+        // It has another name now.
+        self.lasting = true;
         Ok(())
     }
 }
@@ -306,7 +316,6 @@ impl Drop for Draft {
         if self.lasting {
             return;
         }
-        // After a rename it is gone.
         match fs::remove_file(&self.temporary) {
             Err(error) if !is_missing(&error) => {
                 log::warn!("{} was left behind: {error}", self.temporary.display());

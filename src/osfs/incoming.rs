@@ -1,7 +1,10 @@
 //! [`Incoming`]: a file on the local disk that is written at any place, by several threads, and becomes
 //! the file when it is whole; and [`Outgoing`], one that is read so.
 
-use std::fs::{self, File as DiskFile, FileTimes, OpenOptions as DiskOptions, TryLockError};
+use std::fs::{
+    self, File as DiskFile, FileTimes, Metadata, OpenOptions as DiskOptions, Permissions,
+    TryLockError,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +21,7 @@ use super::file::{
 use super::place::{Place, is_missing};
 use crate::dates::to_system;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::Kept;
 
 /// The longest name that is part of a partial file's name: all together, 255 bytes are a limit.
 const MAX_NAME_BYTES: usize = 200;
@@ -30,6 +34,28 @@ pub(crate) struct Incoming {
     record: Option<Mutex<Record>>,
 }
 
+/// How the file is to be on the disk.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'k> {
+    /// Whether its content is synced before it gets its name.
+    pub(super) sync: bool,
+    /// What is known of its directory.
+    pub(super) kept: &'k Kept,
+}
+
+impl Wanted<'_> {
+    /// The permissions of the file: those of the one that it replaces, or those of a new file in that directory.
+    fn permissions(self, target: &Path, old: Option<&Metadata>) -> io::Result<Permissions> {
+        match (old, target.parent()) {
+            (None, Some(directory)) => {
+                let look = || permissions_at(target, None);
+                self.kept.permissions(directory, look)
+            }
+            _ => permissions_at(target, old),
+        }
+    }
+}
+
 /// What the file is, for one that resumes it: it stands behind the last byte until all are there.
 struct Record {
     identity: [u8; 32],
@@ -40,10 +66,10 @@ struct Record {
 
 impl Incoming {
     /// A file to be written in place of the one that is there, if any.
-    pub(crate) fn begin(place: &Place) -> Result<Self> {
+    pub(super) fn begin(place: &Place, wanted: Wanted<'_>) -> Result<Self> {
         let old = replaceable(&place.real)?;
-        let permissions = permissions_at(&place.real, old.as_ref())?;
-        let (file, draft) = Draft::replacing(&place.real, permissions, place.sync)?;
+        let permissions = wanted.permissions(&place.real, old.as_ref())?;
+        let (file, draft) = Draft::replacing(&place.real, permissions, wanted.sync)?;
         Ok(Self {
             file,
             draft,
@@ -54,7 +80,12 @@ impl Incoming {
     /// The same of what `source` names for certain, and how much of it an earlier call left there. Where
     /// something stands in the place of what is left that this user did not make and cannot remove, it
     /// is a file of its own that nobody can resume.
-    pub(crate) fn resume(place: &Place, source: &str, size: u64) -> Result<(Self, u64)> {
+    pub(super) fn resume(
+        place: &Place,
+        source: &str,
+        size: u64,
+        wanted: Wanted<'_>,
+    ) -> Result<(Self, u64)> {
         let old = replaceable(&place.real)?;
         let partial = partial(&place.real);
         let Some(file) = open_alone(&partial)? else {
@@ -63,7 +94,7 @@ impl Incoming {
                  anew, and cannot be resumed",
                 partial.display()
             );
-            return Ok((Self::begin(place)?, 0));
+            return Ok((Self::begin(place, wanted)?, 0));
         };
         let mut record = Record {
             identity: Sha256::digest(source).into(),
@@ -77,9 +108,9 @@ impl Incoming {
                 record.write(&file)?;
             }
         }
-        let permissions = permissions_at(&place.real, old.as_ref())?;
+        let permissions = wanted.permissions(&place.real, old.as_ref())?;
         let done = record.done;
-        let draft = Draft::of(partial, &place.real, permissions, place.sync);
+        let draft = Draft::of(partial, &place.real, permissions, wanted.sync);
         let record = Some(Mutex::new(record));
         Ok((
             Self {
@@ -132,7 +163,8 @@ impl Incoming {
         if self.record.is_some() {
             self.file.set_len(size)?;
         }
-        let there = self.file.metadata()?.len();
+        let metadata = self.file.metadata()?;
+        let there = metadata.len();
         if there != size {
             return Err(Error::new(ErrorKind::OperationFailed)
                 .with_message(format!("{there} bytes were written, and not {size}")));
@@ -144,7 +176,7 @@ impl Incoming {
         // The lock stays until it has its name: nobody may begin anew in the file meanwhile.
         let locked = self.record.is_some().then(|| self.file.try_clone());
         let _locked = locked.transpose()?;
-        self.draft.publish(self.file)
+        self.draft.publish_as(self.file, &metadata)
     }
 }
 
@@ -345,6 +377,8 @@ fn read_at(file: &DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<usize>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     /// A directory that goes when the test ends.
@@ -377,15 +411,24 @@ mod tests {
         }
     }
 
+    /// Files that are not synced.
+    fn wanted() -> Wanted<'static> {
+        static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
+        Wanted {
+            sync: false,
+            kept: &KEPT,
+        }
+    }
+
     #[test]
     fn a_file_appears_whole_or_not_at_all() {
         let scratch = Scratch::new("whole");
         let place = scratch.place("f");
-        let incoming = Incoming::begin(&place).unwrap();
+        let incoming = Incoming::begin(&place, wanted()).unwrap();
         incoming.write_at(b"cd", 2).unwrap();
         drop(incoming);
         assert!(scratch.names().is_empty());
-        let incoming = Incoming::begin(&place).unwrap();
+        let incoming = Incoming::begin(&place, wanted()).unwrap();
         incoming.write_at(b"cd", 2).unwrap();
         assert!(!scratch.names().contains(&"f".to_owned()));
         incoming.write_at(b"ab", 0).unwrap();
@@ -393,7 +436,7 @@ mod tests {
         assert_eq!(scratch.names(), ["f"]);
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
         // One that is not whole is not published.
-        let incoming = Incoming::begin(&place).unwrap();
+        let incoming = Incoming::begin(&place, wanted()).unwrap();
         incoming.write_at(b"x", 0).unwrap();
         assert!(incoming.publish(4, None).is_err());
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
@@ -404,7 +447,7 @@ mod tests {
     fn what_was_noted_is_there_for_the_one_that_resumes_the_same_and_no_other() {
         let scratch = Scratch::new("resume");
         let place = scratch.place("f");
-        let begin = |source: &str, size| Incoming::resume(&place, source, size).unwrap();
+        let begin = |source: &str, size| Incoming::resume(&place, source, size, wanted()).unwrap();
         let (incoming, done) = begin("one", 6);
         assert_eq!(done, 0);
         incoming.write_at(b"abc", 0).unwrap();
@@ -440,14 +483,14 @@ mod tests {
         let place = scratch.place("f");
         let partial = partial(&place.real);
         for flipped in 6..6 + Record::LENGTH {
-            let (incoming, _) = Incoming::resume(&place, "one", 6).unwrap();
+            let (incoming, _) = Incoming::resume(&place, "one", 6, wanted()).unwrap();
             incoming.write_at(b"abc", 0).unwrap();
             incoming.have(3).unwrap();
             drop(incoming);
             let mut bytes = fs::read(&partial).unwrap();
             bytes[flipped] ^= 1;
             fs::write(&partial, bytes).unwrap();
-            let (_, done) = Incoming::resume(&place, "one", 6).unwrap();
+            let (_, done) = Incoming::resume(&place, "one", 6, wanted()).unwrap();
             assert_eq!(done, 0, "byte {flipped}");
         }
     }
@@ -456,11 +499,13 @@ mod tests {
     fn two_never_resume_one_file_at_the_same_time() {
         let scratch = Scratch::new("two");
         let place = scratch.place("f");
-        let first = Incoming::resume(&place, "one", 6).unwrap();
-        let error = Incoming::resume(&place, "one", 6).err().expect("an error");
+        let first = Incoming::resume(&place, "one", 6, wanted()).unwrap();
+        let error = Incoming::resume(&place, "one", 6, wanted())
+            .err()
+            .expect("an error");
         assert!(error.to_string().contains("another download"), "{error}");
         drop(first);
-        assert!(Incoming::resume(&place, "one", 6).is_ok());
+        assert!(Incoming::resume(&place, "one", 6, wanted()).is_ok());
     }
 
     #[cfg(unix)]
@@ -477,7 +522,7 @@ mod tests {
             } else {
                 std::os::unix::fs::symlink(&elsewhere, &partial).unwrap();
             }
-            let (incoming, done) = Incoming::resume(&place, "one", 3).unwrap();
+            let (incoming, done) = Incoming::resume(&place, "one", 3, wanted()).unwrap();
             assert_eq!(done, 0);
             incoming.write_at(b"abc", 0).unwrap();
             incoming.publish(3, None).unwrap();
@@ -490,7 +535,7 @@ mod tests {
     fn long_names_have_partial_files_too() {
         let scratch = Scratch::new("long");
         let place = scratch.place(&"n".repeat(255));
-        let (incoming, _) = Incoming::resume(&place, "one", 1).unwrap();
+        let (incoming, _) = Incoming::resume(&place, "one", 1, wanted()).unwrap();
         incoming.write_at(b"x", 0).unwrap();
         incoming.publish(1, None).unwrap();
         assert_eq!(fs::read(&place.real).unwrap(), b"x");

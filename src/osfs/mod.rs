@@ -152,7 +152,8 @@ impl OsFsOptions {
 
     /// Whether the bytes of a file are on the disk before it is published, so that a failure of
     /// the power leaves the old file or the new one. Without it many small files are written
-    /// faster.
+    /// faster. Downloads, and other copies from S3, have a choice of their own,
+    /// [`TransferOptions::durable`](crate::TransferOptions::durable), and moves sync in any case.
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
@@ -928,9 +929,7 @@ impl FileSystem for OsFs {
 
 impl Capabilities for OsFs {
     fn location(&self, path: &str) -> Result<Option<Location>> {
-        self.at(path, |validated| {
-            self.root.location(validated, self.sync).map(Some)
-        })
+        self.at(path, |validated| self.root.location(validated).map(Some))
     }
 
     /// From another place on the local disk, with its permissions where there is no file yet.
@@ -960,6 +959,16 @@ impl Capabilities for OsFs {
 
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         why_reserved(name.as_ref())
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        match self.disk_place(path)? {
+            // Otherwise each file is synced before it gets its name.
+            Some(place) if !self.sync => place
+                .sync_file()
+                .map_err(|error| Error::from(error).with_path(path)),
+            _ => Ok(()),
+        }
     }
 
     fn sync_directory(&self, path: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use time::{Duration, OffsetDateTime};
 
 use super::from_system;
-use super::incoming::{Incoming, Outgoing};
+use super::incoming::{Incoming, Outgoing, Wanted};
 use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::{PieceSink, RangedSource, Times, Transfer};
@@ -86,9 +86,13 @@ impl PieceSink for DiskSink {
     fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
         let size = source.size();
         transfer.expect(size);
+        let wanted = Wanted {
+            sync: transfer.durable(),
+            kept: transfer.kept,
+        };
         let (incoming, had) = match source.version().filter(|_| transfer.resume()) {
-            Some(version) => self.named(Incoming::resume(&self.place, &version, size))?,
-            None => (self.named(Incoming::begin(&self.place))?, 0),
+            Some(version) => self.named(Incoming::resume(&self.place, &version, size, wanted))?,
+            None => (self.named(Incoming::begin(&self.place, wanted))?, 0),
         };
         transfer.advance(had)?;
         let incoming = Pieces::new(source, incoming, had, transfer);
@@ -181,7 +185,8 @@ impl<'t> Pieces<'t> {
             return Ok(());
         };
         let mut range = self.source.range(piece.start, piece.end)?;
-        let mut buffer = vec![0; CHUNK];
+        let length = usize::try_from(piece.end - piece.start).unwrap_or(CHUNK);
+        let mut buffer = vec![0; length.clamp(1, CHUNK)];
         let mut position = piece.start;
         loop {
             let count = range.read(&mut buffer)?;

@@ -22,8 +22,6 @@ pub(crate) struct Place {
     pub(super) real: PathBuf,
     /// Whether it can be renamed: it is neither a root nor what a symbolic link leads to.
     pub(super) movable: bool,
-    /// Whether what is written there is to be on the disk before it is published.
-    pub(super) sync: bool,
 }
 
 impl Place {
@@ -45,20 +43,32 @@ impl Place {
         Ok(Self {
             real: parent.join(name),
             movable: true,
-            sync: true,
         })
     }
 }
 
 impl Place {
-    /// Writes down which entries the directory has, unless that is not wanted. Windows does it by
-    /// itself.
+    /// Syncs which entries the directory has. Windows does it by itself.
     pub(crate) fn sync_directory(&self) -> io::Result<()> {
-        if !self.sync || cfg!(windows) {
-            return Ok(());
-        }
+        sync_directory(&self.real)
+    }
+
+    /// The same of the directory that it is in.
+    pub(crate) fn sync_parent(&self) -> io::Result<()> {
+        self.real.parent().map_or(Ok(()), sync_directory)
+    }
+
+    /// Syncs the content of the file.
+    pub(super) fn sync_file(&self) -> io::Result<()> {
         fs::File::open(&self.real)?.sync_all()
     }
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    fs::File::open(directory)?.sync_all()
 }
 
 impl Root {
@@ -86,9 +96,33 @@ impl Root {
         joined
     }
 
+    /// The place that a validated path names if it leads through no symbolic link below the root: one look at each
+    /// name. `None` if it does, or if the system has several names for one place.
+    fn without_links(&self, validated: &str) -> Result<Option<PathBuf>> {
+        if cfg!(any(windows, target_os = "macos")) {
+            return Ok(None);
+        }
+        let mut place = self.path.clone();
+        let mut names = validated.split('/').filter(|name| !name.is_empty());
+        for name in names.by_ref() {
+            place.push(name);
+            match fs::symlink_metadata(&place) {
+                Ok(own) if own.is_symlink() => return Ok(None),
+                // Nothing is below what is not there.
+                Err(error) if is_missing(&error) => break,
+                own => own?,
+            };
+        }
+        place.extend(names);
+        Ok(Some(place))
+    }
+
     /// Where a resource really is, symbolic links followed; what is not there yet is where its
     /// directory is.
     pub(super) fn resolve(&self, validated: &str) -> Result<PathBuf> {
+        if let Some(place) = self.without_links(validated)? {
+            return Ok(place);
+        }
         let named = self.join(validated);
         match fs::canonicalize(&named) {
             Ok(real) if !self.follow_links && real != named => {
@@ -150,18 +184,25 @@ impl Root {
     }
 
     /// Where a resource is, for comparison with others, and how it is reached.
-    pub(super) fn location(&self, validated: &str, sync: bool) -> Result<Location> {
-        let entry = self.entry(validated)?;
-        // A link that leads nowhere, or out of the root, is only where it is.
-        let Ok(real) = self.resolve(validated) else {
-            let is_link = entry.is_symlink();
-            return Ok(marked(located(&entry), is_link, false));
+    pub(super) fn location(&self, validated: &str) -> Result<Location> {
+        let (entry, real) = match self.without_links(validated)? {
+            Some(place) => (None, Ok(place)),
+            None => (Some(self.entry(validated)?), self.resolve(validated)),
         };
-        let (is_root, is_link) = (validated == "/", real != entry);
+        // A link that leads nowhere, or out of the root, is only where it is.
+        let real = match (entry.as_ref(), real) {
+            (_, Ok(real)) => real,
+            (None, Err(error)) => return Err(error),
+            (Some(entry), Err(_)) => {
+                let is_link = entry.is_symlink();
+                return Ok(marked(located(entry), is_link, false));
+            }
+        };
+        let is_link = entry.is_some_and(|entry| real != entry);
+        let is_root = validated == "/";
         let place = Place {
             movable: !is_root && !is_link,
             real,
-            sync,
         };
         Ok(marked(located(&place.real), is_link, is_root).with_handle(place))
     }

@@ -24,7 +24,8 @@ impl S3Fs {
     /// [`workers`](TransferOptions::workers) says, or `max_workers`. All of them are of one object: if
     /// it is replaced meanwhile, that is [`ResourceChanged`](crate::ErrorKind::ResourceChanged).
     ///
-    /// The file is seen by its name only when it is whole and on the disk. Until then it is another one
+    /// The file is seen by its name only when it is whole; with [`durable`](TransferOptions::durable), it is on the
+    /// disk then. Until then it is another one
     /// in the same directory, which goes if something fails; with
     /// [`resume`](TransferOptions::resume) it stays, and the next call goes on from there. A file that
     /// is replaced keeps its permissions. A symbolic link is not replaced, and not followed.
@@ -67,13 +68,17 @@ impl S3Fs {
                 return self.getsize(path);
             }
             self.transfer_file((path, &local), options, |transfer| {
-                let sink = DiskSink::new(place, &local);
+                let sink = DiskSink::new(place.clone(), &local);
                 let wanted = SourceOptions::new()
                     .only_look(transfer.resume() && sink.is_begun())
                     .needs_time(transfer.times() != Times::Now);
                 let source = self.object_source(path, &wanted)?;
                 let stored = sink.store(&source, transfer);
                 stored.map_err(|error| error.with_path(path))?;
+                if transfer.durable() {
+                    let synced = place.sync_parent();
+                    synced.map_err(|error| Error::from(error).with_path(&local))?;
+                }
                 Ok(source.size())
             })
         })
@@ -206,15 +211,8 @@ impl S3Fs {
         };
         let run = Run::new(options);
         let size = run.alone(workers, |pool: &ThreadPool| {
-            transfer(&Transfer {
-                pool,
-                expect: &|size| run.expect(size),
-                advance: &|count| run.advance(count),
-                resume: options.resume,
-                times: options.times(),
-                listed: None,
-                upload_args: options.upload_args.as_ref(),
-            })
+            let (expect, advance) = (|size| run.expect(size), |count| run.advance(count));
+            transfer(&run.transfer(pool, &expect, &advance))
         })?;
         run.tell_copied(src_path, dst_path).map(|()| size)
     }

@@ -1,7 +1,7 @@
 //! Many files at a time: what a copy, move or mirror may be told, what it reports, and the threads
 //! that do it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::iter;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::capabilities::{Times, Transfer};
+use crate::filesystem::capabilities::{Kept, Times, Transfer};
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
@@ -55,6 +55,7 @@ pub struct TransferOptions<'a> {
     /// The contrary of `copy_if_newer`, whose default is true.
     pub(crate) copy_always: bool,
     pub(crate) resume: bool,
+    pub(crate) durable: bool,
     pub(crate) upload_args: Option<UploadArgs>,
     pub(crate) compare: Compare,
     pub(crate) condition: Condition,
@@ -203,6 +204,24 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
+    /// Whether files that are written to the local disk, and their directories, are synced to it before the call
+    /// returns, each file before it gets its name. Defaults to false: then a loss of power soon after the call can
+    /// leave a file without its content. Moves sync in any case, before they delete the source.
+    ///
+    /// ```no_run
+    /// use s3fs::{S3Fs, TransferOptions};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// fs.download_dir("backup", "/srv/backup", &TransferOptions::new().durable(true))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[doc(alias = "fsync")]
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
     /// What is set of the objects that come from the local disk: by [`upload_file`], [`upload_dir`] and
     /// every copy, move or mirror from an [`OsFs`](crate::OsFs) to an S3Fs. What they leave out is the
     /// filesystem's. Nothing else looks at it.
@@ -319,6 +338,7 @@ impl fmt::Debug for TransferOptions<'_> {
             .field("keep_extra", &self.keep_extra)
             .field("walker", &self.walker)
             .field("resume", &self.resume)
+            .field("durable", &self.durable)
             .field("upload_args", &self.upload_args)
             .finish_non_exhaustive()
     }
@@ -515,6 +535,10 @@ pub(crate) struct Run<'r, 'a> {
     pub(crate) options: &'r TransferOptions<'a>,
     /// Which time of the last change the copies have.
     times: Times,
+    /// Whether copies are synced to the local disk.
+    durable: bool,
+    /// What the target knows of itself until the call ends.
+    kept: Kept,
     /// How many bytes came so far, of files that fail, too.
     bytes: Mutex<u64>,
     /// How many bytes the files had that were copied.
@@ -535,6 +559,8 @@ impl<'r, 'a> Run<'r, 'a> {
         Self {
             options,
             times: options.times(),
+            durable: options.durable,
+            kept: Kept::default(),
             bytes: Mutex::new(0),
             copied: AtomicU64::new(0),
             total: AtomicU64::new(0),
@@ -549,6 +575,53 @@ impl<'r, 'a> Run<'r, 'a> {
     pub(crate) fn with_times(mut self, times: Times) -> Self {
         self.times = times;
         self
+    }
+
+    /// The same before sources are deleted.
+    pub(crate) fn before_deletion(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// How one file is transferred: on the threads of that pool, with its progress reported to `expect` and `advance`.
+    pub(crate) fn transfer<'t>(
+        &'t self,
+        pool: &'t ThreadPool,
+        expect: &'t (dyn Fn(u64) + Sync),
+        advance: &'t (dyn Fn(u64) -> Result<()> + Sync),
+    ) -> Transfer<'t> {
+        Transfer {
+            pool,
+            expect,
+            advance,
+            resume: self.options.resume,
+            durable: self.durable,
+            times: self.times,
+            listed: None,
+            upload_args: self.options.upload_args.as_ref(),
+            kept: &self.kept,
+        }
+    }
+
+    /// Makes files that were copied, and these directories, durable if that is wanted.
+    pub(crate) fn make_durable<'d>(
+        &self,
+        dst: &dyn FileSystem,
+        files: impl IntoIterator<Item = &'d str>,
+        directories: impl IntoIterator<Item = &'d str>,
+    ) -> Result<()> {
+        let Some(capabilities) = dst.capabilities() else {
+            return Ok(());
+        };
+        if !self.durable || self.options.dry_run {
+            return Ok(());
+        }
+        files
+            .into_iter()
+            .try_for_each(|file| capabilities.sync_file(file))?;
+        let distinct: BTreeSet<&str> = directories.into_iter().collect();
+        let mut distinct = distinct.into_iter();
+        distinct.try_for_each(|directory| capabilities.sync_directory(directory))
     }
 
     /// Copies the files that the target wants, and gives those that were copied.
@@ -594,18 +667,11 @@ impl<'r, 'a> Run<'r, 'a> {
                 }
                 if !self.options.dry_run {
                     let came = AtomicU64::new(0);
-                    let transfer = Transfer {
-                        pool,
-                        expect: &|_| {},
-                        advance: &|count| {
-                            came.fetch_add(count, Ordering::Relaxed);
-                            self.advance(count)
-                        },
-                        resume: self.options.resume,
-                        times: self.times,
-                        listed: None,
-                        upload_args: self.options.upload_args.as_ref(),
+                    let advance = |count| {
+                        came.fetch_add(count, Ordering::Relaxed);
+                        self.advance(count)
                     };
+                    let transfer = self.transfer(pool, &|_| {}, &advance);
                     file::transfer(endpoints_of(job), job, &transfer)?;
                     self.copied.fetch_add(came.into_inner(), Ordering::Relaxed);
                 } else {

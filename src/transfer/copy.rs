@@ -121,6 +121,9 @@ pub fn copy_file(
         let jobs = [job];
         let is_copied = !run.copy(endpoints, &jobs, &target)?.is_empty();
         run.finish(Report::default(), src_path)?;
+        if is_copied {
+            run.make_durable(endpoints.dst, [dst_path], [path::dirname(dst_path)])?;
+        }
         Ok(is_copied)
     })
 }
@@ -239,8 +242,24 @@ fn copy_tree(
     };
     let run = Run::new(options);
     let copied = run.copy(endpoints, &jobs, &target)?;
+    make_durable(endpoints.dst, dst_path, &tree, &run, &copied)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     run.finish(report, src_path)
+}
+
+/// Makes the files that were copied, and all directories of the tree and above it, durable if that is wanted.
+pub(crate) fn make_durable(
+    dst: &dyn FileSystem,
+    dst_path: &str,
+    tree: &Snapshot,
+    run: &Run<'_, '_>,
+    copied: &[&Job],
+) -> Result<()> {
+    let below = tree.directories.iter();
+    let below: Vec<String> = below.map(|made| path::combine(dst_path, made)).collect();
+    let own = path::recursepath(&dst.validatepath(dst_path)?)?;
+    let directories = below.iter().chain(&own).map(String::as_str);
+    run.make_durable(dst, copied.iter().map(|job| &*job.dst_path), directories)
 }
 
 /// Whether the target has copied, or moved, the whole directory by itself.

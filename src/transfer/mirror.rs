@@ -424,6 +424,14 @@ fn carry_out(
         ..endpoints
     };
     let copied = run.copy_if(endpoints, &plan.copies, is_wanted, endpoints_of)?;
+    let files = copied.iter().map(|job| &*job.dst_path);
+    let made = report.actions.iter().filter_map(|action| match action {
+        Action::Makedir(path) => Some(&**path),
+        _ => None,
+    });
+    let changed = copied.iter().map(|job| &*job.dst_path).chain(made.clone());
+    let directories = changed.map(path::dirname).chain(made);
+    run.make_durable(endpoints.dst, files, directories)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     if !run.has_failures() {
         let rest = trees.rest(&plan.remove, true);

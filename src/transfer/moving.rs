@@ -22,7 +22,7 @@
 //! writer may still replace it. The root of a filesystem stays, and so does what symbolic links lead
 //! to: the links are removed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::cancel;
@@ -34,7 +34,9 @@ use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::bulk::{Action, Report, Run, TransferOptions};
-use crate::transfer::copy::{copy_action, file_job, jobs, make_directories, transfer_whole};
+use crate::transfer::copy::{
+    copy_action, file_job, jobs, make_directories, make_durable, transfer_whole,
+};
 use crate::transfer::job::Job;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
@@ -133,12 +135,12 @@ pub fn move_file(
         }
         let jobs = [file_job(endpoints, src_path, dst_path)?];
         tell_apart(endpoints, &jobs[0])?;
-        let run = Run::new(options);
+        let run = Run::new(options).before_deletion();
         let target = Target::looked_at(endpoints.dst, options.condition);
         let is_copied = !run.copy(endpoints, &jobs, &target)?.is_empty();
         run.finish(Report::default(), src_path)?;
         if is_copied && !options.dry_run {
-            make_durable(endpoints.dst, [path::dirname(dst_path)])?;
+            run.make_durable(endpoints.dst, [dst_path], [path::dirname(dst_path)])?;
             cancel::check()?;
             remove_copied(endpoints.src, src_path, &before)?;
         }
@@ -172,19 +174,6 @@ fn refuse_read_only(src: &dyn FileSystem, src_path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes the entries of these directories durable: a move deletes the only other copy next.
-pub(crate) fn make_durable<'d>(
-    fs: &dyn FileSystem,
-    directories: impl IntoIterator<Item = &'d str>,
-) -> Result<()> {
-    let Some(capabilities) = fs.capabilities() else {
-        return Ok(());
-    };
-    let distinct: BTreeSet<&str> = directories.into_iter().collect();
-    let mut distinct = distinct.into_iter();
-    distinct.try_for_each(|directory| capabilities.sync_directory(directory))
-}
-
 /// Moves what is below one directory into another, once both have been looked at.
 pub(crate) fn move_tree(
     endpoints: Endpoints<'_>,
@@ -213,7 +202,7 @@ pub(crate) fn move_tree(
         actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
-    let run = Run::new(options);
+    let run = Run::new(options).before_deletion();
     let copied = run.copy(endpoints, &jobs, &target)?;
     report
         .actions
@@ -221,10 +210,7 @@ pub(crate) fn move_tree(
     if options.dry_run {
         source.would_remove(&mut report, &copied, &tree);
     } else {
-        let made = tree.directories.iter();
-        let made: Vec<String> = made.map(|made| path::combine(dst_path, made)).collect();
-        let own = path::recursepath(&endpoints.dst.validatepath(dst_path)?)?;
-        make_durable(endpoints.dst, made.iter().chain(&own).map(String::as_str))?;
+        make_durable(endpoints.dst, dst_path, &tree, &run, &copied)?;
         source.remove(&run, &mut report, &copied, &selection)?;
     }
     run.finish(report, src_path)
