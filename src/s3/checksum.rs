@@ -1,5 +1,7 @@
 //! The digests that S3 verifies uploads against.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
@@ -10,10 +12,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::ChecksumAlgorithm;
 use crate::s3::client::ReadAt;
 
-// Sixteen bytes a step: 16 to 32 KiB of tables each, and many times the speed of a byte a step.
-static CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
-static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
-static CRC64NVME: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_NVME);
+// Sixteen bytes a step: 16 to 32 KiB of tables each, and many times the speed of a byte a step. They are built at first
+// use, and boxed, because the program file would hold them otherwise.
+static CRC32: Tables<u32> = LazyLock::new(|| Box::new(Crc::<u32, _>::new(&CRC_32_ISO_HDLC)));
+static CRC32C: Tables<u32> = LazyLock::new(|| Box::new(Crc::<u32, _>::new(&CRC_32_ISCSI)));
+static CRC64NVME: Tables<u64> = LazyLock::new(|| Box::new(Crc::<u64, _>::new(&CRC_64_NVME)));
+
+type Tables<W> = LazyLock<Box<Crc<W, Table<16>>>>;
 
 /// The header that carries the digest of these bytes, and its value.
 ///
