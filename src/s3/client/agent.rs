@@ -95,12 +95,9 @@ pub(crate) fn agent(
         .timeout_await_100(Some(AWAIT_CONTINUE))
         .input_buffer_size(INPUT_BUFFER)
         .output_buffer_size(OUTPUT_BUFFER)
-        .max_idle_connections(idle)
-        .max_idle_connections_per_host(idle)
         .user_agent(user_agent)
-        .accept_encoding("identity")
-        .build();
-    Ok(transport::agent(config))
+        .accept_encoding("identity");
+    Ok(transport::agent(config, idle))
 }
 
 /// Sends a request, through the proxy if there is one, and waits for the header of its answer: as long as the

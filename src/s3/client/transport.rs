@@ -9,11 +9,14 @@ use std::net::IpAddr;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
 use ureq::http::Uri;
+use ureq::http::uri::{Authority, Scheme};
+use ureq::typestate::AgentScope;
 #[cfg(not(test))]
 use ureq::unversioned::resolver::DefaultResolver as Lookup;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -27,24 +30,133 @@ use crate::cancel::{self, CancelToken, Watch};
 #[cfg(test)]
 use loopback::Loopback as Lookup;
 
-/// An agent of that configuration, all of whose connections are [`Connection`]s. The configuration has no proxy; a
-/// request may have one.
-pub(in crate::s3) fn agent(config: Config) -> Agent {
+/// An agent of that configuration, all of whose connections are [`Connection`]s, of which it keeps as many as `most` for
+/// later requests. The configuration has no proxy; a request may have one.
+pub(in crate::s3) fn agent(config: ConfigBuilder<AgentScope>, most: usize) -> Agent {
+    // ureq keeps none itself.
+    let config = config.max_idle_connections(0).build();
+    let idle = Arc::new(Idle::new(most));
     let connect = Connect {
         inner: Arc::default(),
         direct: Arc::new(config.clone()),
+        idle: Arc::clone(&idle),
     };
-    Agent::with_parts(config, connect, Resolve::<Lookup>::default())
+    let resolve = Resolve {
+        lookup: Lookup::default(),
+        idle,
+    };
+    Agent::with_parts(config, connect, resolve)
+}
+
+/// Connections that no request has. ureq's own store of them is locked while it looks at a connection, which takes system
+/// calls, and ureq looks the host's name up before it looks there.
+struct Idle {
+    most: usize,
+    /// The one that came last stands last.
+    kept: Mutex<Vec<Kept>>,
+}
+
+struct Kept {
+    peer: Peer,
+    inner: Box<dyn Transport>,
+    socket: Socket,
+    since: Instant,
+}
+
+/// Whom a connection is to.
+#[derive(Clone, PartialEq)]
+struct Peer {
+    scheme: Option<Scheme>,
+    authority: Option<Authority>,
+    proxy: Option<Proxy>,
+}
+
+impl Peer {
+    fn of(uri: &Uri, config: &Config) -> Self {
+        Self {
+            scheme: uri.scheme().cloned(),
+            authority: uri.authority().cloned(),
+            proxy: config.proxy().cloned(),
+        }
+    }
+}
+
+impl Idle {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is one to that peer, which may be closed.
+    fn has(&self, peer: &Peer) -> bool {
+        self.lock().iter().any(|kept| kept.peer == *peer)
+    }
+
+    /// The last one to that peer that is still open.
+    fn take(&self, peer: &Peer, config: &Config) -> Option<Kept> {
+        loop {
+            let (old, mut last) = {
+                let mut all = self.lock();
+                let fresh =
+                    all.partition_point(|kept| kept.since.elapsed() >= config.max_idle_age());
+                let old: Vec<Kept> = all.drain(..fresh).collect();
+                let last = all.iter().rposition(|kept| kept.peer == *peer);
+                (old, last.map(|last| all.remove(last)))
+            };
+            // Closed without the lock.
+            drop(old);
+            if last.as_mut()?.inner.is_open() {
+                return last;
+            }
+        }
+    }
+
+    fn keep(&self, kept: Kept) {
+        let mut all = self.lock();
+        all.push(kept);
+        let surplus = all.len().saturating_sub(self.most);
+        let old: Vec<Kept> = all.drain(..surplus).collect();
+        drop(all);
+        drop(old);
+    }
 }
 
 /// Looks names up, each on a thread of its own, which is left alone once the time is over or the call is
 /// cancelled; or here, if the system has no thread left: ureq's own resolver panics then. An address needs
-/// no thread.
-#[derive(Debug, Default)]
-struct Resolve<R>(R);
+/// no thread, and a host to which a connection is kept is not looked up.
+struct Resolve<R> {
+    lookup: R,
+    idle: Arc<Idle>,
+}
+
+impl<R> fmt::Debug for Resolve<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolve")
+    }
+}
 
 impl<R: Resolver + Default> Resolver for Resolve<R> {
     fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        match self.idle.has(&Peer::of(uri, config)) {
+            true => Ok(self.empty()),
+            false => self.look_up(uri, config, timeout),
+        }
+    }
+}
+
+impl<R: Resolver + Default> Resolve<R> {
+    fn look_up(
         &self,
         uri: &Uri,
         config: &Config,
@@ -54,7 +166,7 @@ impl<R: Resolver + Default> Resolver for Resolve<R> {
             after: Duration::NotHappening,
             ..timeout
         };
-        let here = || self.0.resolve(uri, config, without_thread);
+        let here = || self.lookup.resolve(uri, config, without_thread);
         let host = uri.host().unwrap_or_default();
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
             return here();
@@ -90,11 +202,18 @@ impl<R: Resolver + Default> Resolver for Resolve<R> {
 }
 
 /// Makes the connections that ureq makes, proxies and TLS included, and wraps them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Connect {
     inner: Arc<DefaultConnector>,
     /// The configuration without a proxy.
     direct: Arc<Config>,
+    idle: Arc<Idle>,
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
 }
 
 impl Connector for Connect {
@@ -105,11 +224,40 @@ impl Connector for Connect {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Connection>, Error> {
+        let peer = Peer::of(details.uri, details.config);
+        if let Some(kept) = self.idle.take(&peer, details.config) {
+            return Ok(Some(self.connection(kept.inner, kept.socket, details)));
+        }
+        let addrs = match details.addrs.is_empty() && is_looked_up(details) {
+            // It was kept when the name would have been looked up.
+            true => self
+                .resolve()
+                .look_up(details.uri, details.config, details.timeout)?,
+            false => details.addrs.clone(),
+        };
+        let details = &ConnectionDetails {
+            uri: details.uri,
+            addrs,
+            resolver: details.resolver,
+            config: details.config,
+            request_level: details.request_level,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
         match cancel::current() {
             None => self.connect_here(details, chained),
             Some(token) => self.connect_beside(details, &token),
         }
     }
+}
+
+/// Whether the host itself is looked up, and not its proxy alone.
+fn is_looked_up(details: &ConnectionDetails<'_>) -> bool {
+    let proxy = details.config.proxy();
+    proxy.is_none_or(|proxy| proxy.resolve_target() || proxy.is_no_proxy(details.uri))
 }
 
 impl Connect {
@@ -134,7 +282,7 @@ impl Connect {
             }
             None => (details.uri, details.addrs.clone(), details.config),
         };
-        let head = relay.map(|proxy| RelayedHead::new(details.uri, proxy));
+        let to = details;
         let details = ConnectionDetails {
             register_shutdown: Arc::new(move |handle: Weak<dyn ShutdownHandle>| {
                 here.lock().handle = Some(Weak::clone(&handle));
@@ -151,14 +299,34 @@ impl Connect {
             run_connector: Arc::clone(&details.run_connector),
         };
         let made = self.inner.connect(&details, chained)?;
-        Ok(made.map(|inner| Connection {
-            inner,
+        Ok(made.map(|inner| self.connection(inner, socket, to)))
+    }
+
+    fn connection(
+        &self,
+        inner: Box<dyn Transport>,
+        socket: Socket,
+        details: &ConnectionDetails<'_>,
+    ) -> Connection {
+        let proxy = details.config.proxy();
+        let relay = proxy.filter(|proxy| is_relay(proxy, details.uri));
+        Connection {
+            inner: Some(inner),
             counted: 0,
             socket,
             watch: None,
-            head,
-            is_at_head: true,
-        }))
+            head: relay.map(|proxy| RelayedHead::new(details.uri, proxy)),
+            peer: Peer::of(details.uri, details.config),
+            idle: Arc::clone(&self.idle),
+            is_done: false,
+        }
+    }
+
+    fn resolve(&self) -> Resolve<Lookup> {
+        Resolve {
+            lookup: Lookup::default(),
+            idle: Arc::new(Idle::new(0)),
+        }
     }
 
     /// Connects on a thread of its own, which is left alone once the call is cancelled: nothing else
@@ -181,7 +349,7 @@ impl Connect {
             let details = ConnectionDetails {
                 uri: &uri,
                 addrs,
-                resolver: &Resolve::<Lookup>::default(),
+                resolver: &connect.resolve(),
                 config: &config,
                 request_level,
                 now,
@@ -300,25 +468,46 @@ impl Socket {
 /// A connection whose input is offered to ureq until ureq has looked at it, and that ends with the call
 /// that has it, if that is cancelled.
 struct Connection {
-    inner: Box<dyn Transport>,
+    /// There is one until the connection is dropped.
+    inner: Option<Box<dyn Transport>>,
     /// The length of the input that was offered without reading more.
     counted: usize,
     socket: Socket,
     /// Interrupts the socket when the call is cancelled.
     watch: Option<Watch>,
-    /// What requests begin with, if a proxy gets them.
+    /// What the request begins with, if a proxy gets it, until its start is sent.
     head: Option<RelayedHead>,
-    /// Whether what is sent next begins a request.
-    is_at_head: bool,
+    peer: Peer,
+    /// Where it is kept if its request is done when it is dropped.
+    idle: Arc<Idle>,
+    is_done: bool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take_if(|_| self.is_done) {
+            self.idle.keep(Kept {
+                peer: self.peer.clone(),
+                inner,
+                socket: self.socket.clone(),
+                since: Instant::now(),
+            });
+        }
+    }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        f.write_str("Connection")
     }
 }
 
 impl Connection {
+    fn inner(&mut self) -> &mut dyn Transport {
+        let inner = self.inner.as_deref_mut();
+        inner.expect("it goes when the connection is dropped")
+    }
+
     /// Lets the call of the current thread interrupt the connection until it is kept for another one.
     fn bind(&mut self) -> Result<(), Error> {
         if self.watch.is_none()
@@ -333,21 +522,20 @@ impl Connection {
 
     /// Sends what ureq has written, of which the start is for the proxy if a request begins.
     fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let is_at_head = std::mem::take(&mut self.is_at_head);
-        let Some(head) = self.head.as_ref().filter(|_| is_at_head) else {
-            return self.inner.transmit_output(amount, timeout);
+        let Some(head) = self.head.take() else {
+            return self.inner().transmit_output(amount, timeout);
         };
-        let written = self.inner.buffers().output().get(..amount);
-        let Some(head) = written.and_then(|written| head.of(written)) else {
+        let written = self.inner().buffers().output().get(..amount);
+        let Some(relayed) = written.and_then(|written| head.of(written)) else {
             let message = "the URL is too long for a proxy";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message).into());
         };
-        let mut rest = &head[..];
+        let mut rest = &relayed[..];
         while !rest.is_empty() {
-            let output = self.inner.buffers().output();
+            let output = self.inner().buffers().output();
             let (piece, next) = rest.split_at(rest.len().min(output.len()));
             output[..piece.len()].copy_from_slice(piece);
-            self.inner.transmit_output(piece.len(), timeout)?;
+            self.inner().transmit_output(piece.len(), timeout)?;
             rest = next;
         }
         Ok(())
@@ -366,14 +554,14 @@ impl Connection {
     ///
     /// Source: [RFC 9110, section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2).
     fn skip_continue(&mut self, timeout: NextTimeout) -> Result<(), Error> {
-        while self.inner.buffers().input().starts_with(b"HTTP/1.1 100") {
-            let input = self.inner.buffers().input();
+        while self.inner().buffers().input().starts_with(b"HTTP/1.1 100") {
+            let input = self.inner().buffers().input();
             let end = input.windows(4).position(|window| window == b"\r\n\r\n");
             if let Some(end) = end {
-                self.inner.buffers().input_consume(end + 4);
+                self.inner().buffers().input_consume(end + 4);
                 return Err(Error::Timeout(Timeout::Await100));
             }
-            if !self.inner.await_input(timeout)? {
+            if !self.inner().await_input(timeout)? {
                 break;
             }
         }
@@ -381,14 +569,27 @@ impl Connection {
     }
 }
 
+/// A timeout of some seconds in whole ones, rounded up: each other one costs a system call.
+fn coarse(timeout: NextTimeout) -> NextTimeout {
+    const FINE: Duration = Duration::from_secs(5);
+    let after = match timeout.after {
+        Duration::Exact(exact) if timeout.after > FINE => {
+            let up = exact.as_secs() + u64::from(exact.subsec_nanos() > 0);
+            Duration::from_secs(up)
+        }
+        after => after,
+    };
+    NextTimeout { after, ..timeout }
+}
+
 impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
+        self.inner().buffers()
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.bind()?;
-        let sent = self.transmit(amount, timeout);
+        let sent = self.transmit(amount, coarse(timeout));
         self.go_on(sent)?
     }
 
@@ -399,12 +600,13 @@ impl Transport for Connection {
     /// then wait for input that does not come. An answer of which only a part is there is offered once,
     /// so that waiting for the rest does not turn into a busy loop.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let length = self.inner.buffers().input().len();
+        let timeout = coarse(timeout);
+        let length = self.inner().buffers().input().len();
         if length > 0 && length != self.counted {
             self.counted = length;
             return Ok(true);
         }
-        let read = self.inner.await_input(timeout);
+        let read = self.inner().await_input(timeout);
         let is_more = self.go_on(read)??;
         if is_more {
             self.counted = 0;
@@ -415,21 +617,21 @@ impl Transport for Connection {
         Ok(is_more)
     }
 
-    /// ureq asks this before it keeps a connection, and before it uses one that was kept. The call that
-    /// had it cannot interrupt it any more.
+    /// ureq asks this when an answer was read to its end and the connection can have another request. ureq itself keeps
+    /// none: it drops the connection next. Whether it is open is looked at before the next request. The call that had it
+    /// cannot interrupt it any more.
     fn is_open(&mut self) -> bool {
         self.watch = None;
-        self.is_at_head = true;
-        let is_interrupted = {
-            let mut state = self.socket.lock();
-            state.is_in_use = false;
-            state.is_interrupted
-        };
-        !is_interrupted && self.inner.is_open()
+        let mut state = self.socket.lock();
+        state.is_in_use = false;
+        let is_interrupted = state.is_interrupted;
+        drop(state);
+        self.is_done = !is_interrupted;
+        !is_interrupted
     }
 
     fn is_tls(&self) -> bool {
-        self.inner.is_tls()
+        self.inner.as_ref().is_some_and(|inner| inner.is_tls())
     }
 }
 
@@ -474,7 +676,6 @@ mod loopback {
 mod tests {
     use super::*;
     use std::sync::Barrier;
-    use std::time::Instant;
     use ureq::unversioned::transport::LazyBuffers;
 
     const LONG: std::time::Duration = std::time::Duration::from_secs(60);
@@ -496,6 +697,13 @@ mod tests {
         }
     }
 
+    fn resolver<R: Resolver + Default>() -> Resolve<R> {
+        Resolve {
+            lookup: R::default(),
+            idle: Arc::new(Idle::new(0)),
+        }
+    }
+
     fn look_up(resolver: &impl Resolver, url: &str, after: Duration) -> Result<usize, Error> {
         let timeout = NextTimeout {
             after,
@@ -510,7 +718,7 @@ mod tests {
     #[test]
     fn a_look_up_ends_with_its_time_and_with_its_call() {
         let began = Instant::now();
-        let resolver = Resolve::<Silent>::default();
+        let resolver = resolver::<Silent>();
         let soon = Duration::from(std::time::Duration::from_millis(1));
         let error = look_up(&resolver, "http://example/", soon).unwrap_err();
         assert!(matches!(error, Error::Timeout(Timeout::Resolve)), "{error}");
@@ -532,7 +740,7 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_found() {
-        let resolver = Resolve::<Lookup>::default();
+        let resolver = resolver::<Lookup>();
         for url in [
             "http://127.0.0.1:1/",
             "http://[::1]:1/",
@@ -579,16 +787,22 @@ mod tests {
     fn connection(pieces: &[&'static [u8]]) -> Connection {
         let left = pieces.iter().rev().copied().collect();
         Connection {
-            inner: Box::new(Pieces {
+            inner: Some(Box::new(Pieces {
                 buffers: LazyBuffers::new(100, 100),
                 left,
                 waits: 0,
-            }),
+            })),
             counted: 0,
             socket: Socket::default(),
             watch: None,
             head: None,
-            is_at_head: true,
+            peer: Peer {
+                scheme: None,
+                authority: None,
+                proxy: None,
+            },
+            idle: Arc::new(Idle::new(1)),
+            is_done: false,
         }
     }
 

@@ -18,6 +18,9 @@ use crate::s3::client::{Proxies, Proxy};
 /// More than any answer of these servers has.
 const MAX_BYTES: u64 = 256 << 10;
 
+/// How many connections are kept for later requests.
+const KEPT: usize = 3;
+
 /// The wait before the second attempt; the third waits twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -79,7 +82,7 @@ impl Http {
     /// To a server on this machine or its network, such as instance metadata: no proxy stands before it.
     pub(super) fn direct() -> Self {
         Self {
-            agent: transport::agent(Agent::config_builder().proxy(None).build()),
+            agent: transport::agent(Agent::config_builder().proxy(None), KEPT),
             proxies: Proxies::none(),
         }
     }
@@ -92,7 +95,7 @@ impl Http {
         #[cfg(not(feature = "rustls"))]
         let _ = &way.ca_bundle;
         Ok(Self {
-            agent: transport::agent(config.build()),
+            agent: transport::agent(config, KEPT),
             proxies: way.proxies.clone(),
         })
     }
