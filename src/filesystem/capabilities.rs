@@ -335,9 +335,17 @@ pub struct Transfer<'t> {
 #[derive(Default)]
 pub(crate) struct Kept {
     permissions: Mutex<HashMap<PathBuf, Permissions>>,
+    names: Mutex<()>,
 }
 
 impl Kept {
+    /// Changes the names in a directory, one thread at a time: the system lets others wait while they keep a processor
+    /// busy.
+    pub(crate) fn change_names<T>(&self, change: impl FnOnce() -> T) -> T {
+        let _alone = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        change()
+    }
+
     /// The permissions that new files of that directory have, which `look` finds out.
     pub(crate) fn permissions(
         &self,

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use super::place::is_missing;
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::capabilities::Kept;
 use crate::filesystem::file::{File, closed, not_allowed};
 use crate::filesystem::mode::Mode;
 
@@ -274,14 +275,19 @@ impl Draft {
         match self.changed {
             true => {
                 let there = file.metadata()?;
-                self.publish_as(file, &there)
+                self.publish_as(file, &there, &Kept::default())
             }
             false => Ok(()),
         }
     }
 
     /// The same of a file whose metadata is known.
-    pub(super) fn publish_as(mut self, file: DiskFile, there: &Metadata) -> Result<()> {
+    pub(super) fn publish_as(
+        mut self,
+        file: DiskFile,
+        there: &Metadata,
+        kept: &Kept,
+    ) -> Result<()> {
         // A disk without permissions gives all files the same, and refuses to set them.
         if there.permissions() != self.permissions {
             file.set_permissions(self.permissions.clone())?;
@@ -291,7 +297,7 @@ impl Draft {
         }
         drop(file);
         match &self.base {
-            Base::Replaced => fs::rename(&self.temporary, &self.target)?,
+            Base::Replaced => kept.change_names(|| fs::rename(&self.temporary, &self.target))?,
             Base::Absent => {
                 rename_new(&self.temporary, &self.target, ErrorKind::FileExists)?;
             }

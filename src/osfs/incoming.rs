@@ -69,7 +69,8 @@ impl Incoming {
     pub(super) fn begin(place: &Place, wanted: Wanted<'_>) -> Result<Self> {
         let old = replaceable(&place.real)?;
         let permissions = wanted.permissions(&place.real, old.as_ref())?;
-        let (file, draft) = Draft::replacing(&place.real, permissions, wanted.sync)?;
+        let make = || Draft::replacing(&place.real, permissions, wanted.sync);
+        let (file, draft) = wanted.kept.change_names(make)?;
         Ok(Self {
             file,
             draft,
@@ -159,7 +160,12 @@ impl Incoming {
     }
 
     /// Makes it the file, in one step.
-    pub(crate) fn publish(self, size: u64, modified: Option<OffsetDateTime>) -> Result<()> {
+    pub(super) fn publish(
+        self,
+        size: u64,
+        modified: Option<OffsetDateTime>,
+        kept: &Kept,
+    ) -> Result<()> {
         if self.record.is_some() {
             self.file.set_len(size)?;
         }
@@ -176,7 +182,7 @@ impl Incoming {
         // The lock stays until it has its name: nobody may begin anew in the file meanwhile.
         let locked = self.record.is_some().then(|| self.file.try_clone());
         let _locked = locked.transpose()?;
-        self.draft.publish_as(self.file, &metadata)
+        self.draft.publish_as(self.file, &metadata, kept)
     }
 }
 
@@ -432,13 +438,13 @@ mod tests {
         incoming.write_at(b"cd", 2).unwrap();
         assert!(!scratch.names().contains(&"f".to_owned()));
         incoming.write_at(b"ab", 0).unwrap();
-        incoming.publish(4, None).unwrap();
+        incoming.publish(4, None, wanted().kept).unwrap();
         assert_eq!(scratch.names(), ["f"]);
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
         // One that is not whole is not published.
         let incoming = Incoming::begin(&place, wanted()).unwrap();
         incoming.write_at(b"x", 0).unwrap();
-        assert!(incoming.publish(4, None).is_err());
+        assert!(incoming.publish(4, None, wanted().kept).is_err());
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
         assert_eq!(scratch.names(), ["f"]);
     }
@@ -458,7 +464,7 @@ mod tests {
         let (incoming, done) = begin("one", 6);
         assert_eq!(done, 3);
         incoming.write_at(b"def", 3).unwrap();
-        incoming.publish(6, None).unwrap();
+        incoming.publish(6, None, wanted().kept).unwrap();
         assert_eq!(fs::read(&place.real).unwrap(), b"abcdef");
         assert_eq!(scratch.names(), ["f"]);
         for (source, size) in [("two", 6), ("one", 7), ("one", 5)] {
@@ -470,7 +476,7 @@ mod tests {
             assert_eq!(done, 0, "{source} of {size}");
             // Nothing of the old bytes is left.
             incoming.write_at(b"x", size - 1).unwrap();
-            incoming.publish(size, None).unwrap();
+            incoming.publish(size, None, wanted().kept).unwrap();
             let mut expected = vec![0; size as usize - 1];
             expected.push(b'x');
             assert_eq!(fs::read(&place.real).unwrap(), expected);
@@ -525,7 +531,7 @@ mod tests {
             let (incoming, done) = Incoming::resume(&place, "one", 3, wanted()).unwrap();
             assert_eq!(done, 0);
             incoming.write_at(b"abc", 0).unwrap();
-            incoming.publish(3, None).unwrap();
+            incoming.publish(3, None, wanted().kept).unwrap();
             assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
             assert_eq!(fs::read(&place.real).unwrap(), b"abc");
         }
@@ -537,7 +543,7 @@ mod tests {
         let place = scratch.place(&"n".repeat(255));
         let (incoming, _) = Incoming::resume(&place, "one", 1, wanted()).unwrap();
         incoming.write_at(b"x", 0).unwrap();
-        incoming.publish(1, None).unwrap();
+        incoming.publish(1, None, wanted().kept).unwrap();
         assert_eq!(fs::read(&place.real).unwrap(), b"x");
     }
 

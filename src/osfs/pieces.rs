@@ -111,7 +111,7 @@ impl PieceSink for DiskSink {
             // An empty object that was replaced by another one is the same.
             (Times::Kept | Times::Mirrored, modified) => modified.or(transfer.listed()),
         };
-        self.named(incoming.incoming.publish(size, modified))
+        self.named(incoming.incoming.publish(size, modified, transfer.kept))
     }
 }
 
