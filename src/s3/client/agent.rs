@@ -8,7 +8,7 @@ use ureq::{Agent, AsSendBody};
 use crate::error::Result;
 use crate::s3::client::Operation;
 use crate::s3::client::proxy::Proxy;
-use crate::s3::client::transport;
+use crate::s3::client::transport::{self, Claim, Content};
 
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
@@ -100,6 +100,20 @@ pub(crate) fn agent(
     Ok(transport::agent(config, idle))
 }
 
+/// What the body of an answer can be read by without ureq.
+#[derive(Clone)]
+pub(super) struct Takeover {
+    claim: Claim,
+    stall: Duration,
+}
+
+impl Takeover {
+    /// The body of an answer, if it is of that length, at least 1.
+    pub(super) fn of(self, body: ureq::Body, length: u64, is_kept: bool) -> Content {
+        Content::claim(&self.claim, body, length, self.stall, is_kept)
+    }
+}
+
 /// Sends a request, through the proxy if there is one, and waits for the header of its answer: as long as the
 /// operation may take, and not beyond the deadline.
 ///
@@ -137,5 +151,12 @@ pub(super) fn run(
         .timeout_per_read(Some(read))
         .timeout_per_write(Some(timeouts.stall))
         .build();
-    agent.run(request)
+    let answer = agent.run(request);
+    let claim = Claim::last();
+    let mut answer = answer?;
+    if let Some(claim) = claim.filter(|_| is_content) {
+        let stall = timeouts.stall;
+        answer.extensions_mut().insert(Takeover { claim, stall });
+    }
+    Ok(answer)
 }

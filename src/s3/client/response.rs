@@ -3,13 +3,15 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use ureq::http::header::CONTENT_LENGTH;
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::header::{CONNECTION, CONTENT_LENGTH};
+use ureq::http::{HeaderMap, StatusCode, Version};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::Operation;
+use crate::s3::client::agent::Takeover;
 use crate::s3::client::error;
 use crate::s3::client::stats::Counters;
+use crate::s3::client::transport::Content;
 
 /// The longest answer that is read as a document. A page of 1,000 keys of 1,024 bytes, each byte
 /// percent-encoded, has about 4 MiB.
@@ -21,6 +23,9 @@ pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: ureq::Body,
+    takeover: Option<Takeover>,
+    /// Whether the connection goes on after the answer.
+    is_kept: bool,
     counters: Arc<Counters>,
 }
 
@@ -30,10 +35,17 @@ impl Response {
         answer: ureq::http::Response<ureq::Body>,
         counters: Arc<Counters>,
     ) -> Self {
-        let (parts, body) = answer.into_parts();
+        let (mut parts, body) = answer.into_parts();
+        let closes = parts.headers.get_all(CONNECTION).iter().any(|value| {
+            let words = value.to_str().unwrap_or("close").split(',');
+            let mut words = words.map(str::trim);
+            words.any(|word| word.eq_ignore_ascii_case("close"))
+        });
         Self {
             operation,
             status: parts.status,
+            takeover: parts.extensions.remove(),
+            is_kept: parts.version == Version::HTTP_11 && !closes,
             headers: parts.headers,
             body,
             counters,
@@ -78,11 +90,21 @@ impl Response {
 
     /// The body as a stream of exactly its declared length.
     pub(crate) fn into_reader(self) -> BodyReader {
+        let expected = self.content_length();
+        // ureq knows no length of what it decodes or dechunks, and has no connection for an empty body.
+        let length =
+            expected.filter(|length| *length > 0 && self.body.content_length() == expected);
+        let reader = match (self.takeover, length) {
+            (Some(takeover), Some(length)) if self.status.is_success() => {
+                Source::Connection(takeover.of(self.body, length, self.is_kept))
+            }
+            _ => Source::Ureq(self.body.into_reader()),
+        };
         BodyReader {
             operation: self.operation,
-            expected: self.content_length(),
+            expected,
             done: 0,
-            reader: self.body.into_reader(),
+            reader,
             counters: self.counters,
         }
     }
@@ -120,8 +142,23 @@ pub(crate) struct BodyReader {
     operation: Operation,
     expected: Option<u64>,
     done: u64,
-    reader: ureq::BodyReader<'static>,
+    reader: Source,
     counters: Arc<Counters>,
+}
+
+/// Where the bytes come from.
+enum Source {
+    Ureq(ureq::BodyReader<'static>),
+    Connection(Content),
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Ureq(reader) => reader.read(buffer),
+            Self::Connection(content) => content.read(buffer),
+        }
+    }
 }
 
 impl Read for BodyReader {

@@ -3,13 +3,15 @@
 //! requests for http URLs in absolute form. This is the only file that uses
 //! ureq's `unversioned` interface, which changes with ureq's minor versions; `Cargo.toml` pins one.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
+use std::mem;
 use std::net::IpAddr;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Instant;
+use std::time::{self, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -127,6 +129,109 @@ impl Idle {
     }
 }
 
+thread_local! {
+    /// That of the connection which the last request of this thread got.
+    static LAST: Cell<Option<Claim>> = const { Cell::new(None) };
+}
+
+/// A claim on the connection of an answer, to read its body without ureq, which asks for each 16 bytes of a body whether
+/// they are logged.
+#[derive(Clone, Default)]
+pub(super) struct Claim(Arc<Mutex<Claimed>>);
+
+#[derive(Default)]
+enum Claimed {
+    #[default]
+    Unwanted,
+    Wanted,
+    Here(Box<Connection>),
+}
+
+impl Claim {
+    /// The claim on the connection of the answer that this thread has just got.
+    pub(super) fn last() -> Option<Self> {
+        LAST.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Claimed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, which the body gives up; `None` if it has none any more.
+    fn take(&self, body: ureq::Body) -> Option<Box<Connection>> {
+        *self.lock() = Claimed::Wanted;
+        drop(body);
+        match mem::take(&mut *self.lock()) {
+            Claimed::Here(connection) => Some(connection),
+            Claimed::Unwanted | Claimed::Wanted => None,
+        }
+    }
+}
+
+/// The body of an answer of known length, from its connection.
+pub(super) struct Content {
+    /// None once all was read.
+    connection: Option<Box<Connection>>,
+    left: u64,
+    /// Whether the connection can have another request after that.
+    is_kept: bool,
+    timeout: NextTimeout,
+}
+
+impl Content {
+    /// So many bytes of an answer that nothing was read of, each read of which may take as long as `stall`.
+    pub(super) fn claim(
+        claim: &Claim,
+        body: ureq::Body,
+        length: u64,
+        stall: time::Duration,
+        is_kept: bool,
+    ) -> Self {
+        Self {
+            connection: claim.take(body),
+            left: length,
+            is_kept,
+            timeout: NextTimeout {
+                reason: Timeout::RecvBody,
+                per_read: Some(stall.into()),
+                ..NextTimeout::default()
+            },
+        }
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || buffer.is_empty() {
+            return Ok(0);
+        }
+        let disconnected = || io::Error::new(io::ErrorKind::UnexpectedEof, "Peer disconnected");
+        let connection = self.connection.as_mut().ok_or_else(disconnected)?;
+        if connection.buffers().input().is_empty() {
+            let is_more = connection.await_input(self.timeout);
+            if !is_more.map_err(Error::into_io)? {
+                return Err(disconnected());
+            }
+        }
+        let input = connection.buffers().input();
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let count = input.len().min(buffer.len()).min(left);
+        buffer[..count].copy_from_slice(&input[..count]);
+        connection.buffers().input_consume(count);
+        self.left -= count as u64;
+        if self.left == 0
+            && let Some(mut connection) = self.connection.take()
+            // What comes after the answer belongs to no other.
+            && connection.buffers().input().is_empty()
+            && self.is_kept
+        {
+            // It goes to those that are kept when it is dropped, if it was not interrupted.
+            connection.is_open();
+        }
+        Ok(count)
+    }
+}
+
 /// Looks names up, each on a thread of its own, which is left alone once the time is over or the call is
 /// cancelled; or here, if the system has no thread left: ureq's own resolver panics then. An address needs
 /// no thread, and a host to which a connection is kept is not looked up.
@@ -220,6 +325,19 @@ impl Connector for Connect {
     type Out = Connection;
 
     fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Connection>, Error> {
+        let connection = self.find(details, chained)?;
+        LAST.set(connection.as_ref().map(|made| made.claim.clone()));
+        Ok(connection)
+    }
+}
+
+impl Connect {
+    /// A connection that was kept, or a new one.
+    fn find(
         &self,
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
@@ -319,6 +437,7 @@ impl Connect {
             peer: Peer::of(details.uri, details.config),
             idle: Arc::clone(&self.idle),
             is_done: false,
+            claim: Claim::default(),
         }
     }
 
@@ -481,17 +600,36 @@ struct Connection {
     /// Where it is kept if its request is done when it is dropped.
     idle: Arc<Idle>,
     is_done: bool,
+    /// Who gets it if it is dropped before.
+    claim: Claim,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.take_if(|_| self.is_done) {
-            self.idle.keep(Kept {
+        let Some(inner) = self.inner.take() else {
+            return;
+        };
+        if self.is_done {
+            return self.idle.keep(Kept {
                 peer: self.peer.clone(),
                 inner,
                 socket: self.socket.clone(),
                 since: Instant::now(),
             });
+        }
+        let mut claimed = self.claim.lock();
+        if matches!(*claimed, Claimed::Wanted) {
+            *claimed = Claimed::Here(Box::new(Self {
+                inner: Some(inner),
+                counted: self.counted,
+                socket: self.socket.clone(),
+                watch: self.watch.take(),
+                head: None,
+                peer: self.peer.clone(),
+                idle: Arc::clone(&self.idle),
+                is_done: false,
+                claim: Claim::default(),
+            }));
         }
     }
 }
@@ -803,6 +941,7 @@ mod tests {
             },
             idle: Arc::new(Idle::new(1)),
             is_done: false,
+            claim: Claim::default(),
         }
     }
 
