@@ -5,17 +5,11 @@
 //! its end; it signs nothing, parses nothing and checks nothing. Both sides take turns, and of
 //! all turns the median counts, so that what else the machine does meets both alike.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
-
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use s3fs::{FileSystem, FileSystemExt, Namespaces, PresignMethod, S3Fs};
-use support::{BUCKET, LoggedRequest, Server};
+use test_server::{BUCKET, LoggedRequest, Server};
 use ureq::Agent;
 use url::Url;
 

@@ -8,26 +8,19 @@
 //! All is measured and printed; what is not within the bounds that are promised is told at the end, and
 //! the program fails.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::fs::File;
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use s3fs::{File as _, FileSystemExt, OpenOptions, PresignMethod, S3Fs, TransferOptions};
-
-use support::{BUCKET, Server, peak_memory};
+use test_server::{BUCKET, Server, peak_memory};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// Of how many runs the median counts.
 const RUNS: usize = 5;
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
 
 /// A benchmark that goes wrong says so and ends.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -293,9 +286,9 @@ fn children_seconds() -> Outcome<f64> {
 fn open(endpoint: &str, small: bool) -> s3fs::Result<S3Fs> {
     let builder = S3Fs::builder(BUCKET)
         .endpoint_url(endpoint)
-        .aws_access_key_id(support::ACCESS_KEY)
-        .aws_secret_access_key(support::SECRET_KEY)
-        .region(support::REGION)
+        .aws_access_key_id(test_server::ACCESS_KEY)
+        .aws_secret_access_key(test_server::SECRET_KEY)
+        .region(test_server::REGION)
         .strict(false);
     match small {
         false => builder.build(),

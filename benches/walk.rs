@@ -1,16 +1,10 @@
 //! Walks over a tree of a million keys: how many keys a second, and how much memory. The tree is in the
 //! embedded server, which counts its keys and does not keep them, in the same process.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::time::Instant;
 
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
-use support::{BUCKET, Server, peak_memory};
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
+use test_server::{BUCKET, Server, peak_memory};
 
 /// A benchmark that goes wrong says so and ends.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -5,12 +5,6 @@
 //! `cargo run --example quickstart -- s3://bucket/dir` does the same on a real bucket, below a
 //! directory of its own that is removed at the end, and also when a step fails.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
-
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,7 +13,7 @@ use s3fs::{
     Error, FileSystem, FileSystemExt, Info, Namespaces, OpenOptions, Result, UploadArgs, open_fs,
     redacted,
 };
-use support::{BUCKET, Server};
+use test_server::{BUCKET, Server};
 
 const TIDES: &str = "hour,metres\n03:10,4.1\n09:25,0.6\n15:40,4.3\n";
 

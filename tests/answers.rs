@@ -12,7 +12,7 @@ use std::time::Instant;
 use self::operations::{OPERATIONS, Operation};
 use self::scripted::{ContentRange, ETag, Odd, Server, Status};
 use crate::model::number_of;
-use crate::support::synthetic_bytes;
+use test_server::synthetic_bytes;
 
 /// Whether the right bytes have to come, and not only no wrong ones: where the answers say which bytes they have, or
 /// have all, the object stays the same, and its size can be known.

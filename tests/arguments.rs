@@ -10,8 +10,7 @@ mod versions;
 use std::collections::BTreeMap;
 
 use s3fs::{FileSystem, Info, Namespaces, S3Fs, S3Info, UploadArgs};
-
-use crate::support::Object;
+use test_server::Object;
 
 /// The object as another program may have stored it: with everything that must survive.
 fn rich_object(content: &str) -> Object {

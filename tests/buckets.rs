@@ -1,10 +1,10 @@
 //! The buckets of an endpoint: listed, made and removed.
 
 use s3fs::{BucketInfo, ErrorKind, FileSystem, S3Fs};
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use crate::common::{self, asked};
 use crate::scripted::{Heard, Scripted, answer};
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 fn names(buckets: &[BucketInfo]) -> Vec<&str> {
     buckets.iter().map(|bucket| bucket.name.as_str()).collect()

@@ -17,10 +17,10 @@ use s3fs::{
     CancelToken, ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, OsFs, Result,
     S3Fs, TransferOptions,
 };
+use test_server::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 fn path_of(directory: &Directory) -> &Path {
     directory

@@ -7,13 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use s3fs::{ConditionalWrites, S3Fs, S3FsBuilder};
+use test_server::client::{self, Reply};
+use test_server::{Fault, Hold, LoggedRequest, Rule, Server};
 
-use crate::embedded_server::client::{self, Reply};
-use crate::support::{self, Fault, Hold, LoggedRequest, Rule, Server};
+use crate::logged;
 
 /// The filesystem of the server's bucket, with the server's credentials, not built yet.
 pub fn builder(server: &Server) -> S3FsBuilder {
-    builder_of(server, support::BUCKET)
+    builder_of(server, test_server::BUCKET)
 }
 
 /// The filesystem of a bucket of the server, with the server's credentials, not built yet. It does not have to find
@@ -28,10 +29,12 @@ pub fn builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
 
 /// The same for the server's bucket, without a word about conditions.
 pub fn learning_builder(server: &Server) -> S3FsBuilder {
-    learning_builder_of(server, support::BUCKET)
+    learning_builder_of(server, test_server::BUCKET)
 }
 
 fn learning_builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
+    // Whatever is logged is looked at.
+    logged::install();
     S3Fs::builder(bucket)
         .endpoint_url(server.endpoint())
         .region(server.region())
@@ -163,11 +166,12 @@ pub fn changes(server: &Server) -> Vec<String> {
 /// The FS URL of a directory in the server's bucket, with the server's credentials; `parameters` are encoded
 /// already and begin with `&`.
 pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
+    logged::install();
     format!(
         "s3://{}:{}@{}/{}?endpoint_url={}&region={}&conditions=honoured{parameters}",
         client::encode(server.access_key()),
         client::encode(server.secret_key()).replace('/', "%2F"),
-        support::BUCKET,
+        test_server::BUCKET,
         client::encode(dir_path),
         client::encode(&server.endpoint()),
         server.region(),

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use s3fs::{ErrorKind, FileSystemExt as _, Result, S3Fs};
+use test_server::{Fault, Guarded, Rule, Server};
 
 use crate::common;
-use crate::support::{Fault, Guarded, Rule, Server};
 
 const THREADS: usize = 16;
 

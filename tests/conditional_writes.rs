@@ -8,8 +8,8 @@ use std::time::Duration;
 use s3fs::{
     ConditionalWrites, ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, UploadArgs,
 };
+use test_server::{Builder, Fault, Guarded, LoggedRequest, Rule, Server};
 
-use crate::support::{Builder, Fault, Guarded, LoggedRequest, Rule, Server};
 use crate::{common, logged};
 
 /// How large a part is.

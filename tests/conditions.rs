@@ -4,10 +4,10 @@ use s3fs::copy::{Condition, copy_dir, copy_file, copy_fs};
 use s3fs::mirror::mirror;
 use s3fs::moving::{move_dir, move_file};
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, MakedirOptions, MemoryFs, S3Fs, TransferOptions};
+use test_server::{LoggedRequest, Server};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{LoggedRequest, Server};
 
 /// `t/0000` to `t/2499`, each with `old` in it.
 fn large_target(server: &Server) -> S3Fs {

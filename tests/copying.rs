@@ -15,10 +15,10 @@ use s3fs::{
     Info, Location, MakedirOptions, MemoryFs, Meta, Namespaces, OnError, OpenOptions, OsFs,
     RawInfo, Report, Result, S3Fs, TransferOptions, TreeEntries,
 };
+use test_server::{Answer, Bucket, Fault, Guarded, Object, Rule, Server, synthetic_bytes};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{Answer, Bucket, Fault, Guarded, Object, Rule, Server, synthetic_bytes};
 
 /// The files of a bucket; markers are directories and left out.
 fn files(bucket: &Bucket) -> BTreeMap<String, Vec<u8>> {

@@ -15,10 +15,10 @@ use std::time::{Duration, SystemTime};
 use s3fs::{
     Credentials, Error, ErrorKind, FileSystem, FileSystemExt as _, PresignedUrl, S3Fs, S3FsBuilder,
 };
+use test_server::{BUCKET, Server};
 
 use crate::local::Directory;
 use crate::logged;
-use crate::support::{BUCKET, Server};
 
 /// A server of credentials on loopback. It answers by the method, the path and the body of a request.
 pub struct Source {

@@ -5,10 +5,10 @@ use s3fs::{
     CopyOptions, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, MemoryFs, S3Fs,
     TransferOptions, mirror, moving,
 };
+use test_server::client;
+use test_server::{Answer, BUCKET, Bucket, Fault, Guarded, Object, Rule, Server};
 
 use crate::common::{self, asked};
-use crate::embedded_server::client;
-use crate::support::{Answer, BUCKET, Bucket, Fault, Guarded, Object, Rule, Server};
 
 fn create() -> CopyOptions {
     CopyOptions::new().create(true)

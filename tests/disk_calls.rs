@@ -6,10 +6,10 @@ use std::fs;
 use std::process::Command;
 
 use s3fs::{FileSystem as _, OsFs, OsFsOptions, TransferOptions, moving};
+use test_server::{BUCKET, Server};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{BUCKET, Server};
 
 const FILES: usize = 20;
 

@@ -1,9 +1,9 @@
 //! Trees, drawn byte by byte as PyFilesystem 2.4.16 draws them.
 
 use s3fs::{ErrorKind, FileSystemExt, S3Fs, TreeOptions};
+use test_server::{Fault, Rule, Server};
 
 use crate::common;
-use crate::support::{Fault, Rule, Server};
 use crate::walking::tree;
 
 /// What the original draws of the tree of the walks, each under a line that says how it was asked.

@@ -1,17 +1,16 @@
 //! The examples, run against the embedded server.
 
 mod local;
-mod support;
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 
 use s3fs::{FileSystem as _, FileSystemExt as _, S3Fs, S3FsBuilder};
+use test_server::{BUCKET, Fault, Rule, Server};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use local::Directory;
-use support::{BUCKET, Fault, Rule, Server};
 
 #[expect(dead_code, reason = "its main is not called")]
 #[path = "../examples/backup.rs"]
@@ -29,9 +28,6 @@ mod vfs_program;
 #[expect(dead_code, reason = "its main is not called")]
 #[path = "../examples/zip_entry.rs"]
 mod zip_entry;
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
 
 fn builder(server: &Server) -> S3FsBuilder {
     S3Fs::builder(BUCKET)

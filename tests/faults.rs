@@ -18,9 +18,9 @@ use s3fs::{
     CancelToken, ChecksumAlgorithm, ErrorKind, FileSystemExt as _, Result, S3Fs, S3FsBuilder,
     UploadArgs,
 };
+use test_server::{Answer, Bucket, Fault, LoggedRequest, Rule, Server, Upload};
 
 use crate::model::number_of;
-use crate::support::{Answer, Bucket, Fault, LoggedRequest, Rule, Server, Upload};
 use crate::{common, logged};
 use cases::{Case, PART};
 

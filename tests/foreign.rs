@@ -6,10 +6,10 @@ use std::io::Read;
 use s3fs::{
     ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, S3Fs, S3FsBuilder, path,
 };
+use test_server::{BUCKET, Bucket, Server};
 
 use crate::common::{self, changes, fetch};
 use crate::logged::warnings;
-use crate::support::{BUCKET, Bucket, Server};
 
 /// Paths of files that another tool may have left, relative to the root; many are like another one but for what
 /// a careless client would change.

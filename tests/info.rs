@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use s3fs::{FileSystem, FileSystemExt, Info, Namespaces, ResourceType, S3Fs, Value};
+use test_server::{BUCKET, Object, Server};
 use time::OffsetDateTime;
 
 use crate::common::{self, fetch};
-use crate::support::{BUCKET, Object, Server};
 
 const ALL: [Namespaces; 4] = [
     Namespaces::BASIC,
@@ -236,7 +236,7 @@ fn the_heads_of_a_listing_go_out_side_by_side() {
 
 #[test]
 fn a_file_that_goes_while_it_is_listed_is_left_out() {
-    use crate::support::{Fault, Rule};
+    use test_server::{Fault, Rule};
     let (server, fs) = arranged();
     let gone = Fault::error(404, "NoSuchKey");
     server.faults().add(Rule::on("HeadObject").key("d/g"), gone);

@@ -7,9 +7,9 @@ use s3fs::{
     CopyOptions, FileSystem as _, FileSystemExt as _, MemoryFs, Namespaces, Result, S3Fs, Search,
     TransferOptions, Walker, mirror, moving,
 };
+use test_server::{Encoding, ListOrder, ListingManners, Server, StartAfter};
 
 use crate::common;
-use crate::support::{Encoding, ListOrder, ListingManners, Server, StartAfter};
 
 const KEYS: [&str; 16] = [
     "p/foo/0",

@@ -18,7 +18,6 @@ mod directories;
 #[cfg(target_os = "linux")]
 mod disk_calls;
 mod drawing;
-mod embedded_server;
 mod every_operation;
 mod faults;
 mod foreign;
@@ -53,7 +52,6 @@ mod secrets;
 mod selecting;
 mod soak;
 mod subfs;
-mod support;
 mod surviving;
 mod transfers;
 mod trees;
@@ -63,9 +61,3 @@ mod versions;
 mod vfs_adapter;
 mod walking;
 mod writing;
-
-/// Nothing is logged by a library in this program before a server is there to talk to, so that all that is logged is
-/// looked at.
-fn on_server_start() {
-    logged::install();
-}

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use s3fs::mirror::mirror;
 use s3fs::{FileSystem, FileSystemExt, MemoryFs, Namespaces, OsFs, S3Fs, TransferOptions};
+use test_server::{BUCKET, Server};
 use time::OffsetDateTime;
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{BUCKET, Server};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -99,7 +99,7 @@ fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
         server.take_requests();
         fill(&disk);
         // The listing has the time of an empty object.
-        let heads = |requests: &[crate::support::LoggedRequest]| {
+        let heads = |requests: &[test_server::LoggedRequest]| {
             let heads = requests.iter().filter(|r| r.operation == "HeadObject");
             heads.count()
         };

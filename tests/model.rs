@@ -17,9 +17,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs, Namespaces, S3Fs};
+use test_server::{Bucket, Server};
 
 use crate::common;
-use crate::support::{Bucket, Server};
 use call::{Call, Outcome, Slots};
 use generator::Random;
 

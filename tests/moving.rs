@@ -8,9 +8,9 @@ use s3fs::{
     CopyOptions, Error, ErrorKind, Failures, FileSystem, FileSystemExt as _, MemoryFs, OnError,
     Result, S3Fs, TransferOptions,
 };
+use test_server::{Answer, BUCKET, Bucket, Fault, Guarded, Object, Rule, Server};
 
 use crate::common;
-use crate::support::{Answer, BUCKET, Bucket, Fault, Guarded, Object, Rule, Server};
 
 #[track_caller]
 fn fails<T>(result: Result<T>, kind: ErrorKind) -> Error {

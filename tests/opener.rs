@@ -6,10 +6,10 @@ use s3fs::{
     ErrorKind, FileSystem, FileSystemExt, FsUrl, OpenFsOptions, OsFs, Registry, open_fs,
     open_fs_with,
 };
+use test_server::{self, Server};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{self, Server};
 
 fn kind(result: s3fs::Result<Box<dyn FileSystem>>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
@@ -21,7 +21,7 @@ fn s3_url(server: &Server, dir_path: &str, parameters: &str) -> String {
         "s3://{}:{}@{}/{dir_path}?endpoint_url={}&region={}&conditions=honoured{parameters}",
         server.access_key(),
         server.secret_key(),
-        support::BUCKET,
+        test_server::BUCKET,
         server.endpoint(),
         server.region()
     )
@@ -123,7 +123,7 @@ fn what_a_local_url_cannot_have_is_refused() {
 #[test]
 fn on_s3_create_makes_the_marker_and_never_a_bucket() {
     let server = Server::start();
-    let bucket = server.bucket(support::BUCKET);
+    let bucket = server.bucket(test_server::BUCKET);
     let create = OpenFsOptions::new().create(true);
     let url = s3_url(&server, "reports/2026", "");
     open_fs(&url).unwrap();

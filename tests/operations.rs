@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::conformance::{self, Exception};
 use s3fs::{FileSystem, S3FsBuilder};
+use test_server::Server;
 
 use crate::common;
-use crate::support::Server;
 
 /// What strictness decides.
 pub const NOT_STRICT: &[Exception] = &[

@@ -13,10 +13,10 @@ use s3fs::{
     Capabilities, CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces,
     OpenOptions, OsFs, OsFsOptions, RawInfo, Report, ResourceType, S3Fs, TransferOptions,
 };
+use test_server::Server;
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::Server;
 
 impl Directory {
     /// The filesystem of a directory in it, beside which there may be more.

@@ -6,10 +6,10 @@ use std::fs;
 use s3fs::copy::copy_fs;
 use s3fs::mirror::mirror;
 use s3fs::{FileSystem, FileSystemExt, MemoryFs, OsFs, TransferOptions};
+use test_server::Server;
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::Server;
 
 /// What a program leaves behind that is killed.
 const LEFT_BEHIND: [&str; 3] = [
@@ -64,7 +64,7 @@ mod unix {
     use s3fs::{CopyOptions, S3Fs};
 
     use super::*;
-    use crate::support::{BUCKET, Fault, Rule, synthetic_bytes};
+    use test_server::{BUCKET, Fault, Rule, synthetic_bytes};
 
     const PART: u64 = 64 << 10;
     const SIZE: u64 = 12 * PART;

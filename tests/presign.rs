@@ -7,11 +7,11 @@ use s3fs::{
     AddressingStyle, Credentials, ErrorKind, FileSystem, FileSystemExt, PresignMethod, S3Fs,
     S3FsBuilder, open_fs,
 };
+use test_server::client;
+use test_server::{BUCKET, Object, Server};
 use time::OffsetDateTime;
 
 use crate::common::{self, fetch};
-use crate::embedded_server::client;
-use crate::support::{BUCKET, Object, Server};
 
 /// Names whose URLs a careless client would get wrong.
 const ODD: [&str; 14] = [

@@ -5,11 +5,11 @@ pub mod relay;
 use std::time::Duration;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder, open_fs};
+use test_server::{BUCKET, Server};
 
 use crate::common;
 #[cfg(feature = "rustls")]
 use crate::local::Directory;
-use crate::support::{BUCKET, Server};
 use relay::Relay;
 
 /// Nobody listens there.

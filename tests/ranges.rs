@@ -4,9 +4,9 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use s3fs::{ErrorKind, File, OpenOptions, S3Fs, S3Reader};
+use test_server::{BUCKET, Fault, Rule, Server, synthetic_bytes};
 
 use crate::common;
-use crate::support::{BUCKET, Fault, Rule, Server, synthetic_bytes};
 
 const SIZE: u64 = 3 << 20;
 

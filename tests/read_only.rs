@@ -7,9 +7,9 @@ use s3fs::mirror::mirror;
 use s3fs::moving::{move_dir, move_file, move_fs};
 use s3fs::prelude::*;
 use s3fs::{CopyOptions, MakedirOptions, MemoryFs, RawInfo, ReadOnly, Result, TransferOptions};
+use test_server::{BUCKET, Server};
 
 use crate::common;
-use crate::support::{BUCKET, Server};
 
 type Change = (&'static str, fn(&dyn FileSystem) -> Result<()>);
 

@@ -8,11 +8,11 @@ use s3fs::{
     Error, ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs, S3Reader, TransferOptions,
     open_fs,
 };
+use test_server::{Answer, BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 use crate::common;
 use crate::local::Directory;
 use crate::logged::warnings;
-use crate::support::{Answer, BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 const MIB: u64 = 1 << 20;
 

@@ -6,9 +6,9 @@ use s3fs::{
     Capabilities, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, OpenOptions,
     RawInfo, S3Fs,
 };
+use test_server::{Bucket, Server};
 
 use crate::common;
-use crate::support::{Bucket, Server};
 
 /// A row of the table: what is in the bucket, what is done, and how many requests that takes.
 struct Row {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use s3fs::mirror::mirror;
 use s3fs::moving::move_fs;
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs, OsFs, S3Fs, TransferOptions};
+use test_server::{Answer, Bucket, Fault, Rule, Server};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{Answer, Bucket, Fault, Rule, Server};
 
 /// The files of each tree.
 const FILES: usize = 1_000;

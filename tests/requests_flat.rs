@@ -2,9 +2,9 @@
 //! directories: one listing for each 1,000 keys, whatever directories they are in.
 
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
+use test_server::{self, Server};
 
 use crate::common;
-use crate::support::{self, Server};
 
 const BASIC: Namespaces = Namespaces::BASIC;
 
@@ -117,7 +117,7 @@ fn the_memory_of_a_walk_does_not_grow_with_the_tree() {
         let files = entries.filter(|entry| entry.as_ref().unwrap().1.is_file());
         assert_eq!(files.count(), keys as usize);
         server.take_requests();
-        support::peak_memory()
+        test_server::peak_memory()
     };
     let small = peak(5_000);
     let large = peak(50_000);

@@ -2,10 +2,10 @@
 //! beside it what one listing for each directory would ask, and what is found is the same.
 
 use s3fs::{Namespaces, S3Fs, Search, Walker};
+use test_server::Server;
 
 use crate::common;
 use crate::model::generator::Random;
-use crate::support::Server;
 
 /// What the walk comes by, and how many requests that takes.
 fn walk(server: &Server, fs: &S3Fs, walker: &Walker) -> (Vec<String>, usize) {

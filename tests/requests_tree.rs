@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use s3fs::{ErrorKind, FileSystemExt, Namespaces, S3Fs, Search, Walker};
+use test_server::{Fault, Rule, Server};
 
 use crate::common;
-use crate::support::{Fault, Rule, Server};
 
 const BASIC: Namespaces = Namespaces::BASIC;
 

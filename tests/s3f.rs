@@ -1,7 +1,6 @@
 //! The command-line tool, as a process of its own, against the embedded server: exit codes, output and what is stored.
 
 mod local;
-mod support;
 
 #[path = "s3f/attacks.rs"]
 mod attacks;
@@ -17,6 +16,3 @@ mod scene;
 mod signals;
 #[path = "s3f/writing.rs"]
 mod writing;
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}

@@ -16,12 +16,12 @@ use s3fs::{
     DownloadArgs, Error, FileSystem, FileSystemExt as _, FsUrl, Namespaces, OpenOptions, Result,
     S3Fs, S3FsBuilder, SseCustomerKey, UploadArgs, open_fs,
 };
+use test_server::{self, Answer, Fault, LoggedRequest, Rule, Server};
 
 #[cfg(feature = "aws-chain")]
 use crate::credentials::{Home, Source};
 use crate::every_operation;
 use crate::logged;
-use crate::support::{self, Answer, Fault, LoggedRequest, Rule, Server};
 
 const ACCESS_KEY: &str = "AKIAOFTHESECRETSTEST";
 const SECRET_KEY: &str = "secretOfTheTest+bPxRfiCYEXAMPLEKEY/abc==";
@@ -78,7 +78,7 @@ fn a_leak_is_seen() {
         SECRET_KEY,
         TOKEN,
         CUSTOMER_KEY_BASE64,
-        support::SECRET_KEY,
+        test_server::SECRET_KEY,
     ] {
         assert!(leak(&format!("{:é<100}{secret}", "")).is_some());
     }

@@ -9,10 +9,10 @@ use s3fs::{
     Action, Compare, ErrorKind, FileSystem, FileSystemExt as _, MemoryFs, OsFs, S3Fs,
     TransferOptions, Walker,
 };
+use test_server::{BUCKET, Object, Server};
 
 use crate::common::{self, asked};
 use crate::local::Directory as Scratch;
-use crate::support::{BUCKET, Object, Server};
 
 const TREE: [&str; 6] = [
     "a.csv",

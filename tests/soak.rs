@@ -13,11 +13,11 @@ use s3fs::{
     ChecksumAlgorithm, ErrorKind, FileSystem as _, FileSystemExt as _, MakedirOptions, MemoryFs,
     S3Fs, SubFs, UploadArgs,
 };
+use test_server::{Bucket, Builder, Fault, Server};
 
 use crate::model::call::{Call, Outcome, Slots};
 use crate::model::generator::{self, Random};
 use crate::model::{Tree, number_of, tree_in_memory, tree_of_keys};
-use crate::support::{Bucket, Builder, Fault, Server};
 use crate::{common, logged};
 
 const OPERATIONS: u64 = 5000;

@@ -9,10 +9,10 @@ use s3fs::{
     CopyOptions, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, Namespaces, OpenOptions,
     RawInfo, S3Fs, S3FsBuilder, SubFs,
 };
+use test_server::Server;
 
 use crate::common;
 use crate::operations::NOT_STRICT;
-use crate::support::Server;
 
 /// The suite on one server, each case in a directory of a bucket of its own. The keys of the
 /// filesystem that it is a directory of begin with `prefix`, and `delimiter` is between their names.

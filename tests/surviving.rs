@@ -22,9 +22,9 @@ mod whole;
 use std::time::Duration;
 
 use s3fs::{S3Fs, S3FsBuilder};
+use test_server::Server;
 
 use crate::common;
-use crate::support::Server;
 
 /// Without waiting much between attempts, and without the checks of strict mode.
 fn impatient(server: &Server) -> S3FsBuilder {

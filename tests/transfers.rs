@@ -13,10 +13,10 @@ use s3fs::{
     Error, ErrorKind, Failures, FileSystem, FileSystemExt as _, OnError, OsFs, OsFsOptions, S3Fs,
     TransferOptions, UploadArgs,
 };
+use test_server::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 use crate::common;
 use crate::local::Directory;
-use crate::support::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
 /// The size of parts and ranges in these tests.
 const PART: u64 = 64 << 10;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use s3fs::{Capabilities, CopyOptions, ErrorKind, FileSystem, FileSystemExt, Namespaces, S3Fs};
+use test_server::{Bucket, Content, Fault, Object, Rule, Server};
 
 use crate::common;
-use crate::support::{Bucket, Content, Fault, Object, Rule, Server};
 
 /// 2,500 files in 100 directories below `tree`, and one beside it.
 fn forest(bucket: &Bucket) {

@@ -8,13 +8,13 @@ use s3fs::{
     DownloadArgs, ErrorKind, File as _, FileSystem, FileSystemExt as _, OpenOptions, S3Fs,
     SseCustomerKey, UploadArgs,
 };
+use test_server::{
+    BUCKET, Builder, Content, Fault, Guarded, LoggedRequest, Object, Rule, Server, synthetic_bytes,
+};
 
 use crate::common::{self, builder};
 #[cfg(target_os = "linux")]
 use crate::local::Directory;
-use crate::support::{
-    BUCKET, Builder, Content, Fault, Guarded, LoggedRequest, Object, Rule, Server, synthetic_bytes,
-};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

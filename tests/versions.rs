@@ -1,10 +1,10 @@
 //! What a bucket keeps of its files: old versions and delete markers, listed, restored and removed.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, FileVersion, OpenOptions, S3Fs};
+use test_server::{BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 use crate::common;
 use crate::logged;
-use crate::support::{BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 /// A bucket that keeps versions, and a filesystem on it.
 fn versioned() -> (Server, Bucket, S3Fs) {

@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use s3fs::prelude::*;
 use s3fs::{MemoryFs, OsFs, S3Fs, VfsAdapter};
+use test_server::{Fault, Rule, Server};
 use vfs::error::VfsErrorKind;
 use vfs::{VfsFileType, VfsPath};
 
 use crate::common;
 use crate::local::Directory;
 use crate::logged;
-use crate::support::{Fault, Rule, Server};
 
 /// An empty bucket of a server that all of these tests share, because what they make has no end that a server could
 /// be stopped at.
@@ -211,7 +211,7 @@ fn streamed_files_go_up_in_parts_and_do_not_seek() {
 #[test]
 fn a_file_beside_a_directory_of_its_name_is_one_entry_and_the_file() {
     let server = Server::start();
-    let bucket = server.bucket(crate::support::BUCKET);
+    let bucket = server.bucket(test_server::BUCKET);
     bucket.put("x", "file");
     bucket.put("x/y", "below");
     let root = root(common::open(&server));
@@ -228,7 +228,7 @@ fn a_file_beside_a_directory_of_its_name_is_one_entry_and_the_file() {
 fn times_that_cannot_be_set_are_not_supported() {
     let server = Server::start();
     let fs = common::open(&server);
-    server.bucket(crate::support::BUCKET).put("d/f", "content");
+    server.bucket(test_server::BUCKET).put("d/f", "content");
     let path = root(fs).join("d/f").unwrap();
     let metadata = path.metadata().unwrap();
     assert!(metadata.modified.is_some());
@@ -379,7 +379,7 @@ fn copies_and_moves_are_done_by_the_server() {
 fn without_strict_parents_are_not_checked_and_directories_vanish() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
-    server.bucket(crate::support::BUCKET).put("d/f", "content");
+    server.bucket(test_server::BUCKET).put("d/f", "content");
     let root = root(fs);
     let at = |path: &str| root.join(path).unwrap();
     at("d/f").copy_file(&at("new/g")).unwrap();
@@ -433,5 +433,5 @@ fn the_adapter_shows_its_filesystem_and_no_secret() {
         "{shown}"
     );
     let shown = format!("{shown}{:?}", VfsPath::new(adapter));
-    assert!(!shown.contains(crate::support::SECRET_KEY), "{shown}");
+    assert!(!shown.contains(test_server::SECRET_KEY), "{shown}");
 }

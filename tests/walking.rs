@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use s3fs::{ErrorKind, FileSystemExt, Info, Namespaces, S3Fs, Search, Step, Walker};
+use test_server::{Fault, Rule, Server};
 
 use crate::common;
-use crate::support::{Fault, Rule, Server};
 
 /// The tree of all tables here: these keys, in the order in which S3 lists them.
 const KEYS: [&str; 15] = [

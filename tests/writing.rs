@@ -9,10 +9,10 @@ use s3fs::{
     ChecksumAlgorithm, ErrorKind, File as _, FileSystem as _, FileSystemExt as _, OpenOptions,
     S3Fs, SseCustomerKey, UploadArgs,
 };
+use test_server::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
 use crate::common::{asked, assert_parts_at_a_time, builder};
 use crate::logged;
-use crate::support::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
 /// Parts that are small enough to have many of them.
 const PART: usize = 1000;

@@ -6,10 +6,10 @@ use s3fs::{
     CopyOptions, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions, RawInfo, S3Fs,
     SseCustomerKey, UploadArgs, Value,
 };
+use test_server::{BUCKET, Content, Object, Server};
 
 use super::s3_info;
 use crate::common;
-use crate::support::{BUCKET, Content, Object, Server};
 
 fn key(byte: u8) -> SseCustomerKey {
     SseCustomerKey::new([byte; 32])

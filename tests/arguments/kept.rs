@@ -6,10 +6,10 @@ use s3fs::{
     CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, RawInfo, S3Fs, TransferOptions,
     UploadArgs,
 };
+use test_server::{BUCKET, Content, Object, Server};
 
 use super::s3_info;
 use crate::common;
-use crate::support::{BUCKET, Content, Object, Server};
 
 const ENCRYPTION: &str = "x-amz-server-side-encryption";
 

@@ -6,11 +6,11 @@ use std::sync::Barrier;
 use std::thread;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, OpenOptions, UploadArgs};
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::{outside, rich_object, s3_info};
 use crate::common;
 use crate::logged::warnings;
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 #[test]
 fn updates_keep_headers_metadata_class_encryption_locks_and_tags() {

@@ -1,11 +1,11 @@
 //! `setinfo`: what is named changes, all else stays, and what someone else stored is not overwritten.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, Namespaces, RawInfo, UploadArgs, Value};
+use test_server::{BUCKET, Content, Fault, Object, Rule, Server, synthetic_bytes};
 
 use super::{Outside, info, outside, rich_object, s3_info};
 use crate::common;
 use crate::logged::warnings;
-use crate::support::{BUCKET, Content, Fault, Object, Rule, Server, synthetic_bytes};
 
 const GIB: u64 = 1 << 30;
 

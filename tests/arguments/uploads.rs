@@ -7,13 +7,13 @@ use s3fs::{
     ChecksumAlgorithm, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs,
     TransferOptions, UploadArgs, Value, open_fs,
 };
+use test_server::client::encode;
+use test_server::{BUCKET, Fault, Rule, Server};
 use time::OffsetDateTime;
 
 use super::{info, metadata, s3_info};
 use crate::common::{self, asked};
-use crate::embedded_server::client::encode;
 use crate::local::Directory;
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 /// An argument: its name and value in a URL, its setter, its header, and what `getinfo` tells of it.
 struct Argument {
@@ -617,7 +617,7 @@ fn download_arguments_go_with_what_reads_lists_and_deletes() {
     fs.readbytes("f").unwrap();
     fs.listdir("/").unwrap();
     fs.remove("f").unwrap();
-    let payer = |request: &crate::support::LoggedRequest| {
+    let payer = |request: &test_server::LoggedRequest| {
         request.header("x-amz-request-payer").map(str::to_owned)
     };
     let paid: Vec<_> = server.take_requests().iter().map(payer).collect();

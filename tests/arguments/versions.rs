@@ -3,10 +3,10 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs};
+use test_server::{BUCKET, Server};
 
 use super::s3_info;
 use crate::common::{self, fetch};
-use crate::support::{BUCKET, Server};
 
 /// A bucket with versions of `f`, their ids from the oldest, and a filesystem.
 fn versioned(contents: &[&str]) -> (Server, Vec<String>, S3Fs) {
@@ -67,7 +67,7 @@ fn a_reader_of_a_version_is_not_disturbed_by_newer_ones() {
     file.seek(SeekFrom::Start(2 << 20)).unwrap();
     let mut read = Vec::new();
     file.read_to_end(&mut read).unwrap();
-    assert!(read == crate::support::synthetic_bytes(1, 2 << 20, 1 << 20));
+    assert!(read == test_server::synthetic_bytes(1, 2 << 20, 1 << 20));
 }
 
 #[test]

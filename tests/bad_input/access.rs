@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs, S3FsBuilder};
+use test_server::{Fault, Rule, Server};
 
 use super::scene::{Scene, refused};
 use crate::every_operation;
-use crate::support::{Fault, Rule, Server};
 
 /// A path as no one normalizes it before an error quotes it.
 const PATH: &str = "dir//./child";

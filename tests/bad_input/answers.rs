@@ -6,11 +6,11 @@ use s3fs::{
     CopyOptions, Error, ErrorKind, FileSystem as _, FileSystemExt as _, MemoryFs, Namespaces,
     RawInfo, TransferOptions, copy, mirror,
 };
+use test_server::{Answer, Content, Fault, Object, Rule, synthetic_bytes};
 
 use super::scene::{Refused, Scene};
 use crate::every_operation;
 use crate::local::Directory;
-use crate::support::{Answer, Content, Fault, Object, Rule, synthetic_bytes};
 
 const PAGE: &str = "<!DOCTYPE html><html><body>Welcome to <b>the portal</b></body></html>";
 const BARE_PAGE: &str = "<html><body>It works!</body></html>";

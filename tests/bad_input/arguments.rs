@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, RawInfo, UploadArgs, Value};
+use test_server::Object;
 
 use super::scene::{Scene, refused};
-use crate::support::Object;
 
 fn metadata(name: &str, value: impl Into<Value>) -> Value {
     Value::Map(BTreeMap::from([(name.to_owned(), value.into())]))

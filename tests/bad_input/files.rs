@@ -3,9 +3,9 @@
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use s3fs::{Error, ErrorKind, File, FileSystem, FileSystemExt as _, RawInfo};
+use test_server::Object;
 
 use super::scene::Scene;
-use crate::support::Object;
 
 const PATH: &str = "dir//child";
 

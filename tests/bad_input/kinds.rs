@@ -225,10 +225,7 @@ fn a_directory_that_is_not_empty_is_not_removed() {
             &[(&["removedir"], ErrorKind::DirectoryNotEmpty)],
         );
     }
-    let scene = Scene::new().and(
-        "full/",
-        crate::support::Object::new("a marker with content"),
-    );
+    let scene = Scene::new().and("full/", test_server::Object::new("a marker with content"));
     for strict in [true, false] {
         refusals(
             &scene,
@@ -243,7 +240,7 @@ fn a_directory_that_is_not_empty_is_not_removed() {
 
 #[test]
 fn a_directory_without_a_marker_is_as_good_as_one_with() {
-    let scene = Scene::new().and("bare/x", crate::support::Object::new("x"));
+    let scene = Scene::new().and("bare/x", test_server::Object::new("x"));
     refusals(
         &scene,
         true,

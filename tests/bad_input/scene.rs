@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use s3fs::{Error, ErrorKind, Result, S3Fs, S3FsBuilder};
+use test_server::{ACCESS_KEY, BUCKET, Bucket, Object, REGION, SECRET_KEY, Server};
 
 use crate::every_operation::Operation;
-use crate::support::{ACCESS_KEY, BUCKET, Bucket, Object, REGION, SECRET_KEY, Server};
 
 /// A bucket with `file`, `dir/` that holds `child`, and `empty/`.
 pub struct Scene {

@@ -15,9 +15,9 @@ use s3fs::{
     FilterDir, MakedirOptions, MemoryFs, Namespaces, OpenOptions, OsFs, RawInfo, Result, S3Fs,
     TransferOptions, copy, mirror, moving,
 };
+use test_server::{Bucket, Object};
 
 use crate::local::Directory;
-use crate::support::{Bucket, Object};
 
 /// One of them.
 pub struct Case {

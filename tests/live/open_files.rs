@@ -11,9 +11,9 @@ use s3fs::{
     ErrorKind, File as _, FileSystem as _, FileSystemExt as _, Namespaces, OpenOptions, S3Fs,
     UploadArgs,
 };
+use test_server::synthetic_bytes;
 
 use super::Live;
-use crate::support::synthetic_bytes;
 
 const MIB: u64 = 1 << 20;
 

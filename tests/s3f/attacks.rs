@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::Stdio;
 
 use crate::scene::{Ran, Scene, bare};
-use crate::support::{Answer, Fault, Rule};
+use test_server::{Answer, Fault, Rule};
 
 #[test]
 fn a_word_that_is_no_operand_is_never_a_local_file() {

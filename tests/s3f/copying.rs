@@ -1,7 +1,7 @@
 //! `cp`, `mv` and `sync`.
 
 use crate::scene::Scene;
-use crate::support::{Fault, Rule};
+use test_server::{Fault, Rule};
 
 #[test]
 fn cp_copies_between_any_two_sides() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::Scene;
-use crate::support::{BUCKET, Object, Server};
+use test_server::{BUCKET, Object, Server};
 
 fn filled() -> Scene {
     let scene = Scene::new();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::local::Directory;
-use crate::support::{BUCKET, Bucket, Server};
+use test_server::{BUCKET, Bucket, Server};
 
 pub struct Scene {
     pub server: Server,

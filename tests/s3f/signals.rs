@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::scene::{Ran, Scene};
-use crate::support::{Fault, Hold, Rule};
+use test_server::{Fault, Hold, Rule};
 
 const LONGEST: Duration = Duration::from_secs(120);
 

@@ -1,9 +1,9 @@
 //! Answers without bounds end with a clear error, and not with memory or time.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs};
+use test_server::{Answer, BUCKET, Fault, Rule, Server};
 
 use super::open;
-use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 #[test]
 fn a_header_that_is_too_large_or_of_too_many_lines_is_an_error_at_once() {

@@ -4,11 +4,9 @@
 use std::io::{Seek as _, SeekFrom, Write as _};
 
 use s3fs::{ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, Result, S3Fs, copy};
+use test_server::{BUCKET, Bucket, Builder, Fault, LoggedRequest, Rule, Server, synthetic_bytes};
 
 use super::impatient;
-use crate::support::{
-    BUCKET, Bucket, Builder, Fault, LoggedRequest, Rule, Server, synthetic_bytes,
-};
 
 const PART: usize = 100;
 

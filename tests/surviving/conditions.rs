@@ -5,10 +5,10 @@ use std::sync::Barrier;
 use std::thread;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, OpenOptions};
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::open;
 use crate::common;
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 fn e_tag(server: &Server, key: &str) -> String {
     let object = server.bucket(BUCKET).get(key).expect("that object");

@@ -4,10 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
-use s3s::dto::{Timestamp, TimestampFormat};
+use test_server::{Answer, BUCKET, Fault, LoggedRequest, Rule, Server, http_date};
 
 use super::{impatient, open};
-use crate::support::{Answer, BUCKET, Fault, LoggedRequest, Rule, Server};
 
 /// A refusal that comes from a clock so many seconds ahead.
 fn denied_at(ahead: i64) -> Fault {
@@ -16,10 +15,7 @@ fn denied_at(ahead: i64) -> Fault {
         true => SystemTime::now() - by,
         false => SystemTime::now() + by,
     };
-    let mut date = Vec::new();
-    let written = Timestamp::from(then).format(TimestampFormat::HttpDate, &mut date);
-    written.unwrap();
-    let date = String::from_utf8(date).unwrap();
+    let date = http_date(then);
     Fault::Answer(Answer::error(403, "AccessDenied").header("date", &date))
 }
 

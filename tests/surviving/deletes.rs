@@ -2,10 +2,10 @@
 
 use s3fs::FileSystem as _;
 use s3fs::FileSystemExt as _;
+use test_server::{Answer, BUCKET, Fault, Rule, Server};
 
 use super::open;
 use crate::common;
-use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 fn refusing(codes: &[(&str, &str)]) -> Fault {
     let errors: String = codes

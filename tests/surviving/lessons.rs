@@ -3,10 +3,10 @@
 use std::thread;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
+use test_server::{Answer, BUCKET, Fault, Rule, Server};
 
 use super::{impatient, open};
 use crate::common;
-use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 #[test]
 fn a_clock_that_is_off_is_corrected_once_for_all() {

@@ -3,10 +3,10 @@
 use log::Level;
 use s3fs::FileSystem as _;
 use s3fs::FileSystemExt as _;
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::open;
 use crate::logged;
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 /// What is said of requests, with a number in the place of each time.
 fn requests(work: impl FnOnce()) -> Vec<String> {

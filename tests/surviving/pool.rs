@@ -4,9 +4,9 @@ use std::thread;
 
 use s3fs::FileSystem as _;
 use s3fs::FileSystemExt as _;
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::{impatient, open};
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 #[test]
 fn a_thousand_small_operations_need_at_most_3_connections() {

@@ -1,11 +1,11 @@
 //! Refusals that mean the same on every store, whatever their words are.
 
 use s3fs::{CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, RawInfo, S3Fs};
+use test_server::{Answer, BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 use super::{impatient, open};
 use crate::common;
 use crate::local::Directory;
-use crate::support::{Answer, BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 type Work = fn(&S3Fs) -> s3fs::Result<()>;
 

@@ -4,11 +4,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs};
+use test_server::{Answer, BUCKET, Fault, Rule, Server};
 
 use super::{impatient, open};
 use crate::common;
 use crate::logged;
-use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 /// What passes when it is tried again.
 fn passing() -> Vec<(&'static str, Fault)> {

@@ -4,12 +4,10 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use s3fs::S3FsBuilder;
 use s3fs::{CopyOptions, ErrorKind, File as _, FileSystem as _, FileSystemExt as _, S3Fs};
+use test_server::{Answer, BUCKET, Builder, Fault, LoggedRequest, Rule, Server, synthetic_bytes};
 
 use super::impatient;
 use crate::common;
-use crate::support::{
-    Answer, BUCKET, Builder, Fault, LoggedRequest, Rule, Server, synthetic_bytes,
-};
 
 /// How small the parts of these tests are.
 const PART: u64 = 16;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use s3fs::{Error, ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
+use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::impatient;
 use crate::common;
-use crate::support::{BUCKET, Fault, Rule, Server};
 
 /// What a silent server is waited for here.
 const SHORT: Duration = Duration::from_millis(300);

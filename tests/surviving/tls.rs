@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use s3fs::{ErrorKind, FileSystemExt as _, S3FsBuilder};
+use test_server::{BUCKET, Fault, Identity, Rule, Server};
 
 use super::impatient;
 use crate::common;
 use crate::local::Directory;
-use crate::support::{BUCKET, Fault, Identity, Rule, Server};
 
 /// A file that is gone when this is dropped.
 struct File {

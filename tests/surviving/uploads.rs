@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
+use test_server::client::{self, post};
+use test_server::{Answer, BUCKET, Fault, Rule, Server};
 
 use super::{impatient, open};
 use crate::common;
-use crate::embedded_server::client::{self, post};
-use crate::support::{Answer, BUCKET, Fault, Rule, Server};
 
 const ALL: Duration = Duration::ZERO;
 const OLD: Duration = Duration::from_secs(3600);

@@ -1,10 +1,10 @@
 //! Objects that are read whole: on where a connection broke, and checked where the store keeps a digest.
 
 use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
+use test_server::{Answer, BUCKET, Fault, Rule, Server, synthetic_bytes};
 
 use super::{impatient, open};
 use crate::common;
-use crate::support::{Answer, BUCKET, Fault, Rule, Server, synthetic_bytes};
 
 const SIZE: usize = 3_000_000;
 

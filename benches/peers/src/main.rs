@@ -11,9 +11,6 @@
 //! that what else the machine does meets all alike. `raw` is a `TcpStream` that moves the same bytes with requests that were
 //! signed before.
 
-#[path = "../../../tests/support/mod.rs"]
-mod support;
-
 mod peers;
 
 use std::fs;
@@ -24,7 +21,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
 use peers::{PEERS, Peer};
-use support::{BUCKET, Server};
+use test_server::{BUCKET, Server};
 
 pub const MIB: usize = 1 << 20;
 pub const GIB: u64 = 1 << 30;
@@ -121,9 +118,6 @@ const COLD: &str = "cold start to the first HEAD";
 fn times(count: usize, work: impl Fn() -> Outcome) -> Outcome {
     (0..count).try_for_each(|_| work())
 }
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

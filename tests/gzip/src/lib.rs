@@ -1,18 +1,12 @@
 //! What is stored is what is read, though another crate of the program has turned on in ureq what decodes answers.
 #![cfg(test)]
 
-#[path = "../../support/mod.rs"]
-mod support;
-
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use s3fs::{FileSystem, FileSystemExt, Namespaces, OpenOptions, S3Fs, UploadArgs};
-use support::{Bucket, Object, Server};
-
-/// Nothing: the server is all that is needed.
-fn on_server_start() {}
+use test_server::{Bucket, Object, Server};
 
 const TEXT: &str = "a line of text, and another one; ";
 

@@ -12,7 +12,7 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _, WriteMultipart};
 use tokio::runtime::{Builder, Runtime};
 
 use super::Peer;
-use crate::support::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, GIB, KEYS, MIB, Outcome, SMALL, WORKERS, file_name};
 
 pub struct ObjectStore {

@@ -10,7 +10,7 @@ use opendal::services::S3;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Peer, on_threads};
-use crate::support::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, GIB, KEYS, MIB, Outcome, SMALL, file_name};
 
 pub struct OpenDal {

@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use rusty_s3::Method;
 use rusty_s3::signing::sign;
 use s3fs::PresignMethod;
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use url::Url;
 
 use super::{Peer, on_threads, s3fs::open};
-use crate::support::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILE_SIZE, FILES, GIB, KEYS, MIB, Outcome, SMALL, file_name};
 
 pub struct Raw {

@@ -8,7 +8,7 @@ use s3::creds::Credentials;
 use s3::{Bucket, Region};
 
 use super::{Peer, on_threads};
-use crate::support::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, KEYS, Outcome, SMALL, file_name};
 
 pub struct RustS3(Box<Bucket>);

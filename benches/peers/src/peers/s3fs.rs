@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 
 use s3fs::{FileSystem as _, FileSystemExt as _, Namespaces, S3Fs, TransferOptions};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 
 use super::Peer;
-use crate::support::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, GIB, KEYS, Outcome, SMALL, WORKERS};
 
 pub struct S3fs(S3Fs);

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{Reply, agent, get, put, raw_get};
-use crate::support::{Fault, Rule, Server, synthetic_bytes};
+use test_server::client::{Reply, agent, get, put, raw_get};
+use test_server::{Fault, Rule, Server, synthetic_bytes};
 
 /// The head and the body of an answer.
 fn split(reply: &[u8]) -> (String, &[u8]) {
@@ -86,7 +86,7 @@ fn an_upload_is_reset_at_a_byte_of_it_and_has_no_effect() {
 }
 
 /// Sends with a client that waits for 200 ms at most.
-fn send_impatiently(call: &super::client::Call<'_>) -> Result<Reply, ureq::Error> {
+fn send_impatiently(call: &test_server::client::Call<'_>) -> Result<Reply, ureq::Error> {
     let agent = ureq::Agent::config_builder()
         .proxy(None)
         .timeout_global(Some(Duration::from_millis(200)))
@@ -213,7 +213,6 @@ fn a_server_comes_back_on_its_port_with_what_it_held() {
 }
 
 #[test]
-#[cfg(feature = "rustls")]
 fn an_https_server_is_trusted_by_who_has_its_certificate_and_nobody_else() {
     use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -233,7 +232,6 @@ fn an_https_server_is_trusted_by_who_has_its_certificate_and_nobody_else() {
     assert_eq!(server.bucket("bucket").keys(), ["a"]);
 }
 
-#[cfg(feature = "rustls")]
 fn put_over(server: &Server, agent: &ureq::Agent) -> Result<Reply, ureq::Error> {
     let call = put(server, "a", "x");
     call.try_send_with(agent, call.signed_url().as_str())

@@ -1,7 +1,7 @@
 //! The server as such: its life, its log, the headers of every answer.
 
-use super::client::{agent, delete, get, head, list, put, raw};
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{agent, delete, get, head, list, put, raw};
 
 #[test]
 fn twenty_servers_come_and_go() {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::client::{delete, get, list, put, raw};
-use crate::support::{Fault, Rule, Server};
+use test_server::client::{delete, get, list, put, raw};
+use test_server::{Fault, Rule, Server};
 
 #[test]
 fn a_wrong_secret_is_refused() {

@@ -2,7 +2,6 @@
 
 mod access;
 mod buckets;
-pub mod client;
 mod copies;
 mod deletes;
 mod faults;

@@ -1,8 +1,8 @@
 //! CopyObject.
 
-use super::client::{Call, encode, put};
 use super::keys::odd_keys;
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{Call, encode, put};
 
 pub fn copy<'a>(server: &'a Server, from: &str, to: &str) -> Call<'a> {
     put(server, to, "").header("x-amz-copy-source", format!("bucket/{}", encode(from)))

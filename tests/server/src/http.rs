@@ -25,7 +25,7 @@ use super::auth::{self, Policy};
 use super::bodies::{Counted, Cut, End, Outgoing};
 use super::checksum;
 use super::faults::{Fault, Faults};
-use super::log::{Entry, Log};
+use super::log::Log;
 use super::request::Target;
 use super::versioning;
 use super::wire::{Control, Gate, Wire};

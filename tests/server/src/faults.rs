@@ -70,6 +70,12 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Hold(Arc<Semaphore>);
 
+impl Default for Hold {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Hold {
     /// A closed gate.
     pub fn new() -> Self {

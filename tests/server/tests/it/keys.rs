@@ -1,7 +1,7 @@
 //! Keys, odd ones above all.
 
-use super::client::{decode, delete, get, list, put, raw};
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{decode, delete, get, list, put, raw};
 
 pub fn odd_keys() -> Vec<String> {
     let mut keys: Vec<String> = [

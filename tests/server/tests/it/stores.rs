@@ -1,8 +1,8 @@
 //! Stores that are not AWS: what they ignore, refuse, or want otherwise.
 
-use super::client::{delete, get, post, put, upload_parts};
 use super::copies::copy;
-use crate::support::{Guarded, Server};
+use test_server::client::{delete, get, post, put, upload_parts};
+use test_server::{Guarded, Server};
 
 #[test]
 fn conditions_can_be_ignored_or_refused_for_each_kind_of_request() {

@@ -1,8 +1,8 @@
 //! Multipart uploads.
 
-use super::client::{Call, delete, get, head, post, put, upload_parts};
 use super::copies::copy;
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{Call, delete, get, head, post, put, upload_parts};
 
 pub fn complete<'a>(server: &'a Server, key: &str, id: &str, body: &str) -> Call<'a> {
     post(server, key, body).query("uploadId", id)

@@ -1,7 +1,7 @@
 //! Buckets.
 
-use super::client::{delete, get, head, list, put};
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{delete, get, head, list, put};
 
 #[test]
 fn buckets_come_and_go() {

@@ -1,7 +1,7 @@
 //! Listings.
 
-use super::client::{get, list};
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{get, list};
 
 pub fn stock(server: &Server, keys: &[&str]) {
     for key in keys {

@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::client::{Call, base64, delete, get, head, hex, md5, post, put, raw, upload_parts};
 use super::copies::copy;
 use super::multipart::complete;
-use crate::support::{Object, Server};
+use test_server::client::{
+    Call, base64, delete, get, head, hex, md5, post, put, raw, upload_parts,
+};
+use test_server::{Object, Server};
 
 #[test]
 fn what_was_put_comes_back() {

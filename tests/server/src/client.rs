@@ -8,7 +8,7 @@ use rusty_s3::{Map, Method};
 use ureq::http::{HeaderMap, Request};
 use url::Url;
 
-use crate::support::Server;
+use crate::Server;
 
 /// A request under construction; `send` signs it for the server's credentials unless told otherwise.
 pub struct Call<'a> {

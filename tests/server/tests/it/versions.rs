@@ -1,7 +1,7 @@
 //! Versions and delete markers.
 
-use super::client::{base64, delete, get, list, md5, put};
-use crate::support::{Object, Server};
+use test_server::client::{base64, delete, get, list, md5, put};
+use test_server::{Object, Server};
 
 #[test]
 fn versions_are_kept_and_marked_deleted() {

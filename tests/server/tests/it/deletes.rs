@@ -1,8 +1,8 @@
 //! DeleteObjects.
 
-use super::client::{Call, base64, md5, post};
 use super::listings::stock;
-use crate::support::Server;
+use test_server::Server;
+use test_server::client::{Call, base64, md5, post};
 
 fn delete_many<'a>(server: &'a Server, body: &str) -> Call<'a> {
     post(server, "", body).query("delete", "")
