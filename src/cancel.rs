@@ -383,7 +383,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        /// Cancels once it has so many bytes.
+        /// Cancels once it has this number of bytes.
         struct Cancelling(CancelToken, usize);
         impl Write for Cancelling {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -356,7 +356,7 @@ impl Error {
         self
     }
 
-    /// Whether a change that was asked for may have been made although it is told as an error: an
+    /// Whether the requested change may have been made although the call failed: an
     /// answer was lost, of this attempt or of an earlier one of the same call.
     pub(crate) fn is_unsure(&self) -> bool {
         self.0.unsure

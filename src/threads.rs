@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, Result};
 
-/// As many threads as a call has at most, whatever it is told.
+/// The maximum number of threads of one call.
 pub(crate) const MAX_THREADS: usize = 1000;
 
 /// How many threads may still be begun. Each file has one; what the files leave works on pieces.
@@ -139,7 +139,7 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// Does the same work on so many threads, or on as many as the system has, and on the caller's own if
+/// Does the same work on `count` threads, or on as many as the system has, and on the caller's own if
 /// it has none. If the work panics on one of them, `stop` is to make the others end, and the first
 /// panic goes on here.
 pub(crate) fn on_threads(count: usize, work: impl Fn() + Sync, stop: impl Fn() + Sync) {
@@ -185,7 +185,7 @@ impl Spawner {
         builder
     }
 
-    /// The system refuses all threads after so many.
+    /// The system refuses all threads after the first `n`.
     #[cfg(test)]
     pub(crate) fn refused_after(count: usize) -> Self {
         Self {

@@ -220,7 +220,7 @@ impl CopyOptions {
 /// [`FilesystemClosed`](ErrorKind::FilesystemClosed) after [`close`](Self::close), and with one of
 /// [`InvalidPath`](ErrorKind::InvalidPath), [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath)
 /// and [`IllegalBackReference`](ErrorKind::IllegalBackReference) for a path that cannot be: none
-/// of that is repeated below. The requests that each costs on S3 are told in
+/// of that is repeated below. The number of requests on S3 is listed in
 /// [`S3Fs`](crate::S3Fs#requests).
 ///
 /// Source: [`fs.base.FS`](https://docs.pyfilesystem.org/en/latest/reference/base.html).

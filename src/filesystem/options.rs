@@ -551,7 +551,7 @@ impl UploadArgs {
         self.sse_customer_key.as_ref()
     }
 
-    /// How the object is encrypted, if that is said: S3's name of it, or nothing for a customer's
+    /// How the object is encrypted, if this is set: S3's name of it, or nothing for a customer's
     /// key.
     pub(crate) fn encryption(&self) -> Option<&str> {
         if self.sse_customer_key.is_some() {

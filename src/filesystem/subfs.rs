@@ -226,7 +226,7 @@ impl<F: FileSystem> SubFs<F> {
     }
 
     /// What is known about the directory, under the name that a root has. A file of the same name
-    /// may be there as well, on S3: then it is not what is told of.
+    /// may exist as well on S3; the error is not about that one.
     fn getinfo_root(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
         self.at(path, |fs, delegated| {
             let info = fs.getinfo(delegated, namespaces)?;

@@ -60,7 +60,7 @@ impl Wanted<'_> {
 struct Record {
     identity: [u8; 32],
     size: u64,
-    /// From the first byte on, so many are on the disk.
+    /// Number of bytes on the disk, from the first one on.
     done: u64,
 }
 
@@ -133,7 +133,7 @@ impl Incoming {
         })
     }
 
-    /// Whether what is written outlives an error, if [`have`](Self::have) is told.
+    /// Whether written content stays after an error, if [`have`](Self::have) is called.
     pub(crate) fn is_resumable(&self) -> bool {
         self.record.is_some()
     }
@@ -144,7 +144,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Notes that so many bytes are there from the first one on: they are on the disk before the note
+    /// Notes that the first `count` bytes are there: they are on the disk before the note
     /// is.
     pub(crate) fn have(&self, done: u64) -> Result<()> {
         let Some(record) = &self.record else {

@@ -30,19 +30,19 @@ use crate::s3::write::part_size::{DEFAULT_BUFFER_BYTES, DEFAULT_PART_BYTES, Part
 use crate::threads::MAX_THREADS;
 use endpoint::{check_tls, parse_endpoint};
 
-/// The region that S3 takes a request for when none is named.
+/// The region of requests if none is configured.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
 /// The one value of `x-amz-request-payer`.
 const REQUESTER: &str = "requester";
 
-/// As many requests at a time as boto3 makes.
+/// The same as in boto3.
 const DEFAULT_MAX_WORKERS: usize = 10;
 
 /// The longest name that any bucket ever had; newer ones have 63 characters.
 const MAX_BUCKET_NAME: usize = 255;
 
-/// How the bucket stands in the URL of a request.
+/// The place of the bucket's name in the URL of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressingStyle {
     /// Virtual-hosted for AWS where the bucket's name allows it, otherwise path-style.
@@ -55,7 +55,7 @@ pub enum AddressingStyle {
 }
 
 impl AddressingStyle {
-    /// The style of that name, in FS URLs and in the configuration of the AWS tools.
+    /// The style by its name in FS URLs and in the configuration of the AWS tools.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "auto" => Some(Self::Auto),
@@ -69,14 +69,14 @@ impl AddressingStyle {
 /// Whether contents carry checksums.
 #[derive(Clone, Copy)]
 enum Checksum {
-    /// On AWS; other stores refuse or ignore what they do not know.
+    /// On AWS only; other stores refuse or ignore what they do not know.
     OfEndpoint,
-    Said(Option<ChecksumAlgorithm>),
+    Set(Option<ChecksumAlgorithm>),
 }
 
-/// What an [`S3Fs`] is made of. [`S3Fs::builder`] begins one, [`build`](Self::build) ends it.
+/// Builds an [`S3Fs`]: begins with [`S3Fs::builder`] and ends with [`build`](Self::build).
 ///
-/// The parameters are those of the original's constructor, under the same names, and some more.
+/// The parameters of the constructor of Python's S3FS have the same names here; there are more.
 ///
 /// ```
 /// use s3fs::S3Fs;
@@ -168,35 +168,37 @@ impl S3FsBuilder {
         }
     }
 
-    /// The directory in the bucket that is the root of the filesystem; `/` unless it is said. No
-    /// path leads out of it. It need not exist.
+    /// The directory in the bucket that is the root of the filesystem. Defaults to `/`, the whole bucket. No path leads out
+    /// of it. It need not exist.
     pub fn dir_path(mut self, dir_path: impl Into<String>) -> Self {
         self.dir_path = dir_path.into();
         self
     }
 
-    /// The access key; goes together with [`aws_secret_access_key`](Self::aws_secret_access_key).
-    /// Without both, the chain of sources is asked.
+    /// The access key. It needs [`aws_secret_access_key`](Self::aws_secret_access_key) beside it. Defaults to the chain of
+    /// credential sources ([`guide::credentials`](crate::guide::credentials)).
     pub fn aws_access_key_id(mut self, key: impl Into<String>) -> Self {
         self.settings.explicit.access_key_id = Some(key.into());
         self
     }
 
-    /// The secret of the access key.
+    /// The secret of the [access key](Self::aws_access_key_id). Defaults to the chain of credential sources.
     pub fn aws_secret_access_key(mut self, secret: impl Into<String>) -> Self {
         self.settings.explicit.secret_access_key = Some(secret.into());
         self
     }
 
-    /// The session token of temporary credentials.
+    /// The session token of temporary credentials. Defaults to none. It needs an [access key](Self::aws_access_key_id).
     pub fn aws_session_token(mut self, token: impl Into<String>) -> Self {
         self.settings.explicit.session_token = Some(token.into());
         self
     }
 
-    /// A source of credentials of the program's own, instead of the chain: a closure or a
-    /// [`CredentialsProvider`]. It is asked at the first request, and again before the credentials expire
-    /// ([`CachedCredentials`]). Clones of this builder and of its filesystem share what it gave.
+    /// The program's own source of credentials: a closure or a [`CredentialsProvider`]. Defaults to the chain of credential
+    /// sources.
+    ///
+    /// The first request asks the source, and later ones ask again before the credentials expire ([`CachedCredentials`]).
+    /// Clones of this builder and of its filesystem share the credentials.
     ///
     /// ```
     /// use s3fs::{Credentials, S3Fs};
@@ -212,11 +214,11 @@ impl S3FsBuilder {
         self
     }
 
-    /// The environment variables in which credentials, region, endpoint and other settings are looked for, instead
-    /// of this process's. The shared files are found by them, too: without `HOME` there are none.
+    /// The environment variables for credentials, region, endpoint and other settings. Defaults to those of this process.
+    /// They locate the shared files too: without `HOME` there are none.
     ///
-    /// Programs that serve several accounts need no global variables so, and tests see nothing of the machine.
-    /// Programs that `credential_process` runs have the environment of this process.
+    /// Programs that serve several accounts need no global variables this way, and tests see nothing of the machine.
+    /// Programs that `credential_process` runs get the environment of this process.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -238,46 +240,46 @@ impl S3FsBuilder {
         self
     }
 
-    /// Sends requests without credentials, for public buckets.
+    /// Sends requests without credentials, for public buckets. Defaults to `false`.
     pub fn anonymous(mut self, anonymous: bool) -> Self {
         self.settings.anonymous = anonymous;
         self
     }
 
-    /// The profile of the shared credentials and config files; it is asked before the environment.
+    /// The profile in the shared credentials and config files. It comes before credentials in the environment. Defaults to
+    /// `AWS_PROFILE`, and then to `default`; both come after the environment.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.settings.profile = Some(profile.into());
         self
     }
 
-    /// The URL of the S3 server, if it is not AWS: `http://…` or `https://…`.
+    /// The URL of the S3 server, `http://…` or `https://…`. Defaults to `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the
+    /// profile's `endpoint_url`, and then to AWS.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.settings.endpoint_url = Some(url.into());
         self
     }
 
-    /// A file of certificates in PEM form: an https endpoint has to be certified by one of them, and
-    /// no others are trusted. Unless it is said, `AWS_CA_BUNDLE` and the profile's `ca_bundle` are
-    /// asked, and then those of Mozilla are trusted, which come with the program, or with the feature
-    /// `platform-verifier` what the system trusts.
+    /// A file of trusted certificates in PEM form, for `https` endpoints. No other certificate is trusted then. Defaults to
+    /// `AWS_CA_BUNDLE` or the profile's `ca_bundle`, and then to Mozilla's root certificates, which are part of the program,
+    /// or to those of the system with the feature `platform-verifier`.
     ///
-    /// A certificate that `openssl req -x509` makes without more is one of an authority, and is refused as that
-    /// of a server: [`guide::tls`](crate::guide::tls) has the commands that make one that works.
+    /// A plain `openssl req -x509` makes the certificate of an authority, which is refused as the certificate of a server:
+    /// [`guide::tls`](crate::guide::tls) has commands that make one that works.
     ///
-    /// It is read when the filesystem is built; [`CreateFailed`](ErrorKind::CreateFailed) if it has
-    /// no certificate. An http endpoint does not ask for it.
+    /// The file is read by [`build`](Self::build), which fails with [`CreateFailed`](ErrorKind::CreateFailed) if it contains
+    /// no certificate. An `http` endpoint does not need it, and it is not read then.
     pub fn ca_bundle(mut self, file: impl Into<PathBuf>) -> Self {
         self.settings.ca_bundle = Some(file.into());
         self
     }
 
-    /// The proxy that all requests go through, as a URL (`http://user:password@host:port`, `https://`, `socks5://`,
-    /// `socks5h://`, `socks4://` or `socks4a://`), or `None` or `"none"` for no proxy. `NO_PROXY` does not count
-    /// then.
+    /// The proxy for all requests, as a URL: `http://user:password@host:port`, `https://`, `socks5://`, `socks5h://`,
+    /// `socks4://` or `socks4a://`. `None` and `"none"` mean no proxy. `NO_PROXY` is ignored if this is set.
     ///
-    /// Defaults to the environment: `HTTP_PROXY` for http endpoints, `HTTPS_PROXY` for https endpoints, `ALL_PROXY`
-    /// for both, and `NO_PROXY`; [`guide::credentials`](crate::guide::credentials#proxies) has the rules. STS and
-    /// single sign-on are asked through a proxy, too; instance metadata and container endpoints never are.
+    /// Defaults to the environment: `HTTP_PROXY` for `http` endpoints, `HTTPS_PROXY` for `https` endpoints, `ALL_PROXY`
+    /// for both, and `NO_PROXY` for exceptions; [`guide::credentials`](crate::guide::credentials#proxies) has the rules.
+    /// Requests to STS and single sign-on use the proxy too. Requests for instance metadata and to container endpoints never do.
     ///
     /// [`build`](Self::build) fails with [`CreateFailed`](ErrorKind::CreateFailed) if it is not such a URL.
     ///
@@ -292,80 +294,84 @@ impl S3FsBuilder {
         self
     }
 
-    /// The region of the bucket; `us-east-1` if neither this nor the environment nor a file says
-    /// another.
+    /// The region of the bucket. Defaults to `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's `region`, and then to
+    /// `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.settings.region = Some(region.into());
         self
     }
 
-    /// What separates the segments of a key; `/` unless it is said. One such as `/./` is refused: no URL
-    /// can name its keys.
+    /// The separator between the segments of a key. Defaults to `/`. [`build`](Self::build) refuses a delimiter such as
+    /// `/./`, because no URL can name its keys.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = delimiter.into();
         self
     }
 
-    /// Whether PyFilesystem's contract is followed exactly (the default). Without it the checks
-    /// before a write or a removal are left out: see [`S3Fs`](S3Fs#strict).
+    /// Whether PyFilesystem's contract is followed exactly. Defaults to `true`. `false` skips the existence checks before a
+    /// write, copy, move or removal: see [`S3Fs`](S3Fs#strict).
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// Refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly).
+    /// Refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly). Defaults to `false`.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
     }
 
-    /// The `Cache-Control` of uploads.
+    /// The `Cache-Control` of uploads. Defaults to none.
     pub fn cache_control(mut self, value: impl Into<String>) -> Self {
         self.upload = self.upload.cache_control(value);
         self
     }
 
-    /// The canned ACL of uploads, and of objects that [`setinfo`](crate::FileSystem::setinfo) stores
-    /// anew.
+    /// The canned ACL of uploads, and of objects that [`setinfo`](crate::FileSystem::setinfo) stores again. Defaults to the
+    /// bucket's.
     pub fn acl(mut self, acl: impl Into<String>) -> Self {
         self.upload = self.upload.acl(acl);
         self
     }
 
-    /// What every upload sets; a call's own arguments win. Adds to what is set already.
+    /// Arguments of every upload. Defaults to none. Arguments of a single call win over these. A second call of this method
+    /// adds to the first.
     pub fn upload_args(mut self, args: UploadArgs) -> Self {
         self.upload = args.over(&self.upload);
         self
     }
 
-    /// The checksum that every upload carries in a header, for the store to verify and keep, and
-    /// whether what is read whole ([`readbytes`](crate::FileSystemExt::readbytes),
-    /// [`download`](crate::FileSystem::download)) is checked against what the store keeps. `None`
-    /// turns both off. CRC32 on AWS unless it is said, as its SDKs have it, and none elsewhere, where
-    /// stores refuse or ignore what they do not know. Where the program says nothing,
-    /// `AWS_REQUEST_CHECKSUM_CALCULATION` and `AWS_RESPONSE_CHECKSUM_VALIDATION`, or the profile's
-    /// `request_checksum_calculation` and `response_checksum_validation`, count: `when_required` turns one of them
-    /// off, `when_supported` turns it on, on any store.
+    /// The checksum algorithm of uploads, or `None` for no checksums. Defaults to CRC32 on AWS, as in its SDKs, and to none
+    /// elsewhere, because other stores refuse or ignore what they do not know.
     ///
-    /// Bytes that were damaged on the way are then an error and not content: an upload is refused and
-    /// sent again; what is read by `readbytes` is read again. What is read through open files, and
-    /// objects whose store keeps digests of their parts only, are not checked. Another algorithm for
-    /// one upload is [`UploadArgs::checksum_algorithm`].
+    /// With an algorithm, every upload carries the checksum in a header, for the store to verify and keep. Whole reads
+    /// ([`readbytes`](crate::FileSystemExt::readbytes), [`download`](crate::FileSystem::download)) are compared with the
+    /// checksum that the store keeps. Bytes that were damaged on the way become an error: the store refuses the upload and
+    /// it is sent again; `readbytes` reads again. Reads through open files are not verified, nor are objects for which the
+    /// store keeps checksums of parts only.
+    ///
+    /// If the program does not set it, `AWS_REQUEST_CHECKSUM_CALCULATION` and `AWS_RESPONSE_CHECKSUM_VALIDATION`, or the
+    /// profile's `request_checksum_calculation` and `response_checksum_validation`, apply on any store: `when_required`
+    /// turns one of them off, `when_supported` turns it on.
+    ///
+    /// [`UploadArgs::checksum_algorithm`] sets the algorithm of a single upload.
     pub fn checksum(mut self, checksum: impl Into<Option<ChecksumAlgorithm>>) -> Self {
-        self.checksum = Checksum::Said(checksum.into());
+        self.checksum = Checksum::Set(checksum.into());
         self
     }
 
-    /// What every request that reads, lists or deletes sends along; a call's own arguments win.
-    /// Adds to what is set already.
+    /// Arguments of every request that reads, lists or deletes. Defaults to none. Arguments of a single call win over
+    /// these. A second call of this method adds to the first.
     pub fn download_args(mut self, args: DownloadArgs) -> Self {
         self.download = args.over(&self.download);
         self
     }
 
-    /// Whether the caller pays for the requests, as "Requester Pays" buckets want it. With `true`, every request to
-    /// the bucket carries `x-amz-request-payer: requester`, listings, copies and deletions too, and presigned URLs
-    /// have it in their query. Defaults to `false`. It is `requester_pays=1` in a URL.
+    /// Whether the caller pays for the requests, as "Requester Pays" buckets require. Defaults to `false`. In a URL it is
+    /// `requester_pays=1`.
+    ///
+    /// With `true`, every request to the bucket carries `x-amz-request-payer: requester`, including listings, copies and
+    /// deletions. Presigned URLs have it in their query.
     ///
     /// Source: [Requester Pays](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html).
     ///
@@ -378,11 +384,12 @@ impl S3FsBuilder {
         self
     }
 
-    /// The AWS account that must own the bucket. Every request to the bucket carries it
-    /// (`x-amz-expected-bucket-owner`), and the source of a copy too
-    /// (`x-amz-source-expected-bucket-owner`); S3 refuses requests to another account's bucket with
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied). Defaults to none. [`create_bucket`](S3Fs::create_bucket) and
-    /// [`list_buckets`](Self::list_buckets) do not have it in S3, and presigned URLs do not carry it.
+    /// The AWS account that must own the bucket. Defaults to none, which means any account.
+    ///
+    /// Every request to the bucket carries it (`x-amz-expected-bucket-owner`), and so does the source of a copy
+    /// (`x-amz-source-expected-bucket-owner`). S3 refuses requests to another account's bucket with
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied). [`create_bucket`](S3Fs::create_bucket),
+    /// [`list_buckets`](Self::list_buckets) and presigned URLs do not carry it.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -395,113 +402,109 @@ impl S3FsBuilder {
         self
     }
 
-    /// How the bucket stands in URLs. Defaults to `addressing_style` in the block `s3 =` of the profile, and then to
+    /// The place of the bucket's name in URLs. Defaults to `addressing_style` in the block `s3 =` of the profile, and then to
     /// [`Auto`](AddressingStyle::Auto).
     pub fn addressing_style(mut self, style: AddressingStyle) -> Self {
         self.addressing_style = Some(style);
         self
     }
 
-    /// How long a connection may take, TLS included; 10 s unless it is said. Looking the host's name up
-    /// is not in it: that takes as long as the system lets it, or the
-    /// [operation timeout](Self::operation_timeout) if there is one.
+    /// The time limit for opening a connection, TLS included. Defaults to 10 s. The lookup of the host's name is not
+    /// included: it takes as long as the system allows, or at most the [operation timeout](Self::operation_timeout).
     ///
-    /// No time is longer than ten years here, whatever is said, and none may be 0.
+    /// Values over ten years count as ten years. [`build`](Self::build) refuses 0. Both are true of all timeouts here.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self
     }
 
-    /// How long the server may take to answer a request that it has; 60 s unless it is said, and ten
-    /// times that for copies, and for the end of an upload in parts, which the server does by itself.
-    /// Where an answer is not the content of a file (a listing, for example), the rest of it may take
-    /// ten times that, too.
+    /// The time limit for the server's answer to a complete request. Defaults to 60 s. Copies and the completion of a
+    /// multipart upload get ten times as long, because the server does the work itself. The rest of an answer that is not
+    /// the content of a file, such as a listing, gets ten times as long too.
     ///
-    /// The first byte of a file's content has to come within the [stall timeout](Self::stall_timeout)
-    /// also.
+    /// The first byte of a file's content must arrive within the [stall timeout](Self::stall_timeout) as well.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.response = timeout;
         self
     }
 
-    /// How long a transfer may stand still; 60 s unless it is said. There is no limit to how long
-    /// one may take. An answer that is not the content of a file may stand still for the
-    /// [response timeout](Self::response_timeout), if that is longer.
+    /// The longest pause in a transfer. Defaults to 60 s. The transfer as a whole has no time limit. An answer that is not
+    /// the content of a file may pause for the [response timeout](Self::response_timeout), if that is longer.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.stall = timeout;
         self
     }
 
-    /// How long a request may take with all its attempts, from the first to the answer; no limit
-    /// unless it is said. [`Timeout`](ErrorKind::Timeout) is what comes then.
+    /// The time limit for a request with all its attempts, from the first one to the answer. Defaults to no limit. The
+    /// request fails with [`Timeout`](ErrorKind::Timeout) then.
     ///
-    /// An operation of several requests has it for each of them. The content of a file that is read
-    /// is not in it, since a reader may be left idle: that has the [stall
-    /// timeout](Self::stall_timeout) for each read. A file that is written in one request has to
-    /// arrive within it. The time that a source of credentials takes is in it. A request for content has it for the lookup of the host's name, for the
-    /// connection and for the answer each.
+    /// - An operation of several requests applies it to each of them.
+    /// - The time that a source of credentials takes is included.
+    /// - A file that is written in one request must arrive within it.
+    /// - Reading the content of a file is not included, because a reader may be left idle: the
+    ///   [stall timeout](Self::stall_timeout) applies to each read. Of a request for content, the lookup of the host's name,
+    ///   the connection and the answer each get the whole time.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.operation = Some(timeout);
         self
     }
 
-    /// How many attempts a request gets, the first one included. Defaults to `AWS_MAX_ATTEMPTS` or the profile's
-    /// `max_attempts`, and then to 5, as boto3 has it. 1 turns trying again off, and reading on where a connection broke, too.
+    /// The number of attempts of a request, including the first one. Defaults to `AWS_MAX_ATTEMPTS` or the profile's
+    /// `max_attempts`, and then to 5, as in boto3. 1 turns off retries, and resuming a read whose connection broke.
     ///
-    /// What may succeed later is tried again: a connection that breaks, no answer in time, a server
-    /// that is busy or fails for once. What a refusal teaches (the server's clock, the bucket's
-    /// region, credentials that expired) is another attempt that is not counted.
+    /// Failures that may be temporary are retried: broken connections, timeouts, and servers that are busy or report an
+    /// internal error. Corrections after a rejected request (clock, region, expired credentials) are not counted as attempts.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// For how long a request is tried again, from its first failure on; 180 s unless it is said. A
-    /// server that asks to wait longer (`Retry-After`) is not waited for.
+    /// The time limit for retries, counted from the first failure of a request. Defaults to 180 s. A request is not retried
+    /// if the server asks for a longer wait than what is left (`Retry-After`).
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry.timeout = timeout;
         self
     }
 
-    /// The longest wait before the second attempt; 100 ms unless it is said, and five times that for
-    /// a server that asks for fewer requests. Each later one may be twice as long, and each is a
-    /// random part of what it may be, so that clients do not come back all at once.
+    /// The longest wait before the second attempt. Defaults to 100 ms. It is five times as long if the server asks for fewer
+    /// requests. The longest wait doubles with each attempt, and the actual wait is a random part of it, so that clients do
+    /// not return all at once.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.retry.base_delay = delay;
         self
     }
 
-    /// The longest wait between two attempts that the server did not ask for; 20 s unless it is
-    /// said.
+    /// The longest wait between two attempts, unless the server asks for a longer one. Defaults to 20 s.
     pub fn retry_max_delay(mut self, delay: Duration) -> Self {
         self.retry.max_delay = delay;
         self
     }
 
-    /// How many requests one call makes at a time; 10 unless it is said, and 1,000 at most.
+    /// Maximum number of parallel requests of one call. Defaults to 10; at most 1,000.
     pub fn max_workers(mut self, workers: usize) -> Self {
         self.max_workers = workers.min(MAX_THREADS);
         self
     }
 
-    /// The size of the parts that large files are written in, in bytes: 8 MiB unless it is said, and
-    /// at most 5 GiB. What is no larger than a part is stored in one request. Of an object
-    /// whose size is not known before, the first 4,500 parts (35 GiB) have this size; then they become
-    /// twice as large after every 550, so that 10,000 of them hold any object.
+    /// The part size of multipart uploads, in bytes. Defaults to 8 MiB; at most 5 GiB. Content that fits one part is stored
+    /// in one request.
+    ///
+    /// If the size of an object is not known in advance, its first 4,500 parts (35 GiB) have this size. After that, the size
+    /// doubles every 550 parts, so that 10,000 parts hold any object.
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = bytes;
         self
     }
 
-    /// The smallest part that the store takes, but for the last: 5 MiB unless it is said, as S3 and
-    /// nearly all stores have it. A changed file is stored by copying parts of this size at least.
+    /// The smallest part that the store accepts, except for the last one, in bytes. Defaults to 5 MiB, the limit of S3 and
+    /// nearly all stores. Updates copy unchanged parts of at least this size on the server.
     pub fn min_part_size(mut self, bytes: u64) -> Self {
         self.min_part_size = bytes;
         self
     }
 
-    /// The most parts that the store takes in one upload. Defaults to 10,000, S3's limit, which is the
-    /// highest value; Scaleway takes 1,000. Parts become larger where the object needs it.
+    /// The maximum number of parts in one upload. Defaults to 10,000, the limit of S3 and the largest value; Scaleway takes
+    /// 1,000. Parts become larger where the object needs it.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -512,15 +515,16 @@ impl S3FsBuilder {
         self
     }
 
-    /// What the store does with the conditions of a PUT (`If-None-Match`, `If-Match`). By default it is known of
-    /// AWS that it honours them; on other stores, the first write on a condition (a file that must be new, a
-    /// marker, an update of at most a part) tries it once for all clones, unless the store has refused such
-    /// a write before (412): it stores an empty object `.s3fs-` and 32 digits in `dir_path`, stores it again
-    /// on the condition that there is none, and deletes it (3 requests). Where that is not allowed, conditions
-    /// count as ignored.
+    /// Whether the store honours the conditions of a PUT (`If-None-Match`, `If-Match`). Defaults to
+    /// [`Honoured`](ConditionalWrites::Honoured) on AWS, and elsewhere to a test that runs once for all clones.
     ///
-    /// Where they are ignored (Garage), such a write takes one more request, which looks right before the
-    /// object is stored. What another writer stores between the two is replaced.
+    /// The test runs before the first conditional write (a file that must be new, a directory marker, an update of at most
+    /// one part), unless the store has already rejected such a write with status 412. It stores an empty object in
+    /// `dir_path`, named `.s3fs-` and 32 digits, stores it again on the condition that it does not exist, and deletes it (3
+    /// requests). If the credentials do not allow that, conditions count as ignored.
+    ///
+    /// If the store ignores conditions (Garage), a conditional write makes one more request, which looks at the object right
+    /// before it is stored. An object that another writer stores between the two requests is overwritten.
     ///
     /// ```
     /// # use s3fs::{ConditionalWrites, S3Fs};
@@ -531,12 +535,11 @@ impl S3FsBuilder {
         self
     }
 
-    /// Whether the store copies ranges of objects (`UploadPartCopy`) whose keys have a `%`. Defaults to
-    /// `true` on AWS and to `false` elsewhere: Ceph's gateway 16.2 decodes such a key twice, and copies
-    /// another object, or crashes.
+    /// Whether the store copies ranges of objects (`UploadPartCopy`) whose keys contain `%`. Defaults to `true` on AWS and
+    /// to `false` elsewhere: Ceph's gateway 16.2 decodes such a key twice, and copies another object or crashes.
     ///
-    /// With `false`, updates of large files with a `%` in their keys, and copies of more than 5 GiB,
-    /// read and send what they would copy on the server: one more request for each part.
+    /// With `false`, updates of large files with a `%` in their keys, and copies of more than 5 GiB, read and send what they
+    /// would otherwise copy on the server: one more request for each part.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -547,16 +550,16 @@ impl S3FsBuilder {
         self
     }
 
-    /// Whether all parts of an upload but the last must have one size, as Cloudflare's R2 wants it. Defaults
-    /// to `true` for the endpoints of R2 (`*.r2.cloudflarestorage.com`), and to `false` elsewhere.
+    /// Whether all parts of an upload except the last must have the same size, as Cloudflare's R2 requires. Defaults to
+    /// `true` for the endpoints of R2 (`*.r2.cloudflarestorage.com`), and to `false` elsewhere.
     ///
-    /// With `true`, a changed file is stored in parts of [`part_size`](Self::part_size): each part that did
-    /// not change is copied by the server, one request for each. What is written without a size given
-    /// before has at most [`max_parts`](Self::max_parts) such parts: 78 GiB with parts of 8 MiB.
+    /// With `true`, a changed file is stored in parts of [`part_size`](Self::part_size), and the server copies each part that
+    /// did not change, with one request for each. A stream of unknown size can have at most [`max_parts`](Self::max_parts)
+    /// such parts: 78 GiB with parts of 8 MiB.
     ///
-    /// With `false`, a store that refuses a changed file for this reason is sent it once more in equal parts,
-    /// and gets only such from then on. A file that was written from start to end cannot be sent again; its
-    /// first 4,500 parts are equal in any case.
+    /// With `false`, a changed file that the store rejects for unequal parts is sent again in equal parts, and all later
+    /// ones are sent so at once. A file that was written from start to end cannot be sent again; its first 4,500 parts are
+    /// equal in any case.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -567,33 +570,33 @@ impl S3FsBuilder {
         self
     }
 
-    /// How many bytes a file that is open for writing holds at most, those of parts on their way
-    /// among them; 40 MiB unless it is said. With parts of 8 MiB, four are on their way while a fifth
-    /// is written; a single part that is larger is held all the same.
+    /// The memory of a file that is open for writing, in bytes, including parts on their way. Defaults to 40 MiB: with parts
+    /// of 8 MiB, four are on their way while a fifth is written. A single part may be larger than this.
     pub fn write_buffer(mut self, bytes: u64) -> Self {
         self.write_buffer = bytes;
         self
     }
 
-    /// How many bytes are asked for when a file is opened for reading; 1 MiB unless it is said. A
-    /// call's own [`first_window`](crate::OpenOptions::first_window) wins.
+    /// The number of bytes requested when a file is opened for reading. Defaults to 1 MiB. The option
+    /// [`first_window`](crate::OpenOptions::first_window) of a single call wins.
     pub fn first_window(mut self, bytes: u64) -> Self {
         self.reading.first_window = bytes;
         self
     }
 
-    /// How many windows of 4 MiB threads fetch before they are asked for, while a file is read
-    /// sequentially; none unless it is said. A call's own
-    /// [`read_ahead`](crate::OpenOptions::read_ahead), which tells more, wins.
+    /// The number of windows of 4 MiB that threads fetch in advance while a file is read sequentially. Defaults to 0. The option
+    /// [`read_ahead`](crate::OpenOptions::read_ahead) of a single call wins; its page has the details.
     pub fn read_ahead(mut self, windows: usize) -> Self {
         self.reading.read_ahead = windows;
         self
     }
 
-    /// Whether copies and moves of whole directories within the endpoint keep the encryption of each object
-    /// (SSE-KMS with its key, SSE-S3), as those of single files always do. It takes one HEAD more for each key,
-    /// since no listing tells it. Defaults to `false`: the copies get what
-    /// [`upload_args`](Self::upload_args) say, or the bucket's default.
+    /// Whether copies and moves of whole directories within the endpoint keep the encryption of each object (SSE-KMS with
+    /// its key, SSE-S3). Defaults to `false`: the copies get what [`upload_args`](Self::upload_args) say, or the bucket's
+    /// default encryption.
+    ///
+    /// Copies and moves of single files always keep it. For directories it takes one HEAD more for each key, because
+    /// listings do not contain the encryption.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -604,29 +607,29 @@ impl S3FsBuilder {
         self
     }
 
-    /// What the `User-Agent` ends with, such as the name of the program.
+    /// The end of the `User-Agent` header, such as the name of the program. Defaults to none.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.user_agent_suffix = suffix.into();
         self
     }
 
-    /// Makes the filesystem. No request is made: a bucket that is not there is told by the first
-    /// operation, and sources of credentials that are servers or programs are asked by it.
+    /// Builds the filesystem. No request is made: the first operation reports a missing bucket, and asks credential sources
+    /// that are servers or programs.
     ///
     /// # Errors
     ///
-    /// [`CreateFailed`](ErrorKind::CreateFailed) for credentials that are half or nowhere to be
-    /// found, and for configuration that cannot be used, [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for
-    /// parameters that cannot be, [`Unsupported`](ErrorKind::Unsupported) for `https` without the
-    /// feature `rustls`.
+    /// - [`CreateFailed`](ErrorKind::CreateFailed) for incomplete or missing credentials, and for configuration that cannot be
+    ///   used.
+    /// - [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for invalid parameters.
+    /// - [`Unsupported`](ErrorKind::Unsupported) for `https` without the feature `rustls`.
     pub fn build(self) -> Result<S3Fs> {
         let environment = self.environment.clone();
         self.build_in(environment)
     }
 
-    /// The same, for requests that are not about a bucket.
+    /// A builder for requests that are not about a bucket.
     pub(super) fn of_any_bucket(mut self) -> Self {
-        // A name is part of each client; the requests leave it out.
+        // A client needs a name; these requests leave it out.
         self.bucket_name = "bucket".to_owned();
         self.dir_path = "/".to_owned();
         self.addressing_style = Some(AddressingStyle::Path);
@@ -644,7 +647,7 @@ impl S3FsBuilder {
         self.upload.to_headers()?;
         self.download.to_headers()?;
         if self.max_workers == 0 {
-            return Err(invalid("max_workers is 0, and nothing would be done"));
+            return Err(invalid("max_workers must not be 0"));
         }
         self.check_times()?;
         let timeouts = self.timeouts.bounded();
@@ -699,7 +702,7 @@ impl S3FsBuilder {
         let retry = retry.bounded();
         let client = Client::new(route, resolved.provider, timeouts, retry, agent, proxies);
         let (checksum, verifying) = match self.checksum {
-            Checksum::Said(checksum) => (checksum, checksum.is_some()),
+            Checksum::Set(checksum) => (checksum, checksum.is_some()),
             Checksum::OfEndpoint => {
                 let is_sent = configured.checksums_of_requests.unwrap_or(is_aws);
                 let is_checked = configured.checksums_of_responses.unwrap_or(is_aws);
@@ -754,10 +757,10 @@ impl S3FsBuilder {
         } = self.timeouts;
         let operation = operation.unwrap_or(Duration::MAX);
         if [connect, response, stall, operation].contains(&Duration::ZERO) {
-            return Err(invalid("a timeout is 0, and nothing could be done in it"));
+            return Err(invalid("timeouts must not be 0"));
         }
         if self.max_attempts == Some(0) {
-            return Err(invalid("max_attempts is 0, and nothing would be asked"));
+            return Err(invalid("max_attempts must not be 0"));
         }
         Ok(())
     }
@@ -791,8 +794,8 @@ fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument).with_message(message)
 }
 
-/// A name that cannot lead a URL anywhere else. S3 has stricter rules, and older buckets and other
-/// stores laxer ones.
+/// Accepts names that cannot change where a URL leads. S3's own rules are stricter; those of older buckets and
+/// other stores are not.
 ///
 /// Directory buckets are refused. Their names are reserved in every region, so that no other bucket has one.
 ///
@@ -844,7 +847,7 @@ fn check_bucket_name(name: &str) -> Result<()> {
     Err(invalid("the bucket's name is not one that a bucket can have").with_hint(name_hint(name)))
 }
 
-/// What to do about something that is no bucket's name.
+/// The hint for a text that is not a bucket's name.
 fn name_hint(name: &str) -> &'static str {
     match name {
         _ if name.starts_with("s3://") => {
@@ -866,7 +869,7 @@ fn is_tenant(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Whether a bucket made today may have that name. A key and a secret with a `:` between them hardly pass.
+/// Whether a new bucket may have that name. An access key and its secret with a `:` between them hardly pass.
 fn is_new_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     (3..=63).contains(&name.len()) && name.bytes().all(legal)

@@ -35,7 +35,7 @@ pub(crate) fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> String {
     digest.finish()
 }
 
-/// The digest of so many bytes of a source, in base64.
+/// The digest of the first `size` bytes of a source, in base64.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub(crate) fn digest_of(
     Ok(digest.finish())
 }
 
-/// The value of `Content-MD5` for so many bytes of a source.
+/// The value of `Content-MD5` for the first `size` bytes of a source.
 ///
 /// # Errors
 ///

@@ -114,8 +114,8 @@ impl S3Fs {
         Err(exists())
     }
 
-    /// The directories that are not there, from that one up, with their markers; the first so many
-    /// are known not to be. Without strict, all of them.
+    /// The directories that are not there, from that one up, with their markers; the first
+    /// `known` of them are known to be missing. Without strict, all of them.
     pub(super) fn missing_levels(
         &self,
         validated: &str,

@@ -1,4 +1,4 @@
-//! To and from the local disk: single files and directories.
+//! Transfers to and from the local disk: single files and directories.
 
 use std::fs;
 use std::path::Path;
@@ -18,24 +18,23 @@ use crate::transfer::copy::copy_dir;
 
 /// Files and directories of the local disk.
 impl S3Fs {
-    /// Downloads a file to the local disk, and says how many bytes that were.
+    /// Downloads a file to the local disk, and returns its size in bytes.
     ///
-    /// A large file comes in ranges of the filesystem's `part_size`, as many at a time as
-    /// [`workers`](TransferOptions::workers) says, or `max_workers`. All of them are of one object: if
-    /// it is replaced meanwhile, that is [`ResourceChanged`](crate::ErrorKind::ResourceChanged).
+    /// A large file is downloaded in ranges of the filesystem's `part_size`, with at most
+    /// [`workers`](TransferOptions::workers) of them in parallel (`max_workers` by default). All ranges are of one object
+    /// version: if the object is replaced meanwhile, the call fails with
+    /// [`ResourceChanged`](crate::ErrorKind::ResourceChanged).
     ///
-    /// The file is seen by its name only when it is whole; with [`durable`](TransferOptions::durable), it is on the
-    /// disk then. Until then it is another one
-    /// in the same directory, which goes if something fails; with
-    /// [`resume`](TransferOptions::resume) it stays, and the next call goes on from there. A file that
-    /// is replaced keeps its permissions. A symbolic link is not replaced, and not followed.
+    /// The file gets its name only when it is complete; with [`durable`](TransferOptions::durable), it is synced to the disk
+    /// first. Until then its content is in another file in the same directory, which is removed if the download fails. With
+    /// [`resume`](TransferOptions::resume) that file stays, and the next call continues from there. A replaced file keeps its
+    /// permissions. A symbolic link is neither replaced nor followed.
     ///
-    /// Ranges are not checked against the digest that a store may keep of the whole object;
-    /// [`download`](crate::FileSystem::download) is.
+    /// Ranges are not verified against a checksum of the whole object that a store may keep;
+    /// [`download`](crate::FileSystem::download) verifies it.
     ///
-    /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. With
-    /// `resume`, where there is something to resume, one more, and none for the parts that are there.
-    /// What they hold in memory is 256 KiB each.
+    /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. Resuming takes one more, and none
+    /// for the parts that are there. Each parallel range takes 256 KiB of memory.
     ///
     /// ```no_run
     /// use s3fs::{Error, ErrorKind, S3Fs, TransferOptions};
@@ -51,8 +50,8 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`readbytes`](crate::FileSystemExt::readbytes), those of the local disk, and what the progress
-    /// callback answers: it cancels the download. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+    /// Those of [`readbytes`](crate::FileSystemExt::readbytes) and of the local disk, and errors that the progress callback
+    /// returns, which cancel the download. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
     /// [`condition`](TransferOptions::condition) is set.
     #[doc(alias = "download_to_file")]
     pub fn download_file(
@@ -84,13 +83,12 @@ impl S3Fs {
         })
     }
 
-    /// Uploads a file of the local disk, and says how many bytes that were.
+    /// Uploads a file from the local disk, and returns its size in bytes.
     ///
-    /// A large file goes up in parts of the filesystem's `part_size`, as many at a time as
-    /// [`workers`](TransferOptions::workers) says, or `max_workers`. Each is read from the disk as it
-    /// goes, and nothing is held in memory. Nobody sees the object before it is whole. A file that
-    /// changes while it is uploaded is [`ResourceChanged`](crate::ErrorKind::ResourceChanged), and
-    /// nothing is stored.
+    /// A large file is uploaded in parts of the filesystem's `part_size`, with at most
+    /// [`workers`](TransferOptions::workers) of them in parallel (`max_workers` by default). Each part is read from the disk
+    /// while it is sent, and is not held in memory. The object becomes visible when it is complete. If the file changes during
+    /// the upload, the call fails with [`ResourceChanged`](crate::ErrorKind::ResourceChanged), and nothing is stored.
     ///
     /// Requests: those of [`writebytes`](crate::FileSystemExt::writebytes).
     ///
@@ -104,8 +102,8 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`writebytes`](crate::FileSystemExt::writebytes), those of the local disk, and what the progress
-    /// callback answers: it cancels the upload. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+    /// Those of [`writebytes`](crate::FileSystemExt::writebytes) and of the local disk, and errors that the progress callback
+    /// returns, which cancel the upload. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
     /// [`condition`](TransferOptions::condition) is set.
     #[doc(alias = "upload_from_file")]
     pub fn upload_file(
@@ -131,14 +129,14 @@ impl S3Fs {
         })
     }
 
-    /// Downloads what is in a directory to a directory of the local disk, which is made if it is not
-    /// there: [`copy_dir`] to an [`OsFs`] that follows no symbolic link. Files are downloaded as
-    /// [`download_file`](Self::download_file) does, several at a time.
+    /// Downloads the content of a directory to a directory of the local disk, which is created if it does not exist. This is
+    /// [`copy_dir`] to an [`OsFs`] that follows no symbolic links. Files are downloaded as by
+    /// [`download_file`](Self::download_file), several in parallel.
     ///
-    /// Nothing is written outside of the directory, whatever the keys are: names that the local disk
-    /// cannot have, or takes for one, or that begin with `.s3fs-partial-` or `.s3fs-draft-`, are an error before anything
-    /// is written, and so is a file beside a directory of the same name. A symbolic link below the directory, in the place of a file or a
-    /// directory, is [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
+    /// Nothing is written outside of the directory, whatever the keys are. These are errors before anything is written: names
+    /// that the local disk cannot have or does not distinguish, names that begin with `.s3fs-partial-` or `.s3fs-draft-`, and a
+    /// file beside a directory of the same name. A symbolic link in the place of a file or directory below the target is
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
     ///
     /// ```no_run
     /// use s3fs::{OnError, S3Fs, TransferOptions};
@@ -152,8 +150,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`copy_dir`], and [`CreateFailed`](crate::ErrorKind::CreateFailed) if the local directory
-    /// cannot be made.
+    /// Those of [`copy_dir`], and [`CreateFailed`](crate::ErrorKind::CreateFailed) if the local directory cannot be created.
     #[doc(alias = "download_tree")]
     pub fn download_dir(
         &self,
@@ -171,10 +168,9 @@ impl S3Fs {
         })
     }
 
-    /// Uploads what is in a directory of the local disk to a directory, which is made if it is not
-    /// there: [`copy_dir`] from an [`OsFs`]. Files are uploaded as
-    /// [`upload_file`](Self::upload_file) does, several at a time. Symbolic links are followed as long
-    /// as they stay in the directory.
+    /// Uploads the content of a directory of the local disk to a directory, which is created if it does not exist. This is
+    /// [`copy_dir`] from an [`OsFs`]. Files are uploaded as by [`upload_file`](Self::upload_file), several in parallel.
+    /// Symbolic links are followed as long as they stay in the directory.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -186,8 +182,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`copy_dir`], and [`CreateFailed`](crate::ErrorKind::CreateFailed) if there is no such local
-    /// directory.
+    /// Those of [`copy_dir`], and [`CreateFailed`](crate::ErrorKind::CreateFailed) if the local directory does not exist.
     #[doc(alias = "upload_tree")]
     pub fn upload_dir(
         &self,
@@ -218,7 +213,7 @@ impl S3Fs {
     }
 }
 
-/// The file that a local path names, and what errors call it.
+/// The place of a local path, and its name in errors.
 fn place(local_path: &Path) -> Result<(Place, String)> {
     let local = local_path.display().to_string();
     let place = Place::at(local_path).map_err(|error| error.with_path(&local))?;

@@ -52,7 +52,7 @@ pub fn xml_answers(data: &[u8]) {
     let _ = told(xml::delete_failures(data));
 }
 
-/// What is said about an answer that cannot be read is bounded, and an error is never taken for an answer.
+/// Messages about unreadable answers are bounded, and an error is never taken for an answer.
 fn told<T>(read: Result<T, XmlError>) -> Result<T, XmlError> {
     if let Err(error) = &read {
         let told = error.to_string();

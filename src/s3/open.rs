@@ -209,7 +209,7 @@ impl S3Fs {
 
     /// Opens a file for reading, as the concrete type, which is [`BufRead`](std::io::BufRead) too:
     /// one request. Reading all of it is one more above
-    /// [`first_window`](OpenOptions::first_window), 1 MiB unless it is said.
+    /// [`first_window`](OpenOptions::first_window), which defaults to 1 MiB.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::Client;
 use crate::s3::key::Key;
 
-/// How long a presigned URL is good for unless it is said: an hour, as the original's.
+/// The default lifetime of a presigned URL: an hour, as in Python's S3FS.
 const DEFAULT_SECONDS: u64 = 3600;
 
 /// The longest that Signature Version 4 allows: 7 days.
@@ -100,13 +100,13 @@ impl<'a> Presign<'a> {
         }
     }
 
-    /// How long the URL is good for: whole seconds, 1 s to 7 days. An hour unless it is said.
+    /// The lifetime of the URL: whole seconds, 1 s to 7 days. Defaults to an hour.
     pub fn expires(mut self, expires: Duration) -> Self {
         self.expires = expires;
         self
     }
 
-    /// What the URL allows; to download unless it is said.
+    /// What the URL allows. Defaults to a download.
     pub fn method(mut self, method: PresignMethod) -> Self {
         self.method = method;
         self

@@ -1,5 +1,4 @@
-//! Many files at a time: what a copy, move or mirror may be told, what it reports, and the threads
-//! that do it.
+//! Transfers of many files: their options, their report, and the threads that work on them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -28,7 +27,7 @@ type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
 type OnEachError<'a> = Box<dyn FnMut(&Error) -> OnError + Send + 'a>;
 type Progress<'a> = Box<dyn FnMut(u64, u64) -> Result<()> + Send + 'a>;
 
-/// What copies, moves and mirrors may be told; PyFilesystem's keyword arguments, and some more.
+/// Options of copies, moves and mirrors: PyFilesystem's keyword arguments, and more.
 ///
 /// ```
 /// use s3fs::{OnError, TransferOptions};
@@ -69,66 +68,65 @@ pub struct TransferOptions<'a> {
 }
 
 impl<'a> TransferOptions<'a> {
-    /// PyFilesystem's defaults: one file after the other (but between S3 and the local disk), the
-    /// first error stops.
+    /// PyFilesystem's defaults: one file after the other (several between S3 and the local disk), and the first error stops
+    /// the call.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many threads copy at a time, 1,000 at most, and fewer where the system has no more; 1 is
-    /// the caller's alone, and so is 0, the default, but between S3 and the local disk, where it is
-    /// the filesystem's [`max_workers`](crate::S3FsBuilder::max_workers). There a large file has
-    /// several of them, too. Where S3 copies a whole tree by itself, `max_workers` counts in any case.
+    /// Maximum number of parallel copies, at most 1,000. Defaults to 0, which means 1, or the filesystem's
+    /// [`max_workers`](crate::S3FsBuilder::max_workers) between S3 and the local disk. There, several of the threads work on
+    /// one large file. If the system has fewer threads, the call uses those. Copies of a whole tree inside S3 always use
+    /// `max_workers`.
     ///
-    /// A callback that panics ends the call, and its panic goes on in the caller.
+    /// A panic in a callback ends the call, and continues in the caller.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// Whether files keep the time of their last change, where the target can. A mirror from S3 to the
-    /// local disk always keeps it: see [`mirror`](crate::mirror::mirror).
+    /// Whether copies keep the modification time, where the target can. Defaults to false. A mirror from S3 to the local disk
+    /// always keeps it: see [`mirror`](crate::mirror::mirror).
     #[must_use]
     pub fn preserve_time(mut self, preserve_time: bool) -> Self {
         self.preserve_time = preserve_time;
         self
     }
 
-    /// Whether nothing is changed, and [`Report::actions`] lists what would be.
+    /// Whether the call changes nothing, and only lists in [`Report::actions`] what it would do. Defaults to false.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Whether a move or mirror takes a source that is not there for an empty one. By default it
-    /// is [`ResourceNotFound`](ErrorKind::ResourceNotFound), and so is a root that holds nothing:
-    /// on S3, a mistyped `dir_path` looks like that.
+    /// Whether a move or mirror treats a missing source as an empty one. Defaults to false: a missing source is
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound), and so is an empty root, because on S3 a mistyped `dir_path` looks
+    /// like an empty root.
     #[must_use]
     pub fn allow_empty_source(mut self, allow_empty_source: bool) -> Self {
         self.allow_empty_source = allow_empty_source;
         self
     }
 
-    /// Whether a mirror leaves a file alone that has the same size as its source and is not older;
-    /// by default it does.
-    /// [`mirror`](crate::mirror::mirror) says what counts as not older.
+    /// Whether a mirror skips a file that has the same size as its source and is not older. Defaults to true.
+    /// [`mirror`](crate::mirror::mirror) defines "not older".
     #[must_use]
     pub fn copy_if_newer(mut self, copy_if_newer: bool) -> Self {
         self.copy_always = !copy_if_newer;
         self
     }
 
-    /// Which files are copied or moved, by what stands in the target; PyFilesystem's `condition`. Defaults to
+    /// Which files are copied or moved, depending on the target; PyFilesystem's `condition`. Defaults to
     /// [`Condition::Always`]. A move leaves the other files in the source. Mirrors,
-    /// and [`S3Fs::upload_file`](crate::S3Fs::upload_file) and [`S3Fs::download_file`](crate::S3Fs::download_file),
-    /// refuse a condition.
+    /// [`S3Fs::upload_file`](crate::S3Fs::upload_file) and [`S3Fs::download_file`](crate::S3Fs::download_file) refuse a
+    /// condition.
     ///
-    /// The target is asked about each file right before it is copied. On S3 the target of a directory is listed
-    /// instead, once and before anything changes, unless it holds more than 1,000 times as many files as the source;
-    /// what comes there while the copy runs is not seen then, and is replaced.
+    /// The target is checked for each file right before the copy. A target directory on S3 is listed instead, once and before
+    /// anything changes, unless it holds more than 1,000 times as many files as the source. Files that appear there while
+    /// the copy runs are then overwritten.
     #[must_use]
     pub fn condition(mut self, condition: Condition) -> Self {
         self.condition = condition;
@@ -142,8 +140,8 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether a mirror leaves what only the target has. Defaults to false: a mirror removes it. What stands where
-    /// the source has a directory instead of a file, or the reverse, is removed in any case.
+    /// Whether a mirror keeps files and directories that only the target has. Defaults to false: a mirror removes them. A
+    /// target file in the place of a source directory, or the reverse, is removed in any case.
     #[must_use]
     pub fn keep_extra(mut self, keep_extra: bool) -> Self {
         self.keep_extra = keep_extra;
@@ -151,12 +149,11 @@ impl<'a> TransferOptions<'a> {
     }
 
     /// Takes only the files and directories of a tree that this walker takes; PyFilesystem's `walker`. Defaults to
-    /// all. Its names, glob patterns and depth count; its order and what it does about errors do not.
+    /// all. The walker's names, glob patterns and depth apply; its order and its handling of errors do not.
     ///
-    /// It is used by all that copies, moves or mirrors a tree. Glob patterns match absolute paths of the source
-    /// filesystem. Directories that are left out are not listed where that saves requests, and never cost more.
-    /// A move leaves in the source what it does not take. A mirror leaves what it does not take in the target, too,
-    /// and the directories that it is in.
+    /// Copies, moves and mirrors of trees use it. Glob patterns match absolute paths of the source filesystem. Excluded
+    /// directories are not listed where that saves requests, and never cost more. A move leaves excluded files in the source.
+    /// A mirror keeps them in the target, too, with the directories that contain them.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions, Walker};
@@ -172,10 +169,10 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Takes only the files of a tree for which this returns true, by their absolute path in the source filesystem
-    /// and what a listing tells of them (the `details` namespace). Defaults to all. It is combined with
-    /// [`walker`](Self::walker), and used in the same places; a mirror calls it for files of the target, too, which it
-    /// leaves alone if it returns false.
+    /// Takes only the files of a tree for which the closure returns true. Its arguments are the absolute path in the source
+    /// filesystem and the `details` namespace of a listing. Defaults to all files. It is combined with
+    /// [`walker`](Self::walker), and applies to the same operations. A mirror also calls it for files of the target, and keeps
+    /// those for which it returns false.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -191,22 +188,22 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether what came of a file from S3 stays on the local disk if something fails, and the next
-    /// call that is told so goes on from there, as long as the object is the same: in a file beside
-    /// the target whose name begins with `.s3fs-partial-`. Otherwise nothing is left behind.
+    /// Whether an incomplete download of a file from S3 stays on the local disk after a failure, and the next call with this
+    /// option resumes it if the object is still the same. Defaults to false: a failed download leaves nothing behind.
+    /// The content is kept beside the target in a file whose name begins with `.s3fs-partial-`.
     ///
-    /// On Unix the download goes on only from a regular file that has one name, the owner that a new file
-    /// there has, and no write permission for others. Otherwise it begins anew. What belongs to another
-    /// user stays untouched: the download uses another name then and cannot be resumed.
+    /// On Unix, a download is only resumed from a regular file with one name, the owner of new files in that directory, and
+    /// no write permission for others. Otherwise it starts again. Files of another user are left untouched: the
+    /// download then uses another name and cannot be resumed.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// Whether files that are written to the local disk, and their directories, are synced to it before the call
-    /// returns, each file before it gets its name. Defaults to false: then a loss of power soon after the call can
-    /// leave a file without its content. Moves sync in any case, before they delete the source.
+    /// Whether files that are written to the local disk, and their directories, are synced before the call returns, each file
+    /// before it gets its name. Defaults to false: a power failure soon after the call can then leave a file without its
+    /// content. Moves always sync before they delete the source.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -222,9 +219,10 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// What is set of the objects that come from the local disk: by [`upload_file`], [`upload_dir`] and
-    /// every copy, move or mirror from an [`OsFs`](crate::OsFs) to an S3Fs. What they leave out is the
-    /// filesystem's. Nothing else looks at it.
+    /// Arguments of objects that are uploaded from the local disk: by [`upload_file`], [`upload_dir`] and every copy, move or
+    /// mirror from an [`OsFs`](crate::OsFs) to an `S3Fs`. Defaults to the filesystem's
+    /// [`upload_args`](crate::S3FsBuilder::upload_args), which also apply to whatever is not set here. Other transfers ignore
+    /// them.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions, UploadArgs};
@@ -243,32 +241,31 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Binds the call to a token, so that another thread can cancel it. See [`CancelToken`].
+    /// A token with which another thread can cancel the call. Defaults to none. See [`CancelToken`].
     #[must_use]
     pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = Some(token.clone());
         self
     }
 
-    /// Called with the paths in source and target after each file that was copied, from the thread
-    /// that copied it, one call at a time. An error cancels everything, and is what comes back.
+    /// A callback after each copied file, with its paths in source and target. Defaults to none. It is called on the thread
+    /// that copied the file, one call at a time. An error cancels the whole call, which returns it.
     #[must_use]
     pub fn on_copy(mut self, on_copy: impl FnMut(&str, &str) -> Result<()> + Send + 'a) -> Self {
         self.on_copy = Mutex::new(Some(Box::new(on_copy)));
         self
     }
 
-    /// Called with each error of a single file, to say whether the others go on. Without it the
-    /// first error stops.
+    /// A callback for each error of a single file, which decides whether the other files continue. Defaults to
+    /// [`OnError::Stop`] for every error.
     #[must_use]
     pub fn on_error(mut self, on_error: impl FnMut(&Error) -> OnError + Send + 'a) -> Self {
         self.on_error = Mutex::new(Some(Box::new(on_error)));
         self
     }
 
-    /// Called with the number of bytes that were copied so far, of all files, and how many there are
-    /// in all, each time some more were copied. An error cancels everything, in the middle of files
-    /// too, and is what comes back.
+    /// A callback with the number of bytes copied so far, of all files, and the total. Defaults to none. It is called each time
+    /// more bytes are copied. An error cancels the whole call, also in the middle of a file, and the call returns it.
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(u64, u64) -> Result<()> + Send + 'a) -> Self {
         self.progress = Mutex::new(Some(Box::new(progress)));
@@ -296,8 +293,7 @@ impl<'a> TransferOptions<'a> {
             .with_hint(hint))
     }
 
-    /// Whether a filesystem may do it all by itself: nothing is asked for but the copy, and nobody
-    /// looks at single files.
+    /// Whether a filesystem may do it all by itself: no option concerns single files.
     pub(crate) fn is_plain(&self) -> bool {
         let looks = lock(&self.on_copy).is_some()
             || lock(&self.on_error).is_some()
@@ -344,13 +340,13 @@ impl fmt::Debug for TransferOptions<'_> {
     }
 }
 
-/// Whether the other files go on after an error.
+/// Whether the other files continue after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
-    /// Everything stops, and the error comes back.
+    /// Stops the call, which returns the error.
     Stop,
-    /// The others go on; at the end comes [`BulkCopyFailed`](ErrorKind::BulkCopyFailed), with all
-    /// errors in its [`Failures`].
+    /// Continues with the other files. The call returns [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) at its end,
+    /// with all errors in its [`Failures`].
     Gather,
 }
 
@@ -362,7 +358,7 @@ pub enum Compare {
     /// [`mirror`](crate::mirror::mirror) has the details.
     #[default]
     SizeAndTime,
-    /// The same size. No request more.
+    /// The same size. It makes no additional request.
     Size,
     /// The same size and the same content. Two objects on S3 with one ETag are the same. Where one side is an object
     /// whose ETag is an MD5 digest, the other side is read and hashed (or has such an ETag, too); otherwise both sides
@@ -371,7 +367,7 @@ pub enum Compare {
     Content,
 }
 
-/// What a copy, move or mirror did, or would do.
+/// Describes what a copy, move or mirror did, or would do in a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub(crate) actions: Vec<Action>,
@@ -381,14 +377,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// All that was done: directories, copies, removals, in an order that does not depend on the
-    /// threads.
+    /// All actions: directories, copies, removals. Their order does not depend on the threads.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 
-    /// How many files were copied one by one: [`Action::Copy`].
+    /// Number of files that were copied one by one: [`Action::Copy`].
     #[must_use]
     pub fn copied(&self) -> usize {
         let copies = self.actions.iter();
@@ -397,14 +392,14 @@ impl Report {
             .count()
     }
 
-    /// How many bytes the files had that were copied one by one, or would be in a dry run.
+    /// Size in bytes of the files that were copied one by one, or would be in a dry run.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// What a move left in the source: what came or changed after the move began, could not be
-    /// copied, or did not meet the [`condition`](TransferOptions::condition).
+    /// Paths that a move left in the source: files that appeared or changed after the move began, could not be copied, or did
+    /// not meet the [`condition`](TransferOptions::condition).
     #[must_use]
     pub fn left_behind(&self) -> &[String] {
         &self.left_behind
@@ -435,7 +430,7 @@ impl Report {
     }
 }
 
-/// One thing that a copy, move or mirror does.
+/// A single action of a copy, move or mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
@@ -489,7 +484,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// The errors of single files, and what was done nevertheless: the source of an error of the kind
+/// The errors of single files, and the report of what was done nevertheless. It is the source of an error of the kind
 /// [`BulkCopyFailed`](ErrorKind::BulkCopyFailed).
 #[derive(Clone, Debug)]
 pub struct Failures {
@@ -683,9 +678,9 @@ impl<'r, 'a> Run<'r, 'a> {
         )
     }
 
-    /// Does the work on each item, on at most so many threads, and gives those for which it said yes,
-    /// in their order. `after` is called for these; its errors stop in any case. The pool has the
-    /// threads for which there are no items.
+    /// Does the work on each item, on at most `workers` threads. Returns the items for which `work` returned true, in
+    /// their order. `after` is called for each of these; its errors always stop the call. The pool has the threads
+    /// for which there are no items.
     pub(crate) fn each<'i, T: Sync>(
         &self,
         items: &'i [T],

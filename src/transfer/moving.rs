@@ -432,7 +432,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// A root stays, and has nothing in it but what is said to be left. One request.
+    /// A root stays, and contains only what is to be left. One request.
     fn look_at_root(&self, report: &mut Report) -> Result<()> {
         if report.left_behind.is_empty() && !self.fs.isempty(self.path)? {
             report.left_behind.push(self.path.to_owned());

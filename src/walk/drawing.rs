@@ -66,8 +66,8 @@ impl TreeOptions {
         self
     }
 
-    /// Whether lines are drawn with `├──` and `└──`, and not with `|--` and a backtick. If nothing
-    /// is said, they come with color.
+    /// Whether lines are drawn with `├──` and `└──`, and not with `|--` and a backtick. Defaults
+    /// to the value of [`with_color`](Self::with_color).
     #[must_use]
     pub fn box_characters(mut self, boxes: bool) -> Self {
         self.box_characters = Some(boxes);

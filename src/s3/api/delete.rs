@@ -78,7 +78,7 @@ impl Objects {
             let (passing, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failure| {
                 is_among(objects, &failure.key) && patience.is_passing(&failure.code)
             });
-            // One that must have an ETag is told to be gone; that is what was wanted.
+            // One that must have an ETag is reported as gone, which is the wanted result.
             let others = others.into_iter();
             lasting.extend(others.filter(|failure| failure.code != "NoSuchKey"));
             let Some(failure) = passing.first() else {

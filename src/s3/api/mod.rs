@@ -455,7 +455,7 @@ impl Objects {
         answer.inspect_err(|error| self.conditions.learn(condition, error))
     }
 
-    /// Stores so many bytes of a source, from its start, as an object. `body` gives the same bytes while
+    /// Stores the first `size` bytes of a source as an object. `body` gives the same bytes while
     /// they are sent. One request.
     pub(crate) fn put_section(
         &self,

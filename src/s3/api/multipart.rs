@@ -21,7 +21,7 @@ use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::limits::MAX_OBJECT_BYTES;
 
-/// An error if no store holds an object of so many bytes: who knows the size is told before the first
+/// Returns an error if no store holds an object of that size: a caller that knows the size gets it before the first
 /// of them is sent.
 pub(crate) fn check_object_size(size: u64) -> Result<()> {
     if size <= MAX_OBJECT_BYTES {
@@ -385,7 +385,7 @@ impl Objects {
 
     /// The same in little time, of what has failed anyway.
     pub(crate) fn abandon_upload(&self, upload: &Upload) {
-        // It is logged, and why it was abandoned is told.
+        // It is logged, and the error says why it was abandoned.
         let _ = self.abort_in(upload, Some(ABORT_TIMEOUT));
     }
 

@@ -190,7 +190,7 @@ impl Client {
         self.perform(request, bytes_of(request), |mut response, signing| {
             let body = document(&mut response)?;
             read(&body).map_err(|error| {
-                // The error quotes a piece of the answer: it is told of the answer without its
+                // The error quotes a piece of the answer: it is about the answer without its
                 // secrets, half of which a piece could have.
                 let secrets = signing.secrets(request);
                 let hidden = secrets.hide(&String::from_utf8_lossy(&body));
@@ -221,7 +221,7 @@ impl Client {
         })
     }
 
-    /// A presigned URL, valid for so many seconds from now or until the credentials expire, and when it ends; `None`
+    /// A presigned URL, valid for this number of seconds or until the credentials expire, and when it ends; `None`
     /// if it is not signed.
     pub(crate) fn presign(
         &self,

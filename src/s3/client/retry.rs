@@ -86,7 +86,7 @@ pub(super) enum Why {
 /// How many attempts there are at most to a host whose name cannot be looked up.
 const LOOKUPS: u32 = 2;
 
-/// A server that asks for fewer requests gets so many times the wait of one that failed for once.
+/// The factor on the wait after a server that asks for fewer requests, over that after a single failure.
 const THROTTLED_FACTOR: u32 = 5;
 
 impl RetryPolicy {

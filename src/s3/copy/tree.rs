@@ -546,7 +546,7 @@ impl<'a> Doomed<'a> {
         }
     }
 
-    /// As many keys as one request takes, if there are so many; no markers.
+    /// At most the number of keys that one request takes; no markers.
     fn full_request(&mut self) -> Option<Vec<String>> {
         (self.keys.len() >= MAX_DELETED_KEYS).then(|| self.keys.drain(..MAX_DELETED_KEYS).collect())
     }

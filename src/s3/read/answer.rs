@@ -206,7 +206,7 @@ pub(in crate::s3) fn checked_size(size: Option<u64>) -> Result<Option<u64>> {
     match size {
         Some(size) if size > MAX_OBJECT_BYTES => Err(Error::new(ErrorKind::OperationFailed)
             .with_message(format!(
-                "the answer says that the object has {size} bytes, and none has so many"
+                "the answer says that the object has {size} bytes, more than any object can have"
             ))),
         size => Ok(size),
     }

@@ -60,7 +60,7 @@ impl PartQueue {
         self.next
     }
 
-    /// An empty buffer for a part of that size, once no more than so many are on their way.
+    /// An empty buffer for a part of that size, once at most `on_their_way` parts are.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl PartQueue {
         Ok(self.spare.take(size))
     }
 
-    /// Sends the next part while the caller goes on, with at most so many on their way; with none,
+    /// Sends the next part while the caller goes on, with at most `on_their_way` parts under way; with 0,
     /// before it returns. One request, now or later.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl PartQueue {
         })
     }
 
-    /// Makes the next part, of so many bytes, by `make`, which is given the upload and the part's number, while the
+    /// Makes the next part, of `length` bytes, by `make`, which is given the upload and the part's number, while the
     /// caller goes on, as [`send`](Self::send) does.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl PartQueue {
         }
     }
 
-    /// Waits until at most so many parts are on their way, and for all that have ended.
+    /// Waits until at most `left` parts are on their way, and for all that have ended.
     fn collect(&mut self, left: usize) -> Result<()> {
         while let Some(first) = self.running.front() {
             if self.running.len() <= left && !first.is_finished() {
@@ -309,7 +309,7 @@ mod tests {
             })
         }
 
-        /// The filesystem on it, for which the system has so many threads.
+        /// The filesystem on it, for which the system has a limited number of threads.
         fn open(&self, threads: usize) -> S3Fs {
             let mut fs = S3Fs::builder("bucket")
                 .endpoint_url(format!("http://{}", self.listener.local_addr().unwrap()))
@@ -328,7 +328,7 @@ mod tests {
             fs
         }
 
-        /// Answers so many requests, each on a connection of its own.
+        /// Answers a number of requests, each on a connection of its own.
         fn serve(self: Arc<Self>, requests: usize) {
             let serving: Vec<_> = (0..requests)
                 .map(|_| {

@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_BUFFER_BYTES: u64 = 40 << 20;
 /// them: 4,500 of 10,000, which are 35 GiB of parts of 8 MiB.
 const ALIKE_THOUSANDTHS: u32 = 450;
 
-/// After so many thousandths more they are twice as large, each time: 10,000 parts from 5 MiB on hold more
+/// The size doubles after each further step of this many thousandths: 10,000 parts from 5 MiB on hold more
 /// than 5 TiB.
 const DOUBLED_THOUSANDTHS: u32 = 55;
 
@@ -43,7 +43,7 @@ impl Default for PartSizes {
 
 impl PartSizes {
     /// Parts that begin with that size, for a store that takes none under `least`; of them open files
-    /// hold so many bytes.
+    /// hold that number of bytes.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ pub(super) fn sent(parts: &[Part]) -> u64 {
     sent.map(|part| part.range().end - part.range().start).sum()
 }
 
-/// At most so many unchanged ranges are looked at, the longest ones; the others are sent, whether that
+/// The maximum number of unchanged ranges that are looked at, the longest ones; the others are sent, whether that
 /// is the least or not: the time that a plan takes is bounded.
 const MAX_RANGES: usize = 4000;
 
@@ -278,7 +278,7 @@ fn send(parts: &mut Vec<Part>, range: Range<u64>, size: u64, limits: Limits, is_
     cut(&range, pieces, |piece| parts.push(Part::Send(piece)));
 }
 
-/// Cuts a range into so many pieces, alike but for a byte.
+/// Cuts a range into `count` pieces whose sizes differ by at most a byte.
 fn cut(range: &Range<u64>, pieces: u64, mut piece: impl FnMut(Range<u64>)) {
     let mut start = range.start;
     for left in (1..=pieces).rev() {
