@@ -7,6 +7,7 @@ pub(crate) mod file;
 pub(crate) mod filter;
 mod forward;
 pub(crate) mod hash;
+pub(crate) mod header_args;
 pub(crate) mod info;
 pub(crate) mod location;
 pub(crate) mod mode;

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::header_args::{self, EXPECTED_BUCKET_OWNER, HeaderArg, REQUEST_PAYER, Role};
 
 /// What one call of `openbin_with`, `writebytes_with` or `readbytes_with` may set.
 ///
@@ -232,63 +233,6 @@ impl fmt::Debug for SseCustomerKey {
     }
 }
 
-/// The arguments that are one header each: their name here, and the header.
-const HEADER_ARGS: &[(&str, &str)] = &[
-    ("acl", "x-amz-acl"),
-    (
-        "bucket_key_enabled",
-        "x-amz-server-side-encryption-bucket-key-enabled",
-    ),
-    ("cache_control", "cache-control"),
-    ("content_disposition", "content-disposition"),
-    ("content_encoding", "content-encoding"),
-    ("content_language", "content-language"),
-    ("content_type", "content-type"),
-    ("expected_bucket_owner", "x-amz-expected-bucket-owner"),
-    ("expires", "expires"),
-    ("grant_full_control", "x-amz-grant-full-control"),
-    ("grant_read", "x-amz-grant-read"),
-    ("grant_read_acp", "x-amz-grant-read-acp"),
-    ("grant_write_acp", "x-amz-grant-write-acp"),
-    (
-        "object_lock_legal_hold_status",
-        "x-amz-object-lock-legal-hold",
-    ),
-    ("object_lock_mode", "x-amz-object-lock-mode"),
-    (
-        "object_lock_retain_until_date",
-        "x-amz-object-lock-retain-until-date",
-    ),
-    ("request_payer", "x-amz-request-payer"),
-    ("server_side_encryption", "x-amz-server-side-encryption"),
-    (
-        "ssekms_encryption_context",
-        "x-amz-server-side-encryption-context",
-    ),
-    (
-        "ssekms_key_id",
-        "x-amz-server-side-encryption-aws-kms-key-id",
-    ),
-    ("storage_class", "x-amz-storage-class"),
-    (
-        "website_redirect_location",
-        "x-amz-website-redirect-location",
-    ),
-];
-
-/// The names of the arguments that are headers.
-pub(crate) fn header_args() -> impl Iterator<Item = &'static str> {
-    HEADER_ARGS.iter().map(|(name, _)| *name)
-}
-
-/// The header that carries the argument of that name.
-pub(crate) fn header_of(argument: &str) -> Option<&'static str> {
-    HEADER_ARGS
-        .iter()
-        .find(|(name, _)| *name == argument)
-        .map(|(_, header)| *header)
-}
-
 /// What an upload sets on the object: content headers, metadata, tags, access, encryption, class.
 ///
 /// Each setter is the argument of the same name of boto3's `ALLOWED_UPLOAD_ARGS`. Values are sent
@@ -306,7 +250,7 @@ pub(crate) fn header_of(argument: &str) -> Option<&'static str> {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadArgs {
-    /// By header name; `HEADER_ARGS` says which there are.
+    /// By header; [`header_args`] is the table of them.
     headers: BTreeMap<&'static str, String>,
     metadata: Option<BTreeMap<String, String>>,
     tags: Option<BTreeMap<String, String>>,
@@ -321,30 +265,27 @@ impl UploadArgs {
         Self::default()
     }
 
-    fn header(mut self, header: &'static str, value: impl Into<String>) -> Self {
-        self.headers.insert(header, value.into());
+    fn set_header(mut self, arg: &HeaderArg, value: impl Into<String>) -> Self {
+        self.headers.insert(arg.header, value.into());
         self
     }
 
     /// A canned ACL, such as `public-read`.
     #[must_use]
     pub fn acl(self, acl: impl Into<String>) -> Self {
-        self.header("x-amz-acl", acl)
+        self.set_header(&header_args::ACL, acl)
     }
 
     /// Whether an S3 Bucket Key is used with SSE-KMS.
     #[must_use]
     pub fn bucket_key_enabled(self, enabled: bool) -> Self {
-        self.header(
-            "x-amz-server-side-encryption-bucket-key-enabled",
-            enabled.to_string(),
-        )
+        self.set_header(&header_args::BUCKET_KEY_ENABLED, enabled.to_string())
     }
 
     /// The `Cache-Control` that the object is served with.
     #[must_use]
     pub fn cache_control(self, value: impl Into<String>) -> Self {
-        self.header("cache-control", value)
+        self.set_header(&header_args::CACHE_CONTROL, value)
     }
 
     /// The checksum that the upload carries.
@@ -357,32 +298,32 @@ impl UploadArgs {
     /// The `Content-Disposition` that the object is served with.
     #[must_use]
     pub fn content_disposition(self, value: impl Into<String>) -> Self {
-        self.header("content-disposition", value)
+        self.set_header(&header_args::CONTENT_DISPOSITION, value)
     }
 
     /// The `Content-Encoding` that the object is served with. The bytes are stored as given: this
     /// compresses nothing.
     #[must_use]
     pub fn content_encoding(self, value: impl Into<String>) -> Self {
-        self.header("content-encoding", value)
+        self.set_header(&header_args::CONTENT_ENCODING, value)
     }
 
     /// The `Content-Language` that the object is served with.
     #[must_use]
     pub fn content_language(self, value: impl Into<String>) -> Self {
-        self.header("content-language", value)
+        self.set_header(&header_args::CONTENT_LANGUAGE, value)
     }
 
     /// The `Content-Type`; guessed from the name if it is not set.
     #[must_use]
     pub fn content_type(self, value: impl Into<String>) -> Self {
-        self.header("content-type", value)
+        self.set_header(&header_args::CONTENT_TYPE, value)
     }
 
     /// The AWS account that must own the bucket; otherwise the store refuses.
     #[must_use]
     pub fn expected_bucket_owner(self, account: impl Into<String>) -> Self {
-        self.header("x-amz-expected-bucket-owner", account)
+        self.set_header(&header_args::EXPECTED_BUCKET_OWNER, account)
     }
 
     /// The `Expires` header that the object is served with: an HTTP date.
@@ -390,31 +331,31 @@ impl UploadArgs {
     pub fn expires(self, when: OffsetDateTime) -> Self {
         // A year that no HTTP date has is sent as an empty value, which is refused.
         let date = crate::dates::format_http_date(when);
-        self.header("expires", date.unwrap_or_default())
+        self.set_header(&header_args::EXPIRES, date.unwrap_or_default())
     }
 
     /// Who gets `FULL_CONTROL`, such as `id="…"`.
     #[must_use]
     pub fn grant_full_control(self, grantees: impl Into<String>) -> Self {
-        self.header("x-amz-grant-full-control", grantees)
+        self.set_header(&header_args::GRANT_FULL_CONTROL, grantees)
     }
 
     /// Who may read the object.
     #[must_use]
     pub fn grant_read(self, grantees: impl Into<String>) -> Self {
-        self.header("x-amz-grant-read", grantees)
+        self.set_header(&header_args::GRANT_READ, grantees)
     }
 
     /// Who may read the object's ACL.
     #[must_use]
     pub fn grant_read_acp(self, grantees: impl Into<String>) -> Self {
-        self.header("x-amz-grant-read-acp", grantees)
+        self.set_header(&header_args::GRANT_READ_ACP, grantees)
     }
 
     /// Who may write the object's ACL.
     #[must_use]
     pub fn grant_write_acp(self, grantees: impl Into<String>) -> Self {
-        self.header("x-amz-grant-write-acp", grantees)
+        self.set_header(&header_args::GRANT_WRITE_ACP, grantees)
     }
 
     /// One `x-amz-meta-` entry. The name is case-insensitive; the value is printable ASCII.
@@ -429,13 +370,13 @@ impl UploadArgs {
     /// The legal hold: `ON` or `OFF`.
     #[must_use]
     pub fn object_lock_legal_hold_status(self, status: impl Into<String>) -> Self {
-        self.header("x-amz-object-lock-legal-hold", status)
+        self.set_header(&header_args::OBJECT_LOCK_LEGAL_HOLD_STATUS, status)
     }
 
     /// The retention mode: `GOVERNANCE` or `COMPLIANCE`.
     #[must_use]
     pub fn object_lock_mode(self, mode: impl Into<String>) -> Self {
-        self.header("x-amz-object-lock-mode", mode)
+        self.set_header(&header_args::OBJECT_LOCK_MODE, mode)
     }
 
     /// Until when the object is retained.
@@ -443,8 +384,8 @@ impl UploadArgs {
     pub fn object_lock_retain_until_date(self, when: OffsetDateTime) -> Self {
         // As above: RFC 3339 has four-digit years.
         let text = when.to_offset(time::UtcOffset::UTC).format(&Rfc3339);
-        self.header(
-            "x-amz-object-lock-retain-until-date",
+        self.set_header(
+            &header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE,
             text.unwrap_or_default(),
         )
     }
@@ -452,13 +393,13 @@ impl UploadArgs {
     /// `requester`: the caller pays for the request.
     #[must_use]
     pub fn request_payer(self, payer: impl Into<String>) -> Self {
-        self.header("x-amz-request-payer", payer)
+        self.set_header(&header_args::REQUEST_PAYER, payer)
     }
 
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     #[must_use]
     pub fn server_side_encryption(self, algorithm: impl Into<String>) -> Self {
-        self.header("x-amz-server-side-encryption", algorithm)
+        self.set_header(&header_args::SERVER_SIDE_ENCRYPTION, algorithm)
     }
 
     /// The customer's own key (SSE-C): boto3's `SSECustomerAlgorithm`, `SSECustomerKey` and
@@ -472,19 +413,19 @@ impl UploadArgs {
     /// The KMS encryption context: base64 of a JSON object.
     #[must_use]
     pub fn ssekms_encryption_context(self, context: impl Into<String>) -> Self {
-        self.header("x-amz-server-side-encryption-context", context)
+        self.set_header(&header_args::SSEKMS_ENCRYPTION_CONTEXT, context)
     }
 
     /// The KMS key to encrypt with.
     #[must_use]
     pub fn ssekms_key_id(self, key_id: impl Into<String>) -> Self {
-        self.header("x-amz-server-side-encryption-aws-kms-key-id", key_id)
+        self.set_header(&header_args::SSEKMS_KEY_ID, key_id)
     }
 
     /// The storage class, such as `STANDARD_IA`.
     #[must_use]
     pub fn storage_class(self, class: impl Into<String>) -> Self {
-        self.header("x-amz-storage-class", class)
+        self.set_header(&header_args::STORAGE_CLASS, class)
     }
 
     /// One tag of the object (boto3's `Tagging`).
@@ -499,14 +440,14 @@ impl UploadArgs {
     /// Where a website request for this object is redirected to.
     #[must_use]
     pub fn website_redirect_location(self, target: impl Into<String>) -> Self {
-        self.header("x-amz-website-redirect-location", target)
+        self.set_header(&header_args::WEBSITE_REDIRECT_LOCATION, target)
     }
 
     /// Sets the argument of that name from text, as FS URLs do: a header argument by its name,
     /// `metadata.NAME`, `tag.NAME`, `checksum_algorithm`. `Ok(false)` if there is no such argument.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
-        if let Some(header) = header_of(name) {
-            self.headers.insert(header, value.to_owned());
+        if let Some(arg) = header_args::of_name(name) {
+            self.headers.insert(arg.header, value.to_owned());
         } else if let Some(entry) = name.strip_prefix("metadata.") {
             self.metadata
                 .get_or_insert_default()
@@ -557,20 +498,19 @@ impl UploadArgs {
         if self.sse_customer_key.is_some() {
             return Some("");
         }
-        let said = self.headers.get("x-amz-server-side-encryption");
-        said.map(String::as_str)
+        self.get("server_side_encryption")
     }
 
-    /// The headers of the ACL, which no answer tells and no copy keeps.
+    /// The headers of the ACL, which no answer contains and no copy keeps.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` where a header cannot carry a value.
     pub(crate) fn access_headers(&self) -> Result<Vec<(String, String)>> {
-        let access = self
-            .headers
-            .iter()
-            .filter(|(name, _)| **name == "x-amz-acl" || name.starts_with("x-amz-grant-"));
+        let access = self.headers.iter().filter(|(header, _)| {
+            let arg = header_args::of_header(header);
+            arg.is_some_and(|arg| arg.role == Role::Access)
+        });
         access
             .map(|(name, value)| Ok(((*name).to_owned(), check_value(name, value)?)))
             .collect()
@@ -581,8 +521,7 @@ impl UploadArgs {
         self.metadata.is_some()
     }
 
-    /// The headers that say where and how a copy is stored. What the object is, its content headers,
-    /// metadata and tags, comes from its source.
+    /// The headers that say where and how a copy is stored. Its content headers, metadata and tags come from the source.
     ///
     /// # Errors
     ///
@@ -590,9 +529,8 @@ impl UploadArgs {
     pub(crate) fn to_copy_headers(&self) -> Result<Vec<(String, String)>> {
         let mut headers = self.to_headers()?;
         headers.retain(|(name, _)| {
-            name.starts_with("x-amz-")
-                && !name.starts_with("x-amz-meta-")
-                && name != "x-amz-tagging"
+            let is_copied = header_args::of_header(name).is_some_and(|arg| arg.role.is_copied());
+            !is_copied && !name.starts_with("x-amz-meta-") && name != "x-amz-tagging"
         });
         Ok(headers)
     }
@@ -643,8 +581,8 @@ impl UploadArgs {
     /// ```
     #[must_use]
     pub fn get(&self, argument: &str) -> Option<&str> {
-        let header = header_of(argument)?;
-        self.headers.get(header).map(String::as_str)
+        let arg = header_args::of_name(argument)?;
+        self.headers.get(arg.header).map(String::as_str)
     }
 
     /// The metadata entries, if any are set.
@@ -676,8 +614,8 @@ impl DownloadArgs {
     /// The value of `expected_bucket_owner` or `request_payer`, if it is set.
     #[must_use]
     pub fn get(&self, argument: &str) -> Option<&str> {
-        let header = header_of(argument)?;
-        self.headers.get(header).map(String::as_str)
+        let arg = header_args::of_name(argument)?;
+        self.headers.get(arg.header).map(String::as_str)
     }
 
     /// The customer's encryption key, if one is set.
@@ -696,14 +634,14 @@ impl DownloadArgs {
     #[must_use]
     pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
         self.headers
-            .insert("x-amz-expected-bucket-owner", account.into());
+            .insert(EXPECTED_BUCKET_OWNER.header, account.into());
         self
     }
 
     /// `requester`: the caller pays for the request.
     #[must_use]
     pub fn request_payer(mut self, payer: impl Into<String>) -> Self {
-        self.headers.insert("x-amz-request-payer", payer.into());
+        self.headers.insert(REQUEST_PAYER.header, payer.into());
         self
     }
 
@@ -716,11 +654,11 @@ impl DownloadArgs {
 
     /// Sets the argument of that name from text; `false` if there is no such argument.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
-        let known = ["expected_bucket_owner", "request_payer"].contains(&name);
-        match header_of(name).filter(|_| known) {
-            Some(header) => self.headers.insert(header, value.to_owned()),
-            None => return false,
+        let args = [EXPECTED_BUCKET_OWNER, REQUEST_PAYER];
+        let Some(arg) = args.iter().find(|arg| arg.name == name) else {
+            return false;
         };
+        self.headers.insert(arg.header, value.to_owned());
         true
     }
 
@@ -741,14 +679,12 @@ impl DownloadArgs {
 
     /// Who must own the bucket.
     pub(crate) fn owner(&self) -> Option<&str> {
-        let owner = self.headers.get("x-amz-expected-bucket-owner")?;
-        Some(owner)
+        self.get(EXPECTED_BUCKET_OWNER.name)
     }
 
     /// Who pays for requests.
     pub(crate) fn payer(&self) -> Option<&str> {
-        let payer = self.headers.get("x-amz-request-payer")?;
-        Some(payer)
+        self.get(REQUEST_PAYER.name)
     }
 
     /// The headers of any request: who pays, who must own the bucket.
@@ -829,15 +765,16 @@ pub(crate) fn check_metadata_name(name: &str) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filesystem::header_args::TABLE;
 
     #[test]
     fn every_argument_becomes_its_header() {
         let mut args = UploadArgs::new();
-        for (name, _) in HEADER_ARGS {
-            assert!(args.set(name, "value").unwrap(), "{name}");
+        for arg in &TABLE {
+            assert!(args.set(arg.name, "value").unwrap(), "{}", arg.name);
         }
         let headers = args.to_headers().unwrap();
-        for (name, header) in HEADER_ARGS {
+        for HeaderArg { name, header, .. } in &TABLE {
             let found = headers.iter().any(|(h, v)| h == header && v == "value");
             assert!(found, "{name} is not sent as {header}");
         }

@@ -5,29 +5,29 @@ use time::format_description::well_known::Rfc3339;
 use ureq::http::HeaderMap;
 
 use crate::dates::{http_date, whole_second};
+use crate::filesystem::header_args::{self, TABLE};
 use crate::filesystem::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
 use crate::s3::copy::metadata;
 use crate::s3::etag;
 
 /// What `setinfo` can change of an object.
-pub(crate) const WRITEABLE: &[(&str, &[&str])] = &[(
-    "s3",
-    &[
-        "bucket_key_enabled",
-        "cache_control",
-        "content_disposition",
-        "content_encoding",
-        "content_language",
-        "content_type",
-        "expires",
-        "metadata",
-        "server_side_encryption",
-        "ssekms_key_id",
-        "storage_class",
-        "website_redirect_location",
-    ],
-)];
+pub(crate) const WRITEABLE: &[(&str, &[&str])] = &[("s3", &WRITEABLE_KEYS)];
+
+/// The metadata, and the header arguments that can be changed.
+const WRITEABLE_KEYS: [&str; 12] = {
+    let mut keys = ["metadata"; 12];
+    let (mut found, mut row) = (1, 0);
+    while row < TABLE.len() {
+        if TABLE[row].role.is_writeable() {
+            keys[found] = TABLE[row].name;
+            found += 1;
+        }
+        row += 1;
+    }
+    assert!(found == keys.len());
+    keys
+};
 
 /// The details of an object from the headers of its HEAD or GET.
 pub(crate) fn file_details(headers: &HeaderMap) -> Details {
@@ -71,23 +71,24 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
     S3Info {
         accept_ranges: text("accept-ranges"),
         archive_status: text("x-amz-archive-status"),
-        bucket_key_enabled: flag(headers, "x-amz-server-side-encryption-bucket-key-enabled"),
-        cache_control: text("cache-control"),
+        bucket_key_enabled: flag(headers, header_args::BUCKET_KEY_ENABLED.header),
+        cache_control: text(header_args::CACHE_CONTROL.header),
         checksum_crc32: text("x-amz-checksum-crc32"),
         checksum_crc32c: text("x-amz-checksum-crc32c"),
         checksum_crc64nvme: text("x-amz-checksum-crc64nvme"),
         checksum_sha1: text("x-amz-checksum-sha1"),
         checksum_sha256: text("x-amz-checksum-sha256"),
         checksum_type: text("x-amz-checksum-type"),
-        content_disposition: text("content-disposition"),
-        content_encoding: text("content-encoding").and_then(|value| stored_encoding(&value)),
-        content_language: text("content-language"),
+        content_disposition: text(header_args::CONTENT_DISPOSITION.header),
+        content_encoding: text(header_args::CONTENT_ENCODING.header)
+            .and_then(|value| stored_encoding(&value)),
+        content_language: text(header_args::CONTENT_LANGUAGE.header),
         content_length: number(headers, "content-length"),
-        content_type: text("content-type"),
+        content_type: text(header_args::CONTENT_TYPE.header),
         delete_marker: flag(headers, "x-amz-delete-marker"),
         e_tag: text("etag"),
         expiration: text("x-amz-expiration"),
-        expires: text("expires"),
+        expires: text(header_args::EXPIRES.header),
         last_modified: http_time(headers, "last-modified"),
         metadata: entries(headers)
             .map(|(name, value)| (name, metadata::text(value)))
@@ -97,22 +98,22 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
             .map(|(name, value)| (name, value.to_vec()))
             .collect(),
         missing_meta: number(headers, "x-amz-missing-meta"),
-        object_lock_legal_hold_status: text("x-amz-object-lock-legal-hold"),
-        object_lock_mode: text("x-amz-object-lock-mode"),
-        object_lock_retain_until_date: text("x-amz-object-lock-retain-until-date")
+        object_lock_legal_hold_status: text(header_args::OBJECT_LOCK_LEGAL_HOLD_STATUS.header),
+        object_lock_mode: text(header_args::OBJECT_LOCK_MODE.header),
+        object_lock_retain_until_date: text(header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE.header)
             .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok()),
         parts_count: number(headers, "x-amz-mp-parts-count"),
         replication_status: text("x-amz-replication-status"),
         request_charged: text("x-amz-request-charged"),
         restore: text("x-amz-restore"),
-        server_side_encryption: text("x-amz-server-side-encryption"),
+        server_side_encryption: text(header_args::SERVER_SIDE_ENCRYPTION.header),
         sse_customer_algorithm: text("x-amz-server-side-encryption-customer-algorithm"),
         sse_customer_key_md5: text("x-amz-server-side-encryption-customer-key-md5"),
-        ssekms_key_id: text("x-amz-server-side-encryption-aws-kms-key-id"),
-        storage_class: text("x-amz-storage-class"),
+        ssekms_key_id: text(header_args::SSEKMS_KEY_ID.header),
+        storage_class: text(header_args::STORAGE_CLASS.header),
         tag_count: number(headers, "x-amz-tagging-count"),
         version_id: text("x-amz-version-id"),
-        website_redirect_location: text("x-amz-website-redirect-location"),
+        website_redirect_location: text(header_args::WEBSITE_REDIRECT_LOCATION.header),
     }
 }
 

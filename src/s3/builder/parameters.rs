@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::options::{ChecksumAlgorithm, header_args};
+use crate::filesystem::header_args;
+use crate::filesystem::options::ChecksumAlgorithm;
 use crate::fs_url::FsUrl;
 use crate::s3::api::ConditionalWrites;
 use crate::s3::builder::{AddressingStyle, S3FsBuilder};
@@ -205,7 +206,9 @@ fn nearest(name: &str) -> Option<&'static str> {
         "readonly" => Some("read_only"),
         _ => None,
     };
-    let all = NAMES.into_iter().chain(header_args());
+    let all = NAMES
+        .into_iter()
+        .chain(header_args::TABLE.map(|arg| arg.name));
     let near = all.map(|known| (distance(name, known), known));
     let nearest = near
         .min()

@@ -36,15 +36,14 @@ pub struct Stats {
     pub bytes_out: u64,
     /// The bytes of answer bodies that were read.
     pub bytes_in: u64,
-    by_operation: [u64; Operation::ALL.len()],
+    by_operation: [u64; Operation::COUNT],
 }
 
 impl Stats {
     /// The operations of the S3 API that were asked for, by name, and how often.
     pub fn by_operation(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.by_operation;
-        let names = Operation::ALL.map(Operation::name);
-        let pairs = names.into_iter().zip(counts);
+        let pairs = Operation::all().map(Operation::name).zip(counts);
         pairs.filter(|(_, count)| *count > 0)
     }
 }
@@ -71,7 +70,7 @@ pub(super) struct Counters {
     failures: AtomicU64,
     bytes_out: AtomicU64,
     bytes_in: AtomicU64,
-    by_operation: [AtomicU64; Operation::ALL.len()],
+    by_operation: [AtomicU64; Operation::COUNT],
 }
 
 impl Counters {
@@ -123,21 +122,17 @@ mod tests {
     #[test]
     fn each_operation_has_a_counter_of_its_own() {
         let counters = Counters::default();
-        for (times, operation) in (1..).zip(Operation::ALL) {
+        for (times, operation) in (1..).zip(Operation::all()) {
             for _ in 0..times {
                 counters.request(operation);
             }
         }
         let counted: Vec<_> = counters.stats().by_operation().collect();
-        let expected: Vec<_> = Operation::ALL
-            .map(Operation::name)
-            .into_iter()
-            .zip(1..)
-            .collect();
+        let expected: Vec<_> = Operation::all().map(Operation::name).zip(1..).collect();
         assert_eq!(counted, expected);
         assert_eq!(
             counters.stats().requests,
-            (1..=Operation::ALL.len() as u64).sum::<u64>()
+            (1..=Operation::COUNT as u64).sum::<u64>()
         );
     }
 }

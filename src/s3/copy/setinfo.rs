@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use time::format_description::well_known::Rfc3339;
-
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::header_args::{
+    self, BUCKET_KEY_ENABLED, Role, SERVER_SIDE_ENCRYPTION, TABLE,
+};
 use crate::filesystem::info::{Info, RawInfo, S3Info, Value};
-use crate::filesystem::options::{check_metadata_name, check_value, header_of};
+use crate::filesystem::options::{check_metadata_name, check_value};
 use crate::s3::api::fits_encryption;
 use crate::s3::copy::metadata;
-use crate::s3::s3_info::WRITEABLE;
 
 /// The times of the `details` namespace: PyFilesystem's tests demand that they are taken, and S3
 /// cannot keep them.
@@ -35,7 +35,7 @@ pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<Strin
             if key == "_write" || namespace == "urls" || is_time || same {
                 continue;
             }
-            if namespace == "s3" && WRITEABLE[0].1.contains(&key) && current.is_file() {
+            if namespace == "s3" && is_writeable(key) && current.is_file() {
                 changes.insert(key.to_owned(), value.clone());
             } else {
                 return Err(Error::new(ErrorKind::Unsupported)
@@ -66,14 +66,7 @@ fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
             "it has {missing} metadata entries that no header can carry, and that would be lost"
         )));
     }
-    let mut headers = present(&[
-        ("cache_control", &info.cache_control),
-        ("content_disposition", &info.content_disposition),
-        ("content_encoding", &info.content_encoding),
-        ("content_language", &info.content_language),
-        ("content_type", &info.content_type),
-        ("expires", &info.expires),
-    ])?;
+    let mut headers = headers_of(info, &[Role::Content])?;
     for (name, value) in &info.metadata {
         let header = format!("x-amz-meta-{name}");
         let raw = info.raw_metadata.get(name);
@@ -85,42 +78,32 @@ fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
 
 /// The headers that say how an object is stored, which no copy keeps by itself.
 pub(crate) fn stored_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
-    let retain_until = info
-        .object_lock_retain_until_date
-        .and_then(|date| date.format(&Rfc3339).ok());
-    let others = present(&[
-        (
-            "object_lock_legal_hold_status",
-            &info.object_lock_legal_hold_status,
-        ),
-        ("object_lock_mode", &info.object_lock_mode),
-        ("object_lock_retain_until_date", &retain_until),
-        ("website_redirect_location", &info.website_redirect_location),
-    ])?;
-    Ok([others, class_and_encryption(info)?].concat())
+    headers_of(info, &[Role::Lock, Role::Redirect, Role::Storage])
 }
 
 /// The storage class and the encryption of an object, which its copies keep, too: the key of KMS, if it is
 /// under one, and whether the bucket has a key of its own for it.
 pub(crate) fn class_and_encryption(info: &S3Info) -> Result<Vec<(String, String)>> {
-    let bucket_key = info.bucket_key_enabled.map(|enabled| enabled.to_string());
-    present(&[
-        ("bucket_key_enabled", &bucket_key),
-        ("server_side_encryption", &info.server_side_encryption),
-        ("ssekms_key_id", &info.ssekms_key_id),
-        ("storage_class", &info.storage_class),
-    ])
+    headers_of(info, &[Role::Storage])
 }
 
-/// The headers of the arguments that have a value.
-fn present(arguments: &[(&str, &Option<String>)]) -> Result<Vec<(String, String)>> {
+/// The headers in these roles that the object has.
+fn headers_of(info: &S3Info, roles: &[Role]) -> Result<Vec<(String, String)>> {
     let mut headers = Vec::new();
-    for (argument, value) in arguments {
-        if let (Some(header), Some(value)) = (header_of(argument), value) {
-            headers.push((header.to_owned(), keepable(header, value.as_bytes())?));
+    for arg in TABLE.iter().filter(|arg| roles.contains(&arg.role)) {
+        if let Some(value) = (arg.value)(info) {
+            headers.push((
+                arg.header.to_owned(),
+                keepable(arg.header, value.as_bytes())?,
+            ));
         }
     }
     Ok(headers)
+}
+
+/// Whether a key of the `s3` namespace can be changed.
+fn is_writeable(key: &str) -> bool {
+    key == "metadata" || header_args::of_name(key).is_some_and(|arg| arg.role.is_writeable())
 }
 
 /// What replaces the headers of an object.
@@ -156,15 +139,11 @@ impl Rewrite {
 /// Whether a copy that keeps content headers and metadata can make these changes. S3 takes none that changes
 /// nothing.
 fn only_storage_changes(changes: &BTreeMap<String, Value>) -> bool {
-    const STORAGE: [&str; 5] = [
-        "bucket_key_enabled",
-        "server_side_encryption",
-        "ssekms_key_id",
-        "storage_class",
-        "website_redirect_location",
-    ];
-    changes.keys().all(|key| STORAGE.contains(&key.as_str()))
-        && changes.values().any(|value| *value != Value::Null)
+    let is_of_storage = |key: &String| {
+        header_args::of_name(key)
+            .is_some_and(|arg| matches!(arg.role, Role::Storage | Role::Redirect))
+    };
+    changes.keys().all(is_of_storage) && changes.values().any(|value| *value != Value::Null)
 }
 
 /// The headers after the changes.
@@ -173,7 +152,7 @@ fn apply(
     changes: &BTreeMap<String, Value>,
     info: &S3Info,
 ) -> Result<Vec<(String, String)>> {
-    if let Some(encryption) = changes.get("server_side_encryption") {
+    if let Some(encryption) = changes.get(SERVER_SIDE_ENCRYPTION.name) {
         let now_said = match encryption {
             Value::Text(algorithm) => algorithm,
             _ => "",
@@ -186,11 +165,11 @@ fn apply(
             headers.extend(metadata_headers(value, info)?);
             continue;
         }
-        let Some(header) = header_of(key) else {
+        let Some(header) = header_args::of_name(key).map(|arg| arg.header) else {
             continue;
         };
         headers.retain(|(name, _)| name != header);
-        let is_flag = key == "bucket_key_enabled";
+        let is_flag = key == BUCKET_KEY_ENABLED.name;
         match value {
             Value::Null => {}
             Value::Bool(flag) if is_flag => headers.push((header.to_owned(), flag.to_string())),
@@ -247,6 +226,7 @@ fn keepable(header: &str, value: &[u8]) -> Result<String> {
 mod tests {
     use super::*;
     use crate::filesystem::info::{Details, ResourceType};
+    use crate::s3::s3_info::WRITEABLE;
 
     fn file() -> Info {
         let mut s3 = S3Info {
