@@ -81,14 +81,10 @@ fn no_credentials_and_a_wrong_endpoint_say_what_to_do() {
     command.args(["ls", "s3://bucket"]);
     let ran = Ran::of(command.output().unwrap());
     ran.fails(1, "credentials");
-    // A port at which nobody listens.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let mut stopped = test_server::Server::start();
+    stopped.stop();
     for (endpoint, says) in [
-        (format!("http://127.0.0.1:{port}"), "127.0.0.1"),
+        (stopped.endpoint(), "127.0.0.1"),
         ("127.0.0.1:9000".to_owned(), "http"),
     ] {
         let mut command = scene.command(&["ls", "s3://bucket", "--endpoint-url", &endpoint]);

@@ -53,6 +53,7 @@ mod upload;
 mod versioning;
 mod wire;
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,6 +62,7 @@ use std::time::Duration;
 
 use s3s::host::MultiDomain;
 use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
 pub use self::answers::http_date;
@@ -95,6 +97,8 @@ pub struct Server {
     honours_conditions: bool,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// While it is stopped.
+    reserved: Option<TcpSocket>,
 }
 
 impl Server {
@@ -211,8 +215,16 @@ impl Server {
         self.shared.policy.clock.set_ahead(seconds);
     }
 
-    /// Closes all connections and accepts no more, until `restart`.
+    /// Closes all connections and accepts no more, until `restart`. Nobody else gets the port meanwhile.
     pub fn stop(&mut self) {
+        self.end();
+        if self.reserved.is_none() {
+            let reserved = reserve(self.port);
+            self.reserved = Some(reserved.expect("the port that was just given up"));
+        }
+    }
+
+    fn end(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // A panic on the server's thread has been printed; dropping must not panic too.
@@ -223,9 +235,12 @@ impl Server {
     /// Closes all connections and accepts new ones, on the same port, with the same store.
     pub fn restart(&mut self) {
         self.stop();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port));
-        let listener = listener.expect("the port that was just given up");
-        self.run(listener);
+        let listener = self.reserved.take().map(|reserved| {
+            reserved.set_reuseaddr(true)?;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
+        });
+        let listener = listener.expect("`stop` reserves the port");
+        self.run(listener.expect("the port that is reserved"));
     }
 
     fn run(&mut self, listener: TcpListener) {
@@ -249,7 +264,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop();
+        self.end();
     }
 }
 
@@ -530,10 +545,21 @@ impl Builder {
             honours_conditions,
             stop: None,
             thread: None,
+            reserved: None,
         };
         server.run(listener);
         server
     }
+}
+
+/// Keeps a port at which nobody listens from all others.
+fn reserve(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // For the connections that were just closed.
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.set_reuseaddr(false)?;
+    Ok(socket)
 }
 
 fn s3_service(service: Service, policy: &Policy, port: u16) -> s3s::service::S3Service {

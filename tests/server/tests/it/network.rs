@@ -1,7 +1,7 @@
 //! Connections that are slow, cut, reset or encrypted, and a server that comes back.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ fn split(reply: &[u8]) -> (String, &[u8]) {
 }
 
 fn is_reset(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::ConnectionReset
+    error.kind() == ErrorKind::ConnectionReset
 }
 
 /// Sends a GET and reads until the connection ends: what came, and whether it ended by a reset.
@@ -235,4 +235,17 @@ fn an_https_server_is_trusted_by_who_has_its_certificate_and_nobody_else() {
 fn put_over(server: &Server, agent: &ureq::Agent) -> Result<Reply, ureq::Error> {
     let call = put(server, "a", "x");
     call.try_send_with(agent, call.signed_url().as_str())
+}
+
+#[test]
+fn nobody_gets_the_port_of_a_stopped_server() {
+    let mut server = Server::start();
+    server.stop();
+    let address = (Ipv4Addr::LOCALHOST, server.port());
+    let refused = TcpStream::connect(address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    let taken = TcpListener::bind(address).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    server.restart();
+    TcpStream::connect(address).unwrap();
 }
