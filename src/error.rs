@@ -18,6 +18,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// Nothing is at that path, or a parent directory is missing.
     ResourceNotFound,
+    /// The server says that the bucket does not exist (`NoSuchBucket`). PyFilesystem has no exception for it.
+    BucketNotFound,
     /// The path is a directory, and the operation needs a file.
     FileExpected,
     /// The path is a file, and the operation needs a directory.
@@ -94,6 +96,7 @@ impl ErrorKind {
     fn phrase(self) -> &'static str {
         match self {
             Self::ResourceNotFound => "resource not found",
+            Self::BucketNotFound => "bucket not found",
             Self::FileExpected => "a file is expected, and this is a directory",
             Self::DirectoryExpected => "a directory is expected, and this is a file",
             Self::DirectoryExists => "already exists",
@@ -364,7 +367,7 @@ impl Error {
 
     fn io_kind(&self) -> io::ErrorKind {
         match self.0.kind {
-            ErrorKind::ResourceNotFound => io::ErrorKind::NotFound,
+            ErrorKind::ResourceNotFound | ErrorKind::BucketNotFound => io::ErrorKind::NotFound,
             ErrorKind::FileExpected => io::ErrorKind::IsADirectory,
             ErrorKind::DirectoryExpected => io::ErrorKind::NotADirectory,
             ErrorKind::DirectoryExists | ErrorKind::FileExists | ErrorKind::DestinationExists => {

@@ -76,7 +76,9 @@ fn a_bucket_is_removed_once_it_is_empty() {
     fs.delete_bucket().unwrap();
     assert_eq!(server.take_requests().len(), 1);
     let error = fs.delete_bucket().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::OperationFailed);
+    assert_eq!(error.kind(), ErrorKind::BucketNotFound);
+    let io_error = std::io::Error::from(error.clone());
+    assert_eq!(io_error.kind(), std::io::ErrorKind::NotFound);
     assert!(error.to_string().contains("no bucket"), "{error}");
     let buckets = common::builder(&server).list_buckets().unwrap();
     assert!(buckets.is_empty());

@@ -95,7 +95,7 @@ impl S3Fs {
     /// # Errors
     ///
     /// [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty), [`PermissionDenied`](ErrorKind::PermissionDenied),
-    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is no such bucket,
+    /// [`BucketNotFound`](ErrorKind::BucketNotFound) if there is no such bucket,
     /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only.
     pub fn delete_bucket(&self) -> Result<()> {
         self.check_writeable("/")?;

@@ -857,7 +857,7 @@ fn name_hint(name: &str) -> &'static str {
             "give the name alone, and the server's URL as endpoint_url"
         }
         _ if name.contains('/') => {
-            "give the name alone, and a directory inside the bucket as dir_path"
+            "give the name alone, and a directory inside the bucket as dir_path: S3Fs::builder(name).dir_path(directory)"
         }
         _ => "a name has letters, digits, '.', '_' and '-'",
     }

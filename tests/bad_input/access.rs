@@ -42,7 +42,7 @@ fn a_missing_bucket_is_named_by_every_operation() {
         for operation in every_operation::asking().filter(|operation| operation.name != "isfile") {
             scene
                 .refuses(&fs, operation, PATH)
-                .is(ErrorKind::OperationFailed)
+                .is(ErrorKind::BucketNotFound)
                 .says([
                     "no bucket \"nobucket\"",
                     &scene.server.endpoint(),

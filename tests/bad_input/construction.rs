@@ -108,6 +108,28 @@ fn an_fs_url_without_a_bucket_or_with_an_impossible_one_is_told() {
 }
 
 #[test]
+fn what_is_given_for_a_bucket_name_is_told_where_it_belongs() {
+    for (name, words) in [
+        ("s3://bucket", ["S3Fs::from_url", "open_fs"]),
+        ("s3://k:s@bucket/dir", ["S3Fs::from_url", "open_fs"]),
+        (
+            "bucket/dir",
+            ["the name alone", "S3Fs::builder(name).dir_path"],
+        ),
+        (
+            "bucket/",
+            ["the name alone", "S3Fs::builder(name).dir_path"],
+        ),
+        ("https://host/bucket", ["the name alone", "endpoint_url"]),
+    ] {
+        refused(name, S3Fs::new(name))
+            .is(ErrorKind::InvalidArgument)
+            .says(["bucket's name"])
+            .says(words);
+    }
+}
+
+#[test]
 fn an_unknown_protocol_is_told_with_those_that_are_known() {
     opened("gopher://bucket")
         .is(ErrorKind::UnsupportedProtocol)

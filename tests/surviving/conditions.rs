@@ -9,6 +9,7 @@ use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::open;
 use crate::common;
+use crate::logged;
 
 fn e_tag(server: &Server, key: &str) -> String {
     let object = server.bucket(BUCKET).get(key).expect("that object");
@@ -31,6 +32,20 @@ fn a_store_that_compares_bare_etags_is_found_out_once() {
     fs.writebytes_with("file", b"newer", &options).unwrap();
     assert_eq!(server.take_requests().len(), 1);
     assert_eq!(fs.readbytes("file").unwrap(), b"newer");
+}
+
+#[test]
+fn an_append_on_such_a_store_does_not_warn_that_someone_else_changed_the_file() {
+    let server = Server::builder().quoted_etags_never_match(true).start();
+    server.bucket(BUCKET).put("file", "old");
+    let fs = open(&server);
+    let warned = logged::warnings(|| {
+        let mut file = fs.openbin("file", "a").unwrap();
+        file.write_all(b" and new").unwrap();
+        file.close().unwrap();
+    });
+    assert_eq!(warned, [""; 0]);
+    assert_eq!(fs.readbytes("file").unwrap(), b"old and new");
 }
 
 #[test]

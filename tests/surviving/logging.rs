@@ -26,6 +26,7 @@ fn requests(work: impl FnOnce()) -> Vec<String> {
 fn every_request_is_told_with_its_method_key_status_time_and_attempt() {
     let server = Server::start();
     server.bucket(BUCKET).put("a file", "content");
+    server.bucket(BUCKET).put("dir/inside", "content");
     let fs = open(&server);
     let faults = server.faults();
     faults.add(Rule::on("GetObject"), Fault::error(503, "SlowDown"));
@@ -34,6 +35,7 @@ fn every_request_is_told_with_its_method_key_status_time_and_attempt() {
         fs.writebytes("new", b"content").unwrap();
         fs.isfile("none").unwrap();
         fs.listdir("").unwrap();
+        fs.listdir("dir").unwrap();
         fs.remove("new").unwrap();
     });
     assert_eq!(
@@ -44,6 +46,7 @@ fn every_request_is_told_with_its_method_key_status_time_and_attempt() {
             "PUT PutObject \"new\": 200, attempt 1",
             "HEAD HeadObject \"none\": 404, attempt 1",
             "GET ListObjectsV2 \"\": 200, attempt 1",
+            "GET ListObjectsV2 \"dir/\": 200, attempt 1",
             "DELETE DeleteObject \"new\": 204, attempt 1",
         ]
     );

@@ -354,7 +354,7 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
     }
     let of = |kind, message: &str| Error::new(kind).with_message(message);
     match (s3.code.as_str(), s3.status) {
-        ("NoSuchBucket", _) => Error::new(ErrorKind::OperationFailed)
+        ("NoSuchBucket", _) => Error::new(ErrorKind::BucketNotFound)
             .with_message(format!(
                 "there is no bucket {:?} at {}",
                 bucket.name(),

@@ -295,7 +295,8 @@ impl Client {
             };
             self.counters.failure();
             unsure |= failure.unsure && request.operation.changes();
-            let wait = if self.learn(request, &failure, &signing, &mut learned) {
+            let is_corrected = self.learn(request, &failure, &signing, &mut learned);
+            let wait = if is_corrected {
                 Some(Duration::ZERO)
             } else {
                 self.wait(
@@ -315,13 +316,16 @@ impl Client {
                 };
                 return Err(after(error, number).with_unsure(unsure));
             };
-            log::warn!(
-                "{} {:?} is tried again in {} ms: {}",
-                request.operation.name(),
-                request.key.map_or("", Key::as_str),
-                wait.as_millis(),
-                failure.error
-            );
+            let (name, subject) = (request.operation.name(), request.subject());
+            match is_corrected {
+                // Nothing is wrong with the object or the server, whatever the refusal says.
+                true => log::debug!("{name} {subject:?} is corrected: {}", failure.error),
+                false => log::warn!(
+                    "{name} {subject:?} is tried again in {} ms: {}",
+                    wait.as_millis(),
+                    failure.error
+                ),
+            }
             self.counters.retry();
             cancel::sleep(wait).map_err(|error| error.with_unsure(unsure))?;
             number += 1;
@@ -494,7 +498,7 @@ impl Client {
         let milliseconds = started.elapsed().as_millis();
         let method = request.operation.method().to_str();
         let name = request.operation.name();
-        let key = request.key.map_or("", Key::as_str);
+        let subject = request.subject();
         let answer = match answer {
             Ok(answer) => answer,
             Err(lost) => {
@@ -502,7 +506,7 @@ impl Client {
                 let proxy = signing.proxy.as_ref();
                 let error = error::transport(lost.error, &signing.bucket, proxy);
                 log::debug!(
-                    "{method} {name} {key:?}: {error}, after {milliseconds} ms, attempt {number}"
+                    "{method} {name} {subject:?}: {error}, after {milliseconds} ms, attempt {number}"
                 );
                 let mut failure = Failure::lost(error, lost.may_have_arrived);
                 if lost.is_final {
@@ -514,7 +518,9 @@ impl Client {
             }
         };
         let status = answer.status().as_u16();
-        log::debug!("{method} {name} {key:?}: {status}, after {milliseconds} ms, attempt {number}");
+        log::debug!(
+            "{method} {name} {subject:?}: {status}, after {milliseconds} ms, attempt {number}"
+        );
         Ok(answer)
     }
 

@@ -60,6 +60,16 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The key that it is about, or the prefix that a listing asks for. For the log.
+    pub(super) fn subject(&self) -> &str {
+        let prefix = || {
+            let pair = self.query.iter().find(|(name, _)| *name == "prefix");
+            pair.map(|(_, prefix)| prefix.as_str())
+        };
+        let key = self.key.map(Key::as_str);
+        key.or_else(prefix).unwrap_or_default()
+    }
+
     /// The same, which may take no longer than that with all its attempts.
     pub(crate) fn within(mut self, time: Option<Duration>) -> Self {
         self.within = time;
