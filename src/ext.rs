@@ -26,11 +26,11 @@ pub trait FileSystemExt: FileSystem {
     /// Writes a file through a closure: it is published if the closure returns `Ok`, and only
     /// then. After an error or a panic what was there before stands.
     ///
-    /// ```no_run
+    /// ```
     /// use std::io::Write;
-    /// use s3fs::{FileSystemExt, S3Fs};
+    /// use s3fs::{FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
     /// fs.write_with("squares.csv", |file| {
     ///     for n in 1..=100 {
     ///         writeln!(file, "{n},{}", n * n)?;
@@ -54,6 +54,18 @@ pub trait FileSystemExt: FileSystem {
 
     /// Writes a file through a closure, as [`write_with`](Self::write_with), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::UploadArgs;
+    /// use std::io::Write;
+    ///
+    /// let options = OpenOptions::new().upload_args(UploadArgs::new().content_type("text/csv; charset=utf-8"));
+    /// fs.write_with_options("squares", &options, |file| writeln!(file, "2,4"))?;
+    /// assert_eq!(fs.readtext("squares")?, "2,4\n");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`write_with`](Self::write_with).
@@ -74,11 +86,12 @@ pub trait FileSystemExt: FileSystem {
     /// after a seek checking starts anew. With `b` it is [`openbin`](crate::FileSystemExt::openbin). Either way
     /// the file can be read by lines.
     ///
-    /// ```no_run
+    /// ```
     /// use std::io::BufRead;
-    /// use s3fs::{FileSystemExt, S3Fs};
+    /// use s3fs::{FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.writetext("tides.csv", "00:05,1.2\n06:20,4.8\n")?;
     /// for line in fs.open("tides.csv", "r")?.lines() {
     ///     println!("{}", line?);
     /// }
@@ -95,6 +108,19 @@ pub trait FileSystemExt: FileSystem {
 
     /// Opens a file, as [`open`](Self::open), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use std::io::Read;
+    ///
+    /// fs.writetext("large.txt", "high tide")?;
+    /// let options = OpenOptions::new().first_window(64 << 10); // asks for 64 KiB first
+    /// let mut text = String::new();
+    /// fs.open_with("large.txt", "r", &options)?.read_to_string(&mut text)?;
+    /// assert_eq!(text, "high tide");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
@@ -109,10 +135,11 @@ pub trait FileSystemExt: FileSystem {
 
     /// A directory as a filesystem of its own, which borrows this one.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.makedir("reports")?;
     /// let reports = fs.opendir("reports")?;
     /// for name in reports.listdir("/")? {
     ///     println!("{name}: {} bytes", reports.getsize(&name)?);
@@ -133,13 +160,15 @@ pub trait FileSystemExt: FileSystem {
     /// A directory as a filesystem of its own, which owns this one: for a filesystem that is cheap
     /// to clone, or shared in an [`Arc`](std::sync::Arc).
     ///
-    /// ```no_run
+    /// ```
     /// use std::sync::Arc;
     /// use s3fs::{FileSystem, FileSystemExt};
     ///
-    /// let fs: Arc<dyn FileSystem> = s3fs::open_fs("s3://mybucket")?.into();
+    /// let fs: Arc<dyn FileSystem> = s3fs::open_fs("mem://")?.into(); // or "s3://mybucket"
+    /// fs.makedir("reports")?;
     /// let reports = Arc::clone(&fs).into_dir("reports")?;
-    /// std::thread::spawn(move || reports.writetext("hello.txt", "hello"));
+    /// let thread = std::thread::spawn(move || reports.writetext("hello.txt", "hello"));
+    /// thread.join().expect("no panic")?;
     /// # Ok::<(), s3fs::Error>(())
     /// ```
     ///
@@ -156,6 +185,15 @@ pub trait FileSystemExt: FileSystem {
 
     /// Makes a directory, and opens it: PyFilesystem's `makedir`.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// let reports = fs.makedir_open("reports")?;
+    /// reports.writetext("a.txt", "a")?;
+    /// assert!(fs.isfile("reports/a.txt")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`makedir`](crate::FileSystemExt::makedir).
@@ -164,6 +202,17 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Makes a directory, and opens it, with options.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::MakedirOptions;
+    ///
+    /// fs.makedir("reports")?;
+    /// let reports = fs.makedir_open_with("reports", MakedirOptions::new().recreate(true))?;
+    /// assert!(reports.isempty("/")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -174,6 +223,15 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Makes a directory and those above it, and opens it: PyFilesystem's `makedirs`.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// let july = fs.makedirs_open("2026/07")?;
+    /// july.writetext("01.txt", "sunny")?;
+    /// assert_eq!(fs.readtext("2026/07/01.txt")?, "sunny");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -188,10 +246,10 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// As [`makedirs_with`](FileSystem::makedirs_with).
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FileSystemExt, MakedirOptions, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, MakedirOptions, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
     /// let july = fs.makedirs_open_with("2026/07", MakedirOptions::new().recreate(true))?;
     /// july.writetext("01.txt", "sunny")?;
     /// # Ok::<(), s3fs::Error>(())
@@ -204,10 +262,10 @@ pub trait FileSystemExt: FileSystem {
     /// Walks through directories: PyFilesystem's `walk`. Options are set on the [`Walker`], which
     /// then gives steps, files, directories or infos.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystemExt, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
     /// for path in fs.walk().exclude_dirs([".git"]).files("/") {
     ///     println!("{}", path?);
     /// }
@@ -225,10 +283,10 @@ pub trait FileSystemExt: FileSystem {
     /// What matches a [glob pattern](crate::glob): PyFilesystem's `glob`. The [`Glob`] gives the
     /// matches, counts them, or removes them.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystemExt, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
     /// for found in fs.glob("reports/**/*.csv") {
     ///     println!("{}", found?.path);
     /// }
@@ -242,10 +300,11 @@ pub trait FileSystemExt: FileSystem {
     /// Draws directories as a tree, and says how many directories and files it drew:
     /// PyFilesystem's `tree`.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystemExt, S3Fs, TreeOptions};
+    /// ```
+    /// use s3fs::{FileSystemExt, MemoryFs, TreeOptions};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.makedirs("docs/img")?;
     /// fs.tree(&mut std::io::stdout(), &TreeOptions::new().path("docs").max_levels(2))?;
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -269,6 +328,15 @@ pub trait FileSystemExt: FileSystem {
 
     /// Makes a directory in a directory that exists.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// assert!(fs.isdir("reports")?);
+    /// assert_eq!(fs.makedir("reports").unwrap_err().kind(), ErrorKind::DirectoryExists);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`DirectoryExists`](ErrorKind::DirectoryExists) if something is there already,
@@ -279,6 +347,21 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Opens a file for bytes; `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use std::io::{Read, Write};
+    ///
+    /// let mut file = fs.openbin("data.bin", "w")?;
+    /// file.write_all(b"1234")?;
+    /// file.close()?; // the file appears now, whole
+    ///
+    /// let mut bytes = Vec::new();
+    /// fs.openbin("data.bin", "r")?.read_to_end(&mut bytes)?;
+    /// assert_eq!(bytes, b"1234");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -293,6 +376,14 @@ pub trait FileSystemExt: FileSystem {
 
     /// All bytes of a file.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writebytes("data.bin", &[1, 2, 3])?;
+    /// assert_eq!(fs.readbytes("data.bin")?, [1, 2, 3]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
@@ -304,6 +395,14 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// All of a file as UTF-8 text. A byte order mark stays.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// assert_eq!(fs.readtext("hello.txt")?, "hello");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -323,6 +422,15 @@ pub trait FileSystemExt: FileSystem {
 
     /// Writes a file whole, replacing what was there.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writebytes("data.bin", &[1, 2, 3])?;
+    /// fs.writebytes("data.bin", &[4])?;
+    /// assert_eq!(fs.readbytes("data.bin")?, [4]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there,
@@ -335,6 +443,14 @@ pub trait FileSystemExt: FileSystem {
 
     /// Writes a file of UTF-8 text, replacing what was there.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// assert_eq!(fs.readtext("hello.txt")?, "hello");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`writebytes`](Self::writebytes).
@@ -345,6 +461,14 @@ pub trait FileSystemExt: FileSystem {
 
     /// Size in bytes; 0 for a directory.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// assert_eq!(fs.getsize("hello.txt")?, 5);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
@@ -354,6 +478,16 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Whether it is a file or a directory.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::ResourceType;
+    ///
+    /// fs.makedir("reports")?;
+    /// assert_eq!(fs.gettype("reports")?, ResourceType::Directory);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -366,6 +500,16 @@ pub trait FileSystemExt: FileSystem {
 
     /// The `basic` namespace of a resource.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// let info = fs.getbasic("reports")?;
+    /// assert!(info.is_dir());
+    /// assert_eq!(info.name(), "reports");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
@@ -374,6 +518,16 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// The `details` namespace of a resource.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// let info = fs.getdetails("hello.txt")?;
+    /// assert_eq!(info.size(), Some(5));
+    /// assert!(info.modified().is_some());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -384,6 +538,20 @@ pub trait FileSystemExt: FileSystem {
 
     /// A URL to download the file from.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .aws_access_key_id("KEY")
+    ///     .aws_secret_access_key("SECRET")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .build()?;
+    /// let url = fs.geturl("hello.txt")?; // presigned, without a request
+    /// assert!(url.starts_with("http://127.0.0.1:9000/mybucket/hello.txt?"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NoUrl`](ErrorKind::NoUrl).
@@ -392,16 +560,39 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Whether [`geturl`](Self::geturl) has a URL. It does not ask whether the file exists.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// assert!(!fs.hasurl("hello.txt"), "memory has no URLs, as S3 has");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     fn hasurl(&self, path: &str) -> bool {
         self.hasurl_for(path, "download")
     }
 
     /// Whether [`geturl_for`](FileSystem::geturl_for) has a URL for that purpose.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// assert!(!fs.hasurl_for("hello.txt", "fs"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     fn hasurl_for(&self, path: &str, purpose: &str) -> bool {
         self.geturl_for(path, purpose).is_ok()
     }
 
     /// Adds bytes to the end of a file, which is made if it is not there.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writebytes("log", b"one\n")?;
+    /// fs.appendbytes("log", b"two\n")?;
+    /// assert_eq!(fs.readtext("log")?, "one\ntwo\n");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -415,6 +606,15 @@ pub trait FileSystemExt: FileSystem {
 
     /// Adds UTF-8 text to the end of a file, which is made if it is not there.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.appendtext("log", "one\n")?;
+    /// fs.appendtext("log", "two\n")?;
+    /// assert_eq!(fs.readtext("log")?, "one\ntwo\n");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`appendbytes`](Self::appendbytes).
@@ -424,6 +624,14 @@ pub trait FileSystemExt: FileSystem {
 
     /// PyFilesystem's other word for [`upload`](FileSystem::upload).
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// let mut source = std::io::Cursor::new("hello");
+    /// assert_eq!(fs.writefile("hello.txt", &mut source)?, 5);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`upload`](FileSystem::upload).
@@ -432,6 +640,14 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Makes a directory and those above it.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedirs("2026/07/01")?;
+    /// assert!(fs.isdir("2026/07")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -443,6 +659,16 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Copies a file. Metadata comes along where both are on the same server.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// fs.copy("a.txt", "b.txt")?;
+    /// assert_eq!(fs.listdir("/")?, ["a.txt", "b.txt"]);
+    /// assert_eq!(fs.copy("a.txt", "b.txt").unwrap_err().kind(), ErrorKind::DestinationExists);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -457,6 +683,15 @@ pub trait FileSystemExt: FileSystem {
     /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. With `overwrite`, a move onto itself
     /// does nothing.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// fs.movefile("a.txt", "b.txt")?;
+    /// assert_eq!(fs.listdir("/")?, ["b.txt"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`copy`](Self::copy), but [`DestinationExists`](ErrorKind::DestinationExists) for a move onto
@@ -470,6 +705,17 @@ pub trait FileSystemExt: FileSystem {
 
     /// Copies what is in a directory into another one.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("old")?;
+    /// fs.makedir("new")?;
+    /// fs.writetext("old/a.txt", "a")?;
+    /// fs.copydir("old", "new")?;
+    /// assert_eq!(fs.readtext("new/a.txt")?, "a");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there,
@@ -481,6 +727,17 @@ pub trait FileSystemExt: FileSystem {
 
     /// Moves what is in a directory into another one, and removes the first. Onto itself it does
     /// nothing.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("old")?;
+    /// fs.makedir("new")?;
+    /// fs.writetext("old/a.txt", "a")?;
+    /// fs.movedir("old", "new")?;
+    /// assert_eq!(fs.listdir("/")?, ["new"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -494,6 +751,15 @@ pub trait FileSystemExt: FileSystem {
 
     /// When the content of a resource last changed, where that is known.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// let modified = fs.getmodified("hello.txt")?.expect("a time");
+    /// assert!(modified <= s3fs::time::OffsetDateTime::now_utc());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
@@ -502,11 +768,26 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Whether [`getsyspath`](FileSystem::getsyspath) has a path.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// assert!(!fs.hassyspath("hello.txt"));
+    /// assert!(s3fs::OsFs::new(".")?.hassyspath("hello.txt"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     fn hassyspath(&self, path: &str) -> bool {
         self.getsyspath(path).is_ok()
     }
 
     /// The path of a resource on the local disk, as the operating system writes it.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// let fs = s3fs::OsFs::new(".")?;
+    /// println!("{:?}", fs.getospath("hello.txt")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -516,6 +797,14 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// A short description of a resource, for people.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// println!("{}", fs.desc("hello.txt")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -537,9 +826,9 @@ pub trait FileSystemExt: FileSystem {
     /// [case-insensitive](crate::Meta::case_insensitive).
     ///
     /// ```
-    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// let fs = MemoryFs::new();
     /// assert!(fs.matches(&["*.py"], "__init__.py"));
     /// assert!(!fs.matches(&["*.jpg", "*.png"], "photo.gif"));
     /// # Ok::<(), s3fs::Error>(())
@@ -554,9 +843,9 @@ pub trait FileSystemExt: FileSystem {
     /// [`matches`](Self::matches).
     ///
     /// ```
-    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::builder("mybucket").anonymous(true).endpoint_url("http://127.0.0.1:9000").build()?;
+    /// let fs = MemoryFs::new();
     /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs/glob.py", false)?);
     /// assert!(fs.match_glob(&["src/**/*.py"], "/src/fs", true)?);
     /// assert!(!fs.match_glob(&["src/**/*.py"], "/docs", true)?);
@@ -578,10 +867,11 @@ pub trait FileSystemExt: FileSystem {
     /// The entries of a directory whose names match. PyFilesystem's `page` is the iterator's `skip`
     /// and `take`.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FileSystemExt, FilterDir, Namespaces, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, FilterDir, MemoryFs, Namespaces};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.makedir("reports")?;
     /// let filter = FilterDir::new().files(["*.csv"]).exclude_dirs([".*"]);
     /// for info in fs.filterdir("reports", &filter, Namespaces::BASIC)? {
     ///     println!("{}", info?.name());
@@ -605,11 +895,12 @@ pub trait FileSystemExt: FileSystem {
     /// `sha384`, `sha512`, or, with the crate's feature `sha1`, `sha1`. The file is read through
     /// and never held in memory.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
-    /// println!("{}", fs.hash("backup.tar", "sha256")?);
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.writetext("hello.txt", "hello")?;
+    /// assert_eq!(fs.hash("hello.txt", "md5")?, "5d41402abc4b2a76b9719d911017c592");
     /// # Ok::<(), s3fs::Error>(())
     /// ```
     ///
@@ -623,6 +914,15 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// An error if this handle was closed.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.check()?;
+    /// fs.close()?;
+    /// assert_eq!(fs.check().unwrap_err().kind(), ErrorKind::FilesystemClosed);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

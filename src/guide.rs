@@ -2,6 +2,12 @@
 
 /// FS URLs, the builder, and filesystems that are not S3.
 #[doc = include_str!("guide/opening.md")]
+///
+/// # Parameters of FS URLs
+///
+/// The parameters are methods of [`S3FsBuilder`](crate::S3FsBuilder) or [`UploadArgs`](crate::UploadArgs).
+///
+#[doc = include_str!("guide/parameters.md")]
 pub mod opening {}
 
 /// Where credentials, region and endpoint come from.

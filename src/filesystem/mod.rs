@@ -228,6 +228,16 @@ impl CopyOptions {
 pub trait FileSystem: Send + Sync {
     /// What is known about the resource.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// let info = fs.getinfo("hello.txt", Namespaces::DETAILS)?;
+    /// assert_eq!((info.name(), info.size()), ("hello.txt", Some(5)));
+    /// assert!(!info.is_dir());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
@@ -236,6 +246,15 @@ pub trait FileSystem: Send + Sync {
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info>;
 
     /// The names in a directory, each once.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("b.txt", "")?;
+    /// fs.makedir("a")?;
+    /// assert_eq!(fs.listdir("/")?, ["a", "b.txt"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -246,6 +265,16 @@ pub trait FileSystem: Send + Sync {
 
     /// Makes a directory, as [`makedir`](crate::FileSystemExt::makedir), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::MakedirOptions;
+    ///
+    /// fs.makedir("reports")?;
+    /// fs.makedir_with("reports", MakedirOptions::new().recreate(true))?; // is there already
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`makedir`](crate::FileSystemExt::makedir).
@@ -253,12 +282,34 @@ pub trait FileSystem: Send + Sync {
 
     /// Opens a file, as [`openbin`](crate::FileSystemExt::openbin), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::UploadArgs;
+    /// use std::io::Write;
+    ///
+    /// let options = OpenOptions::new().upload_args(UploadArgs::new().metadata("origin", "sensor 7"));
+    /// let mut file = fs.openbin_with("data.bin", "w", &options)?;
+    /// file.write_all(b"1234")?;
+    /// file.close()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`openbin`](crate::FileSystemExt::openbin).
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>>;
 
     /// Removes a file.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// fs.remove("a.txt")?;
+    /// assert!(!fs.exists("a.txt")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -268,6 +319,17 @@ pub trait FileSystem: Send + Sync {
     fn remove(&self, path: &str) -> Result<()>;
 
     /// Removes an empty directory.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// fs.writetext("reports/a.txt", "a")?;
+    /// assert_eq!(fs.removedir("reports").unwrap_err().kind(), ErrorKind::DirectoryNotEmpty);
+    /// fs.remove("reports/a.txt")?;
+    /// fs.removedir("reports")?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -280,6 +342,19 @@ pub trait FileSystem: Send + Sync {
     /// Changes what [`getinfo`](Self::getinfo) tells: `info` has the shape of
     /// [`Info::raw`], and what it does not name stays.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::RawInfo;
+    ///
+    /// fs.writetext("a.txt", "a")?;
+    /// let seconds: u64 = 1_800_000_000; // since 1970
+    /// fs.setinfo("a.txt", &RawInfo::new().with("details", "modified", seconds))?;
+    /// let modified = fs.getmodified("a.txt")?.expect("a time");
+    /// assert_eq!(modified.unix_timestamp(), 1_800_000_000);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
@@ -291,13 +366,17 @@ pub trait FileSystem: Send + Sync {
     /// What is known about each of many resources, in the order of the paths; each fails for itself.
     /// [`S3Fs`](crate::S3Fs) asks about several at a time.
     ///
-    /// ```no_run
-    /// use s3fs::{FileSystem, FileSystemExt, Namespaces, S3Fs};
+    /// ```
+    /// use s3fs::{FileSystem, FileSystemExt, MemoryFs, Namespaces};
     ///
-    /// let fs = S3Fs::new("mybucket")?;
-    /// let paths = ["a.csv", "b.csv", "c.csv"];
+    /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
+    /// fs.writetext("a.csv", "1,2")?;
+    /// let paths = ["a.csv", "missing.csv"];
     /// for (path, info) in paths.iter().zip(fs.getinfo_many(&paths, Namespaces::DETAILS)) {
-    ///     println!("{path}: {:?} bytes", info?.size());
+    ///     match info {
+    ///         Ok(info) => println!("{path}: {:?} bytes", info.size()),
+    ///         Err(error) => println!("{error}"),
+    ///     }
     /// }
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -349,6 +428,15 @@ pub trait FileSystem: Send + Sync {
 
     /// Whether something is there.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// assert!(fs.exists("reports")?);
+    /// assert!(!fs.exists("missing")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Only what keeps it from being known: the network, a permission, a missing bucket.
@@ -358,6 +446,15 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// Whether a file is there.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// assert!(fs.isfile("a.txt")?);
+    /// assert!(!fs.isfile("missing")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -370,6 +467,15 @@ pub trait FileSystem: Send + Sync {
 
     /// Whether a directory is there.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// assert!(fs.isdir("reports")?);
+    /// assert!(!fs.isdir("missing")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`exists`](Self::exists).
@@ -381,6 +487,14 @@ pub trait FileSystem: Send + Sync {
 
     /// Whether a directory holds nothing.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("reports")?;
+    /// assert!(fs.isempty("reports")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
@@ -391,6 +505,17 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// The entries of a directory. PyFilesystem's `page` is the iterator's `skip` and `take`.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// for info in fs.scandir("/", Namespaces::DETAILS)? {
+    ///     let info = info?;
+    ///     println!("{} {:?}", info.name(), info.size());
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -407,6 +532,14 @@ pub trait FileSystem: Send + Sync {
 
     /// All bytes of a file, as [`readbytes`](crate::FileSystemExt::readbytes), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "a")?;
+    /// assert_eq!(fs.readbytes_with("a.txt", &OpenOptions::new())?, b"a");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`readbytes`](crate::FileSystemExt::readbytes).
@@ -419,6 +552,16 @@ pub trait FileSystem: Send + Sync {
 
     /// Writes a file whole, as [`writebytes`](crate::FileSystemExt::writebytes), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::UploadArgs;
+    ///
+    /// let upload = UploadArgs::new().content_type("text/csv").cache_control("max-age=60");
+    /// fs.writebytes_with("a.csv", b"1,2", &OpenOptions::new().upload_args(upload))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`writebytes`](crate::FileSystemExt::writebytes).
@@ -430,6 +573,14 @@ pub trait FileSystem: Send + Sync {
 
     /// Makes an empty file if nothing is there, or, with `wipe`, in any case. Says whether it made
     /// one.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// assert!(fs.create("empty", false)?);
+    /// assert!(!fs.create("empty", false)?, "it is there already");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -458,6 +609,14 @@ pub trait FileSystem: Send + Sync {
     /// Makes an empty file if nothing is there, or else sets its times to now, where a filesystem
     /// can: S3 cannot, and does nothing then.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.touch("marker")?;
+    /// assert_eq!(fs.getsize("marker")?, 0);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`create`](Self::create).
@@ -469,12 +628,32 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// What this filesystem is like.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// assert!(!fs.getmeta().read_only);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     fn getmeta(&self) -> Meta {
         Meta::default()
     }
 
     /// A URL of the file for that purpose: `"download"`, or `"fs"` for an FS URL that
     /// [`open_fs`](crate::open_fs) takes.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .anonymous(true)
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .build()?;
+    /// let url = fs.geturl_for("reports", "fs")?; // for `open_fs`, without credentials
+    /// assert!(url.starts_with("s3://mybucket/reports?"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -509,6 +688,16 @@ pub trait FileSystem: Send + Sync {
 
     /// Writes all of a file to `target`, and says how many bytes that were.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("a.txt", "high tide")?;
+    /// let mut target = Vec::new(); // or a file, or anything else that is `Write`
+    /// assert_eq!(fs.download("a.txt", &mut target)?, 9);
+    /// assert_eq!(target, b"high tide");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
@@ -521,6 +710,14 @@ pub trait FileSystem: Send + Sync {
 
     /// Writes all that `source` gives to a file, replacing what was there, and says how many bytes
     /// that were.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// let mut source = std::io::Cursor::new("high tide"); // or a file, or anything else that is `Read`
+    /// assert_eq!(fs.upload("a.txt", &mut source)?, 9);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -548,6 +745,16 @@ pub trait FileSystem: Send + Sync {
 
     /// Makes a directory and those above it, as [`makedirs`](crate::FileSystemExt::makedirs), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::MakedirOptions;
+    ///
+    /// fs.makedirs_with("2026/07", MakedirOptions::new().recreate(true))?;
+    /// fs.makedirs_with("2026/07", MakedirOptions::new().recreate(true))?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`makedirs`](crate::FileSystemExt::makedirs).
@@ -572,6 +779,18 @@ pub trait FileSystem: Send + Sync {
 
     /// Copies a file, as [`copy`](crate::FileSystemExt::copy), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::CopyOptions;
+    ///
+    /// fs.writetext("a.txt", "new")?;
+    /// fs.writetext("b.txt", "old")?;
+    /// fs.copy_with("a.txt", "b.txt", CopyOptions::new().overwrite(true))?;
+    /// assert_eq!(fs.readtext("b.txt")?, "new");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`copy`](crate::FileSystemExt::copy).
@@ -580,6 +799,18 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// Moves a file, as [`movefile`](crate::FileSystemExt::movefile), with options.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::CopyOptions;
+    ///
+    /// fs.writetext("a.txt", "new")?;
+    /// fs.writetext("b.txt", "old")?;
+    /// fs.movefile_with("a.txt", "b.txt", CopyOptions::new().overwrite(true))?;
+    /// assert_eq!(fs.listdir("/")?, ["b.txt"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -590,6 +821,18 @@ pub trait FileSystem: Send + Sync {
 
     /// Copies what is in a directory, as [`copydir`](crate::FileSystemExt::copydir), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::CopyOptions;
+    ///
+    /// fs.makedir("old")?;
+    /// fs.writetext("old/a.txt", "a")?;
+    /// fs.copydir_with("old", "new", CopyOptions::new().create(true))?;
+    /// assert_eq!(fs.readtext("new/a.txt")?, "a");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`copydir`](crate::FileSystemExt::copydir).
@@ -599,6 +842,18 @@ pub trait FileSystem: Send + Sync {
 
     /// Moves a directory, as [`movedir`](crate::FileSystemExt::movedir), with options.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use s3fs::CopyOptions;
+    ///
+    /// fs.makedir("old")?;
+    /// fs.writetext("old/a.txt", "a")?;
+    /// fs.movedir_with("old", "new", CopyOptions::new().create(true))?;
+    /// assert_eq!(fs.listdir("/")?, ["new"]);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`movedir`](crate::FileSystemExt::movedir).
@@ -607,6 +862,16 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// Removes a directory and all that is below it; of the root, all that is below it.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedirs("2026/07")?;
+    /// fs.writetext("2026/07/01.txt", "sunny")?;
+    /// fs.removetree("2026")?;
+    /// assert!(fs.isempty("/")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -625,6 +890,16 @@ pub trait FileSystem: Send + Sync {
 
     /// Removes all that is below a directory, and keeps the directory: what
     /// [`removetree`](Self::removetree) does with a root.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.makedir("cache")?;
+    /// fs.writetext("cache/a.txt", "a")?;
+    /// fs.emptydir("cache")?;
+    /// assert!(fs.isempty("cache")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -788,6 +1063,13 @@ pub trait FileSystem: Send + Sync {
 
     /// The path of a resource on the local disk.
     ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// let fs = s3fs::OsFs::new(".")?;
+    /// println!("{}", fs.getsyspath("hello.txt")?.display());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NoSysPath`](ErrorKind::NoSysPath).
@@ -819,6 +1101,15 @@ pub trait FileSystem: Send + Sync {
     }
 
     /// Closes this handle; its clones stay open. Closing again does nothing.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.close()?;
+    /// assert!(fs.isclosed());
+    /// assert_eq!(fs.listdir("/").unwrap_err().kind(), ErrorKind::FilesystemClosed);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

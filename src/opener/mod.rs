@@ -113,21 +113,10 @@ where
 ///
 /// `s3://bucket/dir_path?parameter=value`, or with credentials `s3://key:secret@bucket/…`. User,
 /// password, path and parameters are percent-decoded. An unknown parameter is an error. The parameters are
-/// methods of [`S3FsBuilder`], which documents their defaults:
+/// methods of [`S3FsBuilder`] or [`UploadArgs`](crate::UploadArgs); [`allow_profile`](Self::allow_profile) allows `profile`
+/// and `ca_bundle`:
 ///
-/// | parameter | value |
-/// | --- | --- |
-/// | `endpoint_url`, `region`, `delimiter`, `aws_session_token`, `user_agent_suffix` | text |
-/// | `proxy` | a percent-encoded URL, or `none` |
-/// | `strict`, `read_only`, `anonymous`, `requester_pays`, `keep_encryption`, `equal_parts`, `copy_percent_keys` | `1` or `0` (also `true`, `false`, `yes`, `no`, `on`, `off`) |
-/// | `connect_timeout`, `response_timeout`, `stall_timeout`, `operation_timeout`, `retry_timeout`, `retry_base_delay`, `retry_max_delay` | seconds, such as `2.5` |
-/// | `part_size`, `min_part_size`, `write_buffer`, `first_window` | bytes |
-/// | `max_workers`, `max_attempts`, `max_parts`, `read_ahead` | a whole number |
-/// | `addressing_style` | `auto`, `path` or `virtual` |
-/// | `checksum` | `CRC32`, `CRC32C`, `CRC64NVME`, `SHA256` or `off` |
-/// | `conditions` | `honoured` or `ignored` |
-/// | `acl`, `cache_control`, `content_type`, `storage_class` and the other header arguments of [`UploadArgs`](crate::UploadArgs); `metadata.NAME`, `tag.NAME`, `checksum_algorithm`; `expected_bucket_owner`, `request_payer` | text |
-/// | `profile`, `ca_bundle` | text, only where the program [allows it](Self::allow_profile) |
+#[doc = include_str!("../guide/parameters.md")]
 ///
 /// Keys of SSE-C are not taken from URLs.
 #[derive(Clone, Copy, Debug, Default)]

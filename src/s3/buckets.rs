@@ -67,6 +67,13 @@ impl S3Fs {
     ///
     /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
     ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    ///
+    /// S3Fs::builder("mybucket").region("eu-west-1").build()?.create_bucket()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in

@@ -158,6 +158,15 @@ impl S3Fs {
     /// The bucket of that name, with the credentials and the region of the environment or the
     /// shared files. No request is made.
     ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    /// use s3fs::prelude::*;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// println!("{:?}", fs.listdir("/")?);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`S3FsBuilder::build`].
@@ -196,6 +205,19 @@ impl S3Fs {
     /// Begins a filesystem with parameters.
     ///
     /// Off AWS, `tenant:bucket` names a bucket of another tenant of Ceph's gateway.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .dir_path("reports")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .aws_access_key_id("KEY")
+    ///     .aws_secret_access_key("SECRET")
+    ///     .build()?;
+    /// assert_eq!(fs.to_string(), "<s3fs 'mybucket/reports'>");
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     pub fn builder(bucket_name: &str) -> S3FsBuilder {
         S3FsBuilder::new(bucket_name)
     }
@@ -310,12 +332,36 @@ impl S3Fs {
     }
 
     /// What this filesystem and its clones have asked of the server and moved so far: no request.
+    ///
+    /// ```no_run
+    /// use s3fs::S3Fs;
+    /// use s3fs::prelude::*;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// fs.readbytes("a.txt")?;
+    /// assert_eq!(fs.stats().requests, 1);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.objects().client().stats()
     }
 
     /// Begins a presigned URL for a file: no request.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    /// use std::time::Duration;
+    ///
+    /// let fs = S3Fs::builder("mybucket")
+    ///     .aws_access_key_id("KEY")
+    ///     .aws_secret_access_key("SECRET")
+    ///     .endpoint_url("http://127.0.0.1:9000")
+    ///     .build()?;
+    /// let url = fs.presign("report.csv")?.expires(Duration::from_secs(600)).url()?;
+    /// assert!(url.contains("X-Amz-Expires=600"));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

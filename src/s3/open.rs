@@ -49,6 +49,17 @@ impl S3Fs {
     /// Opens a file with `w` or `x`, as the concrete type: P + 1 requests in strict mode (P + 2 for
     /// `x`), otherwise none. What it costs to close it stands with [`S3Writer`].
     ///
+    /// ```no_run
+    /// use s3fs::{File, OpenOptions, S3Fs};
+    /// use std::io::Write;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let mut file = fs.open_write("a.txt", "w", &OpenOptions::new())?;
+    /// writeln!(file, "high tide")?;
+    /// file.close()?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`openbin`](crate::FileSystemExt::openbin), and
@@ -64,6 +75,17 @@ impl S3Fs {
 
     /// Opens a file with `a`, `r+`, `a+`, `w+` or `x+`, as the concrete type. What it costs stands
     /// with [`S3Updater`].
+    ///
+    /// ```no_run
+    /// use s3fs::{File, OpenOptions, S3Fs};
+    /// use std::io::Write;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let mut file = fs.open_update("log.txt", "a", &OpenOptions::new())?;
+    /// writeln!(file, "high tide")?;
+    /// file.close()?; // sends what is new, and copies the rest on the server
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -210,6 +232,17 @@ impl S3Fs {
     /// Opens a file for reading, as the concrete type, which is [`BufRead`](std::io::BufRead) too:
     /// one request. Reading all of it is one more above
     /// [`first_window`](OpenOptions::first_window), which defaults to 1 MiB.
+    ///
+    /// ```no_run
+    /// use s3fs::{OpenOptions, S3Fs};
+    /// use std::io::BufRead;
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// for line in fs.open_read("tides.csv", &OpenOptions::new())?.lines() {
+    ///     println!("{}", line?);
+    /// }
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -365,8 +365,33 @@ mod tests {
     #[test]
     fn every_parameter_is_documented_and_known() {
         let opener = include_str!("../../opener/mod.rs");
+        let guide = include_str!("../../guide.rs");
+        assert!(opener.contains("guide/parameters.md") && guide.contains("guide/parameters.md"));
+        let table = include_str!("../../guide/parameters.md");
+        let code = include_str!("parameters.rs");
+        let is_arm = |line: &&str| {
+            line.contains(" => {")
+                || line.contains(" => self")
+                || line.contains(" if allow_profile")
+        };
+        let arms = code.lines().map(str::trim).filter(is_arm);
+        let arms = arms.filter_map(|line| line.strip_prefix('"')?.split('"').next());
+        let own = ["metadata.NAME", "tag.NAME", "checksum_algorithm"];
+        for name in arms
+            .chain(header_args::TABLE.map(|arg| arg.name))
+            .chain(own)
+        {
+            assert!(table.contains(&format!("`{name}`")), "{name}");
+        }
+        for line in table.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            assert!(
+                cells.len() == 5 && !cells[3].is_empty(),
+                "no default: {line}"
+            );
+        }
         for name in NAMES {
-            assert!(opener.contains(&format!("`{name}`")), "{name}");
+            assert!(table.contains(&format!("`{name}`")), "{name}");
             let set = S3FsBuilder::new("b").set_parameter(name, "", true);
             let is_unknown =
                 set.is_err_and(|error| error.to_string().contains("there is no parameter"));
