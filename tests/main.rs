@@ -17,7 +17,6 @@ mod credentials;
 mod directories;
 #[cfg(target_os = "linux")]
 mod disk_calls;
-mod documented;
 mod documents;
 mod drawing;
 mod every_operation;
