@@ -243,7 +243,9 @@ pub use filesystem::capabilities::{
 };
 pub use filesystem::file::File;
 pub use filesystem::filter::FilterDir;
-pub use filesystem::info::{Details, Info, Namespaces, RawInfo, ResourceType, S3Info, Value};
+pub use filesystem::info::{
+    Details, Info, Namespaces, RawInfo, ResourceType, RestoreStatus, S3Info, Value,
+};
 pub use filesystem::location::Location;
 pub use filesystem::mode::Mode;
 pub use filesystem::open_file::OpenFile;
@@ -262,8 +264,8 @@ pub use opener::{
 pub use osfs::{OsFs, OsFsOptions};
 pub use s3::{
     AddressingStyle, BucketInfo, CachedCredentials, ConditionalWrites, Credentials,
-    CredentialsProvider, FileVersion, FileVersions, Presign, PresignMethod, PresignedUrl, S3Fs,
-    S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
+    CredentialsProvider, FileVersion, FileVersions, Presign, PresignMethod, PresignedUrl,
+    Restoration, RestoreTier, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
 };
 pub use time;
 pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};

@@ -2,6 +2,7 @@
 
 mod answers;
 mod architecture;
+mod archived;
 mod arguments;
 mod bad_input;
 mod buckets;

@@ -6,6 +6,7 @@ use std::ops::BitOr;
 
 use time::OffsetDateTime;
 
+use crate::dates::http_date;
 use crate::error::Result;
 use crate::path;
 
@@ -202,7 +203,8 @@ pub struct S3Info {
     pub replication_status: Option<String>,
     /// `requester` if the requester was charged.
     pub request_charged: Option<String>,
-    /// `x-amz-restore`: the state of the restored copy of an archived object.
+    /// `x-amz-restore`: the state of the restored copy of an archived object, which
+    /// [`restore_status`](Self::restore_status) reads.
     pub restore: Option<String>,
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub server_side_encryption: Option<String>,
@@ -220,6 +222,44 @@ pub struct S3Info {
     pub version_id: Option<String>,
     /// `x-amz-website-redirect-location`.
     pub website_redirect_location: Option<String>,
+}
+
+impl S3Info {
+    /// Whether an archived object is being restored, or until when its restored copy can be read. `None` if nobody asked
+    /// for a restoration.
+    ///
+    /// ```
+    /// use s3fs::S3Info;
+    ///
+    /// let mut info = S3Info::default();
+    /// info.restore = Some("ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"".to_owned());
+    /// let status = info.restore_status().expect("a restored copy");
+    /// assert!(!status.in_progress);
+    /// assert_eq!(status.expires.expect("a time").year(), 2012);
+    /// ```
+    #[must_use]
+    pub fn restore_status(&self) -> Option<RestoreStatus> {
+        let text = self.restore.as_deref()?;
+        let value = |name: &str| {
+            let (_, rest) = text.split_once(name)?;
+            let quoted = rest.trim_start().strip_prefix('=')?.trim_start();
+            quoted.strip_prefix('"')?.split('"').next()
+        };
+        Some(RestoreStatus {
+            in_progress: value("ongoing-request")? == "true",
+            expires: value("expiry-date").and_then(http_date),
+        })
+    }
+}
+
+/// The state of the restored copy of an archived object: [`S3Info::restore_status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RestoreStatus {
+    /// Whether the restoration is still running.
+    pub in_progress: bool,
+    /// Until when the copy can be read, once there is one.
+    pub expires: Option<OffsetDateTime>,
 }
 
 /// What is known about a resource.

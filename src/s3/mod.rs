@@ -1,6 +1,7 @@
 //! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
 
 pub(crate) mod api;
+mod archive;
 mod buckets;
 mod builder;
 mod checks;
@@ -39,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use percent_encoding::utf8_percent_encode;
 use url::Url;
 
+pub use archive::{Restoration, RestoreTier};
 pub use buckets::BucketInfo;
 pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;

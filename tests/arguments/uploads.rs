@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use s3fs::{
-    ChecksumAlgorithm, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions, S3Fs,
-    TransferOptions, UploadArgs, Value, open_fs,
+    ChecksumAlgorithm, DownloadArgs, ErrorKind, FileSystem, FileSystemExt, OpenOptions,
+    RestoreTier, S3Fs, TransferOptions, UploadArgs, Value, open_fs,
 };
 use test_server::client::encode;
 use test_server::{BUCKET, Fault, Rule, Server};
@@ -500,6 +500,7 @@ fn do_everything(server: &Server, fs: &S3Fs) {
     fs.stale_uploads("/", std::time::Duration::ZERO).unwrap();
     fs.versions("more/f").unwrap();
     fs.restore_version("more/f", "null").unwrap();
+    fs.restore("more/f", 1, RestoreTier::Bulk).unwrap_err();
     fs.remove_version("more/f", "null").unwrap();
     fs.removetree("/").unwrap();
     fs.delete_bucket().unwrap();
@@ -529,6 +530,7 @@ fn who_pays_and_who_owns_the_bucket_is_said_with_every_kind_of_request() {
             "ListObjectVersions",
             "ListObjectsV2",
             "PutObject",
+            "RestoreObject",
             "UploadPart",
             "UploadPartCopy",
         ];

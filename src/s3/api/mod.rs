@@ -6,6 +6,7 @@ mod copy;
 mod delete;
 mod finish_upload;
 mod multipart;
+mod restore;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -28,6 +29,7 @@ pub(crate) use finish_upload::{FinishUpload, NONCE, has_nonce, hex, is_unknown_t
 pub(crate) use multipart::{
     NewUpload, Upload, UploadedPart, check_object_size, is_gone, wants_equal_parts,
 };
+pub(crate) use restore::RestoreAnswer;
 
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage, VersionsPage};

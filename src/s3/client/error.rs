@@ -385,11 +385,15 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
             "the clock of this machine is too far from the server's",
         )
         .with_hint("set the clock"),
+        ("InvalidObjectState", _) if operation == Operation::RestoreObject => of(
+            ErrorKind::Unsupported,
+            "it is not in an archive class, and need not be restored",
+        ),
         ("InvalidObjectState", _) => of(
             ErrorKind::ArchivedObject,
             "it must be restored before it can be read",
         )
-        .with_hint("ask the store to restore it (RestoreObject), and wait until that is done"),
+        .with_hint("S3Fs::restore asks for that (RestoreObject); wait until it is done"),
         ("PermanentRedirect" | "TemporaryRedirect", _) | (_, 301 | 302 | 307 | 308) => of(
             ErrorKind::OperationFailed,
             "the server sends the request elsewhere",

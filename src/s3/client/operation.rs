@@ -24,6 +24,7 @@ pub(crate) enum Operation {
     ListObjectsV2,
     ListParts,
     PutObject,
+    RestoreObject,
     UploadPart,
     UploadPartCopy,
 }
@@ -76,7 +77,7 @@ const fn row(
 /// Sources: the page of each operation in the S3 API, "Response syntax", and
 /// [Required permissions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
 #[rustfmt::skip]
-const TABLE: [Row; 19] = {
+const TABLE: [Row; 20] = {
     use Method::{Delete, Get, Head, Post, Put};
     use Operation as Op;
     [
@@ -97,6 +98,7 @@ const TABLE: [Row; 19] = {
         row(Op::ListObjectsV2, "ListObjectsV2", Get, "s3:ListBucket", &[ChangesNothing, NeedsNoObject]),
         row(Op::ListParts, "ListParts", Get, "s3:ListMultipartUploadParts", &[ChangesNothing]),
         row(Op::PutObject, "PutObject", Put, "s3:PutObject", &[HasETag, NeedsNoObject, SendsContent]),
+        row(Op::RestoreObject, "RestoreObject", Post, "s3:RestoreObject", &[]),
         row(Op::UploadPart, "UploadPart", Put, "s3:PutObject", &[HasETag, SendsContent]),
         row(Op::UploadPartCopy, "UploadPartCopy", Put, "s3:GetObject and s3:PutObject", &[IsLong]),
     ]

@@ -27,6 +27,7 @@ use super::checksum;
 use super::faults::{Fault, Faults};
 use super::log::Log;
 use super::request::Target;
+use super::restore;
 use super::versioning;
 use super::wire::{Control, Gate, Wire};
 
@@ -327,6 +328,9 @@ fn finish(
         };
         *response.body_mut() = Body::from(xml);
         response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    if response.headers_mut().remove(restore::STARTED).is_some() {
+        *response.status_mut() = StatusCode::ACCEPTED;
     }
     if method == Method::HEAD {
         finish_head(&mut response, failed);

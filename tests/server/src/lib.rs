@@ -45,6 +45,7 @@ mod multipart;
 mod numbered;
 mod objects;
 mod request;
+mod restore;
 mod service;
 mod store;
 mod tagging;

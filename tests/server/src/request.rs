@@ -104,6 +104,7 @@ fn object_operation(parts: &Parts, has: &dyn Fn(&str) -> bool) -> &'static str {
         "PUT" if has("partNumber") => "UploadPart",
         "PUT" if copies => "CopyObject",
         "PUT" => "PutObject",
+        "POST" if has("restore") => "RestoreObject",
         "POST" if has("uploads") => "CreateMultipartUpload",
         "POST" if has("uploadId") => "CompleteMultipartUpload",
         "DELETE" if has("tagging") => "DeleteObjectTagging",

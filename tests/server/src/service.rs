@@ -7,7 +7,7 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::conditions::Manners;
 use super::store::Store;
-use super::{buckets, copy, deletes, listing, multipart, objects, tagging, versioning};
+use super::{buckets, copy, deletes, listing, multipart, objects, restore, tagging, versioning};
 
 /// The store, and how this server differs from others.
 pub struct Service {
@@ -107,6 +107,8 @@ operations! {
     copy_object(CopyObjectInput) -> CopyObjectOutput = copy::object;
     list_objects(ListObjectsInput) -> ListObjectsOutput = listing::v1;
     list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = listing::v2;
+
+    restore_object(RestoreObjectInput) -> RestoreObjectOutput = restore::object;
 
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = multipart::create;
     upload_part(UploadPartInput) -> UploadPartOutput = multipart::upload_part, await;

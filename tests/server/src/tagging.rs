@@ -72,7 +72,7 @@ pub fn check(tags: &[(String, String)]) -> S3Result<()> {
     Ok(())
 }
 
-fn with_object<T>(
+pub fn with_object<T>(
     service: &Service,
     bucket: &str,
     key: &str,

@@ -79,6 +79,20 @@ pub(crate) fn delete(objects: &[Deletion<'_>]) -> String {
     })
 }
 
+/// The body of [RestoreObject][1].
+///
+/// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html
+pub(crate) fn restore(days: Option<u32>, tier: &str) -> String {
+    document("RestoreRequest", |body| {
+        if let Some(days) = days {
+            field(body, "Days", &days.to_string());
+        }
+        element(body, "GlacierJobParameters", |body| {
+            field(body, "Tier", tier)
+        });
+    })
+}
+
 /// Whether [XML 1.0](https://www.w3.org/TR/xml/#charsets) has all characters of that text.
 ///
 /// An object whose key fails this is deleted by a request of its own.
@@ -130,6 +144,15 @@ fn field(body: &mut String, name: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_restoration_has_days_unless_the_class_takes_none() {
+        let job = "<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>";
+        let root = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+        let with_days = format!("{root}<Days>7</Days>{job}");
+        assert_eq!(restore(Some(7), "Bulk"), with_days);
+        assert_eq!(restore(None, "Bulk"), format!("{root}{job}"));
+    }
 
     #[test]
     fn parts_are_written_as_s3_documents_them() {
