@@ -14,8 +14,8 @@ use s3fs::copy::{Condition, copy_dir, copy_file, copy_fs, copy_structure};
 use s3fs::mirror::mirror;
 use s3fs::moving::{move_dir, move_file, move_fs};
 use s3fs::{
-    CancelToken, ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, OsFs, Result,
-    S3Fs, TransferOptions,
+    CancelToken, ErrorKind, File as _, FileSystem, FileSystemExt as _, MemoryFs, Namespaces,
+    OpenOptions, OsFs, Result, S3Fs, TransferOptions,
 };
 use test_server::{BUCKET, Fault, Hold, LoggedRequest, Rule, Server, synthetic_bytes};
 
@@ -169,6 +169,40 @@ fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_download() {
 }
 
 #[test]
+fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_call() {
+    for fault in [Fault::retry_after(503, "SlowDown", SECONDS), Fault::Stall] {
+        let server = server();
+        let options = OpenOptions::new().first_window(0);
+        let file = fs_of(&server).open_read("large", &options).unwrap();
+        let (slow, refused) = (0..10, 20 * PART..20 * PART + 10);
+        let of = |range: &'static str| {
+            Rule::on("GetObject").when(move |request| request.header("range") == Some(range))
+        };
+        let faults = server.faults();
+        faults.add(of("bytes=0-9").always(), fault);
+        let denied = Fault::error(403, "AccessDenied");
+        faults.add(of("bytes=1310720-1310729"), denied);
+        let error = soon(|| file.read_ranges(&[slow, refused])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    }
+}
+
+#[test]
+fn a_look_that_is_refused_ends_the_wait_of_the_others_of_a_tree() {
+    for fault in [Fault::retry_after(503, "SlowDown", SECONDS), Fault::Stall] {
+        let server = server();
+        let fs = fs_of(&server);
+        let look = |key: &str| Rule::on("HeadObject").key(key);
+        let faults = server.faults();
+        faults.add(look("tree/one").always(), fault);
+        faults.add(look("tree/two"), Fault::error(403, "AccessDenied"));
+        // Where a refusal has no words, a listing tells why.
+        let error = soon(|| fs.scantree("tree", Namespaces::S3).map(drop)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_fails_ends_the_wait_of_the_others_of_a_tree() {
     let (server, disk) = (server(), Directory::new());
     for name in ["a", "b", "c"] {
@@ -287,7 +321,7 @@ const UPLOAD_DIR: fn(&S3Fs, &Directory, &CancelToken) -> Result<()> = |fs, direc
         .map(drop)
 };
 
-const CASES: [Case; 29] = [
+const CASES: [Case; 36] = [
     ("CreateMultipartUpload", UPLOAD_FILE),
     ("UploadPart", UPLOAD_FILE),
     ("CompleteMultipartUpload", UPLOAD_FILE),
@@ -394,6 +428,40 @@ const CASES: [Case; 29] = [
     }),
     ("ListObjectsV2", |fs, _, token| {
         token.run(|| fs.glob("tree/*").count()).map(drop)
+    }),
+    ("DeleteObjects", |fs, _, token| {
+        let removed = token.run(|| fs.remove_many(&["tree/one", "tree/two"]));
+        removed.into_iter().collect()
+    }),
+    ("HeadObject", |fs, _, token| {
+        let looked = token.run(|| fs.getinfo_many(&["tree/one", "tree/two"], Namespaces::S3));
+        looked.into_iter().collect::<Result<Vec<_>>>().map(drop)
+    }),
+    ("HeadObject", |fs, _, token| {
+        let options = OpenOptions::new().first_window(0);
+        token.run(|| fs.open_read("large", &options)).map(drop)
+    }),
+    ("GetObject", |fs, _, token| {
+        token.run(|| {
+            let options = OpenOptions::new().first_window(0);
+            let file = fs.open_read("large", &options)?;
+            file.read_ranges(&[0..10, 20 * PART..20 * PART + 10])
+                .map(drop)
+        })
+    }),
+    ("GetObject", |fs, _, token| {
+        token.run(|| {
+            let options = OpenOptions::new().first_window(0);
+            let file = fs.open_read("large", &options)?;
+            file.read_at(7, &mut [0; 10]).map(drop)
+        })
+    }),
+    ("ListObjectVersions", |fs, _, token| {
+        token.run(|| fs.versions("old")).map(drop)
+    }),
+    ("ListObjectVersions", |fs, _, token| {
+        let listed = || fs.versions_below("/")?.collect::<Result<Vec<_>>>();
+        token.run(listed).map(drop)
     }),
 ];
 

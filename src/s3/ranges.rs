@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::s3::parallel;
 use crate::s3::read::reader::S3Reader;
+use crate::threads::ThreadPool;
 
 /// Ranges that are at most this far apart are one request: another one would take longer than these bytes.
 const GAP: u64 = 64 << 10;
@@ -81,15 +81,15 @@ impl S3Reader {
             }
         }
         let groups = joined(ranges);
-        let read = parallel::map(&groups, self.workers(), |group| {
+        let read = ThreadPool::new(self.workers()).try_map(&groups, |group| {
             let length = usize::try_from(group.end - group.start).map_err(|_| too_long())?;
             let mut bytes = vec![0; length];
             self.read_range(group.start, &mut bytes)?;
             Ok(bytes)
         });
+        let read = read.map_err(|error| self.about(error))?;
         let mut results = vec![Vec::new(); ranges.len()];
         for (group, bytes) in groups.iter().zip(read) {
-            let bytes = bytes.map_err(|error: Error| self.about(error))?;
             group.share(ranges, bytes, &mut results);
         }
         Ok(results)

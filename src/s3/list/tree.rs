@@ -35,7 +35,7 @@ use crate::s3::key::{MAX_KEY_BYTES, Place};
 use crate::s3::list::entries::directory_info;
 use crate::s3::list::order::{Order, no_order};
 use crate::s3::list::pages::{PAGE, Pages, warn_unnameable};
-use crate::s3::parallel;
+use crate::threads::ThreadPool;
 
 /// How many names of a directory are looked at before a listing jumps in a store whose order is not known.
 const MOST_NAMES: usize = 10_000;
@@ -604,9 +604,9 @@ impl Tree<'_> {
         };
         let beyond = namespaces.contains(Namespaces::S3) || namespaces.contains(Namespaces::URLS);
         let finished: Vec<(String, Info)> = if beyond {
-            let completed = parallel::map(&entries, fs.shared.max_workers, complete);
-            let completed = completed.into_iter().filter_map(Result::transpose);
-            completed.collect::<Result<_>>()?
+            let pool = ThreadPool::new(fs.shared.max_workers);
+            let completed = pool.try_map(&entries, complete)?;
+            completed.into_iter().flatten().collect()
         } else {
             let listed = entries.into_iter();
             listed.map(|found| (found.directory, found.info)).collect()
