@@ -57,6 +57,15 @@ fn buckets_that_come_in_pages_are_all_listed_and_pages_without_end_are_an_error(
     assert_eq!(buckets[0].region.as_deref(), Some("eu-west-1"));
     assert_eq!(buckets[0].created, None);
 
+    // One that comes again on the next page is one.
+    let (first, last) = (page("first", "t+1"), page("first", ""));
+    let server = Scripted::start(move |heard: &mut Heard<'_>| {
+        let is_last = heard.line().contains("continuation-token=t%2B1");
+        heard.send(answer("200 OK", if is_last { &last } else { &first }));
+    });
+    let buckets = server.builder().list_buckets().unwrap();
+    assert_eq!(names(&buckets), ["first"]);
+
     let again = page("again", "the same");
     let server = Scripted::start(move |heard: &mut Heard<'_>| heard.send(answer("200 OK", &again)));
     let error = server.builder().list_buckets().unwrap_err();

@@ -1,10 +1,11 @@
 //! What a bucket keeps of its files: old versions and delete markers, listed, restored and removed.
 
-use s3fs::{ErrorKind, FileSystem, FileSystemExt, FileVersion, OpenOptions, S3Fs};
+use s3fs::{ErrorKind, FileSystem, FileSystemExt, FileVersion, OpenOptions, Result, S3Fs};
 use test_server::{BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
 
 use crate::common;
 use crate::logged;
+use crate::scripted::{Heard, Scripted, answer};
 
 /// A bucket that keeps versions, and a filesystem on it.
 fn versioned() -> (Server, Bucket, S3Fs) {
@@ -208,6 +209,37 @@ fn versions_of_keys_that_no_path_names_are_left_out_with_a_warning() {
         warnings,
         ["2 keys below \"\" are left out: no path can name them"]
     );
+}
+
+#[test]
+fn a_version_that_a_page_repeats_is_listed_once() {
+    let version = |id: u32| {
+        format!(
+            "<Version><Key>f</Key><VersionId>v{id}</VersionId><IsLatest>{}</IsLatest><Size>1</Size></Version>",
+            id == 3
+        )
+    };
+    let page = |ids: [u32; 2], rest: &str| {
+        let versions = ids.map(version).concat();
+        format!("<ListVersionsResult>{versions}{rest}</ListVersionsResult>")
+    };
+    let first = page(
+        [3, 2],
+        "<IsTruncated>true</IsTruncated><NextKeyMarker>f</NextKeyMarker><NextVersionIdMarker>v2</NextVersionIdMarker>",
+    );
+    let last = page([2, 1], "<IsTruncated>false</IsTruncated>");
+    let server = Scripted::start(move |heard: &mut Heard<'_>| {
+        let is_last = heard.line().contains("version-id-marker=v2");
+        heard.send(answer("200 OK", if is_last { &last } else { &first }));
+    });
+    let fs = server.builder().build().unwrap();
+    let ids = |versions: Vec<FileVersion>| {
+        let ids = versions.into_iter().map(|version| version.version_id);
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(fs.versions("f").unwrap()), ["v3", "v2", "v1"]);
+    let below: Result<_> = fs.versions_below("/").unwrap().collect();
+    assert_eq!(ids(below.unwrap()), ["v3", "v2", "v1"]);
 }
 
 #[test]

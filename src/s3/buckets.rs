@@ -1,5 +1,7 @@
 //! Buckets: those of an endpoint, and making and removing one.
 
+use std::collections::HashSet;
+
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -44,11 +46,13 @@ impl S3FsBuilder {
         let fs = self.of_any_bucket().build()?;
         let mut watch = TokenWatch::default();
         let mut token: Option<String> = None;
-        let mut buckets = Vec::new();
+        let (mut buckets, mut known) = (Vec::new(), HashSet::new());
         loop {
             let page = fs.objects().list_buckets(token.as_deref())?;
             let is_empty = page.buckets.is_empty();
-            buckets.extend(page.buckets.into_iter().map(|bucket| BucketInfo {
+            let new = page.buckets.into_iter();
+            let new = new.filter(|bucket| known.insert(bucket.name.clone()));
+            buckets.extend(new.map(|bucket| BucketInfo {
                 name: bucket.name,
                 created: bucket.created,
                 region: bucket.region,

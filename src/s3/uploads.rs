@@ -1,5 +1,6 @@
 //! [`StaleUpload`]: what a killed program left behind of an upload, found and removed.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
@@ -98,13 +99,15 @@ impl S3Fs {
         let is_below = |upload: &ListedUpload| {
             upload.key.starts_with(&directory) || Some(&upload.key) == file.as_ref()
         };
-        let mut stale = Vec::new();
+        let (mut stale, mut known) = (Vec::new(), HashSet::new());
         let mut watch = TokenWatch::default();
         let mut after = None;
         loop {
             let page = self.objects().list_uploads(&prefix, after.as_ref())?;
             let is_empty = page.uploads.is_empty();
-            let wanted = page.uploads.into_iter().filter(|upload| is_below(upload));
+            let new = page.uploads.into_iter();
+            let new = new.filter(|upload| known.insert((upload.key.clone(), upload.id.clone())));
+            let wanted = new.filter(|upload| is_below(upload));
             stale.extend(wanted.filter(&is_wanted).map(|upload| StaleUpload {
                 key: upload.key,
                 upload_id: upload.id,

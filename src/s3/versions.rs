@@ -1,5 +1,7 @@
 //! [`FileVersion`]: the versions that a bucket keeps of its files, listed, restored and removed.
 
+use std::collections::HashSet;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::info::Info;
 use crate::path;
@@ -327,6 +329,8 @@ struct VersionPages<'a> {
     prefix: String,
     after: Option<(String, String)>,
     watch: TokenWatch,
+    /// The keys and ids of the last page.
+    last: HashSet<(String, String)>,
     has_ended: bool,
 }
 
@@ -337,6 +341,7 @@ impl<'a> VersionPages<'a> {
             prefix,
             after: None,
             watch: TokenWatch::default(),
+            last: HashSet::new(),
             has_ended: false,
         }
     }
@@ -357,6 +362,12 @@ impl<'a> VersionPages<'a> {
         // A store that does not know prefixes answers with others.
         page.versions
             .retain(|version| version.object.key.starts_with(&self.prefix));
+        // Some stores begin a page with the end of the one before.
+        let before = std::mem::take(&mut self.last);
+        page.versions.retain(|version| {
+            let name = (version.object.key.clone(), version.version_id.clone());
+            !before.contains(&name) && self.last.insert(name)
+        });
         Ok((page.versions, page.unreadable))
     }
 }
