@@ -6,6 +6,8 @@ use std::thread;
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs, S3FsBuilder};
 
+use crate::scripted::{Heard, Scripted};
+
 /// A server that gives these answers, one a connection, and the lines that it was asked with.
 fn answering(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -83,4 +85,32 @@ fn what_cannot_be_asked_for_otherwise_is_a_clear_error() {
     }
     server.join().unwrap();
     other.join().unwrap();
+}
+
+#[test]
+fn a_copy_that_is_sent_has_no_part_that_something_compressed_on_its_way() {
+    // Its ranges are not copied by the store, because of its key.
+    let size: u64 = (5 << 30) + 1;
+    let server = Scripted::start(move |heard: &mut Heard<'_>| match heard.operation {
+        "HeadObject" if heard.line().contains("x%2541") => heard.send(format!(
+            "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: {size}\r\n\r\n"
+        )),
+        "GetObject" => heard.send(format!(
+            "HTTP/1.1 206 Partial Content\r\netag: \"e\"\r\ncontent-encoding: gzip\r\n\
+             content-range: bytes 0-8388607/{size}\r\ntransfer-encoding: chunked\r\n\r\n\
+             4\r\nabcd\r\n0\r\n\r\n"
+        )),
+        _ => heard.succeed(),
+    });
+    let fs = server.builder().max_workers(1).build().unwrap();
+    let error = fs.copy("x%41", "y").unwrap_err();
+    assert!(error.to_string().contains("Content-Encoding"), "{error}");
+    let asked = server.operations();
+    let count = |operation: &str| asked.iter().filter(|asked| *asked == operation).count();
+    assert_eq!(
+        (count("GetObject"), count("UploadPart")),
+        (1, 0),
+        "{asked:?}"
+    );
+    assert_eq!(count("CompleteMultipartUpload"), 0);
 }

@@ -78,8 +78,13 @@ impl Undecoded {
     ) -> Result<(), Error> {
         if self.encoding && headers.contains_key(CONTENT_LENGTH) {
             headers.insert(CONTENT_ENCODING, encoding_of(request.key));
-        } else if self.encoding {
-            // The store never says a length, so that nobody knows whether ureq took one away.
+        } else if self.encoding
+            && headers
+                .get(CONTENT_ENCODING)
+                .is_some_and(|encoding| encoding == "identity")
+        {
+            // The store never says a length, so that nobody knows whether ureq took one away. Any other
+            // encoding comes from what stands between, which compresses answers.
             headers.remove(CONTENT_ENCODING);
         }
         if self.charset {
@@ -229,6 +234,9 @@ mod tests {
             .unwrap();
         assert!(!without_length.contains_key(CONTENT_ENCODING));
         assert_eq!(without_length[CONTENT_TYPE], "text/plain; charset=latin1");
+        let mut compressed = headers(&[("content-encoding", "br")]);
+        both.restore(&request, &before, &mut compressed).unwrap();
+        assert_eq!(compressed[CONTENT_ENCODING], "br");
     }
 
     #[test]

@@ -238,6 +238,11 @@ impl ObjectVersion {
         if is_known && answer.header("content-encoding") != self.encoding() {
             return Err(answer::wrong("has another Content-Encoding than before"));
         }
+        // Nobody knows whether that is the object's own.
+        let is_encoded = answer.header("content-encoding").is_some();
+        if !is_known && is_encoded && answer.content_length().is_none() {
+            return Err(answer::wrong("has a Content-Encoding and no length"));
+        }
         let answered = Answer::of(&answer).next(start, end, self.size)?;
         Ok((answer.into_reader(), answered))
     }
