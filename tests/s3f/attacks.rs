@@ -220,3 +220,41 @@ fn verbose_shows_requests_and_quiet_nothing() {
     let quiet = scene.run(&["-q", "ls", "s3://bucket/a"]);
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("c\n", ""));
 }
+
+/// Larger than any address space, so that the system refuses every thread of the tool.
+const IMPOSSIBLE_STACK: &str = "1152921504606846976";
+
+#[test]
+fn without_threads_the_tool_does_all_on_its_own() {
+    let scene = Scene::new();
+    for name in ["a", "b", "c"] {
+        scene.bucket().put(&format!("d/{name}"), name);
+    }
+    scene.bucket().put_synthetic("big", 1, 20 << 20);
+    for words in [
+        &["cp", "s3://bucket/d/a", "s3://bucket/d/b", "./"][..],
+        &["cp", "s3://bucket/big", "./big"],
+        &["cp", "./big", "s3://bucket/again"],
+        &["sync", "s3://bucket/d", "./d"],
+        &["rm", "s3://bucket/d/a", "s3://bucket/d/b"],
+        &["put", "s3://bucket/put"],
+    ] {
+        let mut command = scene.command(words);
+        let input = std::fs::File::open(scene.directory.join("a"));
+        command
+            .env("RUST_MIN_STACK", IMPOSSIBLE_STACK)
+            .stdin(input.map_or_else(|_| Stdio::null(), Stdio::from));
+        let ran = Ran::of(command.output().unwrap());
+        assert_eq!(ran.code, Some(0), "{words:?}: {ran:?}");
+        // Nothing but that signals end it at once.
+        assert_eq!(ran.err.lines().count(), 1, "{words:?}: {ran:?}");
+    }
+    let bytes = |key: &str| scene.bucket().get(key).unwrap().bytes();
+    assert_eq!(
+        (scene.read("a"), scene.read("d/c")),
+        ("a".into(), "c".into())
+    );
+    assert!(bytes("again") == bytes("big"));
+    assert_eq!(bytes("put"), b"a");
+    assert!(scene.bucket().get("d/a").is_none() && scene.bucket().get("d/b").is_none());
+}

@@ -21,10 +21,14 @@ pub fn cancel_on_signals(cancel: &CancelToken) {
         }
         cancel.cancel();
         // A reader of our output that stands still cannot be cancelled.
-        thread::spawn(|| {
+        let end = || {
             thread::sleep(PATIENCE);
             std::process::exit(i32::from(CANCELLED));
-        });
+        };
+        if thread::Builder::new().spawn(end).is_err() {
+            // The system has no thread left. A second signal waits, too, then.
+            end();
+        }
     });
     if let Err(error) = handled {
         report::say(&format!("s3f: signals end the program at once: {error}"));

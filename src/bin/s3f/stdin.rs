@@ -13,15 +13,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 const CHUNK: usize = 64 << 10;
 
 pub struct Stdin {
-    chunks: Receiver<io::Result<Vec<u8>>>,
+    /// What the thread reads; none if the system has no thread for it.
+    chunks: Option<Receiver<io::Result<Vec<u8>>>>,
     rest: io::Cursor<Vec<u8>>,
+    /// Whether its end has come.
+    is_over: bool,
     cancel: CancelToken,
 }
 
 impl Stdin {
     pub fn open(cancel: &CancelToken) -> Self {
         let (sender, chunks) = mpsc::sync_channel(4);
-        thread::spawn(move || {
+        let read = move || {
             let mut stdin = io::stdin().lock();
             loop {
                 let mut chunk = vec![0; CHUNK];
@@ -38,10 +41,12 @@ impl Stdin {
                     return;
                 }
             }
-        });
+        };
+        let thread = thread::Builder::new().name("stdin".to_owned());
         Self {
-            chunks,
+            chunks: thread.spawn(read).is_ok().then_some(chunks),
             rest: io::Cursor::default(),
+            is_over: false,
             cancel: cancel.clone(),
         }
     }
@@ -51,22 +56,29 @@ impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let count = self.rest.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
+            if count > 0 || buffer.is_empty() || self.is_over {
                 return Ok(count);
             }
             if self.cancel.is_cancelled() {
                 return Err(Error::new(ErrorKind::Cancelled).into());
             }
-            match self.chunks.recv_timeout(PAUSE) {
+            let Some(chunks) = &self.chunks else {
+                match io::stdin().read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => return read,
+                }
+            };
+            match chunks.recv_timeout(PAUSE) {
                 Ok(chunk) => {
                     let chunk = chunk?;
-                    if chunk.is_empty() {
-                        return Ok(0);
-                    }
+                    self.is_over = chunk.is_empty();
                     self.rest = io::Cursor::new(chunk);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                // The thread ended before the end came: what was read must not be taken for all.
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("it could not be read to its end"));
+                }
             }
         }
     }

@@ -77,15 +77,12 @@ fn each<T: Sync>(
             }
         });
     };
-    if threads <= 1 {
+    thread::scope(|scope| {
+        // The main thread is one of them, and the only one if the system has no more.
+        let begins = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_on).is_ok();
+        (1..threads).take_while(begins).for_each(drop);
         work_on();
-    } else {
-        thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work_on);
-            }
-        });
-    }
+    });
     tally
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
