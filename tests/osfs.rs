@@ -13,7 +13,7 @@ use s3fs::{
     Capabilities, CopyOptions, Error, ErrorKind, FileSystem, FileSystemExt, Namespaces,
     OpenOptions, OsFs, OsFsOptions, RawInfo, Report, ResourceType, S3Fs, TransferOptions,
 };
-use test_server::Server;
+use test_server::{BUCKET, Server};
 
 use crate::common;
 use crate::local::Directory;
@@ -474,7 +474,7 @@ fn what_the_disk_cannot_hold_is_told_before_anything_changes() {
 mod unix {
     use super::*;
     use s3fs::MemoryFs;
-    use s3fs::copy::{copy_dir, copy_structure};
+    use s3fs::copy::{copy_dir, copy_file, copy_structure};
     use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::process::CommandExt;
@@ -826,6 +826,43 @@ mod unix {
         let said = String::from_utf8_lossy(&ran.stdout);
         assert!(ran.status.success(), "{said}");
         assert!(said.contains("1 passed"), "{said}");
+    }
+
+    #[test]
+    fn set_id_bits_are_not_lent_to_the_owner_of_a_new_file() {
+        let directory = Directory::new();
+        let os = directory.open();
+        let bits = |path: &str| {
+            let metadata = fs::metadata(os.root_path().join(path)).unwrap();
+            metadata.permissions().mode() & 0o7777
+        };
+        let server = Server::start();
+        server.bucket(BUCKET).put("f", "content");
+        let s3 = common::open(&server);
+        for write in [
+            &|| os.writebytes("f", b"new"),
+            &|| os.appendbytes("f", b"new"),
+            &|| os.copy_with("f", "copy", CopyOptions::new().overwrite(true)),
+            &|| copy_file(&s3, "f", &os, "f", &TransferOptions::new()).map(drop),
+            &|| {
+                let options = TransferOptions::new().resume(true);
+                let place = os.root_path().join("f");
+                s3.download_file("f", place, &options).map(drop)
+            },
+        ] as [&dyn Fn() -> s3fs::Result<()>; 5]
+        {
+            os.writetext("f", "old").unwrap();
+            let lent = fs::Permissions::from_mode(0o6755);
+            fs::set_permissions(os.root_path().join("f"), lent).unwrap();
+            write().unwrap();
+            let written = if os.exists("copy").unwrap() {
+                "copy"
+            } else {
+                "f"
+            };
+            assert_eq!(bits(written), 0o755);
+            let _ = os.remove("copy");
+        }
     }
 
     #[test]

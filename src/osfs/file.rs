@@ -210,8 +210,8 @@ impl Draft {
         regular(&fs::metadata(source)?)?;
         let mut source = DiskFile::open(source)?;
         let kept = match replaceable(target)? {
-            Some(old) => old.permissions(),
-            None => source.metadata()?.permissions(),
+            Some(old) => without_set_id(old.permissions()),
+            None => without_set_id(source.metadata()?.permissions()),
         };
         let mut options = DiskOptions::new();
         options.write(true);
@@ -344,9 +344,20 @@ pub(super) fn create_private(path: &Path, options: &DiskOptions) -> io::Result<D
 /// those that any new file in that directory has.
 pub(super) fn permissions_at(target: &Path, old: Option<&Metadata>) -> io::Result<Permissions> {
     match old {
-        Some(old) => Ok(old.permissions()),
+        Some(old) => Ok(without_set_id(old.permissions())),
         None => Ok(new_file_at(target)?.permissions()),
     }
+}
+
+/// The permissions for a new file, whose owner may be another one: those bits would lend his rights to others.
+fn without_set_id(permissions: Permissions) -> Permissions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        Permissions::from_mode(permissions.mode() & 0o777)
+    }
+    #[cfg(not(unix))]
+    permissions
 }
 
 /// What a new file beside `target` has: its permissions, by the umask and the directory's defaults, and

@@ -83,8 +83,8 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 /// On Unix only its owner can open a file until it is whole (mode 0600). Then it has the permissions of
 /// the file that it replaces, or those that the umask and the directory give to any new file. The
 /// permissions are also kept when another file is copied over it, and a file that is protected against writing is not replaced. A copy that replaces nothing has the
-/// permissions of the file on the disk that it is of. The owner of a file, its other hard links and
-/// its extended attributes are not kept, as it is a new file. What is neither file nor directory is not opened.
+/// permissions of the file on the disk that it is of. The owner of a file, its set-user-ID and set-group-ID bits, its
+/// other hard links and its extended attributes are not kept, as it is a new file. What is neither file nor directory is not opened.
 ///
 /// # Symbolic links
 ///
