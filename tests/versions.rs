@@ -243,6 +243,31 @@ fn a_version_that_a_page_repeats_is_listed_once() {
 }
 
 #[test]
+fn versions_of_keys_that_were_not_asked_for_are_an_error() {
+    // What asks for `a b` and gets `a+b` must not say that there is none.
+    for key in ["a+b", "other"] {
+        let page = format!(
+            "<ListVersionsResult><Version><Key>{key}</Key><VersionId>v</VersionId><IsLatest>true</IsLatest>\
+             <Size>1</Size></Version><IsTruncated>false</IsTruncated></ListVersionsResult>"
+        );
+        let server = Scripted::start(move |heard: &mut Heard<'_>| {
+            heard.send(answer("200 OK", &page));
+        });
+        let fs = server.builder().build().unwrap();
+        let below: Result<Vec<_>> = fs.versions_below("a b").unwrap().collect();
+        for error in [
+            fs.versions("a b").unwrap_err(),
+            fs.undelete("a b").unwrap_err(),
+            below.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::OperationFailed, "{error}");
+            assert!(error.to_string().contains("not asked for"), "{error}");
+        }
+        assert!(server.operations().iter().all(|asked| asked == "GetObject"));
+    }
+}
+
+#[test]
 fn an_error_ends_the_listing() {
     let (server, bucket, fs) = with_contents(&["content"]);
     bucket.put("g", "content");

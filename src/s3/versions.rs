@@ -11,7 +11,7 @@ use crate::s3::checks::not_found;
 use crate::s3::client::xml::ListedVersion;
 use crate::s3::copy::setinfo::class_and_encryption;
 use crate::s3::key::Key;
-use crate::s3::list::pages::{TokenWatch, warn_unnameable};
+use crate::s3::list::pages::{TokenWatch, not_asked_for, warn_unnameable};
 use crate::s3::s3_info::{listed_file, s3_info};
 
 /// One version of a file, or a delete marker, which hides the versions before it: [`S3Fs::versions`].
@@ -359,9 +359,10 @@ impl<'a> VersionPages<'a> {
             }
             None => self.has_ended = true,
         }
-        // A store that does not know prefixes answers with others.
-        page.versions
-            .retain(|version| version.object.key.starts_with(&self.prefix));
+        let mut keys = page.versions.iter().map(|version| &version.object.key);
+        if let Some(foreign) = keys.find(|key| !key.starts_with(&self.prefix)) {
+            return Err(not_asked_for(self.objects, foreign, &self.prefix));
+        }
         // Some stores begin a page with the end of the one before.
         let before = std::mem::take(&mut self.last);
         page.versions.retain(|version| {

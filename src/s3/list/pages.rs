@@ -176,15 +176,20 @@ pub(crate) fn is_empty(page: &ListPage) -> bool {
 
 /// A listing has what was asked for, or nothing in it can be trusted.
 pub(crate) fn check_prefix(objects: &Objects, page: &ListPage, prefix: &str) -> Result<()> {
-    let Some(key) = foreign_key(page, prefix) else {
-        return Ok(());
-    };
-    let key = objects.client().hide(&key);
-    Err(Error::new(ErrorKind::OperationFailed)
+    match foreign_key(page, prefix) {
+        Some(key) => Err(not_asked_for(objects, &key, prefix)),
+        None => Ok(()),
+    }
+}
+
+/// The error of a listing of that prefix which has that key.
+pub(crate) fn not_asked_for(objects: &Objects, key: &str, prefix: &str) -> Error {
+    let key = objects.client().hide(key);
+    Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
             "the listing of {prefix:?} has the key {key:?}, which was not asked for"
         ))
-        .with_hint("the store, or a proxy, lists other keys, or encodes keys and does not say so"))
+        .with_hint("the store, or a proxy, lists other keys, or encodes keys and does not say so")
 }
 
 fn foreign_key(page: &ListPage, prefix: &str) -> Option<String> {
