@@ -61,6 +61,9 @@ use crate::filesystem::{CopyOptions, FileSystem};
 ///   [`NotSupported`](VfsErrorKind::NotSupported). A directory without a marker has no time.
 /// - `copy_file`, `move_file` and `move_dir` are done by the filesystem, on S3 by the server. An existing target is
 ///   [`FileExists`](VfsErrorKind::FileExists). A move is not one step on S3.
+/// - **`move_file` and `move_dir` of a `VfsPath` to a `VfsPath` of another filesystem can lose files**: `vfs` removes the
+///   source although it hears of no error in storing the target, which comes when the target is dropped. Move with
+///   [`moving`](crate::moving), which removes nothing that is not stored, or copy, look, and then remove.
 /// - With [`strict(false)`](crate::S3FsBuilder::strict), `copy_file` and `move_file` into a missing directory succeed. A
 ///   directory vanishes with its last file unless it has a marker, and `remove_dir_all` of such a directory fails at its
 ///   end with [`FileNotFound`](VfsErrorKind::FileNotFound).
