@@ -2,11 +2,12 @@
 //! from, and that no copy takes them for files.
 
 use std::fs;
+use std::sync::Mutex;
 
 use s3fs::copy::copy_fs;
 use s3fs::mirror::mirror;
-use s3fs::{FileSystem, FileSystemExt, MemoryFs, OsFs, TransferOptions};
-use test_server::Server;
+use s3fs::{Error, ErrorKind, FileSystem, FileSystemExt, MemoryFs, OsFs, TransferOptions};
+use test_server::{BUCKET, Server};
 
 use crate::common;
 use crate::local::Directory;
@@ -54,17 +55,45 @@ fn what_a_killed_program_leaves_is_not_uploaded_copied_or_mirrored() {
     }
 }
 
+#[test]
+fn a_small_file_is_received_whole_before_anything_is_made_of_it() {
+    let server = Server::start();
+    let fs = common::builder(&server).build().unwrap();
+    server.bucket(BUCKET).put("d/small", vec![7; 100_000]);
+    server.bucket(BUCKET).put("d/empty", "");
+    let disk = Directory::new();
+    let refused = || Error::new(ErrorKind::OperationFailed);
+    let seen = Mutex::new(0);
+    let options = TransferOptions::new().progress(|done, _| {
+        assert_eq!(fs::read_dir(&*disk).unwrap().count(), 0);
+        *seen.lock().unwrap() = done;
+        if done == 100_000 {
+            Err(refused())
+        } else {
+            Ok(())
+        }
+    });
+    fs.download_file("d/small", disk.join("small"), &options)
+        .unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), 100_000);
+    assert_eq!(fs::read_dir(&*disk).unwrap().count(), 0);
+    fs.download_dir("d", &*disk, &TransferOptions::new())
+        .unwrap();
+    assert_eq!(fs::read(disk.join("small")).unwrap(), vec![7; 100_000]);
+    assert_eq!(fs::read(disk.join("empty")).unwrap(), b"");
+    assert_eq!(fs::read_dir(&*disk).unwrap().count(), 2);
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
     use std::path::Path;
     use std::process::Command;
-    use std::sync::Mutex;
 
     use s3fs::{CopyOptions, S3Fs};
 
     use super::*;
-    use test_server::{BUCKET, Fault, Rule, synthetic_bytes};
+    use test_server::{Fault, Rule, synthetic_bytes};
 
     const PART: u64 = 64 << 10;
     const SIZE: u64 = 12 * PART;

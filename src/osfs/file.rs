@@ -12,7 +12,6 @@ use std::time::SystemTime;
 use super::place::is_missing;
 use crate::cancel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::capabilities::Kept;
 use crate::filesystem::file::{File, closed, not_allowed};
 use crate::filesystem::mode::Mode;
 
@@ -275,19 +274,15 @@ impl Draft {
         match self.changed {
             true => {
                 let there = file.metadata()?;
-                self.publish_as(file, &there, &Kept::default())
+                self.complete(file, &there)?;
+                self.rename()
             }
             false => Ok(()),
         }
     }
 
-    /// The same of a file whose metadata is known.
-    pub(super) fn publish_as(
-        mut self,
-        file: DiskFile,
-        there: &Metadata,
-        kept: &Kept,
-    ) -> Result<()> {
+    /// Gives the content, whose metadata is known, all that it has when it is published.
+    pub(super) fn complete(&self, file: DiskFile, there: &Metadata) -> Result<()> {
         // A disk without permissions gives all files the same, and refuses to set them.
         if there.permissions() != self.permissions {
             file.set_permissions(self.permissions.clone())?;
@@ -295,9 +290,13 @@ impl Draft {
         if self.sync {
             file.sync_all()?;
         }
-        drop(file);
+        Ok(())
+    }
+
+    /// Gives the draft, which is complete, the name of the file.
+    pub(super) fn rename(mut self) -> Result<()> {
         match &self.base {
-            Base::Replaced => kept.change_names(|| fs::rename(&self.temporary, &self.target))?,
+            Base::Replaced => fs::rename(&self.temporary, &self.target)?,
             Base::Absent => {
                 rename_new(&self.temporary, &self.target, ErrorKind::FileExists)?;
             }

@@ -5,7 +5,7 @@ use std::fs::{
     self, File as DiskFile, FileTimes, Metadata, OpenOptions as DiskOptions, Permissions,
     TryLockError,
 };
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -175,14 +175,46 @@ impl Incoming {
             return Err(Error::new(ErrorKind::OperationFailed)
                 .with_message(format!("{there} bytes were written, and not {size}")));
         }
-        if let Some(modified) = modified.and_then(to_system) {
-            let times = FileTimes::new().set_modified(modified);
-            self.file.set_times(times)?;
-        }
+        set_modified(&self.file, modified)?;
         // The lock stays until it has its name: nobody may begin anew in the file meanwhile.
         let locked = self.record.is_some().then(|| self.file.try_clone());
         let _locked = locked.transpose()?;
-        self.draft.publish_as(self.file, &metadata, kept)
+        self.draft.complete(self.file, &metadata)?;
+        kept.change_names(|| self.draft.rename())
+    }
+
+    /// Stores a file whose content is at hand: as a file that begins, is written and is published, but without others
+    /// that change names in between.
+    pub(super) fn store(
+        place: &Place,
+        content: &[u8],
+        modified: Option<OffsetDateTime>,
+        wanted: Wanted<'_>,
+    ) -> Result<()> {
+        if wanted.sync {
+            // Nobody waits for another one's disk.
+            let incoming = Self::begin(place, wanted)?;
+            incoming.write_at(content, 0)?;
+            return incoming.publish(content.len() as u64, modified, wanted.kept);
+        }
+        let old = replaceable(&place.real)?;
+        let permissions = wanted.permissions(&place.real, old.as_ref())?;
+        wanted.kept.change_names(|| {
+            let (mut file, draft) = Draft::replacing(&place.real, permissions, false)?;
+            file.write_all(content)?;
+            set_modified(&file, modified)?;
+            let there = file.metadata()?;
+            draft.complete(file, &there)?;
+            draft.rename()
+        })
+    }
+}
+
+/// Gives the file that time of its last change.
+fn set_modified(file: &DiskFile, modified: Option<OffsetDateTime>) -> io::Result<()> {
+    match modified.and_then(to_system) {
+        Some(modified) => file.set_times(FileTimes::new().set_modified(modified)),
+        None => Ok(()),
     }
 }
 

@@ -15,6 +15,9 @@ use crate::filesystem::capabilities::{PieceSink, RangedSource, Times, Transfer};
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
+/// How large a file is at most that is received whole before anything is made on the disk.
+const SMALL: u64 = 128 << 10;
+
 /// How much of a file that can be resumed comes between two notes of how far it is.
 const NOTED_EVERY: u64 = 64 << 20;
 
@@ -76,6 +79,25 @@ impl DiskSink {
     fn named<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.with_path(&self.path))
     }
+
+    /// Stores a small file all of which has already been asked for.
+    fn store_small(
+        &self,
+        source: &dyn RangedSource,
+        transfer: &Transfer<'_>,
+        wanted: Wanted<'_>,
+    ) -> Result<()> {
+        let size = source.size();
+        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        if size > 0 {
+            read_range(source, 0, size, |bytes, _| {
+                content.extend_from_slice(bytes);
+                transfer.advance(bytes.len() as u64)
+            })?;
+        }
+        let modified = modified(source, transfer);
+        self.named(Incoming::store(&self.place, &content, modified, wanted))
+    }
 }
 
 impl PieceSink for DiskSink {
@@ -90,6 +112,9 @@ impl PieceSink for DiskSink {
             sync: transfer.durable(),
             kept: transfer.kept,
         };
+        if size <= SMALL && source.begun() == size && !transfer.resume() {
+            return self.store_small(source, transfer, wanted);
+        }
         let (incoming, had) = match source.version().filter(|_| transfer.resume()) {
             Some(version) => self.named(Incoming::resume(&self.place, &version, size, wanted))?,
             None => (self.named(Incoming::begin(&self.place, wanted))?, 0),
@@ -105,13 +130,18 @@ impl PieceSink for DiskSink {
             }
             return Err(error);
         }
-        let modified = match (transfer.times(), source.modified()) {
-            (Times::Now, _) => None,
-            (Times::Mirrored, Some(modified)) => Some(mirrored(modified, source.now())),
-            // An empty object that was replaced by another one is the same.
-            (Times::Kept | Times::Mirrored, modified) => modified.or(transfer.listed()),
-        };
+        let modified = modified(source, transfer);
         self.named(incoming.incoming.publish(size, modified, transfer.kept))
+    }
+}
+
+/// The time that the file is to have.
+fn modified(source: &dyn RangedSource, transfer: &Transfer<'_>) -> Option<OffsetDateTime> {
+    match (transfer.times(), source.modified()) {
+        (Times::Now, _) => None,
+        (Times::Mirrored, Some(modified)) => Some(mirrored(modified, source.now())),
+        // An empty object that was replaced by another one is the same.
+        (Times::Kept | Times::Mirrored, modified) => modified.or(transfer.listed()),
     }
 }
 
@@ -184,36 +214,19 @@ impl<'t> Pieces<'t> {
         let Some(piece) = self.pieces.get(number) else {
             return Ok(());
         };
-        let mut range = self.source.range(piece.start, piece.end)?;
-        let length = usize::try_from(piece.end - piece.start).unwrap_or(CHUNK);
-        let mut buffer = vec![0; length.clamp(1, CHUNK)];
-        let mut position = piece.start;
-        loop {
-            let count = range.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            let offset = position;
-            position += count as u64;
-            if position > piece.end {
-                return Err(wrong_length("more"));
-            }
+        read_range(self.source, piece.start, piece.end, |bytes, offset| {
             self.incoming
-                .write_at(&buffer[..count], offset)
+                .write_at(bytes, offset)
                 .map_err(|error| error.with_path(path))?;
-            piece.done.fetch_add(count as u64, Ordering::Release);
-            let before = self.came.fetch_add(count as u64, Ordering::Relaxed);
-            if self.incoming.is_resumable()
-                && before / NOTED_EVERY < (before + count as u64) / NOTED_EVERY
+            let count = bytes.len() as u64;
+            piece.done.fetch_add(count, Ordering::Release);
+            let before = self.came.fetch_add(count, Ordering::Relaxed);
+            if self.incoming.is_resumable() && before / NOTED_EVERY < (before + count) / NOTED_EVERY
             {
                 self.note()?;
             }
-            self.transfer.advance(count as u64)?;
-        }
-        match position < piece.end {
-            true => Err(wrong_length("fewer")),
-            false => Ok(()),
-        }
+            self.transfer.advance(count)
+        })
     }
 
     /// Notes how much there is without a gap from the first byte on.
@@ -226,6 +239,35 @@ impl<'t> Pieces<'t> {
             }
         }
         self.incoming.have(there)
+    }
+}
+
+/// Reads a range of the source to its end, and hands out what comes, with its offset.
+fn read_range(
+    source: &dyn RangedSource,
+    start: u64,
+    end: u64,
+    mut take: impl FnMut(&[u8], u64) -> Result<()>,
+) -> Result<()> {
+    let mut range = source.range(start, end)?;
+    let length = usize::try_from(end - start).unwrap_or(CHUNK);
+    let mut buffer = vec![0; length.clamp(1, CHUNK)];
+    let mut position = start;
+    loop {
+        let count = range.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        let offset = position;
+        position += count as u64;
+        if position > end {
+            return Err(wrong_length("more"));
+        }
+        take(&buffer[..count], offset)?;
+    }
+    match position < end {
+        true => Err(wrong_length("fewer")),
+        false => Ok(()),
     }
 }
 
