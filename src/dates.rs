@@ -2,15 +2,67 @@
 
 use std::time::SystemTime;
 
-use time::format_description::well_known::Rfc3339;
-use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 /// A date as S3's XML writes it (`2009-10-12T17:50:30.000Z`), in UTC.
 ///
 /// The fraction may be missing, and an offset may stand for the `Z`.
 pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
-    let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let (date, rest) = text.as_bytes().split_first_chunk::<11>()?;
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't'] = date else {
+        return None;
+    };
+    let (clock, rest) = rest.split_first_chunk::<8>()?;
+    let month = Month::try_from(u8::try_from(number(&[m1, m2])?).ok()?).ok()?;
+    let date = calendar_date(number(&[y1, y2, y3, y4])?, month, number(&[d1, d2])?)?;
+    let (nanosecond, zone) = fraction(rest)?;
+    let time = clock_time(clock)?.replace_nanosecond(nanosecond).ok()?;
+    let date = OffsetDateTime::new_in_offset(date, time, offset(zone)?);
     date.checked_to_offset(UtcOffset::UTC)
+}
+
+/// The date as S3's XML and headers with ISO 8601 write it, in UTC: `2009-10-12T17:50:30Z`.
+///
+/// `None` for a year that four digits cannot write.
+pub(crate) fn format_iso_date(date: OffsetDateTime) -> Option<String> {
+    let date = date.checked_to_offset(UtcOffset::UTC)?;
+    let year = four_digits(date)?;
+    let (month, day) = (u8::from(date.month()), date.day());
+    let (hour, minute, second) = date.to_hms();
+    let fraction = match date.nanosecond() {
+        0 => String::new(),
+        nanosecond => format!(".{nanosecond:09}").trim_end_matches('0').to_owned(),
+    };
+    Some(format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z"
+    ))
+}
+
+/// The nanoseconds of `.123`, which may be missing, and what stands behind it.
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let Some((b'.', text)) = text.split_first() else {
+        return Some((0, text));
+    };
+    let is_end = |byte: &u8| !byte.is_ascii_digit();
+    let (digits, rest) = text.split_at(text.iter().position(is_end).unwrap_or(text.len()));
+    let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(9);
+    let nanosecond = padded.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    (!digits.is_empty()).then_some((nanosecond, rest))
+}
+
+/// `Z`, or an offset from UTC as `+02:00`.
+fn offset(text: &[u8]) -> Option<UtcOffset> {
+    let &[sign, h1, h2, b':', m1, m2] = text else {
+        return text.eq_ignore_ascii_case(b"Z").then_some(UtcOffset::UTC);
+    };
+    let (hours, minutes) = (number(&[h1, h2])?, number(&[m1, m2])?);
+    let seconds = i32::try_from(hours * 3600 + minutes * 60).ok()?;
+    match sign {
+        _ if hours > 23 || minutes > 59 => None,
+        b'+' => UtcOffset::from_whole_seconds(seconds).ok(),
+        b'-' => UtcOffset::from_whole_seconds(-seconds).ok(),
+        _ => None,
+    }
 }
 
 /// A time as the system has it, if it does.
@@ -36,7 +88,8 @@ pub(crate) fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
 /// may have.
 pub(crate) fn whole_second(time: OffsetDateTime) -> (OffsetDateTime, u32) {
     let fraction = time.nanosecond();
-    (time - Duration::nanoseconds(i64::from(fraction)), fraction)
+    // 0 is a number of nanoseconds.
+    (time.replace_nanosecond(0).unwrap_or(time), fraction)
 }
 
 /// A date as HTTP headers write it, in any of the three forms of
@@ -71,9 +124,7 @@ pub(crate) fn http_date(text: &str) -> Option<OffsetDateTime> {
 /// `None` for a year that four digits cannot write.
 pub(crate) fn format_http_date(date: OffsetDateTime) -> Option<String> {
     let date = date.checked_to_offset(UtcOffset::UTC)?;
-    let year = u16::try_from(date.year())
-        .ok()
-        .filter(|year| *year < 10_000)?;
+    let year = four_digits(date)?;
     let weekday = date.weekday().to_string();
     let weekday = weekday.get(..3)?;
     let month = MONTHS.get(usize::from(u8::from(date.month())) - 1)?;
@@ -82,6 +133,11 @@ pub(crate) fn format_http_date(date: OffsetDateTime) -> Option<String> {
         "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT",
         day = date.day(),
     ))
+}
+
+fn four_digits(date: OffsetDateTime) -> Option<u16> {
+    let year = u16::try_from(date.year()).ok();
+    year.filter(|year| *year < 10_000)
 }
 
 const MONTHS: [&str; 12] = [
@@ -138,6 +194,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::Duration;
 
     fn unix(seconds: i64) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(seconds).unwrap()
@@ -178,6 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn an_iso_date_is_written_as_it_is_read() {
+        for (text, expected) in [
+            ("2009-10-12T17:50:30Z", "2009-10-12T17:50:30Z"),
+            ("2009-10-12T17:50:30.000Z", "2009-10-12T17:50:30Z"),
+            ("2009-10-12T17:50:30.120Z", "2009-10-12T17:50:30.12Z"),
+            (
+                "2009-10-12T17:50:30.000000001z",
+                "2009-10-12T17:50:30.000000001Z",
+            ),
+            ("2009-10-12t19:50:30+02:00", "2009-10-12T17:50:30Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+        ] {
+            let date = iso_date(text).unwrap();
+            assert_eq!(format_iso_date(date).as_deref(), Some(expected));
+        }
+        assert_eq!(format_iso_date(unix(-62_200_000_000)), None);
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
         for text in [
             "",
@@ -191,6 +267,11 @@ mod tests {
             "2009-10-12T17:50:61Z",
             "2009-10-12T17:50:30Zulu",
             "2009-10-12T17:50:30+99:00",
+            "2009-10-12T17:50:30+02:60",
+            "2009-10-12T17:50:30+0200",
+            "2009-10-12T17:50:30.5+",
+            "2009-10-12 17:50:30Z",
+            "2009-10-00T17:50:30Z",
             "2009-10-12T17:50:30*02:00",
             "+009-10-12T17:50:30Z",
             "2009-10-12T17:50:3éZ",

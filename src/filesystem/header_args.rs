@@ -3,8 +3,7 @@
 //! The name is that of the setter in [`UploadArgs`](super::options::UploadArgs), of the parameter in FS URLs, and of
 //! the attribute in [`S3Info`] if answers have it.
 
-use time::format_description::well_known::Rfc3339;
-
+use crate::dates::format_iso_date;
 use crate::filesystem::info::S3Info;
 use Role::{Access, Content, Lock, Redirect, Request, Storage};
 
@@ -125,7 +124,7 @@ pub(crate) const OBJECT_LOCK_RETAIN_UNTIL_DATE: HeaderArg = arg(
     "object_lock_retain_until_date",
     "x-amz-object-lock-retain-until-date",
     Lock,
-    |s3| s3.object_lock_retain_until_date?.format(&Rfc3339).ok(),
+    |s3| s3.object_lock_retain_until_date.and_then(format_iso_date),
 );
 pub(crate) const REQUEST_PAYER: HeaderArg =
     arg("request_payer", "x-amz-request-payer", Request, NONE);

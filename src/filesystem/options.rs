@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest as _, Md5};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use crate::dates::format_iso_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::header_args::{self, EXPECTED_BUCKET_OWNER, HeaderArg, REQUEST_PAYER, Role};
 
@@ -382,12 +382,9 @@ impl UploadArgs {
     /// Until when the object is retained.
     #[must_use]
     pub fn object_lock_retain_until_date(self, when: OffsetDateTime) -> Self {
-        // As above: RFC 3339 has four-digit years.
-        let text = when.to_offset(time::UtcOffset::UTC).format(&Rfc3339);
-        self.set_header(
-            &header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE,
-            text.unwrap_or_default(),
-        )
+        // As above: the year has four digits.
+        let text = format_iso_date(when).unwrap_or_default();
+        self.set_header(&header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE, text)
     }
 
     /// `requester`: the caller pays for the request.

@@ -168,12 +168,18 @@ impl KeyMap {
 
     /// Whether a path can have a segment like that, and its key is this one again.
     fn is_name(&self, name: &str) -> bool {
-        !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && self.stands_alone(name)
+        let is_no_character = |byte| matches!(byte, b'/' | b'\0');
+        !matches!(name, "" | "." | "..")
+            && !name.bytes().any(is_no_character)
+            && self.stands_alone(name)
     }
 
     /// Whether the delimiter after a name is where a reader of the key finds it first: "a-" does
     /// not stand alone before "--".
     fn stands_alone(&self, name: &str) -> bool {
+        if let [byte] = self.delimiter.as_bytes() {
+            return !name.as_bytes().contains(byte);
+        }
         format!("{name}{}", self.delimiter).find(&*self.delimiter) == Some(name.len())
     }
 }

@@ -1,10 +1,9 @@
 //! From an answer's headers, or a listing's entry, to [`Info`].
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use ureq::http::HeaderMap;
 
-use crate::dates::{http_date, whole_second};
+use crate::dates::{http_date, iso_date, whole_second};
 use crate::filesystem::header_args::{self, TABLE};
 use crate::filesystem::info::{Details, Info, ResourceType, S3Info};
 use crate::s3::client::xml::ListedObject;
@@ -101,7 +100,7 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
         object_lock_legal_hold_status: text(header_args::OBJECT_LOCK_LEGAL_HOLD_STATUS.header),
         object_lock_mode: text(header_args::OBJECT_LOCK_MODE.header),
         object_lock_retain_until_date: text(header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE.header)
-            .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok()),
+            .and_then(|date| iso_date(&date)),
         parts_count: number(headers, "x-amz-mp-parts-count"),
         replication_status: text("x-amz-replication-status"),
         request_charged: text("x-amz-request-charged"),

@@ -17,6 +17,9 @@ use crate::s3::client::transport::Content;
 /// percent-encoded, has about 4 MiB.
 const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
 
+/// For so much of a document at most, room is made before it comes.
+const MAX_RESERVED: u64 = 1 << 20;
+
 /// A successful answer: its headers, and its body, which is read when the caller asks for it.
 pub(crate) struct Response {
     operation: Operation,
@@ -110,7 +113,10 @@ impl Response {
     }
 
     pub(super) fn read_document(&mut self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let declared = self.content_length().unwrap_or_default();
+        // One byte more, so that the end is seen without more room.
+        let room = declared.min(MAX_RESERVED).saturating_add(1);
+        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
         let read = self
             .body
             .as_reader()

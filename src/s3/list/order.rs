@@ -73,8 +73,10 @@ impl Shown {
 
 /// Compares by the names between the slashes: a slash is before everything else.
 fn by_segments(one: &[u8], other: &[u8]) -> Ordering {
+    let both = one.iter().zip(other);
+    let equal = both.take_while(|(one, other)| one == other).count();
     let rank = |byte: &u8| (*byte != b'/', *byte);
-    one.iter().map(rank).cmp(other.iter().map(rank))
+    one.get(equal).map(rank).cmp(&other.get(equal).map(rank))
 }
 
 /// What has been listed of one listing: which orders it still fits, and which entries have come.
@@ -123,7 +125,8 @@ impl Seen {
         shown: &Shown,
     ) -> Result<[Vec<bool>; N]> {
         let [before, this] = &mut self.recent;
-        *before = std::mem::take(this);
+        std::mem::swap(before, this);
+        this.clear();
         let (bytes, segments) = (self.bytes.clone(), self.segments.clone());
         let mut taken = [const { Vec::new() }; N];
         for (list, taken) in lists.into_iter().zip(&mut taken) {

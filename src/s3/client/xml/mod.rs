@@ -7,6 +7,7 @@
 pub(crate) mod body;
 mod document;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use time::OffsetDateTime;
@@ -120,11 +121,11 @@ impl ListedObject {
 ///
 /// A key that is not UTF-8 is marked as such, and the others are read all the same.
 pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
-    let (readable, mark) = readable(body);
+    let (readable, mark) = readable(body)?;
     let mut page = ListPage::default();
     let mut truncated = None;
     let mut encoded = false;
-    read(&readable, &["ListBucketResult"], |document, name| {
+    read_text(&readable, &["ListBucketResult"], |document, name| {
         match name {
             "Contents" => page.objects.push(listed_object(document)?),
             "CommonPrefixes" => document.children(|document, name| {
@@ -180,16 +181,17 @@ pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
 /// and send them as they are: a character that is always encoded shows it, and a key that has the prefix
 /// only as it is.
 fn are_encoded(names: &[&str], prefix: &str) -> bool {
-    let is_plain = |name: &&str| {
-        let is_never_sent = |byte: u8| !byte.is_ascii_graphic() || b"\"<>".contains(&byte);
-        name.bytes().any(is_never_sent) || url_decoded(name).is_err()
-    };
-    if names.iter().any(is_plain) {
-        return false;
+    let is_never_sent = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'<' | b'>');
+    let mut fit_decoded = true;
+    for name in names {
+        match url_decoded(name) {
+            Ok(decoded) if !name.bytes().any(is_never_sent) => {
+                fit_decoded &= decoded.starts_with(prefix.as_bytes());
+            }
+            _ => return false,
+        }
     }
-    let fits_decoded =
-        |name: &&str| url_decoded(name).is_ok_and(|decoded| decoded.starts_with(prefix.as_bytes()));
-    names.iter().all(fits_decoded) || !names.iter().all(|name| name.starts_with(prefix))
+    fit_decoded || !names.iter().all(|name| name.starts_with(prefix))
 }
 
 /// What stands before each byte of a body that is not UTF-8, which is written in hexadecimal after it: a
@@ -197,17 +199,18 @@ fn are_encoded(names: &[&str], prefix: &str) -> bool {
 type Mark = Option<char>;
 
 /// The body in UTF-8.
-fn readable(body: &[u8]) -> (std::borrow::Cow<'_, [u8]>, Mark) {
-    if std::str::from_utf8(body).is_ok() {
-        return (body.into(), None);
-    }
+fn readable(body: &[u8]) -> Result<(Cow<'_, str>, Mark)> {
+    let not_utf8 = match utf8(body) {
+        Ok(text) => return Ok((text.into(), None)),
+        Err(error) => error,
+    };
     let is_absent = |mark: &char| {
         let mut utf8 = [0; 4];
         let utf8 = mark.encode_utf8(&mut utf8).as_bytes();
         !body.windows(utf8.len()).any(|window| window == utf8)
     };
     let Some(mark) = ('\u{FDD0}'..='\u{FDEF}').find(is_absent) else {
-        return (body.into(), None);
+        return Err(not_utf8);
     };
     let mut text = String::with_capacity(body.len());
     for chunk in body.utf8_chunks() {
@@ -216,17 +219,16 @@ fn readable(body: &[u8]) -> (std::borrow::Cow<'_, [u8]>, Mark) {
             text.push_str(&format!("{mark}{byte:02X}"));
         }
     }
-    (text.into_bytes().into(), Some(mark))
+    Ok((text.into(), Some(mark)))
 }
 
 /// The bytes of a key or prefix as it was listed.
 fn key_bytes(text: String, encoded: bool, mark: Mark) -> Result<Vec<u8>> {
     let Some(mark) = mark.filter(|mark| text.contains(*mark)) else {
-        return if encoded {
-            url_decoded(&text)
-        } else {
-            Ok(text.into_bytes())
-        };
+        if encoded && let Cow::Owned(decoded) = url_decoded(&text)? {
+            return Ok(decoded);
+        }
+        return Ok(text.into_bytes());
     };
     let mut pieces = text.split(mark);
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
@@ -573,12 +575,12 @@ pub(crate) struct ListedVersion {
 
 /// Reads a page of the versions of keys that begin with that prefix.
 pub(crate) fn versions_page(body: &[u8], prefix: &str) -> Result<VersionsPage> {
-    let (readable, mark) = readable(body);
+    let (readable, mark) = readable(body)?;
     let mut versions = Vec::new();
     let mut truncated = false;
     let mut encoded = false;
     let mut next = (String::new(), String::new());
-    read(&readable, &["ListVersionsResult"], |document, name| {
+    read_text(&readable, &["ListVersionsResult"], |document, name| {
         match name {
             "Version" | "DeleteMarker" => {
                 versions.push(listed_version(document, name == "DeleteMarker")?);
@@ -821,10 +823,22 @@ fn read(
     roots: &[&str],
     child: impl FnMut(&mut Document<'_>, &str) -> Result<()>,
 ) -> Result<()> {
-    let text = std::str::from_utf8(body).map_err(|error| {
+    read_text(utf8(body)?, roots, child)
+}
+
+fn utf8(body: &[u8]) -> Result<&str> {
+    std::str::from_utf8(body).map_err(|error| {
         let position = error.valid_up_to();
         XmlError::malformed(format!("it is not UTF-8 at byte {position}"))
-    })?;
+    })
+}
+
+/// The same of a document whose text is known.
+fn read_text(
+    text: &str,
+    roots: &[&str],
+    child: impl FnMut(&mut Document<'_>, &str) -> Result<()>,
+) -> Result<()> {
     let (mut document, root) = Document::open(text)?;
     let root = root.local_name().into_inner();
     if is_error(root) {
@@ -879,7 +893,8 @@ fn url_encoding(text: &str) -> Result<bool> {
 }
 
 fn url_decode(text: &mut String) -> Result<()> {
-    *text = String::from_utf8(url_decoded(text)?).map_err(|_| wrongly_encoded())?;
+    let decoded = url_decoded(text)?.into_owned();
+    *text = String::from_utf8(decoded).map_err(|_| wrongly_encoded())?;
     Ok(())
 }
 
@@ -888,9 +903,9 @@ fn wrongly_encoded() -> XmlError {
 }
 
 /// Undoes `encoding-type=url`: a plus is a space, then %XX.
-fn url_decoded(text: &str) -> Result<Vec<u8>> {
+fn url_decoded(text: &str) -> Result<Cow<'_, [u8]>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Ok(text.as_bytes().to_vec());
+        return Ok(text.as_bytes().into());
     }
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -909,7 +924,7 @@ fn url_decoded(text: &str) -> Result<Vec<u8>> {
             (byte, _) => byte,
         });
     }
-    Ok(decoded)
+    Ok(decoded.into())
 }
 
 fn hex(digit: u8) -> Option<u8> {
