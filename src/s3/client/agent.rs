@@ -13,9 +13,9 @@ use crate::s3::client::transport::{self, Claim, Content};
 /// How long a server gets to say that a body may come; ureq then sends anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
 
-/// How much is read from a connection at a time: the larger it is, the less processor time a gibibyte
-/// takes, and the more memory each connection that is kept.
-const INPUT_BUFFER: usize = 512 << 10;
+/// How much is read from a connection at a time. A larger one no longer fits the cache of a processor, from which its
+/// bytes are copied, and ureq writes zeros into all of it before the first request.
+const INPUT_BUFFER: usize = 128 << 10;
 
 /// How much is written to a connection at a time.
 const OUTPUT_BUFFER: usize = 128 << 10;
