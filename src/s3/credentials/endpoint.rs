@@ -40,6 +40,7 @@ pub(super) struct Endpoint {
 }
 
 /// The endpoint's URL, if it is configured.
+#[cfg(any(feature = "aws-chain", feature = "fuzzing"))]
 pub(super) fn find(
     service: Service,
     given: Option<&str>,
