@@ -48,12 +48,16 @@ pub mod stores {}
 #[doc = include_str!("guide/tls.md")]
 pub mod tls {}
 
-/// Requests, measured speed, memory, and small binaries.
+/// Requests, measured speed, and memory.
 ///
 #[doc = include_str!("guide/pictures/speed.svg")]
 ///
 #[doc = include_str!("guide/performance.md")]
 pub mod performance {}
+
+/// Small programs, step by step, and what each step costs.
+#[doc = include_str!("guide/small_binaries.md")]
+pub mod small_binaries {}
 
 /// Names in PyFilesystem, `std::fs`, S3FS and boto3.
 #[doc = include_str!("guide/migrating.md")]

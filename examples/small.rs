@@ -1,0 +1,20 @@
+//! Lists a bucket, reads a file, and writes it under another name: `small BUCKET FROM TO`.
+//!
+//! The program whose size `s3fs::guide::small_binaries` is about.
+
+use s3fs::{FileSystem, FileSystemExt, Namespaces, S3Fs};
+
+fn main() -> s3fs::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [bucket, from, to] = arguments.as_slice() else {
+        eprintln!("usage: small BUCKET FROM TO");
+        std::process::exit(2);
+    };
+    let fs = S3Fs::new(bucket)?;
+    for info in fs.scandir("/", Namespaces::DETAILS)? {
+        let info = info?;
+        println!("{:>14} {}", info.size().unwrap_or_default(), info.name());
+    }
+    let content = fs.readbytes(from)?;
+    fs.writebytes(to, &content)
+}
