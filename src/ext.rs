@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
+use crate::dates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::File;
 use crate::filesystem::filter::{self, FilterDir};
@@ -765,6 +767,40 @@ pub trait FileSystemExt: FileSystem {
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
     fn getmodified(&self, path: &str) -> Result<Option<OffsetDateTime>> {
         Ok(self.getdetails(path)?.modified())
+    }
+
+    /// Sets the times of a resource, as [`settimes`](FileSystem::settimes), from times of the standard library.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// fs.writetext("hello.txt", "hello")?;
+    /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    /// fs.settimes_system("hello.txt", None, Some(time))?;
+    /// assert_eq!(fs.getdetails("hello.txt")?.modified_system(), Some(time));
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`settimes`](FileSystem::settimes), and [`InvalidArgument`](ErrorKind::InvalidArgument) for a year after 9999.
+    fn settimes_system(
+        &self,
+        path: &str,
+        accessed: Option<SystemTime>,
+        modified: Option<SystemTime>,
+    ) -> Result<()> {
+        let time = |time: Option<SystemTime>| {
+            let time = time.map(|time| dates::from_system(time).ok_or(ErrorKind::InvalidArgument));
+            time.transpose().map_err(|kind| {
+                Error::new(kind)
+                    .with_path(path)
+                    .with_message("years after 9999 cannot be set")
+            })
+        };
+        self.settimes(path, time(accessed)?, time(modified)?)
     }
 
     /// Whether [`getsyspath`](FileSystem::getsyspath) has a path.

@@ -266,6 +266,7 @@ pub use s3::{
     AddressingStyle, BucketInfo, CachedCredentials, ConditionalWrites, Credentials,
     CredentialsProvider, FileVersion, FileVersions, Presign, PresignMethod, PresignedUrl,
     Restoration, RestoreTier, S3Fs, S3FsBuilder, S3Reader, S3Updater, S3Writer, StaleUpload, Stats,
+    guess_content_type,
 };
 pub use time;
 pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};

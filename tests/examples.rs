@@ -28,6 +28,9 @@ mod vfs_program;
 #[expect(dead_code, reason = "its main is not called")]
 #[path = "../examples/zip_entry.rs"]
 mod zip_entry;
+#[expect(dead_code, reason = "its main is not called")]
+#[path = "../examples/zip_tree.rs"]
+mod zip_tree;
 
 fn builder(server: &Server) -> S3FsBuilder {
     S3Fs::builder(BUCKET)
@@ -186,4 +189,25 @@ fn an_entry_of_an_archive_is_read_without_the_rest() {
     assert!(requests <= 5, "{requests} requests");
     assert!(bytes <= 256 << 10, "{bytes} bytes");
     zip_entry::run(&fs, "archive.zip", Some("none"), &mut entry).unwrap_err();
+}
+
+/// The archive is larger than a part, and its first header is changed after that.
+#[test]
+fn an_archive_is_packed_in_the_bucket() {
+    let (server, directory) = (Server::start(), Directory::new());
+    let large: Vec<u8> = (0..10 << 20).map(|n: u32| (n ^ (n >> 7)) as u8).collect();
+    for (path, content) in [("large.bin", large.as_slice()), ("sub/small.txt", b"small")] {
+        let path = directory.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let fs = builder(&server).build().unwrap();
+    let local = directory.to_str().unwrap();
+    assert_eq!(zip_tree::run(local, &fs, "tree.zip").unwrap(), 2);
+    let mut entry = Vec::new();
+    zip_entry::run(&fs, "tree.zip", Some("large.bin"), &mut entry).unwrap();
+    assert!(entry == large);
+    let mut entry = Vec::new();
+    zip_entry::run(&fs, "tree.zip", Some("sub/small.txt"), &mut entry).unwrap();
+    assert_eq!(entry, b"small");
 }

@@ -12,6 +12,7 @@ mod common;
 mod concurrency;
 mod conditional_writes;
 mod conditions;
+mod content_types;
 mod copying;
 #[cfg(feature = "aws-chain")]
 mod credentials;

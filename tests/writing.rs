@@ -2,7 +2,7 @@
 //! what is left when it goes wrong.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 
 use s3fs::{
@@ -11,7 +11,7 @@ use s3fs::{
 };
 use test_server::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, synthetic_bytes};
 
-use crate::common::{asked, assert_parts_at_a_time, builder};
+use crate::common::{self, asked, assert_parts_at_a_time, builder};
 use crate::logged;
 
 /// Parts that are small enough to have many of them.
@@ -675,4 +675,58 @@ fn a_conflict_with_another_request_is_no_file_that_is_there() {
         assert_eq!(stored(&server, "f").unwrap(), b"another's");
         assert_eq!(uploads(&server), 0);
     }
+}
+
+/// Writes that go back and forth in a part, beside a `Vec` that is written in the same way.
+#[test]
+fn a_written_file_seeks_and_is_cut_within_the_part_that_is_not_sent() {
+    const PART: u64 = 5 << 20;
+    let server = Server::start();
+    let fs = common::builder(&server).part_size(PART).build().unwrap();
+    for mode in ["w", "x"] {
+        let mut file = fs.openbin(mode, mode).unwrap();
+        file.write_all(b"0123456789").unwrap();
+        assert_eq!(file.seek(SeekFrom::Start(2)).unwrap(), 2);
+        file.write_all(b"ab").unwrap();
+        assert_eq!(file.stream_position().unwrap(), 4);
+        assert_eq!(file.seek(SeekFrom::End(-1)).unwrap(), 9);
+        file.write_all(b"xyz").unwrap();
+        file.set_len(11).unwrap();
+        file.seek(SeekFrom::Start(13)).unwrap();
+        file.write_all(b"!").unwrap();
+        file.set_len(15).unwrap();
+        file.close().unwrap();
+        assert_eq!(fs.readbytes(mode).unwrap(), b"01ab45678xy\0\0!\0");
+    }
+}
+
+#[test]
+fn what_is_sent_of_a_written_file_stays_and_the_error_names_the_mode_that_can_change_it() {
+    const PART: u64 = 5 << 20;
+    let server = Server::start();
+    let fs = common::builder(&server).part_size(PART).build().unwrap();
+    let content: Vec<u8> = (0..PART + 4).map(|n| (n % 251) as u8).collect();
+    let mut file = fs.openbin("f", "w").unwrap();
+    file.write_all(&content).unwrap();
+    for refused in [
+        file.seek(SeekFrom::Start(PART - 1)).map(drop),
+        file.seek(SeekFrom::Start(3 * PART)).map(drop),
+        file.set_len(PART - 1),
+        file.set_len(2 * PART + 1),
+    ] {
+        let error = s3fs::Error::from(refused.unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("w+"), "{error}");
+    }
+    assert_eq!(file.stream_position().unwrap(), PART + 4);
+    file.seek(SeekFrom::Start(PART + 1)).unwrap();
+    file.write_all(b"*").unwrap();
+    file.seek(SeekFrom::Start(2 * PART)).unwrap();
+    file.write_all(b"end").unwrap();
+    file.close().unwrap();
+    let mut expected = content;
+    expected[PART as usize + 1] = b'*';
+    expected.resize(2 * PART as usize, 0);
+    expected.extend(b"end");
+    common::assert_same_bytes(fs.readbytes("f").unwrap(), expected, "f");
 }

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::filesystem::FileSystem;
 use crate::filesystem::location::Location;
 use crate::filesystem::options::{OpenOptions, UploadArgs};
+use crate::path;
 use crate::threads::ThreadPool;
 
 /// What a transfer may ask of a filesystem, by [`FileSystem::capabilities`](crate::FileSystem::capabilities).
@@ -318,6 +319,9 @@ pub enum Times {
     Mirrored,
 }
 
+/// The upload arguments of a file, by its path in the target.
+pub(crate) type UploadArgsFor<'a> = dyn Fn(&str) -> UploadArgs + Send + Sync + 'a;
+
 /// The transfer of one file: what was asked for, its threads, and its progress.
 pub struct Transfer<'t> {
     pub(crate) pool: &'t ThreadPool,
@@ -328,6 +332,7 @@ pub struct Transfer<'t> {
     pub(crate) times: Times,
     pub(crate) listed: Option<OffsetDateTime>,
     pub(crate) upload_args: Option<&'t UploadArgs>,
+    pub(crate) upload_args_for: Option<&'t UploadArgsFor<'t>>,
     pub(crate) kept: &'t Kept,
 }
 
@@ -427,6 +432,20 @@ impl Transfer<'_> {
         match self.upload_args {
             Some(args) => OpenOptions::new().upload_args(args.clone()),
             None => OpenOptions::new(),
+        }
+    }
+
+    /// How the target with that path is opened, without what the transfer itself sets.
+    pub(crate) fn options_for(&self, dst_path: &str) -> OpenOptions {
+        let options = self.options();
+        match self.upload_args_for {
+            Some(args_for) => {
+                let normalized = path::normpath(dst_path).unwrap_or(dst_path.into());
+                let args = args_for(&path::abspath(&normalized));
+                let args = args.over(options.get_upload_args());
+                options.upload_args(args)
+            }
+            None => options,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::BitOr;
+use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
-use crate::dates::http_date;
+use crate::dates::{http_date, to_system};
 use crate::error::Result;
 use crate::path;
 
@@ -508,6 +509,21 @@ impl Info {
     #[must_use]
     pub fn modified(&self) -> Option<OffsetDateTime> {
         self.details.as_ref()?.modified
+    }
+
+    /// [`modified`](Self::modified) as a time of the standard library.
+    ///
+    /// ```
+    /// # use s3fs::prelude::*;
+    /// # let fs = s3fs::MemoryFs::new();
+    /// fs.writetext("hello.txt", "hello")?;
+    /// let modified = fs.getdetails("hello.txt")?.modified_system().expect("a time");
+    /// println!("{:?} ago", modified.elapsed());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn modified_system(&self) -> Option<SystemTime> {
+        self.modified().and_then(to_system)
     }
 
     /// When it was last read, from the `details` namespace.

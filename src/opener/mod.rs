@@ -52,8 +52,8 @@ impl OpenFsOptions {
 
     /// What relative paths of the local disk are relative to; by default the current directory.
     #[must_use]
-    pub fn cwd(mut self, cwd: impl Into<PathBuf>) -> Self {
-        self.cwd = cwd.into();
+    pub fn cwd(mut self, cwd: impl AsRef<std::path::Path>) -> Self {
+        self.cwd = cwd.as_ref().to_owned();
         self
     }
 

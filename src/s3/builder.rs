@@ -6,7 +6,7 @@ mod parameters;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rusty_s3::UrlStyle;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs};
+use crate::filesystem::options::{ChecksumAlgorithm, DownloadArgs, UploadArgs, check_value};
 use crate::s3::S3Fs;
 use crate::s3::api::{ConditionalWrites, Objects};
 use crate::s3::client::agent;
@@ -121,6 +121,7 @@ pub struct S3FsBuilder {
     reading: Reading,
     keep_encryption: bool,
     user_agent_suffix: String,
+    text_charset: Option<String>,
     requester_pays: bool,
 }
 
@@ -164,6 +165,7 @@ impl S3FsBuilder {
             reading: Reading::default(),
             keep_encryption: false,
             user_agent_suffix: String::new(),
+            text_charset: None,
             requester_pays: false,
         }
     }
@@ -269,8 +271,8 @@ impl S3FsBuilder {
     ///
     /// The file is read by [`build`](Self::build), which fails with [`CreateFailed`](ErrorKind::CreateFailed) if it contains
     /// no certificate. An `http` endpoint does not need it, and it is not read then.
-    pub fn ca_bundle(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.ca_bundle = Some(file.into());
+    pub fn ca_bundle(mut self, file: impl AsRef<Path>) -> Self {
+        self.settings.ca_bundle = Some(file.as_ref().to_owned());
         self
     }
 
@@ -607,6 +609,18 @@ impl S3FsBuilder {
         self
     }
 
+    /// The charset that uploads add to a guessed content type of text: `text/html; charset=utf-8` for `utf-8`. Defaults to
+    /// none. A content type that the caller sets stays as it is.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").text_charset("utf-8");
+    /// ```
+    pub fn text_charset(mut self, charset: impl Into<String>) -> Self {
+        self.text_charset = Some(charset.into());
+        self
+    }
+
     /// The end of the `User-Agent` header, such as the name of the program. Defaults to none.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.user_agent_suffix = suffix.into();
@@ -650,6 +664,9 @@ impl S3FsBuilder {
             return Err(invalid("max_workers must not be 0"));
         }
         self.check_times()?;
+        let check = |charset| check_value("content-type", charset);
+        let text_charset = self.text_charset.take();
+        text_charset.as_deref().map(check).transpose()?;
         let timeouts = self.timeouts.bounded();
         let part_sizes = PartSizes::new(self.part_size, self.min_part_size, self.write_buffer)?
             .at_most(self.max_parts)?;
@@ -729,6 +746,7 @@ impl S3FsBuilder {
             objects: Arc::new(
                 objects
                     .verifying(verifying)
+                    .with_text_charset(text_charset)
                     .with_conditions(self.conditions, keys.directory("/")?)
                     .copying_percent_keys(self.copy_percent_keys.unwrap_or(is_aws)),
             ),
@@ -880,7 +898,7 @@ fn user_agent(suffix: &str) -> Result<String> {
     if suffix.is_empty() {
         return Ok(own.to_owned());
     }
-    let suffix = crate::filesystem::options::check_value("user-agent", suffix)?;
+    let suffix = check_value("user-agent", suffix)?;
     Ok(format!("{own} {suffix}"))
 }
 

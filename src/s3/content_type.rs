@@ -2,14 +2,21 @@
 
 use crate::path;
 
-/// The content type that the extension of the name stands for, if it is known.
+/// Guesses the content type of a file from the extension of its name, as uploads do. Returns `None` for an extension that
+/// is not known; uploads use `binary/octet-stream` then.
 ///
 /// The answer is that of Python's
-/// [`mimetypes.guess_type`](https://docs.python.org/3/library/mimetypes.html) on its built-in
-/// tables alone, so that it is the same on every machine. Of a compressed file it is the type of
-/// what was compressed, `application/x-tar` for `x.tar.gz`: S3FS stores that, and no
-/// `Content-Encoding`, with which browsers would decompress what they download.
-pub(crate) fn guess(name: &str) -> Option<&'static str> {
+/// [`mimetypes.guess_type`](https://docs.python.org/3/library/mimetypes.html) with its built-in tables, on every machine.
+/// For a compressed file it is the type of the content, such as `application/x-tar` for `x.tar.gz`, as in PyFilesystem's
+/// S3FS. No `Content-Encoding` is guessed: browsers would decompress what they download.
+///
+/// ```
+/// assert_eq!(s3fs::guess_content_type("site/index.html"), Some("text/html"));
+/// assert_eq!(s3fs::guess_content_type("backup.tar.gz"), Some("application/x-tar"));
+/// assert_eq!(s3fs::guess_content_type("README"), None);
+/// ```
+#[must_use]
+pub fn guess_content_type(name: &str) -> Option<&'static str> {
     let (stem, extension) = split_extension(path::basename(name));
     let lower = extension.to_lowercase();
     match lower.as_str() {
@@ -270,7 +277,10 @@ mod tests {
     #[test]
     fn every_extension_of_the_table_is_found() {
         for (extension, content_type) in TYPES.iter().filter(|(known, _)| *known != "gz") {
-            assert_eq!(guess(&format!("a.{extension}")), Some(*content_type));
+            assert_eq!(
+                guess_content_type(&format!("a.{extension}")),
+                Some(*content_type)
+            );
         }
     }
 
@@ -295,7 +305,7 @@ mod tests {
             ("dir.txt/a", None),
             ("dir.txt/", None),
         ] {
-            assert_eq!(guess(name), content_type, "{name:?}");
+            assert_eq!(guess_content_type(name), content_type, "{name:?}");
         }
     }
 
@@ -317,7 +327,7 @@ mod tests {
             ("a.txt.z", None),
             ("a.txt.GZ", Some("application/gzip")),
         ] {
-            assert_eq!(guess(name), content_type, "{name:?}");
+            assert_eq!(guess_content_type(name), content_type, "{name:?}");
         }
     }
 }

@@ -120,7 +120,7 @@ impl S3Fs {
                 return size.map_err(|error| Error::from(error).with_path(&local));
             }
             self.transfer_file((&local, path), options, |transfer| {
-                let sink = self.object_sink(path, &transfer.options())?;
+                let sink = self.object_sink(path, &transfer.options_for(path))?;
                 let source = DiskSource::open(&place, &local)?;
                 let stored = sink.store(&source, transfer);
                 stored.map_err(|error| error.with_path(&local))?;

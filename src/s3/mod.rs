@@ -44,6 +44,7 @@ pub use archive::{Restoration, RestoreTier};
 pub use buckets::BucketInfo;
 pub use builder::{AddressingStyle, S3FsBuilder};
 pub use client::Stats;
+pub use content_type::guess_content_type;
 pub use credentials::{CachedCredentials, Credentials, CredentialsProvider};
 pub use presign::{Presign, PresignMethod, PresignedUrl};
 pub use read::reader::S3Reader;
@@ -434,7 +435,7 @@ impl S3Fs {
             .iter()
             .any(|(name, _)| name == "content-type");
         if !has_type && !rewrite.keeps_content {
-            let guessed = self.objects().content_type_of(&key).to_owned();
+            let guessed = self.objects().content_type_of(&key);
             rewrite.headers.push(("content-type".to_owned(), guessed));
         }
         let size = s3.content_length.unwrap_or_default();

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filesystem::capabilities::{Kept, Times, Transfer};
+use crate::filesystem::capabilities::{Kept, Times, Transfer, UploadArgsFor};
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
@@ -56,6 +56,7 @@ pub struct TransferOptions<'a> {
     pub(crate) resume: bool,
     pub(crate) durable: bool,
     pub(crate) upload_args: Option<UploadArgs>,
+    upload_args_for: Option<Box<UploadArgsFor<'a>>>,
     pub(crate) compare: Compare,
     pub(crate) condition: Condition,
     pub(crate) keep_extra: bool,
@@ -238,6 +239,30 @@ impl<'a> TransferOptions<'a> {
     #[must_use]
     pub fn upload_args(mut self, args: UploadArgs) -> Self {
         self.upload_args = Some(args);
+        self
+    }
+
+    /// Upload arguments of each file, by its path in the target, such as `/site/index.html`. They win over
+    /// [`upload_args`](Self::upload_args), and apply to the same transfers. Defaults to none. The closure is called on the
+    /// thread that uploads the file.
+    ///
+    /// ```no_run
+    /// use s3fs::{S3Fs, TransferOptions, UploadArgs};
+    ///
+    /// let fs = S3Fs::new("mybucket")?;
+    /// let options = TransferOptions::new().upload_args_for(|path| match path.ends_with(".html") {
+    ///     true => UploadArgs::new().cache_control("max-age=60"),
+    ///     false => UploadArgs::new().cache_control("max-age=86400"),
+    /// });
+    /// fs.upload_dir("/srv/site", "site", &options)?;
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn upload_args_for(
+        mut self,
+        args_for: impl Fn(&str) -> UploadArgs + Send + Sync + 'a,
+    ) -> Self {
+        self.upload_args_for = Some(Box::new(args_for));
         self
     }
 
@@ -594,6 +619,7 @@ impl<'r, 'a> Run<'r, 'a> {
             times: self.times,
             listed: None,
             upload_args: self.options.upload_args.as_ref(),
+            upload_args_for: self.options.upload_args_for.as_deref(),
             kept: &self.kept,
         }
     }

@@ -70,7 +70,9 @@ fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Re
     else {
         return Ok(false);
     };
-    let options = transfer.options().beside_directory(job.beside_directory);
+    let options = transfer
+        .options_for(&job.dst_path)
+        .beside_directory(job.beside_directory);
     let Some(sink) = dst.open_sink(&job.dst_path, &options)? else {
         return Ok(false);
     };

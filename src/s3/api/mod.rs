@@ -34,7 +34,7 @@ pub(crate) use restore::RestoreAnswer;
 use crate::s3::checksum;
 use crate::s3::client::xml::{self, ListPage, VersionsPage};
 use crate::s3::client::{self, Client, Operation, Payload, ReadAt, Request, Response};
-use crate::s3::content_type;
+use crate::s3::content_type::guess_content_type;
 use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::list::order::Shown;
@@ -148,6 +148,8 @@ pub(crate) struct Objects {
     conditions: Conditions,
     /// Whether the store copies ranges of objects whose keys have a `%`.
     copies_percent_keys: bool,
+    /// The charset of guessed content types of text.
+    text_charset: Option<String>,
     /// The threads that send parts.
     pub(in crate::s3) threads: Spawner,
 }
@@ -181,6 +183,7 @@ impl Objects {
             wants_equal_parts: AtomicBool::new(false),
             conditions: Conditions::new(heeds_conditions),
             copies_percent_keys: heeds_conditions,
+            text_charset: None,
             threads: Spawner::default(),
         }
     }
@@ -221,6 +224,12 @@ impl Objects {
         self
     }
 
+    /// The same, which name a charset in the content types of text that they guess.
+    pub(crate) fn with_text_charset(mut self, charset: Option<String>) -> Self {
+        self.text_charset = charset;
+        self
+    }
+
     /// Whether the store copies ranges of the object with this key. Ceph 16.2 decodes the source of
     /// `UploadPartCopy` twice, and copies the object `xA` for `x%41`; it decodes that of `CopyObject`
     /// once.
@@ -234,10 +243,15 @@ impl Objects {
     }
 
     /// The content type that the name of an object says.
-    pub(crate) fn content_type_of(&self, key: &Key) -> &'static str {
+    pub(crate) fn content_type_of(&self, key: &Key) -> String {
         let name = key.as_str().rsplit(self.delimiter.as_str()).next();
-        name.and_then(content_type::guess)
-            .unwrap_or(DEFAULT_CONTENT_TYPE)
+        let guessed = name.and_then(guess_content_type);
+        match (guessed.unwrap_or(DEFAULT_CONTENT_TYPE), &self.text_charset) {
+            (text, Some(charset)) if text.starts_with("text/") => {
+                format!("{text}; charset={charset}")
+            }
+            (other, _) => other.to_owned(),
+        }
     }
 
     /// What a call's upload arguments come to, on top of the filesystem's.

@@ -137,7 +137,7 @@ impl Objects {
     ) -> Result<NewUpload> {
         let mut headers = with_kept(args, kept)?;
         if !headers.iter().any(|(name, _)| name == "content-type") {
-            let guessed = self.content_type_of(key).to_owned();
+            let guessed = self.content_type_of(key);
             headers.push(("content-type".to_owned(), guessed));
         }
         let every = headers

@@ -99,6 +99,7 @@ impl S3FsBuilder {
             "retry_base_delay" => self = self.retry_base_delay(seconds(value)?),
             "retry_max_delay" => self = self.retry_max_delay(seconds(value)?),
             "user_agent_suffix" => self = self.user_agent_suffix(value),
+            "text_charset" => self = self.text_charset(value),
             "max_workers" => self = self.max_workers(whole_number(name, value)?),
             "part_size" => self = self.part_size(whole_number(name, value)?),
             "keep_encryption" => self = self.keep_encryption(flag(value)?),
@@ -162,7 +163,7 @@ impl S3FsBuilder {
 }
 
 /// The names of all parameters that are no arguments of uploads.
-pub(super) const NAMES: [&str; 33] = [
+pub(super) const NAMES: [&str; 34] = [
     "addressing_style",
     "anonymous",
     "aws_session_token",
@@ -194,6 +195,7 @@ pub(super) const NAMES: [&str; 33] = [
     "retry_timeout",
     "stall_timeout",
     "strict",
+    "text_charset",
     "user_agent_suffix",
     "write_buffer",
 ];

@@ -21,7 +21,8 @@ use crate::s3::write::publish::{Begun, Target};
 ///
 /// A file that is dropped without `close`, or after a write that failed, aborts its upload: what was
 /// there before stands. An upload that cannot be aborted is logged with its id. `flush` publishes
-/// nothing. `seek` tells the position and does not move: open with `w+` for that.
+/// nothing. `seek` and `set_len` work within the part that is not sent yet, which is the whole file up to `part_size`. What
+/// is sent cannot be changed: that is [`Unsupported`](ErrorKind::Unsupported), and the mode `w+` can do it.
 ///
 /// With `x` the server decides that the object is new. Some stores (Ceph's gateway) do not look at the
 /// condition where an upload in parts ends; so, but on AWS, one more request looks right before. What
@@ -32,7 +33,10 @@ pub struct S3Writer {
     buffer: Vec<u8>,
     /// What is on its way, once there is more than one part.
     begun: Option<Begun>,
-    written: u64,
+    /// The bytes of the parts before the one that is being filled.
+    sent: u64,
+    /// The place in the file where the next byte goes: in the part that is being filled, or at its end.
+    position: u64,
     exclusive: bool,
     if_match: Option<String>,
     /// Of what size is known before, all parts have one size.
@@ -52,7 +56,7 @@ impl fmt::Debug for S3Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Writer")
             .field("path", &self.target.path)
-            .field("size", &self.written)
+            .field("size", &self.size())
             .finish_non_exhaustive()
     }
 }
@@ -63,7 +67,8 @@ impl S3Writer {
             target,
             buffer: Vec::new(),
             begun: None,
-            written: 0,
+            sent: 0,
+            position: 0,
             exclusive,
             if_match,
             part_size: None,
@@ -80,23 +85,42 @@ impl S3Writer {
 
     /// Writes all that `source` gives, and says how many bytes that were.
     pub(in crate::s3) fn write_from(&mut self, source: &mut dyn Read) -> Result<u64> {
-        let begun = self.written;
+        let begun = self.size();
         loop {
             let room = self.current_part() - self.buffer.len() as u64;
             let read = source.take(room).read_to_end(&mut self.buffer);
             let count = read.map_err(|error| self.failed(Error::from_caller(error)))? as u64;
-            self.written += count;
+            self.position = self.size();
             if count < room {
-                return Ok(self.written - begun);
+                return Ok(self.position - begun);
             }
             // A full part is sent once it is known that more comes behind it.
             let mut more = [0];
             let read = read_some(source, &mut more);
             if read.map_err(|error| self.failed(Error::from_caller(error)))? == 0 {
-                return Ok(self.written - begun);
+                return Ok(self.position - begun);
             }
             self.write_all(&more)?;
         }
+    }
+
+    /// The size of the file so far.
+    fn size(&self) -> u64 {
+        self.sent + self.buffer.len() as u64
+    }
+
+    /// The part that is being filled, with zeros up to a place that lies behind its end.
+    fn fill_up_to(&mut self, offset: usize) {
+        if self.buffer.len() < offset {
+            self.buffer.resize(offset, 0);
+        }
+    }
+
+    /// An offset in the part that is being filled, if a place in the file lies in it or at its end.
+    fn in_part(&self, place: u64) -> Option<usize> {
+        let offset = place.checked_sub(self.sent)?;
+        let offset = Some(offset).filter(|offset| *offset <= self.current_part());
+        offset.and_then(|offset| usize::try_from(offset).ok())
     }
 
     fn condition(&self) -> Condition<'_> {
@@ -125,6 +149,7 @@ impl S3Writer {
         let sizes = objects.part_sizes();
         let on_their_way = sizes.on_their_way(self.buffer.len() as u64, objects.max_workers);
         let full = std::mem::take(&mut self.buffer);
+        self.sent += full.len() as u64;
         begun.parts.send(full, on_their_way)?;
         let size = self.current_part();
         let objects = &self.target.objects;
@@ -154,13 +179,16 @@ impl S3Writer {
     fn moved(&self, how: &str) -> io::Error {
         Error::new(ErrorKind::Unsupported)
             .with_path(&self.target.path)
-            .with_message("a file opened with w or x is written from start to end")
+            .with_message(
+                "a file opened with w or x can be changed only in the part that is not sent yet",
+            )
             .with_hint(format!("open it with w+ to {how}"))
             .into()
     }
 
     fn publish(&mut self) -> Result<()> {
         let bytes = std::mem::take(&mut self.buffer);
+        self.sent += bytes.len() as u64;
         let Some(mut begun) = self.begun.take() else {
             return self.target.put(&bytes, &[], self.condition());
         };
@@ -188,16 +216,22 @@ impl Write for S3Writer {
         if bytes.is_empty() {
             return Ok(0);
         }
-        if self.buffer.len() as u64 >= self.current_part() {
+        let mut offset = usize::try_from(self.position - self.sent).unwrap_or(usize::MAX);
+        if offset as u64 >= self.current_part() {
+            self.fill_up_to(offset);
             self.send().map_err(|error| {
                 let explained = self.target.explained(error, self.condition());
                 self.failed(explained)
             })?;
+            offset = 0;
         }
-        let room = self.current_part() - self.buffer.len() as u64;
+        let room = self.current_part() - offset as u64;
         let count = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
-        self.buffer.extend_from_slice(&bytes[..count]);
-        self.written += count as u64;
+        self.fill_up_to(offset);
+        let (over, behind) = bytes[..count].split_at(count.min(self.buffer.len() - offset));
+        self.buffer[offset..offset + over.len()].copy_from_slice(over);
+        self.buffer.extend_from_slice(behind);
+        self.position += count as u64;
         Ok(count)
     }
 
@@ -210,11 +244,12 @@ impl Write for S3Writer {
 impl Seek for S3Writer {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
-        let position = self.written;
-        if file::seek_target(from, position, position, &self.target.path)? == position {
-            return Ok(position);
+        let place = file::seek_target(from, self.position, self.size(), &self.target.path)?;
+        if self.in_part(place).is_none() {
+            return Err(self.moved("move in it"));
         }
-        Err(self.moved("move in it"))
+        self.position = place;
+        Ok(place)
     }
 }
 
@@ -228,10 +263,11 @@ impl Read for S3Writer {
 impl File for S3Writer {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
         self.usable()?;
-        if size == self.written {
-            return Ok(());
-        }
-        Err(self.moved("cut it"))
+        let Some(length) = self.in_part(size) else {
+            return Err(self.moved("cut it"));
+        };
+        self.buffer.resize(length, 0);
+        Ok(())
     }
 
     fn close(&mut self) -> Result<()> {
