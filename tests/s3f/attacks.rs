@@ -62,6 +62,15 @@ fn no_secret_is_shown_whatever_fails() {
             &format!("http://{KEY}:{SECRET}@127.0.0.1"),
             "s3://bucket",
         ],
+        // A URL where something else is expected.
+        &[&url],
+        &["help", &url],
+        &["presign", &url, &url],
+        &["ls", "--workers", &url],
+        &["cat", "--range", &url, "s3://bucket/a"],
+        &["put", "--metadata", &format!("{KEY}:{SECRET}@b"), "./a"],
+        &["ls", &format!("--verbose={url}"), "s3://bucket"],
+        &["ls", &format!("--{url}")],
     ] {
         let ran = scene.run(words);
         assert_ne!(ran.code, Some(0), "{words:?}: {ran:?}");

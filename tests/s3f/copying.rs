@@ -388,3 +388,24 @@ fn strict_is_off_and_saves_requests_unless_it_is_asked_for() {
     let strict = scene.server.take_requests().len();
     assert!(lenient < strict, "{lenient} and {strict}");
 }
+
+#[test]
+fn cp_of_standard_input_holds_to_its_condition() {
+    let scene = Scene::new();
+    scene.write("there", "old");
+    scene.bucket().put("there", "old");
+    for target in ["./there", "s3://bucket/there", "s3://bucket/new"] {
+        let ran = scene.run_with_input(&["cp", "-n", "-", target], b"new");
+        assert_eq!(ran.ok(), "", "{target}");
+    }
+    let content = |key: &str| scene.bucket().get(key).unwrap().bytes();
+    assert_eq!(scene.read("there"), "old");
+    assert_eq!(
+        (content("there"), content("new")),
+        (b"old".to_vec(), b"new".to_vec())
+    );
+    scene
+        .run_with_input(&["cp", "-u", "-", "s3://bucket/there"], b"new")
+        .fails(2, "no time");
+    assert_eq!(content("there"), b"old");
+}

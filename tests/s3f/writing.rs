@@ -105,3 +105,46 @@ fn rm_removes_no_root_of_the_local_disk() {
     }
     assert_eq!(scene.local(), ["x/y"]);
 }
+
+#[test]
+fn rm_empties_no_bucket_by_an_empty_name() {
+    let scene = Scene::new();
+    scene.bucket().put("a/x", "");
+    for operand in [
+        "s3://bucket/",
+        "s3://bucket//",
+        "s3://bucket//*",
+        "s3://bucket//a",
+        "s3://bucket/a/..",
+        "s3://bucket/./",
+    ] {
+        let ran = scene.run(&["rm", "-rf", operand]);
+        assert_eq!(ran.code, Some(2), "{operand}: {ran:?}");
+        assert_eq!(scene.bucket().keys(), ["a/x"], "{operand}");
+    }
+    scene.run(&["rm", "-r", "s3://bucket"]).ok();
+    assert!(scene.bucket().keys().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_slash_after_a_local_directory_changes_nothing() {
+    let scene = Scene::new();
+    scene.write("d/x", "x");
+    scene.write("kept/x", "x");
+    std::os::unix::fs::symlink("kept", scene.directory.join("link")).unwrap();
+    scene.run(&["cp", "-r", "./d/", "s3://bucket/there/"]).ok();
+    let files = || {
+        let mut keys = scene.bucket().keys();
+        keys.retain(|key| !key.ends_with('/'));
+        keys
+    };
+    assert_eq!(files(), ["there/d/x"]);
+    scene.run(&["cp", "-r", "./d/.", "s3://bucket/there/"]).ok();
+    assert_eq!(files(), ["there/d/x", "there/x"]);
+    scene.run(&["rm", "-r", "./d/"]).ok();
+    assert!(!scene.directory.join("d").exists());
+    // The link may go, but never what it leads to.
+    scene.run(&["rm", "-r", "./link/"]);
+    assert_eq!(scene.read("kept/x"), "x");
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use lexopt::Arg;
+use s3fs::redacted;
 
 use crate::spec::{self, Command, Flag};
 use crate::text;
@@ -105,7 +106,8 @@ impl Words {
         what: &str,
     ) -> Result<Option<T>, Usage> {
         let read = |value| {
-            read(value).ok_or_else(|| Usage::new(format!("--{name} {value:?} is not {what}")))
+            read(value)
+                .ok_or_else(|| Usage::new(format!("--{name} {} is not {what}", quoted(value))))
         };
         self.value(name).map(read).transpose()
     }
@@ -119,7 +121,8 @@ impl Words {
             };
             let pair = value.split_once('=').filter(|(name, _)| !name.is_empty());
             pairs.push(pair.ok_or_else(|| {
-                Usage::new(format!("--{name} {value:?} is not of the form NAME=VALUE"))
+                let value = quoted(value);
+                Usage::new(format!("--{name} {value} is not of the form NAME=VALUE"))
             })?);
         }
         Ok(pairs)
@@ -149,13 +152,21 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
         let argument = match parser.next() {
             Ok(Some(argument)) => argument,
             Ok(None) => break,
+            // The value that the option has no use for is not shown: it may be a URL with credentials.
+            Err(lexopt::Error::UnexpectedValue { option, .. }) => {
+                let message = format!("{} has no value", redacted(&option));
+                return Err(about(Usage::new(message), command));
+            }
             Err(error) => return Err(about(Usage::new(error.to_string()), command)),
         };
         let flag = match argument {
             Arg::Value(word) => {
                 let word = word.into_string().map_err(|word| {
                     about(
-                        Usage::new(format!("{word:?} is not UTF-8; write it as a file: URL")),
+                        Usage::new(format!(
+                            "{} is not UTF-8; write it as a file: URL",
+                            quoted(&word.to_string_lossy())
+                        )),
                         command,
                     )
                 })?;
@@ -170,8 +181,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
                 .ok_or_else(|| about(unknown_option(&format!("-{short}")), command))?,
             Arg::Long(long) => {
                 let long = long.to_owned();
-                flag_of(command, |flag| flag.long == long)
-                    .ok_or_else(|| about(unknown_option(&format!("--{long}")), command))?
+                flag_of(command, |flag| flag.long == long).ok_or_else(|| {
+                    about(unknown_option(&format!("--{}", redacted(&long))), command)
+                })?
             }
         };
         if flag.long == "help" {
@@ -209,8 +221,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
         let extra = words.operands.get(most.unwrap_or_default());
         let extra = extra.map(String::as_str).unwrap_or_default();
         return Err(Usage::new(format!(
-            "`{}` has no use for the operand {extra:?}",
-            command.name
+            "`{}` has no use for the operand {}",
+            command.name,
+            quoted(extra)
         ))
         .of(command));
     }
@@ -222,6 +235,11 @@ fn about(usage: Usage, command: Option<&'static Command>) -> Usage {
         Some(command) => usage.of(command),
         None => usage,
     }
+}
+
+/// A word in quotation marks, without credentials: a URL may stand where something else is expected.
+fn quoted(word: &str) -> String {
+    format!("{:?}", redacted(word))
 }
 
 fn unknown_option(option: &str) -> Usage {
@@ -244,7 +262,7 @@ fn named(word: &str) -> Result<&'static Command, Usage> {
         return Ok(command);
     }
     let names = spec::COMMANDS.iter().map(|command| command.name);
-    let message = format!("there is no command {word:?}");
+    let message = format!("there is no command {}", quoted(word));
     Err(Usage::new(match text::nearest(word, names) {
         Some(nearest) => format!("{message}; did you mean `{nearest}`?"),
         None => message,

@@ -37,9 +37,7 @@ pub fn has_wildcards(session: &Session, operand: &str) -> Result<bool, Failure> 
 pub fn entries(session: &Session, operand: &str, directories: bool) -> Result<Vec<Entry>, Failure> {
     let place = Place::parse(operand)?;
     let at = match &place {
-        Place::Local {
-            is_directory: true, ..
-        } => session.locate_directory(&place, false)?,
+        Place::Local { .. } if !place.has_name() => session.locate_directory(&place, false)?,
         place => session.locate(place)?,
     };
     if let Place::S3 { path, .. } = &place

@@ -100,6 +100,29 @@ impl Place {
         }
     }
 
+    /// Whether it is a place by its own name. Those that are named by where one is (`.`, `d/..`, `d/.`) have none.
+    pub fn has_name(&self) -> bool {
+        match self {
+            Self::Stream => false,
+            Self::S3 { path, .. } => !path.is_empty(),
+            Self::Local { path, .. } => {
+                let text = path.to_string_lossy();
+                let last = text.trim_end_matches('/').rsplit('/').next();
+                !matches!(last.unwrap_or_default(), "" | "." | "..")
+            }
+        }
+    }
+
+    /// Whether the first name after the bucket is empty, as an empty variable makes it: `s3://BUCKET/$NAME`.
+    pub fn begins_empty(&self) -> bool {
+        let Self::S3 { url, .. } = self else {
+            return false;
+        };
+        let below = url.resource().split_once('/').map(|(_, below)| below);
+        url.path().is_none()
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+
     /// It as it can be shown: without credentials and parameters.
     pub fn shown(&self) -> String {
         match self {

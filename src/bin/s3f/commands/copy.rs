@@ -179,7 +179,10 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         if way == Way::Move {
             return Err(Usage::new("standard input cannot be moved").into());
         }
-        return from_stdin(session, &target, args, words.has("dry-run"));
+        if words.has("newer") {
+            return Err(Usage::new("standard input has no time: -u does not hold for it").into());
+        }
+        return from_stdin(session, &target, args, words);
     }
     if has_args && sources.iter().any(|source| !is_local(source)) {
         return Err(Usage::new(
@@ -515,8 +518,9 @@ fn from_stdin(
     session: &Session,
     target: &Place,
     args: s3fs::UploadArgs,
-    dry_run: bool,
+    words: &Words,
 ) -> Result<Outcome, Failure> {
+    let dry_run = words.has("dry-run");
     if target.is_directory() {
         return Err(
             Usage::new("standard input has no name: write the whole name of the target").into(),
@@ -530,11 +534,18 @@ fn from_stdin(
         return crate::out::print(&text::printable(&format!("cp - {}", at.shown())))
             .and(crate::out::print("\n"));
     }
-    write_stream(session, &at, args, "w")?;
-    Ok(Outcome::Done)
+    if !words.has("no-clobber") {
+        write_stream(session, &at, args, "w")?;
+        return Ok(Outcome::Done);
+    }
+    match write_stream(session, &at, args, "x") {
+        // It is left alone, as any file that is there.
+        Err(Failure::At(_, error)) if error.is(s3fs::ErrorKind::FileExists) => Ok(Outcome::Done),
+        written => written.map(|()| Outcome::Done),
+    }
 }
 
-/// Writes standard input to a file, in the mode `w` or `a`.
+/// Writes standard input to a file, in the mode `w`, `x` or `a`.
 pub fn write_stream(
     session: &Session,
     at: &Located,

@@ -19,7 +19,8 @@ pub const COMMAND: Command = Command {
     operands: (1, None),
     about: &[
         "Nothing asks back: --dry-run shows what would be removed. Directories need -r; 1,000 objects take two requests. \
-         -r s3://BUCKET empties a bucket and keeps it. Keys that no path can name (a//b) go with the directory that \
+         -r s3://BUCKET empties a bucket and keeps it; s3://BUCKET/ and s3://BUCKET//PATH, which empty \
+         variables in scripts make, are refused. Keys that no path can name (a//b) go with the directory that \
          they are in.",
         "Strict is off unless --strict is given: a directory of a bucket vanishes with its last file then.",
     ],
@@ -89,8 +90,24 @@ fn refuse_roots(operand: &str) -> Result<(), Failure> {
         place if matches!(place, Place::S3 { .. }) && place.bucket().is_none() => {
             Err(Usage::new("the URL names no bucket; `s3f rb` removes buckets").into())
         }
+        place if place.begins_empty() || leads_back(&place) => {
+            let bucket = place.bucket().unwrap_or_default();
+            Err(Usage::new(format!(
+                "what is to be removed has an empty name, or leads back to the bucket itself; write s3://{bucket} to empty the bucket"
+            ))
+            .into())
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether a path that is written is the root of its bucket, such as `a/..`.
+fn leads_back(place: &Place) -> bool {
+    let Place::S3 { path, .. } = place else {
+        return false;
+    };
+    !path.is_empty()
+        && s3fs::path::normpath(path).is_ok_and(|path| path.trim_matches('/').is_empty())
 }
 
 fn remove(session: &Session, entry: &Entry) -> Result<(), Failure> {
