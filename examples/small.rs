@@ -1,4 +1,4 @@
-//! Lists a bucket, reads a file, and writes it under another name: `small BUCKET FROM TO`.
+//! Lists a bucket, reads a file, and writes it under another name: `small ENDPOINT BUCKET FROM TO`.
 //!
 //! The program whose size `s3fs::guide::small_binaries` is about.
 
@@ -6,11 +6,11 @@ use s3fs::{FileSystem, FileSystemExt, Namespaces, S3Fs};
 
 fn main() -> s3fs::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [bucket, from, to] = arguments.as_slice() else {
-        eprintln!("usage: small BUCKET FROM TO");
+    let [endpoint, bucket, from, to] = arguments.as_slice() else {
+        eprintln!("usage: small ENDPOINT BUCKET FROM TO");
         std::process::exit(2);
     };
-    let fs = S3Fs::new(bucket)?;
+    let fs = S3Fs::builder(bucket).endpoint_url(endpoint).build()?;
     for info in fs.scandir("/", Namespaces::DETAILS)? {
         let info = info?;
         println!("{:>14} {}", info.size().unwrap_or_default(), info.name());
