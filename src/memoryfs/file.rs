@@ -89,11 +89,6 @@ impl MemoryFile {
         Ok(content)
     }
 
-    /// Whether it is written from start to end, as a file on S3 is that was opened with `w` or `x`.
-    fn is_sequential(&self) -> bool {
-        self.mode.truncate() && !self.mode.updating()
-    }
-
     fn publish(&self) -> Result<()> {
         let mut tree = self.store.write();
         let place = Place::new(&self.path, &self.key);
@@ -119,15 +114,6 @@ impl MemoryFile {
 
 fn length(content: &[u8]) -> u64 {
     content.len() as u64
-}
-
-/// The error of moving in a file that is written from start to end.
-fn sequential(path: &str) -> io::Error {
-    Error::new(ErrorKind::Unsupported)
-        .with_path(path)
-        .with_message("a file opened with w or x is written from start to end")
-        .with_hint("open it with w+ to move in it")
-        .into()
 }
 
 impl Read for MemoryFile {
@@ -175,9 +161,6 @@ impl Seek for MemoryFile {
     fn seek(&mut self, from: SeekFrom) -> io::Result<u64> {
         self.usable()?;
         let target = file::seek_target(from, self.position, length(&self.content), &self.path)?;
-        if self.is_sequential() && target != self.position {
-            return Err(sequential(&self.path));
-        }
         self.position = target;
         Ok(target)
     }
@@ -185,13 +168,6 @@ impl Seek for MemoryFile {
 
 impl File for MemoryFile {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
-        if self.is_sequential() {
-            self.usable()?;
-            return match size == length(&self.content) {
-                true => Ok(()),
-                false => Err(sequential(&self.path)),
-            };
-        }
         let content = self.writable(Some(size))?;
         // There is room for it, so that the size is one of memory.
         content.resize(usize::try_from(size).unwrap_or_default(), 0);

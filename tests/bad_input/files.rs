@@ -112,10 +112,11 @@ fn a_file_opened_for_writing_is_not_read() {
 }
 
 #[test]
-fn a_file_opened_with_w_does_not_move() {
+fn a_file_opened_with_w_does_not_move_into_what_is_sent() {
     let scene = Scene::new();
     let mut file = opened(&scene, "w");
-    file.write_all(b"new").unwrap();
+    let size = (8 << 20) + 1;
+    file.write_all(&vec![0; size]).unwrap();
     let moved = file.seek(SeekFrom::Start(0)).map(drop);
     refuses_use(&scene, "seek", moved, ErrorKind::Unsupported, "w+");
     refuses_use(
@@ -125,7 +126,7 @@ fn a_file_opened_with_w_does_not_move() {
         ErrorKind::Unsupported,
         "w+",
     );
-    assert_eq!(file.stream_position().unwrap(), 3);
+    assert_eq!(file.stream_position().unwrap(), size as u64);
 }
 
 #[test]
