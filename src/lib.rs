@@ -167,6 +167,7 @@
 //! - `sha1`: [`hash`](FileSystemExt::hash) with the name `sha1`.
 //! - `cli`: the command-line tool `s3f` ([`guide::tool`]). The library does not change.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
+//! - `serde`: `Serialize` of the crate `serde` for [`Info`], [`S3Info`], [`Stats`], [`Report`], [`Action`] and [`ErrorKind`].
 //! - `vfs`: `VfsAdapter`, any [`FileSystem`] as one of the crate `vfs`.
 //!
 //! # Secrets in logs
@@ -223,6 +224,8 @@ mod s3;
 
 mod opener;
 pub mod prelude;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(feature = "vfs")]
 mod vfs;
 

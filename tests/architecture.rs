@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 15] = [
     &["memoryfs", "osfs"],
     &["s3"],
     &["opener"],
-    &["vfs"],
+    &["serialize", "vfs"],
     &["prelude"],
     &["conformance", "fuzzing"],
     &["guide"],

@@ -609,7 +609,8 @@ fn details_values(details: &Details) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn s3_values(s3: &S3Info) -> Vec<(&'static str, Value)> {
+/// The attributes of the `s3` namespace by their names.
+pub(crate) fn s3_values(s3: &S3Info) -> Vec<(&'static str, Value)> {
     let text = |value: &Option<String>| Value::from(value.clone());
     vec![
         ("accept_ranges", text(&s3.accept_ranges)),
