@@ -3,11 +3,15 @@
 //!
 //! The bare side sends URLs that were signed before the clock started, and reads each answer to
 //! its end; it signs nothing, parses nothing and checks nothing. Both sides take turns, and of
-//! all turns the median counts, so that what else the machine does meets both alike.
+//! all turns the median counts, so that what else the machine does meets both alike. The program fails where an
+//! operation makes more requests than it promises, or takes more than twice the time of the bare side.
+
+mod bounds;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
+use bounds::Broken;
 use s3fs::{FileSystem, FileSystemExt, Namespaces, PresignMethod, S3Fs};
 use test_server::{BUCKET, LoggedRequest, Server};
 use ureq::Agent;
@@ -19,6 +23,9 @@ const VALID: Duration = Duration::from_secs(3600);
 
 const SMALL: usize = 4 << 10;
 const ENTRIES: usize = 10_000;
+
+/// How many times as long as the bare requests an operation takes at most. On an idle machine it is 1.1 to 1.4.
+const MOST: f64 = 2.0;
 
 /// A benchmark that goes wrong says so and ends.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -46,10 +53,11 @@ fn main() -> Outcome {
         "operation", "requests", "s3fs/s", "ureq/s", "ratio"
     );
 
+    let mut broken = Broken::default();
     let head = signed(&fs, "small", PresignMethod::Head)?;
     compare(
-        &server,
-        "getinfo, details",
+        (&server, &mut broken),
+        ("getinfo, details", 1),
         || {
             black_box(fs.getinfo("small", Namespaces::DETAILS)?);
             Ok(())
@@ -62,8 +70,8 @@ fn main() -> Outcome {
 
     let get = signed(&fs, "small", PresignMethod::Get)?;
     compare(
-        &server,
-        "readbytes, 4 KiB",
+        (&server, &mut broken),
+        ("readbytes, 4 KiB", 1),
         || {
             black_box(fs.readbytes("small")?);
             Ok(())
@@ -76,8 +84,8 @@ fn main() -> Outcome {
 
     let put = signed(&fs, "written", PresignMethod::Put)?;
     compare(
-        &server,
-        "writebytes, 4 KiB, not strict",
+        (&server, &mut broken),
+        ("writebytes, 4 KiB, not strict", 1),
         || Ok(fs.writebytes("written", &content)?),
         || {
             agent.put(&put).send(&content)?.body_mut().read_to_vec()?;
@@ -95,19 +103,21 @@ fn main() -> Outcome {
     let pages = server.take_requests();
     let pages: Result<Vec<Url>, _> = pages.iter().map(|page| resigned(&server, page)).collect();
     let pages = pages?;
-    compare(&server, "scandir of 10,000, details", scan, || {
+    let name = "scandir of 10,000, details";
+    compare((&server, &mut broken), (name, ENTRIES / 1000), scan, || {
         for page in &pages {
             let mut answer = agent.get(page.as_str()).call()?;
             black_box(answer.body_mut().read_to_vec()?);
         }
         Ok(())
-    })
+    })?;
+    broken.finish()
 }
 
 /// Measures both ways in turns, and prints a line of the table.
 fn compare(
-    server: &Server,
-    name: &str,
+    (server, broken): (&Server, &mut Broken),
+    (name, promised): (&str, usize),
     s3fs: impl Fn() -> Outcome,
     ureq: impl Fn() -> Outcome,
 ) -> Outcome {
@@ -132,6 +142,10 @@ fn compare(
         1.0 / bare,
         ours / bare
     );
+    let bound = format!("{promised} requests");
+    broken.unless(requests == promised, name, &bound);
+    let bound = format!("at most {MOST} times the time of ureq");
+    broken.unless(ours <= MOST * bare, name, &bound);
     Ok(())
 }
 

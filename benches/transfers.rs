@@ -8,11 +8,14 @@
 //! All is measured and printed; what is not within the bounds that are promised is told at the end, and
 //! the program fails.
 
+mod bounds;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use bounds::Broken;
 use s3fs::{File as _, FileSystemExt, OpenOptions, PresignMethod, S3Fs, TransferOptions};
 use test_server::{BUCKET, Server, peak_memory};
 
@@ -24,18 +27,6 @@ const RUNS: usize = 5;
 
 /// A benchmark that goes wrong says so and ends.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-/// What was measured and is not within its bounds.
-#[derive(Default)]
-struct Broken(Vec<String>);
-
-impl Broken {
-    fn unless(&mut self, holds: bool, name: &str, bound: &str) {
-        if !holds {
-            self.0.push(format!("{name}: {bound}"));
-        }
-    }
-}
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,10 +43,7 @@ fn main() -> Outcome {
     memory(&server, &mut broken)?;
     cpu(&server, &mut broken)?;
     workers(&mut broken)?;
-    match broken.0.as_slice() {
-        [] => Ok(()),
-        broken => Err(format!("not within its bounds: {}", broken.join("; ")).into()),
-    }
+    broken.finish()
 }
 
 // --- memory ---

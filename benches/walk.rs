@@ -1,13 +1,20 @@
 //! Walks over a tree of a million keys: how many keys a second, and how much memory. The tree is in the
-//! embedded server, which counts its keys and does not keep them, in the same process.
+//! embedded server, which counts its keys and does not keep them, in the same process. The program fails where a walk
+//! makes more requests, or takes more memory, than it may.
+
+mod bounds;
 
 use std::time::Instant;
 
+use bounds::Broken;
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
 use test_server::{BUCKET, Server, peak_memory};
 
 /// A benchmark that goes wrong says so and ends.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// The most that the process takes, in MiB.
+const MOST_MEMORY: u64 = 64;
 
 fn main() -> Outcome {
     let server = Server::start();
@@ -22,22 +29,34 @@ fn main() -> Outcome {
         "{:<34} {:>9} {:>8} {:>9} {:>9}",
         "walk", "keys", "requests", "keys/s", "peak MiB"
     );
+    let mut broken = Broken::default();
+    let mut measure = |name: &str, keys: u32, most: usize, walk: &dyn Fn() -> s3fs::Result<u32>| {
+        measure((&server, &mut broken), (name, keys, most), walk)
+    };
     for keys in [10_000, 100_000, 1_000_000] {
         server.bucket(BUCKET).number("tree/", keys);
         let walker = fs.walk().search(Search::Depth);
-        measure(&server, "depth-first, details", keys, || {
+        measure("depth-first, details", keys, whole_tree(keys), &|| {
             let entries = walker.info("/", Namespaces::DETAILS);
             count(entries.filter(|entry| !matches!(entry, Ok((_, info)) if info.is_dir())))
         })?;
     }
     let pruned = fs.walk().exclude_dirs(["[1-9]?"]);
     // On both levels: of 100 directories in 100 others there are 10 in 10.
-    measure(&server, "files, nine in ten dirs left out", 10_000, || {
+    // A tenth of those of the whole tree.
+    measure("files, nine in ten dirs left out", 10_000, 100, &|| {
         count(pruned.files("/"))
     })?;
-    measure(&server, "glob(\"**/99\")", 10_000, || {
+    measure("glob(\"**/99\")", 10_000, whole_tree(1_000_000), &|| {
         count(fs.glob("**/99").iter(Namespaces::BASIC))
-    })
+    })?;
+    broken.finish()
+}
+
+/// How many requests a walk over a whole tree makes at most: a tenth, and two for each of 16 workers, more than pages.
+fn whole_tree(keys: u32) -> usize {
+    let pages = keys as usize / 1000;
+    pages + pages / 10 + 32
 }
 
 fn count<T>(found: impl Iterator<Item = s3fs::Result<T>>) -> s3fs::Result<u32> {
@@ -46,20 +65,22 @@ fn count<T>(found: impl Iterator<Item = s3fs::Result<T>>) -> s3fs::Result<u32> {
 
 /// Walks once, and prints a line of the table.
 fn measure(
-    server: &Server,
-    name: &str,
-    keys: u32,
-    walk: impl FnOnce() -> s3fs::Result<u32>,
+    (server, broken): (&Server, &mut Broken),
+    (name, keys, most): (&str, u32, usize),
+    walk: &dyn Fn() -> s3fs::Result<u32>,
 ) -> Outcome {
     server.take_requests();
     let started = Instant::now();
     assert_eq!(walk()?, keys);
     let seconds = started.elapsed().as_secs_f64();
+    let (requests, peak) = (server.take_requests().len(), peak_memory());
     println!(
-        "{name:<34} {keys:>9} {:>8} {:>9.0} {:>9.1}",
-        server.take_requests().len(),
+        "{name:<34} {keys:>9} {requests:>8} {:>9.0} {:>9.1}",
         f64::from(keys) / seconds,
-        peak_memory() as f64 / f64::from(1 << 20)
+        peak as f64 / f64::from(1 << 20)
     );
+    broken.unless(requests <= most, name, &format!("at most {most} requests"));
+    let bound = format!("at most {MOST_MEMORY} MiB");
+    broken.unless(peak <= MOST_MEMORY << 20, name, &bound);
     Ok(())
 }
