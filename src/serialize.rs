@@ -3,8 +3,8 @@
 
 use serde_core::ser::{Serialize, SerializeMap as _, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use crate::dates::format_iso_date;
 use crate::error::ErrorKind;
 use crate::filesystem::info::{Details, Info, ResourceType, S3Info, Value, s3_values};
 use crate::s3::Stats;
@@ -159,7 +159,7 @@ fn type_name(kind: ResourceType) -> &'static str {
 
 /// A time as RFC 3339 writes it; `None` for one that it cannot write, too.
 fn rfc3339(time: Option<OffsetDateTime>) -> Option<String> {
-    time.and_then(|time| time.format(&Rfc3339).ok())
+    time.and_then(format_iso_date)
 }
 
 #[cfg(test)]

@@ -105,10 +105,10 @@ impl<'a> Worker<'a> {
             Call::Open(slot, _, mode) => {
                 self.modes.insert(slot, mode);
             }
-            Call::Take(slot, ref step) if moves(step) => {
-                if self.modes.get(&slot).is_some_and(|mode| is_written(mode)) {
-                    return None;
-                }
+            Call::Take(slot, ref step)
+                if moves(step) && self.modes.get(&slot).is_some_and(|mode| is_written(mode)) =>
+            {
+                return None;
             }
             Call::Edit(path, mode, mut steps) if is_written(mode) => {
                 steps.retain(|step| !moves(step));
