@@ -108,18 +108,19 @@ impl<F: FileSystem + 'static> VfsAdapter<F> {
     }
 
     /// Whether `create_file` opens files with `w`: on S3 their parts are sent while they are written, in bounded memory
-    /// and without a temporary file. Seeking to another position is then an error of the kind
+    /// and without a temporary file. Seeking back into a part that is sent is then an error of the kind
     /// [`Unsupported`](io::ErrorKind::Unsupported). Defaults to `false`.
     ///
     /// ```
     /// use s3fs::{MemoryFs, VfsAdapter};
-    /// use std::io::{SeekFrom, Write};
+    /// use std::io::Write;
     /// use vfs::VfsPath;
     ///
     /// let root = VfsPath::new(VfsAdapter::new(MemoryFs::new()).streaming(true));
     /// let mut file = root.join("big.csv")?.create_file()?;
     /// file.write_all(b"1,2,3")?;
-    /// assert!(file.seek(SeekFrom::Start(0)).is_err());
+    /// drop(file);
+    /// assert_eq!(root.join("big.csv")?.read_to_string()?, "1,2,3");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
