@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use s3fs::{
-    Details, Error, ErrorKind, File, FileSystem, FileSystemExt, Info, MakedirOptions, Mode, Namespaces,
+    Details, Error, ErrorKind, File, FileSystem, Info, MakedirOptions, Mode, Namespaces,
     OpenOptions, RawInfo, ResourceType, Result, Value, path,
 };
 use time::OffsetDateTime;

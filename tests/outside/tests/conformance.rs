@@ -1,6 +1,6 @@
 //! The whole suite, on a filesystem that is opened through a registry.
 
-use s3fs::{FileSystem, FileSystemExt, FsUrl, Registry};
+use s3fs::{FileSystem, FsUrl, Registry};
 use s3fs_outside::TreeFs;
 
 fn open(_case: &str) -> Box<Box<dyn FileSystem>> {
