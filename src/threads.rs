@@ -37,7 +37,7 @@ impl ThreadPool {
         self.alone
     }
 
-    /// One more, if there is one to spare.
+    /// Reserves a thread, if one is free.
     pub(crate) fn reserve(&self) -> Option<Reserved<'_>> {
         let fewer = |spare: usize| spare.checked_sub(1);
         let taken = self
@@ -46,9 +46,9 @@ impl ThreadPool {
         taken.ok().map(|_| Reserved(self))
     }
 
-    /// Does the work on each number below `count`, on this thread and on all others that there are
-    /// to spare, those too that come free meanwhile. After an error nothing more is begun, what is under
-    /// way is cancelled, and the first error comes back; so it is with a panic, which goes on here.
+    /// Does the work on each number below `count`, on this thread and on all free threads of the pool, also on those that
+    /// become free meanwhile. After an error or a panic no more work is begun and running work is cancelled. Returns the
+    /// first error; a panic continues in the caller.
     pub(crate) fn each(
         &self,
         count: usize,
@@ -129,7 +129,7 @@ impl ThreadPool {
     }
 }
 
-/// A thread of a [`ThreadPool`] that is at work; it is to spare again when this is dropped.
+/// A thread of a [`ThreadPool`] that is at work; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved<'c>(&'c ThreadPool);
 
@@ -270,7 +270,7 @@ mod tests {
         thread::Builder::new().stack_size(IMPOSSIBLE_STACK)
     }
 
-    /// What a panic says.
+    /// The message of a panic.
     fn message(panic: Box<dyn Any + Send>) -> String {
         panic.downcast_ref::<&str>().unwrap().to_string()
     }

@@ -336,7 +336,7 @@ pub struct Transfer<'t> {
     pub(crate) kept: &'t Kept,
 }
 
-/// What a local target knows of its directories until the call ends: the permissions of new files.
+/// Facts about a local target, kept until the call ends: the permissions of new files.
 #[derive(Default)]
 pub(crate) struct Kept {
     permissions: Mutex<HashMap<PathBuf, Permissions>>,

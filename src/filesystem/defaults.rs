@@ -260,7 +260,7 @@ impl Tree {
                 left.push(source);
             }
         }
-        // What is left in a directory says already that it stays.
+        // A directory that is not empty stays anyway.
         let mut occupied = HashSet::new();
         for path in &left {
             occupied.extend(path::recursepath(path::dirname(path))?);

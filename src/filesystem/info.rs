@@ -30,7 +30,7 @@ impl Namespaces {
     pub const BASIC: Self = Self(0);
     /// Size, times and type: in a listing, costs nothing more.
     pub const DETAILS: Self = Self(1);
-    /// What S3 knows of an object: in a listing, one HEAD request for each entry.
+    /// The attributes of an object on S3: in a listing, one HEAD request for each entry.
     pub const S3: Self = Self(1 << 1);
     /// A download URL: costs no request.
     pub const URLS: Self = Self(1 << 2);

@@ -48,7 +48,7 @@ impl Location {
         self
     }
 
-    /// Whether [`through_link`](Self::through_link) was said: a move removes the link, and never what
+    /// True if [`through_link`](Self::through_link) was set: a move removes the link, and never what
     /// it leads to.
     #[must_use]
     pub fn is_link(&self) -> bool {
@@ -62,7 +62,7 @@ impl Location {
         self
     }
 
-    /// Whether [`as_root`](Self::as_root) was said: a directory that stays when all that is in it is
+    /// True if [`as_root`](Self::as_root) was set: a directory that stays when all that is in it is
     /// moved.
     #[must_use]
     pub fn is_root(&self) -> bool {

@@ -339,7 +339,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "remove_dir")]
     fn removedir(&self, path: &str) -> Result<()>;
 
-    /// Changes what [`getinfo`](Self::getinfo) tells: `info` has the shape of
+    /// Changes the attributes of a resource: `info` has the shape of
     /// [`Info::raw`], and what it does not name stays.
     ///
     /// ```

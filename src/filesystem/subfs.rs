@@ -201,7 +201,7 @@ impl<F: FileSystem> SubFs<F> {
     ) -> Result<T> {
         let (from_root, to_root) = (self.is_root(src_path)?, self.is_root(dst_path)?);
         if from_root || to_root {
-            // What a filesystem says about a directory, in the order in which it looks.
+            // The errors of a filesystem about a directory, in the order of its checks.
             if !options.overwrite && self.exists(dst_path)? {
                 return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
             }
@@ -619,7 +619,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         modified: Option<OffsetDateTime>,
     ) -> Result<()> {
         if self.is_root(path)? && self.at(path, |fs, path| fs.isfile(path))? {
-            // What `setinfo` says about it.
+            // The answer of `setinfo`.
             return self.setinfo(path, &RawInfo::new());
         }
         self.at(path, |fs, path| fs.settimes(path, accessed, modified))

@@ -290,7 +290,7 @@ impl OsFs {
         Ok((real, entries))
     }
 
-    /// What is known about an entry that a listing has; nothing if it is gone by now.
+    /// The info of an entry of a listing; nothing if the entry no longer exists.
     fn entry_info(
         &self,
         entry: &fs::DirEntry,

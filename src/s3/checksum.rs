@@ -39,7 +39,7 @@ pub(crate) fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> String {
 ///
 /// # Errors
 ///
-/// What the source says, and that it ended before.
+/// Errors of the source, and an early end.
 pub(crate) fn digest_of(
     algorithm: ChecksumAlgorithm,
     source: &dyn ReadAt,

@@ -10,7 +10,7 @@ use crate::s3::api::Condition;
 use crate::s3::key::Key;
 use crate::s3::write::publish::Target;
 
-/// What must be there when a store says that a marker is there already.
+/// What must exist if a store answers that a marker exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// Anything: the store is believed, unless it was seen to answer for directories without a marker.

@@ -54,7 +54,7 @@ impl S3Fs {
             let initiated = upload.initiated.map(SystemTime::from);
             match (initiated, begun_before) {
                 (Some(initiated), Some(before)) => initiated <= before,
-                // Of what nobody knows the age, it is not old.
+                // An upload of unknown age does not count as old.
                 _ => older_than.is_zero(),
             }
         });

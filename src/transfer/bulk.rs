@@ -557,7 +557,7 @@ pub(crate) struct Run<'r, 'a> {
     times: Times,
     /// Whether copies are synced to the local disk.
     durable: bool,
-    /// What the target knows of itself until the call ends.
+    /// Facts about the target, kept until the call ends.
     kept: Kept,
     /// How many bytes came so far, of files that fail, too.
     bytes: Mutex<u64>,

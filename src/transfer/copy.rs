@@ -325,7 +325,7 @@ pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> 
     tree.files.iter().map(job).collect()
 }
 
-/// What a report says of a file that was copied.
+/// The report of one copied file.
 pub(crate) fn copy_action(job: &Job) -> Action {
     Action::Copy {
         src_path: job.src_path.clone(),

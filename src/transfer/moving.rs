@@ -405,7 +405,7 @@ impl<'a> Source<'a> {
             occupied.insert_all_above(left);
         }
         for directory in &self.directories {
-            // What is left in it says already that it stays.
+            // A directory that is not empty stays anyway.
             if self.is_below_link(directory) || occupied.contains(directory) {
                 continue;
             }

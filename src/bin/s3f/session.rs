@@ -151,7 +151,7 @@ impl Session {
         self.profile.as_deref()
     }
 
-    /// What a bucket of that URL is made of. What the URL says wins over options.
+    /// The builder of a bucket at that URL. Parameters of the URL win over options.
     pub fn builder(&self, url: &FsUrl) -> Result<S3FsBuilder, Failure> {
         let builder = S3FsBuilder::from_url(url, false);
         let mut builder = builder.map_err(|error| Usage::new(error.to_string()))?;

@@ -129,7 +129,7 @@ pub const COMMON: &[Flag] = &[
     Flag::new("version", "show the version").short('V'),
 ];
 
-/// What `--json` says everywhere.
+/// The help of `--json`, the same for all commands.
 pub const JSON: Flag = Flag::new("json", "one JSON object a line");
 
 /// The exit codes, and what they mean.

@@ -64,7 +64,7 @@ impl Conditions {
         }
     }
 
-    /// With what the caller says of it, and the prefix of all keys of the filesystem.
+    /// With the caller's setting, and the prefix of all keys of the filesystem.
     pub(super) fn with(self, given: Option<ConditionalWrites>, prefix: String) -> Self {
         let given = given.map(|given| match given {
             ConditionalWrites::Honoured => Handling::Honoured,

@@ -124,7 +124,7 @@ impl Objects {
         let mut failures = self.delete_each(first);
         let is_denied = |(_, error): &(String, Error)| error.is(ErrorKind::PermissionDenied);
         if failures.len() == first.len() && failures.iter().all(is_denied) {
-            // What a single delete says is about an object, and not about the operation.
+            // The error of a single delete is about an object, and not about the operation.
             let first = failures.into_iter().next();
             return Err(first.map_or(refused, |(_, error)| error));
         }

@@ -207,7 +207,7 @@ impl Objects {
         self
     }
 
-    /// The same, with what the caller says of the conditions of a PUT. `prefix` is that of all keys of the
+    /// The same, with the caller's setting for the conditions of a PUT. `prefix` is that of all keys of the
     /// filesystem.
     pub(crate) fn with_conditions(
         mut self,

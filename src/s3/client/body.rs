@@ -33,7 +33,7 @@ impl Payload<'_> {
     ///
     /// # Errors
     ///
-    /// What the source says, and that it ended before.
+    /// Errors of the source, and an early end.
     pub(crate) fn md5(&self) -> Result<String, Error> {
         match self {
             Self::Bytes(bytes) => checksum::md5_of(bytes, 0, bytes.len() as u64),
@@ -108,7 +108,7 @@ pub(crate) trait ReadAt: Sync {
     ///
     /// # Errors
     ///
-    /// What the source says.
+    /// Errors of the source.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 

@@ -9,7 +9,7 @@ use crate::s3::client::redact::Secrets;
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Proxy, Response};
 
-/// What ureq says of a proxy that wants another user or password.
+/// ureq's message for a proxy that wants another user or password.
 const PROXY_AUTHENTICATION: &str = "responded 407";
 
 const PROXY_PASSWORD: &str =

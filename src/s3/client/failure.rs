@@ -32,7 +32,7 @@ pub(super) enum Cause {
     Refused(Box<Refused>),
 }
 
-/// What a refusal says, for machines.
+/// A refusal in a form for machines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refused {
     pub(super) status: u16,

@@ -43,7 +43,7 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// What a server says, without its secrets, wherever they stand in it.
+/// A server's message without its secrets, wherever they stand in it.
 pub fn redaction(data: &[u8]) {
     const KEY: &str = "AKIAOFTHEREDACTION";
     const SECRET: &str = "wJalr/XUtnFEMI+K7MDENG";

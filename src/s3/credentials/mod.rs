@@ -106,7 +106,7 @@ pub(crate) fn words_of(text: &str) -> Option<Vec<String>> {
     words::split(text)
 }
 
-/// What one source says of the credentials, which may be less than all of them.
+/// The credentials from one source, which may be incomplete.
 #[derive(Clone, Default)]
 pub(crate) struct Parts {
     pub(crate) access_key_id: Option<String>,

@@ -69,7 +69,7 @@ impl Process {
             .map_err(|field| wrong(&format!("no {field} that can be used")))
     }
 
-    /// What the program printed. Neither that nor what it says on its standard error is ever quoted: both may hold
+    /// What the program printed. Neither that nor its standard error is ever quoted: both may hold
     /// secrets.
     fn run(&self) -> Result<Vec<u8>> {
         let mut child = Command::new(&self.program)
@@ -136,7 +136,7 @@ impl Process {
 
     fn failed(&self, what: &str) -> Error {
         failed(format!("cannot get credentials: {} {what}", self.title))
-            .with_hint("run the command by hand to see what it says")
+            .with_hint("run the command by hand to see its message")
     }
 }
 

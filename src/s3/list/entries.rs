@@ -141,7 +141,7 @@ impl S3Fs {
         }
     }
 
-    /// Adds what the namespaces ask for beyond a listing; nothing if the file is gone by now.
+    /// Adds the namespaces that a listing does not contain; nothing if the file no longer exists.
     pub(in crate::s3) fn complete(
         &self,
         mut info: Info,

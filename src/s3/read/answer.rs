@@ -20,7 +20,7 @@ use crate::s3::limits::MAX_OBJECT_BYTES;
 /// would take too many requests.
 const LEAST: u64 = 64 << 10;
 
-/// What an answer says of its body.
+/// The description of an answer's body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::s3) struct Answer<'a> {
     pub(in crate::s3) status: u16,
@@ -48,7 +48,7 @@ pub(in crate::s3) enum First {
     Unmeasured,
 }
 
-/// What an answer says of the bytes that it has.
+/// The range of the bytes in an answer.
 struct Extent {
     /// Where in the object the body ends; none if only the size of the object would tell.
     end: Option<u64>,
@@ -57,7 +57,7 @@ struct Extent {
 }
 
 impl<'a> Answer<'a> {
-    /// What this answer says.
+    /// The description in this answer.
     pub(in crate::s3) fn of(response: &'a Response) -> Self {
         Self {
             status: response.status(),

@@ -103,7 +103,7 @@ impl Whole {
 }
 
 impl Expected {
-    /// What an answer says of the whole object. A digest of the digests of parts says nothing of
+    /// The checksum of the whole object in an answer. A digest of the digests of parts says nothing of
     /// the bytes in their order.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html),

@@ -202,7 +202,7 @@ impl Target {
     }
 
     /// Stores the first `size` bytes of a source in parts of one size, as many at a time as there are threads.
-    /// Nothing of them is held here. `sent` is told how many bytes a part had that has arrived, and may
+    /// Nothing of them is held here. `sent` is called with the size of each part that has arrived, and may
     /// end it all.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use crate::report::{Failure, Tally};
 use crate::session::{Located, Root, Session};
 use crate::spec::Flag;
 
-/// What a listing tells of an entry, as JSON; `path` is absolute in the filesystem of `at`.
+/// An entry of a listing as JSON; `path` is absolute in the filesystem of `at`.
 fn json(at: &Located, path: &str, info: &Info) -> Object {
     let object = Object::new().text("name", info.name());
     let object = match &at.fs {

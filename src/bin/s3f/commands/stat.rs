@@ -87,7 +87,7 @@ fn show(entry: &Entry, as_json: bool, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What S3 knows beyond size, time and metadata.
+/// The attributes on S3 beyond size, time and metadata.
 fn headers(info: &Info) -> Vec<(String, String)> {
     let raw = info.raw();
     let values = raw.values("s3");

@@ -264,7 +264,7 @@ fn listed_object(document: &mut Document<'_>) -> Result<ListedObject> {
     }
 }
 
-/// What the server says about an [error][1].
+/// The server's description of an [error][1].
 ///
 /// Nothing else is kept of the document, which may quote the request's token and signature.
 ///

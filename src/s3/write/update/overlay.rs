@@ -43,7 +43,7 @@ impl Overlay {
     ///
     /// # Errors
     ///
-    /// What the disk says, here and below.
+    /// Errors of the disk, here and below.
     pub(super) fn at(&mut self, position: u64) -> io::Result<(Content, u64)> {
         let (is_written, end) = self.scratch.run(position)?;
         let end = end.min(self.size);

@@ -78,7 +78,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// What the disk says, such as that it is full.
+    /// Errors of the disk, such as a full one.
     pub(super) fn write(&mut self, mut position: u64, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let regions = match self {
@@ -107,7 +107,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// Errors of the disk.
     pub(super) fn run(&mut self, position: u64) -> io::Result<(bool, u64)> {
         let pages = match self {
             Self::Disk(regions) => return regions.run(position),
@@ -127,7 +127,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// Errors of the disk.
     pub(super) fn read(&mut self, mut position: u64, mut buffer: &mut [u8]) -> io::Result<()> {
         let pages = match self {
             Self::Disk(regions) => return regions.read(position, buffer),
@@ -148,7 +148,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// Errors of the disk.
     pub(super) fn cut(&mut self, position: u64) -> io::Result<()> {
         let pages = match self {
             Self::Disk(regions) => return regions.cut(position),
