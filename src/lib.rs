@@ -272,7 +272,9 @@ pub use s3::{
     guess_content_type,
 };
 pub use time;
-pub use transfer::bulk::{Action, Compare, Failures, OnError, Report, TransferOptions};
+pub use transfer::options::{Compare, OnError, TransferOptions};
+pub use transfer::progress::{Progress, ProgressEvent};
+pub use transfer::report::{Action, Failures, Report};
 pub use transfer::{copy, mirror, moving};
 pub use walk::drawing::{TreeCounts, TreeOptions};
 pub use walk::{BoundWalker, Search, Step, Walked, Walker, glob};

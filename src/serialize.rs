@@ -8,7 +8,7 @@ use crate::dates::format_iso_date;
 use crate::error::ErrorKind;
 use crate::filesystem::info::{Details, Info, ResourceType, S3Info, Value, s3_values};
 use crate::s3::Stats;
-use crate::transfer::bulk::{Action, Report};
+use crate::transfer::report::{Action, Report};
 
 /// The name of the kind, such as `"ResourceNotFound"`.
 impl Serialize for ErrorKind {

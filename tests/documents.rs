@@ -61,7 +61,7 @@ fn every_setting_of_the_builder_names_its_default() {
 
 #[test]
 fn every_option_of_a_transfer_names_its_default() {
-    let setters = setters("transfer/bulk.rs", "impl<'a> TransferOptions<'a>");
+    let setters = setters("transfer/options.rs", "impl<'a> TransferOptions<'a>");
     assert!(setters.len() >= 10, "{}", setters.len());
     for (name, comment) in setters {
         assert!(names_its_default(&comment), "{name}: {comment}");

@@ -98,12 +98,12 @@ fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
         let disk = Directory::new();
         server.take_requests();
         fill(&disk);
-        // The listing has the time of an empty object.
+        // An empty file is looked at instead of read, since its metadata may have its time.
         let heads = |requests: &[test_server::LoggedRequest]| {
             let heads = requests.iter().filter(|r| r.operation == "HeadObject");
             heads.count()
         };
-        let expected = usize::from(way == 1);
+        let expected = usize::from(way < 3);
         assert_eq!(heads(&server.take_requests()), expected, "{way}");
         assert_eq!(copied(&fs, &disk), 0, "{way}");
         let requests = server.take_requests();

@@ -8,10 +8,10 @@ use crate::ext::FileSystemExt;
 use crate::filesystem::FileSystem;
 use crate::filesystem::info::Namespaces;
 use crate::memoryfs::MemoryFs;
-use crate::transfer::bulk::TransferOptions;
 use crate::transfer::copy::{self, Condition};
 use crate::transfer::mirror::mirror;
 use crate::transfer::moving;
+use crate::transfer::options::TransferOptions;
 
 pub(super) const CASES: &[Case] = &[
     Case {

@@ -7,10 +7,10 @@ use crate::error::ErrorKind;
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::FileSystem;
 use crate::memoryfs::MemoryFs;
-use crate::transfer::bulk::TransferOptions;
 use crate::transfer::copy::{self, Condition};
 use crate::transfer::mirror::mirror;
 use crate::transfer::moving;
+use crate::transfer::options::TransferOptions;
 
 pub(super) const CASES: &[Case] = &[
     Case {

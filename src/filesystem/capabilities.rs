@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::filesystem::FileSystem;
 use crate::filesystem::location::Location;
 use crate::filesystem::options::{OpenOptions, UploadArgs};
+use crate::filesystem::pace::Pace;
 use crate::path;
 use crate::threads::ThreadPool;
 
@@ -252,6 +253,12 @@ pub trait RangedSource: Send + Sync {
         None
     }
 
+    /// The time of the last change of the file from which this one was made, where the filesystem keeps it beside the time at
+    /// which it stored the file. A copy that keeps the time gets this one. Defaults to none.
+    fn original_modified(&self) -> Option<OffsetDateTime> {
+        None
+    }
+
     /// What time it is by the clock that gave [`modified`](Self::modified).
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
@@ -297,7 +304,8 @@ pub trait PieceSink: Send + Sync {
     }
 
     /// Stores all of the source, in one step for whoever reads the file. Reports its size with
-    /// [`Transfer::expect`], and what came with [`Transfer::advance`].
+    /// [`Transfer::expect`], and what came with [`Transfer::advance`]. Waits with [`Transfer::pace`] for each piece that is
+    /// read from the source.
     ///
     /// # Errors
     ///
@@ -330,10 +338,12 @@ pub struct Transfer<'t> {
     pub(crate) resume: bool,
     pub(crate) durable: bool,
     pub(crate) times: Times,
+    pub(crate) keeps_original_time: bool,
     pub(crate) listed: Option<OffsetDateTime>,
     pub(crate) upload_args: Option<&'t UploadArgs>,
     pub(crate) upload_args_for: Option<&'t UploadArgsFor<'t>>,
     pub(crate) kept: &'t Kept,
+    pub(crate) pace: &'t Pace,
 }
 
 /// Facts about a local target, kept until the call ends: the permissions of new files.
@@ -386,6 +396,21 @@ impl Transfer<'_> {
         (self.advance)(count)
     }
 
+    /// How many bytes should pass at a time, at most `wanted`: fewer if the caller limited the bandwidth.
+    #[must_use]
+    pub fn step(&self, wanted: usize) -> usize {
+        self.pace.step(wanted)
+    }
+
+    /// Waits until that many bytes may pass, if the caller limited the bandwidth.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), as soon as the call is cancelled.
+    pub fn pace(&self, count: u64) -> Result<()> {
+        self.pace.wait(count)
+    }
+
     /// Does the work on each number below `count`, on the threads that the transfer has. The first error ends it.
     ///
     /// # Errors
@@ -418,6 +443,13 @@ impl Transfer<'_> {
     #[must_use]
     pub fn times(&self) -> Times {
         self.times
+    }
+
+    /// Whether the copy has the [original time](RangedSource::original_modified) of a source that has one. Never if its time
+    /// is [`Times::Now`].
+    #[must_use]
+    pub fn keeps_original_time(&self) -> bool {
+        self.keeps_original_time && self.times != Times::Now
     }
 
     /// The time of the last change of the source in its listing, if it was listed.

@@ -14,6 +14,7 @@ pub(crate) mod mode;
 pub(crate) mod names;
 pub(crate) mod open_file;
 pub(crate) mod options;
+pub(crate) mod pace;
 pub(crate) mod read_only;
 pub(crate) mod removing;
 pub(crate) mod scantree;

@@ -806,6 +806,10 @@ impl RangedSource for SubSource<'_> {
         self.source.modified()
     }
 
+    fn original_modified(&self) -> Option<OffsetDateTime> {
+        self.source.original_modified()
+    }
+
     fn now(&self) -> OffsetDateTime {
         self.source.now()
     }

@@ -90,7 +90,7 @@ impl DiskSink {
         let size = source.size();
         let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         if size > 0 {
-            read_range(source, 0, size, |bytes, _| {
+            read_range(source, (0, size), transfer, |bytes, _| {
                 content.extend_from_slice(bytes);
                 transfer.advance(bytes.len() as u64)
             })?;
@@ -137,6 +137,10 @@ impl PieceSink for DiskSink {
 
 /// The time that the file is to have.
 fn modified(source: &dyn RangedSource, transfer: &Transfer<'_>) -> Option<OffsetDateTime> {
+    let original = source.original_modified();
+    if let Some(original) = original.filter(|_| transfer.keeps_original_time()) {
+        return Some(original);
+    }
     match (transfer.times(), source.modified()) {
         (Times::Now, _) => None,
         (Times::Mirrored, Some(modified)) => Some(mirrored(modified, source.now())),
@@ -214,7 +218,8 @@ impl<'t> Pieces<'t> {
         let Some(piece) = self.pieces.get(number) else {
             return Ok(());
         };
-        read_range(self.source, piece.start, piece.end, |bytes, offset| {
+        let range = (piece.start, piece.end);
+        read_range(self.source, range, self.transfer, |bytes, offset| {
             self.incoming
                 .write_at(bytes, offset)
                 .map_err(|error| error.with_path(path))?;
@@ -245,19 +250,20 @@ impl<'t> Pieces<'t> {
 /// Reads a range of the source to its end, and hands out what comes, with its offset.
 fn read_range(
     source: &dyn RangedSource,
-    start: u64,
-    end: u64,
+    (start, end): (u64, u64),
+    transfer: &Transfer<'_>,
     mut take: impl FnMut(&[u8], u64) -> Result<()>,
 ) -> Result<()> {
     let mut range = source.range(start, end)?;
     let length = usize::try_from(end - start).unwrap_or(CHUNK);
-    let mut buffer = vec![0; length.clamp(1, CHUNK)];
+    let mut buffer = vec![0; transfer.step(length.clamp(1, CHUNK))];
     let mut position = start;
     loop {
         let count = range.read(&mut buffer)?;
         if count == 0 {
             break;
         }
+        transfer.pace(count as u64)?;
         let offset = position;
         position += count as u64;
         if position > end {

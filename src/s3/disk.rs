@@ -13,8 +13,10 @@ use crate::filesystem::capabilities::{
 use crate::filesystem::endpoints::Endpoints;
 use crate::osfs::{DiskSink, DiskSource, OsFs, OsFsOptions, Place};
 use crate::threads::ThreadPool;
-use crate::transfer::bulk::{Report, Run, TransferOptions};
 use crate::transfer::copy::copy_dir;
+use crate::transfer::options::TransferOptions;
+use crate::transfer::report::Report;
+use crate::transfer::run::Run;
 
 /// Files and directories of the local disk.
 impl S3Fs {
@@ -207,7 +209,10 @@ impl S3Fs {
         let run = Run::new(options);
         let size = run.alone(workers, |pool: &ThreadPool| {
             let (expect, advance) = (|size| run.expect(size), |count| run.advance(count));
-            transfer(&run.transfer(pool, &expect, &advance))
+            run.expect_file();
+            run.begins(src_path)?;
+            let size = transfer(&run.transfer(pool, &expect, &advance))?;
+            run.ends(src_path).map(|()| size)
         })?;
         run.tell_copied(src_path, dst_path).map(|()| size)
     }

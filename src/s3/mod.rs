@@ -19,6 +19,7 @@ mod key;
 mod limits;
 mod list;
 mod markers;
+mod mtime;
 mod open;
 mod parallel;
 mod partition;

@@ -193,7 +193,7 @@ impl S3Fs {
             return target.put(contents, &[], condition);
         }
         let pool = ThreadPool::new(self.shared.max_workers);
-        target.put_in_parts(&contents, size, &pool, condition, &|_| Ok(()))
+        target.put_in_parts(&contents, &contents, size, &pool, condition, &|_| Ok(()))
     }
 
     /// Stores what a source gives, as [`S3Writer`] does, and says how many bytes that were. Where its

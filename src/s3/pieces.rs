@@ -13,6 +13,7 @@ use crate::s3::S3Fs;
 use crate::s3::api::{Condition, ReadOptions, check_object_size};
 use crate::s3::checks::is_missing_key;
 use crate::s3::client::ReadAt;
+use crate::s3::mtime;
 use crate::s3::read::object_version::{ObjectVersion, RangeReader};
 use crate::s3::write::publish::Target;
 
@@ -113,6 +114,10 @@ impl RangedSource for ObjectSource {
         self.pinned.modified()
     }
 
+    fn original_modified(&self) -> Option<OffsetDateTime> {
+        mtime::of_headers(self.pinned.headers())
+    }
+
     fn now(&self) -> OffsetDateTime {
         self.pinned.answered()
     }
@@ -140,10 +145,29 @@ pub(crate) struct ObjectSink<'f> {
     options: OpenOptions,
 }
 
+impl ObjectSink<'_> {
+    /// The target with the time of the source in its metadata, if the copy keeps the time and the caller has set none.
+    fn target_of(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Target {
+        let target = self.target.clone();
+        let metadata = target.args.get_metadata();
+        let is_set = metadata.is_some_and(|entries| entries.contains_key(mtime::NAME));
+        let modified = source.modified().or(transfer.listed());
+        let modified = modified.filter(|_| transfer.keeps_original_time() && !is_set);
+        match modified {
+            Some(modified) => Target {
+                args: target.args.metadata(mtime::NAME, mtime::text(modified)),
+                ..target
+            },
+            None => target,
+        }
+    }
+}
+
 impl PieceSink for ObjectSink<'_> {
     /// One request up to the size of a part, otherwise one for each part and two more; P + 1 more in strict mode.
     fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
-        let (size, target, path) = (source.size(), &self.target, &self.path);
+        let (size, path) = (source.size(), &self.path);
+        let target = &self.target_of(source, transfer);
         check_object_size(size)?;
         if self.fs.strict {
             self.fs
@@ -168,9 +192,10 @@ impl PieceSink for ObjectSink<'_> {
             source.check_unchanged()?;
             transfer.advance(count)
         };
-        let parts = Parts { source };
+        let (parts, body) = (Parts { source }, PacedParts { source, transfer });
+        let pool = transfer.pool;
         target
-            .put_in_parts(&parts, size, transfer.pool, Condition::Any, &sent)
+            .put_in_parts(&parts, &body, size, pool, Condition::Any, &sent)
             .map_err(|error| error.with_path(path))
             .map(|_| ())
     }
@@ -201,7 +226,9 @@ struct Sent<'s> {
 
 impl ReadAt for Sent<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let count = self.whole.read_at(buffer, offset)?;
+        let count = paced(buffer, self.transfer, |buffer| {
+            self.whole.read_at(buffer, offset)
+        })?;
         let reached = offset + count as u64;
         let new = reached.saturating_sub(self.reported.load(Ordering::Relaxed));
         if new >= REPORTED_EVERY || new > 0 && reached >= self.whole.source.size() {
@@ -221,4 +248,30 @@ impl ReadAt for Parts<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.source.read_at(buffer, offset)
     }
+}
+
+/// The same while it is sent.
+struct PacedParts<'s> {
+    source: &'s dyn RangedSource,
+    transfer: &'s Transfer<'s>,
+}
+
+impl ReadAt for PacedParts<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        paced(buffer, self.transfer, |buffer| {
+            self.source.read_at(buffer, offset)
+        })
+    }
+}
+
+/// Reads bytes that are sent next, as many as may pass at a time, and waits until they may.
+fn paced(
+    buffer: &mut [u8],
+    transfer: &Transfer<'_>,
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let step = transfer.step(buffer.len());
+    let count = read(&mut buffer[..step])?;
+    transfer.pace(count as u64)?;
+    Ok(count)
 }

@@ -26,9 +26,11 @@ use crate::filesystem::endpoints::{Endpoints, illegal, location};
 use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
-use crate::transfer::bulk::{Action, Report, Run, TransferOptions, make_directory};
 pub use crate::transfer::condition::Condition;
 use crate::transfer::job::Job;
+use crate::transfer::options::TransferOptions;
+use crate::transfer::report::{Action, Report};
+use crate::transfer::run::{Run, make_directory};
 use crate::transfer::snapshot::Snapshot;
 use crate::transfer::target::Target;
 

@@ -76,9 +76,12 @@ fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Re
     let Some(sink) = dst.open_sink(&job.dst_path, &options)? else {
         return Ok(false);
     };
+    let keeps_original = transfer.keeps_original_time();
+    // An empty file has nothing to read, and its metadata may have its time.
+    let is_looked_at = keeps_original && job.size == 0;
     let wanted = SourceOptions::new()
-        .only_look(transfer.resume() && sink.is_begun())
-        .needs_time(transfer.times() != Times::Now && job.modified.is_none());
+        .only_look(is_looked_at || transfer.resume() && sink.is_begun())
+        .needs_time(keeps_original || transfer.times() != Times::Now && job.modified.is_none());
     let Some(source) = src.open_source(&job.src_path, &wanted)? else {
         return Ok(false);
     };
@@ -99,7 +102,9 @@ struct Watched<'w, R> {
 
 impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        let step = self.transfer.step(buffer.len());
+        let count = self.inner.read(&mut buffer[..step])?;
+        self.transfer.pace(count as u64)?;
         self.transfer.advance(count as u64)?;
         Ok(count)
     }

@@ -4,33 +4,38 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
-use crate::filesystem::capabilities::{Storage, Times};
+use crate::filesystem::capabilities::Times;
 use crate::filesystem::endpoints::Endpoints;
-use crate::filesystem::hash;
 use crate::filesystem::names::folded;
 use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
-use crate::transfer::bulk::{Action, Compare, Report, Run, TransferOptions, make_directory};
 use crate::transfer::copy::{copy_action, jobs};
-use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
+use crate::transfer::options::{Compare, TransferOptions};
+use crate::transfer::report::{Action, Report};
+use crate::transfer::run::{Run, make_directory};
+use crate::transfer::sameness::{Clocks, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
+pub use crate::transfer::verify::{Difference, verify};
 
 /// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
 /// source does not have.
 ///
 /// A file that has the same size and is not older than its source is left alone, unless
 /// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both are listed once, whole.
-/// Two kinds of targets know it better, since S3 tells times in whole seconds and by its own clock:
+/// Some targets know it better, since S3 tells times in whole seconds and by its own clock:
 ///
 /// - From S3 to the local disk, each file gets the time of its object, as with aws and rclone, and only
 ///   the same size and the same time mean the same file. No local clock matters. An object that the
 ///   server stored less than 2 s before gets a time that is 1 s less, so that the next mirror copies
-///   it once more: another object could have come within the same second. A mirror that follows a
-///   download with [`preserve_time`](TransferOptions::preserve_time) copies nothing; a file that was
-///   downloaded without it is copied once.
+///   it once more: another object could have come within the same second. A file that was downloaded
+///   without [`preserve_time`](TransferOptions::preserve_time) is copied once.
+/// - With [`preserve_time`](TransferOptions::preserve_time), from S3 to the local disk, a file gets the
+///   time in the metadata of its object, if there is one. Each object whose listing has another time than
+///   its file is looked at: one request for each. A mirror that follows a download with this option, or
+///   another such mirror, copies nothing.
 /// - On S3, a file that was stored at the time of its source, as far as the listings tell, is copied
 ///   once more unless both have one ETag. The clocks of source and target must agree there, as with all
 ///   other filesystems.
@@ -84,7 +89,10 @@ pub fn mirror(
         let clocks = Clocks::of(endpoints);
         let sameness = match options.compare {
             _ if options.copy_always => Sameness::None,
-            Compare::SizeAndTime => Sameness::Clocks(clocks),
+            Compare::SizeAndTime => Sameness::Clocks {
+                clocks,
+                keeps_original: options.preserve_time,
+            },
             Compare::Size => Sameness::Size,
             Compare::Content => Sameness::Content(Sides::of(endpoints)),
         };
@@ -162,8 +170,8 @@ struct Plan {
     /// The directories that the target does not have, and whether a file is beside them.
     directories: Vec<(String, bool)>,
     copies: Vec<Job>,
-    /// Of the copies, those whose target may have the same content: it is looked at first.
-    to_compare: HashMap<String, Digests>,
+    /// Of the copies, those that may not be needed: more is looked at first.
+    to_compare: HashMap<String, Look>,
     /// What the source does not have.
     remove: Vec<Removal>,
 }
@@ -232,8 +240,8 @@ impl Plan {
             match there.map_or(Verdict::Differs, |there| sameness.of(file, there)) {
                 Verdict::Same => continue,
                 Verdict::Differs => {}
-                Verdict::Unknown(digests) => {
-                    plan.to_compare.insert(job.dst_path.clone(), digests);
+                Verdict::Unknown(look) => {
+                    plan.to_compare.insert(job.dst_path.clone(), look);
                 }
             }
             plan.copies.push(job);
@@ -247,144 +255,6 @@ impl Plan {
         } else {
             &mut self.remove
         }
-    }
-}
-
-/// How files are found to be the same.
-#[derive(Clone, Copy, Debug)]
-enum Sameness {
-    /// None are.
-    None,
-    Clocks(Clocks),
-    Size,
-    Content(Sides),
-}
-
-/// What is known of two files.
-enum Verdict {
-    Same,
-    Differs,
-    /// Their contents have to be compared.
-    Unknown(Digests),
-}
-
-impl Sameness {
-    fn of(self, source: &SnapshotFile, target: &SnapshotFile) -> Verdict {
-        let verdict = |differ| match differ {
-            true => Verdict::Differs,
-            false => Verdict::Same,
-        };
-        match self {
-            Self::None => Verdict::Differs,
-            Self::Clocks(clocks) => verdict(clocks.differ(source, target)),
-            Self::Size => verdict(source.size != target.size),
-            Self::Content(_) if source.size != target.size => Verdict::Differs,
-            Self::Content(sides) => {
-                if sides.src && sides.dst && source.stamp.is_some() && source.stamp == target.stamp
-                {
-                    return Verdict::Same;
-                }
-                let digests = Digests {
-                    src: source
-                        .stamp
-                        .clone()
-                        .filter(|stamp| sides.src && is_md5(stamp)),
-                    dst: target
-                        .stamp
-                        .clone()
-                        .filter(|stamp| sides.dst && is_md5(stamp)),
-                };
-                match digests.src.is_some() && digests.dst.is_some() {
-                    true => Verdict::Differs,
-                    false => Verdict::Unknown(digests),
-                }
-            }
-        }
-    }
-}
-
-/// Whether the stamps of source and target are ETags.
-#[derive(Clone, Copy, Debug)]
-struct Sides {
-    src: bool,
-    dst: bool,
-}
-
-impl Sides {
-    fn of(endpoints: Endpoints<'_>) -> Self {
-        let has_e_tags = |fs: &dyn FileSystem| {
-            let capabilities = fs.capabilities();
-            capabilities.is_some_and(|capabilities| capabilities.has_e_tags())
-        };
-        Self {
-            src: has_e_tags(endpoints.src),
-            dst: has_e_tags(endpoints.dst),
-        }
-    }
-}
-
-/// The MD5 digests that are known of the two sides of a copy, at most one.
-#[derive(Debug)]
-struct Digests {
-    src: Option<Box<str>>,
-    dst: Option<Box<str>>,
-}
-
-impl Digests {
-    /// Whether the contents are the same: what is not known is read.
-    fn agree(&self, endpoints: Endpoints<'_>, job: &Job) -> Result<bool> {
-        let digest = |known: &Option<Box<str>>, fs: &dyn FileSystem, path: &str| match known {
-            Some(known) => Ok(known.to_ascii_lowercase()),
-            None => hash::of_file(fs, path, "md5"),
-        };
-        let src = digest(&self.src, endpoints.src, &job.src_path)?;
-        Ok(src == digest(&self.dst, endpoints.dst, &job.dst_path)?)
-    }
-}
-
-/// Whether an ETag looks like the MD5 digest of the content, as it is for objects that were stored in one request.
-///
-/// Source: [Object](https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), "ETag".
-fn is_md5(e_tag: &str) -> bool {
-    e_tag.len() == 32 && e_tag.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// What the times of two files say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clocks {
-    /// The mirror gave the target the time of the source, and any other time means another file: from S3
-    /// to the local disk.
-    Kept,
-    /// The time of the target is when S3 stored it. Within one second, the source may have changed after
-    /// that: then only the same ETag means the same file.
-    Stored,
-    /// PyFilesystem's comparison: a source that is not newer is the same.
-    Compared,
-}
-
-impl Clocks {
-    fn of(endpoints: Endpoints<'_>) -> Self {
-        match file::storage(endpoints.dst) {
-            _ if file::is_download(endpoints) => Self::Kept,
-            Storage::Remote { .. } => Self::Stored,
-            _ => Self::Compared,
-        }
-    }
-
-    /// Whether the source is to be copied: by size, and by times where both are known.
-    fn differ(self, source: &SnapshotFile, target: &SnapshotFile) -> bool {
-        let exact = |file: &SnapshotFile| file.exactly_modified;
-        let times = match self {
-            Self::Kept => source.modified.zip(exact(target)),
-            Self::Stored | Self::Compared => exact(source).zip(exact(target)),
-        };
-        let is_same_content = source.stamp.is_some() && source.stamp == target.stamp;
-        source.size != target.size
-            || times.is_none_or(|(source, target)| match self {
-                Self::Kept => source != target,
-                Self::Stored => source > target || source == target && !is_same_content,
-                Self::Compared => source > target,
-            })
     }
 }
 
@@ -416,7 +286,7 @@ fn carry_out(
         report.actions.push(Action::Makedir(directory));
     }
     let is_wanted = |job: &Job| match plan.to_compare.get(&job.dst_path) {
-        Some(digests) => digests.agree(endpoints, job).map(|agree| !agree),
+        Some(look) => look.agrees(endpoints, job).map(|agrees| !agrees),
         None => Ok(true),
     };
     let endpoints_of = |job: &Job| Endpoints {

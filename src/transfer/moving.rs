@@ -33,11 +33,13 @@ use crate::filesystem::info::Namespaces;
 use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
-use crate::transfer::bulk::{Action, Report, Run, TransferOptions};
 use crate::transfer::copy::{
     copy_action, file_job, jobs, make_directories, make_durable, transfer_whole,
 };
 use crate::transfer::job::Job;
+use crate::transfer::options::TransferOptions;
+use crate::transfer::report::{Action, Report};
+use crate::transfer::run::Run;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 use crate::transfer::target::Target;

@@ -106,6 +106,30 @@ fn directories_go_to_the_local_disk_and_back() {
 }
 
 #[test]
+fn a_file_has_its_time_after_an_upload_and_a_download() {
+    let Some(live) = Live::from_environment("times") else {
+        return;
+    };
+    let fs = open(&live);
+    let directory = Directory::new();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_500_000_000, 123_456_700);
+    let keep = || TransferOptions::new().preserve_time(true);
+    for size in [0, 5, PART + 7] {
+        let (up, down) = (directory.join("up"), directory.join("down"));
+        std::fs::write(&up, content(size)).unwrap();
+        let file = std::fs::File::options().write(true).open(&up).unwrap();
+        file.set_modified(time).unwrap();
+        fs.upload_file(&up, "file", &keep()).unwrap();
+        let info = fs.getinfo("file", s3fs::Namespaces::S3).unwrap();
+        let entry = info.s3().unwrap().metadata.get("mtime").cloned();
+        assert_eq!(entry.as_deref(), Some("1500000000.1234567"), "{size}");
+        fs.download_file("file", &down, &keep()).unwrap();
+        let there = std::fs::metadata(&down).unwrap().modified().unwrap();
+        assert_eq!(there, time, "{size}");
+    }
+}
+
+#[test]
 fn a_transfer_is_cancelled_and_resumed() {
     let Some(live) = Live::from_environment("resume") else {
         return;

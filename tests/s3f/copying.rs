@@ -409,3 +409,97 @@ fn cp_of_standard_input_holds_to_its_condition() {
         .fails(2, "no time");
     assert_eq!(content("there"), b"old");
 }
+
+#[test]
+fn times_are_kept_on_the_way_to_a_bucket_and_back() {
+    use std::time::{Duration, SystemTime};
+
+    let scene = Scene::new();
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
+    let time = |path: &str| {
+        let metadata = std::fs::metadata(scene.directory.join(path)).unwrap();
+        metadata.modified().unwrap()
+    };
+    for path in ["a", "d/b"] {
+        scene.write(path, path);
+        let file = std::fs::File::options();
+        let file = { file }.write(true).open(scene.directory.join(path));
+        file.unwrap().set_modified(old).unwrap();
+    }
+    scene.run(&["cp", "-p", "./a", "s3://bucket/a"]).ok();
+    scene.run(&["sync", "-p", "./d", "s3://bucket/d"]).ok();
+    for key in ["a", "d/b"] {
+        let object = scene.bucket().get(key).unwrap();
+        assert_eq!(object.headers["x-amz-meta-mtime"], "1500000000", "{key}");
+    }
+    scene.run(&["cp", "-p", "s3://bucket/a", "./new"]).ok();
+    let sync = ["sync", "-p", "-v", "s3://bucket/d", "./e"];
+    scene.run(&sync).ok();
+    assert_eq!((time("new"), time("e/b")), (old, old));
+    assert_eq!(scene.run(&sync).ok(), "");
+    scene.run(&["cp", "s3://bucket/a", "./now"]).ok();
+    assert!(time("now") > old + Duration::from_secs(3600));
+}
+
+#[test]
+fn a_bandwidth_limits_all_files_together() {
+    let scene = Scene::new();
+    for name in ["a", "b", "c", "d"] {
+        scene.write(&format!("t/{name}"), "x".repeat(50_000));
+    }
+    for words in [
+        &["cp", "./t/a", "./t/b", "./t/c", "./t/d", "s3://bucket/"][..],
+        &["cp", "-r", "./t", "s3://bucket/cp"],
+        &["sync", "./t", "s3://bucket/sync"],
+        &["mv", "s3://bucket/sync", "./down"],
+    ] {
+        let began = std::time::Instant::now();
+        scene
+            .run(&[words, &["--max-bandwidth", "500000"]].concat())
+            .ok();
+        // 0.4 s, but for the last piece of each file.
+        assert!(began.elapsed().as_millis() >= 200, "{words:?}");
+    }
+    for words in [
+        ["cp", "--max-bandwidth", "1M", "-", "s3://bucket/x"],
+        ["cp", "--max-bandwidth", "1M", "s3://bucket/a", "-"],
+    ] {
+        scene.run(&words).fails(2, "streams");
+    }
+    scene
+        .run(&["cp", "--max-bandwidth", "fast", "./t/a", "s3://bucket/x"])
+        .fails(2, "--max-bandwidth \"fast\" is not a size");
+}
+
+#[test]
+fn several_sources_do_not_go_below_a_file() {
+    let scene = Scene::new();
+    scene.write("a", "a");
+    scene.write("b", "b");
+    scene.bucket().put("file", "old");
+    scene
+        .run(&["cp", "./a", "./b", "s3://bucket/file"])
+        .fails(2, "several sources need a directory");
+    assert_eq!(scene.bucket().keys(), ["file"]);
+    scene.run(&["cp", "./a", "./b", "s3://bucket/new"]).ok();
+    scene.run(&["cp", "./a", "./b", "s3://bucket/file/"]).ok();
+    assert_eq!(
+        scene.bucket().keys(),
+        ["file", "file/a", "file/b", "new/a", "new/b"]
+    );
+}
+
+#[test]
+fn a_dry_run_to_standard_output_prints_what_would_be_done() {
+    let scene = Scene::new();
+    scene.bucket().put("f", "content");
+    let out = scene.run(&["cp", "--dry-run", "s3://bucket/f", "-"]).ok();
+    assert_eq!(out, "cp s3://bucket/f -\n");
+    scene
+        .run(&["cp", "--dry-run", "s3://bucket/none", "-"])
+        .fails(1, "not found");
+    scene.bucket().put("d/f", "content");
+    scene
+        .run(&["cp", "--dry-run", "s3://bucket/d", "-"])
+        .fails(1, "a file is expected");
+}

@@ -19,6 +19,7 @@ use crate::s3::write::part_queue::PartQueue;
 use crate::threads::ThreadPool;
 
 /// Where a written file goes.
+#[derive(Clone)]
 pub(in crate::s3) struct Target {
     pub(in crate::s3) objects: Arc<Objects>,
     pub(in crate::s3) key: Key,
@@ -202,7 +203,7 @@ impl Target {
     }
 
     /// Stores the first `size` bytes of a source in parts of one size, as many at a time as there are threads.
-    /// Nothing of them is held here. `sent` is called with the size of each part that has arrived, and may
+    /// Nothing of them is held here. `body` has the same bytes, and is read while they are sent. `sent` is called with the size of each part that has arrived, and may
     /// end it all.
     ///
     /// # Errors
@@ -211,6 +212,7 @@ impl Target {
     pub(in crate::s3) fn put_in_parts(
         &self,
         source: &dyn ReadAt,
+        body: &dyn ReadAt,
         size: u64,
         pool: &ThreadPool,
         condition: Condition<'_>,
@@ -239,7 +241,7 @@ impl Target {
                 .map(|algorithm| checksum::digest_of(algorithm, source, *start, length))
                 .transpose()?;
             let payload = Payload::Section {
-                source,
+                source: body,
                 start: *start,
                 length,
             };

@@ -9,7 +9,7 @@ use s3fs::{
     Action, Error, Failures, MemoryFs, OnError, OpenOptions, Report, TransferOptions, moving, path,
 };
 
-use super::{UPLOAD, each, upload_args};
+use super::{MAX_BANDWIDTH, PRESERVE, UPLOAD, each, upload_args};
 use crate::args::{Usage, Words};
 use crate::expand::{self, Entry};
 use crate::out::Out;
@@ -47,11 +47,8 @@ pub const CP: Command = Command {
         Flag::new("recursive", "directories, too, with all that is below them").short('r'),
         NO_CLOBBER,
         NEWER,
-        Flag::new(
-            "preserve",
-            "keep the time of the last change on the local disk",
-        )
-        .short('p'),
+        PRESERVE,
+        MAX_BANDWIDTH,
         Flag::new(
             "resume",
             "keep what a broken download has, and go on from there",
@@ -106,11 +103,8 @@ pub const MV: Command = Command {
     options: &[
         NO_CLOBBER,
         NEWER,
-        Flag::new(
-            "preserve",
-            "keep the time of the last change on the local disk",
-        )
-        .short('p'),
+        PRESERVE,
+        MAX_BANDWIDTH,
         Flag::new("dry-run", "change nothing, and print what would be done"),
     ],
     examples: &[
@@ -149,7 +143,11 @@ struct Terms {
     preserve: bool,
     resume: bool,
     dry_run: bool,
+    /// Of all files together.
+    max_bandwidth: u64,
     workers_of_file: usize,
+    /// How many files are copied at a time.
+    files_at_a_time: u64,
     args: s3fs::UploadArgs,
 }
 
@@ -161,6 +159,7 @@ impl Terms {
             .resume(self.resume)
             .dry_run(self.dry_run)
             .condition(self.condition)
+            .max_bandwidth(self.max_bandwidth)
             .upload_args(self.args.clone())
     }
 }
@@ -174,6 +173,9 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
     }
     let args = upload_args(words)?;
     let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
+    if words.has("max-bandwidth") && (target == "-" || sources.iter().any(|source| source == "-")) {
+        return Err(Usage::new("--max-bandwidth does not hold for streams").into());
+    }
     if sources == ["-"] {
         let target = Place::parse(target)?;
         if way == Way::Move {
@@ -192,7 +194,7 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
     }
     if target == "-" {
         return match (way, sources) {
-            (Way::Copy, [source]) => to_stdout(session, source),
+            (Way::Copy, [source]) => to_stdout(session, source, words.has("dry-run")),
             (Way::Copy, _) => Err(Usage::new(
                 "only one file goes to standard output; use `s3f cat` for several",
             )
@@ -235,6 +237,8 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         preserve: words.has("preserve"),
         resume: words.has("resume"),
         dry_run,
+        max_bandwidth: words.size("max-bandwidth")?.unwrap_or_default(),
+        files_at_a_time: session.workers().min(files.len()) as u64,
         // Many files at a time, or many parts of one.
         workers_of_file: if files.len() == 1 {
             session.workers()
@@ -298,10 +302,16 @@ fn jobs(
             }
             several || target.is_directory() || path.is_dir()
         }
-        Place::S3 { path, .. } if path.is_empty() || several || target.is_directory() => true,
+        Place::S3 { path, .. } if path.is_empty() || target.is_directory() => true,
         Place::S3 { .. } => {
             let at = session.locate(target)?;
-            at.fs().isdir(&at.path).map_err(Failure::at(at.shown()))?
+            let is_dir = at.fs().isdir(&at.path).map_err(Failure::at(at.shown()))?;
+            let is_file = || at.fs().isfile(&at.path).map_err(Failure::at(at.shown()));
+            // What is not there yet becomes a directory.
+            if several && !is_dir && is_file()? {
+                return Err(Usage::new("several sources need a directory as the target").into());
+            }
+            several || is_dir
         }
     };
     let mut taken = HashMap::new();
@@ -346,7 +356,10 @@ fn at_itself(session: &Session, target: &Place, dry_run: bool) -> Result<Located
 fn file(session: &Session, job: &Job, terms: &Terms) -> Result<bool, Failure> {
     let (source, target) = (&job.source.at, &job.target);
     let seen = AtomicU64::new(0);
-    let options = terms.options(terms.workers_of_file).progress(|done, _| {
+    // Each file is a call of its own.
+    let share = terms.max_bandwidth.div_ceil(terms.files_at_a_time.max(1));
+    let options = terms.options(terms.workers_of_file);
+    let options = options.max_bandwidth(share).progress(|done, _| {
         let before = seen.swap(done, Ordering::Relaxed);
         session.progress().more(done.saturating_sub(before));
         Ok(())
@@ -581,8 +594,19 @@ pub fn write_stream(
     Ok(())
 }
 
-fn to_stdout(session: &Session, source: &str) -> Result<Outcome, Failure> {
+fn to_stdout(session: &Session, source: &str, dry_run: bool) -> Result<Outcome, Failure> {
     let at = expand::single(session, source)?;
+    if dry_run {
+        let failed = Failure::at(at.shown());
+        let info = at.fs().getinfo(&at.path, s3fs::Namespaces::BASIC);
+        let info = info.map_err(failed)?;
+        if info.is_dir() {
+            let error = Error::new(s3fs::ErrorKind::FileExpected);
+            return Err(Failure::of(at.shown(), error));
+        }
+        return crate::out::print(&text::printable(&format!("cp {} -", at.shown())))
+            .and(crate::out::print("\n"));
+    }
     let mut out = Out::new();
     at.fs()
         .download(&at.path, out.bytes())

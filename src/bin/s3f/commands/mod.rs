@@ -132,6 +132,20 @@ const UPLOAD: [Flag; 8] = [
     Flag::of("tag", "NAME=VALUE", "a tag; may be repeated"),
 ];
 
+/// Whether times are kept.
+const PRESERVE: Flag = Flag::new(
+    "preserve",
+    "keep the time of the last change: objects have it in their metadata, as mtime",
+)
+.short('p');
+
+/// How fast files are copied at most.
+const MAX_BANDWIDTH: Flag = Flag::of(
+    "max-bandwidth",
+    "SIZE",
+    "read and send at most that much a second, such as 2M",
+);
+
 /// What these options say.
 fn upload_args(words: &Words) -> Result<s3fs::UploadArgs, Usage> {
     let mut args = s3fs::UploadArgs::new();

@@ -6,7 +6,7 @@ use s3fs::mirror::mirror;
 use s3fs::{Compare, FileSystem, MemoryFs, TransferOptions, Walker};
 
 use super::copy::{ended, summary, watched};
-use super::{UPLOAD, upload_args};
+use super::{MAX_BANDWIDTH, PRESERVE, UPLOAD, upload_args};
 use crate::args::{Usage, Words};
 use crate::place::Place;
 use crate::report::{Failure, Outcome};
@@ -42,6 +42,8 @@ pub const COMMAND: Command = Command {
             "checksum",
             "files of the same content are the same; reads what has no MD5 as its ETag",
         ),
+        PRESERVE,
+        MAX_BANDWIDTH,
         Flag::new("dry-run", "change nothing, and print what would be done"),
         Flag::new(
             "allow-empty-source",
@@ -112,6 +114,8 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
         .workers(session.workers())
         .dry_run(dry_run)
         .compare(compare)
+        .preserve_time(words.has("preserve"))
+        .max_bandwidth(words.size("max-bandwidth")?.unwrap_or_default())
         .keep_extra(!words.has("delete"))
         .allow_empty_source(words.has("allow-empty-source"))
         .resume(words.has("resume"))

@@ -1,0 +1,117 @@
+//! The time of the last change of a file, in the metadata of the object that it was stored as. Pure.
+//!
+//! S3 tells when it stored an object, and no more. [rclone](https://rclone.org/s3/#modification-times-and-hashes) keeps the
+//! file's own time in the entry `mtime`, in seconds since 1970 with a fraction; s3cmd keeps it with other attributes in the
+//! entry `s3cmd-attrs`, as `atime:1700000000/mtime:1700000000/uid:0`. Both are read, and rclone's is written.
+
+use time::{Duration, OffsetDateTime};
+use ureq::http::HeaderMap;
+
+/// The name of the entry that is written.
+pub(in crate::s3) const NAME: &str = "mtime";
+
+/// The time that the headers of a HEAD or GET have.
+pub(in crate::s3) fn of_headers(headers: &HeaderMap) -> Option<OffsetDateTime> {
+    let entry = |name| headers.get(name)?.to_str().ok();
+    let of_s3cmd = || {
+        let mut attributes = entry("x-amz-meta-s3cmd-attrs")?.split('/');
+        attributes.find_map(|attribute| attribute.trim().strip_prefix("mtime:"))
+    };
+    let own = entry("x-amz-meta-mtime").and_then(parse);
+    own.or_else(|| of_s3cmd().and_then(parse))
+}
+
+/// The value of the entry: `1700000000.25`.
+pub(in crate::s3) fn text(time: OffsetDateTime) -> String {
+    let nanoseconds = time.unix_timestamp_nanos();
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let (seconds, fraction) = (
+        nanoseconds.unsigned_abs() / 1_000_000_000,
+        nanoseconds.unsigned_abs() % 1_000_000_000,
+    );
+    let fraction = match fraction {
+        0 => String::new(),
+        fraction => format!(".{fraction:09}").trim_end_matches('0').to_owned(),
+    };
+    format!("{sign}{seconds}{fraction}")
+}
+
+/// The time in a value: seconds since 1970, with a fraction or without. Digits beyond nanoseconds are cut off.
+fn parse(value: &str) -> Option<OffsetDateTime> {
+    let value = value.trim();
+    let (is_negative, value) = match value.strip_prefix('-') {
+        Some(value) => (true, value),
+        None => (false, value),
+    };
+    let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds.is_empty() || !is_number(seconds) || !is_number(fraction) {
+        return None;
+    }
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanoseconds = digits.fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'));
+    let since = Duration::new(seconds.parse().ok()?, nanoseconds);
+    let epoch = OffsetDateTime::UNIX_EPOCH;
+    match is_negative {
+        true => epoch.checked_sub(since),
+        false => epoch.checked_add(since),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(nanoseconds: i128) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap()
+    }
+
+    #[test]
+    fn times_are_read_back_as_they_were_written() {
+        for (nanoseconds, written) in [
+            (0, "0"),
+            (1_700_000_000_000_000_000, "1700000000"),
+            (1_700_000_000_250_000_000, "1700000000.25"),
+            (1_700_000_000_000_000_001, "1700000000.000000001"),
+            (-500_000_000, "-0.5"),
+            (-1_500_000_000, "-1.5"),
+        ] {
+            assert_eq!(text(time(nanoseconds)), written);
+            assert_eq!(parse(written), Some(time(nanoseconds)), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        let huge = "9".repeat(300);
+        for value in [
+            "", "-", ".5", "1e9", "1,5", "1.5.5", "+1", "x", "1.-5", &huge,
+        ] {
+            assert_eq!(parse(value), None, "{value:?}");
+        }
+        assert_eq!(parse("1.0000000019"), Some(time(1_000_000_001)));
+        // Years that no date here has.
+        assert_eq!(parse("9999999999999"), None);
+    }
+
+    #[test]
+    fn both_entries_are_read_and_the_one_for_the_time_alone_counts_first() {
+        let headers = |entries: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in entries {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            of_headers(&headers)
+        };
+        let s3cmd = (
+            "x-amz-meta-s3cmd-attrs",
+            "atime:3/ctime:4/gid:0/gname:root/md5:d41d8/mode:33188/mtime:5/uid:0/uname:root",
+        );
+        let second = |seconds: i128| Some(time(seconds * 1_000_000_000));
+        assert_eq!(headers(&[]), None);
+        assert_eq!(headers(&[s3cmd]), second(5));
+        assert_eq!(headers(&[s3cmd, ("x-amz-meta-mtime", "7")]), second(7));
+        assert_eq!(headers(&[s3cmd, ("x-amz-meta-mtime", "soon")]), second(5));
+        assert_eq!(headers(&[("x-amz-meta-mtime", "soon")]), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! [`Report`]: what a copy, move or mirror did.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// Describes what a copy, move or mirror did, or would do in a dry run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) bytes: u64,
+    pub(crate) left_behind: Vec<String>,
+    pub(crate) skipped: Vec<String>,
+}
+
+impl Report {
+    /// All actions: directories, copies, removals. Their order does not depend on the threads.
+    #[must_use]
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    /// Number of files that were copied one by one: [`Action::Copy`].
+    #[must_use]
+    pub fn copied(&self) -> usize {
+        let copies = self.actions.iter();
+        copies
+            .filter(|action| matches!(action, Action::Copy { .. }))
+            .count()
+    }
+
+    /// Size in bytes of the files that were copied one by one, or would be in a dry run.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Paths that a move left in the source: files that appeared or changed after the move began, could not be copied, or did
+    /// not meet the [`condition`](crate::TransferOptions::condition).
+    #[must_use]
+    pub fn left_behind(&self) -> &[String] {
+        &self.left_behind
+    }
+
+    /// The files that were not copied because the [`condition`](crate::TransferOptions::condition) did not hold for them, by
+    /// their paths in the source. Of a move, [`left_behind`](Self::left_behind) has them, too.
+    ///
+    /// ```
+    /// use s3fs::prelude::*;
+    /// use s3fs::copy::Condition;
+    /// use s3fs::{MemoryFs, TransferOptions, moving};
+    ///
+    /// let (inbox, archive) = (MemoryFs::new(), MemoryFs::new());
+    /// inbox.writetext("a.csv", "new")?;
+    /// inbox.writetext("b.csv", "b")?;
+    /// archive.writetext("a.csv", "old")?;
+    /// let options = TransferOptions::new().condition(Condition::NotExists);
+    /// let report = moving::move_fs(&inbox, &archive, &options)?;
+    /// assert_eq!(report.copied(), 1);
+    /// assert_eq!(report.skipped(), ["/a.csv"]);
+    /// assert_eq!(report.left_behind(), report.skipped());
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+}
+
+/// A single action of a copy, move or mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// A directory is made in the target, unless it is there.
+    Makedir(String),
+    /// A file is copied.
+    Copy {
+        /// Its path in the source.
+        src_path: String,
+        /// Its path in the target.
+        dst_path: String,
+    },
+    /// The target's server copies all of a directory by itself.
+    CopyDir {
+        /// The directory in the source.
+        src_path: String,
+        /// The directory in the target.
+        dst_path: String,
+    },
+    /// The target's server moves all of a directory by itself.
+    MoveDir {
+        /// The directory in the source.
+        src_path: String,
+        /// The directory in the target.
+        dst_path: String,
+    },
+    /// A file is removed: of a move in the source, of a mirror in the target.
+    Remove(String),
+    /// An empty directory is removed: of a move in the source.
+    Removedir(String),
+    /// A directory is removed with all that is in it: of a mirror in the target.
+    Removetree(String),
+}
+
+/// One line: what is done, and to which paths. Control characters are escaped.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Makedir(path) => write!(f, "make directory {path:?}"),
+            Self::Copy { src_path, dst_path } => write!(f, "copy {src_path:?} to {dst_path:?}"),
+            Self::CopyDir { src_path, dst_path } => {
+                write!(f, "copy directory {src_path:?} to {dst_path:?}")
+            }
+            Self::MoveDir { src_path, dst_path } => {
+                write!(f, "move directory {src_path:?} to {dst_path:?}")
+            }
+            Self::Remove(path) => write!(f, "remove {path:?}"),
+            Self::Removedir(path) => write!(f, "remove empty directory {path:?}"),
+            Self::Removetree(path) => write!(f, "remove directory {path:?} and what is in it"),
+        }
+    }
+}
+
+/// The errors of single files, and the report of what was done nevertheless. It is the source of an error of the kind
+/// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed).
+#[derive(Clone, Debug)]
+pub struct Failures {
+    pub(crate) errors: Vec<Error>,
+    pub(crate) report: Report,
+}
+
+impl Failures {
+    /// The failures behind an error, if it has some.
+    #[must_use]
+    pub fn of(error: &Error) -> Option<&Self> {
+        std::error::Error::source(error)?.downcast_ref()
+    }
+
+    /// Each error.
+    #[must_use]
+    pub fn errors(&self) -> &[Error] {
+        &self.errors
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.errors.len();
+        write!(f, "{number} failed")?;
+        match self.errors.first() {
+            Some(first) => write!(f, ", the first: {first}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failures {}

@@ -1,0 +1,245 @@
+//! [`verify`]: what differs between two trees.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Mutex;
+
+use crate::error::Result;
+use crate::filesystem::FileSystem;
+use crate::filesystem::endpoints::Endpoints;
+use crate::filesystem::names::folded;
+use crate::path;
+use crate::transfer::copy::jobs;
+use crate::transfer::file;
+use crate::transfer::job::Job;
+use crate::transfer::moving::refuse_empty;
+use crate::transfer::options::{Compare, TransferOptions, lock};
+use crate::transfer::report::Report;
+use crate::transfer::run::Run;
+use crate::transfer::sameness::{Digests, Look, Sameness, Sides, Verdict};
+use crate::transfer::snapshot::Snapshot;
+
+/// Something that differs between two trees. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Difference {
+    /// Only the source has it. The path of a directory ends with a slash.
+    OnlyInSource(String),
+    /// Only the target has it. The path of a directory ends with a slash.
+    OnlyInTarget(String),
+    /// A file that has another size.
+    Size {
+        /// Its path.
+        path: String,
+        /// Its size in the source, in bytes.
+        source: u64,
+        /// Its size in the target, in bytes.
+        target: u64,
+    },
+    /// A file that has the same size and another content.
+    Content(String),
+}
+
+impl Difference {
+    /// The path of the file or directory.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::OnlyInSource(path)
+            | Self::OnlyInTarget(path)
+            | Self::Content(path)
+            | Self::Size { path, .. } => path,
+        }
+    }
+}
+
+/// One line: the path, and what differs. Control characters are escaped.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnlyInSource(path) => write!(f, "{path:?} is only in the source"),
+            Self::OnlyInTarget(path) => write!(f, "{path:?} is only in the target"),
+            Self::Size {
+                path,
+                source,
+                target,
+            } => write!(
+                f,
+                "{path:?} has {source} bytes in the source and {target} in the target"
+            ),
+            Self::Content(path) => write!(f, "{path:?} has another content in the target"),
+        }
+    }
+}
+
+/// Compares two filesystems, and returns what differs, in the order of the paths. Nothing is changed.
+///
+/// Files are compared by size and content, whatever their times are. Two objects with one ETag are the same, and an ETag that
+/// is an MD5 digest is compared with the content of the other file. Where ETags do not show that two files are the same, both
+/// are read. With [`Compare::Size`], only sizes are compared.
+///
+/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) leave files of both sides out;
+/// [`workers`](TransferOptions::workers) compare several files at a time; [`cancel`](TransferOptions::cancel), progress and
+/// [`on_error`](TransferOptions::on_error) work as in a copy. Other options have no meaning here.
+///
+/// Requests: those of two listings, and one for each file that is read.
+///
+/// ```
+/// use s3fs::mirror::{Difference, mirror, verify};
+/// use s3fs::{FileSystemExt, MemoryFs, TransferOptions};
+///
+/// let (work, backup) = (MemoryFs::new(), MemoryFs::new()); // or S3Fs::new("mybucket")?
+/// work.writetext("a.txt", "one")?;
+/// work.writetext("b.txt", "two")?;
+/// mirror(&work, &backup, &TransferOptions::new())?;
+/// assert!(verify(&work, &backup, &TransferOptions::new())?.is_empty());
+/// backup.writetext("b.txt", "too")?;
+/// let differences = verify(&work, &backup, &TransferOptions::new())?;
+/// assert_eq!(differences, [Difference::Content("/b.txt".into())]);
+/// # Ok::<(), s3fs::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for a source that holds nothing, unless
+/// [`allow_empty_source`](TransferOptions::allow_empty_source) is set;
+/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+/// [`condition`](TransferOptions::condition) is set; [`Unsupported`](crate::ErrorKind::Unsupported) for a name in the source
+/// that no path can have; those of the listings, and of the files that are read.
+pub fn verify(
+    src_fs: &(impl FileSystem + ?Sized),
+    dst_fs: &(impl FileSystem + ?Sized),
+    options: &TransferOptions<'_>,
+) -> Result<Vec<Difference>> {
+    options.cancellable(|| {
+        options.refuse_condition("use walker and filter")?;
+        let endpoints = Endpoints::new(&src_fs, &dst_fs);
+        let source = Snapshot::read(endpoints.src, "/", &options.selection(endpoints.src, "/")?)?;
+        if source.is_empty() {
+            refuse_empty("/", options)?;
+        }
+        let target = Snapshot::listed(endpoints.dst, "/", &options.selection(endpoints.dst, "/")?)?;
+        let sameness = match options.compare {
+            Compare::Size => Sameness::Size,
+            Compare::SizeAndTime | Compare::Content => Sameness::Content(Sides::of(endpoints)),
+        };
+        let meta = endpoints.dst.getmeta();
+        let fold = |path: &str| folded(path, &meta);
+        let mut differences = directories(&source, &target, fold);
+        let to_read = files(&source, &target, fold, sameness, &mut differences);
+        differences.extend(contents(endpoints, &to_read, options)?);
+        differences.sort_unstable_by(|one, other| (one.path(), one).cmp(&(other.path(), other)));
+        Ok(differences)
+    })
+}
+
+/// The directories that only one side has.
+fn directories(
+    source: &Snapshot,
+    target: &Snapshot,
+    fold: impl Fn(&str) -> String,
+) -> Vec<Difference> {
+    let all = |tree: &Snapshot| -> HashSet<String> {
+        let directories = tree.directories.iter();
+        directories.map(|path| fold(path)).collect()
+    };
+    let (in_source, in_target) = (all(source), all(target));
+    let shown = |path: &String| path::forcedir(&path::abspath(path)).into_owned();
+    let missing = source.directories.iter();
+    let missing = missing.filter(|path| !in_target.contains(&fold(path)));
+    let extra = target.directories.iter();
+    // A directory in which only left-out files are is no difference.
+    let extra = extra.filter(|path| {
+        !in_source.contains(&fold(path)) && !target.with_rest.contains(path.as_str())
+    });
+    let missing = missing.filter(|path| !source.with_rest.contains(path.as_str()));
+    let missing = missing.map(|path| Difference::OnlyInSource(shown(path)));
+    missing
+        .chain(extra.map(|path| Difference::OnlyInTarget(shown(path))))
+        .collect()
+}
+
+/// Compares what the listings show of the files, and returns those that have to be read.
+fn files(
+    source: &Snapshot,
+    target: &Snapshot,
+    fold: impl Fn(&str) -> String,
+    sameness: Sameness,
+    differences: &mut Vec<Difference>,
+) -> Vec<(Job, Look)> {
+    let shown = |path: &str| path::abspath(path).into_owned();
+    let refused = |tree: &Snapshot| -> HashSet<String> {
+        tree.refused.iter().map(|path| fold(path)).collect()
+    };
+    let (refused_in_source, refused_in_target) = (refused(source), refused(target));
+    let mut there: HashMap<String, _> = target
+        .files
+        .iter()
+        .map(|file| (fold(&file.path), file))
+        .collect();
+    let mut to_read = Vec::new();
+    for (file, job) in source.files.iter().zip(jobs(source, "/", "/")) {
+        let key = fold(&file.path);
+        let Some(other) = there.remove(&key) else {
+            if !refused_in_target.contains(&key) {
+                differences.push(Difference::OnlyInSource(shown(&file.path)));
+            }
+            continue;
+        };
+        if file.size != other.size {
+            differences.push(Difference::Size {
+                path: shown(&file.path),
+                source: file.size,
+                target: other.size,
+            });
+            continue;
+        }
+        match sameness.of(file, other) {
+            Verdict::Same => {}
+            Verdict::Unknown(look) => to_read.push((job, look)),
+            // ETags that look like digests and are none: encrypted objects have such.
+            Verdict::Differs => to_read.push((job, Look::Digests(Digests::default()))),
+        }
+    }
+    let extra = there.into_iter();
+    let extra = extra.filter(|(key, _)| !refused_in_source.contains(key));
+    differences.extend(extra.map(|(_, file)| Difference::OnlyInTarget(shown(&file.path))));
+    to_read
+}
+
+/// Reads files, and returns those whose contents differ.
+fn contents(
+    endpoints: Endpoints<'_>,
+    to_read: &[(Job, Look)],
+    options: &TransferOptions<'_>,
+) -> Result<Vec<Difference>> {
+    let workers = match options.workers {
+        0 => file::default_workers(endpoints),
+        workers => workers,
+    };
+    let run = Run::new(options);
+    for (job, _) in to_read {
+        run.expect_file();
+        run.expect(job.size);
+    }
+    let differing = Mutex::new(Vec::new());
+    run.each(
+        to_read,
+        workers,
+        |(job, look), _| {
+            run.begins(&job.src_path)?;
+            let is_same = look.agrees(endpoints, job)?
+                // An ETag alone does not show that they differ.
+                || look.has_e_tag() && Digests::default().agree(endpoints, job)?;
+            if !is_same {
+                let path = path::abspath(&job.src_path).into_owned();
+                lock(&differing).push(Difference::Content(path));
+            }
+            run.advance(job.size)?;
+            run.ends(&job.src_path).map(|()| true)
+        },
+        |_| Ok(()),
+    )?;
+    run.finish(Report::default(), "/")?;
+    Ok(std::mem::take(&mut *lock(&differing)))
+}
