@@ -233,6 +233,7 @@ mod vfs;
 pub mod conformance;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
+#[path = "../tests/fuzzing/targets.rs"]
 pub mod fuzzing;
 pub mod guide;
 

@@ -23,10 +23,10 @@ pub(crate) struct ThreadPool {
 }
 
 impl ThreadPool {
-    /// So many threads, the caller's own among them, and no more than there may be.
+    /// A pool of at most `threads` threads, counting the caller's.
     pub(crate) fn new(threads: usize) -> Self {
         Self {
-            spare: AtomicUsize::new(threads.min(MAX_THREADS + 1).saturating_sub(1)),
+            spare: AtomicUsize::new(threads.min(MAX_THREADS).saturating_sub(1)),
             alone: threads <= 1,
             threads: Spawner::default(),
         }
@@ -58,7 +58,6 @@ impl ThreadPool {
         let signal = CancelToken::child();
         let is_left_out = AtomicBool::new(false);
         let failure: Mutex<Option<Error>> = Mutex::new(None);
-        let panicked = FirstPanic::default();
         let stop = || signal.cancel();
         let take = || {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -68,38 +67,14 @@ impl ThreadPool {
             is_begun.then_some(number)
         };
         let work_on = |number| {
-            let work = || cancel::enter(Some(signal.clone()), || work(number));
-            if let Some(Err(error)) = panicked.catch(work, stop) {
+            if let Err(error) = cancel::enter(Some(signal.clone()), || work(number)) {
                 let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(error);
                 drop(failure);
                 stop();
             }
         };
-        let (take, work_on) = (&take, &work_on);
-        thread::scope(|scope| {
-            while let Some(own) = take() {
-                while let Some(member) = self.reserve() {
-                    let Some(first) = take() else { break };
-                    let work = move || {
-                        let _member = member;
-                        let mut number = Some(first);
-                        while let Some(some) = number {
-                            work_on(some);
-                            number = take();
-                        }
-                    };
-                    let thread = self.threads.named("s3fs-transfer");
-                    if thread.spawn_scoped(scope, work).is_err() {
-                        // The system has no thread left: what it was for is done here.
-                        work_on(first);
-                        break;
-                    }
-                }
-                work_on(own);
-            }
-        });
-        panicked.go_on();
+        self.spread(&take, &work_on, &stop);
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         match failure {
             Some(error) => Err(error),
@@ -108,24 +83,104 @@ impl ThreadPool {
         }
     }
 
-    /// The results of `work` on each item, in the items' order, done as [`each`](Self::each) does.
+    /// Returns the results of `work` on each item, in the order of the items. It is done as [`each`](Self::each) does it.
     pub(crate) fn try_map<T: Sync, R: Send>(
         &self,
         items: &[T],
         work: impl Fn(&T) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
-        let done = Mutex::new(Vec::with_capacity(items.len()));
+        let done = Results::new(items.len());
         self.each(items.len(), |number| {
             if let Some(item) = items.get(number) {
-                let result = work(item)?;
-                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                done.push((number, result));
+                done.add(number, work(item)?);
             }
             Ok(())
         })?;
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_unstable_by_key(|(number, _)| *number);
-        Ok(done.into_iter().map(|(_, result)| result).collect())
+        Ok(done.in_order())
+    }
+
+    /// Returns the results of `work` on each item, in the order of the items. All of the work is done, also if the call is
+    /// cancelled meanwhile. After a panic no more work is begun, and the panic continues in the caller.
+    pub(crate) fn map<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> R + Sync,
+    ) -> Vec<R> {
+        let next = AtomicUsize::new(0);
+        let done = Results::new(items.len());
+        let take =
+            || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < items.len());
+        let work_on = |number| {
+            if let Some(item) = items.get(number) {
+                done.add(number, work(item));
+            }
+        };
+        let stop = || next.store(items.len(), Ordering::Relaxed);
+        self.spread(&take, &work_on, &stop);
+        done.in_order()
+    }
+
+    /// Does the work on each number that `take` returns, on this thread and on all free threads of the pool, also on those
+    /// that become free meanwhile. After a panic, `stop` is called, from when on `take` must return none; the first panic
+    /// continues in the caller.
+    pub(crate) fn spread(
+        &self,
+        take: &(impl Fn() -> Option<usize> + Sync),
+        work: &(impl Fn(usize) + Sync),
+        stop: &(impl Fn() + Sync),
+    ) {
+        let panicked = FirstPanic::default();
+        let token = cancel::current();
+        let work_on = |number| {
+            panicked.catch(|| work(number), stop);
+        };
+        let work_on = &work_on;
+        thread::scope(|scope| {
+            while let Some(own) = take() {
+                while let Some(member) = self.reserve() {
+                    let Some(first) = take() else { break };
+                    let token = token.clone();
+                    let work = move || {
+                        let _member = member;
+                        cancel::enter(token, || {
+                            let mut number = Some(first);
+                            while let Some(some) = number {
+                                work_on(some);
+                                number = take();
+                            }
+                        });
+                    };
+                    let thread = self.threads.named("s3fs-worker");
+                    if thread.spawn_scoped(scope, work).is_err() {
+                        // The system has no thread left: this one does its work.
+                        work_on(first);
+                        break;
+                    }
+                }
+                work_on(own);
+            }
+        });
+        panicked.go_on();
+    }
+}
+
+/// Results of several threads, by the numbers of their items.
+struct Results<R>(Mutex<Vec<(usize, R)>>);
+
+impl<R> Results<R> {
+    fn new(count: usize) -> Self {
+        Self(Mutex::new(Vec::with_capacity(count)))
+    }
+
+    fn add(&self, number: usize, result: R) {
+        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        results.push((number, result));
+    }
+
+    fn in_order(self) -> Vec<R> {
+        let mut results = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_unstable_by_key(|(number, _)| *number);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 }
 
@@ -137,34 +192,6 @@ impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.0.spare.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// Does the same work on `count` threads, or on as many as the system has, and on the caller's own if
-/// it has none. If the work panics on one of them, `stop` is to make the others end, and the first
-/// panic goes on here.
-pub(crate) fn on_threads(count: usize, work: impl Fn() + Sync, stop: impl Fn() + Sync) {
-    let thread = || thread::Builder::new().name("s3fs-worker".to_owned());
-    on_threads_like(thread, count, work, stop);
-}
-
-fn on_threads_like(
-    thread: impl Fn() -> thread::Builder,
-    count: usize,
-    work: impl Fn() + Sync,
-    stop: impl Fn() + Sync,
-) {
-    let panicked = FirstPanic::default();
-    let token = cancel::current();
-    let caught = || {
-        panicked.catch(|| cancel::enter(token.clone(), &work), &stop);
-    };
-    thread::scope(|scope| {
-        let begins = |_: &usize| thread().spawn_scoped(scope, caught).is_ok();
-        if (0..count).take_while(begins).count() == 0 {
-            caught();
-        }
-    });
-    panicked.go_on();
 }
 
 /// The source of single threads. Tests have one that refuses some of them.
@@ -295,29 +322,46 @@ mod tests {
     }
 
     #[test]
-    fn the_same_work_is_done_by_all_threads_and_a_panic_in_it_comes_back() {
-        let (ran, stopped) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let stop = || {
-            stopped.fetch_add(1, Ordering::SeqCst);
-        };
-        let run = || ran.fetch_add(1, Ordering::SeqCst);
-        on_threads(4, || assert!(run() < 4), stop);
-        assert_eq!(ran.swap(0, Ordering::SeqCst), 4);
-        let result = panic::catch_unwind(AssertUnwindSafe(|| {
-            on_threads(3, || assert!(run() != 1, "moons"), stop);
-        }));
-        assert_eq!(message(result.unwrap_err()), "moons");
-        assert_eq!(ran.load(Ordering::SeqCst), 3);
-        assert_eq!(stopped.load(Ordering::SeqCst), 1);
+    fn a_map_does_all_of_the_work_also_when_the_call_is_cancelled() {
+        let token = CancelToken::new();
+        let items: Vec<usize> = (0..100).collect();
+        for threads in [0, 1, 3, 200] {
+            let pool = ThreadPool::new(threads);
+            let seen = AtomicUsize::new(0);
+            let doubles = token.run(|| {
+                pool.map(&items, |item| {
+                    token.cancel();
+                    seen.fetch_add(usize::from(cancel::is_cancelled()), Ordering::Relaxed);
+                    item * 2
+                })
+            });
+            let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(doubles, expected);
+            // All threads work for the call.
+            assert_eq!(seen.into_inner(), items.len());
+        }
     }
 
     #[test]
-    fn without_threads_the_work_is_done_on_the_callers_own() {
-        let ran = Mutex::new(Vec::new());
-        let work = || ran.lock().unwrap().push(thread::current().id());
-        on_threads_like(impossible, 4, work, || ());
+    fn a_panic_in_a_map_continues_in_the_caller() {
+        let items: Vec<usize> = (0..100_000).collect();
+        for threads in [1, 4] {
+            let begun = AtomicUsize::new(0);
+            let result = panic::catch_unwind(AssertUnwindSafe(|| {
+                ThreadPool::new(threads).map(&items, |item| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    assert!(*item != 3, "moons");
+                    thread::sleep(std::time::Duration::from_micros(10));
+                })
+            }));
+            assert_eq!(message(result.unwrap_err()), "moons");
+            assert!(begun.into_inner() < items.len());
+        }
+    }
+
+    #[test]
+    fn work_that_begins_has_a_thread_if_the_system_has_one() {
         let own = thread::current().id();
-        assert_eq!(ran.into_inner().unwrap(), [own]);
         let id = || thread::current().id();
         assert!(matches!(begin(impossible(), id), Begun::Done(Some(there)) if there == own));
         let Begun::Running(thread) = begin(thread::Builder::new(), id) else {
@@ -328,7 +372,10 @@ mod tests {
 
     #[test]
     fn no_number_of_threads_is_too_large() {
-        assert_eq!(ThreadPool::new(usize::MAX).spare.into_inner(), MAX_THREADS);
+        assert_eq!(
+            ThreadPool::new(usize::MAX).spare.into_inner(),
+            MAX_THREADS - 1
+        );
     }
 
     #[test]

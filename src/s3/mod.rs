@@ -14,6 +14,7 @@ mod directories;
 mod disk;
 mod etag;
 #[cfg(feature = "fuzzing")]
+#[path = "../../tests/fuzzing/s3_targets.rs"]
 pub(crate) mod fuzzing;
 mod key;
 mod limits;
@@ -21,7 +22,6 @@ mod list;
 mod markers;
 mod mtime;
 mod open;
-mod parallel;
 mod partition;
 mod pieces;
 mod presign;
@@ -69,6 +69,7 @@ use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, 
 use crate::fs_url::{FsUrl, redacted};
 use crate::path;
 use crate::percent::FS_URL;
+use crate::threads::ThreadPool;
 pub use api::ConditionalWrites;
 use api::{Condition, Handling, Objects, ReadOptions};
 use checks::{is_missing_key, not_found};
@@ -384,6 +385,11 @@ impl S3Fs {
         &self.shared.objects
     }
 
+    /// The threads of one call.
+    fn threads(&self) -> ThreadPool {
+        ThreadPool::new(self.shared.max_workers)
+    }
+
     /// The validated path of a file, and its key; the root is an error of that kind.
     fn file_key(&self, path: &str, for_root: ErrorKind) -> Result<(String, Key)> {
         let validated = self.normalize(path)?;
@@ -508,9 +514,8 @@ impl FileSystem for S3Fs {
 
     /// As many at a time as `max_workers` says.
     fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
-        parallel::map(paths, self.shared.max_workers, |path| {
-            self.getinfo(path, namespaces)
-        })
+        self.threads()
+            .map(paths, |path| self.getinfo(path, namespaces))
     }
 
     fn listdir(&self, path: &str) -> Result<Vec<String>> {

@@ -13,7 +13,6 @@ use crate::s3::key::Key;
 use crate::s3::write::publish::Target;
 use crate::s3::write::update::{Base, Old};
 use crate::s3::{S3Fs, S3Reader, S3Updater, S3Writer};
-use crate::threads::ThreadPool;
 
 impl S3Fs {
     /// The arguments of an open file, and where it goes.
@@ -192,7 +191,7 @@ impl S3Fs {
         if size <= self.objects().part_sizes().first() {
             return target.put(contents, &[], condition);
         }
-        let pool = ThreadPool::new(self.shared.max_workers);
+        let pool = self.threads();
         target.put_in_parts(&contents, &contents, size, &pool, condition, &|_| Ok(()))
     }
 

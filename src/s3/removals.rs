@@ -12,8 +12,6 @@ use crate::s3::client::xml::ListedObject;
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::key::Key;
 use crate::s3::list::pages::{PAGE, Pages};
-use crate::s3::parallel;
-
 /// Fewer files are looked at one by one, which then takes no more requests than listings would.
 const WORTH_A_LISTING: usize = 3;
 
@@ -93,7 +91,7 @@ impl<'f> Removals<'f> {
         let unseen = lock(&shown).unseen(0..self.files.len());
         let unseen = unseen.into_iter().filter(|n| !errors.contains_key(n));
         let unseen: Vec<usize> = unseen.collect();
-        let looked = parallel::map(&unseen, self.workers(), |number| {
+        let looked = self.fs.threads().map(&unseen, |number| {
             let file = self.files.get(*number);
             file.map_or(Ok(false), |file| self.fs.is_object(&file.key))
         });
@@ -109,7 +107,7 @@ impl<'f> Removals<'f> {
         let missing: Vec<usize> = (0..self.files.len())
             .filter(|n| !errors.contains_key(n) && states.get(*n) != Some(&State::There))
             .collect();
-        let why = parallel::map(&missing, self.workers(), |number| {
+        let why = self.fs.threads().map(&missing, |number| {
             let path = self.files.get(*number).map_or("", |file| &file.path);
             match states.get(*number) {
                 Some(State::Gone) => not_found(path),
@@ -149,7 +147,7 @@ impl<'f> Removals<'f> {
                 .collect();
         }
         let groups: Vec<(&str, Vec<usize>)> = groups.into_iter().collect();
-        let listed = parallel::map(&groups, self.workers(), |(directory, numbers)| {
+        let listed = self.fs.threads().map(&groups, |(directory, numbers)| {
             let prefix = self.fs.prefix(directory, directory)?;
             if above.unwrap_or_default() != prefix || groups.len() == 1 {
                 self.show(&prefix, numbers, shown)?;
@@ -209,7 +207,7 @@ impl<'f> Removals<'f> {
             .iter()
             .map(|file| (file.key.as_str(), file))
             .collect();
-        let looked = parallel::map(&losing, self.workers(), |(directory, count)| {
+        let looked = self.fs.threads().map(&losing, |(directory, count)| {
             let prefix = self.fs.prefix(directory, directory)?;
             match directories.get(&prefix) {
                 _ if *directory == "/" => return Ok(false),
@@ -246,7 +244,7 @@ impl<'f> Removals<'f> {
 
     /// Writes the markers of directories that lose all that is in them. Where that fails, the files stay.
     fn keep(&mut self, emptied: Vec<String>) {
-        let kept = parallel::map(&emptied, self.workers(), |directory| {
+        let kept = self.fs.threads().map(&emptied, |directory| {
             let marker = self.fs.shared.keys.marker(directory)?;
             self.fs.keep_marker(&marker)
         });

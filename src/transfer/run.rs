@@ -1,7 +1,6 @@
 //! [`Run`]: one call at work, and its threads.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::iter;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -13,7 +12,7 @@ use crate::filesystem::pace::Pace;
 use crate::filesystem::removing::{self, Rest};
 use crate::filesystem::{FileSystem, MakedirOptions, found};
 use crate::path;
-use crate::threads::{self, MAX_THREADS, ThreadPool};
+use crate::threads::ThreadPool;
 use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::options::{OnError, TransferOptions, lock};
@@ -198,43 +197,32 @@ impl<'r, 'a> Run<'r, 'a> {
         work: impl Fn(&T, &ThreadPool) -> Result<bool> + Sync,
         after: impl Fn(&T) -> Result<()> + Sync,
     ) -> Result<Vec<&'i T>> {
-        let workers = workers.min(MAX_THREADS);
-        // The caller's own thread only waits for others.
-        let pool = ThreadPool::new(if workers > 1 { workers + 1 } else { 1 });
+        let pool = ThreadPool::new(workers);
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
-        let work_on = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(index) else { break };
-                if self.signal.is_cancelled() {
-                    self.stop(cancel::cancelled());
-                    break;
+        let take = || {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let is_one = number < items.len();
+            if is_one && self.signal.is_cancelled() {
+                self.stop(cancel::cancelled());
+                return None;
+            }
+            is_one.then_some(number)
+        };
+        let work_on = |number| {
+            let Some(item) = items.get(number) else {
+                return;
+            };
+            match self.within_it(|| work(item, &pool)) {
+                Ok(false) => {}
+                Ok(true) => {
+                    lock(&done).push((number, item));
+                    after(item).unwrap_or_else(|error| self.stop(error));
                 }
-                match self.within_it(|| work(item, &pool)) {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        lock(&done).push((index, item));
-                        after(item).unwrap_or_else(|error| self.stop(error));
-                    }
-                    Err(error) => self.failed(error),
-                }
+                Err(error) => self.failed(error),
             }
         };
-        if workers <= 1 {
-            work_on();
-        } else {
-            let members = iter::from_fn(|| pool.reserve()).take(items.len());
-            let members: Mutex<Vec<_>> = Mutex::new(members.collect());
-            let count = lock(&members).len();
-            let work_on = || {
-                let member = lock(&members).pop();
-                work_on();
-                drop(member);
-            };
-            let stop = || self.signal.cancel();
-            threads::on_threads(count, work_on, stop);
-        }
+        pool.spread(&take, &work_on, &|| self.signal.cancel());
         if let Some(error) = lock(&self.fatal).take() {
             return Err(error);
         }

@@ -15,7 +15,7 @@ use crate::s3::client::xml::{self, DeleteFailure};
 use crate::s3::client::{Operation, Request};
 use crate::s3::etag;
 use crate::s3::key::Key;
-use crate::s3::parallel;
+use crate::threads::ThreadPool;
 
 /// As many keys as one DeleteObjects takes.
 pub(crate) const MAX_DELETED_KEYS: usize = 1000;
@@ -143,7 +143,8 @@ impl Objects {
         let depth = |object: &Deletion<'_>| marker_depth(object.key, &self.delimiter);
         let levels = objects.chunk_by(|one, next| depth(one) == depth(next));
         let failed = levels.flat_map(|level| {
-            let results = parallel::map(level, self.max_workers, |object| self.delete_one(object));
+            let results =
+                ThreadPool::new(self.max_workers).map(level, |object| self.delete_one(object));
             level.iter().zip(results)
         });
         failed

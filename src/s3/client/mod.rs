@@ -15,6 +15,7 @@ mod error;
 mod expect;
 mod failure;
 #[cfg(feature = "fuzzing")]
+#[path = "../../../tests/fuzzing/client_targets.rs"]
 pub(crate) mod fuzzing;
 mod operation;
 mod patience;

@@ -18,9 +18,7 @@ use crate::s3::directories::no_directory_below;
 use crate::s3::key::{Key, MAX_KEY_BYTES};
 use crate::s3::list::pages::Pages;
 use crate::s3::markers::Wanted;
-use crate::s3::parallel;
 use crate::s3::s3_info::{s3_info, stamp};
-use crate::threads::ThreadPool;
 
 /// How many markers wait in memory for what is below them to go.
 const MAX_WAITING_MARKERS: usize = 100_000;
@@ -302,7 +300,7 @@ impl S3Fs {
             self.copy_key(source, object, from, to, Condition::Any)
         };
         // After one that fails no other is begun.
-        ThreadPool::new(self.shared.max_workers).each(plan.jobs.len(), |number| {
+        self.threads().each(plan.jobs.len(), |number| {
             let Some((object, from, to)) = plan.jobs.get(number) else {
                 return Ok(());
             };
@@ -440,9 +438,9 @@ impl S3Fs {
                 }
             }
         }
-        let gone = parallel::map(&changed, self.shared.max_workers, |object| {
-            self.delete_as_it_was(object)
-        });
+        let gone = self
+            .threads()
+            .map(&changed, |object| self.delete_as_it_was(object));
         let mut replaced = Vec::new();
         for (object, gone) in changed.into_iter().zip(gone) {
             if !gone? {

@@ -11,7 +11,6 @@ use crate::s3::api::ReadOptions;
 use crate::s3::key::{Key, MAX_KEY_BYTES};
 use crate::s3::list::pages::{Entry, Pages};
 use crate::s3::list::scan::Scan;
-use crate::s3::parallel;
 use crate::s3::s3_info;
 use crate::s3::{Presign, S3Fs};
 
@@ -115,9 +114,9 @@ impl S3Fs {
         entries: &[Entry],
         namespaces: Namespaces,
     ) -> Vec<Result<Info>> {
-        let infos = parallel::map(entries, self.shared.max_workers, |entry| {
-            self.listed(prefix, entry, namespaces)
-        });
+        let infos = self
+            .threads()
+            .map(entries, |entry| self.listed(prefix, entry, namespaces));
         infos.into_iter().filter_map(Result::transpose).collect()
     }
 
