@@ -1,10 +1,10 @@
-//! What this crate costs on top of the requests that it makes: small operations on the embedded
-//! server, each beside the bare ureq requests that do the same.
+//! Measures the overhead of this crate over the requests that it sends: small operations on the embedded
+//! server, each compared with the bare ureq requests that do the same.
 //!
-//! The bare side sends URLs that were signed before the clock started, and reads each answer to
-//! its end; it signs nothing, parses nothing and checks nothing. Both sides take turns, and of
-//! all turns the median counts, so that what else the machine does meets both alike. The program fails where an
-//! operation makes more requests than it promises, or takes more than twice the time of the bare side.
+//! The bare side sends URLs that were signed before the clock started, and reads each response to
+//! its end. It signs, parses and checks nothing. Both sides take turns, and the median of all turns
+//! counts, so that other work on the machine affects both sides alike. The program fails if an
+//! operation sends more requests than documented, or takes more than twice the time of the bare side.
 
 mod bounds;
 
@@ -24,10 +24,10 @@ const VALID: Duration = Duration::from_secs(3600);
 const SMALL: usize = 4 << 10;
 const ENTRIES: usize = 10_000;
 
-/// How many times as long as the bare requests an operation takes at most. On an idle machine it is 1.1 to 1.4.
+/// Maximum ratio of the time of an operation to that of the bare requests. On an idle machine it is 1.1 to 1.4.
 const MOST: f64 = 2.0;
 
-/// A benchmark that goes wrong says so and ends.
+/// Result of a benchmark: an error is printed and ends the program.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
@@ -114,14 +114,14 @@ fn main() -> Outcome {
     broken.finish()
 }
 
-/// Measures both ways in turns, and prints a line of the table.
+/// Measures both sides in turns, and prints a row of the table.
 fn compare(
     (server, broken): (&Server, &mut Broken),
     (name, promised): (&str, usize),
     s3fs: impl Fn() -> Outcome,
     ureq: impl Fn() -> Outcome,
 ) -> Outcome {
-    // The first calls connect.
+    // The first calls open the connections.
     s3fs()?;
     ureq()?;
     server.take_requests();
@@ -132,7 +132,7 @@ fn compare(
     for _ in 0..TURNS {
         ours.push(turn(&s3fs)?);
         bare.push(turn(&ureq)?);
-        // The log of the requests would grow.
+        // Otherwise the log of requests would grow.
         server.take_requests();
     }
     let (ours, bare) = (median(ours), median(bare));
@@ -149,7 +149,7 @@ fn compare(
     Ok(())
 }
 
-/// Seconds a call takes, over one turn.
+/// Returns the seconds per call, over one turn.
 fn turn(call: impl Fn() -> Outcome) -> Result<f64, Box<dyn std::error::Error>> {
     let (started, mut calls) = (Instant::now(), 0_u32);
     while started.elapsed() < TURN {
@@ -168,7 +168,7 @@ fn signed(fs: &S3Fs, path: &str, method: PresignMethod) -> s3fs::Result<String> 
     fs.presign(path)?.method(method).expires(VALID).url()
 }
 
-/// The URL of a listing request that was made, signed once more.
+/// Returns the URL of a logged listing request, signed again.
 fn resigned(server: &Server, request: &LoggedRequest) -> Result<Url, Box<dyn std::error::Error>> {
     let mut query: Vec<(&str, &str)> = request
         .query

@@ -1,12 +1,12 @@
-//! Large reads and writes: how much memory they take, how much CPU beside curl, and how much faster many
-//! workers are than one.
+//! Measures large reads and writes: their memory, their CPU time compared with curl, and the speedup of many
+//! workers over one.
 //!
-//! Each measurement of memory and CPU is a program of its own, this one started again, so that its peak and its CPU time are
-//! those of one transfer alone. The objects are made up by the embedded server in this process, and what
-//! is written is thrown away there. curl is given presigned URLs; without curl that part is left out.
+//! Each measurement of memory and CPU is a separate process: the program starts itself again, so that the peak and the
+//! CPU time are those of one transfer alone. The embedded server in this process generates the objects and discards
+//! uploaded content. curl gets presigned URLs; without curl, its part is skipped.
 //!
-//! All is measured and printed; what is not within the bounds that are promised is told at the end, and
-//! the program fails.
+//! The program runs and prints all measurements. It reports those that exceed the documented bounds at the end, and
+//! then fails.
 
 mod bounds;
 
@@ -22,10 +22,10 @@ use test_server::{BUCKET, Server, peak_memory};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Of how many runs the median counts.
+/// Number of runs of which the median counts.
 const RUNS: usize = 5;
 
-/// A benchmark that goes wrong says so and ends.
+/// Result of a benchmark: an error is printed and ends the program.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
@@ -116,7 +116,7 @@ fn cpu(server: &Server, broken: &mut Broken) -> Outcome {
     result
 }
 
-/// Both in turns, so that what else the machine does meets both alike.
+/// Runs both in turns, so that other work on the machine affects both alike.
 fn compare(server: &Server, name: &str, work: &str, curl: &[&str], broken: &mut Broken) -> Outcome {
     const MOST: f64 = 1.5;
     let (mut ours, mut curls) = (Vec::new(), Vec::new());
@@ -155,11 +155,11 @@ fn signed(fs: &S3Fs, path: &str, method: PresignMethod) -> s3fs::Result<String> 
 
 // --- workers ---
 
-/// How much faster many workers are than one, where the server is slow and not this machine.
+/// Measures the speedup of many workers over one, with a server that is slower than this machine.
 fn workers(broken: &mut Broken) -> Outcome {
     const LARGE: u64 = 256 * MIB;
     const SMALL: usize = 500;
-    // How many times as fast.
+    // Minimum speedup.
     const LEAST_OF_LARGE: f64 = 6.0;
     const LEAST_OF_SMALL: f64 = 8.0;
     let local = std::env::temp_dir().join(format!("s3fs-bench-{}", std::process::id()));
@@ -184,7 +184,7 @@ fn workers(broken: &mut Broken) -> Outcome {
             .throttle(20 * MIB)
             .start();
         server.bucket(BUCKET).put_synthetic("large", 7, LARGE);
-        // Each run has a target of its own.
+        // Each run has its own target.
         let file = |workers: usize| local.join(format!("large {workers}"));
         let get = |workers| {
             timed(|| Ok(fs_of(&server)?.download_file("large", file(workers), &of(workers))?))
@@ -240,9 +240,9 @@ fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-// --- a program of its own ---
+// --- a separate process ---
 
-/// Runs this program for that work: its peak memory in bytes, and its CPU seconds.
+/// Runs this program for the work and returns its peak memory in bytes and its CPU seconds.
 fn run(server: &Server, work: &str, small: bool) -> Outcome<(u64, f64)> {
     let before = children_seconds()?;
     let settings = if small { "small" } else { "default" };
@@ -256,7 +256,7 @@ fn run(server: &Server, work: &str, small: bool) -> Outcome<(u64, f64)> {
     Ok((peak, children_seconds()? - before))
 }
 
-/// CPU seconds of the programs that this one has waited for, from proc(5).
+/// Returns the CPU seconds of the child processes that have ended, from proc(5).
 fn children_seconds() -> Outcome<f64> {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat")?;
@@ -266,7 +266,7 @@ fn children_seconds() -> Outcome<f64> {
         .1
         .split_whitespace()
         .collect();
-    // The state is the third field of all; cutime and cstime are the 16th and the 17th.
+    // The state is the third field; cutime and cstime are the 16th and the 17th.
     let ticks = fields[13].parse::<f64>()? + fields[14].parse::<f64>()?;
     Ok(ticks / TICKS_PER_SECOND)
 }
@@ -284,7 +284,7 @@ fn open(endpoint: &str, small: bool) -> s3fs::Result<S3Fs> {
     }
 }
 
-/// Does the work and prints the peak of its memory.
+/// Runs the work and prints its peak memory.
 fn child(arguments: &[String]) -> Outcome {
     let [work, settings, endpoint] = arguments else {
         return Err("child WORK SETTINGS ENDPOINT".into());

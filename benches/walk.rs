@@ -1,6 +1,6 @@
-//! Walks over a tree of a million keys: how many keys a second, and how much memory. The tree is in the
-//! embedded server, which counts its keys and does not keep them, in the same process. The program fails where a walk
-//! makes more requests, or takes more memory, than it may.
+//! Measures walks over a tree of a million keys: keys per second, and memory. The embedded server in the same process
+//! counts the keys of the tree and does not keep them. The program fails if a walk sends more requests, or takes more
+//! memory, than its bound.
 
 mod bounds;
 
@@ -10,10 +10,10 @@ use bounds::Broken;
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
 use test_server::{BUCKET, Server, peak_memory};
 
-/// A benchmark that goes wrong says so and ends.
+/// Result of a benchmark: an error is printed and ends the program.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// The most that the process takes, in MiB.
+/// Maximum memory of the process, in MiB.
 const MOST_MEMORY: u64 = 64;
 
 fn main() -> Outcome {
@@ -42,8 +42,8 @@ fn main() -> Outcome {
         })?;
     }
     let pruned = fs.walk().exclude_dirs(["[1-9]?"]);
-    // On both levels: of 100 directories in 100 others there are 10 in 10.
-    // A tenth of those of the whole tree.
+    // Ten of the 100 directories on each of the two levels remain.
+    // The number of requests is a tenth of that for the whole tree.
     measure("files, nine in ten dirs left out", 10_000, 100, &|| {
         count(pruned.files("/"))
     })?;
@@ -53,7 +53,7 @@ fn main() -> Outcome {
     broken.finish()
 }
 
-/// How many requests a walk over a whole tree makes at most: a tenth, and two for each of 16 workers, more than pages.
+/// Maximum number of requests of a walk over a whole tree: the pages plus a tenth, and two for each of 16 workers.
 fn whole_tree(keys: u32) -> usize {
     let pages = keys as usize / 1000;
     pages + pages / 10 + 32
@@ -63,7 +63,7 @@ fn count<T>(found: impl Iterator<Item = s3fs::Result<T>>) -> s3fs::Result<u32> {
     found.map(|entry| entry.map(|_| 1)).sum()
 }
 
-/// Walks once, and prints a line of the table.
+/// Walks once, and prints a row of the table.
 fn measure(
     (server, broken): (&Server, &mut Broken),
     (name, keys, most): (&str, u32, usize),

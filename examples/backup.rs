@@ -1,7 +1,7 @@
 //! Backs up a directory of the local disk: `backup DIRECTORY s3://bucket/dir [EXCLUDE]...`.
 //!
-//! Only what differs is sent, and nothing is removed in the bucket. A file that fails is reported, and the others go on.
-//! `EXCLUDE` is the name of files or directories to leave out, such as `.git` or `*.tmp`.
+//! Sends only files that differ, and removes nothing in the bucket. A file that fails is reported, and the others are sent.
+//! `EXCLUDE` is a name of files or directories to leave out, such as `.git` or `*.tmp`.
 
 use std::env;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            // With `Gather`, the error has what was done all the same.
+            // With `Gather`, the error includes the work that succeeded.
             if let Some(failures) = Failures::of(&error) {
                 eprintln!("{} files were copied", failures.report().copied());
             }
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 pub fn run(directory: &str, url: &str, excludes: &[String]) -> Result<Report> {
     let disk = OsFs::new(directory)?;
-    // Without strict, each file that differs is one request; the listings have told the rest.
+    // Without strict mode, each file that differs is one request; the listings provide everything else.
     let bucket = S3FsBuilder::from_url(&FsUrl::parse(url)?, false)?
         .strict(false)
         .build()?;
@@ -49,6 +49,6 @@ pub fn run(directory: &str, url: &str, excludes: &[String]) -> Result<Report> {
             eprintln!("{error}");
             OnError::Gather
         });
-    // A bucket that is empty yet is no error; a source that is, would be.
+    // An empty bucket is no error; an empty source would be one.
     mirror(&disk, &bucket, &options)
 }

@@ -1,8 +1,8 @@
 //! Ships log lines to a bucket, and searches them: `log_shipper ship|grep s3://bucket/logs [TEXT]`.
 //!
-//! `ship` appends the lines of standard input to `current.log`, many at a time, since each append is a few requests. A log
-//! that has grown large is moved to a name with the time in it. `grep` reads all logs, and prints the lines that have the
-//! text in them.
+//! `ship` appends the lines of standard input to `current.log`, many at a time, since each append is several requests. A log
+//! that has grown large is moved to a name with the time in it. `grep` reads all logs, and prints the lines that contain the
+//! text.
 
 use std::env;
 use std::io::{self, BufRead, Write};
@@ -11,10 +11,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use s3fs::{Error, ErrorKind, FileSystemExt, FsUrl, Namespaces, Result, S3Fs, S3FsBuilder};
 
-/// How many bytes of lines are collected before they are appended.
+/// Number of bytes that are collected before an append.
 const BATCH: usize = 256 << 10;
 
-/// A log that is larger is put away.
+/// A larger log is rotated.
 const ROTATED_AT: u64 = 64 << 20;
 
 const CURRENT: &str = "current.log";
@@ -60,13 +60,13 @@ pub fn ship(fs: &S3Fs, source: &mut dyn BufRead, rotated_at: u64) -> Result<()> 
     }
 }
 
-/// Appends to the current log, and puts it away if it has grown large.
+/// Appends to the current log, and rotates it if it has grown large.
 fn append(fs: &S3Fs, lines: &[u8], rotated_at: u64) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
     match fs.appendbytes(CURRENT, lines) {
-        // Another shipper appended at the same time, and its lines are there: ours go behind them.
+        // Another shipper appended at the same time, and its lines are stored: these lines follow them.
         Err(error) if error.is(ErrorKind::ResourceChanged) => fs.appendbytes(CURRENT, lines)?,
         result => result?,
     }
@@ -78,7 +78,7 @@ fn append(fs: &S3Fs, lines: &[u8], rotated_at: u64) -> Result<()> {
     Ok(())
 }
 
-/// Prints the lines of all logs that have a text in them, and the names of the logs.
+/// Prints the lines of all logs that contain a text, and the names of the logs.
 pub fn grep(fs: &S3Fs, text: &str, out: &mut dyn Write) -> Result<()> {
     let logs = fs.glob("*.log");
     for log in logs.iter(Namespaces::BASIC) {

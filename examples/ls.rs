@@ -1,8 +1,8 @@
 //! Lists a directory of a bucket, or one file: `ls s3://bucket/dir`.
 //!
-//! Credentials, region and endpoint may stand in the URL; it is better to leave them to the
+//! Credentials, region and endpoint may be part of the URL; it is better to leave them to the
 //! environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`)
-//! or to the shared files. Without any, the metadata service of the machine is asked, unless
+//! or to the shared files. Without any, the program queries the metadata service of the machine, unless
 //! `AWS_EC2_METADATA_DISABLED=true` is set.
 
 use std::io::{self, BufWriter, Write};
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 fn list(url: &str) -> Result<()> {
     let url = FsUrl::parse(url)?;
-    // The root of a filesystem is always there. Opening the whole bucket and listing the directory
-    // in it tells a directory that is not there from an empty one.
+    // The root of a filesystem always exists. Opening the whole bucket and listing the directory
+    // in it distinguishes a missing directory from an empty one.
     let fs = S3FsBuilder::from_url(&url, false)?.dir_path("/").build()?;
     let (_, directory) = url.resource().split_once('/').unwrap_or_default();
     let mut out = BufWriter::new(io::stdout().lock());
@@ -47,7 +47,7 @@ fn list(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// One line: when it was stored, its size, its name. A listing has neither for a directory.
+/// Prints one line: when the file was stored, its size, and its name. A listing has neither time nor size for a directory.
 fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
     let date = info.modified().map_or_else(String::new, |modified| {
         let (date, (hour, minute, _)) = (modified.date(), modified.to_hms());

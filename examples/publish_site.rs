@@ -1,8 +1,8 @@
 //! Publishes a static site: `publish_site DIRECTORY s3://bucket/site`.
 //!
-//! Text is compressed once and stored with `Content-Encoding: gzip`. Pages are asked for again by browsers, and what has
-//! another name when it changes is kept for a year. Files that the site has no more are removed at the end, so that no
-//! page ever leads to a file that is gone.
+//! Text is compressed once and stored with `Content-Encoding: gzip`. Browsers revalidate pages, and they keep files
+//! whose names change with their content for a year. Files that are no longer part of the site are removed at the end,
+//! so that no page ever links to a missing file.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was done.
+/// A summary of the work.
 pub struct Published {
     pub stored: usize,
     pub removed: usize,
@@ -48,7 +48,7 @@ pub fn run(directory: &str, url: &str) -> Result<Published> {
         .strict(false)
         .build()?;
     let files: BTreeSet<String> = disk.walk().files("/").collect::<Result<_>>()?;
-    // Pages last: what they need is there before.
+    // Pages come last, after the files that they need.
     let (pages, others): (Vec<&String>, Vec<&String>) =
         files.iter().partition(|path| path.ends_with(".html"));
     for path in others.into_iter().chain(pages) {
@@ -68,7 +68,7 @@ pub fn run(directory: &str, url: &str) -> Result<Published> {
     })
 }
 
-/// Stores one file. Its `Content-Type` comes from its name.
+/// Stores one file. Its `Content-Type` follows from its name.
 fn store(disk: &OsFs, site: &S3Fs, path: &str) -> Result<()> {
     let content = disk.readbytes(path)?;
     let extension = path.rsplit('.').next().unwrap_or_default();

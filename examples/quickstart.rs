@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example quickstart` needs nothing: it starts an S3 server in its own process.
 //!
-//! `cargo run --example quickstart -- s3://bucket/dir` does the same on a real bucket, below a
-//! directory of its own that is removed at the end, and also when a step fails.
+//! `cargo run --example quickstart -- s3://bucket/dir` does the same on a real bucket, in a separate
+//! directory below `dir`, which is removed at the end, and also when a step fails.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,7 +42,7 @@ fn on_embedded_server() -> Result<()> {
     println!("An S3 server runs in this process, at {endpoint}, with an empty bucket.");
     println!("Right of each call: how many requests it took.");
     let url = format!("s3://{key}:{secret}@{BUCKET}/quickstart?endpoint_url={endpoint}");
-    // The keys are those of Amazon's documentation. All the same, no example should print keys.
+    // The keys are those of Amazon's documentation. Even so, no example should print keys.
     let shown = format!("s3://KEY:SECRET@{BUCKET}/quickstart?endpoint_url={endpoint}");
     let story = Story {
         server: Some(&server),
@@ -60,7 +60,7 @@ fn on_real_bucket(url: &str) -> Result<()> {
     Story { server: None }.tell(&url, &redacted(&url))
 }
 
-/// The URL of a directory below that one, with a name that nothing else has.
+/// Returns the URL of a directory below the given one, with a unique name.
 fn scratch_url(url: &str) -> String {
     let end = url.find(['?', '!']).unwrap_or(url.len());
     let (place, parameters) = url.split_at(end);
@@ -71,16 +71,16 @@ fn scratch_url(url: &str) -> String {
     format!("{}/{name}{parameters}", place.trim_end_matches('/'))
 }
 
-/// Prints a call as it stands in this file, and makes it.
+/// Prints a call as it is written in this file, and makes it.
 macro_rules! call {
     ($story:expr, $call:expr) => {
         $story.call(stringify!($call), || $call)
     };
 }
 
-/// What is printed while the calls are made.
+/// State for printing while the calls are made.
 struct Story<'a> {
-    /// The server that counts the requests; a real one does not tell.
+    /// The server that counts the requests; `None` for a real one, which reports no count.
     server: Option<&'a Server>,
 }
 
@@ -145,7 +145,7 @@ impl Story<'_> {
         call!(self, fs.removetree("/"))
     }
 
-    /// Prints the call, makes it, and prints what it cost.
+    /// Prints the call, makes it, and prints the number of its requests.
     fn call<T>(&self, shown: &str, call: impl FnOnce() -> T) -> T {
         let before = self.requests();
         let result = call();
@@ -160,7 +160,7 @@ impl Story<'_> {
         self.server.map(|server| server.requests().len())
     }
 
-    /// A presigned URL of a real bucket is a secret: only its start is shown.
+    /// Prints only the start of a URL, because a presigned URL of a real bucket is a secret.
     fn print_secret_url(&self, url: &str) {
         if self.server.is_some() {
             println!("      {url}");
@@ -171,7 +171,7 @@ impl Story<'_> {
     }
 }
 
-/// A filesystem that is emptied when it is dropped, so that nothing is left when a step fails.
+/// A filesystem that is emptied when it is dropped, so that nothing remains when a step fails.
 struct Scratch(Box<dyn FileSystem>);
 
 impl Drop for Scratch {
@@ -182,7 +182,7 @@ impl Drop for Scratch {
     }
 }
 
-/// What `write_with` calls: the file is stored if this returns `Ok`, and only then.
+/// Called by `write_with`: the file is stored only if this returns `Ok`.
 fn squares(file: &mut dyn Write) -> std::io::Result<()> {
     (1..=100).try_for_each(|n| writeln!(file, "{n},{}", n * n))
 }
@@ -194,7 +194,7 @@ fn fetch(url: &str) -> Result<String> {
     text.map_err(|error| Error::from(error.into_io()))
 }
 
-/// What must fail: prints the error, or fails because there is none.
+/// Prints the error of a call that must fail, or fails if there is none.
 fn expect_error<T>(result: Result<T>) -> Result<()> {
     match result {
         Err(error) => {

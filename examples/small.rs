@@ -1,6 +1,6 @@
 //! Lists a bucket, reads a file, and writes it under another name: `small ENDPOINT BUCKET FROM TO`.
 //!
-//! The program whose size `s3fs::guide::small_binaries` is about.
+//! `s3fs::guide::small_binaries` is about the size of this program.
 
 use s3fs::{FileSystem, FileSystemExt, Namespaces, S3Fs};
 

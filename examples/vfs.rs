@@ -1,4 +1,4 @@
-//! A function that is written for the crate `vfs` works on a bucket: `vfs LOCAL_DIRECTORY [s3://bucket/dir]`.
+//! Runs a function written for the crate `vfs` on a bucket: `vfs LOCAL_DIRECTORY [s3://bucket/dir]`.
 //!
 //! It packs the text files of a local directory, which `vfs` opens itself, into one file in the bucket. Without a bucket
 //! it uses memory. It needs the feature `vfs`: `cargo run --features vfs --example vfs -- src`.
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 pub fn run(local: &str, url: &str) -> Result<usize, Box<dyn Error>> {
-    // What could not be stored when a file was dropped: `vfs` has no other way to report it.
+    // The error of a file that could not be stored when it was dropped: `vfs` has no other way to report it.
     let lost = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&lost);
     let adapter = VfsAdapter::new(s3fs::open_fs(url)?)
@@ -55,7 +55,7 @@ pub fn run(local: &str, url: &str) -> Result<usize, Box<dyn Error>> {
     }
 }
 
-/// Writes the text files below a directory into one file. This knows `vfs` alone.
+/// Writes the text files below a directory into one file. This function uses only `vfs`.
 fn pack(source: &VfsPath, target: &VfsPath) -> VfsResult<usize> {
     let mut paths = Vec::new();
     for path in source.walk_dir()? {
@@ -68,7 +68,7 @@ fn pack(source: &VfsPath, target: &VfsPath) -> VfsResult<usize> {
     let mut packed = 0;
     let mut file = target.create_file()?;
     for path in paths {
-        // What is not text is left out.
+        // Files that are not text are left out.
         if let Ok(content) = path.read_to_string() {
             write!(file, "--- {}\n{content}", path.as_str())?;
             packed += 1;

@@ -1,7 +1,7 @@
 //! Reads one entry out of a zip archive in a bucket: `zip_entry s3://bucket/dir archive.zip [ENTRY]`.
 //!
-//! A file that is open for reading seeks as a local file does, and asks for what is read and not for all of it: the
-//! directory at the end of the archive, and the entry. Without an entry it lists the names.
+//! A file opened for reading seeks like a local file, and requests only the ranges that are read: the
+//! directory at the end of the archive, and the entry. Without an entry, the program lists the names.
 
 use std::env;
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 pub fn run(fs: &S3Fs, archive: &str, entry: Option<&str>, out: &mut dyn Write) -> Result<()> {
-    // Nothing is at the start of an archive that is needed: the first request asks for the size alone.
+    // The start of an archive is not needed: the first request fetches only the size.
     let options = OpenOptions::new().first_window(0);
     let file = fs.open_read(archive, &options)?;
     let mut zip = ZipArchive::new(file).map_err(failed)?;
@@ -46,7 +46,7 @@ pub fn run(fs: &S3Fs, archive: &str, entry: Option<&str>, out: &mut dyn Write) -
     Ok(())
 }
 
-/// An error of the filesystem stays what it is on its way through the archive.
+/// Returns the original filesystem error from an error of the archive.
 fn failed(error: zip::result::ZipError) -> Error {
     Error::from(io::Error::from(error))
 }

@@ -1,7 +1,8 @@
 //! Packs a directory of the local disk into a zip archive in a bucket: `zip_tree DIRECTORY s3://bucket/dir archive.zip`.
 //!
-//! A zip writer goes back to the header of each entry once it knows the size. The mode `w+` can change what was written
-//! before, also in a large archive: it keeps it in a temporary file above 16 MiB, and stores the archive at `close`.
+//! A zip writer goes back to the header of each entry once it has the size. The mode `w+` can change bytes that were
+//! already written, also in a large archive: it keeps them in a temporary file above 16 MiB, and stores the archive at
+//! `close`.
 
 use std::env;
 use std::io;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Packs all files, and returns how many they are.
+/// Packs all files, and returns their number.
 pub fn run(directory: &str, fs: &S3Fs, archive: &str) -> Result<usize> {
     let disk = OsFs::new(directory)?;
     let mut file = fs.openbin(archive, "w+")?;
@@ -47,7 +48,7 @@ pub fn run(directory: &str, fs: &S3Fs, archive: &str) -> Result<usize> {
         count += 1;
     }
     zip.finish().map_err(failed)?;
-    file.close()?; // the archive appears now, whole
+    file.close()?; // the complete archive becomes visible now
     Ok(count)
 }
 

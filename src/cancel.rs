@@ -1,7 +1,7 @@
-//! [`CancelToken`]: ends calls from another thread, their waits and requests included.
+//! [`CancelToken`]: ends calls from another thread, including their waits and requests.
 //!
-//! Each thread has a current token, that of the call which it works for. Our own waits and the
-//! connections look at it, and threads that a call starts get it from the thread that starts them.
+//! Each thread has a current token: that of the call for which it works. Waits and connections check it. Threads that a call
+//! starts inherit the token of the thread that starts them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,23 +19,21 @@ thread_local! {
 
 type OnCancel = Arc<dyn Fn() + Send + Sync>;
 
-/// Cancels calls from another thread: for Ctrl-C, a closed window, or a deadline of the caller's own.
+/// Cancels calls from another thread, for example on Ctrl-C, when a window is closed, or at a deadline of the caller.
 ///
-/// [`TransferOptions::cancel`](crate::TransferOptions::cancel) binds a copy, move, mirror, upload or
-/// download to a token, and [`run`](Self::run) binds all that is done in a closure: listings, reads,
-/// writes, `removetree`, `copydir` and others. On [`OsFs`](crate::OsFs) and
-/// [`MemoryFs`](crate::MemoryFs) these are copies, moves and mirrors, walks, and what removes a tree:
-/// `OsFs` looks at the token between the entries of the directory that is removed, and in the middle of
-/// large files; `MemoryFs` at the beginning. Clones are one token.
+/// [`TransferOptions::cancel`](crate::TransferOptions::cancel) binds a copy, move, mirror, upload or download to a token.
+/// [`run`](Self::run) binds all calls in a closure: listings, reads, writes, `removetree`, `copydir` and others. On
+/// [`OsFs`](crate::OsFs) and [`MemoryFs`](crate::MemoryFs) it affects copies, moves and mirrors, walks, and the removal of
+/// trees: `OsFs` checks the token between the entries of the removed directory and in the middle of large files, and
+/// `MemoryFs` checks it at the beginning. Clones share one token.
 ///
-/// A cancelled call returns soon, and usually within two seconds: its waits end, its requests are
-/// interrupted, and the uploads that it began are aborted. Its error has the kind
-/// [`Cancelled`](ErrorKind::Cancelled). An interrupted request may have taken effect, and the error
-/// says so. No object and no local file is left in part. What was done before stays done. Requests of
-/// other calls go on, those of clones of the filesystem among them.
+/// A cancelled call returns soon, usually within two seconds: its waits end, its requests are interrupted, and the uploads
+/// that it began are aborted. Its error has the kind [`Cancelled`](ErrorKind::Cancelled). An interrupted request may have
+/// taken effect, and the error reports this. No object and no local file is left incomplete. Changes that were completed
+/// before stay. Requests of other calls continue, including those of clones of the filesystem.
 ///
-/// A call that waits for something else ends when that does: a callback, a reader that the caller gave, or
-/// another filesystem.
+/// A call that waits for something else, such as a callback, the caller's reader, or another filesystem, ends when that
+/// returns.
 ///
 /// ```no_run
 /// use s3fs::{CancelToken, ErrorKind, S3Fs, TransferOptions};
@@ -62,7 +60,7 @@ struct Inner {
     is_cancelled: AtomicBool,
     watchers: Mutex<Watchers>,
     changed: Condvar,
-    /// What cancels this token when another one is cancelled.
+    /// Watches that cancel this token when another one is cancelled.
     parents: Mutex<Vec<Watch>>,
 }
 
@@ -73,14 +71,14 @@ struct Watchers {
 }
 
 impl CancelToken {
-    /// A token that is not cancelled.
+    /// Creates a token that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Cancels all calls that are bound to the token, for good. It does not wait for them. A signal
-    /// handler must not call it: let a thread do it.
+    /// Cancels all calls that are bound to the token, permanently. Does not wait for them. Do not call it in a signal
+    /// handler: let a thread call it.
     pub fn cancel(&self) {
         let watchers = {
             let watchers = self.watchers();
@@ -93,14 +91,14 @@ impl CancelToken {
         }
     }
 
-    /// Whether [`cancel`](Self::cancel) was called.
+    /// Returns true if [`cancel`](Self::cancel) was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled.load(Ordering::Acquire)
     }
 
-    /// Does something whose calls end when the token is cancelled. What the closure leaves to threads
-    /// of its own is not bound. A closure within another one is bound to both tokens.
+    /// Runs a closure whose calls end when the token is cancelled. Calls of threads that the closure starts itself are not
+    /// bound. A nested closure is bound to both tokens.
     ///
     /// ```no_run
     /// use s3fs::{CancelToken, ErrorKind, FileSystem, FileSystemExt, S3Fs};
@@ -121,7 +119,7 @@ impl CancelToken {
         enter(Some(both), work)
     }
 
-    /// A token that is cancelled with that of the current thread, and can be without it.
+    /// Creates a token that is cancelled with that of the current thread, but can also be cancelled alone.
     pub(crate) fn child() -> Self {
         match current() {
             None => Self::new(),
@@ -144,8 +142,8 @@ impl CancelToken {
         child
     }
 
-    /// Lets that be called once the token is cancelled: at once if it is already. It may be called
-    /// once more while the watch is dropped.
+    /// Calls `on_cancel` when the token is cancelled: immediately if it already is. It may be called once more while the
+    /// watch is dropped.
     pub(crate) fn watch(&self, on_cancel: impl Fn() + Send + Sync + 'static) -> Watch {
         let on_cancel: OnCancel = Arc::new(on_cancel);
         let number = {
@@ -164,7 +162,7 @@ impl CancelToken {
         }
     }
 
-    /// Waits so long, or until the token is cancelled.
+    /// Waits for `time`, or until the token is cancelled.
     fn sleep(&self, time: Duration) {
         let watchers = self.watchers();
         let waits = |_: &mut Watchers| !self.is_cancelled();
@@ -185,7 +183,7 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// What is called when a token is cancelled, until this is dropped.
+/// Registers a callback for the cancellation of a token, until this is dropped.
 pub(crate) struct Watch {
     token: CancelToken,
     number: u64,
@@ -197,14 +195,14 @@ impl Drop for Watch {
     }
 }
 
-/// The token of the current thread.
+/// Returns the token of the current thread.
 pub(crate) fn current() -> Option<CancelToken> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// Does something with that token as the current thread's.
+/// Runs `work` with `token` as the token of the current thread.
 pub(crate) fn enter<T>(token: Option<CancelToken>, work: impl FnOnce() -> T) -> T {
-    /// Puts the old token back, after a panic, too.
+    /// Restores the old token, also after a panic.
     struct Back(Option<CancelToken>);
 
     impl Drop for Back {
@@ -217,13 +215,13 @@ pub(crate) fn enter<T>(token: Option<CancelToken>, work: impl FnOnce() -> T) -> 
     work()
 }
 
-/// Does something that is done although the call was cancelled, such as cleaning up after it.
+/// Runs `work` even if the call was cancelled, for example to clean up.
 pub(crate) fn regardless<T>(work: impl FnOnce() -> T) -> T {
     enter(None, work)
 }
 
-/// Does something that goes on for that time after the call was cancelled: what would leave something
-/// behind if it were interrupted.
+/// Runs `work`, and lets it continue for `time` after the call was cancelled. For work that would leave something behind if
+/// it were interrupted.
 pub(crate) fn with_grace<T>(time: Duration, work: impl FnOnce() -> T) -> T {
     let Some(token) = current() else {
         return work();
@@ -238,19 +236,19 @@ pub(crate) fn with_grace<T>(time: Duration, work: impl FnOnce() -> T) -> T {
             here.cancel();
         };
         if thread.spawn(wait).is_err() {
-            // The system has no thread left.
+            // The system cannot start another thread.
             later.cancel();
         }
     });
     enter(Some(late), work)
 }
 
-/// Whether the call that the current thread works for was cancelled.
+/// Returns true if the current thread's call was cancelled.
 pub(crate) fn is_cancelled() -> bool {
     CURRENT.with_borrow(|token| token.as_ref().is_some_and(CancelToken::is_cancelled))
 }
 
-/// An error if the call that the current thread works for was cancelled.
+/// Returns an error if the current thread's call was cancelled.
 pub(crate) fn check() -> Result<()> {
     match is_cancelled() {
         true => Err(cancelled()),
@@ -258,7 +256,7 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-/// Waits so long.
+/// Waits for `time`.
 ///
 /// # Errors
 ///
@@ -271,11 +269,10 @@ pub(crate) fn sleep(time: Duration) -> Result<()> {
     check()
 }
 
-/// How much is copied between two looks at the token.
+/// Number of bytes copied between two checks of the token.
 const PIECE: u64 = 8 << 20;
 
-/// Copies all that comes from a reader, as [`io::copy`] does, which lets the system copy between two
-/// files by itself.
+/// Copies a reader to its end. Uses [`io::copy`], which lets the operating system copy between two files.
 ///
 /// # Errors
 ///
@@ -295,7 +292,7 @@ pub(crate) fn copy(
     }
 }
 
-/// The error of a call that was cancelled.
+/// Error of a cancelled call.
 pub(crate) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled).with_message("the call was cancelled before it ended")
 }
@@ -326,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_is_cancelled_with_each_of_its_parents_and_no_parent_with_it() {
+    fn a_child_is_cancelled_with_any_parent_and_never_cancels_a_parent() {
         let (outer, inner) = (CancelToken::new(), CancelToken::new());
         let child = outer.run(|| inner.run(CancelToken::child));
         child.cancel();
@@ -341,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_is_called_when_the_token_is_cancelled_and_not_once_it_is_dropped() {
+    fn a_watch_is_called_at_cancellation_unless_it_is_dropped() {
         let token = CancelToken::new();
         let calls = Arc::new(AtomicUsize::new(0));
         let count = || {
@@ -360,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn work_with_a_grace_goes_on_for_a_while_after_the_cancellation_and_no_longer() {
+    fn work_with_a_grace_period_continues_for_that_long_after_the_cancellation() {
         let token = CancelToken::new();
         let began = Instant::now();
         token.run(|| {
@@ -383,7 +380,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        /// Cancels once it has this number of bytes.
+        /// Cancels the token once it has received this number of bytes.
         struct Cancelling(CancelToken, usize);
         impl Write for Cancelling {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,12 +1,12 @@
-//! The two ways in which S3 writes a date: ISO 8601 in XML, RFC 9110 in headers; and the times of the system.
+//! Conversion of dates: the two formats of S3, ISO 8601 in XML and RFC 9110 in headers, and system times.
 
 use std::time::SystemTime;
 
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
-/// A date as S3's XML writes it (`2009-10-12T17:50:30.000Z`), in UTC.
+/// Parses a date of S3's XML (`2009-10-12T17:50:30.000Z`). Returns it in UTC.
 ///
-/// The fraction may be missing, and an offset may stand for the `Z`.
+/// The fraction is optional, and an offset may replace the `Z`.
 pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
     let (date, rest) = text.as_bytes().split_first_chunk::<11>()?;
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't'] = date else {
@@ -21,9 +21,9 @@ pub(crate) fn iso_date(text: &str) -> Option<OffsetDateTime> {
     date.checked_to_offset(UtcOffset::UTC)
 }
 
-/// The date as S3's XML and headers with ISO 8601 write it, in UTC: `2009-10-12T17:50:30Z`.
+/// Formats a date for S3's XML and for headers with ISO 8601, in UTC: `2009-10-12T17:50:30Z`.
 ///
-/// `None` for a year that four digits cannot write.
+/// `None` for a year that does not fit four digits.
 pub(crate) fn format_iso_date(date: OffsetDateTime) -> Option<String> {
     let date = date.checked_to_offset(UtcOffset::UTC)?;
     let year = four_digits(date)?;
@@ -38,7 +38,7 @@ pub(crate) fn format_iso_date(date: OffsetDateTime) -> Option<String> {
     ))
 }
 
-/// The nanoseconds of `.123`, which may be missing, and what stands behind it.
+/// Parses the optional fraction `.123`. Returns the nanoseconds and the rest of the text.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let Some((b'.', text)) = text.split_first() else {
         return Some((0, text));
@@ -50,7 +50,7 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     (!digits.is_empty()).then_some((nanosecond, rest))
 }
 
-/// `Z`, or an offset from UTC as `+02:00`.
+/// Parses `Z`, or an offset from UTC such as `+02:00`.
 fn offset(text: &[u8]) -> Option<UtcOffset> {
     let &[sign, h1, h2, b':', m1, m2] = text else {
         return text.eq_ignore_ascii_case(b"Z").then_some(UtcOffset::UTC);
@@ -65,7 +65,7 @@ fn offset(text: &[u8]) -> Option<UtcOffset> {
     }
 }
 
-/// A time as the system has it, if it does.
+/// Converts a time to a system time, if the system can represent it.
 pub(crate) fn to_system(time: OffsetDateTime) -> Option<SystemTime> {
     let since = time - OffsetDateTime::UNIX_EPOCH;
     if since.is_negative() {
@@ -75,7 +75,7 @@ pub(crate) fn to_system(time: OffsetDateTime) -> Option<SystemTime> {
     }
 }
 
-/// A time of the system, if it is of a year that dates here can have.
+/// Converts a system time, if its year is in the supported range.
 pub(crate) fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
     let epoch = OffsetDateTime::UNIX_EPOCH;
     match time.duration_since(SystemTime::UNIX_EPOCH) {
@@ -84,16 +84,15 @@ pub(crate) fn from_system(time: SystemTime) -> Option<OffsetDateTime> {
     }
 }
 
-/// The second that a time is in, as headers have it, and the nanoseconds after it, which only listings
-/// may have.
+/// Splits a time into whole seconds, the precision of headers, and nanoseconds, which only listings may have.
 pub(crate) fn whole_second(time: OffsetDateTime) -> (OffsetDateTime, u32) {
     let fraction = time.nanosecond();
-    // 0 is a number of nanoseconds.
+    // 0 is a valid number of nanoseconds.
     (time.replace_nanosecond(0).unwrap_or(time), fraction)
 }
 
-/// A date as HTTP headers write it, in any of the three forms of
-/// [RFC 9110, section 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
+/// Parses the date of an HTTP header, in any of the three formats of [RFC 9110, section
+/// 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
 ///
 /// The day of the week is not checked against the date.
 pub(crate) fn http_date(text: &str) -> Option<OffsetDateTime> {
@@ -119,9 +118,9 @@ pub(crate) fn http_date(text: &str) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::new_utc(date, clock_time(clock.as_bytes())?))
 }
 
-/// The date as HTTP headers write it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats a date for an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT`.
 ///
-/// `None` for a year that four digits cannot write.
+/// `None` for a year that does not fit four digits.
 pub(crate) fn format_http_date(date: OffsetDateTime) -> Option<String> {
     let date = date.checked_to_offset(UtcOffset::UTC)?;
     let year = four_digits(date)?;
@@ -149,7 +148,7 @@ fn month_of(name: &str) -> Option<Month> {
     Month::try_from(u8::try_from(index).ok()? + 1).ok()
 }
 
-/// RFC 850's two digits are read as POSIX reads them: 70 to 99 are in the 20th century.
+/// Interprets the two-digit years of RFC 850 like POSIX: 70 to 99 are in the 20th century.
 fn full_year(digits: &str) -> Option<u32> {
     let year = number(digits.as_bytes())?;
     match digits.len() {
@@ -165,7 +164,7 @@ fn calendar_date(year: u32, month: Month, day: u32) -> Option<Date> {
     Date::from_calendar_date(year, month, day).ok()
 }
 
-/// `08:49:37`. A leap second is the second before it, since `time` has none.
+/// Parses `08:49:37`. A leap second becomes the second before it, because `time` has no leap seconds.
 fn clock_time(text: &[u8]) -> Option<Time> {
     let &[h1, h2, b':', m1, m2, b':', s1, s2] = text else {
         return None;
@@ -179,7 +178,7 @@ fn clock_time(text: &[u8]) -> Option<Time> {
     Time::from_hms(byte(hour)?, byte(minute)?, byte(second)?).ok()
 }
 
-/// At most four digits, and nothing but digits.
+/// Parses one to four digits.
 fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 4 {
         return None;
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn times_go_to_the_system_and_back() {
+    fn times_convert_to_system_time_and_back() {
         for seconds in [0, 1, -1, 1_500_000_000, -10_000_000_000] {
             let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap()
                 + Duration::nanoseconds(123_456_700);
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_s_date_is_read_to_its_fraction() {
+    fn the_date_of_a_listing_keeps_its_fraction() {
         let date = iso_date("2009-10-12T17:50:30.123Z").unwrap();
         assert_eq!(date.unix_timestamp(), 1_255_369_830);
         assert_eq!(date.nanosecond(), 123_000_000);
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_turned_into_utc() {
+    fn an_offset_is_converted_to_utc() {
         for text in [
             "2009-10-12T19:50:30+02:00",
             "2009-10-12T19:50:30.000+02:00",
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn an_invalid_date_is_none() {
         for text in [
             "",
             "2009-10-12",
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_calendar_do_not_panic() {
+    fn dates_at_the_ends_of_the_calendar_do_not_panic() {
         assert_eq!(iso_date("9999-12-31T23:59:59-23:59"), None);
         let leap = iso_date("9999-12-31T23:59:60Z").unwrap();
         assert_eq!(leap.unix_timestamp(), 253_402_300_799);
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_date_is_none() {
+    fn an_invalid_http_date_is_none() {
         for text in [
             "",
             "Sun",
@@ -332,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_that_headers_cannot_write_is_none() {
+    fn a_year_outside_the_header_format_is_none() {
         assert_eq!(format_http_date(unix(-62_200_000_000)), None);
     }
 }

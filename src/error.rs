@@ -1,4 +1,4 @@
-//! [`Error`]: what was asked, on which path, what came back, and what to do about it.
+//! [`Error`]: the kind of failure, the path, the cause, and a hint.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,17 +8,17 @@ use std::sync::Arc;
 /// The result of a filesystem operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, in PyFilesystem's names.
+/// Kind of an error, named as in PyFilesystem.
 ///
-/// Each variant is the exception of the same name in
-/// [`fs.errors`](https://docs.pyfilesystem.org/en/latest/reference/errors.html), or says what it
-/// stands for. New kinds may be added.
+/// Each variant corresponds to the exception of the same name in
+/// [`fs.errors`](https://docs.pyfilesystem.org/en/latest/reference/errors.html), unless its description names another. New
+/// kinds may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nothing is at that path, or a parent directory is missing.
+    /// The path does not exist, or a parent directory is missing.
     ResourceNotFound,
-    /// The server says that the bucket does not exist (`NoSuchBucket`). PyFilesystem has no exception for it.
+    /// The server reports that the bucket does not exist (`NoSuchBucket`). PyFilesystem has no exception for it.
     BucketNotFound,
     /// The path is a directory, and the operation needs a file.
     FileExpected,
@@ -28,71 +28,70 @@ pub enum ErrorKind {
     DirectoryExists,
     /// An exclusive creation (`x`) of a file that already exists.
     FileExists,
-    /// The target of a copy or move exists, and overwriting was not asked for.
+    /// The target of a copy or move exists, and overwriting was not requested.
     DestinationExists,
-    /// `removedir` on a directory that still holds something.
+    /// `removedir` on a directory that is not empty.
     DirectoryNotEmpty,
-    /// Files of a copy, move or mirror failed, and the others went on, as was asked for:
-    /// [`Failures`](crate::Failures) has each error.
+    /// Some files of a copy, move or mirror failed, and the others were processed, as requested by the caller.
+    /// [`Failures`](crate::Failures) contains each error.
     BulkCopyFailed,
     /// `removedir` on the root.
     RemoveRoot,
     /// A copy or move whose source and target are the same or overlap.
     IllegalDestination,
-    /// A path that this filesystem cannot name, such as a key over 1,024 bytes.
+    /// A path that this filesystem cannot represent, such as a key over 1,024 bytes.
     InvalidPath,
-    /// A path with a character that this filesystem cannot take.
+    /// A path with a character that this filesystem does not support.
     InvalidCharsInPath,
-    /// A path whose `..` lead above the root.
+    /// A path whose `..` components lead above the root.
     IllegalBackReference,
-    /// A mode string that does not exist or does not fit the operation.
+    /// An invalid mode string, or one that does not fit the operation.
     InvalidMode,
-    /// An argument that cannot be used; PyFilesystem raises Python's `ValueError` or `TypeError`.
+    /// An invalid argument. PyFilesystem raises Python's `ValueError` or `TypeError`.
     InvalidArgument,
-    /// The server, the disk or the policy refused.
+    /// The server, the disk or a policy denied the operation.
     PermissionDenied,
     /// The filesystem was opened read-only.
     ResourceReadOnly,
-    /// Someone else replaced the object while it was being read or updated.
+    /// Another program replaced the object while it was being read or updated.
     ResourceChanged,
-    /// The request was sent and its answer lost: it cannot be told whether it took effect.
+    /// The request was sent, but the response was lost. It is unknown whether the request took effect.
     OutcomeUnknown,
     /// The object is in an archive class and must be restored before it can be read.
     ArchivedObject,
-    /// The resource has no URL for that purpose.
+    /// The resource has no URL for the requested purpose.
     NoUrl,
     /// The resource has no path on the local disk.
     NoSysPath,
-    /// The filesystem cannot do this at all.
+    /// The filesystem does not support the operation.
     Unsupported,
-    /// A hash algorithm that is not known.
+    /// An unknown hash algorithm.
     UnsupportedHash,
     /// The server could not be reached, or the connection broke.
     RemoteConnection,
-    /// The server did not answer, or stopped sending, within the configured time.
+    /// The server did not respond, or stopped sending, within the configured time.
     Timeout,
     /// The caller cancelled the call with a [`CancelToken`](crate::CancelToken).
     Cancelled,
-    /// There is no room left for the data.
+    /// The storage is full.
     InsufficientStorage,
     /// The filesystem handle was closed.
     FilesystemClosed,
     /// The filesystem could not be opened or constructed.
     CreateFailed,
-    /// A malformed FS URL; PyFilesystem raises `fs.opener.errors.ParseError`.
+    /// A malformed FS URL. PyFilesystem raises `fs.opener.errors.ParseError`.
     ParseUrl,
-    /// An FS URL with a protocol that nothing is registered for; PyFilesystem raises
-    /// `fs.opener.errors.UnsupportedProtocol`.
+    /// An FS URL with a protocol that is not registered. PyFilesystem raises `fs.opener.errors.UnsupportedProtocol`.
     UnsupportedProtocol,
-    /// The caller's own reader, writer or closure failed, and not the filesystem: the error is the
+    /// The caller's own reader, writer or closure failed, not the filesystem. The original error is the
     /// [`source`](std::error::Error::source).
     CallerFailed,
-    /// The operation failed for a reason that has no kind of its own; the message says which.
+    /// The operation failed for a reason without a kind of its own. The message describes it.
     OperationFailed,
 }
 
 impl ErrorKind {
-    /// The words that an error message begins with.
+    /// First words of an error message.
     fn phrase(self) -> &'static str {
         match self {
             Self::ResourceNotFound => "resource not found",
@@ -140,28 +139,28 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What an S3 server said when it refused a request.
+/// Error response of an S3 server.
 ///
-/// See [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
-/// Answers to HEAD requests have no body, so that `code` and `message` are empty there.
+/// See [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). Responses to HEAD requests
+/// have no body, so that their `code` and `message` are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct S3Error {
-    /// The S3 operation that was asked for, such as `PutObject`.
+    /// Requested S3 operation, such as `PutObject`.
     pub operation: String,
-    /// HTTP status of the answer.
+    /// HTTP status of the response.
     pub status: u16,
-    /// S3's error code, such as `NoSuchBucket`; empty if the answer had none.
+    /// S3 error code, such as `NoSuchBucket`. Empty if the response had none.
     pub code: String,
-    /// S3's message; empty if the answer had none.
+    /// S3 error message. Empty if the response had none.
     pub message: String,
-    /// The `x-amz-request-id` of the answer, which the store's support asks for; empty if none.
+    /// `x-amz-request-id` of the response, for the support of the store. Empty if there is none.
     pub request_id: String,
-    /// The `x-amz-id-2` of the answer, which goes with the request id; empty if none.
+    /// `x-amz-id-2` of the response, which complements the request id. Empty if there is none.
     pub host_id: String,
-    /// The region that the server says the bucket is in, if it said so.
+    /// Region of the bucket according to the server, if the response contained it.
     pub region: Option<String>,
-    /// The size of the object, in the refusal of a range that it does not have.
+    /// Size of the object, if the server rejected a range outside the object.
     pub(crate) object_size: Option<u64>,
 }
 
@@ -183,13 +182,13 @@ impl fmt::Display for S3Error {
     }
 }
 
-/// Why an operation failed.
+/// Error of an operation.
 ///
-/// `Display` says all of it in one line: the kind, the path, what came back, and what to do. No
-/// secret, token, access key or query string is ever part of an error.
+/// `Display` shows everything in one line: the kind, the path, the message and the hint. No secret, token, access key or
+/// query string is ever part of an error.
 ///
-/// It converts to [`std::io::Error`] with the matching [`io::ErrorKind`], and back without loss,
-/// so that it survives `std::io` traits.
+/// Converts to [`std::io::Error`] with the matching [`io::ErrorKind`], and back without loss. It can therefore pass through
+/// `std::io` traits.
 ///
 /// ```
 /// use s3fs::{Error, ErrorKind};
@@ -216,7 +215,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of that kind, with nothing else said yet.
+    /// Creates an error of this kind without any details.
     #[must_use]
     pub fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
@@ -230,93 +229,93 @@ impl Error {
         }))
     }
 
-    /// The same error, about that path. A path that is already there is kept.
+    /// Adds the path. An existing path is kept.
     #[must_use]
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.0.path.get_or_insert_with(|| path.into());
         self
     }
 
-    /// The same error, about that path instead of the one it had.
+    /// Replaces the path.
     #[must_use]
     pub fn with_path_replaced(mut self, path: impl Into<String>) -> Self {
         self.0.path = Some(path.into());
         self
     }
 
-    /// The same error, saying what came back.
+    /// Sets the message, which describes the failure.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = Some(message.into());
         self
     }
 
-    /// The same error, saying what to do about it.
+    /// Sets the hint: advice about how to resolve the error.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// The same error, with what the S3 server said.
+    /// Adds the error response of the S3 server.
     #[must_use]
     pub fn with_s3(mut self, s3: S3Error) -> Self {
         self.0.s3 = Some(s3);
         self
     }
 
-    /// The same error, with the error that caused it.
+    /// Adds the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
         self
     }
 
-    /// The same error under another kind.
+    /// Replaces the kind.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// What went wrong, to `match` on.
+    /// Kind of the error, for `match`.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The path that the caller gave, if the error is about a path.
+    /// Path that the caller passed, if the error concerns a path.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// What came back, in words.
+    /// Description of the failure.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// What the S3 server said, if it was the server that refused.
+    /// Error response of the S3 server, if the server rejected the request.
     #[must_use]
     pub fn s3(&self) -> Option<&S3Error> {
         self.0.s3.as_ref()
     }
 
-    /// Whether this error is of that kind.
+    /// Returns true if this error is of the given kind.
     #[must_use]
     pub fn is(&self, kind: ErrorKind) -> bool {
         self.0.kind == kind
     }
 
-    /// What to do about it, in words.
+    /// Advice about how to resolve the error.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether the change that was asked for may have been made in spite of the error, because an
-    /// answer was lost. The text of such an error says so, too.
+    /// Returns true if the requested change may have been made in spite of the error, because a response was lost. The text
+    /// of such an error says so, too.
     ///
     /// ```
     /// use s3fs::{Error, ErrorKind};
@@ -329,8 +328,8 @@ impl Error {
         self.0.unsure || self.is(ErrorKind::OutcomeUnknown)
     }
 
-    /// An error of the caller's own reader, writer or closure, as [`ErrorKind::CallerFailed`]. One that
-    /// came from a filesystem of this crate stays what it is.
+    /// Converts an error of the caller's own reader, writer or closure to [`ErrorKind::CallerFailed`]. An error that came
+    /// from a filesystem of this crate stays unchanged.
     ///
     /// For filesystems that implement [`upload`](crate::FileSystem::upload) or
     /// [`download`](crate::FileSystem::download).
@@ -353,14 +352,14 @@ impl Error {
         }
     }
 
-    /// The same error, saying whether what was asked for may have been done all the same.
+    /// Sets whether the requested change may have been made in spite of the error.
     pub(crate) fn with_unsure(mut self, unsure: bool) -> Self {
         self.0.unsure = unsure;
         self
     }
 
-    /// Whether the requested change may have been made although the call failed: an
-    /// answer was lost, of this attempt or of an earlier one of the same call.
+    /// Returns true if the requested change may have been made although the call failed: a response was lost, in this
+    /// attempt or an earlier one of the same call.
     pub(crate) fn is_unsure(&self) -> bool {
         self.0.unsure
     }
@@ -456,7 +455,7 @@ impl From<Error> for io::Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        // An `Error` that travelled through `std::io` comes back as it was.
+        // Unwraps an `Error` that passed through `std::io`.
         let error = match error.downcast::<Error>() {
             Ok(own) => return own,
             Err(other) => other,
@@ -493,7 +492,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_says_kind_path_answer_and_advice() {
+    fn the_message_has_kind_path_response_and_hint() {
         let error = Error::new(ErrorKind::PermissionDenied)
             .with_path("a\n.txt")
             .with_message("the bucket \"b\" refused")
@@ -517,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_survives_the_way_through_io() {
+    fn an_error_survives_the_conversion_to_io_error() {
         let error = Error::new(ErrorKind::ResourceChanged).with_path("x");
         let io_error = io::Error::from(error);
         assert_eq!(io_error.kind(), io::ErrorKind::StaleNetworkFileHandle);
@@ -527,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn an_io_error_of_another_origin_becomes_the_matching_kind() {
+    fn a_foreign_io_error_becomes_the_matching_kind() {
         let io_error = io::Error::new(io::ErrorKind::StorageFull, "disk full");
         let error = Error::from(io_error);
         assert_eq!(error.kind(), ErrorKind::InsufficientStorage);
@@ -536,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_whether_the_change_may_have_been_made() {
+    fn an_error_reports_whether_the_change_may_have_been_made() {
         let lost = Error::new(ErrorKind::RemoteConnection).with_message("no answer");
         assert!(!lost.is_unsure());
         let lost = lost.with_unsure(true).with_hint("look");

@@ -1,4 +1,4 @@
-//! [`FileSystemExt`]: what is generic in the interface, for every [`FileSystem`].
+//! [`FileSystemExt`]: convenience methods of the interface, for every [`FileSystem`].
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -23,10 +23,10 @@ use crate::walk::glob::{Glob, GlobPattern};
 use crate::walk::{BoundWalker, Walker};
 use crate::wildcard;
 
-/// The generic part of the interface, for every [`FileSystem`].
+/// Convenience methods of the interface, for every [`FileSystem`].
 pub trait FileSystemExt: FileSystem {
-    /// Writes a file through a closure: it is published if the closure returns `Ok`, and only
-    /// then. After an error or a panic what was there before stands.
+    /// Writes a file through a closure. The file is published only if the closure returns `Ok`. After an error or a panic
+    /// the previous content is kept.
     ///
     /// ```
     /// use std::io::Write;
@@ -44,9 +44,8 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`CallerFailed`](crate::ErrorKind::CallerFailed) with the closure's error as its source; an
-    /// [`Error`] that the closure passes on stays what it is. And as
-    /// [`writebytes`](crate::FileSystemExt::writebytes).
+    /// [`CallerFailed`](crate::ErrorKind::CallerFailed) with the closure's error as its source. An [`Error`] that the
+    /// closure passes on stays unchanged. Otherwise as [`writebytes`](crate::FileSystemExt::writebytes).
     fn write_with<T, W>(&self, path: &str, write: W) -> Result<T>
     where
         W: FnOnce(&mut dyn Write) -> io::Result<T>,
@@ -54,7 +53,7 @@ pub trait FileSystemExt: FileSystem {
         self.write_with_options(path, &OpenOptions::default(), write)
     }
 
-    /// Writes a file through a closure, as [`write_with`](Self::write_with), with options.
+    /// Writes a file through a closure, like [`write_with`](Self::write_with), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -81,12 +80,11 @@ pub trait FileSystemExt: FileSystem {
         Ok(value)
     }
 
-    /// Opens a file, PyFilesystem's way: for text, unless `b` is in the mode.
+    /// Opens a file like PyFilesystem's `open`: as text, unless the mode contains `b`.
     ///
-    /// Text is UTF-8. What is read comes as it is, line ends and byte order mark too, and is checked
-    /// on the way; what is written is not changed. A character may be cut between two reads, and
-    /// after a seek checking starts anew. With `b` it is [`openbin`](crate::FileSystemExt::openbin). Either way
-    /// the file can be read by lines.
+    /// Text is UTF-8. Reads check the bytes but do not change them, including line ends and the byte order mark. Writes are
+    /// not changed. A character may be split between two reads. After a seek, checking starts anew. With `b` this is
+    /// [`openbin`](crate::FileSystemExt::openbin). In both cases the file can be read by lines.
     ///
     /// ```
     /// use std::io::BufRead;
@@ -102,13 +100,13 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystemExt::openbin). Reading what is not UTF-8 is
+    /// As [`openbin`](crate::FileSystemExt::openbin). Reading bytes that are not UTF-8 returns
     /// [`OperationFailed`](crate::ErrorKind::OperationFailed), with the position of the byte.
     fn open(&self, path: &str, mode: &str) -> Result<OpenFile> {
         self.open_with(path, mode, &OpenOptions::default())
     }
 
-    /// Opens a file, as [`open`](Self::open), with options.
+    /// Opens a file, like [`open`](Self::open), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -135,7 +133,7 @@ pub trait FileSystemExt: FileSystem {
         OpenFile::text(file, path)
     }
 
-    /// A directory as a filesystem of its own, which borrows this one.
+    /// Opens a directory as a filesystem of its own, which borrows this one.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -151,16 +149,15 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound),
-    /// [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected). On S3 without strict nothing is asked,
-    /// and the directory is what will be written in it.
+    /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound), [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected).
+    /// On S3 without strict mode this sends no request and does not check the directory.
     fn opendir(&self, path: &str) -> Result<SubFs<&Self>> {
         self.check_directory(path)?;
         SubFs::new(self, path)
     }
 
-    /// A directory as a filesystem of its own, which owns this one: for a filesystem that is cheap
-    /// to clone, or shared in an [`Arc`](std::sync::Arc).
+    /// Opens a directory as a filesystem of its own, which owns this one. For a filesystem that is cheap to clone, or shared
+    /// in an [`Arc`](std::sync::Arc).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -185,7 +182,7 @@ pub trait FileSystemExt: FileSystem {
         SubFs::new(self, path)
     }
 
-    /// Makes a directory, and opens it: PyFilesystem's `makedir`.
+    /// Makes a directory and opens it: PyFilesystem's `makedir`.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -203,7 +200,7 @@ pub trait FileSystemExt: FileSystem {
         self.makedir_open_with(path, MakedirOptions::default())
     }
 
-    /// Makes a directory, and opens it, with options.
+    /// Makes a directory and opens it, with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -224,7 +221,7 @@ pub trait FileSystemExt: FileSystem {
         SubFs::new(self, path)
     }
 
-    /// Makes a directory and those above it, and opens it: PyFilesystem's `makedirs`.
+    /// Makes a directory and its parent directories, and opens it: PyFilesystem's `makedirs`.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -242,7 +239,7 @@ pub trait FileSystemExt: FileSystem {
         self.makedirs_open_with(path, MakedirOptions::default())
     }
 
-    /// Makes a directory and those above it, and opens it, with options.
+    /// Makes a directory and its parent directories, and opens it, with options.
     ///
     /// # Errors
     ///
@@ -261,8 +258,8 @@ pub trait FileSystemExt: FileSystem {
         SubFs::new(self, path)
     }
 
-    /// Walks through directories: PyFilesystem's `walk`. Options are set on the [`Walker`], which
-    /// then gives steps, files, directories or infos.
+    /// Walks through directories: PyFilesystem's `walk`. Set options on the [`Walker`], which then returns steps, files,
+    /// directories or infos.
     ///
     /// ```
     /// use s3fs::{FileSystemExt, MemoryFs};
@@ -282,8 +279,8 @@ pub trait FileSystemExt: FileSystem {
         Walker::new().bind(self)
     }
 
-    /// What matches a [glob pattern](crate::glob): PyFilesystem's `glob`. The [`Glob`] gives the
-    /// matches, counts them, or removes them.
+    /// Finds resources that match a [glob pattern](crate::glob): PyFilesystem's `glob`. The [`Glob`] returns the matches,
+    /// counts them, or removes them.
     ///
     /// ```
     /// use s3fs::{FileSystemExt, MemoryFs};
@@ -299,8 +296,7 @@ pub trait FileSystemExt: FileSystem {
         Glob::new(self, pattern)
     }
 
-    /// Draws directories as a tree, and says how many directories and files it drew:
-    /// PyFilesystem's `tree`.
+    /// Draws directories as a tree: PyFilesystem's `tree`. Returns the number of drawn directories and files.
     ///
     /// ```
     /// use s3fs::{FileSystemExt, MemoryFs, TreeOptions};
@@ -318,17 +314,16 @@ pub trait FileSystemExt: FileSystem {
     /// `-- intro.md
     /// ```
     ///
-    /// Control characters in names are drawn escaped. A directory that cannot be listed is drawn
-    /// with its error below it.
+    /// Control characters in names are escaped. If a directory cannot be listed, its error is drawn below it.
     ///
     /// # Errors
     ///
-    /// As [`scandir`](FileSystem::scandir) of the first directory, and what `out` answers.
+    /// As [`scandir`](FileSystem::scandir) of the first directory, and errors from `out`.
     fn tree(&self, out: &mut dyn Write, options: &TreeOptions) -> Result<TreeCounts> {
         drawing::render(self, out, options)
     }
 
-    /// Makes a directory in a directory that exists.
+    /// Makes a directory. Its parent directory must exist.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -341,14 +336,14 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if something is there already,
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there.
+    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if the path already exists,
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory does not exist.
     #[doc(alias = "create_dir")]
     fn makedir(&self, path: &str) -> Result<()> {
         self.makedir_with(path, MakedirOptions::default())
     }
 
-    /// Opens a file for bytes; `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
+    /// Opens a file for bytes. `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -367,16 +362,15 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`InvalidMode`](ErrorKind::InvalidMode),
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file (`r`) or its parent directory
-    /// is not there, [`FileExpected`](ErrorKind::FileExpected) on a directory,
+    /// [`InvalidMode`](ErrorKind::InvalidMode), [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file (`r`) or its
+    /// parent directory does not exist, [`FileExpected`](ErrorKind::FileExpected) for a directory,
     /// [`FileExists`](ErrorKind::FileExists) (`x`).
     #[doc(alias = "open")]
     fn openbin(&self, path: &str, mode: &str) -> Result<Box<dyn File>> {
         self.openbin_with(path, mode, &OpenOptions::default())
     }
 
-    /// All bytes of a file.
+    /// Returns all bytes of a file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -396,7 +390,7 @@ pub trait FileSystemExt: FileSystem {
         self.readbytes_with(path, &OpenOptions::default())
     }
 
-    /// All of a file as UTF-8 text. A byte order mark stays.
+    /// Returns the content of a file as UTF-8 text. A byte order mark is kept.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -408,8 +402,8 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`readbytes`](Self::readbytes), and [`OperationFailed`](ErrorKind::OperationFailed),
-    /// with the position of the byte, if it is not UTF-8.
+    /// As [`readbytes`](Self::readbytes), and [`OperationFailed`](ErrorKind::OperationFailed), with the position of the
+    /// byte, if the content is not UTF-8.
     #[doc(alias = "read_to_string")]
     #[doc(alias = "gettext")]
     fn readtext(&self, path: &str) -> Result<String> {
@@ -422,7 +416,7 @@ pub trait FileSystemExt: FileSystem {
         })
     }
 
-    /// Writes a file whole, replacing what was there.
+    /// Writes a whole file. Replaces an existing file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -435,15 +429,15 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there,
-    /// [`FileExpected`](ErrorKind::FileExpected) on a directory.
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory does not exist,
+    /// [`FileExpected`](ErrorKind::FileExpected) for a directory.
     #[doc(alias = "write")]
     #[doc(alias = "setbytes")]
     fn writebytes(&self, path: &str, contents: &[u8]) -> Result<()> {
         self.writebytes_with(path, contents, &OpenOptions::default())
     }
 
-    /// Writes a file of UTF-8 text, replacing what was there.
+    /// Writes a whole file of UTF-8 text. Replaces an existing file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -461,7 +455,7 @@ pub trait FileSystemExt: FileSystem {
         self.writebytes(path, contents.as_bytes())
     }
 
-    /// Size in bytes; 0 for a directory.
+    /// Returns the size in bytes. 0 for a directory.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -479,7 +473,7 @@ pub trait FileSystemExt: FileSystem {
         Ok(self.getdetails(path)?.size().unwrap_or_default())
     }
 
-    /// Whether it is a file or a directory.
+    /// Returns the type of a resource, such as file or directory.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -500,7 +494,7 @@ pub trait FileSystemExt: FileSystem {
         Ok(info.kind().unwrap_or(ResourceType::Unknown))
     }
 
-    /// The `basic` namespace of a resource.
+    /// Returns the `basic` namespace of a resource.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -519,7 +513,7 @@ pub trait FileSystemExt: FileSystem {
         self.getinfo(path, Namespaces::BASIC)
     }
 
-    /// The `details` namespace of a resource.
+    /// Returns the `details` namespace of a resource.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -538,7 +532,7 @@ pub trait FileSystemExt: FileSystem {
         self.getinfo(path, Namespaces::DETAILS)
     }
 
-    /// A URL to download the file from.
+    /// Returns a URL to download the file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -561,7 +555,7 @@ pub trait FileSystemExt: FileSystem {
         self.geturl_for(path, "download")
     }
 
-    /// Whether [`geturl`](Self::geturl) has a URL. It does not ask whether the file exists.
+    /// Returns true if [`geturl`](Self::geturl) returns a URL. Does not check whether the file exists.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -573,7 +567,7 @@ pub trait FileSystemExt: FileSystem {
         self.hasurl_for(path, "download")
     }
 
-    /// Whether [`geturl_for`](FileSystem::geturl_for) has a URL for that purpose.
+    /// Returns true if [`geturl_for`](FileSystem::geturl_for) returns a URL for this purpose.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -585,7 +579,7 @@ pub trait FileSystemExt: FileSystem {
         self.geturl_for(path, purpose).is_ok()
     }
 
-    /// Adds bytes to the end of a file, which is made if it is not there.
+    /// Appends bytes to a file. Makes the file if it does not exist.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -606,7 +600,7 @@ pub trait FileSystemExt: FileSystem {
         file.close()
     }
 
-    /// Adds UTF-8 text to the end of a file, which is made if it is not there.
+    /// Appends UTF-8 text to a file. Makes the file if it does not exist.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -624,7 +618,7 @@ pub trait FileSystemExt: FileSystem {
         self.appendbytes(path, text.as_bytes())
     }
 
-    /// PyFilesystem's other word for [`upload`](FileSystem::upload).
+    /// Calls [`upload`](FileSystem::upload). This is PyFilesystem's other name for it.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -641,7 +635,7 @@ pub trait FileSystemExt: FileSystem {
         self.upload(path, source)
     }
 
-    /// Makes a directory and those above it.
+    /// Makes a directory and its parent directories.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -653,14 +647,14 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if it is there already,
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if it, or something above it, is a file.
+    /// [`DirectoryExists`](ErrorKind::DirectoryExists) if the directory already exists,
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if the path, or one of its parents, is a file.
     #[doc(alias = "create_dir_all")]
     fn makedirs(&self, path: &str) -> Result<()> {
         self.makedirs_with(path, MakedirOptions::default())
     }
 
-    /// Copies a file. Metadata comes along where both are on the same server.
+    /// Copies a file. Metadata is kept if source and target are on the same server.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -674,16 +668,15 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`DestinationExists`](ErrorKind::DestinationExists),
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source or the parent of the target
-    /// is not there, [`FileExpected`](ErrorKind::FileExpected) if one is a directory,
-    /// [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
+    /// [`DestinationExists`](ErrorKind::DestinationExists), [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the source
+    /// or the parent directory of the target does not exist, [`FileExpected`](ErrorKind::FileExpected) if one is a
+    /// directory, [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
     fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.copy_with(src_path, dst_path, CopyOptions::default())
     }
 
-    /// Moves a file: PyFilesystem's `move`, which is a word of Rust's. With `overwrite`, a move onto itself
-    /// does nothing.
+    /// Moves a file. This is PyFilesystem's `move`, which is a keyword in Rust. With `overwrite`, a move onto itself does
+    /// nothing.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -696,16 +689,16 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`copy`](Self::copy), but [`DestinationExists`](ErrorKind::DestinationExists) for a move onto
-    /// itself without `overwrite`, and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source
-    /// changed while it was copied: both stay.
+    /// As [`copy`](Self::copy), but [`DestinationExists`](ErrorKind::DestinationExists) for a move onto itself without
+    /// `overwrite`, and [`ResourceChanged`](ErrorKind::ResourceChanged) if the source changed while it was copied. Then both
+    /// files are kept.
     #[doc(alias = "move")]
     #[doc(alias = "rename")]
     fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.movefile_with(src_path, dst_path, CopyOptions::default())
     }
 
-    /// Copies what is in a directory into another one.
+    /// Copies the content of a directory into another directory.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -720,14 +713,14 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them is not there,
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if one of them does not exist,
     /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one is a file,
     /// [`IllegalDestination`](ErrorKind::IllegalDestination) if one lies in the other.
     fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.copydir_with(src_path, dst_path, CopyOptions::default())
     }
 
-    /// Moves what is in a directory into another one, and removes the first. Onto itself it does
+    /// Moves the content of a directory into another directory and removes the source directory. A move onto itself does
     /// nothing.
     ///
     /// ```
@@ -743,15 +736,14 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if
-    /// something came into the source, or changed there, after it was listed: that stays. S3 tells
-    /// only what changed.
+    /// As [`copydir`](Self::copydir), and [`DirectoryNotEmpty`](ErrorKind::DirectoryNotEmpty) if an entry was added to the
+    /// source, or changed, after the source was listed. Such entries are kept. S3 reports only changed entries.
     #[doc(alias = "rename")]
     fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
         self.movedir_with(src_path, dst_path, CopyOptions::default())
     }
 
-    /// When the content of a resource last changed, where that is known.
+    /// Returns the time of the last change of the content, if it is known.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -769,7 +761,7 @@ pub trait FileSystemExt: FileSystem {
         Ok(self.getdetails(path)?.modified())
     }
 
-    /// Sets the times of a resource, as [`settimes`](FileSystem::settimes), from times of the standard library.
+    /// Sets the times of a resource, like [`settimes`](FileSystem::settimes), from times of the standard library.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -803,7 +795,7 @@ pub trait FileSystemExt: FileSystem {
         self.settimes(path, time(accessed)?, time(modified)?)
     }
 
-    /// Whether [`getsyspath`](FileSystem::getsyspath) has a path.
+    /// Returns true if [`getsyspath`](FileSystem::getsyspath) returns a path.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -816,7 +808,7 @@ pub trait FileSystemExt: FileSystem {
         self.getsyspath(path).is_ok()
     }
 
-    /// The path of a resource on the local disk, as the operating system writes it.
+    /// Returns the path of a resource on the local disk, in the format of the operating system.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -832,7 +824,7 @@ pub trait FileSystemExt: FileSystem {
         self.getsyspath(path).map(PathBuf::into_os_string)
     }
 
-    /// A short description of a resource, for people.
+    /// Returns a short, readable description of a resource.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -857,9 +849,8 @@ pub trait FileSystemExt: FileSystem {
         }
     }
 
-    /// Whether a name matches one of the [wildcards](crate::wildcard), or there are none:
-    /// PyFilesystem's `match`. Case counts, unless the filesystem is
-    /// [case-insensitive](crate::Meta::case_insensitive).
+    /// Returns true if a name matches one of the [wildcards](crate::wildcard), or if there are none: PyFilesystem's `match`.
+    /// Case-sensitive, unless the filesystem is [case-insensitive](crate::Meta::case_insensitive).
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -874,9 +865,8 @@ pub trait FileSystemExt: FileSystem {
         wildcard::get_matcher(patterns, !self.getmeta().case_insensitive)(name)
     }
 
-    /// Whether a path matches one of the [glob patterns](crate::glob), or there are none. With
-    /// `accept_prefix`, it is enough that a path below it can match. Case counts as in
-    /// [`matches`](Self::matches).
+    /// Returns true if a path matches one of the [glob patterns](crate::glob), or if there are none. With `accept_prefix`,
+    /// also if a path below it can match. Case is handled as in [`matches`](Self::matches).
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -900,8 +890,7 @@ pub trait FileSystemExt: FileSystem {
         Ok(patterns.is_empty() || patterns.iter().any(matches))
     }
 
-    /// The entries of a directory whose names match. PyFilesystem's `page` is the iterator's `skip`
-    /// and `take`.
+    /// Returns the entries of a directory whose names match. Use the iterator's `skip` and `take` for PyFilesystem's `page`.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, FilterDir, MemoryFs, Namespaces};
@@ -927,9 +916,8 @@ pub trait FileSystemExt: FileSystem {
         filter::entries(self, path, filter, namespaces)
     }
 
-    /// The hash of a file's content, in hexadecimal digits. `name` is `md5`, `sha224`, `sha256`,
-    /// `sha384`, `sha512`, or, with the crate's feature `sha1`, `sha1`. The file is read through
-    /// and never held in memory.
+    /// Returns the hash of a file's content, in hexadecimal digits. `name` is `md5`, `sha224`, `sha256`, `sha384`, `sha512`,
+    /// or, with the crate's feature `sha1`, `sha1`. The file is streamed and never held in memory.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -942,14 +930,13 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// # Errors
     ///
-    /// [`UnsupportedHash`](ErrorKind::UnsupportedHash) for another name, and as
-    /// [`download`](FileSystem::download).
+    /// [`UnsupportedHash`](ErrorKind::UnsupportedHash) for any other name, and as [`download`](FileSystem::download).
     #[doc(alias = "checksum")]
     fn hash(&self, path: &str, name: &str) -> Result<String> {
         hash::of_file(self, path, name)
     }
 
-    /// An error if this handle was closed.
+    /// Returns an error if this handle was closed.
     ///
     /// ```
     /// # use s3fs::prelude::*;

@@ -1,5 +1,5 @@
-//! FS URLs, such as `s3://KEY:SECRET@bucket/dir?region=eu-west-1!a/file.txt`: reading one into its
-//! parts, and showing one without its secrets. Pure: no protocol is known here.
+//! FS URLs, such as `s3://KEY:SECRET@bucket/dir?region=eu-west-1!a/file.txt`: parses a URL into its parts, and displays a
+//! URL without its secrets. Independent of any protocol.
 
 use std::fmt;
 
@@ -7,13 +7,12 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What stands in place of a secret.
+/// Replacement for a secret.
 const HIDDEN: &str = "***";
 
 /// The parts of an FS URL, percent-decoded.
 ///
-/// The form is PyFilesystem's
-/// ([FS URLs](https://docs.pyfilesystem.org/en/latest/openers.html#format)):
+/// The format is that of PyFilesystem ([FS URLs](https://docs.pyfilesystem.org/en/latest/openers.html#format)):
 ///
 /// ```text
 /// protocol://[user[:password]@]resource[?name=value[&name=value]...][!path]
@@ -34,25 +33,24 @@ const HIDDEN: &str = "***";
 ///
 /// # Characters
 ///
-/// Any character can be written as a percent escape of its UTF-8 bytes, in every part but the
-/// protocol. These must be, where they are not meant as the form's own:
+/// In every part except the protocol, any character can be written as a percent escape of its UTF-8 bytes. The following
+/// characters must be escaped, unless they are meant as delimiters:
 ///
 /// - `%` everywhere (`%25`);
-/// - `?` (`%3F`) and `!` (`%21`) before the parameters and before the path: the first `!` begins
-///   the path, and the first `?` before it the parameters;
-/// - `&` (`%26`) in parameters, and `=` (`%3D`) in their names. There, `+` is a space as in web
-///   forms, and a plus is `%2B`; in the other parts, `+` is a plus.
+/// - `?` (`%3F`) and `!` (`%21`) before the parameters and before the path: the first `!` begins the path, and the first `?`
+///   before it begins the parameters;
+/// - `&` (`%26`) in parameters, and `=` (`%3D`) in their names. In parameters, `+` means a space, as in web forms, and a
+///   plus sign is `%2B`. In the other parts, `+` is a plus sign.
 ///
-/// The characters `/ + = @ :` may stand in a password as they are:
+/// The characters `/ + = @ :` may appear unescaped in a password:
 ///
-/// - If a `:` comes before the first `/`, the user info ends at the **last** `@` before the
-///   parameters and the path: `s3://KEY:a/b@c:d@bucket`. An `@` in the resource of such a URL is
-///   `%40`.
-/// - Otherwise it ends at the last `@` before the first `/`, if there is one there. An `@` further
-///   on belongs to the resource: `s3://bucket/a@b`. A `/` or `:` in a user name is `%2F` or `%3A`.
-/// - If there is user info, or a `:` that could be in it, then an `@` after the first `?` or `!` is
-///   an error. It would mostly be the end of a secret with a bare `?` or `!` in it, which must not
-///   be taken for the name of a bucket. Write it `%40`.
+/// - If a `:` comes before the first `/`, the user info ends at the **last** `@` before the parameters and the path:
+///   `s3://KEY:a/b@c:d@bucket`. In such a URL, write an `@` in the resource as `%40`.
+/// - Otherwise, the user info ends at the last `@` before the first `/`, if there is one. A later `@` belongs to the
+///   resource: `s3://bucket/a@b`. Write a `/` or `:` in a user name as `%2F` or `%3A`.
+/// - If there is user info, or a `:` that could be part of it, then an `@` after the first `?` or `!` is an error. It would
+///   usually be the end of a secret with an unescaped `?` or `!`, and the rest of the secret must not be interpreted as the
+///   name of a bucket. Write such an `@` as `%40`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FsUrl {
     protocol: String,
@@ -64,14 +62,13 @@ pub struct FsUrl {
 }
 
 impl FsUrl {
-    /// Reads an FS URL.
+    /// Parses an FS URL.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ParseUrl`] if there is no `protocol://`, a user name is empty, an escape is not
-    /// `%` and two hex digits, a decoded part is not UTF-8 or has a control character, a parameter
-    /// has no name or comes twice, or an `@` stands where it is ambiguous. The error shows the URL
-    /// as [`redacted`] does.
+    /// [`ErrorKind::ParseUrl`] if there is no `protocol://`, a user name is empty, an escape is not `%` and two hex digits,
+    /// a decoded part is not UTF-8 or has a control character, a parameter has no name or appears twice, or an `@` is
+    /// ambiguous. The error shows the URL as [`redacted`] does.
     ///
     /// ```
     /// use s3fs::{ErrorKind, FsUrl};
@@ -92,7 +89,7 @@ impl FsUrl {
         })
     }
 
-    /// What a path of the local disk, as it is, would be as an FS URL.
+    /// Converts a path of the local disk to an FS URL, without decoding it.
     pub(crate) fn of_os_path(path: &str) -> Self {
         Self {
             protocol: "osfs".to_owned(),
@@ -104,31 +101,31 @@ impl FsUrl {
         }
     }
 
-    /// The protocol, such as `s3`, as it was written.
+    /// Protocol as it was written, such as `s3`.
     #[must_use]
     pub fn protocol(&self) -> &str {
         &self.protocol
     }
 
-    /// The user name, which is never empty.
+    /// User name. Never empty.
     #[must_use]
     pub fn username(&self) -> Option<&str> {
         self.username.as_deref()
     }
 
-    /// The password: empty for `user:@`, and `None` for `user@`.
+    /// Password. Empty for `user:@`, and `None` for `user@`.
     #[must_use]
     pub fn password(&self) -> Option<&str> {
         self.password.as_deref()
     }
 
-    /// What to open, such as `bucket/dir`; it can be empty.
+    /// Resource to open, such as `bucket/dir`. Can be empty.
     #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
     }
 
-    /// The names and values of the parameters, in their order; no name comes twice.
+    /// Names and values of the parameters, in their order. All names are different.
     ///
     /// A parameter without `=` has an empty value.
     pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -136,14 +133,14 @@ impl FsUrl {
         params.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The value of the parameter of that name.
+    /// Value of the parameter with this name.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params()
             .find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// The path inside the filesystem, after `!`.
+    /// Path inside the filesystem, after `!`.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
@@ -176,7 +173,7 @@ impl FsUrl {
     }
 }
 
-/// Shows the parts, without user name, password and values of parameters.
+/// Shows the parts without user name, password and parameter values.
 impl fmt::Debug for FsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let params: Vec<&str> = self.params().map(|(name, _)| shown_name(name)).collect();
@@ -191,11 +188,11 @@ impl fmt::Debug for FsUrl {
     }
 }
 
-/// The URL as it may be shown: without what stands before its last `@`, and without the values of
-/// its parameters.
+/// Returns the URL in a form that can be displayed: without the text before its last `@`, and without the values of its
+/// parameters.
 ///
-/// It takes any string, also one that [`FsUrl::parse`] refuses. In doubt it hides too much: a
-/// resource with a `:` could be credentials whose `@` was forgotten.
+/// Accepts any string, including one that [`FsUrl::parse`] rejects. In doubt it hides too much: a resource with a `:` could
+/// be credentials whose `@` was forgotten.
 ///
 /// ```
 /// use s3fs::redacted;
@@ -213,7 +210,7 @@ pub fn redacted(url: &str) -> String {
         None => (String::new(), url),
     };
     let body = match body.rsplit_once('@') {
-        // What follows the `@` could be the rest of a parameter's value.
+        // The text after the `@` could be the rest of a parameter's value.
         Some((before, _)) if before.contains('?') => return shown + HIDDEN,
         Some((_, after)) => {
             shown += HIDDEN;
@@ -237,7 +234,7 @@ pub fn redacted(url: &str) -> String {
     shown
 }
 
-/// Why a URL is refused. Nothing of the URL is kept but a parameter's name.
+/// Reason why a URL is rejected. Contains nothing of the URL except the name of a parameter.
 enum Fault {
     NoProtocol,
     NoUser,
@@ -273,14 +270,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The protocol, if it is there and made of the characters that one is made of, and what follows.
+/// Splits a URL into its protocol and the rest. `None` if the protocol is missing or has invalid characters.
 fn split_protocol(url: &str) -> Option<(&str, &str)> {
     let (protocol, body) = url.split_once("://")?;
     let known = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
     (!protocol.is_empty() && protocol.chars().all(known)).then_some((protocol, body))
 }
 
-/// The user info and the resource, by the rule that [`FsUrl`] documents.
+/// Splits off the user info from the resource, by the rule in the documentation of [`FsUrl`].
 fn split_user_info(start: &str) -> (Option<&str>, &str) {
     let before_slash = before_slash(start);
     let holds_user_info = if before_slash.contains(':') {
@@ -299,7 +296,7 @@ fn before_slash(start: &str) -> &str {
     cut(start, '/').0
 }
 
-/// What stands before the first `mark`, and what stands after it if there is one.
+/// Splits a text at the first `mark`. The second part is `None` if there is no `mark`.
 fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
     match text.split_once(mark) {
         Some((before, after)) => (before, Some(after)),
@@ -310,7 +307,7 @@ fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
 fn read_params(query: &str) -> Result<Vec<(String, String)>, Fault> {
     let mut params: Vec<(String, String)> = Vec::new();
     for param in query.split('&').filter(|param| !param.is_empty()) {
-        // As in web forms, and so in PyFilesystem.
+        // As in web forms, and as in PyFilesystem.
         let param = param.replace('+', " ");
         let (name, value) = cut(&param, '=');
         let name = decode("name of a parameter", name)?;
@@ -327,7 +324,7 @@ fn read_params(query: &str) -> Result<Vec<(String, String)>, Fault> {
 }
 
 fn decode(part: &'static str, raw: &str) -> Result<String, Fault> {
-    // `percent_decode_str` leaves an escape that it does not understand as it is.
+    // `percent_decode_str` leaves an invalid escape unchanged.
     if !raw.split('%').skip(1).all(begins_with_hex_digits) {
         return Err(Fault::BadEscape(part));
     }
@@ -355,12 +352,12 @@ fn shown_resource(resource: &str) -> &str {
 fn shown_param(param: &str) -> String {
     match param.split_once('=') {
         Some((name, _)) => format!("{}={HIDDEN}", shown_name(name)),
-        // Without `=` it could be the rest of a value with a bare `&` in it.
+        // Without `=` it could be the rest of a value with an unescaped `&`.
         None => HIDDEN.to_owned(),
     }
 }
 
-/// The name of a parameter, if it looks like one.
+/// Returns the name of a parameter if it consists of the usual characters.
 fn shown_name(name: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     if name.chars().all(plain) {
@@ -411,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn user_info_ends_where_the_documentation_says() {
+    fn user_info_ends_as_documented() {
         for (url, username, password, resource) in [
             ("s3://bucket/dir", None, None, "bucket/dir"),
             ("s3://K:S@b", Some("K"), Some("S"), "b"),
@@ -442,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_refused_and_why_is_said() {
+    fn a_malformed_url_is_refused_with_the_reason() {
         for (url, why) in [
             ("", "does not begin with"),
             ("bucket", "does not begin with"),
@@ -511,7 +508,7 @@ mod tests {
         assert!(!misplaced.contains("SECRET"), "{misplaced}");
     }
 
-    /// Random texts, the same in every run ([xorshift](https://www.jstatsoft.org/v08/i14/)).
+    /// Random texts, the same ones in every run ([xorshift](https://www.jstatsoft.org/v08/i14/)).
     struct Texts(u64);
 
     impl Texts {
@@ -561,7 +558,7 @@ mod tests {
     ];
 
     #[test]
-    fn no_string_panics_and_no_error_quotes_what_stands_before_the_last_at() {
+    fn no_string_panics_and_no_error_quotes_the_text_before_the_last_at() {
         let mut texts = Texts(0x5333_4653);
         let with_secret = [PIECES, &["SECRET"; 6]].concat();
         let without_at: Vec<&str> = PIECES.iter().copied().filter(|p| *p != "@").collect();
@@ -595,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_percent_encoded_comes_back() {
+    fn every_percent_encoded_string_is_decoded() {
         let mut texts = Texts(0x726f_756e);
         let printable: Vec<&str> = PIECES
             .iter()

@@ -10,7 +10,7 @@
 #[doc = include_str!("guide/parameters.md")]
 pub mod opening {}
 
-/// Where credentials, region and endpoint come from.
+/// Sources of credentials, region and endpoint.
 #[doc = include_str!("guide/credentials.md")]
 pub mod credentials {}
 
@@ -40,7 +40,7 @@ pub mod transfers {}
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}
 
-/// How stores differ, and what to set for them.
+/// Differences between stores, and their settings.
 #[doc = include_str!("guide/stores.md")]
 pub mod stores {}
 
@@ -55,7 +55,7 @@ pub mod tls {}
 #[doc = include_str!("guide/performance.md")]
 pub mod performance {}
 
-/// Small programs, step by step, and what each step costs.
+/// Small programs, step by step, with the cost of each step.
 #[doc = include_str!("guide/small_binaries.md")]
 pub mod small_binaries {}
 
@@ -63,10 +63,10 @@ pub mod small_binaries {}
 #[doc = include_str!("guide/migrating.md")]
 pub mod migrating {}
 
-/// What a program has to change that was written against the first version.
+/// Changes for programs that were written for the first version.
 #[doc = include_str!("guide/changes.md")]
 pub mod changes {}
 
-/// How the crate is tested, and how to test with real servers.
+/// Tests of the crate, and tests with real servers.
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

@@ -22,10 +22,10 @@
 //!
 //! # Tasks
 //!
-//! [`MemoryFs`] takes the place of a bucket in these examples, so that they run. With `S3Fs::new("mybucket")?` in its place
-//! they work on S3.
+//! The examples use [`MemoryFs`] instead of a bucket, so that they run. With `S3Fs::new("mybucket")?` instead they work on
+//! S3.
 //!
-//! **List** a directory, or find files. Sizes and times come with the listing.
+//! **List** a directory, or find files. A listing includes sizes and times.
 //!
 //! ```
 //! use s3fs::prelude::*;
@@ -46,7 +46,8 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Read** all of a file, or line by line. A file that is replaced meanwhile is an error and never a mixture.
+//! **Read** a whole file, or line by line. If a file is replaced in the meantime, reading returns an error and never mixed
+//! content.
 //!
 //! ```
 //! use std::io::BufRead;
@@ -63,7 +64,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Write** at once, or as a stream, which becomes visible as a whole when the closure returns `Ok`.
+//! **Write** a whole file at once, or as a stream. It becomes visible as a whole when the closure returns `Ok`.
 //!
 //! ```
 //! use std::io::Write;
@@ -79,7 +80,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Copy**, move and remove files and directories. Within an endpoint the server copies.
+//! **Copy**, move and remove files and directories. Within an endpoint the server makes the copies.
 //!
 //! ```
 //! use s3fs::prelude::*;
@@ -95,7 +96,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! Between two filesystems, such as S3 and the local disk, files go several at a time:
+//! Between two filesystems, such as S3 and the local disk, several files are transferred in parallel:
 //!
 //! ```no_run
 //! use s3fs::{OsFs, S3Fs, TransferOptions, mirror};
@@ -106,7 +107,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Ranges** are read by seeking, or several at once ([`S3Reader::read_ranges`]).
+//! **Ranges** are read by seeking, or several in parallel ([`S3Reader::read_ranges`]).
 //!
 //! ```
 //! use std::io::{Read, Seek, SeekFrom};
@@ -122,7 +123,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Presign** a URL, with which anyone can download or upload one file for a while. No request is made.
+//! **Presign** a URL, with which anyone can download or upload one file for a limited time. No request is sent.
 //!
 //! ```
 //! use std::time::Duration;
@@ -148,37 +149,37 @@
 //!
 //! - A written file is visible as a whole or not at all: `close` publishes it in one step, and a file that is dropped
 //!   without `close` stores nothing ([`S3Writer`], [`S3Updater`]).
-//! - A file that is replaced while it is read is [`ResourceChanged`](ErrorKind::ResourceChanged), and never a mixture of
-//!   both ([`S3Reader`]).
-//! - Nothing is cached: each call asks the server.
-//! - The number of requests of each operation is [part of the interface](S3Fs#requests), as are the
-//!   [permissions](S3Fs#permissions) that it needs.
-//! - [Directories](S3Fs#directories), [strict mode](S3Fs#strict), [what is atomic](S3Fs#what-is-atomic-and-what-is-not) and
-//!   [retries](S3Fs#what-is-tried-again) are described with [`S3Fs`].
+//! - Reading a file that is replaced in the meantime returns [`ResourceChanged`](ErrorKind::ResourceChanged), and never a
+//!   mixture of both versions ([`S3Reader`]).
+//! - Nothing is cached: each call sends its requests to the server.
+//! - The number of requests of each operation is [part of the interface](S3Fs#requests), and so are the required
+//!   [permissions](S3Fs#permissions).
+//! - [`S3Fs`] describes [directories](S3Fs#directories), [strict mode](S3Fs#strict), [atomic
+//!   operations](S3Fs#what-is-atomic-and-what-is-not) and [retries](S3Fs#what-is-tried-again).
 //!
 //! # Features
 //!
 //! - `rustls` (default): `https` endpoints, with rustls, ring and Mozilla's root certificates. Without it, an `https`
 //!   endpoint, and so Amazon S3 itself, is [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
-//! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container endpoints
-//!   and instance metadata. Without it, configuration that asks for one of them is an error.
-//! - `platform-verifier`: trusts the root certificates of the system (a company's among them) instead of Mozilla's, with
-//!   `rustls-platform-verifier`. [`ca_bundle`](S3FsBuilder::ca_bundle) works without it.
+//! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container endpoints and
+//!   instance metadata. Without it, a configuration that requires one of them is an error.
+//! - `platform-verifier`: trusts the root certificates of the system (including those of a company) instead of Mozilla's,
+//!   with `rustls-platform-verifier`. [`ca_bundle`](S3FsBuilder::ca_bundle) works without it.
 //! - `sha1`: [`hash`](FileSystemExt::hash) with the name `sha1`.
 //! - `cli`: the command-line tool `s3f` ([`guide::tool`]). The library does not change.
 //! - `conformance`: the module `conformance`, a suite of tests for any [`FileSystem`].
 //! - `serde`: `Serialize` of the crate `serde` for [`Info`], [`S3Info`], [`Stats`], [`Report`], [`Action`] and [`ErrorKind`].
-//! - `vfs`: `VfsAdapter`, any [`FileSystem`] as one of the crate `vfs`.
+//! - `vfs`: `VfsAdapter`, which wraps any [`FileSystem`] as one of the crate `vfs`.
 //!
 //! # Secrets in logs
 //!
 //! Requests are logged with the `log` crate at debug level, retries at warn level. No error, log line or `Debug` output of
-//! this crate contains a secret, a token, an access key or the query of a signed URL. What
-//! [`geturl`](FileSystemExt::geturl) and [`Presign::url`] return is a secret for as long as it is valid.
+//! this crate contains a secret, a token, an access key or the query of a signed URL. A URL from
+//! [`geturl`](FileSystemExt::geturl) or [`Presign::url`] is a secret for as long as it is valid.
 //!
-//! `ureq` and `ureq-proto`, which send the requests, log all they send and receive at *trace* level: signed URLs, but also
-//! the credentials and tokens of metadata, containers, STS and single sign-on, and the password of a proxy. Keep them below
-//! it. With `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
+//! `ureq` and `ureq-proto`, which send the requests, log everything that they send and receive at *trace* level: signed
+//! URLs, but also the credentials and tokens of metadata, containers, STS and single sign-on, and the password of a proxy.
+//! Set them to a level below trace. With `env_logger`, for example: `RUST_LOG=trace,ureq=debug,ureq_proto=debug`.
 //!
 //! # The types
 //!
@@ -186,24 +187,24 @@
 //! | --- | --- |
 //! | [`FileSystem`], [`FileSystemExt`] | the interface: `listdir`, `makedir`, `openbin`, `readbytes`, `copy` and the others |
 //! | [`S3Fs`] | a bucket, or a directory inside one; [`S3FsBuilder`] has its parameters |
-//! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for protocols of a program's own |
-//! | [`MemoryFs`], [`OsFs`], [`SubFs`], [`ReadOnly`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem, one that refuses every change |
+//! | [`open_fs`], [`FsUrl`], [`S3Opener`] | FS URLs and their parameters; [`Registry`] for a program's own protocols |
+//! | [`MemoryFs`], [`OsFs`], [`SubFs`], [`ReadOnly`] | a filesystem in memory, a directory of the local disk, a directory of any filesystem, a wrapper that refuses every change |
 //! | [`File`] | an open file: [`Read`](std::io::Read), [`Write`](std::io::Write), [`Seek`](std::io::Seek) and `close`; on S3 an [`S3Reader`], [`S3Writer`] or [`S3Updater`]. [`OpenFile`] adds text and lines. |
-//! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | what one call sets: content type, metadata, tags, storage class, encryption, checksum |
-//! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | what is known about a file or directory, and how much of it to ask for; [`RawInfo`] has it by name |
+//! | [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`] | settings of one call: content type, metadata, tags, storage class, encryption, checksum |
+//! | [`Info`], [`Namespaces`], [`Details`], [`S3Info`] | information about a file or directory, and the parts of it to request; [`RawInfo`] has it by name |
 //! | [`MakedirOptions`], [`CopyOptions`] | the keyword arguments of directories, copies and moves |
 //! | [`copy`], [`moving`], [`mirror`], [`TransferOptions`] | copies, moves and mirrors between any two filesystems |
 //! | [`S3Fs::download_file`], [`S3Fs::upload_dir`] and others | transfers between S3 and the local disk |
 //! | [`walk`](FileSystemExt::walk), [`glob`], [`tree`](FileSystemExt::tree) | walks, patterns, drawings |
-//! | [`path`], [`wildcard`] | functions on paths and names, which need no filesystem |
+//! | [`path`], [`wildcard`] | functions on paths and names that need no filesystem |
 //! | [`Credentials`], [`CredentialsProvider`] | credentials from a program's own source |
-//! | [`Error`], [`ErrorKind`], [`S3Error`] | what went wrong, in PyFilesystem's names, and what the server answered |
+//! | [`Error`], [`ErrorKind`], [`S3Error`] | the kind of an error, named as in PyFilesystem, and the error response of the server |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// Sizes of objects have 64 bits on every machine, and those of memory have 32 on some.
+// Sizes of objects are 64-bit on every machine. Sizes in memory are 32-bit on some.
 #![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
-// From the ground up: each group uses only the groups above it.
+// In order of dependency: each group uses only the groups above it.
 mod cancel;
 mod dates;
 mod error;

@@ -1,9 +1,9 @@
-//! PyFilesystem's path functions: pure, on strings, without looking at any filesystem.
+//! PyFilesystem's path functions: pure functions on strings, without access to a filesystem.
 //!
-//! A path is a string of names with `/` between them, on every platform. A leading `/` is allowed
-//! and means the same place, since every path starts at the root of its filesystem. The functions
-//! are those of [`fs.path`](https://docs.pyfilesystem.org/en/latest/reference/path.html) under the
-//! same names, and take any string: no character is refused here, NUL neither.
+//! A path is a string of names separated by `/`, on every platform. A leading `/` is optional and does not change the
+//! meaning, because every path starts at the root of its filesystem. The functions have the same names as those of
+//! [`fs.path`](https://docs.pyfilesystem.org/en/latest/reference/path.html). They accept any string and refuse no character,
+//! not even NUL.
 //!
 //! ```
 //! use s3fs::path;
@@ -17,14 +17,14 @@
 //! # }
 //! ```
 //!
-//! Where PyFilesystem raises an exception, these return an [`Error`]: a `..` that leads above the
-//! root is [`ErrorKind::IllegalBackReference`], with the path.
+//! If PyFilesystem raises an exception, these functions return an [`Error`]: a `..` that leads above the root is
+//! [`ErrorKind::IllegalBackReference`], with the path.
 
 use std::borrow::Cow;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The path with a leading `/`, which is added if there is none.
+/// Returns the path with a leading `/`. Adds it if it is missing.
 ///
 /// ```
 /// use s3fs::path;
@@ -42,9 +42,9 @@ pub fn abspath(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// The last name of the path: what stands after the last `/`.
+/// Returns the last name of the path: the part after the last `/`.
 ///
-/// It is empty if the path ends in `/`. See [`split`].
+/// Empty if the path ends in `/`. See [`split`].
 ///
 /// ```
 /// use s3fs::path;
@@ -58,10 +58,10 @@ pub fn basename(path: &str) -> &str {
     split(path).1
 }
 
-/// Two paths with one `/` between them, and nothing else changed.
+/// Joins two paths with one `/` between them, and changes nothing else.
 ///
-/// It is [`join`] for a second path that is relative, where neither has `..`. With an empty first
-/// path, it is the second as it is.
+/// Equal to [`join`] if the second path is relative and neither contains `..`. If the first path is empty, returns the
+/// second unchanged.
 ///
 /// ```
 /// use s3fs::path;
@@ -78,9 +78,9 @@ pub fn combine(path1: &str, path2: &str) -> String {
     format!("{}/{}", path1.trim_end_matches('/'), relpath(path2))
 }
 
-/// The directory that holds the path: what stands before its last `/`.
+/// Returns the parent directory of the path: the part before its last `/`.
 ///
-/// It is `/` for a name directly under `/`, and empty if the path has no `/`. See [`split`].
+/// `/` for a name directly under `/`, and empty if the path has no `/`. See [`split`].
 ///
 /// ```
 /// use s3fs::path;
@@ -95,7 +95,7 @@ pub fn dirname(path: &str) -> &str {
     split(path).0
 }
 
-/// The path with a trailing `/`, which is added if there is none.
+/// Returns the path with a trailing `/`. Adds it if it is missing.
 ///
 /// ```
 /// use s3fs::path;
@@ -112,9 +112,9 @@ pub fn forcedir(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is left of `path2` after `path1`, which must be a parent of it.
+/// Returns the rest of `path2` after `path1`, which must be a parent of it.
 ///
-/// Exactly `path1` is taken away, so that the rest begins with `/` if `path1` does not end in one.
+/// Removes exactly `path1`, so that the rest begins with `/` if `path1` does not end in one.
 ///
 /// # Errors
 ///
@@ -136,14 +136,14 @@ pub fn frombase<'a>(path1: &str, path2: &'a str) -> Result<&'a str> {
             .with_path(path2)
             .with_message(format!("it is not below {path1:?}")));
     };
-    // Never more than there is: `frombase("/", "abc")` is "abc".
+    // Removes at most the existing slashes: `frombase("/", "abc")` is "abc".
     for _ in 0..path1.len() - base.len() {
         rest = rest.strip_prefix('/').unwrap_or(rest);
     }
     Ok(rest)
 }
 
-/// Whether the path begins with `/`.
+/// Returns true if the path begins with `/`.
 ///
 /// ```
 /// use s3fs::path;
@@ -158,9 +158,9 @@ pub fn isabs(path: &str) -> bool {
     path.starts_with('/')
 }
 
-/// Whether `path1` is `path2` or a directory above it, a missing leading `/` being added to both.
+/// Returns true if `path1` is `path2` or a directory above it. Adds a missing leading `/` to both.
 ///
-/// The strings are compared as they are, not normalized.
+/// Compares the strings without normalizing them.
 ///
 /// ```
 /// use s3fs::path;
@@ -176,7 +176,7 @@ pub fn isbase(path1: &str, path2: &str) -> bool {
     forcedir(&path).starts_with(&*forcedir(&base))
 }
 
-/// Whether the last name of the path begins with a dot.
+/// Returns true if the last name of the path begins with a dot.
 ///
 /// ```
 /// use s3fs::path;
@@ -190,10 +190,10 @@ pub fn isdotfile(path: &str) -> bool {
     basename(path).starts_with('.')
 }
 
-/// Whether `path1` is `path2` or a directory above it, name by name.
+/// Returns true if `path1` is `path2` or a directory above it. Compares name by name.
 ///
-/// Unlike [`isbase`], it tells `/foo` from `foo`. Slashes at the end of `path1` do not count, so
-/// that `""` and `/` are above everything. The paths are not normalized.
+/// Unlike [`isbase`], it distinguishes `/foo` from `foo`. Slashes at the end of `path1` are ignored, so that `""` and `/`
+/// are parents of every path. The paths are not normalized.
 ///
 /// ```
 /// use s3fs::path;
@@ -212,7 +212,7 @@ pub fn isparent(path1: &str, path2: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether both paths, once normalized, are in the same directory.
+/// Returns true if both paths, after normalization, are in the same directory.
 ///
 /// # Errors
 ///
@@ -229,7 +229,7 @@ pub fn issamedir(path1: &str, path2: &str) -> Result<bool> {
     Ok(dirname(&normpath(path1)?) == dirname(&normpath(path2)?))
 }
 
-/// Whether the path has a character that means something in a wildcard: one of `*?[]!{}`.
+/// Returns true if the path has a character with a meaning in wildcards: one of `*?[]!{}`.
 ///
 /// ```
 /// use s3fs::path;
@@ -242,7 +242,7 @@ pub fn iswildcard(path: &str) -> bool {
     path.contains(['*', '?', '[', ']', '!', '{', '}'])
 }
 
-/// The names of the normalized path, from the top; none for the root.
+/// Returns the names of the normalized path, from the top. Empty for the root.
 ///
 /// # Errors
 ///
@@ -273,7 +273,7 @@ pub fn iteratepath(path: &str) -> Result<Vec<&str>> {
     Ok(names)
 }
 
-/// Any number of paths as one, normalized; an absolute path drops those before it.
+/// Joins any number of paths and normalizes the result. An absolute path discards the paths before it.
 ///
 /// # Errors
 ///
@@ -306,10 +306,10 @@ where
     Ok(normpath(&joined)?.into_owned())
 }
 
-/// The path without `.`, `..`, doubled slashes and a slash at the end.
+/// Returns the path without `.`, `..`, doubled slashes and a slash at the end.
 ///
-/// Each `..` takes the name before it away. A leading `/` stays. The root is `/` or the empty
-/// string, as it was given.
+/// Each `..` removes the name before it. A leading `/` is kept. The root is `/` or the empty string, depending on the
+/// argument.
 ///
 /// # Errors
 ///
@@ -336,7 +336,7 @@ pub fn normpath(path: &str) -> Result<Cow<'_, str>> {
     Ok(Cow::Owned(format!("{root}{}", names.join("/"))))
 }
 
-/// The names of the normalized path, after the root that it starts from: `/` or `./`.
+/// Returns the names of the normalized path, preceded by its root: `/` or `./`.
 ///
 /// # Errors
 ///
@@ -356,9 +356,9 @@ pub fn parts(path: &str) -> Result<Vec<&str>> {
     Ok(parts)
 }
 
-/// Every directory on the way from the root to the path, and the path itself, all absolute.
+/// Returns every directory from the root to the path, and the path itself, all absolute.
 ///
-/// Add `.into_iter().rev()` for the way up.
+/// Use `.into_iter().rev()` for the opposite order.
 ///
 /// # Errors
 ///
@@ -382,7 +382,7 @@ pub fn recursepath(path: &str) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// The way from the directory `base` to `path`, with a `..` for each step up.
+/// Returns the relative path from the directory `base` to `path`, with a `..` for each step up.
 ///
 /// # Errors
 ///
@@ -405,7 +405,7 @@ pub fn relativefrom(base: &str, path: &str) -> Result<String> {
     Ok(way.join("/"))
 }
 
-/// The path without the slashes that it begins with.
+/// Returns the path without its leading slashes.
 ///
 /// ```
 /// use s3fs::path;
@@ -418,10 +418,10 @@ pub fn relpath(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-/// The path cut at its last `/` into what stands before and after it.
+/// Splits the path at its last `/`. Returns the parts before and after it.
 ///
-/// The first half is `/` rather than empty if the last `/` is the first character. Without any
-/// `/`, it is empty.
+/// The first part is `/` rather than empty if the last `/` is the first character. If there is no `/`, the first part is
+/// empty.
 ///
 /// ```
 /// use s3fs::path;
@@ -441,10 +441,9 @@ pub fn split(path: &str) -> (&str, &str) {
     }
 }
 
-/// The path cut before the dot of its extension, which is the last dot of the last name.
+/// Splits the path before the dot of its extension, which is the last dot of the last name.
 ///
-/// The dots that a name begins with start no extension. If there is an extension, what stands
-/// before it comes back normalized.
+/// Leading dots of a name do not start an extension. If there is an extension, the part before it is normalized.
 ///
 /// # Errors
 ///
@@ -463,7 +462,7 @@ pub fn splitext(path: &str) -> Result<(Cow<'_, str>, &str)> {
     let name = basename(path);
     let dot = name.rfind('.').unwrap_or(0);
     let (stem, extension) = name.split_at(dot);
-    // "..." has no stem either: what is left of it would be taken for a back reference.
+    // "..." has no stem either: the rest of it would be interpreted as a back reference.
     if stem.trim_start_matches('.').is_empty() {
         return Ok((Cow::Borrowed(path), ""));
     }
@@ -471,7 +470,7 @@ pub fn splitext(path: &str) -> Result<(Cow<'_, str>, &str)> {
     Ok((normpath(before)?, extension))
 }
 
-/// Whether [`normpath`] has nothing to change.
+/// Returns true if [`normpath`] would change nothing.
 fn isnormal(path: &str) -> bool {
     let relative = path.strip_prefix('/').unwrap_or(path);
     relative.is_empty()
@@ -484,8 +483,8 @@ fn isnormal(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    // Answers of `fs.path` 2.4.16, but for the places that the last test names. `-` is the empty
-    // string, `!` an error; answers of several strings have commas between them.
+    // Results of `fs.path` 2.4.16, except for the cases in the last test. `-` is the empty string, `!` an error. Results of
+    // several strings are separated by commas.
     const ONE_PATH: &str = "
         path        normpath  parts        recursepath       split       splitext
         -           -         ./           /                 -,-         -,-
@@ -591,7 +590,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_one_path_answer_as_pyfilesystem() {
+    fn functions_of_one_path_behave_as_in_pyfilesystem() {
         for row in rows(ONE_PATH) {
             let path = given(row[0]);
             let (head, tail) = split(path);
@@ -608,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_two_paths_answer_as_pyfilesystem() {
+    fn functions_of_two_paths_behave_as_in_pyfilesystem() {
         for row in rows(TWO_PATHS) {
             let (path1, path2) = (given(row[0]), given(row[1]));
             let answers = [
@@ -625,7 +624,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_path_that_was_given() {
+    fn an_error_names_the_path_of_the_caller() {
         let error = normpath("a/../../b").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::IllegalBackReference);
         assert_eq!(error.path(), Some("a/../../b"));
@@ -650,15 +649,15 @@ mod tests {
     }
 
     #[test]
-    fn slips_of_pyfilesystem_are_not_repeated() {
-        // `fs.path` strips white space from the second path: " b" is another file.
+    fn bugs_of_pyfilesystem_are_not_reproduced() {
+        // `fs.path` strips white space from the second path, but " b" is a different file.
         assert_eq!(combine("", " b"), " b");
-        // It names the root twice.
+        // `fs.path` returns the root twice.
         assert_eq!(recursepath(".").unwrap(), ["/"]);
-        // It cuts off as many characters as the base has, slashes or not: "bc".
+        // `fs.path` removes as many characters as the base has, whether slashes or not: "bc".
         assert_eq!(frombase("/", "abc").unwrap(), "abc");
         assert_eq!(frombase("/", "\u{e9}").unwrap(), "\u{e9}");
-        // It takes what is left of such a name for a back reference: an error, and ("", ".b").
+        // `fs.path` interprets the rest of such a name as a back reference: an error, and ("", ".b").
         assert_eq!(splitext("...").unwrap(), ("...".into(), ""));
         assert_eq!(splitext("a/..b").unwrap(), ("a/..b".into(), ""));
     }

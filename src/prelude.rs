@@ -1,4 +1,4 @@
-//! The traits, and the names that most programs need: `use s3fs::prelude::*`.
+//! The traits and names that most programs need: `use s3fs::prelude::*`.
 //!
 //! ```
 //! use s3fs::prelude::*;

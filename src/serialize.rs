@@ -1,4 +1,4 @@
-//! `Serialize` for what programs report: infos, statistics, reports, kinds of errors. Times are written as RFC 3339.
+//! `Serialize` for results: infos, statistics, reports, kinds of errors. Times are written in the format of RFC 3339.
 //! Presigned URLs, which are secrets, are left out.
 
 use serde_core::ser::{Serialize, SerializeMap as _, Serializer};
@@ -10,14 +10,15 @@ use crate::filesystem::info::{Details, Info, ResourceType, S3Info, Value, s3_val
 use crate::s3::Stats;
 use crate::transfer::report::{Action, Report};
 
-/// The name of the kind, such as `"ResourceNotFound"`.
+/// Serializes the name of the kind, such as `"ResourceNotFound"`.
 impl Serialize for ErrorKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{self:?}"))
     }
 }
 
-/// The namespaces that it has, each a map: `basic`, `details` and `s3`. `urls` is left out: a presigned URL is a secret.
+/// Serializes the present namespaces, each as a map: `basic`, `details` and `s3`. `urls` is left out: a presigned URL is a
+/// secret.
 impl Serialize for Info {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -32,7 +33,7 @@ impl Serialize for Info {
     }
 }
 
-/// The `basic` namespace.
+/// The `basic` namespace of an info.
 struct Basic<'a>(&'a Info);
 
 impl Serialize for Basic<'_> {
@@ -57,7 +58,7 @@ impl Serialize for Details {
     }
 }
 
-/// The attributes that the store answered, by the names of the fields.
+/// Serializes the attributes that the store returned, by the names of the fields.
 impl Serialize for S3Info {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -117,7 +118,7 @@ impl Serialize for Report {
     }
 }
 
-/// A map with the name of the action, such as `copydir`, and `path`, or `src_path` and `dst_path`.
+/// Serializes a map with the name of the action, such as `copydir`, and `path`, or `src_path` and `dst_path`.
 impl Serialize for Action {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (name, paths): (_, &[(&str, &String)]) = match self {
@@ -157,7 +158,7 @@ fn type_name(kind: ResourceType) -> &'static str {
     }
 }
 
-/// A time as RFC 3339 writes it; `None` for one that it cannot write, too.
+/// Formats a time as in RFC 3339. Also returns `None` for a time that this format cannot represent.
 fn rfc3339(time: Option<OffsetDateTime>) -> Option<String> {
     time.and_then(format_iso_date)
 }

@@ -1,5 +1,4 @@
-//! [`ThreadPool`]: the threads that one call may have, shared by the files that it works on and by the
-//! pieces of each.
+//! [`ThreadPool`]: the threads of one call, shared by its files and by the pieces of each file.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -10,14 +9,14 @@ use std::thread::{self, JoinHandle};
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, Result};
 
-/// The maximum number of threads of one call.
+/// Maximum number of threads of one call.
 pub(crate) const MAX_THREADS: usize = 1000;
 
-/// How many threads may still be begun. Each file has one; what the files leave works on pieces.
+/// A pool of threads that may still be started. Each file has one. The rest work on pieces.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadPool {
     spare: AtomicUsize,
-    /// Whether there are no threads but the caller's.
+    /// Whether the pool has only the caller's thread.
     alone: bool,
     threads: Spawner,
 }
@@ -32,7 +31,7 @@ impl ThreadPool {
         }
     }
 
-    /// Whether all work is the caller's, so that pieces bring nothing.
+    /// Returns true if the caller's thread does all work, so that splitting a file into pieces has no benefit.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone
     }
@@ -46,9 +45,9 @@ impl ThreadPool {
         taken.ok().map(|_| Reserved(self))
     }
 
-    /// Does the work on each number below `count`, on this thread and on all free threads of the pool, also on those that
-    /// become free meanwhile. After an error or a panic no more work is begun and running work is cancelled. Returns the
-    /// first error; a panic continues in the caller.
+    /// Runs `work` on each number below `count`, on this thread and on all free threads of the pool, including those that
+    /// become free in the meantime. After an error or a panic no more work is started and running work is cancelled. Returns
+    /// the first error. A panic is propagated to the caller.
     pub(crate) fn each(
         &self,
         count: usize,
@@ -83,7 +82,7 @@ impl ThreadPool {
         }
     }
 
-    /// Returns the results of `work` on each item, in the order of the items. It is done as [`each`](Self::each) does it.
+    /// Returns the results of `work` on each item, in the order of the items. Runs it like [`each`](Self::each).
     pub(crate) fn try_map<T: Sync, R: Send>(
         &self,
         items: &[T],
@@ -184,7 +183,7 @@ impl<R> Results<R> {
     }
 }
 
-/// A thread of a [`ThreadPool`] that is at work; it is free again when this is dropped.
+/// A busy thread of a [`ThreadPool`]. It is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved<'c>(&'c ThreadPool);
 
@@ -194,7 +193,7 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// The source of single threads. Tests have one that refuses some of them.
+/// Creates single threads. Tests have one that refuses some of them.
 #[derive(Debug, Default)]
 pub(crate) struct Spawner {
     #[cfg(test)]
@@ -202,7 +201,7 @@ pub(crate) struct Spawner {
 }
 
 impl Spawner {
-    /// A thread of that name, to be begun.
+    /// Returns a builder for a thread with this name.
     pub(crate) fn named(&self, name: &str) -> thread::Builder {
         let builder = thread::Builder::new().name(name.to_owned());
         #[cfg(test)]
@@ -212,7 +211,7 @@ impl Spawner {
         builder
     }
 
-    /// The system refuses all threads after the first `n`.
+    /// Simulates a system that refuses all threads after the first `count`.
     #[cfg(test)]
     pub(crate) fn refused_after(count: usize) -> Self {
         Self {
@@ -230,11 +229,11 @@ impl Spawner {
     }
 }
 
-/// The stack of a thread that no system has: larger than what can be addressed.
+/// A stack size that no system supports: larger than the address space.
 #[cfg(test)]
 const IMPOSSIBLE_STACK: usize = 1 << 60;
 
-/// Begins work on a thread of its own, or does it here if the system has no thread left.
+/// Runs `work` on a new thread, or on this thread if the system cannot start one.
 pub(crate) fn begin<T: Send + 'static>(
     thread: thread::Builder,
     work: impl FnOnce() -> T + Send + 'static,
@@ -253,20 +252,20 @@ pub(crate) fn begin<T: Send + 'static>(
     }
 }
 
-/// Work that was begun; its result is always there, but that of a thread that panicked.
+/// Started work. It has a result, unless its thread panicked.
 pub(crate) enum Begun<T> {
     Running(JoinHandle<Option<T>>),
     Done(Option<T>),
 }
 
-/// What panicked first, of several threads.
+/// The first panic of several threads.
 #[derive(Default)]
 struct FirstPanic(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl FirstPanic {
-    /// Does the work; if it panics, keeps that, and tells.
+    /// Runs `work`. If it panics, calls `stop` and keeps the panic.
     fn catch<T>(&self, work: impl FnOnce() -> T, stop: impl FnOnce()) -> Option<T> {
-        // Nobody goes on with what the work leaves: the panic itself goes on.
+        // No code continues with the state that the panic left: the panic itself is propagated.
         match panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(done) => Some(done),
             Err(panic) => {
@@ -278,7 +277,7 @@ impl FirstPanic {
         }
     }
 
-    /// Panics if something did.
+    /// Propagates the panic, if there was one.
     fn go_on(self) {
         let first = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(panic) = first {
@@ -297,13 +296,13 @@ mod tests {
         thread::Builder::new().stack_size(IMPOSSIBLE_STACK)
     }
 
-    /// The message of a panic.
+    /// Returns the message of a panic.
     fn message(panic: Box<dyn Any + Send>) -> String {
         panic.downcast_ref::<&str>().unwrap().to_string()
     }
 
     #[test]
-    fn a_panic_stops_the_others_and_is_the_one_that_comes_back() {
+    fn a_panic_stops_the_other_threads_and_is_propagated() {
         for threads in [1, 2, 5] {
             let pool = ThreadPool::new(threads);
             let begun = AtomicUsize::new(0);
@@ -360,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_begins_has_a_thread_if_the_system_has_one() {
+    fn work_without_a_free_thread_is_done_by_the_caller() {
         let own = thread::current().id();
         let id = || thread::current().id();
         assert!(matches!(begin(impossible(), id), Begun::Done(Some(there)) if there == own));
@@ -379,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn every_piece_is_done_once_however_many_there_are() {
+    fn every_piece_is_done_exactly_once() {
         for threads in [0, 1, 3, 50] {
             let done: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
             let pool = ThreadPool::new(threads);
@@ -394,8 +393,8 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_done_at_the_same_time_and_no_more_than_there_are_threads() {
-        // Passes only if all four wait together.
+    fn pieces_run_in_parallel_and_at_most_one_per_thread() {
+        // Passes only if all four wait at the same time.
         let barrier = Barrier::new(4);
         let at_work = AtomicUsize::new(0);
         let pool = ThreadPool::new(4);
@@ -409,12 +408,12 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_another_file_leaves_helps_with_what_is_there() {
+    fn a_released_thread_helps_with_the_remaining_pieces() {
         let pool = ThreadPool::new(2);
         let mut other = pool.reserve();
         let barrier = Barrier::new(2);
         let other = Mutex::new(&mut other);
-        // The first piece is done alone; the next two wait for each other.
+        // The first piece is done alone. The next two wait for each other.
         pool.each(3, |number| {
             if number == 0 {
                 assert!(other.lock().unwrap().take().is_some());
@@ -427,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn results_stand_in_the_order_of_the_items() {
+    fn results_are_in_the_order_of_the_items() {
         let items: Vec<usize> = (0..100).collect();
         for threads in [0, 1, 3, 200] {
             let squares = ThreadPool::new(threads).try_map(&items, |n| Ok(n * n));
@@ -456,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_begun_after_an_error() {
+    fn no_item_is_started_after_an_error() {
         let begun = AtomicUsize::new(0);
         let result = ThreadPool::new(1).each(100, |number| {
             begun.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! [`VfsAdapter`]: a filesystem of this crate as one of the crate [`vfs`](::vfs).
+//! [`VfsAdapter`]: wraps a filesystem of this crate as one of the crate [`vfs`](::vfs).
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,14 +17,14 @@ use crate::filesystem::file::File;
 use crate::filesystem::info::{Info, Namespaces};
 use crate::filesystem::{CopyOptions, FileSystem};
 
-/// Any filesystem of this crate as a [`vfs::FileSystem`](::vfs::FileSystem), for programs and libraries that are
-/// written for the crate [`vfs`](::vfs). With the feature `vfs`.
+/// Wraps any filesystem of this crate as a [`vfs::FileSystem`](::vfs::FileSystem), for programs and libraries that use the
+/// crate [`vfs`](::vfs). Requires the feature `vfs`.
 ///
-/// **A written file is stored when it is dropped**, because files of `vfs` have no `close`. A file that is dropped while
-/// a panic unwinds is not stored, and neither is one of which a write failed: what was there before stays. If storing
-/// fails, the error is logged at error level and given to [`on_close_error`](Self::on_close_error), and nothing else
-/// reports it. A program that must know whether a file is stored calls
-/// [`write_with`](FileSystemExt::write_with) of the filesystem itself.
+/// **A written file is stored when it is dropped**, because files of `vfs` have no `close`. A file that is dropped while a
+/// panic unwinds is not stored, and neither is a file after a failed write: the previous content is kept. If storing fails,
+/// the error is logged at error level and passed to [`on_close_error`](Self::on_close_error). It is not reported anywhere
+/// else. A program that must know whether a file is stored should call [`write_with`](FileSystemExt::write_with) of the
+/// filesystem itself.
 ///
 /// ```
 /// use s3fs::prelude::*;
@@ -45,38 +45,40 @@ use crate::filesystem::{CopyOptions, FileSystem};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What differs from `vfs`'s own filesystems
+/// # Differences from `vfs`'s own filesystems
 ///
-/// [`MemoryFs`](crate::MemoryFs), [`OsFs`](crate::OsFs) and [`S3Fs`](crate::S3Fs) pass all of `vfs`'s suite `test_vfs!`.
-/// Beyond what it tests:
+/// [`MemoryFs`](crate::MemoryFs), [`OsFs`](crate::OsFs) and [`S3Fs`](crate::S3Fs) pass the whole suite `test_vfs!` of `vfs`.
+/// The following points are not covered by the suite:
 ///
 /// - A new file appears when it is dropped, not when it is created, and `flush` stores nothing.
-/// - `create_file` opens the file with `w+`, so that a program can seek in it. On S3 what does not fit 16 MiB of memory is
-///   in a temporary file until then. [`streaming`](Self::streaming) sends it while it is written.
-/// - `append_file` opens the file with `r+` at its end. If another program replaces the file meanwhile, it is not stored,
-///   and the error is [`ResourceChanged`](ErrorKind::ResourceChanged). On S3 the old content is copied on the server.
-/// - `read_dir` reads the whole listing before it returns, because its iterator can report no error.
-/// - A file and a directory of the same name, which S3 can hold, are one entry, and it is the file.
-/// - On S3 there are no times of creation and access, and no time can be set:
-///   [`NotSupported`](VfsErrorKind::NotSupported). A directory without a marker has no time.
-/// - `copy_file`, `move_file` and `move_dir` are done by the filesystem, on S3 by the server. An existing target is
-///   [`FileExists`](VfsErrorKind::FileExists). A move is not one step on S3.
+/// - `create_file` opens the file with `w+`, so that a program can seek in it. On S3, content that does not fit 16 MiB of
+///   memory is kept in a temporary file until the file is dropped. [`streaming`](Self::streaming) sends it while it is
+///   written.
+/// - `append_file` opens the file with `r+` at its end. If another program replaces the file in the meantime, it is not
+///   stored, and the error is [`ResourceChanged`](ErrorKind::ResourceChanged). On S3 the old content is copied on the
+///   server.
+/// - `read_dir` reads the whole listing before it returns, because its iterator cannot report errors.
+/// - A file and a directory of the same name, which are possible on S3, are one entry, which is the file.
+/// - On S3 there are no times of creation and access, and no time can be set: [`NotSupported`](VfsErrorKind::NotSupported).
+///   A directory without a marker has no time.
+/// - The filesystem itself implements `copy_file`, `move_file` and `move_dir`. On S3 the server makes the copies. An
+///   existing target is [`FileExists`](VfsErrorKind::FileExists). A move is not atomic on S3.
 /// - **`move_file` and `move_dir` of a `VfsPath` to a `VfsPath` of another filesystem can lose files**: `vfs` removes the
-///   source although it hears of no error in storing the target, which comes when the target is dropped. Move with
-///   [`moving`](crate::moving), which removes nothing that is not stored, or copy, look, and then remove.
+///   source even if storing the target fails, because that error occurs only when the target is dropped. Move with
+///   [`moving`](crate::moving), which removes only files that are stored, or copy, check, and then remove.
 /// - With [`strict(false)`](crate::S3FsBuilder::strict), `copy_file` and `move_file` into a missing directory succeed. A
-///   directory vanishes with its last file unless it has a marker, and `remove_dir_all` of such a directory fails at its
-///   end with [`FileNotFound`](VfsErrorKind::FileNotFound).
+///   directory vanishes with its last file unless it has a marker, and `remove_dir_all` of such a directory fails at its end
+///   with [`FileNotFound`](VfsErrorKind::FileNotFound).
 ///
 /// # Requests
 ///
-/// `VfsPath` checks more than this crate does: `create_file` and `create_dir` look at the parent directory twice,
-/// `copy_file` looks at the target, and `walk_dir`, `remove_dir_all` and `copy_dir` look at each entry, because listings
-/// of `vfs` have names alone. On S3, strict, in a directory below the root, `exists` and `metadata` of a file take one
-/// request each, of a directory two; `open_file` one; `read_dir` one for each 1,000 entries; `create_file` with its file 7
-/// at least, where [`writebytes`](FileSystemExt::writebytes) takes 3; `read_to_string` 2, where
-/// [`readtext`](FileSystemExt::readtext) takes 1. Trees are copied, removed and walked in fewer requests by the methods of
-/// the filesystem itself: keep a clone of it.
+/// `VfsPath` makes more checks than this crate: `create_file` and `create_dir` check the parent directory twice, `copy_file`
+/// checks the target, and `walk_dir`, `remove_dir_all` and `copy_dir` check each entry, because listings of `vfs` contain
+/// only names. On S3, in strict mode, in a directory below the root: `exists` and `metadata` of a file take one request
+/// each, of a directory two; `open_file` takes one; `read_dir` one for each 1,000 entries; `create_file` with its file at
+/// least 7, where [`writebytes`](FileSystemExt::writebytes) takes 3; `read_to_string` 2, where
+/// [`readtext`](FileSystemExt::readtext) takes 1. The methods of the filesystem itself copy, remove and walk trees with
+/// fewer requests: keep a clone of it.
 ///
 /// # Errors
 ///
@@ -88,7 +90,7 @@ use crate::filesystem::{CopyOptions, FileSystem};
 /// | [`InvalidPath`](ErrorKind::InvalidPath), [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath), [`IllegalBackReference`](ErrorKind::IllegalBackReference) | `InvalidPath` |
 /// | all others | `IoError`, which converts back: `s3fs::Error::from(io_error)` |
 ///
-/// Where `vfs` has a kind of its own, the text of the error is the [`source`](std::error::Error::source).
+/// For the kinds that `vfs` has, the text of the error is the [`source`](std::error::Error::source).
 pub struct VfsAdapter<F> {
     fs: F,
     streaming: bool,
@@ -98,7 +100,7 @@ pub struct VfsAdapter<F> {
 type OnCloseError = Arc<dyn Fn(&str, &Error) + Send + Sync>;
 
 impl<F: FileSystem + 'static> VfsAdapter<F> {
-    /// Wraps a filesystem: a value, a `Box` or an `Arc`, such as what [`open_fs`](crate::open_fs) returns.
+    /// Wraps a filesystem: a value, a `Box` or an `Arc`, such as the result of [`open_fs`](crate::open_fs).
     pub fn new(fs: F) -> Self {
         Self {
             fs,
@@ -107,8 +109,8 @@ impl<F: FileSystem + 'static> VfsAdapter<F> {
         }
     }
 
-    /// Whether `create_file` opens files with `w`: on S3 their parts are sent while they are written, in bounded memory
-    /// and without a temporary file. Seeking back into a part that is sent is then an error of the kind
+    /// Whether `create_file` opens files with `w`: on S3 their parts are sent while they are written, with limited memory
+    /// and without a temporary file. Seeking back into a sent part is then an error of the kind
     /// [`Unsupported`](io::ErrorKind::Unsupported). Defaults to `false`.
     ///
     /// ```
@@ -129,8 +131,8 @@ impl<F: FileSystem + 'static> VfsAdapter<F> {
         self
     }
 
-    /// Called with path and error of each file that could not be stored when it was dropped, from the thread that dropped
-    /// it. The error is logged in any case.
+    /// Callback with the path and error of each file that could not be stored when it was dropped. It runs on the thread
+    /// that dropped the file. The error is also logged.
     ///
     /// ```
     /// use s3fs::{MemoryFs, VfsAdapter};
@@ -156,7 +158,7 @@ impl<F: FileSystem + 'static> VfsAdapter<F> {
         self
     }
 
-    /// The filesystem behind it.
+    /// The wrapped filesystem.
     pub fn delegate_fs(&self) -> &F {
         &self.fs
     }
@@ -175,7 +177,8 @@ impl<F: FileSystem + 'static> VfsAdapter<F> {
         })
     }
 
-    /// Sets one time of a resource, if the filesystem can; `times` gives that of access and that of the last change.
+    /// Sets one time of a resource, if the filesystem supports it. `times` returns the times of access and of the last
+    /// change.
     fn set_time(
         &self,
         path: &str,
@@ -298,7 +301,7 @@ impl<F: FileSystem + 'static> ::vfs::FileSystem for VfsAdapter<F> {
     }
 }
 
-/// A file that is read.
+/// A file open for reading.
 struct ReadableFile(Box<dyn File>);
 
 impl Read for ReadableFile {
@@ -313,11 +316,11 @@ impl Seek for ReadableFile {
     }
 }
 
-/// A file that is written, and stored when it is dropped.
+/// A file open for writing. It is stored when it is dropped.
 struct WritableFile {
     file: Box<dyn File>,
     path: String,
-    /// Opened by a destructor while a panic unwound: that panic is not about this file.
+    /// Whether a destructor opened the file while a panic unwound. That panic does not concern this file.
     opened_in_panic: bool,
     on_close_error: Option<OnCloseError>,
 }
@@ -340,7 +343,7 @@ impl Seek for WritableFile {
 
 impl Drop for WritableFile {
     fn drop(&mut self) {
-        // What a panic interrupted is not whole. The file logs that it is not stored.
+        // A file that a panic interrupted is incomplete. The file logs that it is not stored.
         if thread::panicking() && !self.opened_in_panic {
             return;
         }
@@ -356,7 +359,7 @@ impl Drop for WritableFile {
     }
 }
 
-/// The time, if the filesystems of this crate can have it.
+/// Converts a time, if the filesystems of this crate support it.
 fn wanted(time: SystemTime) -> VfsResult<OffsetDateTime> {
     dates::from_system(time).ok_or_else(|| {
         let message = "years after 9999 cannot be set";
@@ -372,13 +375,13 @@ fn to_vfs(error: Error) -> VfsError {
         ErrorKind::InvalidPath
         | ErrorKind::InvalidCharsInPath
         | ErrorKind::IllegalBackReference => VfsErrorKind::InvalidPath,
-        // Not `NotSupported`, after which `vfs` copies and moves by itself.
+        // Not `NotSupported`, for which `vfs` falls back to its own copies and moves.
         _ => return io::Error::from(error).into(),
     };
     with_cause(kind, &error)
 }
 
-/// An error of that kind, with the text of ours.
+/// Returns an error of this kind, with the text of `error` as its cause.
 fn with_cause(kind: VfsErrorKind, error: &Error) -> VfsError {
     VfsError::from(kind).with_cause(VfsErrorKind::Other(error.to_string()).into())
 }

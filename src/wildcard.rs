@@ -7,14 +7,12 @@
 //! | `[seq]` | one character of `seq`, in which `a-z` is a range |
 //! | `[!seq]` | one character that is not in `seq` |
 //!
-//! Everything else stands for itself, and so does a `[` that is never closed. A `]` is part of `seq`
-//! if it comes first. There is no way to quote a character but a set of one: `[*]`. For paths with
-//! `**` see [`glob`](crate::glob).
+//! Any other character matches itself, and so does a `[` without a closing `]`. A `]` is part of `seq` if it comes first.
+//! The only way to escape a character is a set of one: `[*]`. For paths with `**` see [`glob`](crate::glob).
 //!
-//! The functions are those of
-//! [`fs.wildcard`](https://docs.pyfilesystem.org/en/latest/reference/wildcard.html); `match`, a word
-//! of Rust's, is [`matches()`] here. No pattern takes long: the time is that of the length of the
-//! pattern times the length of the name at most.
+//! The functions are those of [`fs.wildcard`](https://docs.pyfilesystem.org/en/latest/reference/wildcard.html). `match` is a
+//! keyword in Rust and is named [`matches()`] here. The time of a match is at most proportional to the length of the pattern
+//! times the length of the name.
 //!
 //! ```
 //! use s3fs::wildcard;
@@ -25,7 +23,7 @@
 //! assert!(wildcard::match_any(["*.jpg", "*.png"], "photo.png"));
 //! ```
 
-/// Whether a name matches a pattern: PyFilesystem's `match`.
+/// Returns true if a name matches a pattern: PyFilesystem's `match`.
 ///
 /// ```
 /// use s3fs::wildcard;
@@ -40,7 +38,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     Pattern::new(pattern, true).matches(name)
 }
 
-/// Whether a name matches a pattern, whatever the case of both: PyFilesystem's `imatch`.
+/// Returns true if a name matches a pattern, ignoring case: PyFilesystem's `imatch`.
 ///
 /// ```
 /// assert!(s3fs::wildcard::imatches("*.JPG", "photo.jpg"));
@@ -51,7 +49,7 @@ pub fn imatches(pattern: &str, name: &str) -> bool {
     Pattern::new(pattern, false).matches(name)
 }
 
-/// Whether a name matches one of the patterns, or there are none.
+/// Returns true if a name matches one of the patterns, or if there are no patterns.
 ///
 /// ```
 /// use s3fs::wildcard;
@@ -68,7 +66,7 @@ where
     get_matcher(patterns, true)(name)
 }
 
-/// Whether a name matches one of the patterns, whatever the case of both, or there are none.
+/// Returns true if a name matches one of the patterns, ignoring case, or if there are no patterns.
 ///
 /// ```
 /// assert!(s3fs::wildcard::imatch_any(["*.py", "*.pyc"], "A.PYC"));
@@ -82,7 +80,7 @@ where
     get_matcher(patterns, false)(name)
 }
 
-/// A function that says whether a name matches one of the patterns, or there are none.
+/// Returns a function that returns true if a name matches one of the patterns, or if there are no patterns.
 ///
 /// ```
 /// let is_python = s3fs::wildcard::get_matcher(["*.py"], true);
@@ -99,7 +97,7 @@ where
     Box::new(move |name| patterns.is_empty() || patterns.any(name))
 }
 
-/// A list of patterns, ready to be matched.
+/// A list of parsed patterns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patterns(Vec<Pattern>);
 
@@ -121,13 +119,13 @@ impl Patterns {
         self.0.is_empty()
     }
 
-    /// Whether the name matches one of them; none if there are none.
+    /// Returns true if the name matches one of the patterns. An empty list matches nothing.
     pub(crate) fn any(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(name))
     }
 }
 
-/// What one place in a pattern stands for.
+/// An element of a pattern.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     /// `*`
@@ -141,7 +139,7 @@ enum Token {
     },
 }
 
-/// A pattern, ready to be matched.
+/// A parsed pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     tokens: Vec<Token>,
@@ -157,7 +155,7 @@ impl Pattern {
         }
     }
 
-    /// The characters that every match begins with, exactly.
+    /// Returns the exact characters with which every match begins.
     pub(crate) fn literal_prefix(&self) -> String {
         let characters = self.tokens.iter().map_while(|token| match token {
             Token::Char(c) if self.case_sensitive => Some(*c),
@@ -166,7 +164,7 @@ impl Pattern {
         characters.collect()
     }
 
-    /// The only name that matches, if there is no more than one.
+    /// Returns the only name that matches, if there is exactly one.
     pub(crate) fn literal(&self) -> Option<String> {
         let prefix = self.literal_prefix();
         (prefix.chars().count() == self.tokens.len()).then_some(prefix)
@@ -192,10 +190,10 @@ impl Pattern {
     }
 }
 
-/// Follows all ways through a pattern at once: the answer says of each `n` whether the first `n`
-/// tokens can match all of `input`.
+/// Follows all ways through a pattern at once. Element `n` of the result is true if the first `n` tokens can match all of
+/// `input`.
 ///
-/// A star matches any number of what it takes, and none; another token matches one.
+/// A star matches any number of the items that it accepts, including none. Any other token matches one item.
 pub(crate) fn follow<T, S: Copy>(
     tokens: &[T],
     is_star: impl Fn(&T) -> bool,
@@ -243,7 +241,7 @@ fn parse(characters: &[char]) -> Vec<Token> {
             },
             c => Token::Char(*c),
         };
-        // Two stars are one.
+        // Consecutive stars are equal to one.
         if token != Token::Star || tokens.last() != Some(&Token::Star) {
             tokens.push(token);
         }
@@ -251,8 +249,8 @@ fn parse(characters: &[char]) -> Vec<Token> {
     tokens
 }
 
-/// What is in a set and what comes after it, if the set is closed. A `]` that is its first character
-/// does not close it.
+/// Returns the content of a set and the rest of the pattern, if the set is closed. A `]` that is its first character does
+/// not close it.
 fn split_set(characters: &[char]) -> Option<(&[char], &[char])> {
     let negation = usize::from(characters.first() == Some(&'!'));
     let first = negation + usize::from(characters.get(negation) == Some(&']'));
@@ -287,7 +285,7 @@ fn within(ranges: &[(char, char)], c: char) -> bool {
     ranges.iter().any(|(from, to)| (*from..=*to).contains(&c))
 }
 
-/// The character in lower case, if that is one character; of `İ`, the letter without its dot.
+/// Returns the character in lower case. If that is several characters, the first one: for `İ`, the letter without its dot.
 fn lower(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)
 }
@@ -300,12 +298,12 @@ fn upper(c: char) -> char {
     }
 }
 
-/// Letters that differ only in case have the same.
+/// Returns the same character for letters that differ only in case.
 fn fold(c: char) -> char {
     lower(upper(c))
 }
 
-/// The character in each case.
+/// Returns the character in each case.
 fn variants(c: char) -> [char; 4] {
     [c, lower(c), upper(c), fold(c)]
 }
@@ -322,8 +320,7 @@ mod tests {
         "[", "[a", "a]", "^", "!", "-", "\\", "é", "É", "a\nb", "a*b", "foo.tar.gz", "日本",
     ];
 
-    /// What PyFilesystem 2.4.16 answers: a pattern, and for each of `NAMES` whether `match` and
-    /// whether `imatch` finds it.
+    /// Results of PyFilesystem 2.4.16: a pattern, and for each of `NAMES` whether `match` and `imatch` match it.
     #[rustfmt::skip]
     const TABLE: &[(&str, &str, &str)] = &[
         ("", "x..........................", "x.........................."),
@@ -400,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_what_they_match_in_pyfilesystem() {
+    fn patterns_match_as_in_pyfilesystem() {
         for (pattern, sensitive, insensitive) in TABLE {
             assert_eq!(row(|name| matches(pattern, name)), *sensitive, "{pattern}");
             assert_eq!(
@@ -421,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_runs_backwards_holds_nothing() {
+    fn a_reversed_range_matches_nothing() {
         for c in ["a", "b", "z", "-"] {
             assert!(!matches("[z-a]", c));
             assert!(matches("[!z-a]", c));
@@ -429,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_all_languages_have_a_case() {
+    fn case_is_ignored_in_all_languages() {
         for (pattern, name) in [
             ("straße", "STRAßE"),
             ("[α-ω]", "Σ"),
@@ -443,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_keeps_its_ends_whatever_the_case() {
+    fn a_range_keeps_its_ends_when_case_is_ignored() {
         for name in ["Z", "z", "]", "_", "a", "A"] {
             assert!(imatches("[Z-a]", name), "{name}");
         }
@@ -452,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_longer_than_the_product_of_the_lengths() {
+    fn many_stars_take_time_proportional_to_the_product_of_the_lengths() {
         let started = Instant::now();
         let name = "a".repeat(1_000);
         assert!(!matches(&format!("{}b", "a*".repeat(100)), &name));
@@ -462,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn the_literal_beginning_is_known() {
+    fn the_literal_prefix_of_a_pattern_is_found() {
         let prefix = |pattern, case| Pattern::new(pattern, case).literal_prefix();
         assert_eq!(prefix("2026-*.csv", true), "2026-");
         assert_eq!(prefix("[a]b", true), "");

@@ -1,4 +1,4 @@
-//! What open files take of memory, counted by the allocator of this program. The server of the tests has next to none.
+//! Memory used by open files, counted by the allocator of this program. The server of these tests uses almost none.
 
 #[expect(dead_code, reason = "other tests want more of it")]
 mod scripted;
@@ -13,10 +13,10 @@ use scripted::{Heard, Scripted, answer};
 
 const MIB: usize = 1 << 20;
 
-/// The buffers of a connection.
+/// Size of the buffers of a connection.
 const CONNECTION: usize = 640 << 10;
 
-/// How many bytes are allocated, and the most there were since [`peak`] began.
+/// Number of allocated bytes, and their maximum since [`peak`] began.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
@@ -34,7 +34,7 @@ fn shrank(bytes: usize) {
     LIVE.fetch_sub(bytes, Ordering::Relaxed);
 }
 
-// SAFETY: it is the system's allocator, which each call is handed to as it came.
+// SAFETY: every call is passed unchanged to the allocator of the system.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grew(layout.size());
@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both are there while it is moved.
+        // Both allocations exist while the content is moved.
         grew(size);
         let moved = unsafe { System.realloc(memory, layout, size) };
         shrank(layout.size());
@@ -60,13 +60,13 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// One test at a time: the allocator counts what all threads take.
+/// Locks out the other tests: the allocator counts the memory of all threads.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The most that was allocated while it ran, beyond what was before.
+/// Returns the maximum memory allocated during the work, beyond the memory allocated before.
 fn peak(work: impl FnOnce()) -> usize {
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
@@ -74,7 +74,7 @@ fn peak(work: impl FnOnce()) -> usize {
     PEAK.load(Ordering::Relaxed).saturating_sub(before)
 }
 
-/// A server of one object of that size, of which each byte is [`byte`]. It takes any upload.
+/// A server with one object of that size, of which each byte is [`byte`]. It accepts any upload.
 fn server(size: usize) -> Scripted {
     Scripted::start(move |heard| match heard.operation {
         "GetObject" => send_range(heard, size),
@@ -128,16 +128,16 @@ fn fs(server: &Scripted) -> S3Fs {
     server.builder().build().expect("a filesystem")
 }
 
-/// Holds a measured figure to a documented one.
+/// Asserts that a measured figure does not exceed the documented one by more than a tenth.
 #[track_caller]
 fn takes(what: &str, documented: usize, measured: usize) {
     println!("{what}: {measured} bytes, documented {documented}");
     assert!(measured <= documented + documented / 10, "{what}");
 }
 
-/// 16 MiB, and 40 bytes for each 256 KiB of the file that were written to; and for `close` what a writer holds.
+/// 16 MiB, and 40 bytes for each written 256 KiB of the file; `close` also takes the memory of a writer.
 #[test]
-fn a_million_scattered_writes_of_a_byte_take_what_the_documents_say() {
+fn a_million_scattered_one_byte_writes_use_the_documented_memory() {
     let _alone = alone();
     for (count, stride) in [(10_000, 16_411), (100_000, 1031), (1_000_000, 67)] {
         let size = count * stride + 5;
@@ -173,7 +173,7 @@ fn a_million_scattered_writes_of_a_byte_take_what_the_documents_say() {
 }
 
 #[test]
-fn reading_ahead_takes_what_the_documents_say() {
+fn reading_ahead_uses_the_documented_memory() {
     let _alone = alone();
     let size = 100 * MIB;
     let server = server(size);

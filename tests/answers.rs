@@ -1,8 +1,8 @@
-//! Whatever a store or a proxy answers to a read: the right bytes or an error; and where there is an error, source
-//! and target are as they were.
+//! Every read gives the right bytes or an error, whatever a store or a proxy responds. After an error, source
+//! and target are unchanged.
 //!
-//! `S3FS_ANSWERS_EVERY=1` judges each operation with all combinations, and not only a quarter of them;
-//! `S3FS_ANSWERS_SEED` and `S3FS_ANSWERS_COUNT` say which random combinations are tried, and how many.
+//! `S3FS_ANSWERS_EVERY=1` tests each operation with all combinations, and not only a quarter of them;
+//! `S3FS_ANSWERS_SEED` and `S3FS_ANSWERS_COUNT` select the random combinations and their number.
 
 mod operations;
 mod scripted;
@@ -14,12 +14,12 @@ use self::scripted::{ContentRange, ETag, Odd, Server, Status};
 use crate::model::number_of;
 use test_server::synthetic_bytes;
 
-/// Whether the right bytes have to come, and not only no wrong ones: where the answers say which bytes they have, or
-/// have all, the object stays the same, and its size can be known.
+/// True if the right bytes are required, and not only the absence of wrong ones: the responses declare their bytes or
+/// contain all of them, the object stays the same, and its size can be determined.
 fn is_usable(odd: &Odd, operation: &Operation) -> bool {
     let has_range = match odd.content_range {
         ContentRange::Right => true,
-        // The size is that of a HEAD.
+        // The size comes from a HEAD.
         ContentRange::Unsized => odd.head_has_length,
         ContentRange::Missing | ContentRange::Other | ContentRange::Short => false,
     };
@@ -45,7 +45,7 @@ fn judge(operation: &Operation, odd: Odd) {
     let outcome = (operation.run)(&server);
     let context = format!("{}: {odd:?}: {:?}", operation.name, outcome.error);
     let now = server.get("dir/file");
-    // Where the object was replaced, both are right, but not a mixture.
+    // If the object was replaced, both contents are right, but not a mixture.
     for copy in &outcome.copies {
         let is_right = |content: &Vec<u8>| *copy == (operation.expected)(content);
         assert!(
@@ -83,7 +83,7 @@ fn judge(operation: &Operation, odd: Odd) {
     );
 }
 
-/// Each operation with every so many of these, and another operation with others.
+/// Tests each operation with one in `every` of these combinations; other operations get other ones.
 fn judge_all(combinations: &[Odd], every: usize) {
     const WORKERS: usize = 4;
     let began = Instant::now();
@@ -109,13 +109,13 @@ fn judge_all(combinations: &[Odd], every: usize) {
 }
 
 #[test]
-fn every_answer_gives_the_right_bytes_or_an_error() {
+fn every_response_gives_the_right_bytes_or_an_error() {
     let every = number_of("S3FS_ANSWERS_EVERY", 4);
     judge_all(&Odd::all(), every as usize);
 }
 
 #[test]
-fn random_answers_give_the_right_bytes_or_an_error() {
+fn random_responses_give_the_right_bytes_or_an_error() {
     let seed = number_of("S3FS_ANSWERS_SEED", 1);
     let count = number_of("S3FS_ANSWERS_COUNT", 40);
     println!("S3FS_ANSWERS_SEED={seed} S3FS_ANSWERS_COUNT={count}");

@@ -1,13 +1,13 @@
-//! The source stands in floors, and a floor uses only those below it. No files use each other in a circle.
+//! The source has layers, and a layer uses only those below it. Files do not use each other in a cycle.
 //!
 //! The check reads every path that begins with `crate::`, `super::` or `self::`, outside of comments, strings and unit
-//! tests. A `mod.rs` may name its own files by their bare names.
+//! tests. A `mod.rs` may use the bare names of its own files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The floors, from the ground up. What stands in one line does not use each other.
+/// The layers, from the bottom up. Modules in one line do not use each other.
 const FLOORS: [&[&str]; 15] = [
     &["error"],
     &["cancel", "dates", "fs_url", "path", "percent"],
@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 15] = [
     &["bin"],
 ];
 
-/// The files below `src` by their module paths, such as `s3::client::retry`; the root is empty.
+/// The files below `src` by their module paths, such as `s3::client::retry`; the path of the root is empty.
 type Sources = BTreeMap<String, Source>;
 
 struct Source {
@@ -34,14 +34,14 @@ struct Source {
     text: String,
 }
 
-/// A path in the code, and the line that it begins in.
+/// A path in the code, and the line in which it begins.
 struct Use {
     path: Vec<String>,
     line: usize,
 }
 
 #[test]
-fn no_floor_uses_one_above_it_and_no_files_form_a_circle() {
+fn no_layer_uses_a_higher_one_and_no_files_form_a_cycle() {
     let sources = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     assert!(sources.len() > 100, "{} files", sources.len());
     let faults = faults(&sources);
@@ -49,7 +49,7 @@ fn no_floor_uses_one_above_it_and_no_files_form_a_circle() {
 }
 
 #[test]
-fn a_use_of_a_floor_above_is_found_wherever_it_stands() {
+fn a_use_of_a_higher_layer_is_found_anywhere() {
     for (text, line) in [
         ("use crate::s3::S3Fs;\n", 1),
         (
@@ -83,7 +83,7 @@ fn a_use_of_a_floor_above_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn what_the_root_passes_on_is_used_from_where_it_stands() {
+fn a_use_of_a_reexport_of_the_crate_root_is_found() {
     let found = faults(&with("walk/rules.rs", "use crate::Error;\n"));
     assert!(
         found.len() == 1 && found[0].contains("crate root"),
@@ -92,7 +92,7 @@ fn what_the_root_passes_on_is_used_from_where_it_stands() {
 }
 
 #[test]
-fn a_circle_of_files_is_found() {
+fn a_cycle_of_files_is_found() {
     let mut sources = with("s3/a.rs", "use super::b::B;\n");
     sources.extend(with("s3/b.rs", "use crate::s3::c::C;\n"));
     sources.extend(with("s3/c.rs", "fn f() { super::a::f() }\n"));
@@ -104,12 +104,12 @@ fn a_circle_of_files_is_found() {
 }
 
 #[test]
-fn a_file_that_stands_on_no_floor_is_found() {
+fn a_file_without_a_layer_is_found() {
     let found = faults(&with("attic.rs", "fn f() {}\n"));
     assert!(found.len() == 1 && found[0].contains("attic"), "{found:?}");
 }
 
-/// One file more than the floors that the examples use.
+/// The layers of the examples with one additional file.
 fn with(file: &str, text: &str) -> Sources {
     let mut sources = Sources::new();
     for (file, text) in [
@@ -156,7 +156,7 @@ fn module(file: &str) -> String {
     }
 }
 
-/// Each fault, with file and line.
+/// Returns each violation, with file and line.
 fn faults(sources: &Sources) -> Vec<String> {
     let mut faults = Vec::new();
     let mut graph: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -206,7 +206,7 @@ fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&top(module)))
 }
 
-/// The module that a path leads to; none for what the crate root passes on.
+/// Returns the module of a path; `None` for items that the crate root reexports.
 fn target<'s>(sources: &'s Sources, path: &[String]) -> Option<&'s str> {
     (1..=path.len()).rev().find_map(|length| {
         let (module, _) = sources.get_key_value(&path[..length].join("::"))?;
@@ -214,7 +214,7 @@ fn target<'s>(sources: &'s Sources, path: &[String]) -> Option<&'s str> {
     })
 }
 
-/// One circle of modules, if there is any.
+/// Returns one cycle of modules, if there is any.
 fn circle<'m>(graph: &BTreeMap<&'m str, BTreeSet<&'m str>>) -> Option<Vec<&'m str>> {
     let mut done = BTreeSet::new();
     for start in graph.keys() {
@@ -240,7 +240,7 @@ fn circle<'m>(graph: &BTreeMap<&'m str, BTreeSet<&'m str>>) -> Option<Vec<&'m st
     None
 }
 
-/// The paths in the code of a module that begin with `crate`, `super` or `self`, from the root.
+/// Returns the paths in the code of a module that begin with `crate`, `super` or `self`, as paths from the root.
 fn uses(module: &str, text: &str) -> Vec<Use> {
     let code = without_tests(&code(text));
     let mut uses = Vec::new();
@@ -259,7 +259,7 @@ fn uses(module: &str, text: &str) -> Vec<Use> {
     uses
 }
 
-/// Where the next path begins, and its first word.
+/// Returns the position of the next path, and its first word.
 fn next_path(code: &str, from: usize) -> Option<(usize, &'static str)> {
     let found = ["crate", "super", "self"].into_iter().filter_map(|word| {
         let mut at = from;
@@ -280,7 +280,7 @@ fn next_path(code: &str, from: usize) -> Option<(usize, &'static str)> {
     found.min()
 }
 
-/// Reads a path or a tree of paths, and gives the rest.
+/// Reads a path or a tree of paths, and returns the rest of the code.
 fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>>) -> &'c str {
     let mut code = code.trim_start();
     let depth = prefix.len();
@@ -294,7 +294,7 @@ fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>
                 }
                 let rest = tree(inner, prefix, paths).trim_start();
                 let rest = rest.strip_prefix(',').unwrap_or(rest);
-                // What is no tree of paths ends it.
+                // Anything that is not a tree of paths ends it.
                 if rest.len() == inner.len() {
                     prefix.truncate(depth);
                     return rest;
@@ -325,7 +325,7 @@ fn tree<'c>(code: &'c str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>
     code
 }
 
-/// The same path from the root.
+/// Converts a path to one from the root.
 fn absolute(module: &str, path: &[String]) -> Option<Vec<String>> {
     let mut words = path.iter().map(String::as_str).peekable();
     let mut absolute: Vec<String> = match words.next()? {
@@ -345,7 +345,7 @@ fn absolute(module: &str, path: &[String]) -> Option<Vec<String>> {
     (!absolute.is_empty()).then_some(absolute)
 }
 
-/// The code without comments and the content of strings; the lines stay.
+/// Returns the code without comments and the content of strings; the lines stay.
 fn code(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -396,7 +396,7 @@ fn block_comment(text: &str) -> usize {
     at
 }
 
-/// How many `#` a raw string begins with.
+/// Returns the number of `#` with which a raw string begins.
 fn raw_string(text: &str) -> Option<usize> {
     let after = text.strip_prefix('r')?;
     let hashes = after.len() - after.trim_start_matches('#').len();
@@ -416,7 +416,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// The code without its unit tests.
+/// Returns the code without its unit tests.
 fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     let mut rest = code;

@@ -1,4 +1,4 @@
-//! Archived files, which are restored before they can be read.
+//! Archived files, which must be restored before they can be read.
 
 use s3fs::{
     ErrorKind, FileSystem, FileSystemExt as _, Namespaces, Restoration, RestoreStatus, RestoreTier,
@@ -17,7 +17,7 @@ fn with_archived(path: &str) -> (Server, Bucket) {
     (server, bucket)
 }
 
-/// The restoration has finished.
+/// Finishes the restore.
 fn finish(bucket: &Bucket, path: &str) {
     let mut object = bucket.get(path).expect("that object");
     let state = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2035 00:00:00 GMT\"";
@@ -31,7 +31,7 @@ fn status(fs: &S3Fs, path: &str) -> Option<RestoreStatus> {
 }
 
 #[test]
-fn an_archived_file_is_restored_with_one_request_and_says_when_it_can_be_read() {
+fn an_archived_file_is_restored_with_one_request_and_its_info_has_the_status() {
     let (server, bucket) = with_archived("cold");
     let fs = common::open(&server);
     assert_eq!(status(&fs, "cold"), None);
@@ -57,7 +57,7 @@ fn an_archived_file_is_restored_with_one_request_and_says_when_it_can_be_read() 
 }
 
 #[test]
-fn a_restoration_whose_answer_was_lost_is_found_running() {
+fn a_restore_whose_response_was_lost_is_found_in_progress() {
     let (server, _) = with_archived("cold");
     server
         .faults()
@@ -69,7 +69,7 @@ fn a_restoration_whose_answer_was_lost_is_found_running() {
 }
 
 #[test]
-fn what_cannot_be_restored_is_told_and_asked_for_once() {
+fn an_object_that_cannot_be_restored_is_an_error_after_one_request() {
     let (server, bucket) = with_archived("cold");
     bucket.put("warm", "content");
     bucket.put("dir/file", "content");

@@ -1,4 +1,4 @@
-//! What a call or a filesystem may set on an object: it arrives at the server, comes back, and survives changes.
+//! Arguments that a call or a filesystem sets on an object: the server receives and returns them, and changes keep them.
 
 mod encryption;
 mod kept;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use s3fs::{FileSystem, Info, Namespaces, S3Fs, S3Info, UploadArgs};
 use test_server::Object;
 
-/// The object as another program may have stored it: with everything that must survive.
+/// An object as another program may have stored it, with everything that changes must keep.
 fn rich_object(content: &str) -> Object {
     let mut object = Object::new(content.to_owned());
     for (name, value) in KEPT {
@@ -40,7 +40,7 @@ const KEPT: [(&str, &str); 13] = [
     ("x-amz-object-lock-legal-hold", "OFF"),
 ];
 
-/// The headers, class and tags of an object: all but its content.
+/// The headers, class and tags of an object: everything except its content.
 type Outside = (BTreeMap<String, String>, String, Vec<(String, String)>);
 
 fn outside(object: &Object) -> Outside {

@@ -1,4 +1,4 @@
-//! Bad input, each with a clear error and nothing changed.
+//! Bad input: each case gives a clear error and changes nothing.
 
 mod access;
 mod answers;

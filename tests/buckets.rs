@@ -1,4 +1,4 @@
-//! The buckets of an endpoint: listed, made and removed.
+//! The buckets of an endpoint: listed, created and removed.
 
 use s3fs::{BucketInfo, ErrorKind, FileSystem, S3Fs};
 use test_server::{BUCKET, Fault, Rule, Server};
@@ -11,7 +11,7 @@ fn names(buckets: &[BucketInfo]) -> Vec<&str> {
 }
 
 #[test]
-fn the_buckets_of_an_endpoint_are_listed_with_one_request_whatever_bucket_was_named() {
+fn one_request_lists_the_buckets_of_an_endpoint_whatever_the_bucket() {
     let server = Server::builder().bucket("first").bucket("second").start();
     for named in ["", "none", "not a name"] {
         let builder = common::builder_of(&server, named).dir_path("../odd");
@@ -40,7 +40,7 @@ fn the_buckets_of_an_endpoint_are_listed_with_one_request_whatever_bucket_was_na
 }
 
 #[test]
-fn buckets_that_come_in_pages_are_all_listed_and_pages_without_end_are_an_error() {
+fn all_pages_of_buckets_are_listed_and_endless_pages_are_an_error() {
     let page = |name: &str, token: &str| {
         format!(
             "<ListAllMyBucketsResult><Buckets><Bucket><Name>{name}</Name><BucketRegion>eu-west-1</BucketRegion>\
@@ -57,7 +57,7 @@ fn buckets_that_come_in_pages_are_all_listed_and_pages_without_end_are_an_error(
     assert_eq!(buckets[0].region.as_deref(), Some("eu-west-1"));
     assert_eq!(buckets[0].created, None);
 
-    // One that comes again on the next page is one.
+    // A bucket that the next page repeats counts once.
     let (first, last) = (page("first", "t+1"), page("first", ""));
     let server = Scripted::start(move |heard: &mut Heard<'_>| {
         let is_last = heard.line().contains("continuation-token=t%2B1");
@@ -94,7 +94,7 @@ fn a_bucket_is_removed_once_it_is_empty() {
 }
 
 #[test]
-fn a_removal_of_a_bucket_whose_answer_was_lost_has_succeeded() {
+fn the_removal_of_a_bucket_succeeds_if_its_response_is_lost() {
     let server = Server::start();
     server
         .faults()

@@ -1,8 +1,8 @@
-//! Nothing waits for what nobody wants: a call that has failed, a file that is dropped, a call that is cancelled.
+//! No unnecessary waits after a call has failed, a file is dropped, or a call is cancelled.
 
 //!
-//! The server holds what must not be waited for until the call has returned, or for good: the client's own times are
-//! longer than any test, so that nothing but the end of the call can end a wait.
+//! The server holds the requests in question until the call has returned, or for good. The timeouts of the client are
+//! longer than any test, so that only the end of the call can end a wait.
 
 use std::fs;
 use std::io::Write as _;
@@ -29,7 +29,7 @@ fn path_of(directory: &Directory) -> &Path {
 /// The size of parts and ranges in these tests.
 const PART: u64 = 64 << 10;
 
-/// How long the server asks to wait, and the client would wait for an answer: longer than any test.
+/// Retry-After of the server, and response timeout of the client: longer than any test.
 const SECONDS: u64 = 900;
 
 fn server() -> Server {
@@ -74,7 +74,7 @@ fn is_part(number: u32) -> impl Fn(&LoggedRequest) -> bool {
     }
 }
 
-/// That no upload was completed, and that each one that was begun was aborted once.
+/// Asserts that no upload was completed, and that each upload that was begun was aborted once.
 #[track_caller]
 fn nothing_is_left(server: &Server, what: &str) {
     let bucket = server.bucket(BUCKET);
@@ -121,7 +121,7 @@ fn write(fs: &S3Fs, path: &str, mode: &str) -> Result<()> {
 }
 
 #[test]
-fn a_part_that_is_refused_ends_the_wait_of_the_others() {
+fn a_rejected_part_ends_the_wait_of_the_others() {
     for (name, key, write) in WRITES {
         let gate = Hold::new();
         for fault in [
@@ -137,7 +137,7 @@ fn a_part_that_is_refused_ends_the_wait_of_the_others() {
             let fs = fs_of(&server);
             let before = server.bucket(BUCKET).get(key).map(|object| object.etag);
             let faults = server.faults();
-            // An append copies what is there: the first part that is sent is the second one.
+            // An append copies the existing content: the first part that is sent is the second one.
             let first = if name == "appendbytes" { 2 } else { 1 };
             faults.add(Rule::any().when(is_part(first)), fault);
             let refused = Rule::any().when(is_part(first + 1));
@@ -153,7 +153,7 @@ fn a_part_that_is_refused_ends_the_wait_of_the_others() {
 }
 
 #[test]
-fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_download() {
+fn a_rejected_range_ends_the_wait_of_the_others_of_a_download() {
     for fault in [Fault::retry_after(503, "SlowDown", SECONDS), Fault::Stall] {
         let (server, disk) = (server(), Directory::new());
         let rule = Rule::on("GetObject").nth(2);
@@ -169,7 +169,7 @@ fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_download() {
 }
 
 #[test]
-fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_call() {
+fn a_rejected_range_ends_the_wait_of_the_others_of_a_call() {
     for fault in [Fault::retry_after(503, "SlowDown", SECONDS), Fault::Stall] {
         let server = server();
         let options = OpenOptions::new().first_window(0);
@@ -188,7 +188,7 @@ fn a_range_that_is_refused_ends_the_wait_of_the_others_of_a_call() {
 }
 
 #[test]
-fn a_look_that_is_refused_ends_the_wait_of_the_others_of_a_tree() {
+fn a_rejected_head_ends_the_wait_of_the_others_of_a_tree() {
     for fault in [Fault::retry_after(503, "SlowDown", SECONDS), Fault::Stall] {
         let server = server();
         let fs = fs_of(&server);
@@ -196,14 +196,14 @@ fn a_look_that_is_refused_ends_the_wait_of_the_others_of_a_tree() {
         let faults = server.faults();
         faults.add(look("tree/one").always(), fault);
         faults.add(look("tree/two"), Fault::error(403, "AccessDenied"));
-        // Where a refusal has no words, a listing tells why.
+        // If a rejection has no body, a listing shows the reason.
         let error = soon(|| fs.scantree("tree", Namespaces::S3).map(drop)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     }
 }
 
 #[test]
-fn a_file_that_fails_ends_the_wait_of_the_others_of_a_tree() {
+fn a_failed_file_ends_the_wait_of_the_others_of_a_tree() {
     let (server, disk) = (server(), Directory::new());
     for name in ["a", "b", "c"] {
         fs::write(disk.join(name), "content").unwrap();
@@ -220,7 +220,7 @@ fn a_file_that_fails_ends_the_wait_of_the_others_of_a_tree() {
 }
 
 #[test]
-fn a_writer_that_is_dropped_does_not_wait_for_its_parts() {
+fn a_dropped_writer_does_not_wait_for_its_parts() {
     let gate = Hold::new();
     for mode in ["w", "x"] {
         for fault in [
@@ -244,7 +244,7 @@ fn a_writer_that_is_dropped_does_not_wait_for_its_parts() {
 }
 
 #[test]
-fn an_updater_that_is_dropped_asks_for_nothing_more() {
+fn a_dropped_updater_sends_no_more_requests() {
     for mode in ["r+", "a", "a+", "w+"] {
         let server = server();
         let fs = fs_of(&server);
@@ -261,7 +261,7 @@ fn an_updater_that_is_dropped_asks_for_nothing_more() {
 }
 
 #[test]
-fn an_abort_that_hangs_is_not_waited_for() {
+fn a_failed_upload_does_not_wait_for_a_hanging_abort() {
     let server = server();
     let fs = fs_of(&server);
     let denied = Fault::error(403, "AccessDenied");
@@ -286,13 +286,13 @@ fn an_upload_whose_abort_hangs_is_found_later() {
     assert_eq!(fs.stale_uploads("/", Duration::ZERO).unwrap().len(), 1);
 }
 
-/// Waits until the server has a request of that operation.
+/// Waits until the server gets a request of that operation.
 fn wait_for(server: &Server, operation: &str) {
     let is_one = |request: &LoggedRequest| request.operation == operation;
     common::wait_until(operation, || server.requests().iter().any(is_one));
 }
 
-/// What is cancelled: the operation whose answer does not come, and the call.
+/// A call to cancel: the operation whose response does not arrive, and the call.
 type Case = (
     &'static str,
     fn(&S3Fs, &Directory, &CancelToken) -> Result<()>,
@@ -466,14 +466,14 @@ const CASES: [Case; 36] = [
 ];
 
 #[test]
-fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
+fn a_call_cancelled_in_any_phase_leaves_nothing_partial() {
     for (number, (operation, call)) in CASES.into_iter().enumerate() {
         for fault in [Fault::Stall, Fault::retry_after(503, "SlowDown", SECONDS)] {
             let what = format!("{operation} of case {number}, {fault:?}");
             let (server, directory) = (server(), Directory::new());
             let before = server.bucket(BUCKET).keys();
             let (fs, token) = (fs_of(&server), CancelToken::new());
-            // A request of a clone is on its way meanwhile.
+            // Meanwhile, a clone has a request in flight.
             let gate = Hold::new();
             let rule = Rule::on("HeadObject").key("old");
             server.faults().add(rule, Fault::Hold(gate.clone()));
@@ -499,7 +499,7 @@ fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
             assert!(error.to_string().contains("cancelled"), "{error}");
             server.faults().clear();
             nothing_is_left(&server, &what);
-            // Directories that were made before stay.
+            // Directories that were created before stay.
             let mut keys = server.bucket(BUCKET).keys();
             keys.retain(|key| !key.ends_with('/'));
             assert_eq!(keys, before, "{what}");
@@ -511,7 +511,7 @@ fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
                     "{what}: {name:?}"
                 );
             }
-            // No connection that was interrupted is used again, and a cancelled token stays so.
+            // No interrupted connection is used again, and a cancelled token stays cancelled.
             assert_eq!(fs.readbytes("old").unwrap(), b"old", "{what}");
             server.take_requests();
             let error = call(&fs, &Directory::new(), &token).unwrap_err();
@@ -522,7 +522,7 @@ fn a_call_is_cancelled_in_each_phase_and_leaves_nothing_in_part() {
 }
 
 #[test]
-fn a_change_that_was_interrupted_says_that_it_may_have_been_made() {
+fn an_interrupted_change_is_reported_as_possibly_made() {
     let server = server();
     let (fs, token) = (fs_of(&server), CancelToken::new());
     let rule = Rule::on("PutObject");
@@ -556,7 +556,7 @@ fn a_copy_on_the_disk_is_cancelled_between_two_files() {
     assert_eq!(to.listdir("/").unwrap().len(), 1);
 }
 
-/// What changes or reads a tree of any filesystem.
+/// Calls that change or read a tree of any filesystem.
 type Local = (&'static str, fn(&dyn FileSystem) -> Result<()>);
 
 const LOCAL: [Local; 8] = [
@@ -575,7 +575,7 @@ const LOCAL: [Local; 8] = [
 ];
 
 #[test]
-fn a_cancelled_token_ends_what_is_done_with_trees_on_every_filesystem() {
+fn a_cancelled_token_ends_tree_operations_on_every_filesystem() {
     let directory = Directory::new();
     let disk = OsFs::new(path_of(&directory)).unwrap();
     let memory = MemoryFs::new();

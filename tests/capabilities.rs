@@ -1,4 +1,4 @@
-//! A filesystem that this crate does not know takes part in transfers in pieces.
+//! Transfers in pieces with a filesystem that is not part of this crate.
 
 use std::io::{self, Read};
 use std::sync::Mutex;
@@ -14,12 +14,12 @@ use crate::local::Directory;
 
 const PIECE: u64 = 1000;
 
-/// Files in memory that count as remote, and what transfers asked for.
+/// Files in memory that count as remote, and a log of the requests of transfers.
 #[derive(Default)]
 struct Remote {
     fs: MemoryFs,
     asked: Mutex<Vec<String>>,
-    /// How many bytes a range has beyond those that were asked for.
+    /// Number of bytes that a range has beyond the requested ones.
     surplus: i64,
 }
 
@@ -28,7 +28,7 @@ impl Remote {
         self.asked.lock().unwrap().push(what);
     }
 
-    /// What was asked for since the last call, sorted.
+    /// Returns the requests since the last call, sorted.
     fn asked(&self) -> Vec<String> {
         let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
         asked.sort();
@@ -133,7 +133,7 @@ impl PieceSink for Sink<'_> {
     }
 }
 
-/// The filesystem of a directory that goes when the test ends.
+/// The filesystem of a directory that is removed when the test ends.
 struct Scratch {
     fs: OsFs,
     _directory: Directory,
@@ -154,7 +154,7 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn files_of_any_remote_filesystem_come_in_pieces() {
+fn files_of_any_remote_filesystem_are_downloaded_in_pieces() {
     let (remote, disk) = (Remote::default(), Scratch::new());
     remote.fs.makedir("d").unwrap();
     remote.fs.writebytes("d/f", &content(2500)).unwrap();
@@ -170,7 +170,7 @@ fn files_of_any_remote_filesystem_come_in_pieces() {
     let one = TransferOptions::new().workers(1);
     copy_file(&remote, "d/f", &disk.fs, "one", &one).unwrap();
     assert_eq!(remote.asked(), ["range 00000 02500"]);
-    // A directory of it is as good.
+    // A directory of it behaves in the same way.
     let directory = remote.opendir("d").unwrap();
     copy_dir(
         &directory,
@@ -215,7 +215,7 @@ fn files_between_two_remote_filesystems_stream() {
 }
 
 #[test]
-fn a_range_of_another_length_is_an_error_and_the_old_file_stays() {
+fn a_range_of_the_wrong_length_is_an_error_and_the_old_file_stays() {
     for surplus in [-1, 1] {
         let disk = Scratch::new();
         let remote = Remote {

@@ -1,4 +1,4 @@
-//! What the tests of the library share: filesystems on the embedded server.
+//! Shared by the tests of the library: filesystems on the embedded server.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use test_server::{Fault, Hold, LoggedRequest, Rule, Server};
 
 use crate::logged;
 
-/// The filesystem of the server's bucket, with the server's credentials, not built yet.
+/// A builder for the server's bucket, with the server's credentials.
 pub fn builder(server: &Server) -> S3FsBuilder {
     builder_of(server, test_server::BUCKET)
 }
 
-/// The filesystem of a bucket of the server, with the server's credentials, not built yet. It does not have to find
-/// out that the server honours conditions, if it does.
+/// A builder for a bucket of the server, with the server's credentials. It declares whether the server respects
+/// conditions, so that no probe is needed if it does.
 pub fn builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
     let builder = learning_builder_of(server, bucket);
     match server.honours_conditions() {
@@ -27,13 +27,13 @@ pub fn builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
     }
 }
 
-/// The same for the server's bucket, without a word about conditions.
+/// A builder for the server's bucket that declares nothing about conditions.
 pub fn learning_builder(server: &Server) -> S3FsBuilder {
     learning_builder_of(server, test_server::BUCKET)
 }
 
 fn learning_builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
-    // Whatever is logged is looked at.
+    // All log records are checked.
     logged::install();
     S3Fs::builder(bucket)
         .endpoint_url(server.endpoint())
@@ -42,24 +42,24 @@ fn learning_builder_of(server: &Server, bucket: &str) -> S3FsBuilder {
         .aws_secret_access_key(server.secret_key())
 }
 
-/// The filesystem of the server's bucket, strict.
+/// A strict filesystem on the server's bucket.
 pub fn open(server: &Server) -> S3Fs {
     builder(server).build().expect("parameters that can be")
 }
 
-/// The same, not strict.
+/// A filesystem on the server's bucket that is not strict.
 pub fn open_lenient(server: &Server) -> S3Fs {
     let builder = builder(server).strict(false);
     builder.build().expect("parameters that can be")
 }
 
-/// The answer to a URL, asked for as anyone would who was given it.
+/// Returns the response to a URL, fetched without any credentials.
 #[track_caller]
 pub fn fetch(server: &Server, url: &str) -> Reply {
     client::get(server, "").try_send(url).expect("an answer")
 }
 
-/// The requests since the last time that were of this operation.
+/// Returns the requests of this operation since the last call.
 pub fn asked(server: &Server, operation: &str) -> Vec<LoggedRequest> {
     let requests = server.take_requests().into_iter();
     requests
@@ -67,7 +67,7 @@ pub fn asked(server: &Server, operation: &str) -> Vec<LoggedRequest> {
         .collect()
 }
 
-/// How long a test waits for what other threads do. Nothing takes so long: this only ends a test that hangs.
+/// Maximum time that a test waits for other threads. Nothing takes so long: this only ends a test that hangs.
 pub const LONGEST: Duration = Duration::from_secs(120);
 
 /// Waits until this is true.
@@ -80,7 +80,7 @@ pub fn wait_until(what: &str, is_true: impl Fn() -> bool) {
     }
 }
 
-/// Asserts that the bytes are these, and says where they differ instead of printing all of them.
+/// Asserts that the bytes are equal, and prints the first difference instead of all of them.
 #[track_caller]
 pub fn assert_same_bytes(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>, context: &str) {
     let (found, expected) = (found.as_ref(), expected.as_ref());
@@ -102,7 +102,7 @@ pub fn assert_same_bytes(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>, co
     );
 }
 
-/// How many requests of this operation have no answer yet.
+/// Returns the number of requests of this operation that have no response yet.
 fn unanswered(server: &Server, operation: &str) -> usize {
     let requests = server.requests().into_iter();
     requests
@@ -110,8 +110,8 @@ fn unanswered(server: &Server, operation: &str) -> usize {
         .count()
 }
 
-/// Asserts that the work has this many parts on their way at the same time, and not more: the server holds all of
-/// them until so many have come.
+/// Asserts that the work has exactly this many parts in flight: the server holds all of
+/// them until the expected number has arrived.
 #[track_caller]
 pub fn assert_parts_at_a_time(server: &Server, expected: usize, work: impl FnOnce()) {
     let hold = Hold::new();
@@ -121,7 +121,7 @@ pub fn assert_parts_at_a_time(server: &Server, expected: usize, work: impl FnOnc
         let watcher = scope.spawn(|| {
             let on_their_way = || unanswered(server, "UploadPart");
             wait_until("the parts have come", || on_their_way() >= expected);
-            // One more that should not come would come now.
+            // An additional, unexpected part would arrive now.
             thread::sleep(Duration::from_millis(100));
             let most = on_their_way();
             hold.open();
@@ -134,8 +134,8 @@ pub fn assert_parts_at_a_time(server: &Server, expected: usize, work: impl FnOnc
     assert_eq!(most, expected);
 }
 
-/// Does the work, and in the middle of it something else: as soon as the server has a request of that operation,
-/// which waits until it is done.
+/// Runs the work, and another action in the middle of it: as soon as the server gets a request of that operation,
+/// and before it handles the request.
 pub fn meanwhile<T>(
     server: &Server,
     rule: Rule,
@@ -154,7 +154,7 @@ pub fn meanwhile<T>(
     })
 }
 
-/// The requests since the last time that change something: operation and key, in their order.
+/// Returns the requests since the last call that change something: operation and key, in order.
 pub fn changes(server: &Server) -> Vec<String> {
     let requests = server.take_requests().into_iter();
     requests
@@ -163,8 +163,8 @@ pub fn changes(server: &Server) -> Vec<String> {
         .collect()
 }
 
-/// The FS URL of a directory in the server's bucket, with the server's credentials; `parameters` are encoded
-/// already and begin with `&`.
+/// Returns the FS URL of a directory in the server's bucket, with the server's credentials; `parameters` are already
+/// encoded and begin with `&`.
 pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
     logged::install();
     format!(
@@ -178,21 +178,21 @@ pub fn fs_url(server: &Server, dir_path: &str, parameters: &str) -> String {
     )
 }
 
-/// Says that a test runs in a program of its own, and where what it is about is.
+/// Set for a test that runs in a separate process, to the directory that it uses.
 const CHILD: &str = "S3FS_CHILD";
 
-/// In a program of its own, the directory that [`in_child`] gave it.
+/// In a separate process, returns the directory that [`in_child`] passed.
 pub fn given_to_child() -> Option<PathBuf> {
     env::var_os(CHILD).map(PathBuf::from)
 }
 
-/// Runs a test, by its full name, in a program of its own, whose environment is another.
+/// Runs a test, by its full name, in a separate process with a different environment.
 #[track_caller]
 pub fn in_child(test: &str, directory: &str, variables: &[(&str, &str)]) {
     said_in_child(test, directory, variables);
 }
 
-/// The same, and what it printed.
+/// Like [`in_child`], but returns the output.
 #[track_caller]
 pub fn said_in_child(test: &str, directory: &str, variables: &[(&str, &str)]) -> String {
     let mut child = Command::new(env::current_exe().expect("this program"));
@@ -206,8 +206,8 @@ pub fn said_in_child(test: &str, directory: &str, variables: &[(&str, &str)]) ->
     said
 }
 
-/// Runs a test, by its full name, in a program of its own, for which that directory is a disk of 2 MiB. Not where
-/// this user may make none.
+/// Runs a test, by its full name, in a separate process, for which that directory is a disk of 2 MiB. Skips the test
+/// if this user must not mount one.
 #[cfg(target_os = "linux")]
 #[track_caller]
 pub fn in_child_with_small_disk(test: &str, directory: &Path) {

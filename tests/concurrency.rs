@@ -1,4 +1,4 @@
-//! Many at once: who makes what must be new, who changes what another changes too, and that no byte is lost.
+//! Concurrent calls: exclusive creation, updates of one file, and no lost bytes.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::Barrier;
@@ -12,7 +12,7 @@ use crate::common;
 
 const THREADS: usize = 16;
 
-/// How large a part is.
+/// The size of a part.
 const PART: usize = 64;
 
 fn server() -> Server {
@@ -29,7 +29,7 @@ fn open(server: &Server) -> S3Fs {
         .expect("parameters that can be")
 }
 
-/// What every thread's work gave, when all of them have begun it before one goes on.
+/// Returns the results of all threads. Every thread starts its work before any of them continues.
 fn at_once<T: Send>(work: impl Fn(usize, &Barrier) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(THREADS);
     thread::scope(|scope| {
@@ -44,7 +44,7 @@ fn at_once<T: Send>(work: impl Fn(usize, &Barrier) -> T + Sync) -> Vec<T> {
     })
 }
 
-/// Who succeeded. All others have the error of that kind.
+/// Returns the threads that succeeded. All others must have an error of that kind.
 #[track_caller]
 fn winners<T>(results: Vec<Result<T>>, kind: ErrorKind) -> Vec<usize> {
     let numbered = results.into_iter().enumerate();
@@ -58,13 +58,13 @@ fn winners<T>(results: Vec<Result<T>>, kind: ErrorKind) -> Vec<usize> {
     won.collect()
 }
 
-/// What a thread writes: nobody else does.
+/// The content that one thread writes, and no other.
 fn content(number: usize, size: usize) -> Vec<u8> {
     vec![b'a' + number as u8; size]
 }
 
 #[test]
-fn one_of_sixteen_makes_a_file_that_must_be_new() {
+fn one_of_sixteen_exclusive_creators_wins() {
     for (size, operation) in [(20, "PutObject"), (3 * PART + 5, "CompleteMultipartUpload")] {
         for lost in [0, 1, 5, THREADS] {
             let server = server();
@@ -89,7 +89,7 @@ fn one_of_sixteen_makes_a_file_that_must_be_new() {
 }
 
 #[test]
-fn one_of_sixteen_makes_a_directory() {
+fn one_of_sixteen_creators_of_a_directory_wins() {
     let server = server();
     let fs = open(&server);
     let results = at_once(|_, barrier| {
@@ -100,7 +100,7 @@ fn one_of_sixteen_makes_a_directory() {
 }
 
 #[test]
-fn of_two_who_change_a_file_one_wins_and_the_other_is_told() {
+fn one_of_two_updaters_wins_and_the_other_gets_an_error() {
     for size in [20, 3 * PART + 5] {
         let server = server();
         let fs = open(&server);
@@ -122,7 +122,7 @@ fn of_two_who_change_a_file_one_wins_and_the_other_is_told() {
     }
 }
 
-/// Appends until nobody else was faster.
+/// Appends until no other writer was faster.
 fn append(fs: &S3Fs, line: &str) -> Result<usize> {
     let mut tries = 1;
     loop {
@@ -134,7 +134,7 @@ fn append(fs: &S3Fs, line: &str) -> Result<usize> {
 }
 
 #[test]
-fn no_line_of_sixteen_who_append_is_lost_or_there_twice() {
+fn sixteen_appenders_lose_and_repeat_no_line() {
     for old in ["", &"old\n".repeat(PART)] {
         let server = server();
         let fs = open(&server);
@@ -160,9 +160,9 @@ fn no_line_of_sixteen_who_append_is_lost_or_there_twice() {
     }
 }
 
-/// `close` looks once more as late as possible: what is there by then is never replaced.
+/// `close` checks once more as late as possible: a file that exists by then is never replaced.
 #[test]
-fn where_conditions_are_ignored_what_came_before_the_end_is_still_seen() {
+fn where_conditions_are_ignored_close_still_detects_an_earlier_write() {
     for like_radosgw in [true, false] {
         let builder = Server::builder().min_part_size(PART as u64);
         let all = [Guarded::Put, Guarded::Complete];
@@ -205,7 +205,7 @@ fn where_conditions_are_ignored_what_came_before_the_end_is_still_seen() {
 
 /// On such a store a PUT removes the open uploads of its key.
 #[test]
-fn an_upload_that_another_writer_made_vanish_says_what_happened() {
+fn the_error_of_an_upload_removed_by_another_writer_has_the_reason() {
     let server = Server::builder().min_part_size(PART as u64);
     let server = server.put_drops_uploads(true).start();
     let (fs, another) = (open(&server), open(&server));
@@ -233,9 +233,9 @@ fn an_upload_that_another_writer_made_vanish_says_what_happened() {
     assert!(server.bucket("bucket").uploads().is_empty());
 }
 
-/// A call blocks the thread of the task; nothing else is different.
+/// A call blocks the thread of the task and has no other effect on it.
 #[test]
-fn a_filesystem_works_inside_of_a_tokio_task() {
+fn a_filesystem_works_inside_a_tokio_task() {
     let server = Server::start();
     let fs = common::open(&server);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! Stores that ignore the conditions of a PUT without a word: how that is noticed, and what holds there.
+//! Stores that silently ignore the conditions of a PUT: how they are detected, and which guarantees remain.
 
 use std::io::Write as _;
 use std::sync::Barrier;
@@ -12,7 +12,7 @@ use test_server::{Builder, Fault, Guarded, LoggedRequest, Rule, Server};
 
 use crate::{common, logged};
 
-/// How large a part is.
+/// The size of a part.
 const PART: u64 = 64;
 
 /// Like Garage 2.5.
@@ -34,7 +34,7 @@ fn open(server: &Server, strict: bool) -> S3Fs {
     builder(server).strict(strict).build().unwrap()
 }
 
-/// The requests since the last time about keys of the library's own, and how many others there were.
+/// Returns the requests since the last call with the library's own keys, and the number of the others.
 fn tried(server: &Server) -> (Vec<LoggedRequest>, usize) {
     let requests = server.take_requests().into_iter();
     let (own, others): (Vec<_>, Vec<_>) = requests.partition(is_own);
@@ -80,7 +80,7 @@ fn one_of_sixteen_writers_of_a_new_file_wins_where_conditions_are_ignored() {
 }
 
 #[test]
-fn an_update_of_a_file_that_another_writer_replaced_fails_where_conditions_are_ignored() {
+fn where_conditions_are_ignored_an_update_of_a_replaced_file_fails() {
     for strict in [true, false] {
         let server = like_garage().start();
         let fs = open(&server, strict);
@@ -116,9 +116,9 @@ fn a_marker_never_replaces_content_where_conditions_are_ignored() {
     }
 }
 
-/// Three requests, whoever is first, and one more for each write only where conditions are ignored.
+/// Three requests for the first write of any clone, and one more for each write only where conditions are ignored.
 #[test]
-fn a_store_is_tried_once_by_all_clones() {
+fn the_probe_of_a_store_is_shared_by_all_clones() {
     for ignores in [true, false] {
         let server = match ignores {
             true => like_garage().start(),
@@ -155,7 +155,7 @@ fn a_store_is_tried_once_by_all_clones() {
 }
 
 #[test]
-fn nothing_is_tried_where_it_is_known() {
+fn a_configured_store_is_not_probed() {
     let server = Server::start();
     for (given, honours) in [
         (ConditionalWrites::Honoured, true),
@@ -168,11 +168,11 @@ fn nothing_is_tried_where_it_is_known() {
         assert!(fs.create(&format!("{honours}"), false).unwrap());
         let (own, others) = tried(&server);
         assert_eq!((own.len(), others), (0, if honours { 1 } else { 2 }));
-        // What the caller says stands, but nothing is replaced.
+        // The setting of the caller counts, but nothing is replaced.
         assert!(!fs.create(&format!("{honours}"), false).unwrap());
         assert_eq!(fs.honours_conditions(), Some(honours));
     }
-    // No request is made.
+    // No request is sent.
     let endpoint = "http://s3.eu-west-1.amazonaws.com";
     let aws = S3Fs::builder("bucket")
         .anonymous(true)
@@ -181,7 +181,7 @@ fn nothing_is_tried_where_it_is_known() {
 }
 
 #[test]
-fn nothing_is_tried_once_the_store_has_refused_a_condition() {
+fn a_store_that_has_rejected_a_condition_is_not_probed() {
     let server = Server::builder().min_part_size(PART).start();
     let fs = open(&server, false);
     let mut file = fs.openbin("new", "x").unwrap();
@@ -197,9 +197,9 @@ fn nothing_is_tried_once_the_store_has_refused_a_condition() {
     assert_eq!(server.take_requests().len(), 1);
 }
 
-/// What may not be tried counts as ignored, is warned of once, and is looked at before each write.
+/// If the probe is forbidden, conditions count as ignored, one warning is logged, and each write is preceded by a check.
 #[test]
-fn where_nothing_may_be_tried_conditions_count_as_ignored() {
+fn conditions_count_as_ignored_if_the_probe_is_forbidden() {
     let denied: fn(&Server) = |server| {
         let rule = Rule::on("PutObject").when(is_own).always();
         server.faults().add(rule, Fault::error(403, "AccessDenied"));
@@ -217,7 +217,7 @@ fn where_nothing_may_be_tried_conditions_count_as_ignored() {
     let long = |builder: S3FsBuilder| builder.dir_path("d".repeat(1000));
     let below = format!("{}/", "d".repeat(1000));
     type Change = fn(S3FsBuilder) -> S3FsBuilder;
-    /// Its name, what the server and the builder get, where the keys lie, and how many requests try it.
+    /// A name, the changes of server and builder, the prefix of the keys, and the number of requests of the probe.
     type Case<'a> = (&'a str, fn(&Server), Change, &'a str, usize);
     let cases: [Case; 4] = [
         ("denied", denied, plain, "", 1),
@@ -239,7 +239,7 @@ fn where_nothing_may_be_tried_conditions_count_as_ignored() {
         let (own, others) = tried(&server);
         assert_eq!((own.len(), others), (asked, 4), "{what}");
         assert_eq!(fs.honours_conditions(), Some(false), "{what}");
-        // The condition is sent all the same: it may hold.
+        // The condition is sent anyway: the store may respect it.
         server.faults().clear();
         let error = common::meanwhile(
             &server,
@@ -257,7 +257,7 @@ fn where_nothing_may_be_tried_conditions_count_as_ignored() {
 }
 
 #[test]
-fn a_store_that_refuses_conditions_is_asked_for_none() {
+fn a_store_that_rejects_conditions_gets_none() {
     let server = Server::builder().refuse_conditions([Guarded::Put]).start();
     let fs = open(&server, false);
     assert!(fs.create("a", false).unwrap());
@@ -272,9 +272,9 @@ fn a_store_that_refuses_conditions_is_asked_for_none() {
     );
 }
 
-/// A try that says nothing is made again by the next write, and leaves nothing behind.
+/// The next write repeats a probe without a result, and the probe leaves nothing behind.
 #[test]
-fn a_try_that_fails_on_its_way_is_not_remembered() {
+fn a_probe_that_fails_in_transit_is_not_remembered() {
     for (nth, fault) in [
         (1, Fault::DropBefore),
         (1, Fault::DropAfter),
@@ -299,7 +299,7 @@ fn a_try_that_fails_on_its_way_is_not_remembered() {
 }
 
 #[test]
-fn a_try_leaves_no_version_behind() {
+fn a_probe_leaves_no_version_behind() {
     for ignores in [true, false] {
         let server = match ignores {
             true => like_garage().start(),
@@ -316,7 +316,7 @@ fn a_try_leaves_no_version_behind() {
 }
 
 #[test]
-fn what_cannot_be_deleted_again_is_named_in_the_log() {
+fn a_probe_object_that_cannot_be_deleted_is_named_in_the_log() {
     let server = Server::start();
     let rule = Rule::on("DeleteObject").when(is_own);
     server.faults().add(rule, Fault::error(403, "AccessDenied"));
@@ -328,7 +328,7 @@ fn what_cannot_be_deleted_again_is_named_in_the_log() {
     assert_eq!(fs.honours_conditions(), Some(true));
 }
 
-/// The error is that of the bucket, and of the path that was asked for.
+/// The error is about the bucket, and has the path of the call.
 #[test]
 fn a_missing_bucket_is_reported_as_such() {
     let server = Server::start();

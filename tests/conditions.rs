@@ -1,4 +1,4 @@
-//! Copies and moves on a condition: what they ask of a target on S3, counted there.
+//! Conditional copies and moves: the requests that they send to a target on S3, counted there.
 
 use s3fs::copy::{Condition, copy_dir, copy_file, copy_fs};
 use s3fs::mirror::mirror;
@@ -9,7 +9,7 @@ use test_server::{LoggedRequest, Server};
 use crate::common;
 use crate::local::Directory;
 
-/// `t/0000` to `t/2499`, each with `old` in it.
+/// `t/0000` to `t/2499`, each with the content `old`.
 fn large_target(server: &Server) -> S3Fs {
     for number in 0..2_500 {
         server
@@ -27,7 +27,7 @@ fn source(names: &[&str]) -> MemoryFs {
     fs
 }
 
-/// Requests for whole trees, and looks at single files.
+/// Returns the number of listings of whole trees, and of checks of single files.
 fn listings_and_looks(requests: &[LoggedRequest]) -> (usize, usize) {
     let is_tree = |request: &&LoggedRequest| {
         request.operation == "ListObjectsV2"
@@ -42,10 +42,10 @@ fn listings_and_looks(requests: &[LoggedRequest]) -> (usize, usize) {
 }
 
 #[test]
-fn the_target_is_listed_once_and_not_asked_about_each_file() {
+fn the_target_is_listed_once_instead_of_one_head_per_file() {
     let server = Server::start();
     let fs = large_target(&server);
-    // The times of the target are not older; what it does not have is both newer and older.
+    // The times of the target are not older; a missing file counts as both newer and older.
     let src = source(&["0001", "0500", "1999", "2000", "2499", "a", "b", "z"]);
     for (condition, copied) in [
         (Condition::Exists, 5),
@@ -74,7 +74,7 @@ fn the_target_is_listed_once_and_not_asked_about_each_file() {
 }
 
 #[test]
-fn a_target_that_is_much_larger_is_looked_at_file_by_file() {
+fn a_much_larger_target_is_checked_file_by_file() {
     let server = Server::start();
     let fs = large_target(&server);
     for (names, copied, looks) in [(&["0500"], 1, 1), (&["zz"], 0, 1)] {
@@ -89,14 +89,14 @@ fn a_target_that_is_much_larger_is_looked_at_file_by_file() {
         )
         .unwrap();
         assert_eq!(report.copied(), copied, "{names:?}");
-        // The listing is given up after 1,000 entries for the one file.
+        // The listing ends after 1,000 entries in favor of a check of the one file.
         let asked = listings_and_looks(&server.take_requests());
         assert_eq!(asked, (1, looks), "{names:?}");
     }
 }
 
 #[test]
-fn nothing_is_listed_for_nothing_and_what_is_not_there_is_known_at_once() {
+fn an_empty_source_lists_nothing_and_a_missing_target_needs_no_heads() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
     copy_dir(
@@ -122,7 +122,7 @@ fn nothing_is_listed_for_nothing_and_what_is_not_there_is_known_at_once() {
 }
 
 #[test]
-fn a_directory_that_the_copy_makes_does_not_keep_a_file_beside_it_away() {
+fn a_directory_created_by_the_copy_does_not_block_a_file_of_the_same_name() {
     let (server, other) = (Server::start(), Server::start());
     for key in ["x", "x/y"] {
         server.bucket("bucket").put(key, "content");
@@ -146,7 +146,7 @@ fn a_directory_that_the_copy_makes_does_not_keep_a_file_beside_it_away() {
 }
 
 #[test]
-fn a_condition_holds_where_the_server_copies_by_itself() {
+fn a_condition_also_holds_for_server_side_copies() {
     let server = Server::start();
     let fs = common::open(&server);
     for (path, content) in [("a/x", "new"), ("a/y", "new"), ("b/x", "old")] {
@@ -162,11 +162,11 @@ fn a_condition_holds_where_the_server_copies_by_itself() {
 }
 
 #[test]
-fn a_move_on_a_condition_leaves_the_other_files_where_they_are() {
+fn a_conditional_move_leaves_the_other_files_in_place() {
     let (server, other) = (Server::start(), Server::start());
     let (fs, beyond) = (common::open(&server), common::open(&other));
     let not_there = || TransferOptions::new().condition(Condition::NotExists);
-    // Within one server, to another one, and to memory; in a dry run, and then for good.
+    // Within one server, to another one, and to memory; first as a dry run, and then for real.
     let memory = MemoryFs::new();
     for dst in [&fs as &dyn FileSystem, &beyond, &memory] {
         fs.makedirs_with("a/e", MakedirOptions::new().recreate(true))
@@ -201,7 +201,7 @@ fn a_move_on_a_condition_leaves_the_other_files_where_they_are() {
 }
 
 #[test]
-fn what_takes_no_condition_refuses_it_and_changes_nothing() {
+fn operations_without_conditions_refuse_one_and_change_nothing() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.writetext("b", "old").unwrap();

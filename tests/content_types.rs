@@ -13,7 +13,7 @@ fn header(server: &Server, key: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn uploads_guess_what_the_public_function_guesses_with_a_charset_where_it_is_asked_for() {
+fn uploads_guess_as_the_public_function_does_and_add_a_charset_on_request() {
     let server = Server::start();
     let plain = common::open_lenient(&server);
     let utf8 = common::builder(&server).strict(false).text_charset("utf-8");
@@ -43,7 +43,7 @@ fn uploads_guess_what_the_public_function_guesses_with_a_charset_where_it_is_ask
 }
 
 #[test]
-fn each_file_of_an_uploaded_tree_has_arguments_of_its_own() {
+fn each_file_of_an_uploaded_tree_can_have_its_own_arguments() {
     let (server, directory) = (Server::start(), Directory::new());
     for name in ["index.html", "logo.png"] {
         std::fs::write(directory.join(name), "x").unwrap();

@@ -1,4 +1,4 @@
-//! Copies, moves and mirrors between filesystems, and every way to lose data by them.
+//! Copies, moves and mirrors between filesystems, and every way in which they could lose data.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -31,7 +31,7 @@ fn keys(bucket: &Bucket) -> Vec<String> {
     files(bucket).into_keys().collect()
 }
 
-/// Everything that a bucket has, and when it was put there.
+/// Returns the whole content of a bucket, with the time of each object.
 fn state(bucket: &Bucket) -> Vec<(String, String, SystemTime)> {
     let object = |key: String| {
         let object = bucket.get(&key).unwrap();
@@ -53,14 +53,14 @@ fn hours_ago(content: &str, hours: u64) -> Object {
     object
 }
 
-/// A filesystem on a bucket that is made for it.
+/// A filesystem on a bucket that is created for it.
 fn on(server: &Server, bucket: &str, dir_path: &str) -> S3Fs {
     server.bucket(bucket);
     let builder = common::builder_of(server, bucket).dir_path(dir_path);
     builder.build().unwrap()
 }
 
-/// A small tree under that prefix: files, a directory without a marker, an empty one.
+/// Stores a small tree under that prefix: files, a directory without a marker, and an empty one.
 fn put_tree(bucket: &Bucket, prefix: &str) {
     for key in ["a", "b.txt", "d/1", "d/2", "d/e/f/3", "é"] {
         bucket.put(&format!("{prefix}{key}"), format!("content of {key}"));
@@ -78,8 +78,8 @@ fn has_the_tree(bucket: &Bucket, prefix: &str) {
     assert!(bucket.get(&format!("{prefix}empty/")).is_some());
 }
 
-/// Calls the check with source and target, as filesystems and as buckets, for each way in which
-/// they can lie to each other: the source is `src/`, the target `dst/`.
+/// Calls the check with source and target, as filesystems and as buckets, for each relation
+/// between the two: the source is `src/`, the target `dst/`.
 fn each_way(check: impl Fn(&str, &S3Fs, &S3Fs, &Bucket, &Bucket)) {
     for (way, bucket, is_near) in [
         ("two servers", "one", false),
@@ -109,7 +109,7 @@ fn a_filesystem_is_copied_into_another() {
         let below = keys(dst).into_iter().filter(|key| key.starts_with("dst/"));
         assert_eq!(below.count(), 7, "{way}");
         assert!(report.left_behind().is_empty());
-        // The target copies by itself, or each file is told.
+        // Either the target copies by itself, or each file is reported.
         assert!(matches!(report.copied(), 0 | 6), "{way}");
     });
 }
@@ -179,7 +179,7 @@ fn a_mirror_is_an_exact_copy() {
         let file = |path: &str| Action::Remove(path.into());
         let expected = [tree("/é"), file("/d"), tree("/gone too"), file("/gone")];
         assert_eq!(removals, expected.iter().collect::<Vec<_>>());
-        // Now there is nothing to do, and nothing is done.
+        // The second mirror has nothing to do, and changes nothing.
         let before = state(dst);
         let report = mirror(src_fs, dst_fs, &TransferOptions::new()).unwrap();
         assert_eq!(report, Report::default(), "{way}");
@@ -260,7 +260,7 @@ fn one_worker_or_eight_make_no_difference() {
 }
 
 #[test]
-fn a_directory_does_not_vanish_however_many_remove_its_files() {
+fn a_directory_stays_when_many_threads_remove_its_files() {
     for _ in 0..5 {
         let (server, other) = (Server::start(), Server::start());
         let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
@@ -278,7 +278,7 @@ fn a_directory_does_not_vanish_however_many_remove_its_files() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_lists_what_a_run_does() {
+fn a_dry_run_changes_nothing_and_lists_the_actions_of_a_real_run() {
     type Work = fn(&S3Fs, &S3Fs, &TransferOptions<'_>) -> Result<Report>;
     let works: [Work; 4] = [
         |src_fs, dst_fs, options| copy::copy_fs(src_fs, dst_fs, options),
@@ -291,7 +291,7 @@ fn a_dry_run_changes_nothing_and_lists_what_a_run_does() {
         let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
         let (src, dst) = (server.bucket("bucket"), other.bucket("bucket"));
         put_tree(&src, "");
-        // Markers, so that a directory does not go with its last file.
+        // Markers, so that a directory does not vanish with its last file.
         for marker in ["d/", "d/e/", "d/e/f/"] {
             src.put(marker, "");
         }
@@ -312,7 +312,7 @@ fn a_dry_run_changes_nothing_and_lists_what_a_run_does() {
 }
 
 #[test]
-fn a_file_is_never_lost_onto_itself_through_two_handles() {
+fn a_file_copied_onto_itself_through_two_handles_is_never_lost() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("x/y/f", "content");
@@ -342,7 +342,7 @@ fn a_file_is_never_lost_onto_itself_through_two_handles() {
         assert_eq!(error.path(), Some(dst_path));
         assert_eq!(state(&bucket), before, "{src_path} {dst_path}");
     }
-    // As a directory, too.
+    // Moves of directories also change nothing.
     moving::move_dir(&root, "x/y", &inside, "/", &options).unwrap();
     moving::move_fs(&inside, &inside.clone(), &options).unwrap();
     assert_eq!(state(&bucket), before);
@@ -350,7 +350,7 @@ fn a_file_is_never_lost_onto_itself_through_two_handles() {
 }
 
 #[test]
-fn trees_that_overlap_are_refused_whichever_handles_led_there() {
+fn overlapping_trees_are_refused_through_any_handles() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     put_tree(&bucket, "x/y/");
@@ -421,7 +421,7 @@ fn a_mistyped_source_costs_nothing() {
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_no_empty_source() {
+fn a_missing_bucket_is_no_empty_source() {
     let (server, other) = (Server::start(), Server::start());
     put_tree(&other.bucket("bucket"), "");
     let before = state(&other.bucket("bucket"));
@@ -462,7 +462,7 @@ fn a_move_that_fails_in_the_middle_removes_nothing_from_the_source() {
         if workers == 1 {
             assert_eq!(keys(&dst), ["a", "b", "c"]);
         }
-        // What failed can be moved again.
+        // The failed files can be moved again.
         other.faults().clear();
         moving::move_fs(&src_fs, &dst_fs, &options).unwrap();
         assert_eq!(keys(&dst), ["a", "b", "c", "d"]);
@@ -472,7 +472,7 @@ fn a_move_that_fails_in_the_middle_removes_nothing_from_the_source() {
 }
 
 #[test]
-fn gathered_errors_come_together_and_the_others_are_moved() {
+fn errors_are_gathered_and_the_other_files_are_moved() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     let (src, dst) = (server.bucket("bucket"), other.bucket("bucket"));
@@ -504,7 +504,7 @@ fn gathered_errors_come_together_and_the_others_are_moved() {
     assert_eq!(failures.errors().len(), 2);
     assert_eq!(failures.report().copied(), 2);
     assert!(error.to_string().contains("2 failed"), "{error}");
-    // A mirror that is not whole removes nothing.
+    // An incomplete mirror removes nothing.
     assert_eq!(keys(&dst), ["a", "d/c", "gone"]);
 
     let error = fails(
@@ -522,7 +522,7 @@ fn gathered_errors_come_together_and_the_others_are_moved() {
 }
 
 #[test]
-fn what_another_writer_adds_or_changes_during_a_move_stays() {
+fn files_that_another_writer_adds_or_changes_during_a_move_stay() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     let (src, dst) = (server.bucket("bucket"), other.bucket("bucket"));
@@ -562,7 +562,7 @@ fn a_file_that_changes_while_it_is_moved_stays() {
 }
 
 #[test]
-fn a_source_that_cannot_be_removed_is_in_both_places() {
+fn a_source_that_cannot_be_removed_exists_in_both_places() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     server.bucket("bucket").put("d/f", "content");
@@ -580,7 +580,7 @@ fn a_source_that_cannot_be_removed_is_in_both_places() {
 }
 
 #[test]
-fn a_callback_cancels_and_its_error_comes_back() {
+fn an_error_of_the_callback_cancels_and_is_returned() {
     let cancelled = || Error::new(ErrorKind::Timeout).with_message("enough");
     for workers in [1, 8] {
         let (server, other) = (Server::start(), Server::start());
@@ -606,7 +606,7 @@ fn a_callback_cancels_and_its_error_comes_back() {
         assert_eq!(state(&src), before);
         assert!((3..=3 + workers).contains(&keys(&dst).len()));
     }
-    // In the middle of a file: nothing of it is there.
+    // In the middle of a file: nothing of the file is stored.
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     server.bucket("bucket").put_synthetic("large", 1, 3 << 20);
@@ -631,7 +631,7 @@ fn a_callback_cancels_and_its_error_comes_back() {
 }
 
 #[test]
-fn a_callback_that_panics_ends_the_copy_and_its_panic_comes_back() {
+fn a_panic_of_the_callback_ends_the_copy_and_is_propagated() {
     for workers in [1, 4] {
         let (src, dst) = (MemoryFs::new(), MemoryFs::new());
         for number in 0..500 {
@@ -673,7 +673,7 @@ fn any_number_of_workers_copies_everything() {
 }
 
 #[test]
-fn conditions_choose_what_is_copied() {
+fn conditions_select_the_copied_files() {
     for (condition, expected) in [
         (
             Condition::Always,
@@ -692,7 +692,7 @@ fn conditions_choose_what_is_copied() {
             src.put_with(key, hours_ago("src", src_age));
             dst.put_with(key, hours_ago("dst", dst_age));
         }
-        // The ages of "same" were taken one after the other.
+        // The ages of "same" were computed one after the other.
         let mut same = dst.get("same").unwrap();
         same.modified = src.get("same").unwrap().modified;
         dst.put_with("same", same);
@@ -720,7 +720,7 @@ fn conditions_choose_what_is_copied() {
 }
 
 #[test]
-fn single_files_have_the_errors_of_copy() {
+fn single_files_have_the_same_errors_as_copy() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     src_fs.makedir("d").unwrap();
@@ -757,7 +757,7 @@ fn single_files_have_the_errors_of_copy() {
 }
 
 #[test]
-fn the_structure_alone_can_be_copied() {
+fn a_directory_structure_can_be_copied_without_files() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (on(&server, "bucket", "/"), on(&other, "bucket", "/"));
     put_tree(&server.bucket("bucket"), "in/");
@@ -775,7 +775,7 @@ fn a_file_and_a_directory_of_one_path_are_both_copied() {
     src.put("x", "file");
     src.put("x/y", "below");
     src.put("x/y/z", "below that");
-    // The target may have one of the two already.
+    // The target may already have one of the two.
     for there in ["", "x", "x/other"] {
         for key in dst.keys() {
             dst.remove(&key);
@@ -797,13 +797,13 @@ fn a_file_and_a_directory_of_one_path_are_both_copied() {
 
 type OnUpload = dyn Fn(&str) + Send + Sync;
 
-/// A bucket as another kind of filesystem: what it is like, what it lists, what it can do by itself.
+/// A bucket as another kind of filesystem, with configurable properties, listings and capabilities.
 struct Odd {
     fs: S3Fs,
     meta: Meta,
-    /// Listed in the root besides what is there.
+    /// An entry that listings of the root have in addition to the real ones.
     listed: Option<&'static str>,
-    /// What it was asked to do by itself; it does nothing.
+    /// The server-side operations that were requested of it; it ignores them.
     hooks: Option<Mutex<Vec<String>>>,
     times: Mutex<Vec<String>>,
     on_upload: Option<Box<OnUpload>>,
@@ -821,7 +821,7 @@ impl Odd {
         }
     }
 
-    /// A path that does not tell case, if this filesystem does not.
+    /// Returns a path in lower case if this filesystem ignores case.
     fn at(&self, path: &str) -> String {
         if self.meta.case_insensitive {
             path.to_lowercase()
@@ -900,7 +900,7 @@ impl Capabilities for Odd {
     }
 }
 
-/// A source on S3, and a target that is like `meta` says.
+/// A source on S3, and a target with the properties that `change` sets.
 fn odd(change: impl Fn(&mut Meta)) -> (Server, S3Fs, Server, Odd) {
     let (server, other) = (Server::start(), Server::start());
     let src_fs = common::open(&server);
@@ -909,7 +909,7 @@ fn odd(change: impl Fn(&mut Meta)) -> (Server, S3Fs, Server, Odd) {
     (server, src_fs, other, dst_fs)
 }
 
-/// A copy, a move and a mirror are refused, and neither side has changed.
+/// Asserts that a copy, a move and a mirror are refused, and that neither side has changed.
 #[track_caller]
 fn all_refuse(
     source: &Server,
@@ -930,7 +930,7 @@ fn all_refuse(
 }
 
 #[test]
-fn a_target_that_cannot_hold_both_is_told_before_anything_changes() {
+fn a_target_that_cannot_hold_both_is_refused_before_anything_changes() {
     let (source, src_fs, target, dst_fs) = odd(|_| {});
     source.bucket("bucket").put("a", "first");
     source.bucket("bucket").put("d/x", "file");
@@ -940,7 +940,7 @@ fn a_target_that_cannot_hold_both_is_told_before_anything_changes() {
 }
 
 #[test]
-fn names_that_are_one_in_the_target_are_told_before_anything_changes() {
+fn names_that_collide_in_the_target_are_refused_before_anything_changes() {
     for keys in [["d/A", "d/a"], ["É", "é"], ["D/1", "d/2"], ["x", "X/y"]] {
         let (source, src_fs, target, dst_fs) = odd(|meta| {
             meta.case_insensitive = true;
@@ -951,7 +951,7 @@ fn names_that_are_one_in_the_target_are_told_before_anything_changes() {
         }
         all_refuse(&source, &src_fs, &target, &dst_fs, ErrorKind::Unsupported);
     }
-    // One that is both, and told apart from no other, is no collision.
+    // A single name that is both a file and a directory is no collision.
     let (source, src_fs, _target, dst_fs) = odd(|meta| {
         meta.case_insensitive = true;
         meta.holds_file_beside_directory = true;
@@ -962,7 +962,7 @@ fn names_that_are_one_in_the_target_are_told_before_anything_changes() {
 }
 
 #[test]
-fn a_mirror_knows_its_files_whatever_their_case() {
+fn a_mirror_recognizes_its_files_when_case_is_ignored() {
     let (source, src_fs, target, dst_fs) = odd(|meta| meta.case_insensitive = true);
     let (src, dst) = (source.bucket("bucket"), target.bucket("bucket"));
     for key in ["A.TXT", "Dir/File", "Dir/Changed"] {
@@ -1000,11 +1000,11 @@ fn no_name_leads_out_of_the_target() {
         source.bucket("bucket").put("a", "first");
         source.bucket("bucket").put(key, "x");
         all_refuse(&source, &src_fs, &target, &dst_fs, ErrorKind::InvalidPath);
-        // Elsewhere they are names like any other.
+        // On other targets they are ordinary names.
         let posix = Odd::new(common::open(&target));
         copy::copy_fs(&src_fs, &posix, &TransferOptions::new()).unwrap();
     }
-    // Keys that no path names are not copied, and not taken for others.
+    // Keys without a path are not copied, and not mistaken for others.
     let (source, src_fs, target, dst_fs) = odd(|_| {});
     for key in ["../../etc/passwd", "a/../b", "a//c", "/d", "ok"] {
         source.bucket("bucket").put(key, "x");
@@ -1015,7 +1015,7 @@ fn no_name_leads_out_of_the_target() {
 }
 
 #[test]
-fn a_path_that_is_too_long_for_the_target_is_told_before_anything_changes() {
+fn a_path_too_long_for_the_target_is_refused_before_anything_changes() {
     let (source, src_fs, target, dst_fs) = odd(|meta| meta.max_path_length = Some(20));
     source.bucket("bucket").put("a", "first");
     source
@@ -1026,7 +1026,7 @@ fn a_path_that_is_too_long_for_the_target_is_told_before_anything_changes() {
 }
 
 #[test]
-fn what_the_target_does_by_itself_is_not_done_again() {
+fn a_tree_that_the_target_copies_itself_is_not_copied_again() {
     let (source, src_fs, target, mut dst_fs) = odd(|_| {});
     let src = source.bucket("bucket");
     put_tree(&src, "");
@@ -1037,7 +1037,7 @@ fn what_the_target_does_by_itself_is_not_done_again() {
     assert!(matches!(report.actions(), [Action::CopyDir { .. }]));
     let report = moving::move_dir(&src_fs, "d", &dst_fs, "t", &TransferOptions::new()).unwrap();
     assert!(matches!(report.actions(), [Action::MoveDir { .. }]));
-    // Who looks at single files sees them, and they are still not read here.
+    // A callback for single files sees them, and they are still not read here.
     let mut copied = 0;
     let looking = TransferOptions::new().on_copy(|_, _| {
         copied += 1;
@@ -1081,14 +1081,14 @@ fn times_are_kept_where_the_target_can() {
     copy::copy_modified_time(&src_fs, "d/f", &dst_fs, "d/f").unwrap();
     copy::copy_fs(&src_fs, &dst_fs, &TransferOptions::new()).unwrap();
     assert_eq!(*dst_fs.times.lock().unwrap(), ["/d/f", "g", "d/f"]);
-    // S3 cannot, and does nothing then.
+    // S3 cannot set times, and ignores the request.
     copy::copy_fs(&dst_fs, &on(&source, "other", "/"), &options).unwrap();
     let gone = copy::copy_modified_time(&src_fs, "x", &dst_fs, "d/f");
     fails(gone, ErrorKind::ResourceNotFound);
 }
 
 #[test]
-fn a_filesystem_that_knows_no_locations_loses_nothing_either() {
+fn a_filesystem_without_locations_loses_nothing() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     put_tree(&bucket, "");
@@ -1118,7 +1118,7 @@ fn a_filesystem_that_knows_no_locations_loses_nothing_either() {
 }
 
 #[test]
-fn movedir_says_what_it_left_behind() {
+fn movedir_reports_the_files_left_behind() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     put_tree(&bucket, "in/");
@@ -1138,7 +1138,7 @@ fn movedir_says_what_it_left_behind() {
 }
 
 #[test]
-fn one_bucket_is_one_place_whatever_led_there() {
+fn all_handles_of_one_bucket_have_the_same_location() {
     let build = |endpoint: Option<&str>, region: &str| {
         let builder = S3Fs::builder("bucket").region(region).anonymous(true);
         let builder = match endpoint {
@@ -1156,17 +1156,17 @@ fn one_bucket_is_one_place_whatever_led_there() {
     }
     let aws = build(None, "us-east-1");
     assert!(!here.is_same(&aws));
-    // A bucket's name is one of a kind on AWS, and any region's endpoint leads to it.
+    // A bucket's name is unique on AWS, and any region's endpoint leads to it.
     assert!(aws.is_same(&build(None, "eu-west-1")));
     let named = build(Some("https://s3.eu-west-1.amazonaws.com"), "eu-west-1");
     assert!(aws.is_same(&named));
 }
 
 #[test]
-fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
+fn a_file_of_the_local_disk_is_uploaded_as_it_is_read() {
     let server = Server::builder().discard_over(1 << 20).start();
     let fs = common::open(&server);
-    // The zeros of a sparse file take no room.
+    // The zeros of a sparse file take no space.
     let size = 50 << 20;
     let directory = Directory::new();
     let file = std::fs::File::create(directory.join("big")).unwrap();
@@ -1181,7 +1181,7 @@ fn a_file_of_the_local_disk_goes_up_as_it_is_read() {
 }
 
 #[test]
-fn a_source_of_another_size_than_it_said_stores_nothing() {
+fn a_source_of_the_wrong_size_stores_nothing() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("f", "old");
@@ -1197,7 +1197,7 @@ fn a_source_of_another_size_than_it_said_stores_nothing() {
 }
 
 #[test]
-fn a_lost_answer_to_the_end_of_a_copy_in_parts_is_looked_up() {
+fn a_lost_response_to_the_completion_of_a_copy_in_parts_is_resolved() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     let size = (5 << 30) + 1;
@@ -1242,7 +1242,7 @@ fn a_source_that_is_replaced_during_a_copy_in_parts_is_never_mixed() {
 }
 
 #[test]
-fn a_copy_in_parts_looks_at_its_source_once_more() {
+fn a_copy_in_parts_checks_its_source_again_before_completing() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put_synthetic("f", 1, (5 << 30) + 1);
@@ -1260,12 +1260,12 @@ fn a_copy_in_parts_looks_at_its_source_once_more() {
 }
 
 #[test]
-fn parts_of_what_has_failed_are_not_tried_again() {
+fn parts_of_a_failed_copy_are_not_retried() {
     let delay = Duration::from_secs(1);
     for update in [false, true] {
         let server = Server::start();
         let bucket = server.bucket("bucket");
-        // Copies in an update have as many bytes as a part may have.
+        // Copies in an update have the maximum size of a part.
         let size = if update { 50 << 30 } else { (5 << 30) + 1 };
         bucket.put_synthetic("f", 1, size);
         let builder = common::builder(&server).retry_base_delay(delay);
@@ -1282,15 +1282,15 @@ fn parts_of_what_has_failed_are_not_tried_again() {
         };
         fails(result, ErrorKind::PermissionDenied);
         let asked = common::asked(&server, "UploadPartCopy").len();
-        // Some waited less for their second attempt than it took to be told.
+        // For some parts the delay before the second attempt was shorter than the time until they were cancelled.
         assert!(asked <= 20, "{asked} requests for some 11 parts");
         assert!(bucket.uploads().is_empty());
     }
 }
 
 #[test]
-fn a_copy_in_parts_that_the_store_says_it_gave_up_is_not_another_ones() {
-    // This store says of an upload that was completed that it is aborted, as if it had been open.
+fn a_completed_copy_in_parts_is_recognized_despite_a_successful_abort() {
+    // This store responds to the abort of a completed upload as if the upload had been open.
     let server = Server::start();
     let bucket = server.bucket("bucket");
     let size = (5 << 30) + 1;
@@ -1309,14 +1309,14 @@ fn a_copy_in_parts_that_the_store_says_it_gave_up_is_not_another_ones() {
 }
 
 #[test]
-fn a_store_that_knows_no_conditions_replaces_and_removes_nothing_that_came_meanwhile() {
+fn without_conditions_in_the_store_concurrent_writes_are_still_kept() {
     for strict in [true, false] {
         let conditions = [Guarded::Copy, Guarded::Delete];
         let server = Server::builder().refuse_conditions(conditions).start();
         let fs = common::builder(&server).strict(strict).build().unwrap();
         let bucket = server.bucket("bucket");
         bucket.put("file", "content");
-        // Whoever puts it there does so between the look and the copy.
+        // Another writer stores the object between the check and the copy.
         let meanwhile = |operation: &str, key: &'static str| {
             let bucket = server.bucket("bucket");
             let rule = Rule::on(operation).when(move |_| {
@@ -1342,7 +1342,7 @@ fn a_store_that_knows_no_conditions_replaces_and_removes_nothing_that_came_meanw
 }
 
 #[test]
-fn a_tree_is_given_up_with_the_first_file_that_cannot_be_copied() {
+fn a_tree_copy_ends_at_the_first_file_that_cannot_be_copied() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for number in 0..500 {
@@ -1363,7 +1363,7 @@ fn a_tree_is_given_up_with_the_first_file_that_cannot_be_copied() {
     }
 }
 
-/// Ceph's gateway decodes the source of a copied part twice: what it would copy is read and sent.
+/// Ceph's gateway decodes the source of a copied part twice: the content is read and sent instead.
 #[test]
 fn a_large_source_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
     let server = Server::builder().decode_copy_source_twice(true).start();
@@ -1382,7 +1382,7 @@ fn a_large_source_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
         },
     ];
     for copy in copies {
-        // Enough is seen after two parts: the upload is left as it is then.
+        // Two parts are enough for this test: the upload then stays as it is.
         let third = Rule::on("UploadPart").when(|request| request.query("partNumber") == Some("3"));
         let refused = || Fault::error(403, "AccessDenied");
         server.faults().add(third.always(), refused());

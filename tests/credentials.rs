@@ -1,4 +1,4 @@
-//! Sources of credentials, with the servers that they ask and the S3 server that believes them.
+//! Sources of credentials, with the servers that they query and the S3 server that accepts the credentials.
 
 mod botocore;
 
@@ -20,7 +20,7 @@ use test_server::{BUCKET, Server};
 use crate::local::Directory;
 use crate::logged;
 
-/// A server of credentials on loopback. It answers by the method, the path and the body of a request.
+/// A server of credentials on loopback. Its responses depend on the method, the path and the body of a request.
 pub struct Source {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -28,7 +28,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// `answer` gets the method and the path, the body, and how many requests there were before.
+    /// `answer` gets the method and the path, the body, and the number of earlier requests.
     pub fn start(answer: impl Fn(&str, &str, usize) -> (u16, String) + Send + 'static) -> Self {
         logged::install();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -36,7 +36,7 @@ impl Source {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let log = Arc::clone(&asked);
         let thread = thread::spawn(move || {
-            // Whoever drops the server connects and says nothing.
+            // Dropping the server opens a connection without a request.
             while let Some((mut stream, line, body)) = listener.accept().ok().and_then(read) {
                 let before = {
                     let mut log = log.lock().unwrap();
@@ -62,7 +62,7 @@ impl Source {
         format!("http://{}", self.address)
     }
 
-    /// The method and path of each request so far.
+    /// Returns the method and path of each request so far.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -105,7 +105,7 @@ fn read((stream, _): (TcpStream, SocketAddr)) -> Option<(TcpStream, String, Stri
     Some((reader.into_inner(), line, body))
 }
 
-/// What STS answers to AssumeRole.
+/// The response of STS to AssumeRole.
 pub fn assumed(key: &str, secret: &str, token: &str) -> (u16, String) {
     let document = format!(
         "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{key}</AccessKeyId>\
@@ -116,7 +116,7 @@ pub fn assumed(key: &str, secret: &str, token: &str) -> (u16, String) {
     (200, document)
 }
 
-/// A home directory with files of the AWS tools, gone at the end.
+/// A home directory with files of the AWS tools, removed at the end.
 pub struct Home(Directory);
 
 impl Home {
@@ -135,7 +135,7 @@ impl Home {
         &self.0
     }
 
-    /// A filesystem on that server, which looks for its credentials in this home.
+    /// A builder for that server that looks for its credentials in this home directory.
     pub fn builder(&self, server: &Server, more: &[(&str, &str)]) -> S3FsBuilder {
         let home = ("HOME", self.0.to_str().expect("UTF-8"));
         let off = ("AWS_EC2_METADATA_DISABLED", "true");
@@ -147,7 +147,7 @@ impl Home {
             .strict(false)
     }
 
-    /// Every file, with its content.
+    /// Returns every file, with its content.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut directories = vec![self.0.to_path_buf()];
@@ -171,7 +171,7 @@ const ROLE: &str = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\nsour
                     region = us-east-1\n[profile keys]\naws_access_key_id = AKIALONG\n\
                     aws_secret_access_key = long-secret\n";
 
-/// Eight threads at once read a file that is there.
+/// Eight threads read a file at the same time.
 fn read_at_once(fs: &S3Fs) {
     let barrier = Barrier::new(8);
     thread::scope(|scope| {
@@ -185,7 +185,7 @@ fn read_at_once(fs: &S3Fs) {
 }
 
 #[test]
-fn a_role_is_assumed_once_for_eight_threads_and_once_more_when_its_time_is_over() {
+fn a_role_is_assumed_once_for_eight_threads_and_again_after_its_expiry() {
     let server = Server::builder()
         .credentials("AKIAONE", "one")
         .token("t1")
@@ -212,7 +212,7 @@ fn a_role_is_assumed_once_for_eight_threads_and_once_more_when_its_time_is_over(
     server.expire_token();
     read_at_once(&fs);
     assert_eq!(sts.asked(), ["POST /"; 2]);
-    // From then on nobody signs with the old ones.
+    // From then on no request is signed with the old credentials.
     server.take_requests();
     read_at_once(&fs.clone());
     assert_eq!(server.take_requests().len(), 8);
@@ -220,7 +220,7 @@ fn a_role_is_assumed_once_for_eight_threads_and_once_more_when_its_time_is_over(
 }
 
 #[test]
-fn an_instance_gives_its_role_and_its_region() {
+fn an_instance_provides_its_role_and_its_region() {
     let server = Server::builder()
         .credentials("AKIAONE", "one")
         .token("t1")
@@ -246,14 +246,14 @@ fn an_instance_gives_its_role_and_its_region() {
     let fs = home.builder(&server, &variables).build().unwrap();
     assert!(metadata.asked().is_empty(), "building asks nobody");
     read_at_once(&fs);
-    // The endpoint was given, so that no region is needed.
+    // The endpoint is configured, so that no region is needed.
     assert_eq!(metadata.asked().len(), 3);
 }
 
-/// Where neither region nor endpoint is named, the first URL is signed for the region of the instance.
+/// If neither region nor endpoint is configured, the first URL is signed for the region of the instance.
 #[test]
 #[cfg(feature = "rustls")]
-fn the_region_of_the_instance_is_where_the_bucket_is_looked_for_first() {
+fn the_bucket_is_first_expected_in_the_region_of_the_instance() {
     let metadata = Source::start(|line, _, _| {
         match line {
         "PUT /latest/api/token" => (200, "token".to_owned()),
@@ -282,7 +282,7 @@ fn the_region_of_the_instance_is_where_the_bucket_is_looked_for_first() {
 }
 
 #[test]
-fn a_source_that_fails_is_the_error_of_the_operation_and_is_asked_once_for_it() {
+fn an_error_of_the_source_fails_the_operation_without_a_retry() {
     let server = Server::start();
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
@@ -311,7 +311,7 @@ fn a_source_that_fails_is_the_error_of_the_operation_and_is_asked_once_for_it() 
 }
 
 #[test]
-fn a_presigned_url_ends_with_its_credentials_and_says_when() {
+fn a_presigned_url_expires_with_its_credentials_and_has_the_expiry() {
     let expiry = SystemTime::now() + Duration::from_secs(600);
     let temporary = Credentials::new("AKIAONE", "one").with_session_token("t1");
     let signed = |credentials: Credentials, seconds| -> PresignedUrl {
@@ -346,7 +346,7 @@ fn a_presigned_url_ends_with_its_credentials_and_says_when() {
         "{warnings:?}"
     );
     assert!(!format!("{short:?}").contains("X-Amz"), "{short:?}");
-    // Who asks for less has all of it, and what does not expire cuts nothing.
+    // A shorter lifetime is not changed, and credentials without an expiry shorten nothing.
     let within = signed(temporary.clone().with_expiry(expiry), 60);
     assert!(within.as_str().contains("X-Amz-Expires=60&"));
     let unknown = signed(temporary, 3600);
@@ -354,10 +354,10 @@ fn a_presigned_url_ends_with_its_credentials_and_says_when() {
     assert!(unknown.expires_at().is_some());
 }
 
-/// Files that others may write, or that nobody may, are read all the same, and nothing is written to any.
+/// Files are read even if other users may write them, or nobody may, and no file is written.
 #[test]
 #[cfg(unix)]
-fn files_are_read_whatever_their_permissions_are_and_never_written() {
+fn files_are_read_whatever_their_permissions_and_never_written() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let server = Server::builder()
@@ -387,9 +387,9 @@ fn files_are_read_whatever_their_permissions_are_and_never_written() {
     }
 }
 
-/// The program's environment is not asked where another is given.
+/// With a custom environment, the environment of the process is not read.
 #[test]
-fn an_environment_of_its_own_is_all_that_a_filesystem_sees() {
+fn a_filesystem_sees_only_its_own_environment() {
     let error = S3Fs::builder(BUCKET)
         .environment([("AWS_EC2_METADATA_DISABLED", "true")])
         .build()

@@ -1,5 +1,5 @@
-//! Directories on a store that has them by itself, as SeaweedFS does: it answers for the marker of a directory that
-//! has none, keeps one whose marker is deleted before what is in it, and gives a file's place to a marker.
+//! Directories on a store with real directories, such as SeaweedFS: it responds to a HEAD of the marker of a directory
+//! without one, keeps a directory whose marker is deleted before its contents, and replaces a file with a marker.
 
 use s3fs::{
     CopyOptions, ErrorKind, FileSystem, FileSystemExt, MakedirOptions, MemoryFs, S3Fs,
@@ -18,7 +18,7 @@ fn recreate() -> MakedirOptions {
     MakedirOptions::new().recreate(true)
 }
 
-/// The store, and the filesystem, strict or not.
+/// Runs the check with the store and a filesystem, once strict and once not.
 fn each_kind(check: impl Fn(&Server, &Bucket, &S3Fs, bool)) {
     for strict in [true, false] {
         let server = Server::builder().like_seaweedfs().start();
@@ -27,7 +27,7 @@ fn each_kind(check: impl Fn(&Server, &Bucket, &S3Fs, bool)) {
     }
 }
 
-/// Leaves `stuck/`, which no key is in, and which the store answers for.
+/// Leaves `stuck/`: a directory without any key, for which the store responds to a HEAD.
 fn leave_stuck(bucket: &Bucket, server: &Server) {
     for key in ["stuck/", "stuck/f"] {
         bucket.put(key, "");
@@ -40,7 +40,7 @@ fn leave_stuck(bucket: &Bucket, server: &Server) {
 }
 
 #[test]
-fn the_store_behaves_as_it_should_here() {
+fn the_stores_of_these_tests_behave_as_required() {
     each_kind(|server, bucket, fs, _| {
         bucket.put("d/f", "x");
         assert_eq!(client::head(server, "d/").send().status, 200);
@@ -53,7 +53,7 @@ fn the_store_behaves_as_it_should_here() {
 }
 
 #[test]
-fn a_directory_that_is_only_answered_for_is_made() {
+fn makedir_creates_a_directory_that_only_a_head_reports() {
     each_kind(|server, bucket, fs, strict| {
         leave_stuck(bucket, server);
         fs.makedir("stuck").unwrap();
@@ -73,21 +73,21 @@ fn a_directory_that_is_only_answered_for_is_made() {
 }
 
 #[test]
-fn makedir_with_recreate_makes_a_directory_that_is_only_answered_for_in_strict_mode() {
+fn strict_makedir_with_recreate_creates_a_directory_that_only_a_head_reports() {
     let server = Server::builder().like_seaweedfs().start();
     let bucket = server.bucket(BUCKET);
     leave_stuck(&bucket, &server);
     let fs = common::open(&server);
     fs.makedir_with("stuck", recreate()).unwrap();
     assert!(fs.isdir("stuck").unwrap());
-    // What was seen once holds for the clones, without strict's looks.
+    // The clones use the result of the first detection, without the checks of strict mode.
     let root = common::builder(&server).dir_path("other").build().unwrap();
     root.create_root().unwrap();
     assert!(bucket.get("other/").is_some());
 }
 
 #[test]
-fn a_directory_with_keys_and_no_marker_is_there() {
+fn a_directory_with_keys_and_no_marker_exists() {
     each_kind(|_, bucket, fs, _| {
         bucket.put("d/f", "x");
         let error = fs.makedir("d").unwrap_err();
@@ -119,7 +119,7 @@ fn a_directory_stays_without_its_last_child_if_strict() {
 }
 
 #[test]
-fn no_directory_takes_the_place_of_a_file() {
+fn no_directory_replaces_a_file() {
     each_kind(|server, bucket, fs, strict| {
         for below in [false, true] {
             bucket.put("co", "content");
@@ -136,7 +136,7 @@ fn no_directory_takes_the_place_of_a_file() {
             }
             assert_eq!(bucket.get("co").unwrap().bytes(), b"content");
         }
-        // The last key beside it goes: the marker that would be needed is refused, and the file stays.
+        // The last key beside it is removed: the marker that would be needed is refused, and the file stays.
         let _ = fs.remove("co/f");
         assert_eq!(bucket.get("co").unwrap().bytes(), b"content");
         let root = common::builder(server).dir_path("co").strict(strict);
@@ -145,9 +145,9 @@ fn no_directory_takes_the_place_of_a_file() {
     });
 }
 
-/// Where the store knows no conditions, the file is looked for before the marker is written.
+/// If the store does not support conditions, a check for the file precedes the marker.
 #[test]
-fn without_conditions_a_marker_is_written_after_a_look_at_the_file() {
+fn without_conditions_a_marker_is_written_after_a_check_for_a_file() {
     let server = Server::builder().like_seaweedfs();
     let server = server.refuse_conditions([Guarded::Put]).start();
     let bucket = server.bucket(BUCKET);
@@ -166,7 +166,7 @@ fn without_conditions_a_marker_is_written_after_a_look_at_the_file() {
     }
 }
 
-/// `t` with markers on three levels, and more keys than a request deletes.
+/// `t` with markers on three levels, and more keys than one request deletes.
 fn large(bucket: &Bucket) {
     for directory in ["t/", "t/a/", "t/a/b/", "t/z/"] {
         bucket.put(directory, "");
@@ -217,7 +217,7 @@ fn trees_are_removed_children_first_and_markers_last() {
 }
 
 #[test]
-fn markers_go_last_where_every_key_is_deleted_by_itself() {
+fn single_deletes_remove_markers_last() {
     let server = Server::builder().like_seaweedfs().start();
     let bucket = server.bucket(BUCKET);
     large(&bucket);
@@ -229,9 +229,9 @@ fn markers_go_last_where_every_key_is_deleted_by_itself() {
     assert!(bucket.keys().is_empty() && bucket.stuck().is_empty());
 }
 
-/// The marker of a key that failed for once goes after it, too.
+/// A marker is also deleted after a key that failed once.
 #[test]
-fn a_key_that_is_deleted_at_the_second_attempt_leaves_no_directory() {
+fn a_key_deleted_at_the_second_attempt_leaves_no_directory() {
     let server = Server::builder().like_seaweedfs().start();
     let bucket = server.bucket(BUCKET);
     for key in ["t/", "t/a/", "t/a/f", "t/b/", "t/g"] {
@@ -246,11 +246,11 @@ fn a_key_that_is_deleted_at_the_second_attempt_leaves_no_directory() {
         .add(Rule::on("DeleteObjects"), Fault::Answer(answer));
     common::open(&server).removetree("t").unwrap();
     assert_eq!(asked(&server, "DeleteObjects").len(), 2);
-    // The first request deleted nothing here, whatever it said.
+    // The first request deleted nothing here, despite its response.
     assert_eq!(bucket.keys(), ["t/b/", "t/g"]);
 }
 
-/// How many listings, DeleteObjects and requests there were.
+/// Returns the number of listings, of DeleteObjects requests and of all requests.
 fn operations(server: &Server) -> (usize, usize, usize) {
     let requests = server.take_requests();
     let count = |operation: &str| {
@@ -267,7 +267,7 @@ fn operations(server: &Server) -> (usize, usize, usize) {
 }
 
 #[test]
-fn deletes_stay_as_many_as_the_keys_need() {
+fn removing_a_tree_takes_no_additional_delete_requests() {
     for strict in [true, false] {
         let server = Server::start();
         let bucket = server.bucket(BUCKET);
@@ -283,10 +283,10 @@ fn deletes_stay_as_many_as_the_keys_need() {
     }
 }
 
-/// More markers than wait in memory: another listing finds them.
+/// More markers than are held in memory: another listing finds them.
 #[test]
 #[ignore = "100,000 markers take a minute"]
-fn markers_beyond_what_is_held_are_found_by_another_listing() {
+fn markers_beyond_the_held_ones_are_found_by_another_listing() {
     let server = Server::builder().like_seaweedfs().start();
     let bucket = server.bucket(BUCKET);
     for number in 0..33_334 {
@@ -332,7 +332,7 @@ fn the_metadata_of_markers_is_copied_and_moved() {
                 assert!(copied(key), "{key}, strict: {strict}, there: {there}");
             }
             if there {
-                // One that was there stays what it was.
+                // An existing one stays unchanged.
                 assert_eq!(bucket.get("copy/sub/").unwrap().bytes(), b"content");
             } else {
                 assert!(copied("copy/sub/") && copied("copy/") && copied("moved/"));
@@ -343,7 +343,7 @@ fn the_metadata_of_markers_is_copied_and_moved() {
 }
 
 #[test]
-fn trees_are_copied_where_a_marker_cannot_be() {
+fn trees_are_copied_where_the_store_has_real_directories() {
     each_kind(|_, bucket, fs, _| {
         for key in ["d/", "d/sub/", "d/sub/f", "d/empty/"] {
             bucket.put(key, "");
@@ -359,7 +359,7 @@ fn trees_are_copied_where_a_marker_cannot_be() {
 }
 
 #[test]
-fn ones_own_bucket_is_made_again_in_us_east_1() {
+fn creating_an_owned_bucket_again_succeeds_only_in_us_east_1() {
     let server = Server::builder().like_seaweedfs().start();
     common::open(&server).create_bucket().unwrap();
     let server = Server::builder()

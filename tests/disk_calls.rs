@@ -1,5 +1,5 @@
-//! What downloads and moves ask of the local disk, counted by strace(1). Without it, or where it may not trace, nothing is
-//! counted.
+//! System calls of downloads and moves on the local disk, counted by strace(1). If strace is missing or must not trace,
+//! nothing is counted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::local::Directory;
 
 const FILES: usize = 20;
 
-/// How often each system call was made for each file, by a program that runs this test alone.
+/// Counts the system calls for each file of a process that runs only this test.
 fn calls_of(test: &str) -> Option<BTreeMap<String, usize>> {
     let local = Directory::new();
     let trace = local.join("trace");
@@ -31,7 +31,7 @@ fn calls_of(test: &str) -> Option<BTreeMap<String, usize>> {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(said.contains("1 passed"), "{said}");
     let mut calls = BTreeMap::new();
-    // What is done before and after the call is not counted.
+    // Calls before and after the marks are not counted.
     let text = fs::read_to_string(&trace).expect("a trace");
     let between = text
         .lines()
@@ -105,7 +105,7 @@ fn count(calls: &BTreeMap<String, usize>, names: &[&str]) -> usize {
 }
 
 #[test]
-fn a_download_looks_twice_at_each_name_opens_it_once_and_renames_it() {
+fn a_download_checks_each_name_twice_opens_it_once_and_renames_it() {
     let Some(calls) = calls_of("disk_calls::a_download") else {
         return;
     };
@@ -131,7 +131,7 @@ fn a_durable_download_syncs_each_file_and_the_directory() {
 }
 
 #[test]
-fn a_move_syncs_each_file_and_the_directory_whatever_is_set() {
+fn a_move_syncs_each_file_and_the_directory_whatever_the_settings() {
     if let Some(calls) = calls_of("disk_calls::a_move") {
         assert!(count(&calls, &["fsync"]) > FILES, "{calls:?}");
     }

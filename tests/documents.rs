@@ -1,4 +1,4 @@
-//! What the documentation must contain: defaults of settings, environment variables, examples of methods.
+//! Required parts of the documentation: defaults of settings, environment variables, examples of methods.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 const CREDENTIALS: &str = include_str!("../src/guide/credentials.md");
 
-/// Those that are read for other reasons than AWS's or a proxy's.
+/// Variables that are read for other reasons than AWS's or a proxy's.
 const OTHER_VARIABLES: [&str; 3] = ["HOME", "USERPROFILE", "REQUEST_METHOD"];
 
-/// What implementations of `FileSystem` are for, or tell of themselves: no daily calls.
+/// Methods for implementers of `FileSystem`, or about the filesystem itself, that are not in daily use.
 const NOT_DAILY: [&str; 10] = [
     "capabilities",
     "check_directory",
@@ -23,7 +23,7 @@ const NOT_DAILY: [&str; 10] = [
     "upload_sized",
 ];
 
-/// The first line of each public setter in that `impl` block, and its doc comment.
+/// Returns the first line of each public setter in that `impl` block, and its doc comment.
 fn setters(file: &str, block: &str) -> Vec<(String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
     let text = fs::read_to_string(path).unwrap();
@@ -36,7 +36,7 @@ fn setters(file: &str, block: &str) -> Vec<(String, String)> {
             comment += words;
         } else if !line.starts_with("#[") {
             let comment = std::mem::take(&mut comment);
-            // A long list of arguments stands on the next lines.
+            // A long list of arguments is on the following lines.
             let takes_self = line.contains("(mut self") || line.ends_with('(');
             if line.starts_with("pub fn ") && takes_self {
                 found.push((line.to_owned(), comment));
@@ -77,7 +77,7 @@ fn source(path: &str) -> String {
     }
 }
 
-/// The Rust files below a directory of the package, by their paths in it.
+/// Returns the Rust files below a directory of the package, by their paths in it.
 fn files_below(directory: &str) -> Vec<String> {
     let mut files = Vec::new();
     let mut directories = vec![PathBuf::from(directory)];
@@ -96,7 +96,7 @@ fn files_below(directory: &str) -> Vec<String> {
     files
 }
 
-/// The string literals that are names of variables.
+/// Returns the string literals that are names of variables.
 fn variables(code: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = |word: &str| {
@@ -109,7 +109,7 @@ fn variables(code: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_environment_variable_that_is_read_stands_in_the_guide() {
+fn the_guide_lists_every_environment_variable_that_is_read() {
     let (_, list) = CREDENTIALS
         .split_once("## Environment variables\n")
         .expect("the section");
@@ -124,7 +124,7 @@ fn every_environment_variable_that_is_read_stands_in_the_guide() {
     assert!(count > 40, "only {count} are found in the source");
 }
 
-/// The public methods of the traits and types whose blocks begin with that line, with their documentation.
+/// Returns the public methods of the traits and types whose blocks begin with that line, with their documentation.
 fn methods(code: &str, block: &str) -> Vec<(String, String)> {
     let mut methods = Vec::new();
     let (mut is_inside, mut documentation) = (false, String::new());
@@ -156,7 +156,7 @@ fn methods(code: &str, block: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_method_of_a_filesystem_that_is_called_daily_has_an_example_that_runs() {
+fn every_common_method_of_a_filesystem_has_an_example_that_runs() {
     for (file, block, least) in [
         ("src/filesystem/mod.rs", "pub trait FileSystem:", 40),
         ("src/ext.rs", "pub trait FileSystemExt:", 40),
@@ -170,7 +170,7 @@ fn every_method_of_a_filesystem_that_is_called_daily_has_an_example_that_runs() 
     }
 }
 
-/// Those that say what a filesystem is, without more.
+/// Methods that need no example, mostly getters of a property of the filesystem.
 const GETTERS: [&str; 7] = [
     "bucket_name",
     "create_root",

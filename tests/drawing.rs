@@ -6,7 +6,7 @@ use test_server::{Fault, Rule, Server};
 use crate::common;
 use crate::walking::tree;
 
-/// What the original draws of the tree of the walks, each under a line that says how it was asked.
+/// Drawings of the original for the tree of the walks, each below a line with its options.
 const DRAWINGS: &str = include_str!("drawing.txt");
 
 fn drawn(fs: &S3Fs, name: &str, options: &TreeOptions) -> String {
@@ -18,7 +18,7 @@ fn drawn(fs: &S3Fs, name: &str, options: &TreeOptions) -> String {
 }
 
 #[test]
-fn trees_are_drawn_as_pyfilesystem_draws_them() {
+fn trees_are_drawn_as_in_pyfilesystem() {
     let server = Server::start();
     let fs = tree(&server);
     let options = TreeOptions::new;
@@ -44,7 +44,7 @@ fn trees_are_drawn_as_pyfilesystem_draws_them() {
 }
 
 #[test]
-fn boxes_and_colors_can_be_had_apart() {
+fn boxes_and_colors_are_independent() {
     let server = Server::start();
     let fs = tree(&server);
     let docs = || TreeOptions::new().path("docs").max_levels(0);
@@ -95,7 +95,7 @@ fn a_tree_needs_a_directory() {
 }
 
 #[test]
-fn a_name_cannot_break_a_line_or_steer_the_terminal() {
+fn a_name_cannot_break_a_line_or_control_the_terminal() {
     let server = Server::start();
     server.bucket("bucket").put("a\nb\x1b[31m", "content");
     let fs = common::open(&server);

@@ -1,5 +1,5 @@
-//! Every operation of a filesystem that takes a path, as lists: a test of what holds for all of them
-//! forgets none.
+//! Lists of all operations of a filesystem that take a path, so that a test of a common property
+//! covers all of them.
 
 use std::io::{Read as _, Write as _};
 
@@ -7,7 +7,7 @@ use s3fs::{
     FileSystem, FileSystemExt as _, MakedirOptions, Namespaces, OpenOptions, RawInfo, Result, S3Fs,
 };
 
-/// One of them.
+/// An operation.
 pub struct Operation {
     pub name: &'static str,
     run: fn(&S3Fs, &str) -> Result<()>,
@@ -18,8 +18,8 @@ impl Operation {
         Self { name, run }
     }
 
-    /// Whether the server decides that what it writes is new: when all answers are lost, or say
-    /// nothing, nobody knows whose the file is.
+    /// Whether the server decides that the written resource is new: if all responses are lost, or have
+    /// no information, the owner of the file is unknown.
     pub fn is_exclusive(&self) -> bool {
         matches!(
             self.name,
@@ -32,17 +32,17 @@ impl Operation {
     }
 }
 
-/// Those that ask the server.
+/// Operations that send requests.
 pub fn asking() -> impl Iterator<Item = &'static Operation> {
     READING.iter().chain(CHANGING)
 }
 
-/// All of them.
+/// All operations.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
     LOCAL.iter().chain(asking())
 }
 
-/// Those that ask nothing of the server.
+/// Operations that send no request.
 pub const LOCAL: &[Operation] = &[
     Operation::new("validatepath", |fs, path| fs.validatepath(path).map(drop)),
     Operation::new("geturl", |fs, path| fs.geturl(path).map(drop)),
@@ -52,7 +52,7 @@ pub const LOCAL: &[Operation] = &[
     Operation::new("presign", |fs, path| fs.presign(path)?.url().map(drop)),
 ];
 
-/// Those that change nothing.
+/// Operations that change nothing.
 pub const READING: &[Operation] = &[
     Operation::new("getinfo", |fs, path| {
         fs.getinfo(path, Namespaces::S3 | Namespaces::URLS)
@@ -83,7 +83,7 @@ pub const READING: &[Operation] = &[
     }),
 ];
 
-/// Those that change something.
+/// Operations that change something.
 pub const CHANGING: &[Operation] = &[
     Operation::new("makedir", |fs, path| fs.makedir(path)),
     Operation::new("makedir recreate", |fs, path| {

@@ -45,7 +45,7 @@ fn lenient(server: &Server, dir_path: &str) -> S3Fs {
     builder.build().unwrap()
 }
 
-/// The FS URL of a directory in the server's bucket.
+/// Returns the FS URL of a directory in the server's bucket.
 fn url(server: &Server, dir_path: &str) -> String {
     let (key, secret) = (server.access_key(), server.secret_key().replace('/', "%2F"));
     let endpoint = server.endpoint();
@@ -53,7 +53,7 @@ fn url(server: &Server, dir_path: &str) -> String {
 }
 
 #[test]
-fn a_backup_sends_what_differs_without_what_is_excluded() {
+fn a_backup_sends_changed_files_without_excluded_ones() {
     let (server, directory) = (Server::start(), Directory::new());
     for (path, content) in [
         ("a.txt", "a"),
@@ -74,7 +74,7 @@ fn a_backup_sends_what_differs_without_what_is_excluded() {
     let fs = lenient(&server, "backup");
     assert_eq!(fs.readtext("sub/b.txt").unwrap(), "bb");
     assert!(fs.exists("old.txt").unwrap() && !fs.exists(".git").unwrap());
-    // One file fails, the others go on.
+    // One file fails, and the others are sent.
     fs::write(directory.join("a.txt"), "longer").unwrap();
     fs::write(directory.join("d.txt"), "new").unwrap();
     let refuse = Rule::on("PutObject").key("backup/a.txt").always();
@@ -109,7 +109,7 @@ fn logs_are_shipped_rotated_and_searched() {
 }
 
 #[test]
-fn a_site_is_published_with_types_and_cache_headers_and_without_what_is_stale() {
+fn a_site_is_published_with_types_and_cache_headers_and_stale_files_are_removed() {
     let (server, directory) = (Server::start(), Directory::new());
     fs::create_dir(directory.join("css")).unwrap();
     let page = "<html>hello</html>".repeat(100);
@@ -150,7 +150,7 @@ fn a_program_written_for_vfs_packs_files_into_a_bucket() {
     assert_eq!(vfs_program::run(local, &url).unwrap(), 2);
     let packed = server.bucket(BUCKET).get("packed/all.txt").unwrap().bytes();
     assert_eq!(packed, b"--- /a.txt\nfirst\n--- /sub/b.txt\nsecond\n");
-    // What cannot be stored is an error of the program, although `vfs` does not report it.
+    // A file that cannot be stored is an error of the program, although `vfs` does not report it.
     let refuse = Rule::on("PutObject").always();
     server
         .faults()

@@ -1,8 +1,8 @@
-//! Every operation of the filesystem against everything that can go wrong, at each of its requests in turn: it
-//! succeeds, or fails with an error that says so, in its time; and afterwards the bucket holds what it held before
-//! or what the operation makes of it, and no upload in parts is left behind.
+//! Runs every operation of the filesystem against every kind of fault, at each of its requests in turn. The operation
+//! succeeds, or fails in time with a proper error. Afterwards the bucket has its old content or the result of the
+//! operation, and no multipart upload is left behind.
 //!
-//! `S3FS_FAULTS_EVERY=1` runs all combinations, and not only a part of them; `S3FS_FAULTS_SEED` says which part.
+//! `S3FS_FAULTS_EVERY=1` runs all combinations, and not only a part of them; `S3FS_FAULTS_SEED` selects the part.
 
 mod cases;
 
@@ -24,26 +24,26 @@ use crate::model::number_of;
 use crate::{common, logged};
 use cases::{Case, PART};
 
-/// A fault, and what may come of it.
+/// A fault, and its permitted results.
 #[derive(Clone, Copy)]
 struct Trouble {
     name: &'static str,
     fault: fn() -> Fault,
-    /// What an operation may fail with that meets it.
+    /// The errors with which an affected operation may fail.
     kinds: &'static [ErrorKind],
-    /// Which requests can meet it; all if none is named.
+    /// The requests that the fault can affect; empty for all.
     of: &'static [&'static str],
-    /// Whether it is an answer after which nobody knows whether the request took effect.
+    /// Whether the fault is a response that leaves open whether the request took effect.
     is_vague: bool,
 }
 
 impl Trouble {
-    /// The same, for these requests alone.
+    /// Restricts the fault to these requests.
     const fn of(self, of: &'static [&'static str]) -> Self {
         Self { of, ..self }
     }
 
-    /// The same, which does not say whether the request took effect.
+    /// Marks a fault that leaves open whether the request took effect.
     const fn vague(self) -> Self {
         Self {
             is_vague: true,
@@ -55,7 +55,7 @@ impl Trouble {
         self.of.is_empty() || self.of.contains(&request)
     }
 
-    /// Whether a request that meets it may take effect without a whole answer.
+    /// Whether an affected request may take effect without a complete response.
     fn loses_answers(&self) -> bool {
         use Fault::{Corrupt, Drip, DropAfter, Reset, ResetBody, StallAnswer, StallBody, Truncate};
         matches!(
@@ -71,8 +71,8 @@ impl Trouble {
         )
     }
 
-    /// Whether a client cannot tell that a request which met it took no effect. A connection that broke
-    /// looks the same whatever came of the request.
+    /// Whether a client cannot determine that an affected request had no effect. A broken connection looks the same
+    /// whether or not the request took effect.
     fn may_leave_unsure(&self) -> bool {
         self.is_vague || !matches!((self.fault)(), Fault::Answer(_) | Fault::CorruptUpload(_))
     }
@@ -93,7 +93,7 @@ const fn trouble(name: &'static str, fault: fn() -> Fault, kinds: &'static [Erro
     }
 }
 
-/// What is over when the request is made again.
+/// Faults that do not affect the next attempt.
 const PASSING: &[Trouble] = &[
     trouble(
         "500",
@@ -168,7 +168,7 @@ const PASSING: &[Trouble] = &[
     ),
 ];
 
-/// What is sent arrives as something else, and not when it is sent again.
+/// Faults that damage the sent bytes, but not at the next attempt.
 const DAMAGING: &[Trouble] = &[trouble(
     "damaged in the upload",
     || Fault::CorruptUpload(2),
@@ -176,7 +176,7 @@ const DAMAGING: &[Trouble] = &[trouble(
 )
 .of(&["PutObject", "UploadPart", "DeleteObjects"])];
 
-/// What asks for a second, which nobody works in.
+/// Responses that request a pause of a second.
 const PAUSING: &[Trouble] = &[trouble(
     "503 for a second",
     || Fault::retry_after(503, "ServiceUnavailable", 1),
@@ -190,7 +190,7 @@ const PAUSING: &[Trouble] = &[trouble(
     "PutObject",
 ])];
 
-/// What stands still, and is over when the request is made again.
+/// Stalls that do not affect the next attempt.
 const STALLING: &[Trouble] = &[
     trouble("stalls", || Fault::Stall, &[Timeout]),
     trouble("stalls after", || Fault::StallAnswer(0), &[Timeout]),
@@ -207,7 +207,7 @@ const STALLING: &[Trouble] = &[
     ),
 ];
 
-/// What does not pass.
+/// Faults that also affect the next attempts.
 const LASTING: &[Trouble] = &[
     trouble(
         "403",
@@ -227,7 +227,7 @@ const LASTING: &[Trouble] = &[
     trouble(
         "an expired token",
         Fault::expired_token,
-        // The answer to a HEAD has no words.
+        // The response to a HEAD has no body.
         &[PermissionDenied, OperationFailed],
     ),
     trouble(
@@ -258,7 +258,7 @@ const LASTING: &[Trouble] = &[
         &[OperationFailed],
     )
     .vague(),
-    // Of content nobody notices it without a checksum.
+    // Damaged content is detected only with a checksum.
     trouble("a damaged answer", || Fault::Corrupt(0), &[OperationFailed]).of(&[
         "CompleteMultipartUpload",
         "CopyObject",
@@ -272,7 +272,7 @@ const LASTING: &[Trouble] = &[
     ]),
 ];
 
-/// From one request on, each meets it.
+/// Faults that affect all requests from one on.
 const ENDURING: &[Trouble] = &[
     trouble(
         "500",
@@ -299,7 +299,7 @@ const ENDURING: &[Trouble] = &[
     ),
 ];
 
-/// All that a bucket shows of its objects.
+/// Everything that a bucket shows of its objects.
 type State = BTreeMap<String, Shown>;
 
 #[derive(Clone, PartialEq)]
@@ -309,7 +309,7 @@ struct Shown {
     tags: Vec<(String, String)>,
 }
 
-/// As much as tells it from the others; all bytes of all objects would be screens of numbers.
+/// Prints enough to distinguish objects; all bytes of all objects would fill screens with numbers.
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = &self.content[..self.content.len().min(12)];
@@ -322,7 +322,7 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// The objects that are neither as before nor as after: key, what is there, and what it was and should be.
+/// Returns the objects that are neither in the old nor in the new state: key, current state, old and expected state.
 fn differences(before: &State, after: &State, now: &State) -> Vec<String> {
     let keys: BTreeSet<_> = before
         .keys()
@@ -349,7 +349,7 @@ fn state(bucket: &Bucket) -> State {
     let shown = |key: String| {
         let object = bucket.get(&key)?;
         let mut headers = object.headers.clone();
-        // What an exclusive write knows itself by differs from one to the next.
+        // The mark of an exclusive write differs from one write to the next.
         headers.retain(|name, _| !name.contains("nonce"));
         let content = object.bytes();
         Some((
@@ -364,7 +364,7 @@ fn state(bucket: &Bucket) -> State {
     bucket.keys().into_iter().filter_map(shown).collect()
 }
 
-/// Whether each key is as before or as after, and nothing is lost that both have.
+/// True if each key is in the old or the new state, and no content is lost that both states have.
 fn is_between(before: &State, after: &State, now: &State) -> bool {
     let keys = before.keys().chain(after.keys()).chain(now.keys());
     let each = keys.into_iter().all(|key| {
@@ -379,11 +379,11 @@ fn is_between(before: &State, after: &State, now: &State) -> bool {
         .all(|shown| has(now, &shown.content))
 }
 
-/// What an operation does when nothing goes wrong.
+/// The result of an operation without faults.
 struct Rehearsal {
     /// The operation of each request.
     requests: Vec<&'static str>,
-    /// How many of them were refused.
+    /// Number of rejected requests.
     refused: usize,
     before: State,
     after: State,
@@ -448,10 +448,10 @@ impl Stage {
         }
     }
 
-    /// Does it while a request meets trouble, and says what is wrong with what came of it.
+    /// Runs the case while a request meets the fault, and returns what is wrong with the outcome.
     ///
-    /// A run in which the client gave up on a request that met no fault says nothing, because the machine was too
-    /// busy to answer in time: it is repeated with more patience.
+    /// A run in which the client timed out on a request without a fault has no result, because the machine was too
+    /// busy to respond in time: it is repeated with longer timeouts.
     fn run(&mut self, case: &Case, wanted: &Rehearsal, meeting: Meeting) -> Result<(), String> {
         let mut said = Ok(());
         for patience in PATIENCE {
@@ -464,7 +464,7 @@ impl Stage {
         said
     }
 
-    /// The same once, and how often the client gave up on a silent server.
+    /// Runs the case once, and also returns the number of timeouts of the client.
     fn run_once(
         &mut self,
         case: &Case,
@@ -519,17 +519,17 @@ impl Stage {
     }
 }
 
-/// Which request meets what: the `nth`, or that one and all after it.
+/// A fault and the affected requests: the `nth`, or that one and all after it.
 #[derive(Clone, Copy)]
 struct Meeting {
     trouble: &'static Trouble,
     nth: usize,
     always: bool,
-    /// Whether it is over when the request is made again.
+    /// Whether the fault is absent at the next attempt.
     passes: bool,
 }
 
-/// What came of it.
+/// The outcome of a run.
 struct Outcome {
     result: Result<String>,
     took: Duration,
@@ -539,7 +539,7 @@ struct Outcome {
     requests: Vec<&'static str>,
 }
 
-/// As much of a text as fits a line or two.
+/// Returns the start of a text, of one or two lines.
 fn start_of(text: &str) -> String {
     let start: String = text.chars().take(300).collect();
     if start.len() < text.len() {
@@ -554,7 +554,7 @@ fn must(holds: bool, what: &str) -> Result<(), String> {
 }
 
 impl Outcome {
-    /// How often the client gave up on a silent server.
+    /// Number of times that the client timed out on a silent server.
     fn timeouts(&self) -> usize {
         let retried = self.warnings.iter();
         let retried = retried
@@ -567,7 +567,7 @@ impl Outcome {
         retried + usize::from(failed)
     }
 
-    /// The result, the requests and what is in the bucket, in a few lines.
+    /// Formats the result, the requests and the content of the bucket, in a few lines.
     fn in_short(&self, wanted: &Rehearsal) -> String {
         let result = match &self.result {
             Ok(answer) if *answer == wanted.answer => "Ok, the answer that was wanted".to_owned(),
@@ -599,7 +599,7 @@ impl Outcome {
                 must(self.state == wanted.after, "it is not done")?;
             }
             Err(error) => {
-                // Whose copy it is that is there, nobody can tell whose answer was lost.
+                // After a lost response, the writer of an existing copy is unknown.
                 let may_be_unsure = meeting.trouble.may_leave_unsure();
                 let is_unsure = error.kind() == OutcomeUnknown && may_be_unsure;
                 let may_fail = case.copies_to_new && is_unsure;
@@ -630,9 +630,9 @@ impl Outcome {
         )
     }
 
-    /// Whether nobody could have aborted the upload, or whoever could not has said so.
+    /// True if the client had no way to abort the upload, or has logged that it could not.
     fn is_excused(&self, upload: &Upload, meeting: Meeting) -> bool {
-        // Its id is in the answer that was lost: `stale_uploads` finds it.
+        // Its id was in the lost response: `stale_uploads` finds it.
         let met = self.requests.get(meeting.nth - 1..).unwrap_or_default();
         let met = if meeting.always {
             met
@@ -642,7 +642,7 @@ impl Outcome {
         let is_unknown = upload.parts.is_empty()
             && meeting.trouble.loses_answers()
             && met.contains(&"CreateMultipartUpload");
-        // What aborts it meets the same trouble, or had no more time; or nobody knows what it is now.
+        // The abort meets the same fault, or the time ran out, or the state of the upload is unknown.
         let is_unsure = self
             .result
             .as_ref()
@@ -653,38 +653,38 @@ impl Outcome {
     }
 }
 
-/// No operation takes longer, whatever stands still: this finds what hangs.
+/// Maximum time of an operation, despite any stall: this detects calls that hang.
 const LONGEST: Duration = common::LONGEST;
 
-/// How many times longer than the shortest time the client waits for a silent server, one try after the other.
+/// Factors for the timeout of the client, of one attempt after the other.
 const PATIENCE: &[u32] = &[1, 8, 64];
 
 const WORKERS: usize = 4;
 
-/// What stands still takes time, and nothing else.
+/// Stalls take time, but no CPU.
 const PATIENT_WORKERS: usize = 12;
 
-/// Of all that can be met, a test run has one in so many; `S3FS_FAULTS_EVERY=1` has all of it.
+/// A test run takes one in `EVERY` combinations; `S3FS_FAULTS_EVERY=1` takes all.
 const EVERY: u64 = 8;
 
-/// How long trouble lasts.
+/// Duration of a fault.
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
-    /// One request meets it, and not when it is made again.
+    /// One request meets the fault, and its retry does not.
     Passes,
-    /// One request meets it, which is not made again.
+    /// One request meets the fault, and is not retried.
     Refuses,
-    /// All requests meet it from one on.
+    /// All requests from one on meet the fault.
     Always,
 }
 
-/// Sets a filesystem up; the number is one of [`PATIENCE`].
+/// Configures a filesystem; the number is one of [`PATIENCE`].
 type Configure = fn(S3FsBuilder, u32) -> S3FsBuilder;
 
-/// How many failures are printed.
+/// Maximum number of printed failures.
 const SHOWN_FAILURES: usize = 5;
 
-/// Every case against each trouble, at each request in turn.
+/// Runs every case with each fault, at each request in turn.
 fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure: Configure) {
     let work = Mutex::new(cases::all());
     let (failures, runs) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
@@ -712,14 +712,14 @@ fn play(workers: usize, troubles: &'static [Trouble], manner: Manner, configure:
         "{} of {runs} runs, the first of them:\n{told}",
         failures.len()
     );
-    // A table that lost its cases or its faults would pass as well.
+    // Without this check, a table that lost its cases or its faults would pass too.
     let of_all = troubles.iter().filter(|trouble| trouble.of.is_empty());
     let least = (400 * of_all.count()).max(60);
     let possible = possible.into_inner();
     assert!(possible > least, "{possible} combinations are too few");
 }
 
-/// Whether a combination is one of those that a test run has.
+/// True if a test run includes the combination.
 fn is_chosen(what: impl Hash) -> bool {
     let every = number_of("S3FS_FAULTS_EVERY", EVERY);
     let seed = number_of("S3FS_FAULTS_SEED", 1);
@@ -727,16 +727,16 @@ fn is_chosen(what: impl Hash) -> bool {
     hasher.hash_one((seed, what)).is_multiple_of(every)
 }
 
-/// What a case met on one stage.
+/// The results of a case on one stage.
 struct Played {
-    /// How many combinations there are.
+    /// Number of combinations.
     possible: usize,
-    /// How many of them were run.
+    /// Number of combinations that were run.
     runs: usize,
     failures: Vec<String>,
 }
 
-/// On each of the stages that asks something else of the server than those before.
+/// Runs a case on each stage whose requests differ from those of the earlier stages.
 fn play_case(
     stages: &mut [Stage],
     case: &'static Case,
@@ -780,26 +780,26 @@ fn play_case(
     played
 }
 
-/// What stands still is not waited for long.
+/// Shortens the timeouts for stalls.
 fn impatient(builder: S3FsBuilder, patience: u32) -> S3FsBuilder {
     let timeout = Duration::from_millis(250) * patience;
     builder.response_timeout(timeout).stall_timeout(timeout)
 }
 
 #[test]
-fn nothing_is_half_done_when_a_request_fails_for_once() {
+fn a_request_that_fails_once_leaves_nothing_half_done() {
     play(WORKERS, PASSING, Manner::Passes, |builder, _| builder);
 }
 
 #[test]
-fn nothing_is_half_done_when_the_server_asks_for_time() {
+fn a_retry_after_response_leaves_nothing_half_done() {
     play(PATIENT_WORKERS, PAUSING, Manner::Passes, |builder, _| {
         builder
     });
 }
 
 #[test]
-fn nothing_is_half_done_when_what_is_sent_is_damaged() {
+fn a_damaged_body_leaves_nothing_half_done() {
     play(WORKERS, DAMAGING, Manner::Passes, |builder, _| {
         let crc32c = ChecksumAlgorithm::Crc32c;
         builder.upload_args(UploadArgs::new().checksum_algorithm(crc32c))
@@ -807,12 +807,12 @@ fn nothing_is_half_done_when_what_is_sent_is_damaged() {
 }
 
 #[test]
-fn every_operation_finds_the_region_and_the_clock_of_the_server() {
+fn every_operation_corrects_the_region_and_the_clock() {
     for strict in [true, false] {
         let mut at_home = Stage::new(strict, |builder, _| builder);
         let mut abroad = Stage::new(strict, |builder, _| builder.region("eu-west-1"));
         abroad.server.set_clock_ahead(7200);
-        // The objects of the server have the times of this machine, to which its `Date` does not fit then.
+        // The objects of the server have the times of this machine, which then do not match its `Date`.
         let by_times = |case: &&Case| case.name != cases::BY_TIMES;
         for case in cases::all().filter(by_times) {
             let (wanted, found) = (at_home.rehearse(case), abroad.rehearse(case));
@@ -825,7 +825,7 @@ fn every_operation_finds_the_region_and_the_clock_of_the_server() {
 }
 
 #[test]
-fn no_operation_waits_for_a_server_that_is_not_there() {
+fn no_operation_waits_for_an_unreachable_server() {
     for strict in [true, false] {
         let mut stage = Stage::new(strict, |builder, _| builder);
         stage.server.stop();
@@ -844,17 +844,17 @@ fn no_operation_waits_for_a_server_that_is_not_there() {
     }
 }
 
-/// In that program a new thread would have a stack that no system has.
+/// In that process, a new thread would need a stack larger than any system provides.
 const NO_THREADS: (&str, &str) = ("RUST_MIN_STACK", "1125899906842624");
 
-/// Where the server is, for the program without threads.
+/// The endpoint of the server, for the process without threads.
 const ENDPOINT: &str = "S3FS_FAULTS_ENDPOINT";
 
-/// What that program says of each operation.
+/// Prefix of the output of that process for each operation.
 const SAID: &str = "without threads: ";
 
 #[test]
-fn every_operation_is_done_where_the_system_has_no_threads() {
+fn every_operation_works_where_the_system_has_no_threads() {
     if common::given_to_child().is_some() {
         return without_threads();
     }
@@ -872,7 +872,7 @@ fn every_operation_is_done_where_the_system_has_no_threads() {
         ("RUST_TEST_THREADS", "1"),
         NO_THREADS,
     ];
-    let name = "faults::every_operation_is_done_where_the_system_has_no_threads";
+    let name = "faults::every_operation_works_where_the_system_has_no_threads";
     let said = common::said_in_child(name, &first, &variables);
     let mut lines = said.lines().filter_map(|line| line.strip_prefix(SAID));
     for ((case, wanted), bucket) in cases::all().zip(wanted).zip(buckets) {
@@ -888,7 +888,7 @@ fn every_operation_is_done_where_the_system_has_no_threads() {
     }
 }
 
-/// In the program of its own.
+/// Runs in the separate process.
 fn without_threads() {
     assert!(thread::Builder::new().spawn(|| ()).is_err());
     let first = common::given_to_child().expect("the number of the first bucket");
@@ -908,7 +908,7 @@ fn without_threads() {
     }
 }
 
-/// One request never has an answer, and the call is cancelled when the server has that request.
+/// One request never gets a response, and the call is cancelled when the server has that request.
 fn cancel_at(stage: &mut Stage, case: &Case, wanted: &Rehearsal, nth: usize) -> Result<(), String> {
     let (bucket, fs) = stage.set(case, 1);
     let server = &stage.server;
@@ -952,7 +952,7 @@ fn cancel_at(stage: &mut Stage, case: &Case, wanted: &Rehearsal, nth: usize) -> 
 }
 
 #[test]
-fn every_operation_is_cancelled_at_each_of_its_requests_and_leaves_nothing_half_done() {
+fn every_operation_cancelled_at_any_request_leaves_nothing_half_done() {
     let (mut failures, mut possible) = (Vec::new(), 0);
     for strict in [true, false] {
         let mut stage = Stage::new(strict, |builder, _| {
@@ -974,16 +974,16 @@ fn every_operation_is_cancelled_at_each_of_its_requests_and_leaves_nothing_half_
 }
 
 #[test]
-fn nothing_is_half_done_when_a_request_stands_still() {
+fn a_stalled_request_leaves_nothing_half_done() {
     play(PATIENT_WORKERS, STALLING, Manner::Passes, impatient);
 }
 
 #[test]
-fn nothing_is_half_done_when_a_request_is_refused() {
+fn a_rejected_request_leaves_nothing_half_done() {
     play(WORKERS, LASTING, Manner::Refuses, |builder, _| builder);
 }
 
 #[test]
-fn nothing_is_half_done_when_all_that_follows_fails() {
+fn an_outage_leaves_nothing_half_done() {
     play(WORKERS, ENDURING, Manner::Always, |builder, _| builder);
 }

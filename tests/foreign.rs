@@ -1,4 +1,4 @@
-//! A bucket written by other tools: no markers, and any key that S3 takes.
+//! A bucket written by other tools: no markers, and any key that S3 accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -11,8 +11,8 @@ use test_server::{BUCKET, Bucket, Server};
 use crate::common::{self, changes, fetch};
 use crate::logged::warnings;
 
-/// Paths of files that another tool may have left, relative to the root; many are like another one but for what
-/// a careless client would change.
+/// Paths of files that another tool may have stored, relative to the root; many differ from another one only in a detail
+/// that a careless client would change.
 fn odd_paths() -> Vec<String> {
     let mut paths: Vec<String> = [
         "plain.txt",
@@ -87,12 +87,12 @@ fn odd_paths() -> Vec<String> {
     paths
 }
 
-/// The characters that XML cannot carry, and the few of their kind that it can.
+/// The characters that XML cannot carry, and the few control characters that it can.
 fn controls() -> impl Iterator<Item = char> {
     (1..=0x1f_u8).chain([0x7f]).map(char::from)
 }
 
-/// Keys that no path names, with `/` as the delimiter.
+/// Keys without a path, with `/` as the delimiter.
 const UNNAMEABLE: [&str; 21] = [
     "/",
     "//",
@@ -117,7 +117,7 @@ const UNNAMEABLE: [&str; 21] = [
     "marker/",
 ];
 
-/// Keys that no path names, with that delimiter.
+/// Keys without a path, with that delimiter.
 fn unnameable(root: &str, delimiter: &str) -> Vec<String> {
     let mut keys: BTreeSet<_> = UNNAMEABLE.map(|key| key.replace('/', delimiter)).into();
     if delimiter != "/" {
@@ -131,11 +131,11 @@ fn last(path: &str) -> char {
     path.chars().next_back().unwrap()
 }
 
-/// A foreign bucket, and the filesystem that looks at it.
+/// A foreign bucket, and a filesystem on it.
 struct Foreign {
     server: Server,
     fs: S3Fs,
-    /// What the keys of the filesystem begin with.
+    /// The prefix of the keys of the filesystem.
     root: String,
     delimiter: &'static str,
     paths: Vec<String>,
@@ -156,7 +156,7 @@ impl Foreign {
         if root.is_empty() && delimiter == "/" {
             paths.extend(controls().map(|control| format!("control/{control}in{control}")));
         }
-        // A name with the delimiter in it, or that would run into one that follows, is no name.
+        // A name that contains the delimiter, or would merge with a following one, is not valid.
         let runs_into = |path: &str| path.contains(delimiter) || delimiter.starts_with(last(path));
         paths.retain(|path| delimiter == "/" || !runs_into(path));
         let longest = 1024 - root.len();
@@ -188,7 +188,7 @@ impl Foreign {
         format!("{}{}", self.root, path.replace('/', self.delimiter))
     }
 
-    /// Every file is there under its path, by every way to reach it, and is that object and no other.
+    /// Checks that every way to reach a file under its path reaches that object and no other.
     fn check_files(&self) {
         for path in &self.paths {
             let expected = content(&self.key(path));
@@ -207,7 +207,7 @@ impl Foreign {
         }
     }
 
-    /// Every directory is there, and all of them together list the files, and nothing else.
+    /// Checks that every directory exists, and that all of them together list exactly the files.
     fn check_listings(&self) {
         let mut listed = BTreeSet::new();
         let mut directories = vec!["/".to_owned()];
@@ -233,7 +233,7 @@ impl Foreign {
         assert_eq!(listed, paths.collect());
     }
 
-    /// The newest version of every key, so that an object that was written anew is another one.
+    /// Returns the newest version of every key, which detects a rewritten object.
     fn snapshot(&self) -> BTreeMap<String, String> {
         let bucket = self.bucket();
         let newest = |key: &String| bucket.versions(key).pop().unwrap().id;
@@ -242,7 +242,7 @@ impl Foreign {
     }
 }
 
-/// What the object of that key has, and no other.
+/// The content of the object of that key, and of no other.
 fn content(key: &str) -> Vec<u8> {
     format!("the content of {key:?}").into_bytes()
 }
@@ -261,12 +261,12 @@ fn check_all(foreign: &Foreign) {
 }
 
 #[test]
-fn every_nameable_key_is_reached_under_its_exact_name_and_no_other_is() {
+fn every_nameable_key_and_no_other_is_reached_under_its_exact_name() {
     check_all(&Foreign::plain());
 }
 
 #[test]
-fn the_same_holds_below_a_dir_path() {
+fn exact_names_reach_every_key_below_a_dir_path() {
     let foreign = Foreign::new("a b/%2F+é", "/");
     for key in ["a b/", "a b/%2F+é", "a b/%2F+é.txt", "real", "a b//x"] {
         foreign.bucket().put(key, content(key));
@@ -275,13 +275,13 @@ fn the_same_holds_below_a_dir_path() {
 }
 
 #[test]
-fn the_same_holds_with_another_delimiter() {
+fn exact_names_reach_every_key_with_another_delimiter() {
     check_all(&Foreign::new("", "|"));
     check_all(&Foreign::new("d/e", "::"));
 }
 
 #[test]
-fn a_store_that_does_not_encode_its_listings_has_the_same_keys() {
+fn exact_names_reach_every_key_without_encoded_listings() {
     let server = Server::builder().ignore_encoding_type(true).start();
     let bucket = server.bucket(BUCKET);
     let names = ["%41", "A", "a b", "a%20b", "a%2Fb", "a&b<c>", "a+b", "é"];
@@ -299,7 +299,7 @@ fn a_store_that_does_not_encode_its_listings_has_the_same_keys() {
 }
 
 #[test]
-fn a_directory_of_thousands_without_a_marker_is_listed_whole() {
+fn a_directory_of_thousands_without_a_marker_is_listed_completely() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let names: Vec<_> = (0..2500).map(|n| format!("{n:05}")).collect();
@@ -336,7 +336,7 @@ fn an_object_and_the_keys_below_its_name_are_a_file_and_a_directory() {
 }
 
 #[test]
-fn a_path_that_normalizes_is_not_the_key_that_it_is_spelled_like() {
+fn a_path_is_normalized_and_does_not_reach_the_key_spelled_like_it() {
     let foreign = Foreign::plain();
     let fs = &foreign.fs;
     for spelled in ["a//b", "/lead", "dot/./f", "x/../x/../lead", "trail//"] {
@@ -354,7 +354,7 @@ fn a_path_that_normalizes_is_not_the_key_that_it_is_spelled_like() {
 }
 
 #[test]
-fn unnameable_keys_keep_a_directory_from_being_empty() {
+fn a_directory_with_unnameable_keys_is_not_empty() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     for key in ["twice//f", "dot/.", "up/../f", "content/", "nul/\0"] {
@@ -398,7 +398,7 @@ fn a_listing_warns_once_of_the_keys_that_it_leaves_out() {
 }
 
 #[test]
-fn work_beside_odd_keys_harms_none_of_them() {
+fn operations_beside_odd_keys_do_not_change_them() {
     for (dir_path, delimiter) in [("", "/"), ("d/e", "/"), ("", "|"), ("d", "::")] {
         let foreign = Foreign::new(dir_path, delimiter);
         foreign.bucket().enable_versioning();
@@ -434,7 +434,7 @@ fn work_beside_odd_keys_harms_none_of_them() {
 }
 
 #[test]
-fn with_another_delimiter_a_slash_in_a_key_is_no_separator() {
+fn a_slash_in_a_key_is_no_separator_with_another_delimiter() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     for key in ["a/b", "a/", "d|e/f", "d|g"] {
@@ -454,7 +454,7 @@ fn with_another_delimiter_a_slash_in_a_key_is_no_separator() {
     assert_eq!(error.kind(), ErrorKind::InvalidCharsInPath);
 }
 
-/// Both kinds of filesystem, below a directory and not, on a server of their own each.
+/// Runs the check with both kinds of filesystem, below a directory and not, each on its own server.
 fn each_kind(check: impl Fn(&Server, &Bucket, &S3Fs, bool)) {
     for strict in [true, false] {
         let server = Server::start();
@@ -500,7 +500,7 @@ fn a_directory_stays_without_its_last_child_only_if_strict() {
         bucket.remove("d/");
         fs.removedir("d/e").unwrap();
         if strict {
-            // The marker comes first: at no time is the directory gone.
+            // The marker comes first: the directory exists at all times.
             assert_eq!(made, ["PutObject d/", "DeleteObject d/f"]);
             assert_eq!(changes(server), ["PutObject d/", "DeleteObject d/e/"]);
             assert_eq!(bucket.keys(), ["d/"]);

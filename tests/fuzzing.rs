@@ -1,7 +1,7 @@
-//! The targets of the fuzzer, on stable and in the time of a test: the seeds in `fuzzing/seeds`, and mutations of
+//! Runs the targets of the fuzzer on stable Rust, within the time of a test: the seeds in `fuzzing/seeds`, and mutations of
 //! them that are the same in every run.
 //!
-//! `S3FS_FUZZ_INPUTS` says how many mutations of each target's seeds are tried, `S3FS_FUZZ_SEED` which.
+//! `S3FS_FUZZ_INPUTS` sets the number of mutations of each target's seeds, and `S3FS_FUZZ_SEED` selects them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,10 +15,10 @@ use crate::model::number_of;
 
 const INPUTS: u64 = 2000;
 
-/// The longest input that a mutation makes.
+/// Maximum length of a mutated input.
 const LONGEST: usize = 8 * 1024;
 
-/// What parsers look for, which chance would rarely hit on.
+/// Words that parsers look for, and that random bytes would rarely contain.
 const WORDS: [&str; 28] = [
     "<",
     "</",
@@ -63,7 +63,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// A few changes of one of the inputs, or of two.
+/// Applies a few changes to one of the inputs, or to two.
 fn mutate(random: &mut Random, inputs: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = inputs[random.below(inputs.len())].clone();
     for _ in 0..=random.below(4) {
@@ -93,7 +93,7 @@ fn mutate(random: &mut Random, inputs: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Gives a target its seeds and so many mutations. What makes it panic is shown.
+/// Runs a target with its seeds and `count` mutations. The input of a panic is printed.
 fn feed(name: &str, target: Target, seed: u64, count: u64) {
     let seeds = seeds(name);
     let mut random = Random::new(seed);
@@ -109,7 +109,7 @@ fn feed(name: &str, target: Target, seed: u64, count: u64) {
 }
 
 #[test]
-fn no_foreign_bytes_make_a_parser_panic_or_break_its_promises() {
+fn no_input_makes_a_parser_panic_or_break_its_promises() {
     let (seed, count) = (
         number_of("S3FS_FUZZ_SEED", 1),
         number_of("S3FS_FUZZ_INPUTS", INPUTS),
@@ -120,7 +120,7 @@ fn no_foreign_bytes_make_a_parser_panic_or_break_its_promises() {
 }
 
 #[test]
-fn what_breaks_a_promise_is_noticed() {
+fn a_broken_promise_is_noticed() {
     let broken: Target = |data| assert!(!data.starts_with(b"Sun, "));
     let noticed = catch_unwind(|| feed("dates", broken, 1, 0));
     let message = noticed.expect_err("a seed begins so");

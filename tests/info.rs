@@ -1,4 +1,4 @@
-//! What is known about a file or directory, by namespace, and what it costs to know it.
+//! Infos of files and directories, by namespace, and the requests that each takes.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ fn at(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap()
 }
 
-/// How many requests that takes.
+/// Returns the result of the work, and the number of its requests.
 fn cost<T>(server: &Server, work: impl FnOnce() -> T) -> (T, usize) {
     server.take_requests();
     let result = work();
@@ -95,7 +95,7 @@ fn namespaces(info: &Info) -> Vec<&'static str> {
 }
 
 #[test]
-fn basic_and_details_come_from_the_listing_alone() {
+fn basic_and_details_need_only_the_listing() {
     let (server, fs) = arranged();
     for wanted in [Namespaces::BASIC, Namespaces::DETAILS, Namespaces::URLS] {
         let (infos, requests) = cost(&server, || scan(&fs, "d", wanted));
@@ -129,7 +129,7 @@ fn basic_and_details_come_from_the_listing_alone() {
 }
 
 #[test]
-fn details_of_one_are_those_of_the_listing() {
+fn getinfo_has_the_same_details_as_a_listing() {
     let (_server, fs) = arranged();
     for listed in scan(&fs, "d", Namespaces::DETAILS) {
         let path = listed.make_path("d").unwrap();
@@ -141,7 +141,7 @@ fn details_of_one_are_those_of_the_listing() {
             assert_eq!(own.modified(), listed.modified());
         }
     }
-    // A listing that is folded does not tell a marker's time; one look at the directory does.
+    // A listing with a delimiter does not include the time of a marker; one check of the directory does.
     let marked = fs.getinfo("d/marked", Namespaces::DETAILS).unwrap();
     assert_eq!(marked.modified(), Some(at(1_501_935_315)));
     let unmarked = fs.getinfo("d/unmarked", Namespaces::DETAILS).unwrap();
@@ -149,7 +149,7 @@ fn details_of_one_are_those_of_the_listing() {
 }
 
 #[test]
-fn an_info_has_the_namespaces_that_were_asked_for() {
+fn an_info_has_the_requested_namespaces() {
     let (_server, fs) = arranged();
     for (path, is_dir) in [("d/f.txt", false), ("d/marked", true), ("d/unmarked", true)] {
         for wanted in ALL {
@@ -186,7 +186,7 @@ fn an_info_has_the_namespaces_that_were_asked_for() {
 }
 
 #[test]
-fn each_namespace_of_one_costs_what_it_must() {
+fn getinfo_sends_no_unnecessary_request_for_any_namespace() {
     let (server, fs) = arranged();
     let everything = Namespaces::DETAILS | Namespaces::S3 | Namespaces::URLS;
     for (path, wanted, requests) in [
@@ -204,7 +204,7 @@ fn each_namespace_of_one_costs_what_it_must() {
 }
 
 #[test]
-fn the_s3_namespace_of_a_listing_is_that_of_each_entry() {
+fn a_listing_and_getinfo_have_the_same_s3_namespace() {
     let (server, fs) = arranged();
     let (infos, requests) = cost(&server, || scan(&fs, "d", Namespaces::S3));
     assert_eq!(requests, 1 + infos.len());
@@ -216,7 +216,7 @@ fn the_s3_namespace_of_a_listing_is_that_of_each_entry() {
 }
 
 #[test]
-fn the_heads_of_a_listing_go_out_side_by_side() {
+fn the_heads_of_a_listing_are_sent_in_parallel() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     for number in 0..40 {
@@ -224,7 +224,7 @@ fn the_heads_of_a_listing_go_out_side_by_side() {
     }
     let fs = common::builder(&server).max_workers(4).build().unwrap();
     let infos = scan(&fs, "d", Namespaces::S3);
-    // In the order of the listing, whichever answer came first.
+    // In the order of the listing, whatever the order of the responses.
     let names: Vec<_> = infos.iter().map(|info| info.name().to_owned()).collect();
     let expected: Vec<_> = (0..40).map(|number| format!("{number:02}")).collect();
     assert_eq!(names, expected);
@@ -235,7 +235,7 @@ fn the_heads_of_a_listing_go_out_side_by_side() {
 }
 
 #[test]
-fn a_file_that_goes_while_it_is_listed_is_left_out() {
+fn a_file_removed_during_a_listing_is_left_out() {
     use test_server::{Fault, Rule};
     let (server, fs) = arranged();
     let gone = Fault::error(404, "NoSuchKey");
@@ -278,7 +278,7 @@ fn the_s3_namespace_has_every_attribute_of_the_original() {
 }
 
 #[test]
-fn the_s3_namespace_of_a_plain_object_is_that_of_the_original() {
+fn the_s3_namespace_of_a_plain_object_is_the_same_as_in_the_original() {
     let server = Server::start();
     let mut object = Object::new("bar");
     object.modified = at(1_501_935_315).into();
@@ -301,7 +301,7 @@ fn the_s3_namespace_of_a_plain_object_is_that_of_the_original() {
 }
 
 #[test]
-fn what_an_info_says_is_writeable_can_be_set() {
+fn every_writeable_attribute_of_an_info_can_be_set() {
     let (server, fs) = arranged();
     let info = fs.getinfo("d/f.txt", Namespaces::S3).unwrap();
     let Some(Value::List(keys)) = info.get("s3", "_write") else {
@@ -333,7 +333,7 @@ fn what_an_info_says_is_writeable_can_be_set() {
 }
 
 #[test]
-fn a_restored_object_and_a_huge_one_are_told_as_they_are() {
+fn infos_of_a_restored_object_and_a_huge_one_are_correct() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let restore = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2037 00:00:00 GMT\"";

@@ -1,5 +1,5 @@
-//! Listings that differ from those of S3: all operations find exactly what is there, once, or say that they
-//! cannot; and what changes loses nothing.
+//! Listings that differ from those of S3: all operations find exactly the existing keys, once, or fail; and
+//! changes lose nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ const KEYS: [&str; 16] = [
     "p/zoo-a/b",
 ];
 
-/// A server with these manners, whose pages have so many entries, with the keys.
+/// A server with this behavior, with `page` entries in a page, and with the keys.
 fn server(manners: ListingManners, page: i32) -> Server {
     let server = Server::builder().page_size(page).listings(manners).start();
     for key in KEYS {
@@ -61,7 +61,7 @@ fn all_manners() -> Vec<ListingManners> {
     all
 }
 
-/// The right paths, each once, or an error; an error only where the store lists in no order.
+/// Checks for the right paths, each once, or an error; an error only if the store lists in no order.
 #[track_caller]
 fn right_or_error(
     found: Result<Vec<String>>,
@@ -169,14 +169,14 @@ fn look(fs: &S3Fs, manners: &ListingManners) {
 }
 
 #[test]
-fn whatever_the_order_each_entry_comes_once_or_an_error_says_so() {
+fn in_any_order_each_entry_is_listed_once_or_there_is_an_error() {
     for manners in all_manners() {
         for page in [3, 1000] {
             let server = server(manners, page);
             let fs = common::open_lenient(&server);
             look(&fs, &manners);
         }
-        // What was seen of the store changes nothing.
+        // Earlier listings of the store change nothing.
         let server = server(manners, 5);
         let fs = common::open_lenient(&server);
         let _ = fs.listdir("p").is_ok();
@@ -193,7 +193,7 @@ fn contents(server: &Server) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn whatever_the_order_changes_lose_nothing() {
+fn in_any_order_of_listings_changes_lose_nothing() {
     let options = TransferOptions::new();
     let below = |prefix: &str| -> BTreeSet<&str> {
         KEYS.iter()
@@ -234,7 +234,7 @@ fn whatever_the_order_changes_lose_nothing() {
                 );
             }
         }
-        // Into memory, which a move must hold before anything goes.
+        // Into memory, where a move must hold everything before it removes anything.
         let server = server(manners, 4);
         let fs = common::open_lenient(&server);
         for _ in 0..2 {
@@ -261,7 +261,7 @@ fn whatever_the_order_changes_lose_nothing() {
 }
 
 #[test]
-fn keys_that_were_not_asked_for_are_an_error() {
+fn keys_outside_the_requested_prefix_are_an_error() {
     let manners = ListingManners {
         has_foreign_keys: true,
         ..ListingManners::default()
@@ -278,7 +278,7 @@ fn keys_that_were_not_asked_for_are_an_error() {
 }
 
 #[test]
-fn keys_that_are_not_utf_8_count_and_hide_nothing() {
+fn keys_that_are_not_utf_8_are_counted_and_hide_nothing() {
     let manners = ListingManners {
         is_latin_1: true,
         ..ListingManners::default()
@@ -321,7 +321,7 @@ fn keys_that_are_not_utf_8_count_and_hide_nothing() {
 }
 
 #[test]
-fn only_what_is_encoded_is_decoded() {
+fn only_encoded_keys_are_decoded() {
     const NAMES: [&str; 4] = ["a b+c", "100%", "\u{e9}", "plain"];
     for encoding in [Encoding::Asked, Encoding::OnlySaid, Encoding::Unsaid] {
         let manners = ListingManners {

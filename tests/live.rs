@@ -1,10 +1,10 @@
-//! The suite on a real S3 server, named by environment variables.
+//! The conformance suite on a real S3 server, selected by environment variables.
 //!
-//! `S3FS_TEST_ENDPOINT`, `S3FS_TEST_ACCESS_KEY` and `S3FS_TEST_SECRET_KEY` are needed;
-//! `S3FS_TEST_REGION` is `us-east-1` unless it is said, `S3FS_TEST_BUCKET` is `s3fs-live`, and
-//! made if it is not there. `S3FS_TEST_STORE` names the store, for what it cannot do. Without any
-//! of them nothing is tested here, which is an error if `S3FS_TEST_REQUIRE` is 1. Everything
-//! happens in a directory of its own, which is removed at the end.
+//! `S3FS_TEST_ENDPOINT`, `S3FS_TEST_ACCESS_KEY` and `S3FS_TEST_SECRET_KEY` are required;
+//! `S3FS_TEST_REGION` defaults to `us-east-1`, and `S3FS_TEST_BUCKET` to `s3fs-live`, which is
+//! created if it does not exist. `S3FS_TEST_STORE` names the store, for its known limits. Without any
+//! of these variables nothing is tested here, which is an error if `S3FS_TEST_REQUIRE` is 1. Everything
+//! happens in a separate directory, which is removed at the end.
 
 mod foreign;
 mod open_files;
@@ -23,14 +23,14 @@ use s3fs::{
 
 use crate::operations::NOT_STRICT;
 
-/// Names that a store cannot have. A test fails if it has them after all.
+/// Names that a store does not support. A test fails if the store does support them.
 struct NameLimit {
     store: &'static str,
     applies: fn(&str) -> bool,
     reason: &'static str,
 }
 
-/// A case that a store cannot hold. A test fails if it holds after all.
+/// A case that a store does not pass. A test fails if the store does pass it.
 struct CaseLimit {
     store: &'static str,
     strict: bool,
@@ -71,7 +71,7 @@ struct Live {
 }
 
 impl Live {
-    /// The store that the environment names, if it names one.
+    /// Returns the store that the environment names, if any.
     fn from_environment(test: &str) -> Option<Self> {
         let get = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let Some(endpoint) = get("S3FS_TEST_ENDPOINT") else {
@@ -101,7 +101,7 @@ impl Live {
         match fs.exists("any") {
             Ok(_) => {}
             Err(error) if error.s3().is_some_and(|s3| s3.code == "NoSuchBucket") => {
-                // Another test may have made it meanwhile.
+                // Another test may have created it in the meantime.
                 let made = fs.create_bucket();
                 fs.exists("any").unwrap_or_else(|_| panic!("{made:?}"));
             }
@@ -133,7 +133,7 @@ impl Live {
                     .unwrap(),
             )
         };
-        // All that fail, so that one run shows them.
+        // Collects all failures, so that one run shows them.
         let held = |case: &conformance::Case| {
             let check = || (case.check)(&*open(case.name));
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_ok()
@@ -157,7 +157,7 @@ impl Live {
         );
     }
 
-    /// Why the store cannot have that name, if it cannot.
+    /// Returns the reason why the store does not support that name, if there is one.
     fn cannot_name(&self, name: &str) -> Option<&'static str> {
         let mut limits = NAME_LIMITS.iter();
         let limit = limits.find(|limit| self.is(limit.store) && (limit.applies)(name));
@@ -171,7 +171,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // What was made under another delimiter has keys of another shape.
+        // Files that were created with another delimiter have keys of another form.
         for delimiter in ["/", "|"] {
             let fs = self.builder().dir_path(&self.directory);
             let fs = fs.delimiter(delimiter).build();
@@ -183,21 +183,21 @@ impl Drop for Live {
 }
 
 #[test]
-fn the_strict_filesystem_keeps_the_whole_contract() {
+fn the_strict_filesystem_passes_every_conformance_case() {
     if let Some(live) = Live::from_environment("strict") {
         live.holds(|builder| builder, &[]);
     }
 }
 
 #[test]
-fn a_filesystem_with_another_delimiter_keeps_the_whole_contract() {
+fn a_filesystem_with_another_delimiter_passes_every_conformance_case() {
     if let Some(live) = Live::from_environment("delimiter") {
         live.holds(|builder| builder.delimiter("|"), &[]);
     }
 }
 
 #[test]
-fn without_strict_all_but_the_checks_hold() {
+fn without_strict_every_case_except_the_checks_passes() {
     if let Some(live) = Live::from_environment("lenient") {
         live.holds(|builder| builder.strict(false), NOT_STRICT);
     }
@@ -205,7 +205,7 @@ fn without_strict_all_but_the_checks_hold() {
 
 /// More than one page, in one directory.
 #[test]
-fn a_listing_of_more_than_a_page_is_whole() {
+fn a_listing_of_several_pages_is_complete() {
     let Some(live) = Live::from_environment("pages") else {
         return;
     };
@@ -240,8 +240,8 @@ fn a_listing_of_more_than_a_page_is_whole() {
             .count(),
         1040
     );
-    // What is left out is skipped in the middle of a page, and once more where the listing is of one
-    // directory: what comes after it is there.
+    // Excluded directories are skipped in the middle of a page, and once more where the listing is of one
+    // directory: the following entries are found.
     fs.copydir_with("many", "more", CopyOptions::new().create(true))
         .unwrap();
     for path in ["a", "zoo/a/f", "zoo/more/f", "zoo/z"] {
@@ -255,7 +255,7 @@ fn a_listing_of_more_than_a_page_is_whole() {
     assert_eq!(dirs, ["/many", "/more", "/zoo"]);
 }
 
-/// Names that lose something on the way through careless URLs or XML.
+/// Names that are damaged by careless handling of URLs or XML.
 #[test]
 fn odd_names_are_exact() {
     let Some(live) = Live::from_environment("names") else {
@@ -287,7 +287,7 @@ fn odd_names_are_exact() {
     let (names, impossible): (Vec<&str>, Vec<&str>) = names
         .into_iter()
         .partition(|name| live.cannot_name(name).is_none());
-    // In another place: what they become instead may stay there for a while.
+    // In another directory: the names that they become instead may stay there for a while.
     let other = live.builder().dir_path(format!("{}/other", live.directory));
     let other = other.build().unwrap();
     for name in impossible {
@@ -316,7 +316,7 @@ fn odd_names_are_exact() {
 }
 
 #[test]
-fn what_an_upload_sets_is_kept_and_changed_by_setinfo() {
+fn attributes_of_an_upload_are_kept_and_changed_by_setinfo() {
     let Some(live) = Live::from_environment("info") else {
         return;
     };
@@ -363,7 +363,7 @@ fn a_presigned_url_stores_and_deletes() {
 }
 
 #[test]
-fn an_object_that_changed_meanwhile_is_not_overwritten() {
+fn a_concurrently_changed_object_is_not_overwritten() {
     let Some(live) = Live::from_environment("changed") else {
         return;
     };
@@ -393,7 +393,7 @@ fn one_of_sixteen_creates_a_file() {
         }
     };
     if live.is("moto") {
-        // It looks first and stores then, on threads of its own: two may find nothing there.
+        // moto checks first and stores later, on several threads: two of them may find no file.
         (0..16).for_each(|_| create());
     } else {
         std::thread::scope(|scope| {
@@ -403,14 +403,14 @@ fn one_of_sixteen_creates_a_file() {
         });
     }
     assert_eq!(winners.into_inner(), 1);
-    // Each of these stores honours conditions, which the first write found out, leaving nothing behind.
+    // Each of these stores respects conditions. The probe of the first write detected that and left nothing behind.
     assert_eq!(fs.honours_conditions(), Some(true));
     assert_eq!(fs.listdir("/").unwrap(), ["f"]);
 }
 
-/// moto checks no signature.
+/// moto does not check signatures.
 #[test]
-fn a_wrong_secret_is_told_as_one() {
+fn a_wrong_secret_is_reported_as_such() {
     let Some(live) = Live::from_environment("secret") else {
         return;
     };
@@ -435,7 +435,7 @@ fn a_wrong_secret_is_told_as_one() {
     }
 }
 
-/// A body that waits for the server's word, on a connection that the server keeps open.
+/// A body that is sent after a 100 Continue, on a connection that the server keeps open.
 #[test]
 fn a_large_body_with_a_wrong_secret_is_refused_and_does_not_time_out() {
     let Some(live) = Live::from_environment("refused") else {
@@ -454,7 +454,7 @@ fn a_large_body_with_a_wrong_secret_is_refused_and_does_not_time_out() {
 }
 
 #[test]
-fn a_missing_bucket_is_told_as_one() {
+fn a_missing_bucket_is_reported_by_name() {
     let Some(live) = Live::from_environment("bucket") else {
         return;
     };
@@ -477,11 +477,11 @@ fn a_missing_bucket_is_told_as_one() {
     }
 }
 
-/// With a profile as a user would write it: a role of the store's own STS, which is signed with a header, and then S3
-/// with the session token.
+/// With a profile as a user would write it: a role of the store's own STS, with a request signed in a header, and then
+/// S3 with the session token.
 #[test]
 #[cfg(feature = "aws-chain")]
-fn a_role_that_sts_gives_reads_and_writes() {
+fn a_role_from_sts_reads_and_writes() {
     let Some(live) = Live::from_environment("sts") else {
         return;
     };
@@ -522,7 +522,7 @@ fn a_role_that_sts_gives_reads_and_writes() {
     );
     fs.remove("by-the-role.txt").unwrap();
 
-    // A relay counts the requests to STS, and makes the credentials expire: the store lets them live for 900 s.
+    // A relay counts the requests to STS, and shortens the lifetime of the credentials: that of the store is 900 s.
     let relay = crate::proxies::relay::Relay::http(None);
     let through = [
         ("HOME", home.path().to_str().unwrap()),

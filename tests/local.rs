@@ -1,4 +1,4 @@
-//! Directories of the local disk, one of its own for each test.
+//! Directories of the local disk, a separate one for each test.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -7,11 +7,11 @@ use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-/// A new directory, removed with all that is in it when this is dropped.
+/// A new directory, removed with all its contents when this is dropped.
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// An empty directory that no other test uses, in this program or another, now or earlier.
+    /// An empty directory that no other test of this or another process uses, now or earlier.
     pub fn new() -> Self {
         let parent = fs::canonicalize(std::env::temp_dir()).expect("a temporary directory");
         loop {
@@ -42,7 +42,7 @@ impl AsRef<Path> for Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // It may be gone already, and a test that panics has said enough.
+        // It may already be removed, and the message of a panicking test is sufficient.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

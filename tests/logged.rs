@@ -1,4 +1,4 @@
-//! The one logger of this test program: it keeps what the library says, and lets every record be looked at
+//! The only logger of this test program: it collects the log records of the library, and checks every record
 //! for secrets.
 
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::secrets;
 
-/// From here on records are logged, from debug level on.
+/// Installs the logger, from debug level on.
 pub fn install() {
     static SET: Once = Once::new();
     SET.call_once(|| {
@@ -17,7 +17,7 @@ pub fn install() {
     });
 }
 
-/// What is warned of while `work` runs, by this thread and no other.
+/// Returns the warnings that this thread logs during the work.
 pub fn warnings(work: impl FnOnce()) -> Vec<String> {
     let lines = lines(work).into_iter();
     lines
@@ -26,7 +26,7 @@ pub fn warnings(work: impl FnOnce()) -> Vec<String> {
         .collect()
 }
 
-/// All that the library says while `work` runs, by this thread and no other.
+/// Returns all records of the library that this thread logs during the work.
 pub fn lines(work: impl FnOnce()) -> Vec<Line> {
     install();
     LINES.set(Some(Vec::new()));
@@ -34,7 +34,7 @@ pub fn lines(work: impl FnOnce()) -> Vec<Line> {
     LINES.take().unwrap_or_default()
 }
 
-/// What was said, and how loud.
+/// A record and its level.
 #[derive(Debug)]
 pub struct Line {
     pub level: Level,
@@ -42,7 +42,7 @@ pub struct Line {
 }
 
 thread_local! {
-    /// Nothing is kept for a thread that did not ask for it.
+    /// `None` for threads that do not collect records.
     static LINES: RefCell<Option<Vec<Line>>> = const { RefCell::new(None) };
 }
 
@@ -58,7 +58,7 @@ impl Log for Logger {
             return;
         }
         secrets::look_at(record);
-        // What ureq says of its own is not ours.
+        // Records of ureq itself below warnings are left out.
         if record.level() > Level::Warn && !record.target().starts_with("s3fs") {
             return;
         }

@@ -1,14 +1,14 @@
-//! No test, example or benchmark asks a server beyond this machine. While this program runs, every connection is looked
-//! at ([`crate::secrets`]); here, the sources are.
+//! No test, example or benchmark connects to a server beyond this machine. While this program runs, every connection is
+//! checked ([`crate::secrets`]); the sources are checked here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Hosts that nobody connects to: those of documents in comments and messages, of XML namespaces, and of URLs that are only
+/// Hosts without connections: those of documents in comments and messages, of XML namespaces, and of URLs that are only
 /// signed or parsed.
 const NEVER_ASKED: [&str; 4] = ["docs.", "www.", "doc.", "s3.amazonaws.com/doc/"];
 
-/// Every file below a directory of the crate with that extension.
+/// Returns every file below a directory of the crate with that extension.
 fn files(directory: &str, extension: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)];
@@ -26,7 +26,7 @@ fn files(directory: &str, extension: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The code of examples in documents that runs as a test: of blocks between fences, those that only compile are left out.
+/// Returns the code of examples in documents that runs as a test: code blocks, except those that are only compiled.
 fn running_examples(text: &str) -> Vec<String> {
     let mut examples = Vec::new();
     let mut block: Option<(String, bool)> = None;
@@ -54,7 +54,7 @@ fn running_examples(text: &str) -> Vec<String> {
     examples
 }
 
-/// Whether code opens a filesystem on S3 without saying where, so that it may be AWS, and the machine's metadata may be asked.
+/// True if code opens a filesystem on S3 without an endpoint, so that it may connect to AWS or the metadata service.
 fn may_leave(code: &str) -> bool {
     let without_comment = |line: &str| match line.split_once("// ") {
         Some((code, _)) => format!("{code}\n"),
@@ -69,7 +69,7 @@ fn may_leave(code: &str) -> bool {
 }
 
 #[test]
-fn code_that_may_leave_this_machine_is_seen() {
+fn code_that_may_leave_this_machine_is_detected() {
     assert!(may_leave("let fs = S3Fs::new(\"b\")?;"));
     assert!(may_leave("S3Fs::builder(\"b\").build()?"));
     assert!(!may_leave(
@@ -99,7 +99,7 @@ fn examples_in_the_documents_run_against_loopback_or_only_compile() {
 }
 
 #[test]
-fn examples_and_benchmarks_ask_the_server_that_they_start_or_that_their_user_names() {
+fn examples_and_benchmarks_use_their_own_server_or_one_named_by_the_user() {
     for directory in ["examples", "benches"] {
         for (path, text) in files(directory, "rs") {
             let code: String = text

@@ -1,4 +1,4 @@
-//! One test program for everything that meets a server, so that it is linked once.
+//! One test program for all tests with a server, so that it is linked once.
 
 mod answers;
 mod architecture;
@@ -39,6 +39,7 @@ mod opener;
 mod operations;
 mod original_times;
 mod osfs;
+mod parallel_listing;
 mod partial_files;
 mod pictures;
 mod presign;

@@ -1,4 +1,4 @@
-//! The filesystem in memory: the whole suite, and what only it promises.
+//! The filesystem in memory: the conformance suite, and its additional promises.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use s3fs::{
 use time::{Duration, OffsetDateTime};
 
 #[test]
-fn memory_keeps_the_whole_contract() {
+fn memory_passes_every_conformance_case() {
     conformance::run(&|_| Box::new(MemoryFs::new()), &[]);
 }
 
 #[test]
-fn a_directory_in_memory_keeps_the_whole_contract() {
+fn a_directory_in_memory_passes_every_conformance_case() {
     let open = |_: &str| -> Box<dyn FileSystem> {
         let fs = MemoryFs::new();
         fs.makedirs("some/where").unwrap();
@@ -27,7 +27,7 @@ fn a_directory_in_memory_keeps_the_whole_contract() {
 }
 
 #[test]
-fn clones_share_the_content_and_close_for_themselves() {
+fn clones_share_the_content_and_close_separately() {
     let fs = MemoryFs::new();
     let clone = fs.clone();
     fs.writebytes("f", b"content").unwrap();
@@ -39,7 +39,7 @@ fn clones_share_the_content_and_close_for_themselves() {
 }
 
 #[test]
-fn a_file_that_is_dropped_is_not_published() {
+fn a_dropped_file_is_not_published() {
     let fs = MemoryFs::new();
     fs.writebytes("f", b"old").unwrap();
     for mode in ["w", "a", "r+", "w+"] {
@@ -54,7 +54,7 @@ fn a_file_that_is_dropped_is_not_published() {
 }
 
 #[test]
-fn an_update_loses_to_who_was_faster() {
+fn an_update_fails_after_a_faster_one() {
     for mode in ["a", "r+", "a+"] {
         let fs = MemoryFs::new();
         fs.writebytes("f", b"old").unwrap();
@@ -71,7 +71,7 @@ fn an_update_loses_to_who_was_faster() {
 }
 
 #[test]
-fn an_open_reader_reads_what_was_there() {
+fn an_open_reader_reads_the_old_content() {
     let fs = MemoryFs::new();
     fs.writebytes("f", b"old").unwrap();
     let mut file = fs.openbin("f", "r").unwrap();
@@ -93,7 +93,7 @@ fn the_time_of_the_last_change_is_kept_and_can_be_set() {
     let when = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000) + Duration::microseconds(7);
     fs.settimes("f", None, Some(when)).unwrap();
     assert_eq!(fs.getmodified("f").unwrap(), Some(when));
-    // A whole raw info given back changes nothing.
+    // Setting an unmodified raw info changes nothing.
     fs.setinfo("f", &fs.getdetails("f").unwrap().raw()).unwrap();
     assert_eq!(fs.getmodified("f").unwrap(), Some(when));
     for bad in [
@@ -115,7 +115,7 @@ fn the_time_of_the_last_change_is_kept_and_can_be_set() {
     assert!(fs.getmodified("f").unwrap() > Some(when));
 }
 
-/// Files and directories `a`, `a.txt`, `a0` and what is in them: their keys interleave.
+/// Files and directories `a`, `a.txt`, `a0` and their contents: their keys interleave.
 fn interleaved() -> MemoryFs {
     let fs = MemoryFs::new();
     for directory in ["a", "a/b", "a0", "deep", "deep/a"] {
@@ -124,7 +124,7 @@ fn interleaved() -> MemoryFs {
     for file in ["a-", "a.txt", "a/b/c", "a/b0", "a0/x", "a00", "b"] {
         fs.writebytes(file, b"x").unwrap();
     }
-    // A file beside the directory `a`: by moving it there with what is around it.
+    // A file beside the directory `a`: a move of its parent puts it there.
     fs.writebytes("deep/a/f", b"y").unwrap();
     let mut file = fs.openbin("late", "w").unwrap();
     fs.makedir("late").unwrap();
@@ -170,7 +170,7 @@ fn slash(is_dir: bool) -> &'static str {
 }
 
 #[test]
-fn a_file_and_a_directory_of_one_name_are_both_there() {
+fn a_file_and_a_directory_of_one_name_both_exist() {
     let fs = interleaved();
     assert!(fs.isfile("late").unwrap() && fs.isdir("late").unwrap());
     assert!(fs.getinfo("late", Namespaces::BASIC).unwrap().is_file());
@@ -229,7 +229,7 @@ fn a_tree_that_cannot_be_copied_changes_nothing() {
 }
 
 #[test]
-fn a_location_is_of_one_store_and_leads_back_to_it() {
+fn a_location_belongs_to_one_store_and_leads_back_to_it() {
     let (fs, other) = (MemoryFs::new(), MemoryFs::new());
     fs.makedir("d").unwrap();
     fs.writebytes("d/f", b"content").unwrap();
@@ -254,7 +254,7 @@ fn a_location_is_of_one_store_and_leads_back_to_it() {
 }
 
 #[test]
-fn what_memory_does_not_have_is_not_passed_over() {
+fn memory_refuses_options_that_it_does_not_support() {
     let fs = MemoryFs::new();
     fs.writebytes("f", b"content").unwrap();
     for options in [
@@ -275,7 +275,7 @@ fn what_memory_does_not_have_is_not_passed_over() {
 }
 
 #[test]
-fn a_size_that_no_memory_has_is_an_error() {
+fn a_size_beyond_any_memory_is_an_error() {
     let fs = MemoryFs::new();
     let mut file = fs.openbin("f", "w+").unwrap();
     let error = s3fs::Error::from(file.set_len(u64::MAX).unwrap_err());
@@ -289,7 +289,7 @@ fn a_size_that_no_memory_has_is_an_error() {
 }
 
 #[test]
-fn threads_see_whole_trees() {
+fn threads_never_see_a_partial_tree() {
     let fs = Arc::new(MemoryFs::new());
     fs.makedir("0").unwrap();
     for name in 0..20 {

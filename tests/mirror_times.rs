@@ -1,4 +1,4 @@
-//! Mirrors find every update by size and time, whatever the clocks say, and copy nothing twice.
+//! Mirrors find every update by size and time, whatever the clocks show, and copy nothing twice.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use crate::local::Directory;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A time in whole seconds, and a bit.
+/// The current time in whole seconds, minus `ago`.
 fn second(ago: Duration) -> SystemTime {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     SystemTime::UNIX_EPOCH + Duration::from_secs(now.unwrap().as_secs()) - ago
@@ -33,7 +33,7 @@ fn scene() -> (Server, S3Fs, Directory) {
     (server, fs, Directory::new())
 }
 
-/// How many files a mirror from the bucket to the directory copies.
+/// Returns the number of files that a mirror from the bucket to the directory copies.
 fn copied(fs: &S3Fs, disk: &Directory) -> usize {
     let os = OsFs::new(&**disk).unwrap();
     let report = mirror(&fs.opendir("d").unwrap(), &os, &TransferOptions::new());
@@ -47,7 +47,7 @@ fn time_of(disk: &Directory, name: &str) -> SystemTime {
 #[test]
 fn a_mirror_to_the_disk_finds_a_second_write_within_one_second() {
     let (server, fs, disk) = scene();
-    // By the server's clock, this second is not over.
+    // By the clock of the server, this second is not over.
     let soon = second(Duration::ZERO) + HOUR;
     put(&server, "d/f", "one", soon + Duration::from_millis(100));
     assert_eq!(copied(&fs, &disk), 1);
@@ -55,7 +55,7 @@ fn a_mirror_to_the_disk_finds_a_second_write_within_one_second() {
     put(&server, "d/f", "two", soon + Duration::from_millis(900));
     assert_eq!(copied(&fs, &disk), 1);
     assert_eq!(fs::read_to_string(disk.join("f")).unwrap(), "two");
-    // Later, it is known for the same.
+    // Later, the file is recognized as the same.
     let old = second(HOUR);
     put(&server, "d/f", "two", old + Duration::from_millis(900));
     assert_eq!(copied(&fs, &disk), 1);
@@ -64,7 +64,7 @@ fn a_mirror_to_the_disk_finds_a_second_write_within_one_second() {
 }
 
 #[test]
-fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
+fn a_mirror_after_a_download_or_a_mirror_copies_nothing() {
     let (server, fs, _) = scene();
     let old = second(HOUR) + Duration::from_millis(789);
     put(&server, "d/empty", "", old);
@@ -87,7 +87,7 @@ fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
             fs.download_dir("d", &**disk, &resumed).unwrap();
         },
         &|disk| assert_eq!(copied(&fs, disk), 3),
-        // Without the time it is not known for the same, and copied once.
+        // Without the time the file is not recognized as the same, and is copied once.
         &|disk| {
             fs.download_dir("d", &**disk, &TransferOptions::new())
                 .unwrap();
@@ -98,7 +98,7 @@ fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
         let disk = Directory::new();
         server.take_requests();
         fill(&disk);
-        // An empty file is looked at instead of read, since its metadata may have its time.
+        // A HEAD replaces the GET of an empty file, since the metadata may have its time.
         let heads = |requests: &[test_server::LoggedRequest]| {
             let heads = requests.iter().filter(|r| r.operation == "HeadObject");
             heads.count()
@@ -115,7 +115,7 @@ fn a_mirror_that_follows_a_download_or_a_mirror_copies_nothing() {
 }
 
 #[test]
-fn no_local_clock_decides_what_a_mirror_to_the_disk_copies() {
+fn a_mirror_to_the_disk_does_not_depend_on_the_local_clock() {
     let day = 24 * HOUR;
     let (server, fs, disk) = scene();
     // The server's clock is a day behind.
@@ -129,7 +129,7 @@ fn no_local_clock_decides_what_a_mirror_to_the_disk_copies() {
     put(&server, "d/f", "old", second(2 * day));
     assert_eq!(copied(&fs, &disk), 1);
     assert_eq!(fs::read_to_string(disk.join("f")).unwrap(), "old");
-    // What was written here, at whatever time.
+    // A local write is undone, whatever its time.
     for time in [second(Duration::ZERO) + day, second(3 * day)] {
         fs::write(disk.join("f"), "bad").unwrap();
         let file = fs::File::options().write(true).open(disk.join("f"));
@@ -169,7 +169,7 @@ fn a_mirror_to_s3_finds_a_second_write_within_one_second() {
 }
 
 #[test]
-fn one_object_has_one_time_listed_or_looked_at() {
+fn an_object_has_the_same_time_in_a_listing_and_a_head() {
     let (server, fs, _) = scene();
     let old = second(HOUR);
     put(&server, "d/", "", old + Duration::from_millis(1));

@@ -1,8 +1,8 @@
-//! Random sequences of calls on [`MemoryFs`] and a strict [`S3Fs`] side by side: every answer, every
-//! error and all that is there after each call agree.
+//! Random sequences of calls on [`MemoryFs`] and a strict [`S3Fs`] side by side: every result, every
+//! error and all content after each call are equal.
 //!
-//! `S3FS_MODEL_SEED` and `S3FS_MODEL_SEQUENCES` say with which seed to begin and how many sequences
-//! to run. A difference prints the seed of its sequence, and a script of the few calls that show it.
+//! `S3FS_MODEL_SEED` and `S3FS_MODEL_SEQUENCES` set the first seed and the number of sequences.
+//! For a difference, the test prints the seed of the sequence, and a script of the few calls that show it.
 
 pub mod call;
 pub mod generator;
@@ -27,7 +27,7 @@ const SEED: u64 = 20_260_101;
 const SEQUENCES: u64 = 200;
 const CALLS: usize = 60;
 
-/// Where in its bucket the filesystem is: by turns the whole bucket and a directory in it.
+/// The directory of the filesystem in its bucket: in turns the whole bucket and a directory in it.
 const DIR_PATHS: [&str; 3] = ["", "some/where", "é a"];
 
 /// The same directory twice: in memory, and on S3.
@@ -40,21 +40,21 @@ struct Pair {
     on_s3: Slots,
 }
 
-/// All that is there, by path.
+/// All content, by path.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tree {
     pub files: BTreeMap<String, Vec<u8>>,
     pub directories: BTreeSet<String>,
 }
 
-/// A call that did not do the same.
+/// A call with different results.
 struct Difference {
     index: usize,
     memory: String,
     s3: String,
 }
 
-/// How often each method succeeded, and the kinds of all failures.
+/// Number of successes of each method, and the kinds of all failures.
 #[derive(Default)]
 struct Tally {
     succeeded: BTreeMap<&'static str, usize>,
@@ -62,7 +62,7 @@ struct Tally {
 }
 
 impl Pair {
-    /// An empty pair; `number` was not used before.
+    /// An empty pair; `number` must be unused.
     fn new(server: &Server, number: u64) -> Self {
         let name = format!("model-{number}");
         let dir_path = DIR_PATHS[number as usize % DIR_PATHS.len()];
@@ -81,7 +81,7 @@ impl Pair {
         }
     }
 
-    /// Makes the call on both, and tells what each did if that is not the same.
+    /// Makes the call on both, and returns both results if they differ.
     fn make(&mut self, call: &Call, tally: &mut Tally) -> Result<(), (String, String)> {
         let memory = call.make(&self.memory, &mut self.in_memory);
         let s3 = match (call, &memory) {
@@ -90,7 +90,7 @@ impl Pair {
                     .put(&format!("{}{path}", self.prefix), text.clone());
                 memory.clone()
             }
-            // What a strict filesystem could not have made is left out.
+            // Calls that would be impossible on a strict filesystem are left out.
             (Call::Foreign(..), _) => memory.clone(),
             _ => call.make(&self.s3, &mut self.on_s3),
         };
@@ -105,7 +105,7 @@ impl Pair {
         Ok(())
     }
 
-    /// What the keys of the bucket are, without asking the filesystem.
+    /// Returns the keys of the bucket as a tree, without using the filesystem.
     fn tree_on_s3(&self) -> Tree {
         for key in self.bucket.keys() {
             let is_inside = key.starts_with(&self.prefix);
@@ -115,11 +115,11 @@ impl Pair {
     }
 }
 
-/// What the keys that begin with `prefix` are as a tree, without asking a filesystem.
+/// Returns the keys that begin with `prefix` as a tree, without using a filesystem.
 pub fn tree_of_keys(bucket: &Bucket, prefix: &str) -> Tree {
     let mut tree = Tree::default();
     for key in bucket.keys() {
-        // The marker of the root is no entry of it.
+        // The marker of the root is no entry of the root.
         let Some(path) = key.strip_prefix(prefix).filter(|path| !path.is_empty()) else {
             continue;
         };
@@ -176,10 +176,10 @@ fn difference(
     None
 }
 
-/// The shortest script that shows a difference, in words.
+/// Formats the shortest script that shows a difference.
 fn report(server: &Server, seed: u64, mut calls: Vec<Call>, first: &Difference) -> String {
     calls.truncate(first.index + 1);
-    // As many pairs as it takes, in buckets that were not used, at the same dir_path.
+    // Each attempt uses a new pair, in an unused bucket with the same dir_path.
     let mut number = seed % DIR_PATHS.len() as u64 + (1 << 32) * DIR_PATHS.len() as u64;
     let mut again = |calls: &[Call]| {
         number += DIR_PATHS.len() as u64;
@@ -207,7 +207,7 @@ pub fn number_of(variable: &str, default: u64) -> u64 {
     }
 }
 
-/// Runs the sequences that no other worker has begun, on a server of its own, up to the first
+/// Runs the sequences that no other worker has started, on a separate server, up to the first
 /// difference.
 fn work(seeds: &Mutex<Range<u64>>) -> Result<Tally, String> {
     let server = Server::start();
@@ -222,12 +222,12 @@ fn work(seeds: &Mutex<Range<u64>>) -> Result<Tally, String> {
             *seeds.lock().unwrap() = 0..0;
             return Err(report(&server, seed, calls, &first));
         }
-        // The log of a long run would be long.
+        // Otherwise the log of a long run would grow.
         server.take_requests();
     }
 }
 
-/// Says which sequence it was if the thread panics in it.
+/// Prints the seed of the sequence if the thread panics in it.
 struct SeedOnPanic(u64);
 
 impl Drop for SeedOnPanic {
@@ -239,7 +239,7 @@ impl Drop for SeedOnPanic {
 }
 
 #[test]
-fn memory_and_s3_do_the_same_in_any_order_of_calls() {
+fn memory_and_s3_behave_the_same_in_any_sequence_of_calls() {
     let first = number_of("S3FS_MODEL_SEED", SEED);
     let count = number_of("S3FS_MODEL_SEQUENCES", SEQUENCES);
     println!("S3FS_MODEL_SEED={first} S3FS_MODEL_SEQUENCES={count}");
@@ -270,7 +270,7 @@ impl Tally {
         self.failures.extend(other.failures);
     }
 
-    /// The sequences are worth nothing if all calls fail, or none does.
+    /// Checks that some calls succeed and some fail; otherwise the sequences would be useless.
     fn check(&self) {
         let asks = call::ASKS.iter().chain(&call::REMOVALS);
         let methods = asks.chain(&call::PUTS).chain(&call::TRANSFERS);

@@ -1,4 +1,4 @@
-//! Moves that could lose what they move: roots, links, other writers, and places with two names.
+//! Moves that could lose their files: roots, links, other writers, and locations with two names.
 
 use std::time::SystemTime;
 
@@ -34,7 +34,7 @@ fn at(content: &str, modified: SystemTime) -> Object {
     object
 }
 
-/// Does something right before a request takes effect.
+/// Runs an action right before a request takes effect.
 fn right_before(server: &Server, request: Rule, act: impl Fn() + Send + 'static) {
     let acts = request.when(move |_| {
         act();
@@ -43,7 +43,7 @@ fn right_before(server: &Server, request: Rule, act: impl Fn() + Send + 'static)
     server.faults().add(acts, Fault::ResetBefore);
 }
 
-/// Moves the root of a directory to another of the same filesystem, and to another filesystem.
+/// Moves the root of a directory to another directory of the same filesystem, and to another filesystem.
 fn root_stays(fs: &dyn FileSystem) {
     for (name, beside) in [("a", true), ("b", false), ("c", true)] {
         fs.makedirs(&format!("{name}/d")).unwrap();
@@ -66,13 +66,13 @@ fn root_stays(fs: &dyn FileSystem) {
 }
 
 #[test]
-fn the_root_of_a_directory_stays_when_all_that_is_in_it_is_moved() {
+fn the_root_of_a_directory_stays_when_its_contents_are_moved() {
     root_stays(&MemoryFs::new());
     for strict in [true, false] {
         let server = Server::start();
         let fs = common::builder(&server).strict(strict).build().unwrap();
         root_stays(&fs);
-        // A root without a marker gets one before its keys go, and those that do not fit stay.
+        // A root without a marker gets one before its keys are removed, and keys that do not fit stay.
         let bucket = server.bucket(BUCKET);
         bucket.put("plain/f", "content");
         let from = fs.opendir("plain").unwrap();
@@ -85,7 +85,7 @@ fn the_root_of_a_directory_stays_when_all_that_is_in_it_is_moved() {
     root_stays(&directory.open());
 }
 
-/// The whole, and the same through a directory of it and through a second handle.
+/// Checks the whole filesystem, a directory of it, and a second handle.
 fn one_place(whole: &dyn FileSystem, again: &dyn FileSystem) {
     let options = TransferOptions::new().allow_empty_source(true);
     whole.makedirs("x/y").unwrap();
@@ -127,7 +127,7 @@ fn one_place(whole: &dyn FileSystem, again: &dyn FileSystem) {
 }
 
 #[test]
-fn handles_on_one_place_know_it_whatever_they_are() {
+fn handles_of_one_location_recognize_each_other() {
     let memory = MemoryFs::new();
     one_place(&memory, &memory);
     for strict in [true, false] {
@@ -140,7 +140,7 @@ fn handles_on_one_place_know_it_whatever_they_are() {
 }
 
 #[test]
-fn an_object_that_is_replaced_before_a_tree_is_removed_stays_and_is_named() {
+fn an_object_replaced_before_its_tree_is_removed_stays_and_is_named() {
     for heeds in [true, false] {
         let ignored = [Guarded::Delete].into_iter().filter(|_| !heeds);
         let server = Server::builder().ignore_conditions(ignored).start();
@@ -161,14 +161,14 @@ fn an_object_that_is_replaced_before_a_tree_is_removed_stays_and_is_named() {
             assert!(error.to_string().contains("tree/a"), "{error}");
             assert_eq!(text(&bucket, "tree/a"), "new");
         } else {
-            // What the documentation says of stores that look at no condition.
+            // As documented for stores that ignore conditions.
             moved.unwrap();
         }
     }
 }
 
 #[test]
-fn a_store_that_knows_no_etags_in_a_delete_is_asked_one_by_one() {
+fn a_store_without_etags_in_bulk_deletes_gets_single_deletes() {
     let refusals = [
         (400, "MalformedXML", false),
         (400, "InvalidRequest", false),
@@ -196,7 +196,7 @@ fn a_store_that_knows_no_etags_in_a_delete_is_asked_one_by_one() {
 }
 
 #[test]
-fn a_store_that_compares_wrongly_does_not_keep_what_was_moved() {
+fn a_wrong_etag_comparison_by_the_store_does_not_keep_moved_files() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put("tree/a", "old");
@@ -213,7 +213,7 @@ fn a_store_that_compares_wrongly_does_not_keep_what_was_moved() {
 }
 
 #[test]
-fn a_file_that_is_replaced_within_the_second_by_one_of_its_size_stays() {
+fn a_file_replaced_within_the_same_second_by_one_of_equal_size_stays() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (common::open(&server), common::open(&other));
     let src = server.bucket(BUCKET);
@@ -235,9 +235,9 @@ fn a_file_that_is_replaced_within_the_second_by_one_of_its_size_stays() {
     assert_eq!(src_fs.readtext("h").unwrap(), "two");
 }
 
-/// Their number grows with what is left only by the look before each removal of a file.
+/// Each file that is left takes only the check before its removal.
 #[test]
-fn directories_in_which_files_are_left_cost_no_request() {
+fn directories_with_remaining_files_cost_no_request() {
     let (server, other) = (Server::start(), Server::start());
     let (src_fs, dst_fs) = (common::open(&server), common::open(&other));
     let src = server.bucket(BUCKET);
@@ -259,7 +259,7 @@ fn directories_in_which_files_are_left_cost_no_request() {
     assert!(src.keys().iter().all(|key| !key.starts_with("d/gone/")));
     let asked = server.take_requests().into_iter();
     let lists = asked.filter(|request| request.operation == "ListObjectsV2");
-    // The source before and after, its kind, and the removal of `gone` and what is in it.
+    // The source before and after, its kind, and the removal of `gone` and its contents.
     let lists = lists.count();
     assert!(
         lists <= 10,
@@ -268,7 +268,7 @@ fn directories_in_which_files_are_left_cost_no_request() {
 }
 
 #[test]
-fn one_bucket_by_two_names_of_its_server_loses_nothing() {
+fn moving_within_one_bucket_through_two_server_names_loses_nothing() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put("d/f", "content");
@@ -294,7 +294,7 @@ fn one_bucket_by_two_names_of_its_server_loses_nothing() {
         assert_eq!(report.left_behind(), ["/d/f"]);
         assert_eq!(text(&bucket, "d/f"), "content");
     }
-    // Two stores with a bucket of the same name are two places.
+    // Two stores with a bucket of the same name have different locations.
     let other = Server::start();
     let elsewhere = common::open(&other);
     other.bucket(BUCKET).put("d/f", "older");
@@ -303,7 +303,7 @@ fn one_bucket_by_two_names_of_its_server_loses_nothing() {
 }
 
 #[test]
-fn on_one_server_too_each_error_is_told_and_the_other_files_go_on() {
+fn on_one_server_each_error_is_reported_and_the_other_files_are_moved() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     for key in ["src/a", "src/b", "src/c"] {
@@ -356,7 +356,7 @@ fn strict_moves_nothing_below_a_file() {
 }
 
 #[test]
-fn what_no_path_names_stays_and_the_report_says_so() {
+fn keys_without_a_path_stay_and_are_reported() {
     let (server, other) = (Server::start(), Server::start());
     let bucket = server.bucket(BUCKET);
     let (src_fs, dst_fs) = (common::open(&server), common::open(&other));
@@ -366,7 +366,7 @@ fn what_no_path_names_stays_and_the_report_says_so() {
     let report = move_dir(&src_fs, "d", &dst_fs, "d", &options).unwrap();
     assert_eq!(report.left_behind(), ["d"]);
     assert_eq!(text(&bucket, "d//b"), "no path");
-    // A marker with content is no file, and nothing is copied of it.
+    // A marker with content is no file, and its content is not copied.
     bucket.put("m/", "content of a marker");
     bucket.put("m/a", "content");
     let report = move_dir(&src_fs, "m", &MemoryFs::new(), "m", &options).unwrap();
@@ -374,7 +374,7 @@ fn what_no_path_names_stays_and_the_report_says_so() {
     assert_eq!(text(&bucket, "m/"), "content of a marker");
     bucket.remove("d//b");
     bucket.remove("m/");
-    // In the root.
+    // A key in the root, too.
     bucket.put("a", "content");
     bucket.put("/b", "no path");
     let report = move_fs(&src_fs, &MemoryFs::new(), &options).unwrap();
@@ -390,7 +390,7 @@ mod links {
     use crate::local::Directory;
 
     #[test]
-    fn a_move_removes_links_and_never_what_they_lead_to() {
+    fn a_move_removes_links_and_never_their_targets() {
         for within in [false, true] {
             let directory = Directory::new();
             let os = directory.open();
@@ -425,7 +425,7 @@ mod links {
     }
 
     #[test]
-    fn a_directory_that_is_a_link_is_moved_and_what_it_leads_to_stays() {
+    fn a_linked_directory_is_moved_and_its_target_stays() {
         let directory = Directory::new();
         let os = directory.open();
         os.makedir("d").unwrap();
@@ -466,7 +466,7 @@ mod links {
             assert_eq!(os.readtext("x").unwrap(), "old");
             assert!(os.isempty("a").unwrap());
         }
-        // A link that the source knows nothing of goes, and what it led to stays.
+        // A link that the source does not know is removed, and its target stays.
         let directory = Directory::new();
         let os = directory.open();
         os.makedir("a").unwrap();

@@ -1,4 +1,4 @@
-//! From an FS URL, or a path, to an open filesystem.
+//! Opens filesystems from FS URLs and paths.
 
 use std::fs;
 
@@ -71,7 +71,7 @@ fn a_directory_of_the_local_disk_is_opened_by_url_and_by_path() {
 }
 
 #[test]
-fn a_directory_of_the_local_disk_is_made_if_that_is_asked_for() {
+fn a_directory_of_the_local_disk_is_created_on_request() {
     let directory = Directory::new();
     let cwd = OpenFsOptions::new().cwd(&*directory);
     for name in ["a/b", "osfs://c/d"] {
@@ -85,7 +85,7 @@ fn a_directory_of_the_local_disk_is_made_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_path_that_was_meant_as_a_bucket_shows_no_secret() {
+fn an_error_about_a_path_instead_of_a_bucket_shows_no_secret() {
     let error = open_fs("KEY:SECRET@bucket/dir").err().unwrap();
     assert_eq!(error.kind(), ErrorKind::CreateFailed);
     let text = format!("{error} {error:?}");
@@ -107,7 +107,7 @@ fn a_filesystem_in_memory_is_new_each_time() {
 }
 
 #[test]
-fn what_a_local_url_cannot_have_is_refused() {
+fn parameters_of_a_local_url_are_refused() {
     let mem = ["mem://me@", "mem://?create=1"];
     for url in ["osfs://me@dir", "osfs://dir?create=1", "osfs://%zz"]
         .into_iter()
@@ -121,7 +121,7 @@ fn what_a_local_url_cannot_have_is_refused() {
 }
 
 #[test]
-fn on_s3_create_makes_the_marker_and_never_a_bucket() {
+fn create_makes_a_marker_and_never_a_bucket_on_s3() {
     let server = Server::start();
     let bucket = server.bucket(test_server::BUCKET);
     let create = OpenFsOptions::new().create(true);
@@ -141,7 +141,7 @@ fn on_s3_create_makes_the_marker_and_never_a_bucket() {
     open_fs_with(&lenient, &create).unwrap();
     assert_eq!(server.take_requests().len(), 1);
     assert_eq!(bucket.keys(), ["reports/2026/", "x::"]);
-    // An object of that name is not a directory; in strict mode that is told.
+    // An object of that name is not a directory; strict mode reports this.
     bucket.put("f", "content");
     let over_a_file = open_fs_with(&s3_url(&server, "f", ""), &create);
     assert_eq!(kind(over_a_file), Some(ErrorKind::DirectoryExpected));
@@ -156,7 +156,7 @@ fn on_s3_create_makes_the_marker_and_never_a_bucket() {
 }
 
 #[test]
-fn a_filesystem_that_must_be_writeable_is_not_read_only() {
+fn a_filesystem_opened_as_writeable_is_not_read_only() {
     let server = Server::start();
     let url = s3_url(&server, "d", "&read_only=1");
     let writeable = OpenFsOptions::new().writeable(true);
@@ -169,7 +169,7 @@ fn a_filesystem_that_must_be_writeable_is_not_read_only() {
 }
 
 #[test]
-fn a_registered_protocol_is_opened_with_options_too() {
+fn a_registered_protocol_receives_the_options() {
     let directory = Directory::new();
     let place = directory.to_path_buf();
     let mut registry = Registry::new();

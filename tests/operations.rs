@@ -1,4 +1,4 @@
-//! Every operation, in every way that the filesystem can be opened, on the embedded server.
+//! Every operation, with every configuration of the filesystem, on the embedded server.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use test_server::Server;
 
 use crate::common;
 
-/// What strictness decides.
+/// Cases that depend on strict mode.
 pub const NOT_STRICT: &[Exception] = &[
     Exception {
         case: "makedir_needs_its_parent",
@@ -96,7 +96,7 @@ pub const NOT_STRICT: &[Exception] = &[
     },
 ];
 
-/// The suite on one server, each case in a bucket of its own.
+/// Runs the suite on one server, each case in a separate bucket.
 fn holds(configure: fn(S3FsBuilder) -> S3FsBuilder, exceptions: &[Exception]) {
     let server = Server::start();
     let buckets = AtomicUsize::new(0);
@@ -110,28 +110,28 @@ fn holds(configure: fn(S3FsBuilder) -> S3FsBuilder, exceptions: &[Exception]) {
 }
 
 #[test]
-fn the_strict_filesystem_keeps_the_whole_contract() {
+fn the_strict_filesystem_passes_every_conformance_case() {
     holds(|builder| builder, &[]);
 }
 
 #[test]
-fn a_filesystem_in_a_directory_keeps_the_whole_contract() {
+fn a_filesystem_in_a_directory_passes_every_conformance_case() {
     holds(|builder| builder.dir_path("some/where"), &[]);
 }
 
 #[test]
-fn a_filesystem_with_another_delimiter_keeps_the_whole_contract() {
+fn a_filesystem_with_another_delimiter_passes_every_conformance_case() {
     holds(|builder| builder.dir_path("some/where").delimiter("|"), &[]);
 }
 
 #[test]
-fn without_strict_all_but_the_checks_hold() {
+fn without_strict_every_case_except_the_checks_passes() {
     holds(|builder| builder.strict(false), NOT_STRICT);
 }
 
-/// A policy that allows one prefix is enough: `Permissions` in `S3Fs`'s documentation.
+/// A policy that allows one prefix is sufficient: `Permissions` in `S3Fs`'s documentation.
 #[test]
-fn nothing_outside_of_dir_path_is_asked_for() {
+fn no_request_leaves_dir_path() {
     const ALLOWED: [&str; 8] = [
         "CopyObject",
         "DeleteObject",
@@ -155,7 +155,7 @@ fn nothing_outside_of_dir_path_is_asked_for() {
             Some(prefix) => prefix.to_owned(),
             None => request.key.clone(),
         };
-        // A policy looks at each key of DeleteObjects, and those are in its body.
+        // A policy is evaluated for each key of DeleteObjects, and those are in the body.
         let inside = asked.starts_with("mine/") || request.operation == "DeleteObjects";
         assert!(inside, "{request:?}");
         assert!(ALLOWED.contains(&request.operation), "{request:?}");

@@ -1,4 +1,4 @@
-//! Files keep the time of their last change on the way to S3 and back, in the metadata of their objects.
+//! Files keep their modification time on the way to S3 and back, in the metadata of their objects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ fn old() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::new(1_500_000_000, 123_456_700)
 }
 
-/// Writes a file whose content changed at that time.
+/// Writes a file with that modification time.
 fn write(path: &std::path::Path, content: &str, time: SystemTime) {
     fs::write(path, content).unwrap();
     let file = fs::File::options().write(true).open(path).unwrap();
@@ -51,7 +51,7 @@ fn entry(name: &str, value: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_file_has_its_time_after_an_upload_and_a_download() {
+fn a_file_keeps_its_time_through_an_upload_and_a_download() {
     let (_server, fs, disk) = scene();
     let large = "large ".repeat(1_000_000);
     for content in ["", "small", &large] {
@@ -100,7 +100,7 @@ fn a_file_has_its_time_after_an_upload_and_a_download() {
             assert_eq!(fs::read_to_string(disk.join("f")).unwrap(), content);
             fs::remove_file(disk.join("f")).unwrap();
         }
-        // Nobody asked for it.
+        // Without the option, the time is not set.
         fs.download_file("f", disk.join("f"), &TransferOptions::new())
             .unwrap();
         assert!(time_of(&disk.join("f")) > old() + Duration::from_secs(3600));
@@ -108,7 +108,7 @@ fn a_file_has_its_time_after_an_upload_and_a_download() {
 }
 
 #[test]
-fn the_time_takes_no_request_but_one_for_an_empty_file() {
+fn keeping_times_adds_a_request_only_for_empty_files() {
     let (server, fs, disk) = scene();
     write(&disk.join("f"), "content", old());
     write(&disk.join("empty"), "", old());
@@ -121,13 +121,13 @@ fn the_time_takes_no_request_but_one_for_an_empty_file() {
         fs.download_dir("d", &*target, options).unwrap();
         (up, server.take_requests().len())
     };
-    // An empty file is looked at instead of read.
+    // A HEAD replaces the GET of an empty file.
     count(&TransferOptions::new());
     assert_eq!(count(&TransferOptions::new()), count(&keep()));
 }
 
 #[test]
-fn without_it_nothing_is_stored_and_what_the_caller_sets_stays() {
+fn times_are_stored_only_on_request_and_metadata_of_the_caller_stays() {
     let (_server, fs, disk) = scene();
     write(&disk.join("f"), "content", old());
     fs.upload_file(disk.join("f"), "f", &TransferOptions::new())
@@ -146,7 +146,7 @@ fn without_it_nothing_is_stored_and_what_the_caller_sets_stays() {
 }
 
 #[test]
-fn the_times_that_rclone_and_s3cmd_keep_are_read_and_what_is_none_is_left() {
+fn times_of_rclone_and_s3cmd_are_read_and_invalid_ones_are_ignored() {
     let (server, fs, disk) = scene();
     let second = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let stored = second(1_600_000_000);
@@ -169,7 +169,7 @@ fn the_times_that_rclone_and_s3cmd_keep_are_read_and_what_is_none_is_left() {
     }
 }
 
-/// Mirrors the bucket to the directory, and counts the files that were copied and the objects that were looked at.
+/// Mirrors the bucket to the directory, and returns the numbers of copied files and of HEAD requests.
 fn mirrored(server: &Server, fs: &S3Fs, disk: &Directory) -> (usize, usize) {
     server.take_requests();
     let os = OsFs::new(&**disk).unwrap();
@@ -180,7 +180,7 @@ fn mirrored(server: &Server, fs: &S3Fs, disk: &Directory) -> (usize, usize) {
 }
 
 #[test]
-fn a_mirror_to_the_disk_that_keeps_times_copies_nothing_twice_and_finds_every_update() {
+fn a_mirror_to_the_disk_with_times_copies_nothing_twice_and_finds_every_update() {
     let (server, fs, source) = scene();
     fs.makedir("d").unwrap();
     write(&source.join("f"), "one", old());
@@ -195,7 +195,7 @@ fn a_mirror_to_the_disk_that_keeps_times_copies_nothing_twice_and_finds_every_up
     let disk = Directory::new();
     assert_eq!(mirrored(&server, &fs, &disk), (2, 0));
     assert_eq!(time_of(&disk.join("f")), old());
-    // One look shows that the file has the time of its object.
+    // One HEAD shows that the file has the time of its object.
     assert_eq!(mirrored(&server, &fs, &disk), (0, 1));
     write(&source.join("f"), "two", old() + Duration::from_secs(1));
     fs.upload_file(source.join("f"), "d/f", &keep()).unwrap();
@@ -212,7 +212,7 @@ fn a_mirror_to_the_disk_that_keeps_times_copies_nothing_twice_and_finds_every_up
 }
 
 #[test]
-fn a_mirror_to_s3_that_keeps_times_copies_nothing_twice() {
+fn a_mirror_to_s3_with_times_copies_nothing_twice() {
     let (_server, fs, disk) = scene();
     write(&disk.join("f"), "one", old());
     let os = OsFs::new(&*disk).unwrap();
@@ -222,7 +222,7 @@ fn a_mirror_to_s3_that_keeps_times_copies_nothing_twice() {
 }
 
 #[test]
-fn files_of_other_filesystems_are_uploaded_as_before() {
+fn files_of_other_filesystems_are_uploaded_without_times() {
     let (_server, fs, _) = scene();
     let memory = MemoryFs::new();
     memory.writetext("f", "content").unwrap();

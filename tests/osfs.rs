@@ -1,4 +1,4 @@
-//! The local disk: the suite, what is published when, and where links and odd names lead.
+//! The local disk: the conformance suite, when files become visible, and the effect of links and odd names.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -19,13 +19,13 @@ use crate::common;
 use crate::local::Directory;
 
 impl Directory {
-    /// The filesystem of a directory in it, beside which there may be more.
+    /// The filesystem of a directory in it, beside which there may be other files.
     pub fn open(&self) -> OsFs {
         OsFs::new_with(self.join("root"), OsFsOptions::new().create(true)).unwrap()
     }
 }
 
-/// The names in a directory, as the system has them.
+/// Returns the names in a directory, as the system lists them.
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries
@@ -43,7 +43,7 @@ fn fails<T>(result: Result<T, Error>, kind: ErrorKind, path: &str) -> Error {
 }
 
 #[test]
-fn the_local_disk_keeps_the_whole_contract() {
+fn the_local_disk_passes_every_conformance_case() {
     let directory = Directory::new();
     let open = |case: &str| -> Box<dyn FileSystem> {
         let options = OsFsOptions::new().create(true);
@@ -104,7 +104,7 @@ fn nothing_is_visible_before_close() {
 }
 
 #[test]
-fn what_no_listing_shows_keeps_a_directory_from_being_empty() {
+fn a_directory_with_hidden_files_is_not_empty() {
     let directory = Directory::new();
     let os = directory.open();
     os.makedir("d").unwrap();
@@ -128,7 +128,7 @@ fn what_no_listing_shows_keeps_a_directory_from_being_empty() {
 }
 
 #[test]
-fn a_file_that_was_changed_by_another_is_not_overwritten() {
+fn a_file_changed_by_another_program_is_not_overwritten() {
     let directory = Directory::new();
     let os = directory.open();
     for mode in ["r+", "a", "a+"] {
@@ -150,7 +150,7 @@ fn a_file_that_was_changed_by_another_is_not_overwritten() {
     os.remove("f").unwrap();
     fails(file.close(), ErrorKind::ResourceNotFound, "f");
     os.writetext("f", "old").unwrap();
-    // What was not changed is not stored, and needs no base.
+    // An unchanged file is not stored, and its old content is not compared.
     let mut file = os.openbin("f", "r+").unwrap();
     file.read_exact(&mut [0]).unwrap();
     os.remove("f").unwrap();
@@ -159,7 +159,7 @@ fn a_file_that_was_changed_by_another_is_not_overwritten() {
 }
 
 #[test]
-fn of_many_that_create_a_file_one_wins() {
+fn one_of_many_creators_of_a_file_wins() {
     let directory = Directory::new();
     let os = directory.open();
     let won = AtomicUsize::new(0);
@@ -200,7 +200,7 @@ fn a_directory_is_not_opened_in_any_mode() {
 }
 
 #[test]
-fn times_are_told_and_set() {
+fn times_are_reported_and_set() {
     let directory = Directory::new();
     let os = directory.open();
     os.makedir("d").unwrap();
@@ -215,7 +215,7 @@ fn times_are_told_and_set() {
         os.settimes(path, None, Some(when)).unwrap();
         let after = os.getdetails(path).unwrap();
         assert_eq!(after.modified(), Some(when), "{path}");
-        // What is not named stays.
+        // Attributes that are not named stay.
         let times = RawInfo::new().with("details", "accessed", 1_000_000_000_u64);
         os.setinfo(path, &times).unwrap();
         let after = os.getdetails(path).unwrap();
@@ -233,7 +233,7 @@ fn times_are_told_and_set() {
 }
 
 #[test]
-fn a_copy_keeps_the_time_if_that_is_asked_for() {
+fn a_copy_keeps_the_time_on_request() {
     let directory = Directory::new();
     let os = directory.open();
     os.writetext("f", "content").unwrap();
@@ -262,7 +262,7 @@ fn a_copy_keeps_the_time_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_file_is_moved_and_replaces_only_what_it_may() {
+fn a_moved_file_replaces_another_only_with_overwrite() {
     let directory = Directory::new();
     let os = directory.open();
     os.makedir("d").unwrap();
@@ -293,7 +293,7 @@ fn a_file_is_moved_and_replaces_only_what_it_may() {
 }
 
 #[test]
-fn a_directory_is_moved_whole_or_into_another() {
+fn a_directory_is_renamed_or_merged_into_another() {
     let directory = Directory::new();
     let os = directory.open();
     let create = CopyOptions::new().create(true);
@@ -324,7 +324,7 @@ fn a_directory_is_moved_whole_or_into_another() {
 }
 
 #[test]
-fn urls_and_system_paths_name_the_file() {
+fn urls_and_system_paths_lead_to_the_file() {
     let directory = Directory::new();
     let os = directory.open();
     os.writetext("a b?#é", "content").unwrap();
@@ -343,7 +343,7 @@ fn urls_and_system_paths_name_the_file() {
 }
 
 #[test]
-fn what_the_disk_is_like_is_what_it_says() {
+fn getmeta_describes_the_disk_correctly() {
     let directory = Directory::new();
     let os = directory.open();
     let meta = os.getmeta();
@@ -375,7 +375,7 @@ fn options_that_protect_are_not_ignored() {
 }
 
 #[test]
-fn the_same_place_has_one_location() {
+fn one_directory_has_one_location() {
     let directory = Directory::new();
     let os = directory.open();
     os.makedir("d").unwrap();
@@ -386,7 +386,7 @@ fn the_same_place_has_one_location() {
     assert!(at(&os, "d").is_same(&at(&inner, "/")));
     assert!(at(&os, "/").overlaps(&at(&inner, "new")));
     assert!(!at(&os, "d2").overlaps(&at(&inner, "/")));
-    // One copies from the other without a detour.
+    // One copies from the other directly.
     let other = directory.join("other");
     let other = OsFs::new_with(other, OsFsOptions::new().create(true)).unwrap();
     assert!(other.copy_from(&at(&os, "d/f"), "f").unwrap());
@@ -418,7 +418,7 @@ fn a_tree_is_removed_and_its_root_kept() {
     assert_eq!(names(os.root_path()), [""; 0]);
 }
 
-/// A bucket whose files go to the local disk, a word for the way, and the way.
+/// A name, and a way to bring the files of a bucket to the local disk.
 type Way = (&'static str, fn(&S3Fs, &OsFs) -> Result<Report, Error>);
 
 const WAYS: [Way; 4] = [
@@ -433,7 +433,7 @@ const WAYS: [Way; 4] = [
 ];
 
 #[test]
-fn what_the_disk_cannot_hold_is_told_before_anything_changes() {
+fn files_that_the_disk_cannot_hold_are_refused_before_anything_changes() {
     let too_long = "n".repeat(300);
     let below = format!("{too_long}/f");
     for (keys, kind, path) in [
@@ -479,7 +479,7 @@ mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::process::CommandExt;
 
-    /// Whether permissions keep this process from anything: they do not if it is root's.
+    /// True if permissions restrict this process; they do not restrict root.
     fn is_bound_by_permissions(directory: &Directory) -> bool {
         let probe = directory.join("probe");
         fs::create_dir(&probe).unwrap();
@@ -540,7 +540,7 @@ mod unix {
         );
         assert!(os.writebytes("new", b"new").is_err());
         assert!(os.openbin("new", "x").is_err());
-        // A copy of the tree does not take what is outside.
+        // A copy of the tree does not include files outside of the root.
         os.makedir("target").unwrap();
         os.makedir("source").unwrap();
         symlink("../../outside/f", os.root_path().join("source/f")).unwrap();
@@ -552,7 +552,7 @@ mod unix {
             fs::read_to_string(directory.join("outside/f")).unwrap(),
             "secret"
         );
-        // Listings have it, and it can be removed.
+        // Listings include the link, and it can be removed.
         let infos = os.scandir("/", Namespaces::DETAILS).unwrap();
         let links: Vec<_> = infos
             .map(Result::unwrap)
@@ -584,7 +584,7 @@ mod unix {
                 .unwrap()
                 .is_same(&os.location("d/f").unwrap().unwrap())
         );
-        // What is written is the file, and the link stays a link.
+        // A write changes the file, and the link stays a link.
         os.writetext("l/m", "new").unwrap();
         os.appendtext("l/m", "!").unwrap();
         assert_eq!(
@@ -596,7 +596,7 @@ mod unix {
         fails(onto_itself, ErrorKind::IllegalDestination, "d/f");
         let into_itself = os.copydir_with("d", "l/e", CopyOptions::new());
         fails(into_itself, ErrorKind::IllegalDestination, "l/e");
-        // A link that is moved or removed leaves what it leads to.
+        // A link that is moved or removed leaves its target unchanged.
         os.movefile("d/m", "moved").unwrap();
         assert_eq!(os.readtext("moved").unwrap(), "new!");
         assert!(!os.islink("moved").unwrap());
@@ -605,7 +605,7 @@ mod unix {
         symlink("d", os.root_path().join("l")).unwrap();
         os.remove("l").unwrap();
         assert_eq!(names(&os.root_path().join("d")), ["e", "f"]);
-        // So does a tree that holds one.
+        // A tree with a link also leaves the target unchanged.
         os.makedir("t").unwrap();
         symlink("../d", os.root_path().join("t/l")).unwrap();
         os.removetree("t").unwrap();
@@ -613,7 +613,7 @@ mod unix {
     }
 
     #[test]
-    fn a_glob_removes_what_two_links_lead_to() {
+    fn a_glob_removes_files_reached_through_two_links() {
         let directory = Directory::new();
         let os = directory.open();
         os.makedirs("d/e").unwrap();
@@ -628,7 +628,7 @@ mod unix {
     }
 
     #[test]
-    fn a_link_that_leads_nowhere_is_told() {
+    fn a_dangling_link_is_reported() {
         let directory = Directory::new();
         let os = directory.open();
         symlink("nothing", os.root_path().join("l")).unwrap();
@@ -643,7 +643,7 @@ mod unix {
     }
 
     #[test]
-    fn a_loop_of_links_is_an_error_and_no_endless_tree() {
+    fn a_loop_of_links_is_an_error() {
         let directory = Directory::new();
         let os = directory.open();
         os.makedirs("a/b").unwrap();
@@ -656,7 +656,7 @@ mod unix {
         os.remove("y").unwrap();
         symlink("..", os.root_path().join("a/b/up")).unwrap();
         symlink(".", os.root_path().join("a/b/here")).unwrap();
-        // A path may go through it, and nothing lists it again and again.
+        // A path may go through the link, and listings do not repeat forever.
         assert_eq!(os.readtext("a/b/up/b/here/f").unwrap(), "content");
         for path in ["a/b/up", "a/b/here", "a/b/up/b"] {
             let error = fails(os.listdir(path), ErrorKind::OperationFailed, path);
@@ -673,7 +673,7 @@ mod unix {
     }
 
     #[test]
-    fn a_name_that_is_not_utf_8_is_left_out_and_counts() {
+    fn a_name_that_is_not_utf_8_is_left_out_and_counted() {
         let directory = Directory::new();
         let os = directory.open();
         os.makedir("d").unwrap();
@@ -683,7 +683,7 @@ mod unix {
         assert_eq!(os.scandir("d", Namespaces::DETAILS).unwrap().count(), 0);
         assert!(!os.isempty("d").unwrap());
         fails(os.removedir("d"), ErrorKind::DirectoryNotEmpty, "d");
-        // A move that would have to copy it changes nothing.
+        // A move that would have to copy the file changes nothing.
         os.makedir("full").unwrap();
         os.writetext("full/f", "content").unwrap();
         os.writetext("d/g", "content").unwrap();
@@ -692,7 +692,7 @@ mod unix {
         fails(os.copydir("d", "full"), ErrorKind::Unsupported, "d");
         assert_eq!(names(&os.root_path().join("full")), ["f"]);
         assert!(os.root_path().join("d").join(&odd).exists());
-        // One that renames the directory takes it along.
+        // A move that renames the directory includes the file.
         os.movedir_with("d", "e", CopyOptions::new().create(true))
             .unwrap();
         assert!(os.root_path().join("e").join(&odd).exists());
@@ -707,7 +707,7 @@ mod unix {
     }
 
     #[test]
-    fn a_name_that_is_not_utf_8_is_told_before_a_tree_is_copied() {
+    fn a_name_that_is_not_utf_8_is_reported_before_a_tree_is_copied() {
         let directory = Directory::new();
         let os = directory.open();
         os.makedirs("src/deep/er").unwrap();
@@ -749,11 +749,11 @@ mod unix {
             assert_eq!(bucket.keys(), ["old"]);
             assert_eq!(os.readtext("src/f").unwrap(), "content");
             assert_eq!(fs::read_to_string(&odd).unwrap(), "precious");
-            // Listings go on without it.
+            // Listings continue without it.
             assert!(os.glob("**/f").path("src").count().unwrap().files == 1);
             fs::remove_file(&odd).unwrap();
         }
-        // In the target of a mirror it stays.
+        // It stays in the target of a mirror.
         let odd = other.root_path().join(&odd);
         fs::write(&odd, "precious").unwrap();
         other.writetext("gone", "not in the source").unwrap();
@@ -770,7 +770,7 @@ mod unix {
         let place = os.root_path().join("f");
         fs::set_permissions(&place, fs::Permissions::from_mode(0o640)).unwrap();
         let mut file = os.openbin("f", "w").unwrap();
-        // The new file is open to its owner alone until it is whole.
+        // The new file is private until it is complete.
         let draft = names(os.root_path()).remove(0);
         assert!(draft.starts_with(".s3fs-draft-"), "{draft}");
         assert_eq!(mode(&os.root_path().join(draft)), 0o600);
@@ -782,7 +782,7 @@ mod unix {
         let copy = os.root_path().join("copy");
         assert_eq!(mode(&copy), 0o640);
         assert_eq!(os.readtext("copy").unwrap(), "new!");
-        // A file that is copied over keeps its own.
+        // A replaced file keeps its own permissions.
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
         os.appendtext("f", "!").unwrap();
         os.copy_with("f", "copy", CopyOptions::new().overwrite(true))
@@ -798,7 +798,7 @@ mod unix {
         assert_eq!(os.readtext("copy").unwrap(), "from elsewhere");
     }
 
-    /// Runs a test of this program once more, as a user whom permissions bind.
+    /// Runs a test of this program again, as a user without special rights.
     fn run_as_nobody(test: &str) {
         const NOBODY: u32 = 65534;
         const AGAIN: &str = "S3FS_TEST_AS_NOBODY";
@@ -817,7 +817,7 @@ mod unix {
         };
         let program = std::env::current_exe().unwrap();
         let ran = run(&program).or_else(|_| {
-            // It may be in a home that is closed to others.
+            // The program may be in a home directory that is closed to others.
             let copy = directory.join("program");
             fs::copy(&program, &copy)?;
             run(&copy)
@@ -829,7 +829,7 @@ mod unix {
     }
 
     #[test]
-    fn set_id_bits_are_not_lent_to_the_owner_of_a_new_file() {
+    fn a_replaced_file_does_not_keep_set_id_bits() {
         let directory = Directory::new();
         let os = directory.open();
         let bits = |path: &str| {
@@ -866,10 +866,10 @@ mod unix {
     }
 
     #[test]
-    fn what_permissions_refuse_is_told() {
+    fn missing_permissions_are_reported() {
         let directory = Directory::new();
         if !is_bound_by_permissions(&directory) {
-            return run_as_nobody("osfs::unix::what_permissions_refuse_is_told");
+            return run_as_nobody("osfs::unix::missing_permissions_are_reported");
         }
         let os = directory.open();
         os.makedir("d").unwrap();
@@ -918,7 +918,7 @@ mod unix {
                 "a//../../x",
                 "./x",
             ];
-            // On Unix these are names like any other.
+            // On Unix these are ordinary names.
             let names_of_files = ["..\\..\\x", "C:\\x", "...", "d/..x"];
             for key in outside.iter().chain(&names_of_files) {
                 bucket.put(key, key.to_string());
@@ -945,7 +945,7 @@ mod unix {
                 let there = os.root_path().join(name);
                 assert_eq!(fs::read_to_string(there).unwrap(), name, "{way}");
             }
-            // What has no path stays where it is.
+            // Keys without a path stay in place.
             for key in outside {
                 assert!(bucket.get(key).is_some(), "{way}: {key}");
             }
@@ -953,7 +953,7 @@ mod unix {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_opened() {
+    fn only_regular_files_are_opened() {
         let directory = Directory::new();
         let os = directory.open();
         let socket = os.root_path().join("s");

@@ -1,5 +1,5 @@
-//! Files on the local disk that are not whole yet: who can open them, which of them a download goes on
-//! from, and that no copy takes them for files.
+//! Incomplete files on the local disk: who can open them, from which of them a download resumes, and
+//! that no copy includes them.
 
 use std::fs;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use test_server::{BUCKET, Server};
 use crate::common;
 use crate::local::Directory;
 
-/// What a program leaves behind that is killed.
+/// Files that a killed program leaves behind.
 const LEFT_BEHIND: [&str; 3] = [
     ".s3fs-draft-0123456789abcdef-0",
     ".S3FS-DRAFT-0123456789abcdef-1",
@@ -20,7 +20,7 @@ const LEFT_BEHIND: [&str; 3] = [
 ];
 
 #[test]
-fn what_a_killed_program_leaves_is_not_uploaded_copied_or_mirrored() {
+fn partial_files_of_a_killed_program_are_not_uploaded_copied_or_mirrored() {
     let server = Server::start();
     let fs = common::builder(&server).build().unwrap();
     let disk = Directory::new();
@@ -48,7 +48,7 @@ fn what_a_killed_program_leaves_is_not_uploaded_copied_or_mirrored() {
     let memory = MemoryFs::new();
     mirror(&os, &memory, &options).unwrap();
     is_clean(&memory);
-    // Nothing is stored by such a name, since no listing would have it.
+    // Nothing is stored under such a name, since no listing would include it.
     for name in LEFT_BEHIND {
         let error = os.writebytes(name, b"new").unwrap_err();
         assert_eq!(error.kind(), s3fs::ErrorKind::InvalidPath, "{name}");
@@ -56,7 +56,7 @@ fn what_a_killed_program_leaves_is_not_uploaded_copied_or_mirrored() {
 }
 
 #[test]
-fn a_small_file_is_received_whole_before_anything_is_made_of_it() {
+fn a_small_file_is_received_completely_before_a_file_is_created() {
     let server = Server::start();
     let fs = common::builder(&server).build().unwrap();
     server.bucket(BUCKET).put("d/small", vec![7; 100_000]);
@@ -110,7 +110,7 @@ mod unix {
         TransferOptions::new().workers(1).resume(true)
     }
 
-    /// Lets a download fail halfway, so that it can be resumed.
+    /// Makes a download fail halfway, so that it can be resumed.
     fn begin(server: &Server, fs: &S3Fs, disk: &Path) {
         let from = |start: u64| {
             Rule::on("GetObject").when(move |request| {
@@ -139,7 +139,7 @@ mod unix {
         try_set_mode(path, mode).unwrap();
     }
 
-    /// The permissions and the owner that any new file has.
+    /// The permissions and the owner of any new file.
     fn of_a_new_file(disk: &Path) -> (u32, u32) {
         let path = disk.join("new");
         fs::write(&path, "").unwrap();
@@ -149,9 +149,9 @@ mod unix {
     }
 
     #[test]
-    fn a_download_goes_on_only_from_a_file_that_nobody_else_can_have_made() {
+    fn a_download_resumes_only_from_a_file_that_no_other_user_can_have_created() {
         type Change = fn(&Path, &Path) -> std::io::Result<()>;
-        // What stands in the place of the partial file; whether it is gone on from, and whether it stays.
+        // The file in place of the partial file; whether the download resumes from it, and whether it stays.
         let table: [(&str, Change, bool, bool); 10] = [
             ("its own", |_, _| Ok(()), true, false),
             ("read by others", |p, _| try_set_mode(p, 0o644), true, false),
@@ -211,7 +211,7 @@ mod unix {
             let (partial, other) = (disk.join(".s3fs-partial-target"), disk.join("other"));
             assert_eq!(mode(&partial), 0o600);
             if !resumes {
-                // What is there is not the object's, though its note is right.
+                // The bytes are not those of the object, though the note is right.
                 let mut bytes = fs::read(&partial).unwrap();
                 bytes[..100].fill(b'!');
                 fs::write(&partial, bytes).unwrap();
@@ -236,7 +236,7 @@ mod unix {
             assert!(found.is_file() && found.nlink() == 1, "{what}");
             let as_new = (found.mode() & 0o7777, found.uid());
             assert_eq!(as_new, of_a_new_file(&disk), "{what}");
-            // What is somebody else's is as it was.
+            // Files of other users are unchanged.
             assert_eq!(partial.symlink_metadata().is_ok(), stays, "{what}");
             for left in [&partial, &other] {
                 if left.is_file() {
@@ -247,7 +247,7 @@ mod unix {
     }
 
     #[test]
-    fn what_is_not_whole_is_open_to_its_owner_alone_and_what_is_published_as_it_should_be() {
+    fn partial_files_are_private_and_published_files_have_the_proper_permissions() {
         let (_server, fs, disk) = scene();
         let target = disk.join("target");
         let (new_mode, _) = of_a_new_file(&disk);

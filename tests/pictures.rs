@@ -1,19 +1,19 @@
 //! The pictures of the guide. The chart of the performance page is drawn from the tables of that page:
-//! `S3FS_DRAW=1 cargo test --test it pictures` draws it anew.
+//! `S3FS_DRAW=1 cargo test --test it pictures` updates it.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The page of the tables.
+/// The page with the tables.
 const PAGE: &str = include_str!("../src/guide/performance.md");
 
-/// Where bars begin, and how long the longest may be.
+/// Position of the bars, and maximum length of a bar.
 const LEFT: f64 = 270.0;
 const LONGEST: f64 = 380.0;
 const WIDTH: u32 = 720;
 
-/// From one bar to the next.
+/// Distance from one bar to the next.
 const STEP: u32 = 30;
 
 const BLUE: &str = "#2f7fd6";
@@ -23,7 +23,7 @@ fn pictures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/pictures")
 }
 
-/// The rows of the table whose first column has that heading: the first cell of each, and the last, as a number.
+/// Returns the rows of the table whose first column has that heading: the first cell, and the last one as a number.
 fn rows(page: &str, heading: &str) -> Vec<(String, f64)> {
     let cells = |line: &str| -> Vec<String> {
         let inner = line.trim_matches('|').split('|');
@@ -93,7 +93,7 @@ impl Chart {
     }
 }
 
-/// The chart of a page with these tables.
+/// Draws the chart of a page with these tables.
 fn chart(page: &str) -> String {
     let (times, speeds) = (rows(page, "operation"), rows(page, "a slow server"));
     assert!(!times.is_empty() && !speeds.is_empty());
@@ -124,7 +124,7 @@ fn chart(page: &str) -> String {
     );
     let unit = LONGEST / longest(&speeds);
     for (label, ratio) in &speeds {
-        // What the label says of the server is in the table.
+        // The table has the details of the server.
         let label = label.split(',').next().unwrap_or(label);
         chart.row(label, &[(0.0, unit * ratio, BLUE)], &format!("{ratio:.1}"));
     }
@@ -162,7 +162,7 @@ fn a_changed_figure_changes_the_chart() {
 }
 
 #[test]
-fn pictures_stand_alone_and_show_on_light_and_dark() {
+fn pictures_are_self_contained_and_visible_on_light_and_dark() {
     let mut names = Vec::new();
     for entry in fs::read_dir(pictures()).unwrap() {
         let path = entry.unwrap().path();
@@ -185,7 +185,7 @@ fn pictures_stand_alone_and_show_on_light_and_dark() {
             let attributes = &text[..text.find('>').unwrap()];
             assert!(!attributes.contains(" fill="), "{name}: {text}");
         }
-        // Each is named for who does not see it.
+        // Each picture has a title for screen readers.
         assert!(
             picture.contains("<title id=\"") && picture.contains("role=\"img\""),
             "{name}"

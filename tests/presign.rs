@@ -1,4 +1,4 @@
-//! URLs for people without this library: fetched with a plain HTTP client.
+//! URLs for clients without this library, fetched with a plain HTTP client.
 
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::common::{self, fetch};
 
-/// Names whose URLs a careless client would get wrong.
+/// Names whose URLs a careless client would encode wrongly.
 const ODD: [&str; 14] = [
     "a b",
     "a+b",
@@ -32,7 +32,7 @@ const ODD: [&str; 14] = [
 ];
 
 #[test]
-fn geturl_downloads_the_file_without_a_request_of_its_own() {
+fn geturl_gives_a_download_url_without_a_request() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -44,13 +44,13 @@ fn geturl_downloads_the_file_without_a_request_of_its_own() {
         assert_eq!(server.take_requests().len(), 1);
         assert_eq!(fs.geturl_for(name, "download").is_ok(), fs.hasurl(name));
     }
-    // It need not be there.
+    // The file need not exist.
     let url = fs.geturl("missing").unwrap();
     fetch(&server, &url).refused(404, "NoSuchKey");
 }
 
 #[test]
-fn each_method_allows_what_it_says_and_nothing_else() {
+fn a_url_allows_only_its_own_method() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -86,7 +86,7 @@ fn each_method_allows_what_it_says_and_nothing_else() {
 }
 
 #[test]
-fn headers_of_the_answer_can_be_set() {
+fn headers_of_the_response_can_be_set() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put_with("f", Object::new("x").header("cache-control", "no-store"));
@@ -102,7 +102,7 @@ fn headers_of_the_answer_can_be_set() {
         .response_expires(when);
     let answer = fetch(&server, &presign.url().unwrap()).ok();
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
-    // S3 answers what is not ASCII as an encoded word.
+    // S3 returns text that is not ASCII as an encoded word.
     let disposition = client::base64("attachment; filename=\"a+b é.txt\"".as_bytes());
     let word = format!("=?UTF-8?B?{disposition}?=");
     assert_eq!(answer.header("content-disposition"), word);
@@ -121,7 +121,7 @@ fn headers_of_the_answer_can_be_set() {
 }
 
 #[test]
-fn a_url_dies_when_it_is_said_to() {
+fn a_url_expires_as_requested() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "x");
     let fs = common::open(&server);
@@ -176,7 +176,7 @@ fn virtual_hosted_urls_are_fetched_as_well() {
         .unwrap();
     let url = fs.geturl("d/a b").unwrap();
     assert!(url.starts_with("http://bucket.localhost:"), "{url}");
-    // Not every machine knows that name: it goes along as the host that was signed.
+    // Not every machine resolves that name: the request sends it as the signed host.
     let host = format!("bucket.localhost:{}", server.port());
     let reached = url.replacen("bucket.localhost", "127.0.0.1", 1);
     let call = client::get(&server, "").unsigned("host", host);
@@ -184,7 +184,7 @@ fn virtual_hosted_urls_are_fetched_as_well() {
 }
 
 #[test]
-fn without_credentials_a_url_is_the_plain_one() {
+fn an_anonymous_filesystem_gives_unsigned_urls() {
     let server = Server::builder().public_read(true).start();
     let bucket = server.bucket(BUCKET);
     let fs = s3fs::S3Fs::builder(BUCKET)
@@ -209,14 +209,14 @@ fn without_credentials_a_url_is_the_plain_one() {
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
-/// What a filesystem shows of itself: how it is told from another.
+/// Returns properties that distinguish a filesystem from another.
 fn look(fs: &dyn FileSystem) -> (Vec<String>, bool, bool) {
     let names = fs.listdir("/").unwrap();
     let strict = fs.writebytes("no such/parent", b"").is_err();
     (names, strict, fs.getmeta().read_only)
 }
 
-/// The FS URL of a path, with the server's credentials put into it.
+/// Opens the FS URL of a path, with the server's credentials added.
 fn reopened(server: &Server, fs: &dyn FileSystem, path: &str) -> Box<dyn FileSystem> {
     let url = fs.geturl_for(path, "fs").unwrap();
     assert!(
@@ -268,7 +268,7 @@ fn an_fs_url_opens_the_same_directory_again() {
 }
 
 #[test]
-fn an_fs_url_keeps_how_the_bucket_is_reached() {
+fn an_fs_url_keeps_the_connection_settings() {
     let server = Server::start();
     server.bucket(BUCKET).put("d/f", "x");
     let fs = common::builder(&server).read_only(true).build().unwrap();
@@ -296,7 +296,7 @@ fn an_fs_url_keeps_how_the_bucket_is_reached() {
 }
 
 #[test]
-fn what_has_no_url_says_so() {
+fn paths_without_a_url_give_an_error() {
     let server = Server::start();
     let fs = common::open(&server);
     let no_url = |result: s3fs::Result<String>| {
@@ -334,7 +334,7 @@ fn debug_shows_no_signature() {
 }
 
 #[test]
-fn a_url_never_ends_after_its_credentials() {
+fn a_url_never_outlives_its_credentials() {
     for (lives, expected) in [(-10_000_i64, None), (900, Some(1)), (30_500, Some(30))] {
         let now = SystemTime::now();
         let expiry = match lives < 0 {

@@ -1,4 +1,4 @@
-//! What a call reports while it works, and how fast it may be.
+//! Progress reports of a call, and its bandwidth limit.
 
 use std::fs;
 use std::sync::Mutex;
@@ -20,10 +20,10 @@ fn scene() -> (Server, S3Fs, Directory) {
     (server, fs, Directory::new())
 }
 
-/// One report: what happened, bytes and all bytes, files and all files.
+/// One report: the event, bytes and total bytes, files and total files.
 type Seen = (String, (u64, u64), (u64, u64));
 
-/// The options, which note every report.
+/// Adds a callback to the options that records every report.
 fn noting<'a>(options: TransferOptions<'a>, seen: &'a Mutex<Vec<Seen>>) -> TransferOptions<'a> {
     options.on_progress(|now| {
         let event = match now.event() {
@@ -45,14 +45,14 @@ fn events(seen: &Mutex<Vec<Seen>>) -> Vec<String> {
 }
 
 #[test]
-fn each_file_begins_and_ends_and_the_numbers_are_those_of_all_files() {
+fn each_file_has_begin_and_end_events_and_the_totals_cover_all_files() {
     let (_server, fs, disk) = scene();
     let os = OsFs::new(&*disk).unwrap();
     for (name, size) in [("a", 10), ("b", 0), ("c", 300_000)] {
         os.writebytes(name, &vec![7; size]).unwrap();
     }
     let memory = MemoryFs::new();
-    // Up in pieces, down in pieces, and as streams.
+    // Uploads in pieces, downloads in pieces, and streams.
     let steps: [(&dyn FileSystem, &dyn FileSystem); 3] = [(&os, &fs), (&fs, &os), (&os, &memory)];
     for (number, (src, dst)) in steps.into_iter().enumerate() {
         for workers in [1, 3] {
@@ -62,7 +62,7 @@ fn each_file_begins_and_ends_and_the_numbers_are_those_of_all_files() {
             drop(options);
             let expected = ["+/a", "-/a", "+/b", "-/b", "+/c", "-/c"];
             let mut events = events(&seen);
-            // The order of files is that of the listing; each begins before it ends.
+            // Files are in the order of the listing; each begins before it ends.
             events.sort_by_key(|event| event[1..].to_owned());
             assert_eq!(events, expected, "{number}");
             let seen = seen.into_inner().unwrap();
@@ -78,7 +78,7 @@ fn each_file_begins_and_ends_and_the_numbers_are_those_of_all_files() {
 }
 
 #[test]
-fn one_file_begins_and_ends_too() {
+fn a_single_file_has_begin_and_end_events() {
     let (_server, fs, disk) = scene();
     let local = disk.join("f");
     fs::write(&local, "content").unwrap();
@@ -96,9 +96,9 @@ fn one_file_begins_and_ends_too() {
 }
 
 #[test]
-fn what_is_not_copied_does_not_count_and_what_fails_does_not_end() {
+fn skipped_files_are_not_counted_and_failed_files_have_no_end_event() {
     let (server, fs, _) = scene();
-    // Listed in the order of the names.
+    // Files are listed in the order of their names.
     let memory = MemoryFs::new();
     for name in ["a", "b", "c"] {
         memory.writetext(name, "four").unwrap();
@@ -140,14 +140,14 @@ fn an_error_of_the_callback_ends_the_call_at_every_event() {
         });
         let error = moving::move_fs(&os, &fs, &options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{number}");
-        // A move that was ended keeps its source.
+        // A cancelled move keeps its source.
         assert!(os.exists("a").unwrap());
         assert_eq!(fs.exists("a").unwrap(), is_stored, "{number}");
         server.bucket(BUCKET).remove("a");
     }
 }
 
-/// How long something takes.
+/// Returns the duration of the work.
 fn time(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();
@@ -155,7 +155,7 @@ fn time(work: impl FnOnce()) -> Duration {
 }
 
 #[test]
-fn a_limit_of_the_bandwidth_holds_for_all_files_of_a_call_together() {
+fn a_bandwidth_limit_is_shared_by_all_files_of_a_call() {
     let (_server, fs, disk) = scene();
     let os = OsFs::new(&*disk).unwrap();
     for number in 0..4 {
@@ -166,7 +166,7 @@ fn a_limit_of_the_bandwidth_holds_for_all_files_of_a_call_together() {
     let memory = MemoryFs::new();
     let steps: [(&dyn FileSystem, &dyn FileSystem); 3] = [(&os, &fs), (&fs, &os), (&os, &memory)];
     for (src, dst) in steps {
-        // 200,000 bytes take 0.4 s, but for the last piece.
+        // 200,000 bytes take 0.4 s, except for the last piece.
         let walker = || s3fs::Walker::new().exclude(["parts"]);
         let options = |limit| {
             let options = TransferOptions::new().workers(4);

@@ -1,4 +1,4 @@
-//! Requests that go through a proxy: what the proxy sees, and which requests it never sees.
+//! Requests through a proxy: the requests that the proxy gets, and those that it never gets.
 
 pub mod relay;
 
@@ -12,10 +12,10 @@ use crate::common;
 use crate::local::Directory;
 use relay::Relay;
 
-/// Nobody listens there.
+/// An endpoint without a listener.
 const DEAD: &str = "http://127.0.0.1:1";
 
-/// A filesystem that sees nothing but these variables, without keys of its own.
+/// A filesystem that sees only these variables, and the keys of the server.
 fn seeing(server: &Server, variables: &[(&str, &str)]) -> S3FsBuilder {
     let keys = [
         ("AWS_ACCESS_KEY_ID", server.access_key()),
@@ -31,7 +31,7 @@ fn seeing(server: &Server, variables: &[(&str, &str)]) -> S3FsBuilder {
         .strict(false)
 }
 
-/// Some requests of every kind: with and without a body, small and large, alone and at the same time.
+/// Sends requests of every kind: with and without a body, small and large, one by one and in parallel.
 fn use_it(fs: &S3Fs) {
     let large = vec![7; 11 << 20];
     fs.writebytes("dir/small", b"content").unwrap();
@@ -73,7 +73,7 @@ fn an_http_proxy_gets_every_request_in_absolute_form_and_no_connect() {
 }
 
 #[test]
-fn a_proxy_that_wants_a_password_gets_it_and_the_server_does_not() {
+fn the_password_goes_to_the_proxy_and_not_to_the_server() {
     let server = Server::start();
     let relay = Relay::http(Some("u@r:proxys password"));
     let url = relay.url_with("u%40r:proxys%20password");
@@ -159,10 +159,10 @@ fn an_https_endpoint_is_reached_through_a_tunnel() {
     );
 }
 
-/// The S3 server stands for the proxy: it answers requests in absolute form itself, whatever host they name.
+/// The S3 server acts as the proxy: it responds to requests in absolute form itself, whatever host they name.
 #[test]
 #[cfg(feature = "rustls")]
-fn an_https_proxy_is_asked_by_tls_for_an_http_endpoint() {
+fn an_https_proxy_is_reached_over_tls_for_an_http_endpoint() {
     let proxy = Server::builder().tls().start();
     proxy.bucket(BUCKET).put("file", "content");
     let directory = Directory::new();
@@ -179,7 +179,7 @@ fn an_https_proxy_is_asked_by_tls_for_an_http_endpoint() {
 }
 
 #[test]
-fn a_proxy_for_another_scheme_or_another_host_is_not_asked() {
+fn a_proxy_for_another_scheme_or_host_is_not_used() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     for variables in [
@@ -197,7 +197,7 @@ fn a_proxy_for_another_scheme_or_another_host_is_not_asked() {
 }
 
 #[test]
-fn the_program_names_the_proxy_or_that_there_is_none() {
+fn the_program_can_set_or_disable_the_proxy() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let relay = Relay::http(None);
@@ -224,7 +224,7 @@ fn the_program_names_the_proxy_or_that_there_is_none() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_an_error_and_never_bypassed() {
+fn an_unusable_proxy_is_an_error_and_never_bypassed() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let url = server
@@ -274,7 +274,7 @@ mod of_credentials {
         server
     }
 
-    /// Requests to S3 are in `NO_PROXY` by their port, those for credentials are not.
+    /// `NO_PROXY` includes requests to S3, by their port, but not those for credentials.
     fn read(home: &Home, server: &Server, variables: &[(&str, &str)]) -> s3fs::Result<Vec<u8>> {
         let direct = server.endpoint().replace("http://", "");
         let variables: Vec<_> = variables
@@ -286,7 +286,7 @@ mod of_credentials {
     }
 
     #[test]
-    fn metadata_and_container_endpoints_are_never_asked_through_a_proxy() {
+    fn requests_to_metadata_and_container_endpoints_never_use_a_proxy() {
         let server = server();
         let source = Source::start(|line, _, _| match line {
             "PUT /latest/api/token" => (200, "token".to_owned()),
@@ -310,7 +310,7 @@ mod of_credentials {
     }
 
     #[test]
-    fn sts_and_single_sign_on_are_asked_through_the_proxy() {
+    fn requests_to_sts_and_single_sign_on_use_the_proxy() {
         let server = server();
         let role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = keys\n\
                     region = us-east-1\n[profile keys]\naws_access_key_id = AKIALONG\n\
@@ -359,7 +359,7 @@ mod of_credentials {
             assert!(text.contains("(through the proxy 127.0.0.1:1)"), "{text}");
             assert!(!text.contains("hidden"), "{text}");
         }
-        // The program's own proxy is one for these requests, too.
+        // A proxy set by the program also applies to these requests.
         let home = Home::with(role);
         let fs = home.builder(&server, &[("AWS_ENDPOINT_URL_STS", &url)]);
         let fs = fs.proxy(&*relay.url()).build().unwrap();
@@ -369,7 +369,7 @@ mod of_credentials {
 }
 
 #[test]
-fn an_answer_that_may_be_the_proxys_own_names_it() {
+fn an_error_that_may_come_from_the_proxy_names_it() {
     for status in ["302 Found", "400 Bad Request", "403 Forbidden", "503 Busy"] {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();

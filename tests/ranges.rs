@@ -1,4 +1,4 @@
-//! Reading at any place of an open file: the right bytes of one version, and how many requests they take.
+//! Reads at any offset of an open file: the right bytes of one version, and the number of requests.
 #![allow(clippy::single_range_in_vec_init)]
 
 use std::io::{Read, Seek, SeekFrom};
@@ -25,7 +25,7 @@ fn bytes(start: u64, end: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_read_at_an_offset_is_one_request_and_leaves_the_position() {
+fn a_read_at_an_offset_is_one_request_and_keeps_the_position() {
     let (server, _, mut reader) = opened(0);
     reader.seek(SeekFrom::Start(7)).unwrap();
     let mut buffer = [0; 100];
@@ -46,7 +46,7 @@ fn a_read_at_an_offset_is_one_request_and_leaves_the_position() {
 }
 
 #[test]
-fn ranges_come_in_their_order_and_neighbours_in_one_request() {
+fn ranges_are_returned_in_order_and_adjacent_ones_share_a_request() {
     let (server, _, reader) = opened(0);
     let ranges = [
         2_000_000..2_000_100,
@@ -76,7 +76,7 @@ fn ranges_come_in_their_order_and_neighbours_in_one_request() {
 }
 
 #[test]
-fn ranges_that_are_none_are_refused_before_any_request() {
+fn invalid_ranges_are_refused_before_any_request() {
     let (server, _, reader) = opened(0);
     #[allow(clippy::reversed_empty_ranges)]
     for wrong in [0..SIZE + 1, SIZE + 1..SIZE + 1, 10..5, 0..u64::MAX] {
@@ -88,7 +88,7 @@ fn ranges_that_are_none_are_refused_before_any_request() {
 }
 
 #[test]
-fn what_is_read_at_any_place_is_of_the_version_that_was_opened() {
+fn reads_at_any_offset_are_of_the_opened_version() {
     let (server, _, reader) = opened(0);
     let copy = reader.try_clone().unwrap();
     server.bucket(BUCKET).put_synthetic("f", 2, SIZE);
@@ -106,7 +106,7 @@ fn what_is_read_at_any_place_is_of_the_version_that_was_opened() {
 }
 
 #[test]
-fn a_clone_has_a_position_of_its_own() {
+fn a_clone_has_its_own_position() {
     let (server, _, mut reader) = opened(1000);
     let mut start = [0; 100];
     reader.read_exact(&mut start).unwrap();
@@ -127,7 +127,7 @@ fn a_clone_has_a_position_of_its_own() {
 }
 
 #[test]
-fn a_range_whose_connection_breaks_is_read_on() {
+fn a_range_continues_after_a_broken_connection() {
     let (server, _, reader) = opened(0);
     server
         .faults()

@@ -1,4 +1,4 @@
-//! A filesystem that refuses every change, whatever is behind it.
+//! A filesystem that refuses every change, whatever filesystem it wraps.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ const CHANGES: [Change; 23] = [
 ];
 
 #[test]
-fn every_change_is_refused_and_nothing_is_asked() {
+fn every_change_is_refused_without_a_request() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.makedirs("d/e").unwrap();
@@ -70,7 +70,7 @@ fn every_change_is_refused_and_nothing_is_asked() {
 }
 
 #[test]
-fn what_only_reads_is_passed_on() {
+fn reads_are_forwarded() {
     let server = Server::start();
     let inner = common::open(&server);
     inner.makedir("d").unwrap();
@@ -81,7 +81,7 @@ fn what_only_reads_is_passed_on() {
     assert_eq!(fs.listdir("d").unwrap(), ["f"]);
     assert_eq!(fs.walk().files("/").count(), 1);
     assert!(fs.geturl("d/f").unwrap().contains("/d/f?"));
-    // As many requests as without it.
+    // The wrapper adds no requests.
     assert_eq!(server.take_requests().len(), 3);
     fs.close().unwrap();
     assert!(inner.isclosed());
@@ -90,7 +90,7 @@ fn what_only_reads_is_passed_on() {
 }
 
 #[test]
-fn it_is_copied_from_by_the_server_and_never_moved_from() {
+fn a_read_only_source_is_copied_by_the_server_and_never_moved() {
     let server = Server::start();
     let inner = common::open(&server);
     inner.makedirs("d/e").unwrap();

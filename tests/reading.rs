@@ -1,4 +1,4 @@
-//! Files that are open for reading: what they ask of the server, what moves, and what they do when something breaks.
+//! Files opened for reading: their requests, the transferred bytes, and their behavior after failures.
 
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use std::thread;
@@ -16,7 +16,7 @@ use crate::logged::warnings;
 
 const MIB: u64 = 1 << 20;
 
-/// A server with one object `f` of so many bytes, and its filesystem.
+/// A server with one object `f` of `size` bytes, and its filesystem.
 fn with_object(size: u64) -> (Server, S3Fs) {
     let server = Server::start();
     server.bucket(BUCKET).put_synthetic("f", 1, size);
@@ -33,7 +33,7 @@ fn open(fs: &S3Fs, options: &OpenOptions) -> S3Reader {
     fs.open_read("f", options).unwrap()
 }
 
-/// The `Range` headers, in order; what has none is told by its operation.
+/// Returns the `Range` headers, in order, or the operation for requests without one.
 fn ranges(requests: &[LoggedRequest]) -> Vec<&str> {
     let range = |request| LoggedRequest::header(request, "range").unwrap_or(request.operation);
     requests.iter().map(range).collect()
@@ -51,7 +51,7 @@ fn kind(result: std::io::Result<usize>) -> ErrorKind {
     Error::from(result.expect_err("an error")).kind()
 }
 
-/// Numbers that look random and are the same each time.
+/// A pseudo-random generator with the same numbers in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -65,7 +65,7 @@ impl Dice {
 }
 
 #[test]
-fn whatever_is_read_and_sought_is_what_a_copy_in_memory_gives() {
+fn reads_and_seeks_have_the_same_results_as_in_memory() {
     let size = 9 * MIB + 777;
     let (_server, fs) = with_object(size);
     let content = synthetic_bytes(1, 0, size as usize);
@@ -100,7 +100,7 @@ fn whatever_is_read_and_sought_is_what_a_copy_in_memory_gives() {
                     model.consume(used);
                 }
                 3 => {
-                    // Long reads come to the end of windows.
+                    // Long reads reach the end of windows.
                     let mut bytes = vec![0; dice.below(3 * MIB) as usize];
                     let rest = size
                         .saturating_sub(model.position())
@@ -134,7 +134,7 @@ fn whatever_is_read_and_sought_is_what_a_copy_in_memory_gives() {
 }
 
 #[test]
-fn a_whole_file_is_one_request_up_to_the_first_window_and_otherwise_two() {
+fn a_whole_read_is_one_request_within_the_first_window_and_otherwise_two() {
     for (size, first, expected) in [
         (0, MIB, &["bytes=0-1048575"] as &[&str]),
         (1, MIB, &["bytes=0-1048575"]),
@@ -162,10 +162,10 @@ fn a_whole_file_is_one_request_up_to_the_first_window_and_otherwise_two() {
 }
 
 #[test]
-fn a_gibibyte_that_is_read_from_its_start_is_asked_for_in_two_requests() {
+fn reading_a_gibibyte_from_its_start_takes_two_requests() {
     let (server, fs) = with_object(1 << 30);
     let mut file = open(&fs, &OpenOptions::new());
-    // The second request is for all the rest, of which some is enough.
+    // The second request is for the whole rest, of which a part is read.
     let read = std::io::copy(&mut (&mut file).take(100 * MIB), &mut std::io::sink());
     assert_eq!(read.unwrap(), 100 * MIB);
     assert_eq!(
@@ -175,7 +175,7 @@ fn a_gibibyte_that_is_read_from_its_start_is_asked_for_in_two_requests() {
 }
 
 #[test]
-fn a_header_or_an_end_moves_little_of_a_large_object() {
+fn reading_the_head_or_tail_of_a_large_object_transfers_little() {
     let (server, fs) = with_object(1 << 30);
     let mut header = [0; 100];
     open(&fs, &OpenOptions::new())
@@ -206,7 +206,7 @@ fn a_header_or_an_end_moves_little_of_a_large_object() {
 }
 
 #[test]
-fn windows_grow_after_a_seek_until_the_rest_is_asked_for() {
+fn windows_grow_after_a_seek_until_the_rest_is_requested() {
     let (server, fs) = with_object(64 * MIB);
     let mut file = open(&fs, &window(0));
     file.seek(SeekFrom::Start(100)).unwrap();
@@ -223,7 +223,7 @@ fn windows_grow_after_a_seek_until_the_rest_is_asked_for() {
 }
 
 #[test]
-fn as_much_is_asked_for_as_is_read_at_once() {
+fn a_large_read_requests_its_whole_length() {
     let (server, fs) = with_object(8 * MIB);
     let mut file = open(&fs, &window(0));
     file.seek(SeekFrom::Start(MIB)).unwrap();
@@ -235,7 +235,7 @@ fn as_much_is_asked_for_as_is_read_at_once() {
 }
 
 #[test]
-fn a_short_way_forward_is_read_over_and_a_long_one_is_asked_for() {
+fn a_short_seek_forward_reads_on_and_a_long_one_sends_a_request() {
     let (server, fs) = with_object(4 * MIB);
     let mut file = open(&fs, &OpenOptions::new());
     let mut byte = [0];
@@ -247,12 +247,12 @@ fn a_short_way_forward_is_read_over_and_a_long_one_is_asked_for() {
     assert_eq!(server.take_requests().len(), 1);
     file.seek(SeekFrom::Start(2 * MIB)).unwrap();
     file.read_exact(&mut byte).unwrap();
-    // What was read a moment ago is still there.
+    // The byte read last is still in the buffer.
     file.seek(SeekFrom::Current(-1)).unwrap();
     file.read_exact(&mut byte).unwrap();
     assert_eq!(byte[..], synthetic_bytes(1, 2 * MIB, 1));
     assert_eq!(ranges(&server.take_requests()), ["bytes=2097152-2162687"]);
-    // A seek alone asks for nothing.
+    // A seek alone sends no request.
     file.seek(SeekFrom::End(0)).unwrap();
     assert_eq!(file.read(&mut byte).unwrap(), 0);
     assert!(server.take_requests().is_empty());
@@ -272,7 +272,7 @@ fn scattered_reads_share_one_connection() {
 }
 
 #[test]
-fn every_request_after_the_first_means_the_same_object() {
+fn every_request_after_the_first_requires_the_same_version() {
     let (server, fs) = with_object(4 * MIB);
     server.bucket(BUCKET).enable_versioning();
     server.bucket(BUCKET).put_synthetic("f", 2, 4 * MIB);
@@ -292,8 +292,8 @@ fn every_request_after_the_first_means_the_same_object() {
 }
 
 #[test]
-fn an_object_that_is_replaced_is_told_and_never_mixed() {
-    // How the file is opened, and what is done once the object is another one.
+fn a_replaced_object_is_reported_and_never_mixed() {
+    // The way to open the file, and the action after the object is replaced.
     type Then = fn(&mut S3Reader) -> std::io::Result<usize>;
     fn to_end(file: &mut S3Reader) -> std::io::Result<usize> {
         file.read_to_end(&mut Vec::new())
@@ -310,7 +310,7 @@ fn an_object_that_is_replaced_is_told_and_never_mixed() {
         (window(0).read_ahead(2), elsewhere),
     ];
     for (number, (options, then)) in table.into_iter().enumerate() {
-        // The other one has the same size, or another.
+        // The new object has the same size, or another one.
         for size in [20 * MIB, 19 * MIB] {
             let (server, fs) = with_object(20 * MIB);
             let mut file = open(&fs, &options);
@@ -323,7 +323,7 @@ fn an_object_that_is_replaced_is_told_and_never_mixed() {
                 ErrorKind::ResourceChanged,
                 "{number}"
             );
-            // It does not come back by asking again.
+            // The next attempt does not bring it back either.
             assert_eq!(
                 kind(then(&mut file)),
                 ErrorKind::ResourceChanged,
@@ -334,10 +334,10 @@ fn an_object_that_is_replaced_is_told_and_never_mixed() {
 }
 
 #[test]
-fn reading_goes_on_where_a_connection_broke() {
+fn a_read_continues_where_the_connection_broke() {
     let size = 3 * MIB;
     let content = synthetic_bytes(1, 0, size as usize);
-    // Which answer is the first that breaks, and where it and those after it break.
+    // The first response that breaks, and the offsets at which it and the following ones break.
     let table: [(usize, &[u64]); 7] = [
         (1, &[0]),
         (1, &[1]),
@@ -372,7 +372,7 @@ fn reading_goes_on_where_a_connection_broke() {
 }
 
 #[test]
-fn windows_that_are_read_ahead_go_on_where_a_connection_broke() {
+fn windows_read_ahead_continue_where_the_connection_broke() {
     let (server, fs) = with_object(20 * MIB);
     for at in [0, 1000, 3 * MIB] {
         let rule = Rule::on("GetObject").nth(2);
@@ -388,7 +388,7 @@ fn windows_that_are_read_ahead_go_on_where_a_connection_broke() {
 }
 
 #[test]
-fn connections_that_only_break_are_given_up() {
+fn a_read_fails_if_connections_keep_breaking() {
     for at in [0, 1, 60_000] {
         let (server, fs) = with_object(3 * MIB);
         let rule = Rule::on("GetObject").always();
@@ -400,7 +400,7 @@ fn connections_that_only_break_are_given_up() {
         assert_eq!(error.path(), Some("f"));
         assert_eq!(bytes.len() as u64, 5 * at);
         assert_eq!(server.requests().len(), 5);
-        // What is read later comes, once the server is well.
+        // Later reads succeed once the server works again.
         server.faults().clear();
         file.read_to_end(&mut bytes).unwrap();
         assert!(bytes == synthetic_bytes(1, 0, 3 << 20));
@@ -408,7 +408,7 @@ fn connections_that_only_break_are_given_up() {
 }
 
 #[test]
-fn an_object_that_is_replaced_while_a_connection_breaks_is_told() {
+fn an_object_replaced_after_a_broken_connection_is_reported() {
     let (server, fs) = with_object(3 * MIB);
     server
         .faults()
@@ -422,7 +422,7 @@ fn an_object_that_is_replaced_while_a_connection_breaks_is_told() {
 }
 
 #[test]
-fn an_answer_that_stands_still_is_asked_for_anew() {
+fn a_stalled_response_is_requested_again() {
     let (server, _) = with_object(3 * MIB);
     server
         .faults()
@@ -440,7 +440,7 @@ fn an_answer_that_stands_still_is_asked_for_anew() {
 }
 
 #[test]
-fn a_reader_that_is_left_idle_reads_on() {
+fn an_idle_reader_continues_after_its_connection_is_closed() {
     let (server, _) = with_object(40 * MIB);
     let timeout = Duration::from_secs(2);
     let fs = common::builder(&server)
@@ -458,11 +458,11 @@ fn a_reader_that_is_left_idle_reads_on() {
 }
 
 #[test]
-fn a_seek_ends_the_requests_of_windows_that_nobody_wants_any_more() {
+fn a_seek_ends_the_requests_of_unneeded_windows() {
     const AHEAD: usize = 3;
     let (server, _) = with_object(64 * MIB);
     let fs = common::builder(&server).build().unwrap();
-    // Windows behind the one that is read are not answered.
+    // Windows after the current one get no response.
     let is_behind = |request: &LoggedRequest| {
         let range = request.header("range").unwrap_or_default();
         let start = range.trim_start_matches("bytes=").split('-').next();
@@ -476,7 +476,7 @@ fn a_seek_ends_the_requests_of_windows_that_nobody_wants_any_more() {
     server.take_requests();
     let mut bytes = vec![0; 65_536 + 10];
     let began = Instant::now();
-    // Read ahead begins anew once no thread is left of the last time. Without an end, each would wait a minute.
+    // Reading ahead starts again once no thread of the last time is left. Without cancellation, each would wait a minute.
     let (mut begun, mut number) = (0, 0);
     while begun < 3 {
         assert!(began.elapsed() < Duration::from_secs(20));
@@ -498,10 +498,10 @@ fn a_seek_ends_the_requests_of_windows_that_nobody_wants_any_more() {
 }
 
 #[test]
-fn a_reader_that_is_dropped_ends_the_requests_of_what_it_reads_ahead() {
+fn a_dropped_reader_ends_the_requests_of_windows_read_ahead() {
     const AHEAD: usize = 3;
     let (server, fs) = with_object(64 * MIB);
-    // The window that is read first comes, and those behind it do not.
+    // The window that is read first arrives, and the following ones do not.
     let is_behind = |request: &LoggedRequest| {
         let range = request.header("range").unwrap_or_default();
         !range.starts_with("bytes=0-") && !range.starts_with("bytes=65536-")
@@ -516,7 +516,7 @@ fn a_reader_that_is_dropped_ends_the_requests_of_what_it_reads_ahead() {
     });
     assert!(server.open_connections() >= AHEAD);
     drop(file);
-    // Without an end, each would stay open until its answer has taken a minute.
+    // Without cancellation, each connection would stay open until the response times out after a minute.
     let dropped = Instant::now();
     common::wait_until("nothing waits for them any more", || {
         server.open_connections() <= 1
@@ -525,7 +525,7 @@ fn a_reader_that_is_dropped_ends_the_requests_of_what_it_reads_ahead() {
 }
 
 #[test]
-fn windows_are_fetched_ahead_at_the_same_time_and_no_more_than_asked_for() {
+fn windows_are_read_ahead_in_parallel_within_the_configured_number() {
     const AHEAD: usize = 3;
     let size = 30 * MIB;
     let (server, _) = with_object(size);
@@ -534,7 +534,7 @@ fn windows_are_fetched_ahead_at_the_same_time_and_no_more_than_asked_for() {
     let mut bytes = vec![0; 1 << 20];
     file.read_exact(&mut bytes).unwrap();
     assert_eq!(server.requests().len(), 1);
-    // The first window stands still: the others come all the same, and no more than there may be.
+    // The first window stalls: the others arrive anyway, and not more than configured.
     let is_first =
         |request: &LoggedRequest| request.header("range") == Some("bytes=1048576-5242879");
     let hold = Hold::new();
@@ -550,7 +550,7 @@ fn windows_are_fetched_ahead_at_the_same_time_and_no_more_than_asked_for() {
         common::wait_until("all windows are asked for", || {
             server.requests().len() > AHEAD
         });
-        // One more that should not come would come now.
+        // An additional, unexpected request would arrive now.
         thread::sleep(Duration::from_millis(100));
         let requests = server.requests();
         let mut asked = ranges(&requests[1..]);
@@ -584,7 +584,7 @@ fn reading_ahead_follows_the_reader() {
         );
     }
     assert_eq!(server.requests().len(), 11);
-    // A seek is no reason to fetch ahead.
+    // A seek does not start reading ahead.
     server.take_requests();
     file.seek(SeekFrom::Start(3)).unwrap();
     file.read_exact(&mut [0; 10]).unwrap();
@@ -592,7 +592,7 @@ fn reading_ahead_follows_the_reader() {
 }
 
 #[test]
-fn a_window_that_fails_is_told_and_can_be_read_again() {
+fn a_failed_window_is_reported_and_can_be_read_again() {
     let (server, fs) = with_object(20 * MIB);
     let mut file = open(&fs, &OpenOptions::new().read_ahead(2));
     let mut bytes = vec![0; 1 << 20];
@@ -610,7 +610,7 @@ fn a_window_that_fails_is_told_and_can_be_read_again() {
 }
 
 #[test]
-fn lines_are_read_without_another_buffer() {
+fn lines_are_read_without_an_additional_buffer() {
     let server = Server::start();
     let text: String = (0..3000).map(|n| format!("line {n}\n")).collect();
     server.bucket(BUCKET).put("f", text.clone());
@@ -648,7 +648,7 @@ fn the_windows_can_be_set_for_the_filesystem_and_in_its_url() {
 }
 
 #[test]
-fn a_size_that_no_object_has_is_an_error_and_is_not_planned_by() {
+fn an_impossible_object_size_is_an_error() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
     let directory = Directory::new();

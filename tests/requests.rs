@@ -1,4 +1,4 @@
-//! What each operation asks of the server, counted there: the table of `S3Fs`'s documentation.
+//! The requests of each operation, counted by the server: the table of `S3Fs`'s documentation.
 
 use std::io::Read;
 
@@ -10,7 +10,7 @@ use test_server::{Bucket, Server};
 
 use crate::common;
 
-/// A row of the table: what is in the bucket, what is done, and how many requests that takes.
+/// A row of the table: the content of the bucket, the operation, and the number of its requests.
 struct Row {
     name: &'static str,
     arrange: fn(&Bucket),
@@ -19,7 +19,7 @@ struct Row {
     lenient: usize,
 }
 
-/// A directory without a marker, so that looking at it costs a request and shows one key.
+/// A directory without a marker, so that a check of it costs a request that returns one key.
 fn a_directory(bucket: &Bucket) {
     bucket.put("d/other", "other");
 }
@@ -58,7 +58,7 @@ fn two_mib(bucket: &Bucket) {
     bucket.put("f", vec![7; 2 << 20]);
 }
 
-/// Runs each row on a server of its own, strict and not.
+/// Runs each row on a separate server, strict and not.
 fn check(rows: &[Row]) {
     for row in rows {
         for (strict, expected) in [(true, row.strict), (false, row.lenient)] {
@@ -102,7 +102,7 @@ fn is(result: s3fs::Result<impl Sized>, kind: ErrorKind) {
 }
 
 #[test]
-fn looking_costs_what_the_table_says() {
+fn queries_cost_the_documented_requests() {
     const BASIC: Namespaces = Namespaces::BASIC;
     check(&[
         row(
@@ -254,7 +254,7 @@ fn looking_costs_what_the_table_says() {
 }
 
 #[test]
-fn listing_costs_one_request_for_each_thousand_entries() {
+fn a_listing_costs_one_request_per_thousand_entries() {
     check(&[
         row(
             "listdir of few",
@@ -335,7 +335,7 @@ fn listing_costs_one_request_for_each_thousand_entries() {
 }
 
 #[test]
-fn reading_costs_what_the_table_says() {
+fn reading_costs_the_documented_requests() {
     fn read_all(fs: &S3Fs, size: usize) {
         let mut bytes = Vec::new();
         fs.openbin("f", "r")
@@ -385,7 +385,7 @@ fn reading_costs_what_the_table_says() {
 }
 
 #[test]
-fn writing_costs_what_the_table_says() {
+fn writing_costs_the_documented_requests() {
     fn write(fs: &S3Fs, path: &str, mode: &str) {
         fs.openbin(path, mode).unwrap().close().unwrap();
     }
@@ -487,7 +487,7 @@ fn writing_costs_what_the_table_says() {
 }
 
 #[test]
-fn removing_costs_what_the_table_says() {
+fn removing_costs_the_documented_requests() {
     check(&[
         row("remove", a_file, |fs| fs.remove("d/f").unwrap(), 3, 1),
         row(
@@ -536,7 +536,7 @@ fn removing_costs_what_the_table_says() {
 }
 
 #[test]
-fn making_directories_costs_what_the_table_says() {
+fn making_directories_costs_the_documented_requests() {
     check(&[
         row("makedir", a_file, |fs| fs.makedir("d/new").unwrap(), 4, 1),
         row(
@@ -551,7 +551,7 @@ fn making_directories_costs_what_the_table_says() {
             an_empty_directory,
             |fs| is(fs.makedir("d/e"), ErrorKind::DirectoryExists),
             2,
-            // To tell whether the store only answers for it.
+            // Checks whether the store only reports it without a marker.
             2,
         ),
         row(
@@ -568,7 +568,7 @@ fn making_directories_costs_what_the_table_says() {
 }
 
 #[test]
-fn transfers_and_appends_cost_what_the_table_says() {
+fn transfers_and_appends_cost_the_documented_requests() {
     check(&[
         row(
             "download of 2 MiB",
@@ -678,7 +678,7 @@ fn sixteen_workers_use_at_most_seventeen_connections() {
 }
 
 #[test]
-fn the_head_of_a_large_object_is_not_the_whole_of_it() {
+fn reading_the_head_of_a_large_object_does_not_transfer_all_of_it() {
     let server = Server::start();
     server.bucket("bucket").put_synthetic("big", 1, 1 << 30);
     let fs = common::open(&server);

@@ -1,5 +1,5 @@
-//! What is asked of the server when many files are removed or mirrored in one call, counted there: nothing for each file
-//! beside its own change.
+//! Requests for calls that remove or mirror many files, counted by the server: no request per file except its own
+//! change.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use test_server::{Answer, Bucket, Fault, Rule, Server};
 use crate::common;
 use crate::local::Directory;
 
-/// The files of each tree.
+/// Number of files in each tree.
 const FILES: usize = 1_000;
 
-/// The entries of a page of a listing, so that a tree takes several; DeleteObjects takes 1,000 keys in any case.
+/// Page size of a listing, so that a tree takes several pages; DeleteObjects takes 1,000 keys in any case.
 const PAGE: usize = 100;
 
-/// A listing of the tree, the deletes, and some more.
+/// A listing of the tree, the deletes, and a few more.
 const FEW: usize = FILES.div_ceil(PAGE) + FILES.div_ceil(1_000) + 10;
 
 fn server() -> Server {
@@ -29,7 +29,7 @@ fn open(server: &Server, strict: bool) -> S3Fs {
     common::builder(server).strict(strict).build().unwrap()
 }
 
-/// How many requests of each operation that makes.
+/// Returns the number of requests of each operation.
 fn count(server: &Server, act: impl FnOnce()) -> BTreeMap<String, usize> {
     server.take_requests();
     act();
@@ -44,7 +44,7 @@ fn sum(counts: &BTreeMap<String, usize>) -> usize {
     counts.values().sum()
 }
 
-/// Files `{directory}/f0000.log` and so on, spread over so many directories.
+/// Files `{directory}/f0000.log` and so on, spread over `directories` directories.
 fn paths(directories: usize) -> Vec<String> {
     let path = |n: usize| format!("logs/d{:02}/f{n:04}.log", n % directories);
     (0..FILES).map(path).collect()
@@ -61,7 +61,7 @@ fn borrowed(paths: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn a_mirror_of_new_files_asks_for_nothing_but_their_uploads() {
+fn a_mirror_of_new_files_sends_only_their_uploads() {
     for strict in [true, false] {
         let local = Directory::new();
         let (memory, disk) = (MemoryFs::new(), OsFs::new(&*local).unwrap());
@@ -87,10 +87,10 @@ fn a_mirror_of_new_files_asks_for_nothing_but_their_uploads() {
     }
 }
 
-/// What keeps the directories of the removed files, and how many markers that takes: nothing, another file, a marker.
+/// What keeps the directories of the removed files (nothing, another file, a marker), and the number of new markers.
 const KEPT: [(&str, usize); 3] = [("", 4), ("keep.txt", 0), ("/", 0)];
 
-/// Another file in each directory, or its marker, or nothing.
+/// Stores another file in each directory, or its marker, or nothing.
 fn put_what_keeps(bucket: &Bucket, directories: usize, what: &str) {
     for directory in 0..directories {
         match what {
@@ -101,7 +101,7 @@ fn put_what_keeps(bucket: &Bucket, directories: usize, what: &str) {
     }
 }
 
-/// The directories of the tree are there, if strict mode keeps them or something else does.
+/// Checks that the directories of the tree exist if strict mode or something else keeps them.
 fn assert_kept(fs: &S3Fs, directories: usize, strict: bool, what: &str) {
     let there = strict || !what.is_empty();
     for directory in 0..directories {
@@ -115,7 +115,7 @@ fn assert_kept(fs: &S3Fs, directories: usize, strict: bool, what: &str) {
 }
 
 #[test]
-fn a_glob_that_removes_asks_again_for_none_of_its_files() {
+fn a_removing_glob_sends_no_additional_request_per_file() {
     for (what, markers) in KEPT {
         for strict in [true, false] {
             let server = server();
@@ -139,7 +139,7 @@ fn a_glob_that_removes_asks_again_for_none_of_its_files() {
 }
 
 #[test]
-fn other_patterns_keep_directories_too_when_they_remove() {
+fn other_removing_patterns_also_keep_directories() {
     let patterns = [
         "logs/d00/*.log",
         "logs/d00/f*.log",
@@ -166,7 +166,7 @@ fn other_patterns_keep_directories_too_when_they_remove() {
 }
 
 #[test]
-fn a_mirror_asks_again_for_none_of_the_files_that_it_removes() {
+fn a_mirror_sends_no_additional_request_per_removed_file() {
     for (what, markers) in KEPT {
         for strict in [true, false] {
             let server = server();
@@ -203,7 +203,7 @@ fn a_mirror_asks_again_for_none_of_the_files_that_it_removes() {
 }
 
 #[test]
-fn files_that_are_named_are_found_by_listings() {
+fn named_files_are_found_by_listings() {
     for (what, markers) in KEPT {
         for strict in [true, false] {
             let server = server();
@@ -228,8 +228,8 @@ fn files_that_are_named_are_found_by_listings() {
 }
 
 #[test]
-fn files_that_are_named_never_cost_more_than_two_requests_each_and_one() {
-    // Each file is far from the others, or among many that are not removed.
+fn named_files_cost_at_most_two_requests_each_plus_one() {
+    // Each file is far from the others, or among many that stay.
     let scattered = (0..50).map(|n| format!("x{n:02}/f")).collect::<Vec<_>>();
     let sparse = (0..50)
         .map(|n| format!("d/{:04}", n * 97 + 3))
@@ -258,7 +258,7 @@ fn files_that_are_named_never_cost_more_than_two_requests_each_and_one() {
 }
 
 #[test]
-fn each_file_fails_for_itself() {
+fn each_file_fails_separately() {
     let paths = [
         "d/a",
         "d/missing",
@@ -334,7 +334,7 @@ fn a_move_removes_its_source_in_bulk() {
 }
 
 #[test]
-fn a_mirror_still_asks_for_what_its_listing_leaves_out() {
+fn a_mirror_still_checks_paths_that_its_listing_leaves_out() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("a/hidden/file", "content");
@@ -353,7 +353,7 @@ fn a_mirror_still_asks_for_what_its_listing_leaves_out() {
 }
 
 #[test]
-fn files_are_deleted_one_by_one_where_a_store_has_no_request_for_many() {
+fn files_are_deleted_one_by_one_without_bulk_deletes_in_the_store() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for number in 0..20 {
@@ -373,7 +373,7 @@ fn files_are_deleted_one_by_one_where_a_store_has_no_request_for_many() {
 }
 
 #[test]
-fn a_request_that_fails_fails_its_files_and_the_next_ones() {
+fn a_failed_request_fails_its_files_and_the_following_ones() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     let paths: Vec<String> = (0..2_500).map(|n| format!("{n:04}")).collect();
@@ -393,7 +393,7 @@ fn a_request_that_fails_fails_its_files_and_the_next_ones() {
 }
 
 #[test]
-fn a_store_that_keeps_directories_by_itself_gets_the_markers_too() {
+fn a_store_with_real_directories_also_gets_the_markers() {
     let server = Server::builder().like_seaweedfs().start();
     let bucket = server.bucket("bucket");
     let files = ["d/a", "d/b", "d/c", "e/a", "e/b", "e/c"];

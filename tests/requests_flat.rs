@@ -1,5 +1,5 @@
-//! What whole-tree work asks of the server, counted there, on a tree of 2,500 objects in 100
-//! directories: one listing for each 1,000 keys, whatever directories they are in.
+//! Requests for whole trees, counted by the server, on a tree of 2,500 objects in 100
+//! directories: one listing per 1,000 keys, whatever their directories.
 
 use s3fs::{FileSystemExt, Namespaces, S3Fs, Search};
 use test_server::{self, Server};
@@ -19,7 +19,7 @@ fn tree(server: &Server) -> S3Fs {
     common::open(server)
 }
 
-/// How many requests `act` made, whose answer must be `found`.
+/// Checks the number of requests of `act`, and that its result is `found`.
 #[track_caller]
 fn costs(server: &Server, requests: usize, found: usize, act: impl FnOnce() -> usize) {
     server.take_requests();
@@ -33,7 +33,7 @@ fn costs(server: &Server, requests: usize, found: usize, act: impl FnOnce() -> u
 }
 
 #[test]
-fn a_walk_that_leaves_no_directory_out_lists_a_thousand_keys_at_a_time() {
+fn a_full_walk_lists_a_thousand_keys_per_request() {
     let server = Server::start();
     let fs = tree(&server);
     let depth = || fs.walk().search(Search::Depth);
@@ -55,14 +55,14 @@ fn a_walk_that_leaves_no_directory_out_lists_a_thousand_keys_at_a_time() {
 }
 
 #[test]
-fn a_glob_for_the_whole_tree_lists_a_thousand_keys_at_a_time() {
+fn a_glob_for_the_whole_tree_lists_a_thousand_keys_per_request() {
     let server = Server::start();
     let fs = tree(&server);
     let found = |pattern: &str| fs.glob(pattern).into_iter().count();
     costs(&server, 3, 2_500, || found("**/*.txt"));
     costs(&server, 3, 100, || found("t/**/f01.txt"));
     costs(&server, 3, 101, || found("**/"));
-    // `t/**` is `t`, too: two more to know that it is a directory.
+    // `t/**` also matches `t`: two more requests to check that it is a directory.
     costs(&server, 5, 2_601, || found("t/**"));
     costs(&server, 3, 17_500, || {
         usize::try_from(fs.glob("**").count().unwrap().data).unwrap()
@@ -70,7 +70,7 @@ fn a_glob_for_the_whole_tree_lists_a_thousand_keys_at_a_time() {
 }
 
 #[test]
-fn a_walk_asks_for_a_page_when_it_comes_to_it() {
+fn a_walk_requests_each_page_on_demand() {
     let server = Server::start();
     server.bucket("bucket").number("tree/", 30_000);
     let fs = common::open(&server);
@@ -78,7 +78,7 @@ fn a_walk_asks_for_a_page_when_it_comes_to_it() {
     let depth = fs.walk().search(Search::Depth);
     let mut entries = depth.info("/", BASIC);
     for page in 1..=30 {
-        // The files of a page, and ten directories, but for the one that may go on.
+        // The files of a page, and ten directories, except for the one that may continue on the next page.
         for _ in 0..1_009 {
             entries.next().unwrap().unwrap();
         }
@@ -89,10 +89,10 @@ fn a_walk_asks_for_a_page_when_it_comes_to_it() {
     }
 }
 
-/// In a process of its own: what other tests hold does not count.
+/// Runs in a separate process: memory of other tests does not count.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_depth_first_walk_holds_no_more_than_a_page_however_many_keys_there_are() {
+fn a_depth_first_walk_holds_at_most_one_page() {
     let program = std::env::current_exe().unwrap();
     let ran = std::process::Command::new(program)
         .args(["--exact", "--ignored", "--test-threads=1"])
@@ -121,6 +121,6 @@ fn the_memory_of_a_walk_does_not_grow_with_the_tree() {
     };
     let small = peak(5_000);
     let large = peak(50_000);
-    // The entries themselves, with their paths, would be some 15 MB.
+    // The entries themselves, with their paths, would take about 15 MB.
     assert!(large < small + (4 << 20), "{small} bytes, and then {large}");
 }

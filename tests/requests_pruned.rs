@@ -1,5 +1,5 @@
-//! What walks that leave directories out ask of the server, counted there, on trees of many shapes:
-//! beside it what one listing for each directory would ask, and what is found is the same.
+//! Requests of walks that exclude directories, counted by the server, on trees of many shapes,
+//! compared with one listing for each directory; the results are the same.
 
 use s3fs::{Namespaces, S3Fs, Search, Walker};
 use test_server::Server;
@@ -7,7 +7,7 @@ use test_server::Server;
 use crate::common;
 use crate::model::generator::Random;
 
-/// What the walk comes by, and how many requests that takes.
+/// Returns the entries of the walk, and the number of its requests.
 fn walk(server: &Server, fs: &S3Fs, walker: &Walker) -> (Vec<String>, usize) {
     server.take_requests();
     let infos = walker.clone().bind(fs).info("/", Namespaces::DETAILS);
@@ -18,12 +18,12 @@ fn walk(server: &Server, fs: &S3Fs, walker: &Walker) -> (Vec<String>, usize) {
     (shown.collect(), server.take_requests().len())
 }
 
-/// That the walk makes so many requests, where one listing for each directory makes so many, and that
+/// Checks the number of requests of the walk, that of the walk with one listing for each directory, and that
 /// both find the same.
 #[track_caller]
 fn costs(server: &Server, fs: &S3Fs, walker: Walker, requests: usize, by_directory: usize) {
     let walker = walker.search(Search::Depth);
-    // Errors are decided upon directory by directory.
+    // With a decision about errors, each directory is listed separately.
     let one_by_one = walker.clone().on_error(|_, _| false);
     let (found, asked) = walk(server, fs, &walker);
     let (expected, asked_one_by_one) = walk(server, fs, &one_by_one);
@@ -48,8 +48,8 @@ fn put(server: &Server, keys: impl IntoIterator<Item = String>) -> S3Fs {
     fs
 }
 
-/// Lets the filesystem see that the server lists in the order of bytes and honours `start-after`, which it
-/// has to see once. The bucket is empty again afterwards.
+/// Shows the filesystem once that the server lists in the order of bytes and respects `start-after`.
+/// The bucket is empty again afterwards.
 pub fn show_order(server: &Server, fs: &S3Fs) {
     let bucket = server.bucket("bucket");
     let large = (0..1_100).map(|n| format!("a/{n:04}"));
@@ -65,7 +65,7 @@ pub fn show_order(server: &Server, fs: &S3Fs) {
 }
 
 #[test]
-fn a_store_whose_order_is_not_known_is_looked_at_before_a_jump() {
+fn the_order_of_a_store_is_checked_before_a_jump() {
     let server = Server::start();
     let few = ["a.txt", "src/main.rs", "z.txt"].map(str::to_owned);
     let huge = (0..5_000).map(|n| format!("node_modules/{}/{n:04}.js", n / 1_000));
@@ -73,7 +73,7 @@ fn a_store_whose_order_is_not_known_is_looked_at_before_a_jump() {
         server.bucket("bucket").put(&key, "");
     }
     let fs = common::open(&server);
-    // The names of the root, a key that is known, and what comes after the directory.
+    // The names of the root, a probe with a known key, and the keys after the directory.
     let (found, asked) = walk(
         &server,
         &fs,
@@ -93,12 +93,12 @@ fn without(names: &[&str]) -> Walker {
 }
 
 #[test]
-fn a_huge_directory_that_is_left_out_is_skipped() {
+fn a_huge_excluded_directory_is_skipped() {
     let server = Server::start();
     let few = ["a.txt", "src/main.rs", "src/lib/x.rs", "z.txt"].map(str::to_owned);
     let huge = (0..5_000).map(|n| format!("node_modules/{}/{n:04}.js", n / 1_000));
     let fs = put(&server, few.into_iter().chain(huge));
-    // A page that ends in it, and one after it.
+    // A page that ends in the directory, and one after it.
     costs(&server, &fs, without(&["node_modules"]), 2, 3);
     costs(&server, &fs, without(&["none"]), 6, 9);
 }
@@ -109,13 +109,13 @@ fn many_small_directories_are_not_listed_one_by_one() {
     let fs = put(&server, (0..250).map(|n| format!("{n:03}/file")));
     costs(&server, &fs, without(&["none"]), 3, 253);
     costs(&server, &fs, without(&["2*"]), 3, 203);
-    // A page where nothing is entered is a debt, and the root's own listing shows what comes then.
+    // A page without any entered directory counts as a debt; then a listing of the root shows the next names.
     costs(&server, &fs, without(&["1*"]), 4, 153);
     costs(&server, &fs, Walker::new().filter_dirs(["00*"]), 3, 13);
 }
 
 #[test]
-fn many_small_directories_that_are_left_out_are_passed_over() {
+fn many_small_excluded_directories_are_read_over() {
     let server = Server::builder().page_size(100).start();
     let keys = (0..100).flat_map(|n| {
         let git = (0..4).map(move |m| format!("{n:02}/.git/objects/{m}"));
@@ -126,19 +126,19 @@ fn many_small_directories_that_are_left_out_are_passed_over() {
 }
 
 #[test]
-fn many_large_directories_that_are_left_out_are_listed_by_name() {
+fn many_large_excluded_directories_are_listed_by_name() {
     let server = Server::builder().page_size(10).start();
     let keys = (0..250).flat_map(|n| (0..12).map(move |m| format!("big/{n:03}/{m:02}")));
     let keys = keys.chain(["big/z".to_owned(), "small/a".to_owned()]);
     let fs = put(&server, keys);
-    // The flat way alone would ask for a page of each.
+    // A flat listing alone would take a page for each.
     costs(&server, &fs, without(&["[0-9]*"]), 28, 28);
     costs(&server, &fs, Walker::new().max_depth(2), 28, 28);
 }
 
-/// The worst that is known: the flat way alone would make two requests for each of the 50.
+/// The worst known case: a flat listing alone would take two requests for each of the 50.
 #[test]
-fn two_large_directories_in_each_of_many_cost_no_more_than_twice_the_flat_way() {
+fn two_large_excluded_directories_in_each_of_many_cost_at_most_twice_a_flat_listing() {
     let server = Server::builder().page_size(10).start();
     let keys = (0..50).flat_map(|n| {
         let large = (0..24).map(move |m| format!("{n:02}/{}/{m:02}", ["a", "b"][m / 12]));
@@ -168,8 +168,8 @@ fn one_level_is_the_listing_of_one_directory() {
     costs(&server, &fs, Walker::new().max_depth(1), 3, 3);
 }
 
-/// Names whose keys come between `a` and what is in `a/`, that no path has, and that begin with what is
-/// skipped to.
+/// Names whose keys lie between `a` and the contents of `a/`, names without a path, and names that begin with the
+/// target of a jump.
 const NAMES: [&str; 12] = [
     "a",
     "b",
@@ -185,8 +185,8 @@ const NAMES: [&str; 12] = [
     "a b+c%2F",
 ];
 
-/// Keys, markers too, a few levels deep: an object beside what is below it, and whole runs that are
-/// left out.
+/// Keys and markers, a few levels deep: an object beside the keys below it, and whole runs that are
+/// excluded.
 fn random_keys(random: &mut Random) -> Vec<String> {
     let many = 1 + random.below(120);
     let key = |random: &mut Random| {
@@ -215,7 +215,7 @@ fn random_walker(random: &mut Random) -> Walker {
 }
 
 #[test]
-fn whatever_is_left_out_both_ways_find_the_same_and_neither_is_much_cheaper() {
+fn both_listing_strategies_find_the_same_at_similar_cost_for_any_exclusion() {
     for seed in 0..25 {
         let mut random = Random::new(seed);
         let page_size = 2 + random.below(12);
@@ -227,7 +227,7 @@ fn whatever_is_left_out_both_ways_find_the_same_and_neither_is_much_cheaper() {
         let keys = random_keys(&mut random);
         let keys: Vec<_> = keys.into_iter().filter(|key| !key.is_empty()).collect();
         let fs = put(&server, keys);
-        // More than the flat way, which skips, would need.
+        // More than a flat listing with jumps would need.
         let flat = server
             .bucket("bucket")
             .keys()

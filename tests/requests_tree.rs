@@ -1,4 +1,4 @@
-//! What walks and globs ask of the server, counted there, on a tree of 2,500 objects in 100
+//! Requests of walks and globs, counted by the server, on a tree of 2,500 objects in 100
 //! directories.
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn tree(server: &Server) -> S3Fs {
     fs
 }
 
-/// The requests that `act` made, as operation and prefix or key.
+/// Returns the requests of `act`, as operation and prefix or key.
 fn asked(server: &Server, act: impl FnOnce() -> usize, found: usize) -> Vec<String> {
     server.take_requests();
     assert_eq!(act(), found);
@@ -60,7 +60,7 @@ fn a_breadth_first_walk_lists_each_directory_once() {
 }
 
 #[test]
-fn a_walk_that_goes_on_after_errors_lists_each_directory_once() {
+fn a_walk_that_continues_after_errors_lists_each_directory_once() {
     let server = Server::start();
     let fs = tree(&server);
     for search in [Search::Breadth, Search::Depth] {
@@ -72,7 +72,7 @@ fn a_walk_that_goes_on_after_errors_lists_each_directory_once() {
 }
 
 #[test]
-fn a_pruned_walk_lists_no_directory_that_it_leaves_out() {
+fn a_pruned_walk_lists_no_excluded_directory() {
     let server = Server::start();
     let fs = tree(&server);
     let check = |walker: Walker, path: &str, files: usize, by_directory: usize, flat: usize| {
@@ -102,7 +102,7 @@ fn a_pruned_walk_lists_no_directory_that_it_leaves_out() {
 }
 
 #[test]
-fn a_walk_that_is_left_early_lists_no_more() {
+fn an_abandoned_walk_sends_no_more_requests() {
     let server = Server::start();
     let fs = tree(&server);
     let steps = fs.walk();
@@ -124,7 +124,7 @@ fn drop_unused(iterator: impl Iterator) -> usize {
 }
 
 #[test]
-fn a_glob_asks_for_what_can_match() {
+fn a_glob_requests_only_possible_matches() {
     let server = Server::start();
     let fs = tree(&server);
     let glob = |pattern: &str, found: usize| {
@@ -138,13 +138,13 @@ fn a_glob_asks_for_what_can_match() {
     assert_eq!(glob("t/d05/f01.txt", 1), ["HeadObject t/d05/f01.txt"]);
     assert_eq!(glob("t/d05/*.txt", 25), ["ListObjectsV2 t/d05/"]);
     assert_eq!(glob("t/d05/**/f0*", 10), ["ListObjectsV2 t/d05/"]);
-    // Below a directory, which is looked at first.
+    // Below a directory, which is checked first.
     assert_eq!(
         fs.glob("**/f01.txt").path("t/d05").count().unwrap().files,
         1
     );
     assert_eq!(server.take_requests().len(), 2);
-    // A wildcard is one listing, and what comes after it one look each.
+    // A wildcard takes one listing, and each following name one HEAD.
     let found = glob("t/d0*/f01.txt", 10);
     assert_eq!(found.len(), 11, "{found:?}");
     assert_eq!(found[0], "ListObjectsV2 t/d0");
@@ -154,7 +154,7 @@ fn a_glob_asks_for_what_can_match() {
     assert_eq!(looks.count(), 10, "{found:?}");
     assert_eq!(glob("t/d0*/f0[12].txt", 20).len(), 11);
     assert_eq!(glob("t/d[0-4]*/", 50).len(), 1);
-    // Nothing is listed that begins otherwise, and nothing below what is not there.
+    // Only names with the literal prefix are listed, and nothing below missing directories.
     let found = glob("t/d05/f2*", 5);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
@@ -175,7 +175,7 @@ fn a_glob_asks_for_what_can_match() {
 }
 
 #[test]
-fn looks_after_a_wildcard_are_made_at_a_time_and_matches_come_in_order() {
+fn heads_after_a_wildcard_are_sent_in_parallel_and_matches_are_in_order() {
     let server = Server::start();
     let fs = tree(&server);
     for missing in [0, 7, 98] {
@@ -197,13 +197,13 @@ fn looks_after_a_wildcard_are_made_at_a_time_and_matches_come_in_order() {
     let expected: Vec<_> = expected.map(|n| format!("/t/d{n:02}/f01.txt")).collect();
     let connections = server.connections();
     let asked_all = asked(&server, || found().eq(expected.iter().cloned()).into(), 1);
-    // A listing, a HEAD each, and for the three that miss a look whether they are directories.
+    // A listing, a HEAD each, and for the three missing ones a check whether they are directories.
     assert_eq!(asked_all.len(), 1 + 100 + 3);
     assert!(
         server.connections() > connections + 1,
         "one after the other"
     );
-    // Who stops early has not asked for more than twice as many: 1, then 2, 4, 8.
+    // Stopping early sends at most twice as many requests as needed: 1, then 2, 4, 8.
     assert_eq!(
         asked(&server, || found().take(1).count(), 1).len(),
         1 + 1 + 1 + 2
@@ -212,7 +212,7 @@ fn looks_after_a_wildcard_are_made_at_a_time_and_matches_come_in_order() {
         asked(&server, || found().take(6).count(), 6).len(),
         1 + 1 + 1 + 2 + 4
     );
-    // Names on the way are not looked at.
+    // Directories on the way are not checked.
     server.bucket("bucket").put("t/d05/a/b/c", "");
     let deep = asked(&server, || fs.glob("t/*/a/b/c").into_iter().count(), 1);
     assert_eq!(deep.len(), 1 + 100 + 99);
@@ -223,7 +223,7 @@ fn looks_after_a_wildcard_are_made_at_a_time_and_matches_come_in_order() {
 }
 
 #[test]
-fn a_look_that_fails_ends_the_matches_in_its_place() {
+fn a_failed_head_ends_the_matches_at_its_position() {
     let server = Server::start();
     let fs = tree(&server);
     let rule = Rule::on("HeadObject").when(|request| request.key == "t/d05/f01.txt");
@@ -239,11 +239,11 @@ fn a_look_that_fails_ends_the_matches_in_its_place() {
 }
 
 #[test]
-fn a_glob_that_leaves_directories_out_does_not_list_them() {
+fn a_glob_does_not_list_excluded_directories() {
     let server = Server::start();
     let fs = tree(&server);
     let glob = fs.glob("t/**/f01.txt").exclude_dirs(["d[1-9]*"]);
     let listed = asked(&server, || glob.into_iter().count(), 10);
-    // Two pages, and `t` by itself, whose entries are left out from there on.
+    // Two pages, and `t` itself, whose entries are left out from there on.
     assert_eq!(listed, ["ListObjectsV2 t/"; 3]);
 }

@@ -1,4 +1,4 @@
-//! The command-line tool, as a process of its own, against the embedded server: exit codes, output and what is stored.
+//! The command-line tool, as a separate process, with the embedded server: exit codes, output and stored content.
 
 mod local;
 

@@ -1,4 +1,4 @@
-//! A server that says exactly what a test wants, byte by byte: for answers that the embedded one cannot give.
+//! A server that sends exactly the bytes of a test: for responses that the embedded server cannot send.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use s3fs::{S3Fs, S3FsBuilder};
 
-/// A server on a free port, with a thread for each connection. A connection stays open until its client closes it.
+/// A server on a free port, with a thread per connection. A connection stays open until its client closes it.
 pub struct Scripted {
     port: u16,
     stopped: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-/// The header of a request, and the connection that it came on.
+/// The header of a request, and its connection.
 pub struct Heard<'a> {
     /// As in `PUT UploadPart`.
     pub operation: &'static str,
@@ -25,7 +25,7 @@ pub struct Heard<'a> {
 }
 
 impl Scripted {
-    /// A server that answers each request by `answer`, which takes the body, or leaves it.
+    /// Starts a server that responds to each request with `answer`, which reads the body, or leaves it.
     pub fn start(answer: impl Fn(&mut Heard<'_>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -49,7 +49,7 @@ impl Scripted {
         server
     }
 
-    /// The filesystem of a bucket there, not strict, not built yet.
+    /// A builder for a filesystem on a bucket of this server, not strict.
     pub fn builder(&self) -> S3FsBuilder {
         S3Fs::builder("bucket")
             .endpoint_url(format!("http://127.0.0.1:{}", self.port))
@@ -59,7 +59,7 @@ impl Scripted {
             .strict(false)
     }
 
-    /// The operations that were asked for so far.
+    /// Returns the operations that were requested so far.
     pub fn operations(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
@@ -86,7 +86,7 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&mut Heard<'_>), heard: &Mutex<Vec<S
     }
 }
 
-/// The lines of the next header, until the client closes the connection.
+/// Reads the lines of the next header; `None` once the client closes the connection.
 fn header(reader: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut lines = Vec::new();
     loop {
@@ -131,17 +131,17 @@ impl Heard<'_> {
         })
     }
 
-    /// Whether the client waits for the word that its body may come.
+    /// Whether the client waits for a 100 Continue before it sends its body.
     pub fn expects(&self) -> bool {
         self.value("expect").is_some()
     }
 
-    /// Sends bytes at once. A client that is gone does not take them.
+    /// Sends bytes at once. A disconnected client is ignored.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.reader.get_mut().write_all(bytes.as_ref());
     }
 
-    /// Sends each piece on its own.
+    /// Sends each piece separately.
     pub fn send_in(&mut self, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         for piece in pieces {
             self.send(piece);
@@ -149,7 +149,7 @@ impl Heard<'_> {
         }
     }
 
-    /// Takes the body, and asks for it before if the client waits for that. How long it is.
+    /// Reads the body, after a 100 Continue if the client waits for it. Returns the length.
     pub fn take_body(&mut self) -> u64 {
         if self.expects() {
             self.send("HTTP/1.1 100 Continue\r\n\r\n");
@@ -157,7 +157,7 @@ impl Heard<'_> {
         self.take_body_unasked()
     }
 
-    /// Takes the body. How long it is.
+    /// Reads the body without a 100 Continue. Returns the length.
     pub fn take_body_unasked(&mut self) -> u64 {
         let length = self.value("content-length").map(|value| value.parse());
         let length = length.map_or(0, |length| length.expect("a number"));
@@ -165,7 +165,7 @@ impl Heard<'_> {
         std::io::copy(&mut body, &mut std::io::sink()).unwrap_or_default()
     }
 
-    /// Does what a store does with that operation, but keeps nothing.
+    /// Responds as a store does to that operation, but keeps nothing.
     pub fn succeed(&mut self) {
         self.take_body();
         match self.operation {
@@ -180,7 +180,7 @@ impl Heard<'_> {
     }
 }
 
-/// An answer with a body of XML, after which the connection stays open.
+/// A response with a body of XML, after which the connection stays open.
 pub fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!(
@@ -188,7 +188,7 @@ pub fn answer(status: &str, body: &str) -> String {
     )
 }
 
-/// A refusal, as [`answer`] makes it.
+/// A rejection, in the form of [`answer`].
 pub fn refusal(status: &str, code: &str) -> String {
     let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
     answer(status, &body)

@@ -1,5 +1,5 @@
-//! Nothing that the library shows has a secret in it: no error, no `Debug`, no line in the log, whatever goes
-//! wrong, and whatever the server says.
+//! No output of the library has a secret in it: no error, no `Debug`, no log line, whatever fails, and whatever the
+//! server sends.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -27,11 +27,11 @@ const ACCESS_KEY: &str = "AKIAOFTHESECRETSTEST";
 const SECRET_KEY: &str = "secretOfTheTest+bPxRfiCYEXAMPLEKEY/abc==";
 const TOKEN: &str = "tokenOfTheTest//////////wEXAMPLE+jr1q==";
 const CUSTOMER_KEY: [u8; 32] = *b"customers-key-of-the-secret-test";
-/// The customer's key in base64.
+/// The customer key in base64.
 const CUSTOMER_KEY_BASE64: &str = "Y3VzdG9tZXJzLWtleS1vZi10aGUtc2VjcmV0LXRlc3Q=";
 
-/// The start of each secret of these tests and of the other ones, where an encoding leaves it as it is, and what only
-/// a signed URL has.
+/// The start of each secret of these and all other tests, as far as encodings leave it unchanged, and text that occurs
+/// only in signed URLs.
 const NEEDLES: [&str; 12] = [
     "wJalrXUtnFEMI",
     ACCESS_KEY,
@@ -40,7 +40,7 @@ const NEEDLES: [&str; 12] = [
     "Y3VzdG9tZXJz",
     "customers-key",
     "99, 117, 115, 116",
-    // Of proxies, as it is, percent-encoded and in base64.
+    // Of proxies: plain, percent-encoded and in base64.
     "proxys pass",
     "proxys%20pass",
     "dUByOnByb3h5cyBwYX",
@@ -48,14 +48,14 @@ const NEEDLES: [&str; 12] = [
     "X-Amz-Security-Token=t",
 ];
 
-/// What no log line may have, whoever's request it is about.
+/// Text that no log line may contain, whatever the request.
 const SIGNED: [&str; 3] = [
     "X-Amz-Signature=",
     "X-Amz-Security-Token=",
     "X-Amz-Credential=",
 ];
 
-/// The secret in the text, with some of what is around it. What was hidden begins with a bracket.
+/// Returns a secret in the text, with some context. A hidden value begins with a bracket.
 fn leak(text: &str) -> Option<String> {
     let signed = SIGNED
         .iter()
@@ -72,7 +72,7 @@ fn leak(text: &str) -> Option<String> {
 }
 
 #[test]
-fn a_leak_is_seen() {
+fn a_leak_is_detected() {
     for secret in [
         ACCESS_KEY,
         SECRET_KEY,
@@ -88,18 +88,18 @@ fn a_leak_is_seen() {
     assert!(leak("X-Amz-Credential=[hidden]&X-Amz-Signature=[hidden]").is_none());
 }
 
-/// How many records there were, by the crate they came from.
+/// Number of records of each crate.
 static SEEN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 fn seen() -> MutexGuard<'static, BTreeMap<String, usize>> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether ureq has named an address that it connects to.
+/// Whether ureq has logged an address that it connects to.
 static CONNECTED: AtomicBool = AtomicBool::new(false);
 
-/// Looks at a record of any crate when it comes, from the first to the last of the run, whichever test it is in and
-/// on whichever thread. A secret in one of them ends the program: a test that has passed cannot fail any more.
+/// Checks a record of any crate as soon as it is logged, from the first to the last of the run, in any test and on
+/// any thread. A secret in one of them ends the process: a test that has passed cannot fail any more.
 pub fn look_at(record: &Record<'_>) {
     let target = record.target();
     if let Some(address) = beyond_loopback(target, &record.args().to_string()) {
@@ -117,7 +117,7 @@ pub fn look_at(record: &Record<'_>) {
     *seen().entry(name.to_owned()).or_default() += 1;
 }
 
-/// The address beyond loopback that ureq is about to connect to: it says so before it does.
+/// Returns the address beyond loopback that ureq is about to connect to; ureq logs it in advance.
 fn beyond_loopback(target: &str, text: &str) -> Option<String> {
     let (_, list) = text.strip_prefix("Resolved: ")?.split_once('[')?;
     let (list, _) = list.rsplit_once(']')?;
@@ -130,7 +130,7 @@ fn beyond_loopback(target: &str, text: &str) -> Option<String> {
 }
 
 #[test]
-fn a_connection_beyond_loopback_is_seen() {
+fn a_connection_beyond_loopback_is_detected() {
     let seen = |text: &str| beyond_loopback("ureq::unversioned::resolver", text);
     for (text, expected) in [
         (
@@ -147,21 +147,21 @@ fn a_connection_beyond_loopback_is_seen() {
     }
 }
 
-/// ureq says where it connects to in the form that is looked for.
+/// ureq logs addresses in the expected form.
 #[test]
-fn every_connection_is_looked_at() {
+fn every_connection_is_checked() {
     watch_the_log();
     let server = server();
     ask_everything(&server.endpoint());
     assert!(CONNECTED.load(Ordering::Relaxed), "ureq names no address");
 }
 
-/// From here on everything that is logged in this process is looked at, other tests' records too.
+/// Checks everything that this process logs from here on, including the records of other tests.
 fn watch_the_log() {
     logged::install();
 }
 
-/// What was logged has been looked at when it came; this is that there was something.
+/// Checks that there were records. Each of them was checked when it was logged.
 fn nothing_was_logged_that_is_secret() {
     let seen = seen();
     for name in ["s3fs", "ureq"] {
@@ -169,7 +169,7 @@ fn nothing_was_logged_that_is_secret() {
     }
 }
 
-/// The text in all the ways that a program shows an error.
+/// Formats an error in all the ways in which a program may show it.
 fn shown(error: &Error) -> String {
     let mut text = format!(
         "{error} {error:?} {error:#?} {:?} {:?}",
@@ -204,7 +204,7 @@ fn fails_safely<T>(what: &str, result: Result<T>) {
     }
 }
 
-/// Whether it succeeds does not matter here.
+/// Checks an operation that may succeed or fail.
 fn is_safe_either_way<T>(what: &str, result: Result<T>) {
     if let Err(error) = result {
         is_safe(what, &shown(&error));
@@ -247,7 +247,7 @@ fn both(endpoint: &str) -> [S3Fs; 2] {
     })
 }
 
-/// Every operation, on paths that are there, that are not, and that cannot be.
+/// Runs every operation, on existing, missing and impossible paths.
 fn do_everything(endpoint: &str) {
     for fs in both(endpoint) {
         is_safe_either_way("writebytes", fs.writebytes("file", b"content"));
@@ -280,7 +280,7 @@ fn do_everything(endpoint: &str) {
     }
 }
 
-/// Operations that together make every kind of request and read every kind of answer.
+/// Runs operations that together send every kind of request and read every kind of response.
 fn ask_everything(endpoint: &str) {
     const ENOUGH: [&str; 9] = [
         "getinfo",
@@ -302,7 +302,7 @@ fn ask_everything(endpoint: &str) {
     }
 }
 
-/// The same while every request meets these faults, one after the other.
+/// Like [`ask_everything`], while every request meets these faults, one after the other.
 fn ask_everything_under(faults: impl IntoIterator<Item = Fault>) {
     watch_the_log();
     let server = server();
@@ -356,7 +356,7 @@ fn no_refusal_shows_a_secret() {
 #[test]
 fn no_broken_connection_shows_a_secret() {
     ask_everything_under([Fault::DropBefore, Fault::DropAfter, Fault::Truncate(3)]);
-    // The server's port is closed with it.
+    // Dropping the server closes its port.
     let endpoint = server().endpoint();
     ask_everything(&endpoint);
     nothing_was_logged_that_is_secret();
@@ -386,7 +386,7 @@ fn no_timeout_shows_a_secret() {
     nothing_was_logged_that_is_secret();
 }
 
-/// What a server could quote of a request.
+/// Parts of a request that a server could quote.
 fn quotes() -> Vec<String> {
     let url = format!(
         "http://h/bucket/k?X-Amz-Credential={ACCESS_KEY}%2F20261122%2Fus-east-1%2Fs3%2Faws4_request\
@@ -419,7 +419,7 @@ fn no_error_document_that_quotes_the_request_shows_a_secret() {
     }
 }
 
-/// Whatever STS, a container, metadata or a program answers, and whatever they are sent.
+/// With any response of STS, a container, metadata or a program, and any request to them.
 #[test]
 #[cfg(feature = "aws-chain")]
 fn no_source_of_credentials_shows_a_secret() {
@@ -457,7 +457,7 @@ fn no_source_of_credentials_shows_a_secret() {
         (403, quote),
         (500, json),
     ] {
-        // A server can quote what it was sent, and a web identity sends its token alone.
+        // A server can quote the request, and only a web identity sends its token.
         let source = Source::start(move |_, sent, _| match sent.contains("WebIdentityToken") {
             true => (status, body.replace(ACCESS_KEY, "").replace(SECRET_KEY, "")),
             false => (status, body.clone()),
@@ -492,7 +492,7 @@ fn carries_customer_key(request: &LoggedRequest) -> bool {
 }
 
 #[test]
-fn no_answer_that_quotes_the_customers_key_shows_it() {
+fn a_response_that_quotes_the_customer_key_does_not_show_it() {
     let server = server();
     server.bucket("bucket").put("file", "content");
     let quote = format!("x-amz-server-side-encryption-customer-key: {CUSTOMER_KEY_BASE64}");
@@ -530,7 +530,7 @@ fn no_header_that_quotes_the_request_shows_a_secret() {
     }
 }
 
-/// The log of ureq shows the type of every answer as it is; an error of this crate does not.
+/// The log of ureq shows the type of every response unchanged; an error of this crate does not.
 #[test]
 fn no_content_type_that_quotes_the_request_shows_a_secret() {
     let server = server();
@@ -573,7 +573,7 @@ fn no_malformed_document_that_quotes_the_request_shows_a_secret() {
             format!("<Contents><Key>k</Key><Size>{quote}</Size></Contents>"),
             format!("&{quote};"),
             format!("<Contents><Key><{quote}></Key></Contents>"),
-            // Well-formed, but not what was asked for.
+            // Well-formed, but not the requested document.
             format!("<Contents><Key>{quote}</Key><Size>1</Size></Contents>"),
             format!("<CommonPrefixes><Prefix>{quote}</Prefix></CommonPrefixes>"),
         ]
@@ -585,7 +585,7 @@ fn no_malformed_document_that_quotes_the_request_shows_a_secret() {
 }
 
 #[test]
-fn no_key_that_is_not_deleted_shows_a_secret_with_its_reason() {
+fn the_reason_of_a_failed_delete_shows_no_secret() {
     watch_the_log();
     let server = server();
     server.bucket("bucket").put("dir/file", "content");
@@ -606,7 +606,7 @@ fn no_key_that_is_not_deleted_shows_a_secret_with_its_reason() {
 }
 
 #[test]
-fn nothing_that_can_be_printed_shows_a_secret() {
+fn no_printed_value_shows_a_secret() {
     watch_the_log();
     let server = server();
     let unfinished = builder(&server.endpoint());

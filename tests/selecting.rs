@@ -1,4 +1,4 @@
-//! What copies, moves and mirrors take of a tree, and how mirrors compare.
+//! Files that copies, moves and mirrors select from a tree, and comparisons of mirrors.
 
 use std::time::{Duration, SystemTime};
 
@@ -54,7 +54,7 @@ fn without_git_and_tmp() -> TransferOptions<'static> {
     TransferOptions::new().walker(walker)
 }
 
-/// One of each kind of filesystem, empty.
+/// Returns one empty filesystem of each kind.
 fn each_kind(server: &Server, scratch: &Scratch, name: &str) -> Vec<Box<dyn FileSystem>> {
     let lenient = common::builder(server).dir_path(name).strict(false);
     let strict = common::builder(server).dir_path(format!("strict/{name}"));
@@ -69,7 +69,7 @@ fn each_kind(server: &Server, scratch: &Scratch, name: &str) -> Vec<Box<dyn File
 }
 
 #[test]
-fn trees_are_copied_moved_and_mirrored_without_what_is_left_out() {
+fn trees_are_copied_moved_and_mirrored_without_excluded_files() {
     let server = Server::start();
     let scratch = Scratch::new();
     for from in 0..4 {
@@ -95,7 +95,7 @@ fn trees_are_copied_moved_and_mirrored_without_what_is_left_out() {
                     report.left_behind()
                 );
             }
-            // What the move did not take is where it was.
+            // Files that the move excluded stay in place.
             let left = ["b.tmp", ".git/config", "sub/.git/x/y", "sub/d.tmp"];
             assert_eq!(files(&*source), sorted(&left), "{from} {to}");
         }
@@ -103,7 +103,7 @@ fn trees_are_copied_moved_and_mirrored_without_what_is_left_out() {
 }
 
 #[test]
-fn a_directory_that_is_left_out_is_not_looked_into_on_the_local_disk() {
+fn an_excluded_directory_of_the_local_disk_is_not_read() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 
@@ -120,7 +120,7 @@ fn a_directory_that_is_left_out_is_not_looked_into_on_the_local_disk() {
 }
 
 #[test]
-fn leaving_files_out_costs_no_request_more() {
+fn excluding_files_costs_no_additional_request() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
     for number in 0..1500 {
@@ -147,7 +147,7 @@ fn leaving_files_out_costs_no_request_more() {
 }
 
 #[test]
-fn a_mirror_leaves_in_the_target_what_it_does_not_take() {
+fn a_mirror_keeps_excluded_files_in_the_target() {
     let server = Server::start();
     let scratch = Scratch::new();
     for (number, target) in each_kind(&server, &scratch, "target")
@@ -182,7 +182,7 @@ fn a_mirror_leaves_in_the_target_what_it_does_not_take() {
 }
 
 #[test]
-fn a_file_that_the_source_has_and_does_not_send_is_not_removed_in_the_target() {
+fn a_file_excluded_in_the_source_is_not_removed_in_the_target() {
     let (source, target) = (MemoryFs::new(), MemoryFs::new());
     source.writetext("f", "much longer").unwrap();
     target.writetext("f", "short").unwrap();
@@ -194,7 +194,7 @@ fn a_file_that_the_source_has_and_does_not_send_is_not_removed_in_the_target() {
 }
 
 #[test]
-fn a_source_of_which_all_is_left_out_is_not_empty() {
+fn a_source_with_only_excluded_files_is_not_empty() {
     let (source, target) = (MemoryFs::new(), MemoryFs::new());
     source.writetext("b.tmp", "").unwrap();
     let report = mirror(&source, &target, &without_git_and_tmp()).unwrap();
@@ -221,7 +221,7 @@ fn pair(server: &Server) -> (S3Fs, OsFs, Scratch) {
 }
 
 #[test]
-fn a_mirror_compares_as_it_is_told() {
+fn a_mirror_compares_as_configured() {
     for (compare, expected) in [
         (Compare::SizeAndTime, ["longer", "other", "same"].as_slice()),
         (Compare::Size, &["longer"]),
@@ -249,7 +249,7 @@ fn a_mirror_compares_as_it_is_told() {
         let report = mirror(&fs, &disk, &options()).unwrap();
         assert_eq!(copied(&report), expected);
         assert_eq!(report.bytes(), dry.bytes());
-        // And back, when nothing is left to do.
+        // And back, when nothing is left to copy.
         let back = mirror(&disk, &fs, &options()).unwrap();
         assert_eq!(copied(&back).len(), 0, "{compare:?}");
     }
@@ -278,7 +278,7 @@ fn contents_without_a_digest_are_read_and_compared() {
     let report = mirror(&src, &dst, &options).unwrap();
     assert_eq!(report.copied(), 1);
     assert_eq!(bucket.get("dst/b").unwrap().bytes(), b"content");
-    // The same ETag is the same content: nothing is read.
+    // Equal ETags mean equal content: nothing is read.
     server.take_requests();
     mirror(&dst, &dst.clone(), &options).unwrap_err();
     let mut object = Object::new("content".to_owned());

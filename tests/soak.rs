@@ -1,8 +1,8 @@
-//! Eight threads work on one filesystem for a long time while requests go wrong by chance, each in a directory of its
-//! own, and all of them read one that they share: what they do and find is what a filesystem in memory does, call by
-//! call and at the end.
+//! Eight threads work on one filesystem for a long time while random requests fail, each in its own directory,
+//! and all of them read a shared one. Their results and the final content are the same as with a filesystem in memory,
+//! call by call and at the end.
 //!
-//! `S3FS_SOAK_OPERATIONS` says how many calls they make together, `S3FS_SOAK_SEED` which, and which faults.
+//! `S3FS_SOAK_OPERATIONS` sets the total number of calls, and `S3FS_SOAK_SEED` selects the calls and the faults.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -23,12 +23,12 @@ use crate::{common, logged};
 
 const OPERATIONS: u64 = 5000;
 const THREADS: u64 = 8;
-/// Of 1,000 requests so many go wrong.
+/// Number of failing requests in 1,000.
 const FAULTS: u64 = 50;
-/// As many calls are generated at a time: the first of them make something to work on.
+/// Number of calls that are generated at a time: the first of them create files to work on.
 const SEQUENCE: usize = 100;
 
-/// What the faults are that no second attempt meets, and that may leave an effect without an answer.
+/// Faults that do not affect the next attempt, and that may leave an effect without a response.
 fn faults() -> Vec<Fault> {
     vec![
         Fault::error(500, "InternalError"),
@@ -54,9 +54,9 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// What a call may fail with because of them.
+/// True if a call may fail in this way because of the faults.
 fn is_unlucky(outcome: &Outcome) -> bool {
-    // Steps of an open file that fail are told in words.
+    // The result of steps of an open file is formatted as text.
     let told = format!("{outcome:?}");
     [
         ErrorKind::RemoteConnection,
@@ -68,7 +68,7 @@ fn is_unlucky(outcome: &Outcome) -> bool {
     .any(|kind| told.contains(&format!("Failure({kind:?}")))
 }
 
-/// The directory of one thread, and what it should be.
+/// The directory of one thread, and its expected content.
 struct Worker<'a> {
     number: u64,
     bucket: Bucket,
@@ -76,7 +76,7 @@ struct Worker<'a> {
     memory: MemoryFs,
     on_s3: Slots,
     in_memory: Slots,
-    /// Of the files that stay open, by slot.
+    /// Modes of the open files, by slot.
     modes: HashMap<usize, &'static str>,
 }
 
@@ -95,8 +95,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The call without what a file of parts of 16 bytes refuses, and a file in memory does not: moves in a file that is
-    /// written from start to end.
+    /// Removes steps that a file with parts of 16 bytes refuses, and a file in memory does not: seeks and truncations in a
+    /// file that is written from start to end.
     fn without_moves(&mut self, call: Call) -> Option<Call> {
         let is_written =
             |mode: &str| !mode.contains('+') && (mode.contains('w') || mode.contains('x'));
@@ -123,7 +123,7 @@ impl<'a> Worker<'a> {
         tree_of_keys(&self.bucket, &format!("{}/", self.number))
     }
 
-    /// Makes the call on both; whether its outcome was sure.
+    /// Makes the call on both, and returns whether its outcome was certain.
     fn make(&mut self, call: &Call) -> bool {
         let before = tree_in_memory(&self.memory);
         let wanted = call.make(&self.memory, &mut self.in_memory);
@@ -133,7 +133,7 @@ impl<'a> Worker<'a> {
                 self.bucket.put(&key, text.clone());
                 wanted.clone()
             }
-            // What a strict filesystem could not have made is left out.
+            // Calls that would be impossible on a strict filesystem are left out.
             (Call::Foreign(..), _) => wanted.clone(),
             _ => call.make(&self.s3, &mut self.on_s3),
         };
@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
         false
     }
 
-    /// Goes on from what is there.
+    /// Resets the expected content to the actual content.
     fn begin_again(&mut self, tree: &Tree) {
         (self.on_s3, self.in_memory) = (Slots::default(), Slots::default());
         self.memory = MemoryFs::new();
@@ -165,7 +165,7 @@ impl<'a> Worker<'a> {
                 written.expect("a place for a file");
             }
         };
-        // A directory above those in it, and beside a file after that.
+        // Directories before their contents, and before a file of the same name.
         for directory in &tree.directories {
             write(directory);
             let options = MakedirOptions::new().beside_file(true);
@@ -181,7 +181,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Whether each file and directory is as before or as after, and no content is lost that both have.
+/// True if each file and directory is in the old or the new state, and no content is lost that both states have.
 fn is_between(before: &Tree, after: &Tree, now: &Tree) -> bool {
     let files = before.files.keys().chain(after.files.keys());
     let files_are = files.chain(now.files.keys()).all(|path| {
@@ -197,7 +197,7 @@ fn is_between(before: &Tree, after: &Tree, now: &Tree) -> bool {
     files_are && directories_are && kept.into_iter().all(|content| has(now, content))
 }
 
-/// What every thread finds in the directory that they share.
+/// Reads the shared directory and checks its content.
 fn read_shared(fs: &S3Fs, random: &mut Random) -> bool {
     let number = random.below(5);
     match fs.readtext(&format!("shared/{number}")) {
@@ -213,8 +213,8 @@ fn read_shared(fs: &S3Fs, random: &mut Random) -> bool {
     }
 }
 
-/// Only those are left whose ids were lost with an answer, or whose abort went wrong, too, and was logged; they can be
-/// found and removed.
+/// Checks that no upload is left, except those whose ids were lost with a response, and those whose abort failed and was
+/// logged; they can be found and removed.
 fn no_upload_stays(fs: &S3Fs, bucket: &Bucket, warnings: &[String]) {
     let left = bucket.uploads();
     for upload in &left {
@@ -230,14 +230,14 @@ fn no_upload_stays(fs: &S3Fs, bucket: &Bucket, warnings: &[String]) {
 }
 
 #[test]
-fn eight_threads_and_many_faults_leave_what_a_model_has() {
+fn eight_threads_and_many_faults_give_the_result_of_a_model() {
     let operations = number_of("S3FS_SOAK_OPERATIONS", OPERATIONS);
     soak(Server::builder(), operations);
 }
 
-/// As Ceph 16.2 does. The names have a `%`.
+/// As in Ceph 16.2. The names have a `%`.
 #[test]
-fn eight_threads_leave_what_a_model_has_where_the_source_of_a_copy_is_decoded_twice() {
+fn eight_threads_give_the_result_of_a_model_where_copy_sources_are_decoded_twice() {
     let operations = number_of("S3FS_SOAK_OPERATIONS", OPERATIONS);
     soak(
         Server::builder().decode_copy_source_twice(true),
@@ -252,7 +252,7 @@ fn soak(server: Builder, operations: u64) {
     for number in 0..5 {
         bucket.put(&format!("shared/{number}"), number.to_string().repeat(1000));
     }
-    // Few attempts, so that some calls fail. What is damaged on the way up is told by the checksum.
+    // Few attempts, so that some calls fail. Damaged uploads are detected by the checksum.
     let timeout = Duration::from_secs(2);
     let checksum = UploadArgs::new().checksum_algorithm(ChecksumAlgorithm::Crc32c);
     let builder = common::builder(&server).part_size(16).min_part_size(16);
@@ -284,7 +284,7 @@ fn soak(server: Builder, operations: u64) {
                         made.fetch_add(1, Ordering::Relaxed);
                         unlucky.fetch_add(usize::from(!sure), Ordering::Relaxed);
                     }
-                    // The log of a long run would be long.
+                    // Otherwise the log of a long run would grow.
                     server.take_requests();
                 }
             };

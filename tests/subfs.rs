@@ -1,4 +1,4 @@
-//! A directory as a filesystem: the suite, the requests, and that nothing leads out of it.
+//! A directory as a filesystem: the conformance suite, the requests, and that no path leaves it.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use test_server::Server;
 use crate::common;
 use crate::operations::NOT_STRICT;
 
-/// The suite on one server, each case in a directory of a bucket of its own. The keys of the
-/// filesystem that it is a directory of begin with `prefix`, and `delimiter` is between their names.
+/// Runs the suite on one server, each case in a directory of a separate bucket. The keys of the
+/// parent filesystem begin with `prefix`, and `delimiter` separates their names.
 fn holds_at(
     prefix: &str,
     delimiter: &str,
@@ -28,7 +28,7 @@ fn holds_at(
     let key = |path: &str| format!("{prefix}{}", path.replace('/', delimiter));
     let open = |_: &str| -> Box<dyn FileSystem> {
         let bucket = format!("bucket-{}", buckets.fetch_add(1, Ordering::Relaxed));
-        // A file of the directory's name, and a neighbour whose name begins the same.
+        // A file with the name of the directory, and a neighbor whose name begins with it.
         let bucket_content = server.bucket(&bucket);
         bucket_content.put(&key("some/where/"), "");
         bucket_content.put(&key("some/where"), "a file of the same name");
@@ -59,7 +59,7 @@ fn holds(
 }
 
 #[test]
-fn a_directory_of_a_filesystem_keeps_the_whole_contract() {
+fn a_directory_of_a_filesystem_passes_every_conformance_case() {
     holds(
         |builder| builder,
         &[],
@@ -68,7 +68,7 @@ fn a_directory_of_a_filesystem_keeps_the_whole_contract() {
 }
 
 #[test]
-fn a_directory_in_a_directory_of_a_shared_filesystem_keeps_the_whole_contract() {
+fn a_nested_directory_of_a_shared_filesystem_passes_every_conformance_case() {
     holds(
         |builder| builder,
         &[],
@@ -80,7 +80,7 @@ fn a_directory_in_a_directory_of_a_shared_filesystem_keeps_the_whole_contract() 
 }
 
 #[test]
-fn without_strict_all_but_the_checks_hold_in_a_directory() {
+fn without_strict_every_case_except_the_checks_passes_in_a_directory() {
     holds(
         |builder| builder.strict(false),
         NOT_STRICT,
@@ -89,7 +89,7 @@ fn without_strict_all_but_the_checks_hold_in_a_directory() {
 }
 
 #[test]
-fn a_directory_below_dir_path_with_another_delimiter_keeps_the_whole_contract() {
+fn a_directory_below_dir_path_with_another_delimiter_passes_every_case() {
     holds_at(
         "out|er|",
         "|",
@@ -99,7 +99,7 @@ fn a_directory_below_dir_path_with_another_delimiter_keeps_the_whole_contract() 
     );
 }
 
-/// What is done with a filesystem, in the directory that the second argument begins with.
+/// An operation on a filesystem, in the directory with which paths begin (the second argument).
 type Operation = (&'static str, fn(&dyn FileSystem, &str));
 
 const OPERATIONS: &[Operation] = &[
@@ -241,7 +241,7 @@ fn a_directory_costs_the_same_requests_as_the_filesystem() {
                     operation(&fs, "d/");
                 }
                 let requests = server.take_requests().into_iter();
-                // Some are made in parallel.
+                // Some requests are sent in parallel.
                 let mut requests = requests
                     .map(|request| {
                         let prefix = request.query("prefix").unwrap_or_default().to_owned();
@@ -253,7 +253,7 @@ fn a_directory_costs_the_same_requests_as_the_filesystem() {
             };
             let mut without = asked(false);
             if *name == "makedirs" && !strict {
-                // The directory itself is there, and is not made again.
+                // The directory itself exists, and is not created again.
                 without.retain(|request| *request != "PutObject \"d/\" \"\"");
             }
             assert_eq!(asked(true), without, "{name} (strict: {strict})");
@@ -262,7 +262,7 @@ fn a_directory_costs_the_same_requests_as_the_filesystem() {
 }
 
 #[test]
-fn opening_a_directory_costs_what_the_table_says() {
+fn opening_a_directory_costs_the_documented_requests() {
     let server = Server::start();
     server.bucket("bucket").put("d/f", "content");
     for (strict, there, missing) in [(true, 1, 2), (false, 0, 0)] {
@@ -307,7 +307,7 @@ fn a_directory_is_made_and_opened() {
 }
 
 #[test]
-fn paths_are_those_of_the_directory() {
+fn paths_are_relative_to_the_directory() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["d/f", "d/e/g", "d2/f", "f"] {
@@ -333,14 +333,14 @@ fn paths_are_those_of_the_directory() {
     assert_eq!(error.path(), Some("e//g"));
     let error = directory.copy("e/no", "new").unwrap_err();
     assert_eq!(error.path(), Some("e/no"));
-    // One resource under two names: each error is about the one that it means.
+    // One file under two names: each error is about the path in question.
     let error = directory.copy("f", "./f").unwrap_err();
     assert_eq!(error.path(), Some("./f"));
     let error = directory.copy("no", "./no").unwrap_err();
     assert_eq!(error.path(), Some("no"));
     let error = directory.copydir("no", "./no").unwrap_err();
     assert_eq!(error.path(), Some("./no"));
-    // What was told of the root can be given back.
+    // The info of the root can be set again.
     directory.setinfo("/", &root.raw()).unwrap();
     let mut file = directory.openbin("./f", "r").unwrap();
     file.close().unwrap();
@@ -349,7 +349,7 @@ fn paths_are_those_of_the_directory() {
 }
 
 #[test]
-fn a_file_of_the_directorys_name_is_out_of_reach() {
+fn a_file_with_the_name_of_the_directory_is_out_of_reach() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("x", "the file");

@@ -1,4 +1,4 @@
-//! What the client does about networks and servers that fail, and about what it did not know of them.
+//! How the client handles failing networks and servers, and corrects wrong assumptions about them.
 
 mod bounds;
 mod completions;
@@ -26,7 +26,7 @@ use test_server::Server;
 
 use crate::common;
 
-/// Without waiting much between attempts, and without the checks of strict mode.
+/// A builder with short delays between attempts, and without the checks of strict mode.
 fn impatient(server: &Server) -> S3FsBuilder {
     common::builder(server)
         .strict(false)

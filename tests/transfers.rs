@@ -1,4 +1,4 @@
-//! Files that go between S3 and the local disk: in pieces, whole or not at all, resumed, confined.
+//! Transfers between S3 and the local disk: in pieces, all or nothing, resumable, and within the target.
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
@@ -21,7 +21,7 @@ use crate::local::Directory;
 /// The size of parts and ranges in these tests.
 const PART: u64 = 64 << 10;
 
-/// A server that takes small parts.
+/// A server that accepts small parts.
 fn server() -> Server {
     Server::builder().min_part_size(PART).start()
 }
@@ -32,7 +32,7 @@ fn fs_of(server: &Server) -> S3Fs {
     builder.part_size(PART).min_part_size(PART).build().unwrap()
 }
 
-/// A server with one object `f` of so many bytes, its filesystem, and a directory on the disk.
+/// A server with one object `f` of `size` bytes, its filesystem, and a directory on the disk.
 fn scene(size: u64) -> (Server, S3Fs, Directory) {
     let server = server();
     server.bucket(BUCKET).put_synthetic("f", 1, size);
@@ -48,7 +48,7 @@ fn content(size: u64) -> Vec<u8> {
     synthetic_bytes(1, 0, size as usize)
 }
 
-/// What is in a directory of the disk, hidden or not.
+/// Returns the names in a directory of the disk, hidden or not.
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
@@ -72,7 +72,7 @@ fn fails<T>(result: s3fs::Result<T>, kind: ErrorKind) -> Error {
     error
 }
 
-/// The reading of one range, told by where it begins.
+/// A rule for the read of one range, identified by its start.
 fn reading_from(start: u64) -> Rule {
     Rule::on("GetObject").when(move |request| {
         let range = request.header("range").unwrap_or_default();
@@ -81,7 +81,7 @@ fn reading_from(start: u64) -> Rule {
 }
 
 #[test]
-fn a_download_is_one_request_for_each_part_and_all_mean_one_object() {
+fn a_download_is_one_request_per_part_of_the_same_version() {
     for (size, threads, expected) in [
         (0, 4, 1),
         (1, 4, 1),
@@ -113,14 +113,14 @@ fn a_download_is_one_request_for_each_part_and_all_mean_one_object() {
 }
 
 #[test]
-fn ranges_are_fetched_at_the_same_time_and_no_more_than_there_are_workers() {
+fn ranges_are_fetched_in_parallel_with_at_most_one_per_worker() {
     let (server, _, disk) = scene(20 * PART);
     let builder = common::builder(&server)
         .strict(false)
         .part_size(PART)
         .min_part_size(PART);
     let fs = builder.build().unwrap();
-    // Three of four stand still until all of them are there.
+    // Three of four are held until all of them have arrived.
     let hold = Hold::new();
     for part in 1..=3 {
         let held = Fault::Hold(hold.clone());
@@ -141,7 +141,7 @@ fn ranges_are_fetched_at_the_same_time_and_no_more_than_there_are_workers() {
 }
 
 #[test]
-fn a_file_that_fails_leaves_nothing_and_the_old_one_stays() {
+fn a_failed_download_leaves_nothing_and_the_old_file_stays() {
     let size = 6 * PART;
     for threads in [1, 4] {
         for part in 0..6 {
@@ -187,7 +187,7 @@ fn a_file_that_fails_leaves_nothing_and_the_old_one_stays() {
 }
 
 #[test]
-fn an_object_that_is_replaced_in_mid_download_is_told_and_never_mixed() {
+fn an_object_replaced_during_a_download_is_reported_and_never_mixed() {
     for threads in [1, 4] {
         let size = 40 * PART;
         let (server, fs, disk) = scene(size);
@@ -207,7 +207,7 @@ fn an_object_that_is_replaced_in_mid_download_is_told_and_never_mixed() {
 }
 
 #[test]
-fn a_connection_that_breaks_costs_one_request_more() {
+fn a_broken_connection_costs_one_additional_request() {
     let size = 6 * PART;
     for threads in [1, 4] {
         let (server, fs, disk) = scene(size);
@@ -226,7 +226,7 @@ fn a_connection_that_breaks_costs_one_request_more() {
 }
 
 #[test]
-fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
+fn a_failed_download_is_resumed_without_fetching_received_bytes_again() {
     let size = 12 * PART;
     for threads in [1, 4] {
         let (server, fs, disk) = scene(size);
@@ -239,7 +239,7 @@ fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
                 .faults()
                 .add(reading_from(6 * PART), Fault::error(403, "AccessDenied"));
         } else {
-            // The refusal ends the pieces that are under way: the first ones come before it.
+            // The rejection ends the pieces in flight: the first ones arrive before it.
             let later = Fault::retry_after(503, "SlowDown", 2);
             server.faults().add(reading_from(6 * PART), later);
             server
@@ -252,7 +252,7 @@ fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
             ErrorKind::PermissionDenied,
         );
         assert_eq!(names(&disk), [".s3fs-partial-target"]);
-        // It is no file of the directory as others see it.
+        // Listings of the directory do not include it.
         assert!(OsFs::new(&*disk).unwrap().listdir("/").unwrap().is_empty());
 
         server.take_requests();
@@ -267,7 +267,7 @@ fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
         assert_eq!(names(&disk), ["target"]);
         let requests = server.take_requests();
         assert_eq!(requests[0].operation, "HeadObject");
-        // With several workers, some pieces may not have come before the one that failed.
+        // With several workers, some pieces may not have arrived before the failed one.
         let least = if threads == 1 { 6 * PART } else { 3 * PART };
         assert!(
             received(&requests) <= size - least,
@@ -281,13 +281,13 @@ fn a_download_that_failed_is_resumed_and_what_is_there_does_not_move_again() {
 }
 
 #[test]
-fn what_came_behind_a_gap_is_not_taken_for_there() {
+fn bytes_received_after_a_gap_do_not_count_as_complete() {
     let size = 12 * PART;
     let (server, _, disk) = scene(size);
     let builder = common::builder(&server).strict(false).part_size(PART);
     let builder = builder.stall_timeout(Duration::from_secs(1));
     let fs = builder.min_part_size(PART).build().unwrap();
-    // All others come while the second piece stands still, and then it fails.
+    // All others arrive while the second piece stalls, and then it fails.
     let rule = reading_from(PART + 1000);
     server
         .faults()
@@ -304,7 +304,7 @@ fn what_came_behind_a_gap_is_not_taken_for_there() {
 }
 
 #[test]
-fn a_download_of_what_was_replaced_starts_anew() {
+fn a_download_of_a_replaced_object_starts_over() {
     let size = 12 * PART;
     let (server, fs, disk) = scene(size);
     let target = disk.join("target");
@@ -321,7 +321,7 @@ fn a_download_of_what_was_replaced_starts_anew() {
             ErrorKind::PermissionDenied,
         );
         server.faults().clear();
-        // As large, or larger.
+        // An object of the same size, or a larger one.
         server
             .bucket(BUCKET)
             .put_synthetic("f", again, size + again - 2);
@@ -333,7 +333,7 @@ fn a_download_of_what_was_replaced_starts_anew() {
 }
 
 #[test]
-fn what_is_left_by_a_program_that_died_is_resumed_only_as_far_as_it_is_sure() {
+fn a_partial_file_is_resumed_only_as_far_as_its_notes_are_reliable() {
     let size = 12 * PART;
     let (server, fs, disk) = scene(size);
     let target = disk.join("target");
@@ -348,7 +348,7 @@ fn what_is_left_by_a_program_that_died_is_resumed_only_as_far_as_it_is_sure() {
         fs.download_file("f", &target, &options),
         ErrorKind::PermissionDenied,
     );
-    // Its note is gone: all of it is fetched anew.
+    // Its note is gone: everything is fetched again.
     let partial = disk.join(".s3fs-partial-target");
     let file = fs::OpenOptions::new().write(true).open(&partial).unwrap();
     file.set_len(size).unwrap();
@@ -357,14 +357,14 @@ fn what_is_left_by_a_program_that_died_is_resumed_only_as_far_as_it_is_sure() {
     fs.download_file("f", &target, &options).unwrap();
     assert!(fs::read(&target).unwrap() == content(size));
     assert_eq!(received(&server.take_requests()), size);
-    // Without resume, nothing is looked at and nothing is left.
+    // Without `resume`, partial files are neither used nor left behind.
     fs::write(&partial, "of another day").unwrap();
     fs.download_file("f", &target, &workers(2)).unwrap();
     assert!(fs::read(&target).unwrap() == content(size));
 }
 
 #[test]
-fn progress_tells_how_far_it_is_of_how_much_and_cancels() {
+fn progress_reports_done_and_total_bytes_and_can_cancel() {
     let size = 8 * PART + 5;
     for threads in [1, 4] {
         let (server, fs, disk) = scene(size);
@@ -402,7 +402,7 @@ fn progress_tells_how_far_it_is_of_how_much_and_cancels() {
 }
 
 #[test]
-fn who_cancels_an_upload_in_one_request_keeps_the_old_object() {
+fn cancelling_an_upload_in_one_request_keeps_the_old_object() {
     for checksum in [None, Some(s3fs::ChecksumAlgorithm::Crc32c)] {
         for size in [1, 100, 700_000] {
             let server = Server::start();
@@ -435,7 +435,7 @@ fn who_cancels_an_upload_in_one_request_keeps_the_old_object() {
 }
 
 #[test]
-fn what_is_sent_again_is_not_told_again() {
+fn retried_bytes_are_not_counted_twice_in_the_progress() {
     let (server, fs, disk) = scene(0);
     fs::write(disk.join("source"), content(PART)).unwrap();
     let again = Fault::error(503, "SlowDown");
@@ -451,7 +451,7 @@ fn what_is_sent_again_is_not_told_again() {
 }
 
 #[test]
-fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_for_each_and_two() {
+fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_per_part_plus_two() {
     for (size, threads, parts) in [
         (0, 4, 1),
         (1, 4, 1),
@@ -476,7 +476,7 @@ fn an_upload_is_one_request_up_to_a_part_and_otherwise_one_for_each_and_two() {
 }
 
 #[test]
-fn parts_go_up_at_the_same_time_and_no_more_than_there_are_workers() {
+fn parts_are_uploaded_in_parallel_with_at_most_one_per_worker() {
     let (server, s3, disk) = scene(0);
     let source = disk.join("source");
     fs::write(&source, content(9 * PART)).unwrap();
@@ -489,7 +489,7 @@ fn parts_go_up_at_the_same_time_and_no_more_than_there_are_workers() {
 }
 
 #[test]
-fn one_upload_sets_what_its_call_says() {
+fn an_upload_has_the_arguments_of_its_call() {
     let (server, s3, disk) = scene(0);
     let bucket = server.bucket(BUCKET);
     fs::create_dir(disk.join("site")).unwrap();
@@ -548,7 +548,7 @@ fn an_upload_carries_the_arguments_and_the_checksum_of_the_filesystem() {
             .filter(|r| r.header("x-amz-checksum-crc32c").is_some());
         assert_eq!(sums.count() as u64, size.div_ceil(PART));
     }
-    // Strict: a directory is not written, and its parent must be there.
+    // Strict mode: a directory is not replaced, and the parent must exist.
     let source = disk.join("source");
     fails(
         fs.upload_file(&source, "no/g", &workers(2)),
@@ -570,8 +570,8 @@ fn an_upload_carries_the_arguments_and_the_checksum_of_the_filesystem() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_uploaded_is_not_stored() {
-    // In parts: after the first has gone.
+fn a_file_changed_during_its_upload_is_not_stored() {
+    // In parts: after the first part was sent.
     for change in ["longer", "x"] {
         let (server, fs, disk) = scene(10);
         let source = disk.join("source");
@@ -582,13 +582,13 @@ fn a_file_that_changes_while_it_is_uploaded_is_not_stored() {
         });
         let result = fs.upload_file(&source, "f", &options);
         let error = result.unwrap_err();
-        // What is shorter may be seen by its end before it is seen by its time.
+        // The end of a shorter file may be detected before its time.
         let kinds = [ErrorKind::ResourceChanged, ErrorKind::OperationFailed];
         assert!(kinds.contains(&error.kind()), "{error}");
         assert!(server.bucket(BUCKET).get("f").unwrap().bytes() == content(10));
         assert!(server.bucket(BUCKET).uploads().is_empty());
     }
-    // In one request: after the server was asked, and before the body goes.
+    // In one request: after the request header, and before the body.
     let (server, _, disk) = scene(10);
     let fs = common::open_lenient(&server);
     let source = disk.join("source");
@@ -611,14 +611,14 @@ fn a_file_that_changes_while_it_is_uploaded_is_not_stored() {
 }
 
 #[test]
-fn what_no_store_holds_is_refused_before_anything_is_sent() {
+fn a_file_too_large_for_any_store_is_refused_before_any_request() {
     const LARGEST: u64 = 10_000 * (5 << 30);
     let (server, s3, _disk) = scene(10);
     let endless = std::io::repeat(7);
     let result = s3.upload_sized("f", &mut { endless }, LARGEST + 1);
     let error = fails(result, ErrorKind::Unsupported);
     assert_eq!(error.path(), Some("f"));
-    // A file of that size takes no room, where the system knows such files.
+    // A file of that size takes no space where the system supports sparse files.
     let sparse = Path::new("/dev/shm").join(format!("s3fs-test-{}", std::process::id()));
     if let Ok(file) = fs::File::create_new(&sparse) {
         if file.set_len(LARGEST + 1).is_ok() {
@@ -632,7 +632,7 @@ fn what_no_store_holds_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn an_upload_that_fails_leaves_the_old_object_and_no_upload() {
+fn a_failed_upload_leaves_the_old_object_and_no_open_upload() {
     for part in 1..=6 {
         let (server, fs, disk) = scene(10);
         fs::write(disk.join("source"), content(6 * PART)).unwrap();
@@ -660,7 +660,7 @@ fn put_tree(disk: &Path) {
     }
 }
 
-/// All files below a directory, with their content.
+/// Returns all files below a directory, with their content.
 fn files(fs: &dyn FileSystem) -> Vec<(String, Vec<u8>)> {
     let entries = fs.scantree("/", s3fs::Namespaces::BASIC).unwrap();
     let mut files = Vec::new();
@@ -679,7 +679,7 @@ fn files(fs: &dyn FileSystem) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn directories_go_up_and_come_down_as_they_are() {
+fn directories_survive_an_upload_and_a_download() {
     for threads in [0, 1, 7] {
         let (up, down) = (Directory::new(), Directory::new());
         put_tree(&up);
@@ -703,7 +703,7 @@ fn directories_go_up_and_come_down_as_they_are() {
         assert_eq!(last.load(Ordering::Relaxed), total);
         let there = files(&OsFs::new(&target).unwrap());
         assert!(there == files(&OsFs::new(&*up).unwrap()), "{threads}");
-        // A request for each file, and more for the two large ones.
+        // A request for each file, and additional ones for the two large files.
         let requests = server.take_requests();
         let gets = operations(&requests)
             .iter()
@@ -720,7 +720,7 @@ fn directories_go_up_and_come_down_as_they_are() {
 }
 
 #[test]
-fn a_tree_is_one_listing_and_one_request_for_each_small_file() {
+fn a_tree_is_one_listing_and_one_request_per_small_file() {
     let server = server();
     for number in 0..50 {
         server
@@ -747,7 +747,7 @@ fn a_tree_is_one_listing_and_one_request_for_each_small_file() {
 }
 
 #[test]
-fn errors_of_files_are_gathered_and_the_others_come() {
+fn errors_of_files_are_gathered_and_the_others_are_downloaded() {
     let server = server();
     for name in ["a", "b", "c", "d"] {
         server.bucket(BUCKET).put(&format!("tree/{name}"), name);
@@ -771,7 +771,7 @@ fn errors_of_files_are_gathered_and_the_others_come() {
         let failures = Failures::of(&error).unwrap();
         let large = usize::from(threads > 1);
         assert_eq!(failures.errors().len(), 1 + large);
-        // What came of a file that failed is not copied.
+        // The bytes of a failed file do not count as copied.
         let small = ["a", "c", "d"].len() as u64;
         let whole = small + if large == 0 { 5 * PART } else { 0 };
         assert_eq!(failures.report().bytes(), whole);
@@ -785,7 +785,7 @@ fn errors_of_files_are_gathered_and_the_others_come() {
 }
 
 #[test]
-fn copies_between_the_two_are_transfers() {
+fn copies_between_s3_and_the_local_disk_are_transfers() {
     let (server, fs, disk) = scene(6 * PART);
     let os = OsFs::new(&*disk).unwrap();
     os.makedir("d").unwrap();
@@ -810,7 +810,7 @@ fn copies_between_the_two_are_transfers() {
         .count();
     assert_eq!(parts, 6);
     assert!(server.bucket(BUCKET).get("g").unwrap().bytes() == content(6 * PART));
-    // Errors name what the caller named.
+    // Errors have the path of the caller.
     let sub = s3fs::SubFs::new(&fs, "x").unwrap();
     server.bucket(BUCKET).put_synthetic("x/f", 1, 6 * PART);
     server
@@ -819,7 +819,7 @@ fn copies_between_the_two_are_transfers() {
     let result = copy_file(&sub, "f", &os, "d/g", &workers(3));
     assert_eq!(fails(result, ErrorKind::PermissionDenied).path(), Some("f"));
     assert_eq!(names(&disk.join("d")), ["f"]);
-    // Conditions hold, and what is not copied does not count.
+    // Conditions apply, and files that are not copied do not count.
     let missing = workers(3).condition(Condition::NotExists);
     let options = missing.progress(|_, total| {
         assert_eq!(total, 18 * PART);
@@ -835,7 +835,7 @@ fn copies_between_the_two_are_transfers() {
 }
 
 #[test]
-fn a_download_keeps_the_time_if_that_is_wanted() {
+fn a_download_keeps_the_time_on_request() {
     for size in [3 * PART, 0] {
         let (server, fs, disk) = scene(size);
         let mut object = server.bucket(BUCKET).get("f").unwrap();
@@ -853,7 +853,7 @@ fn a_download_keeps_the_time_if_that_is_wanted() {
 }
 
 #[test]
-fn a_dry_run_moves_nothing() {
+fn a_dry_run_transfers_nothing() {
     let (server, fs, disk) = scene(3 * PART);
     let options = TransferOptions::new().dry_run(true);
     assert_eq!(
@@ -880,9 +880,9 @@ fn a_dry_run_moves_nothing() {
 }
 
 #[test]
-fn a_download_that_dies_in_the_middle_is_resumed_where_it_was_last_noted() {
+fn a_download_of_a_killed_program_is_resumed_at_its_last_note() {
     const MIB: u64 = 1 << 20;
-    // How far it is noted is said every so often.
+    // The note is updated at intervals of this size.
     const SLACK: u64 = 64 * MIB;
     let (size, died_at) = (170 * MIB, 140 * MIB);
     let server = Server::start();
@@ -910,8 +910,8 @@ fn a_download_that_dies_in_the_middle_is_resumed_where_it_was_last_noted() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_download_that_the_disk_has_no_room_for_leaves_the_old_file() {
-    const TEST: &str = "transfers::a_download_that_the_disk_has_no_room_for_leaves_the_old_file";
+fn a_download_onto_a_full_disk_leaves_the_old_file() {
+    const TEST: &str = "transfers::a_download_onto_a_full_disk_leaves_the_old_file";
     let Some(disk) = common::given_to_child() else {
         return common::in_child_with_small_disk(TEST, &Directory::new());
     };
@@ -933,7 +933,7 @@ fn a_download_that_the_disk_has_no_room_for_leaves_the_old_file() {
         }
         fs::remove_file(disk.join(".s3fs-partial-target")).unwrap();
     }
-    // With room for it, it comes.
+    // With enough space, the download succeeds.
     server.bucket(BUCKET).put_synthetic("f", 1, 10 * PART);
     s3.download_file("f", &target, &workers(2).resume(true))
         .unwrap();
@@ -946,7 +946,7 @@ mod on_unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_file_that_is_replaced_keeps_its_permissions() {
+    fn a_replaced_file_keeps_its_permissions() {
         for resume in [false, true] {
             let (_server, fs, disk) = scene(3 * PART);
             let target = disk.join("target");
@@ -961,12 +961,12 @@ mod on_unix {
     }
 
     #[test]
-    fn no_symbolic_link_leads_a_download_elsewhere() {
+    fn no_symbolic_link_redirects_a_download() {
         let server = server();
         server.bucket(BUCKET).put("tree/d/f", "content");
         server.bucket(BUCKET).put("tree/g", "content");
         let fs = fs_of(&server);
-        // A directory or a file is a link, which leads out of the target or stays in it.
+        // A directory or a file is a link, which points outside of the target or inside.
         for (name, inside) in [("d", false), ("d", true), ("g", false), ("g", true)] {
             let (disk, elsewhere) = (Directory::new(), Directory::new());
             let outside = if inside {
@@ -1003,7 +1003,7 @@ mod on_unix {
     }
 
     #[test]
-    fn links_are_followed_or_not_as_the_options_say() {
+    fn links_are_followed_only_as_the_options_allow() {
         let disk = Directory::new();
         fs::create_dir(disk.join("real")).unwrap();
         fs::write(disk.join("real/f"), "content").unwrap();
@@ -1021,7 +1021,7 @@ mod on_unix {
 }
 
 #[test]
-fn a_key_that_is_no_name_on_the_disk_is_refused_before_anything_is_written() {
+fn a_key_that_is_no_valid_file_name_is_refused_before_anything_is_written() {
     let server = server();
     let bucket = server.bucket(BUCKET);
     bucket.put("tree/a", "content");
@@ -1033,7 +1033,7 @@ fn a_key_that_is_no_name_on_the_disk_is_refused_before_anything_is_written() {
         ErrorKind::Unsupported,
     );
     assert!(names(&disk).is_empty());
-    // Keys that no path can name do not come, and lead nowhere.
+    // Keys without a path are not downloaded.
     bucket.remove("tree/a");
     bucket.put("tree//c", "content");
     fs.download_dir("tree", disk.join("target"), &workers(4))
@@ -1048,7 +1048,7 @@ fn a_key_that_is_no_name_on_the_disk_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn no_key_is_taken_for_a_download_that_can_be_resumed() {
+fn no_key_is_mistaken_for_a_resumable_download() {
     let server = server();
     let bucket = server.bucket(BUCKET);
     bucket.put("tree/.s3fs-partial-x", "wrong");
@@ -1074,7 +1074,7 @@ fn no_key_is_taken_for_a_download_that_can_be_resumed() {
             fails(result, ErrorKind::InvalidPath);
         }
         assert!(names(&disk).is_empty());
-        // What is there can be read and removed.
+        // An existing file of that name can be read and removed.
         fs::write(disk.join(".s3fs-partial-x"), "left").unwrap();
         assert_eq!(os.readtext(".s3fs-partial-x").unwrap(), "left");
         os.remove(".s3fs-partial-x").unwrap();

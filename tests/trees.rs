@@ -1,4 +1,4 @@
-//! Whole-tree work on S3: flat, verbatim, and never at the cost of a key that was not meant.
+//! Operations on whole trees on S3: flat and verbatim, without affecting other keys.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn forest(bucket: &Bucket) {
     bucket.put("tree.txt", "beside");
 }
 
-/// Keys that no path names, a marker with content, and names that are file and directory.
+/// Keys without a path, a marker with content, and names that are both file and directory.
 const ODD: [&str; 9] = [
     "tree/",
     "tree//double",
@@ -58,7 +58,7 @@ fn create() -> CopyOptions {
 }
 
 #[test]
-fn removetree_asks_twice_for_each_thousand_keys() {
+fn removetree_sends_two_requests_per_thousand_keys() {
     for (strict, at_most) in [(true, 2 * 3 + 3), (false, 2 * 3 + 1)] {
         let server = Server::start();
         let bucket = server.bucket("bucket");
@@ -75,7 +75,7 @@ fn removetree_asks_twice_for_each_thousand_keys() {
 }
 
 #[test]
-fn removetree_removes_keys_that_no_path_names() {
+fn removetree_removes_keys_without_a_path() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     odd(&bucket);
@@ -86,7 +86,7 @@ fn removetree_removes_keys_that_no_path_names() {
 }
 
 #[test]
-fn removetree_of_the_root_empties_it_and_nothing_above() {
+fn removetree_of_the_root_empties_only_the_root() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["mine/", "mine/a", "mine/b/c", "minefield", "other"] {
@@ -110,7 +110,7 @@ fn removetree_keeps_the_parent_directory() {
 }
 
 #[test]
-fn emptydir_never_lets_the_directory_go() {
+fn emptydir_never_removes_the_directory() {
     for marker in [true, false] {
         let server = Server::start();
         let bucket = server.bucket("bucket");
@@ -121,7 +121,7 @@ fn emptydir_never_lets_the_directory_go() {
         }
         let fs = common::open(&server);
         let refusal = Fault::error(403, "AccessDenied");
-        // No key may be deleted, together or alone.
+        // No key may be deleted, neither in bulk nor singly.
         let alone = Rule::on("DeleteObject").times(2);
         server.faults().add(alone, refusal.clone());
         server.faults().add(Rule::on("DeleteObjects"), refusal);
@@ -139,7 +139,7 @@ fn emptydir_never_lets_the_directory_go() {
 }
 
 #[test]
-fn removetree_says_which_keys_could_not_be_deleted() {
+fn removetree_reports_the_keys_that_could_not_be_deleted() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["tree/a", "tree/held", "tree/z"] {
@@ -167,7 +167,7 @@ fn removetree_needs_a_directory() {
 }
 
 #[test]
-fn a_store_without_deleteobjects_is_asked_key_by_key() {
+fn a_store_without_deleteobjects_gets_one_delete_per_key() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["tree/a", "tree/b"] {
@@ -182,7 +182,7 @@ fn a_store_without_deleteobjects_is_asked_key_by_key() {
 }
 
 #[test]
-fn scantree_asks_once_for_each_thousand_keys() {
+fn scantree_sends_one_request_per_thousand_keys() {
     let server = Server::start();
     forest(&server.bucket("bucket"));
     let fs = common::open(&server);
@@ -196,7 +196,7 @@ fn scantree_asks_once_for_each_thousand_keys() {
 }
 
 #[test]
-fn scantree_gives_each_directory_once_after_what_is_in_it() {
+fn scantree_returns_each_directory_once_after_its_contents() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in [
@@ -248,7 +248,7 @@ fn copydir_copies_every_key_verbatim() {
 }
 
 #[test]
-fn copydir_asks_for_each_key_once() {
+fn copydir_sends_one_request_per_key() {
     for (strict, beyond) in [(true, 4), (false, 1)] {
         let server = Server::start();
         let bucket = server.bucket("bucket");
@@ -279,7 +279,7 @@ fn movedir_moves_every_key_verbatim() {
 }
 
 #[test]
-fn movedir_asks_what_copydir_asks_and_once_for_each_thousand_keys() {
+fn movedir_adds_one_request_per_thousand_keys_to_copydir() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for number in 0..2500 {
@@ -301,7 +301,7 @@ fn movedir_deletes_exactly_the_keys_that_it_copied() {
     }
     let fs = common::open(&server);
     let add = || bucket.put("tree/late", "new");
-    // After the listing, before the deletes.
+    // After the listing, and before the deletes.
     common::meanwhile(&server, Rule::on("CopyObject"), add, || {
         fs.movedir_with("tree", "moved", create()).unwrap();
     });
@@ -327,7 +327,7 @@ fn a_move_that_fails_in_the_middle_removes_nothing() {
 }
 
 #[test]
-fn keys_that_no_url_names_stay_and_are_named() {
+fn keys_that_no_url_can_name_stay_and_are_reported() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["tree/a", "tree/../up", "tree/./b"] {
@@ -352,7 +352,7 @@ fn a_marker_with_content_is_not_replaced_by_an_empty_one() {
 }
 
 #[test]
-fn trees_that_overlap_are_refused_before_anything_changes() {
+fn overlapping_trees_are_refused_before_anything_changes() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     for key in ["a/b/c", "a/d", "ab/e"] {
@@ -403,7 +403,7 @@ fn a_tree_that_does_not_fit_is_refused_before_anything_changes() {
 }
 
 #[test]
-fn copy_and_move_cost_what_the_table_says() {
+fn copy_and_move_cost_the_documented_requests() {
     let count = |strict: bool, act: fn(&S3Fs)| {
         let server = Server::start();
         let bucket = server.bucket("bucket");
@@ -466,7 +466,7 @@ fn a_copy_keeps_metadata_headers_class_and_tags() {
 }
 
 #[test]
-fn a_source_that_is_replaced_during_a_move_is_not_deleted() {
+fn a_source_replaced_during_a_move_is_not_deleted() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     bucket.put("f", "old");
@@ -481,7 +481,7 @@ fn a_source_that_is_replaced_during_a_move_is_not_deleted() {
 }
 
 #[test]
-fn an_object_above_5_gib_is_copied_in_parts_with_everything() {
+fn an_object_above_5_gib_is_copied_in_parts_with_all_properties() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     let size = (5 << 30) + 1;
@@ -512,7 +512,7 @@ fn an_object_above_5_gib_is_copied_in_parts_with_everything() {
 }
 
 #[test]
-fn another_handle_on_the_server_is_copied_from_without_a_byte_passing_through() {
+fn two_handles_on_one_server_copy_without_transferring_content() {
     let server = Server::start();
     let bucket = server.bucket("bucket");
     let other = server.bucket("other");
@@ -527,14 +527,14 @@ fn another_handle_on_the_server_is_copied_from_without_a_byte_passing_through() 
     assert_eq!(other.get("in/file").unwrap().bytes(), b"tree/a");
     let tree = source.location("tree").unwrap().unwrap();
     assert!(target.copydir_from(&tree, "moved", true).unwrap());
-    // All of it, and the target's own marker.
+    // The whole tree, and the target's own marker.
     assert_eq!(contents(&other, "in/moved/").len(), ODD.len());
     assert!(bucket.keys().is_empty());
     assert_eq!(asked(&server, "GetObject"), 0);
 }
 
 #[test]
-fn two_handles_on_one_place_know_it() {
+fn two_handles_on_one_location_recognize_it() {
     let server = Server::start();
     let whole = common::open(&server);
     let inner = common::builder(&server).dir_path("a/b").build().unwrap();

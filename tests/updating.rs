@@ -1,5 +1,5 @@
-//! Files that are changed: what the object is afterwards, what travels, and what is left when it goes
-//! wrong or another writer comes first.
+//! Updates of files: the resulting object, the transferred bytes, and the state after a failure or a concurrent
+//! write.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,7 +20,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Parts of 10 bytes at least, and of 16 where they are sent.
+/// A filesystem with parts of at least 10 bytes, and of 16 bytes for new content.
 fn tiny(server: &Server) -> S3Fs {
     let builder = builder(server).strict(false).min_part_size(10);
     builder.part_size(16).build().unwrap()
@@ -42,7 +42,7 @@ fn names(requests: &[LoggedRequest]) -> Vec<&str> {
     requests.iter().map(|request| request.operation).collect()
 }
 
-/// What travelled: bytes sent by the client, and by the server.
+/// Returns the bytes sent by the client, and by the server.
 fn travelled(requests: &[LoggedRequest]) -> (u64, u64) {
     let sum = |bytes: fn(&LoggedRequest) -> u64| requests.iter().map(bytes).sum();
     (
@@ -51,7 +51,7 @@ fn travelled(requests: &[LoggedRequest]) -> (u64, u64) {
     )
 }
 
-/// Numbers that look random, the same in each run.
+/// A pseudo-random generator with the same numbers in each run.
 struct Random(u64);
 
 impl Random {
@@ -68,8 +68,8 @@ impl Random {
     }
 }
 
-/// The same random reads, seeks, writes and truncations on an object and on a local file: what they
-/// answer is the same, and so is what is there in the end.
+/// Runs the same random reads, seeks, writes and truncations on an object and on a local file, and checks
+/// that their results and the final content are the same.
 fn behaves_as_a_local_file(
     server: &Server,
     fs: &S3Fs,
@@ -143,7 +143,7 @@ fn behaves_as_a_local_file(
 }
 
 #[test]
-fn an_updated_object_is_what_the_same_changes_make_of_a_local_file() {
+fn an_updated_object_equals_a_local_file_with_the_same_changes() {
     let server = tiny_server();
     let fs = tiny(&server);
     let mut random = Random(11);
@@ -163,7 +163,7 @@ fn an_updated_object_is_what_the_same_changes_make_of_a_local_file() {
 }
 
 #[test]
-fn an_updated_object_of_real_size_is_what_the_same_changes_make_of_a_local_file() {
+fn an_updated_object_of_real_size_equals_a_local_file_with_the_same_changes() {
     let server = Server::start();
     let fs = builder(&server).strict(false).build().unwrap();
     let mut random = Random(5);
@@ -173,14 +173,14 @@ fn an_updated_object_of_real_size_is_what_the_same_changes_make_of_a_local_file(
 }
 
 #[test]
-fn appending_to_a_large_object_copies_it_and_sends_what_is_new() {
+fn appending_to_a_large_object_copies_it_and_sends_only_the_new_bytes() {
     let server = Server::start();
     let fs = builder(&server).build().unwrap();
     server.bucket(BUCKET).put_synthetic("d/large", 3, GIB);
     fs.appendbytes("d/large", &[7; 1024]).unwrap();
     let requests = server.take_requests();
     let mut asked = names(&requests);
-    // The two parts go up at the same time.
+    // The two parts are uploaded in parallel.
     asked[2..4].sort_unstable();
     let expected = [
         "GetObject",
@@ -228,7 +228,7 @@ fn changing_a_kibibyte_anywhere_sends_and_receives_about_5_mib() {
 }
 
 #[test]
-fn a_small_object_is_sent_again_whole_and_what_did_not_change_is_not_stored() {
+fn a_changed_small_object_is_sent_whole_and_an_unchanged_one_is_not_stored() {
     let server = Server::start();
     let fs = builder(&server).build().unwrap();
     server.bucket(BUCKET).put("d/f", "0123456789");
@@ -236,7 +236,7 @@ fn a_small_object_is_sent_again_whole_and_what_did_not_change_is_not_stored() {
         let mut file = fs.openbin("d/f", mode).unwrap();
         file.write_all(b"+").unwrap();
         file.close().unwrap();
-        // That it is there says that its directory is.
+        // The existing file shows that its directory exists.
         assert_eq!(names(&server.take_requests()), ["GetObject", "PutObject"]);
         assert_eq!(stored(&server, "d/f").unwrap(), expected.as_bytes());
     }
@@ -255,7 +255,7 @@ fn unchanged_bytes_between_many_small_changes_are_read_in_few_requests() {
     for (size, changed, requests) in [
         // One PUT.
         (4 * MIB, 0..4 * MIB, 3),
-        // Begin, the parts of which one is sent, look, end; of what is sent, there are two stretches.
+        // The creation, the parts of which one is sent, a check, the completion; the sent part has two changed ranges.
         (30 * MIB, 12 * MIB..13 * MIB, 8),
     ] {
         server.bucket(BUCKET).put_synthetic("f", 3, size);
@@ -275,7 +275,7 @@ fn unchanged_bytes_between_many_small_changes_are_read_in_few_requests() {
 }
 
 #[test]
-fn an_empty_object_is_appended_to() {
+fn an_empty_object_can_be_appended_to() {
     let server = Server::start();
     let fs = builder(&server).build().unwrap();
     let empty = Object::new("").header("x-amz-meta-colour", "red");
@@ -287,7 +287,7 @@ fn an_empty_object_is_appended_to() {
 }
 
 #[test]
-fn what_an_object_has_survives_an_update_in_parts() {
+fn properties_of_an_object_survive_an_update_in_parts() {
     let server = tiny_server();
     let fs = tiny(&server);
     let mut before = Object::new(synthetic_bytes(1, 0, 100))
@@ -310,7 +310,7 @@ fn what_an_object_has_survives_an_update_in_parts() {
 }
 
 #[test]
-fn an_object_under_a_customers_key_is_updated_in_parts() {
+fn an_object_with_a_customer_key_is_updated_in_parts() {
     let server = tiny_server();
     let key = SseCustomerKey::new([7; 32]);
     let upload = UploadArgs::new().sse_customer_key(key.clone());
@@ -342,7 +342,7 @@ fn an_object_under_a_customers_key_is_updated_in_parts() {
     }
 }
 
-/// What different stores do with conditions.
+/// Stores that handle conditions differently.
 fn stores() -> [(&'static str, Builder); 3] {
     let all = [
         Guarded::Put,
@@ -365,7 +365,7 @@ fn stores() -> [(&'static str, Builder); 3] {
 }
 
 #[test]
-fn another_writers_object_is_never_replaced_by_an_update() {
+fn an_update_never_replaces_the_object_of_another_writer() {
     for (store, server) in stores() {
         let server = server.start();
         let fs = tiny(&server);
@@ -378,7 +378,7 @@ fn another_writers_object_is_never_replaced_by_an_update() {
                 .put("f", synthetic_bytes(2, 0, size + 7));
             let closed = file.close();
             if size == 5 && store == "ignores conditions" {
-                // One PUT, and nothing to look at before it: documented.
+                // One PUT without an earlier check, as documented.
                 continue;
             }
             let error = closed.unwrap_err();
@@ -398,7 +398,7 @@ fn another_writers_object_is_never_replaced_by_an_update() {
             );
             assert_eq!(uploads(&server), 0, "{store} {size}");
         }
-        // It does not even have what would be copied.
+        // The concurrent object is too small for the ranges to copy.
         server.bucket(BUCKET).put("f", synthetic_bytes(1, 0, 100));
         let mut file = fs.openbin("f", "a").unwrap();
         file.write_all(b"mine").unwrap();
@@ -411,7 +411,7 @@ fn another_writers_object_is_never_replaced_by_an_update() {
 }
 
 #[test]
-fn an_update_goes_through_on_stores_that_are_odd_about_conditions() {
+fn an_update_succeeds_on_stores_with_unusual_conditions() {
     for (store, server) in stores() {
         let server = server.start();
         let fs = tiny(&server);
@@ -427,7 +427,7 @@ fn an_update_goes_through_on_stores_that_are_odd_about_conditions() {
 }
 
 #[test]
-fn an_update_that_is_dropped_or_fails_leaves_the_old_object_and_no_upload() {
+fn a_dropped_or_failed_update_leaves_the_old_object_and_no_upload() {
     let server = tiny_server();
     let fs = tiny(&server);
     let content = synthetic_bytes(1, 0, 100);
@@ -452,7 +452,7 @@ fn an_update_that_is_dropped_or_fails_leaves_the_old_object_and_no_upload() {
 }
 
 #[test]
-fn a_lost_answer_to_an_update_is_looked_up() {
+fn a_lost_response_to_an_update_is_resolved() {
     for (size, operation) in [(5, "PutObject"), (100, "CompleteMultipartUpload")] {
         let server = tiny_server();
         let fs = tiny(&server);
@@ -467,11 +467,11 @@ fn a_lost_answer_to_an_update_is_looked_up() {
 }
 
 #[test]
-fn a_file_that_is_made_anew_may_be_large_and_is_read_before_it_is_stored() {
+fn a_new_file_may_be_large_and_is_readable_before_it_is_stored() {
     let server = Server::builder().discard_over(MIB).start();
     let fs = builder(&server).strict(false).build().unwrap();
     let mut file = fs.openbin("f", "w+").unwrap();
-    // More than is held in memory.
+    // More than the memory limit.
     for number in 0..20 {
         file.write_all(&vec![number; MIB as usize]).unwrap();
     }
@@ -486,7 +486,7 @@ fn a_file_that_is_made_anew_may_be_large_and_is_read_before_it_is_stored() {
 }
 
 #[test]
-fn zeros_take_no_room_until_they_are_sent() {
+fn zeros_take_no_space_until_they_are_sent() {
     let server = Server::builder().discard_over(MIB).start();
     let fs = builder(&server).strict(false).build().unwrap();
     let mut file = fs.openbin("f", "w+").unwrap();
@@ -500,7 +500,7 @@ fn zeros_take_no_room_until_they_are_sent() {
 }
 
 #[test]
-fn no_object_is_larger_than_any_store_holds() {
+fn no_object_can_grow_beyond_the_largest_size() {
     let server = tiny_server();
     let fs = tiny(&server);
     for mode in ["w+", "a"] {
@@ -517,7 +517,7 @@ fn no_object_is_larger_than_any_store_holds() {
 }
 
 #[test]
-fn two_updaters_of_one_file_make_one_winner() {
+fn only_one_of_two_concurrent_updaters_wins() {
     let server = tiny_server();
     let fs = tiny(&server);
     for size in [5, 100] {
@@ -537,7 +537,7 @@ fn two_updaters_of_one_file_make_one_winner() {
 }
 
 #[test]
-fn the_same_bytes_again_are_not_taken_for_stored_when_the_answer_is_lost() {
+fn an_old_object_with_identical_bytes_is_not_mistaken_for_the_new_one() {
     let server = tiny_server();
     let fs = builder(&server)
         .strict(false)
@@ -556,7 +556,7 @@ fn the_same_bytes_again_are_not_taken_for_stored_when_the_answer_is_lost() {
     assert_eq!(file.close().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
 }
 
-/// Writes more than is held in memory, where there is no room for it on the disk.
+/// Writes more than the memory limit when the disk has no space for it.
 #[cfg(unix)]
 fn is_told_that_there_is_no_temporary_file(kind: ErrorKind) {
     let server = Server::start();
@@ -581,8 +581,8 @@ fn is_told_that_there_is_no_temporary_file(kind: ErrorKind) {
 
 #[cfg(unix)]
 #[test]
-fn changes_for_which_no_temporary_file_can_be_made_are_not_stored() {
-    const TEST: &str = "updating::changes_for_which_no_temporary_file_can_be_made_are_not_stored";
+fn changes_without_a_temporary_file_are_not_stored() {
+    const TEST: &str = "updating::changes_without_a_temporary_file_are_not_stored";
     match common::given_to_child() {
         Some(_) => is_told_that_there_is_no_temporary_file(ErrorKind::OperationFailed),
         None => common::in_child(TEST, "", &[("TMPDIR", "/nonexistent")]),
@@ -591,8 +591,8 @@ fn changes_for_which_no_temporary_file_can_be_made_are_not_stored() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn changes_for_which_the_disk_has_no_room_are_not_stored() {
-    const TEST: &str = "updating::changes_for_which_the_disk_has_no_room_are_not_stored";
+fn changes_beyond_the_space_of_the_disk_are_not_stored() {
+    const TEST: &str = "updating::changes_beyond_the_space_of_the_disk_are_not_stored";
     match common::given_to_child() {
         Some(disk) => {
             assert_eq!(std::env::temp_dir(), disk);
@@ -603,7 +603,7 @@ fn changes_for_which_the_disk_has_no_room_are_not_stored() {
     }
 }
 
-/// Ceph's gateway decodes the source of a copied part twice, and would take the content of `xA` for that of `x%41`.
+/// Ceph's gateway decodes the source of a copied part twice, and would copy the content of `xA` instead of `x%41`.
 #[test]
 fn a_large_file_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
     let server = Server::builder().min_part_size(10);
@@ -639,7 +639,7 @@ fn a_large_file_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
 }
 
 #[test]
-fn a_store_that_copies_keys_with_a_percent_sign_right_is_told_so() {
+fn a_store_can_be_declared_to_copy_keys_with_a_percent_sign_correctly() {
     let server = tiny_server();
     let old: Vec<u8> = (0..200).collect();
     for key in ["x%41", "plain"] {

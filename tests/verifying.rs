@@ -1,4 +1,4 @@
-//! `verify` finds every difference of two trees, and no other.
+//! `verify` finds every difference between two trees, and no others.
 
 use std::sync::Mutex;
 
@@ -36,7 +36,7 @@ fn content(path: &str) -> Difference {
     Difference::Content(path.to_owned())
 }
 
-/// A bucket, a directory of the local disk and a memory with the same files.
+/// A bucket, a directory of the local disk and a filesystem in memory with the same files.
 fn scene() -> (Server, S3Fs, Directory, MemoryFs) {
     let server = Server::start();
     let fs = common::builder(&server).build().unwrap();
@@ -78,7 +78,7 @@ fn every_difference_is_reported_once_and_in_order() {
     fs.remove("d/e/c").unwrap();
     fs.makedir("new").unwrap();
     fs.writetext("new/file", "1").unwrap();
-    // A file in the place of a directory.
+    // A file in place of a directory.
     os.makedirs("both").unwrap();
     fs.writetext("both", "file").unwrap();
     let size = Difference::Size {
@@ -105,13 +105,13 @@ fn every_difference_is_reported_once_and_in_order() {
         size.to_string(),
         r#""/d/b" has 3 bytes in the source and 6 in the target"#
     );
-    // A mirror is what makes them equal.
+    // A mirror makes them equal.
     mirror(&os, &fs, &TransferOptions::new()).unwrap();
     assert_eq!(verify(&os, &fs, &TransferOptions::new()).unwrap(), []);
 }
 
 #[test]
-fn etags_save_reading_where_they_say_that_files_are_the_same() {
+fn files_with_equal_etags_are_not_read() {
     let (server, fs, disk, _) = scene();
     let copy = common::builder(&server).dir_path("copy").build().unwrap();
     s3fs::copy::copy_fs(&OsFs::new(&*disk).unwrap(), &copy, &TransferOptions::new()).unwrap();
@@ -125,7 +125,7 @@ fn etags_save_reading_where_they_say_that_files_are_the_same() {
     reads();
     assert_eq!(verify(&fs, &copy, &TransferOptions::new()).unwrap(), []);
     assert_eq!(reads(), 0);
-    // ETags that differ are not believed: each object is read once.
+    // Different ETags prove nothing: each object is read once.
     copy.writetext("b", "owt").unwrap();
     reads();
     let found = verify(&fs, &copy, &TransferOptions::new()).unwrap();
@@ -134,13 +134,13 @@ fn etags_save_reading_where_they_say_that_files_are_the_same() {
 }
 
 #[test]
-fn an_etag_that_looks_like_a_digest_and_is_none_does_not_make_files_differ() {
+fn an_etag_that_only_looks_like_a_digest_does_not_make_files_differ() {
     let server = Server::start();
     let fs = common::builder(&server).build().unwrap();
     let memory = MemoryFs::new();
     memory.writetext("f", "content").unwrap();
     fs.writetext("f", "content").unwrap();
-    // As of objects that are encrypted with SSE-KMS.
+    // As for objects that are encrypted with SSE-KMS.
     let bucket = server.bucket(BUCKET);
     let mut object = bucket.get("f").unwrap();
     object.etag = "0123456789abcdef0123456789abcdef".into();
@@ -149,7 +149,7 @@ fn an_etag_that_looks_like_a_digest_and_is_none_does_not_make_files_differ() {
 }
 
 #[test]
-fn what_is_left_out_is_no_difference() {
+fn excluded_files_are_no_difference() {
     let (_server, fs, disk, _) = scene();
     let os = OsFs::new(&*disk).unwrap();
     fs.makedir("new").unwrap();
@@ -170,7 +170,7 @@ fn what_is_left_out_is_no_difference() {
 }
 
 #[test]
-fn a_source_that_holds_nothing_is_an_error_and_so_are_files_that_cannot_be_read() {
+fn an_empty_source_and_unreadable_files_are_errors() {
     let (server, fs, disk, memory) = scene();
     let nothing = MemoryFs::new();
     let error = verify(&nothing, &memory, &TransferOptions::new()).unwrap_err();

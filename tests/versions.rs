@@ -1,4 +1,4 @@
-//! What a bucket keeps of its files: old versions and delete markers, listed, restored and removed.
+//! Old versions and delete markers of files in a bucket: listed, restored and removed.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, FileVersion, OpenOptions, Result, S3Fs};
 use test_server::{BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
@@ -7,7 +7,7 @@ use crate::common;
 use crate::logged;
 use crate::scripted::{Heard, Scripted, answer};
 
-/// A bucket that keeps versions, and a filesystem on it.
+/// A bucket with versioning, and a filesystem on it.
 fn versioned() -> (Server, Bucket, S3Fs) {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
@@ -25,7 +25,7 @@ fn with_contents(contents: &[&str]) -> (Server, Bucket, S3Fs) {
     (server, bucket, fs)
 }
 
-/// Content, or `None` for a delete marker, from the newest to the oldest, as the server has them.
+/// Returns the content of each version on the server, or `None` for a delete marker, from the newest to the oldest.
 fn kept(bucket: &Bucket, key: &str) -> Vec<Option<String>> {
     let versions = bucket.versions(key).into_iter().rev();
     let content = |object: Object| String::from_utf8(object.bytes()).unwrap();
@@ -88,7 +88,7 @@ fn the_versions_of_a_file_are_listed_from_the_newest_to_the_oldest() {
 }
 
 #[test]
-fn versions_are_listed_in_as_few_pages_as_hold_them() {
+fn versions_are_listed_in_as_few_pages_as_possible() {
     let server = Server::builder().page_size(3).start();
     let bucket = server.bucket(BUCKET);
     bucket.enable_versioning();
@@ -133,7 +133,7 @@ fn a_bucket_that_keeps_no_versions_has_one_of_each_file() {
 }
 
 #[test]
-fn what_is_no_file_has_no_versions() {
+fn a_path_that_is_no_file_has_no_versions() {
     let (_server, bucket, fs) = with_contents(&["content"]);
     bucket.put("d/f", "content");
     for (path, kind) in [
@@ -155,7 +155,7 @@ fn what_is_no_file_has_no_versions() {
 }
 
 #[test]
-fn the_versions_below_a_directory_are_those_of_all_its_files_removed_or_not() {
+fn versions_below_a_directory_include_existing_and_removed_files() {
     let (_server, bucket, fs) = versioned();
     bucket.put("d/", "");
     bucket.put("d/a", "1");
@@ -191,7 +191,7 @@ fn the_versions_below_a_directory_are_those_of_all_its_files_removed_or_not() {
 }
 
 #[test]
-fn versions_of_keys_that_no_path_names_are_left_out_with_a_warning() {
+fn versions_of_keys_without_a_path_are_left_out_with_a_warning() {
     let (_server, bucket, fs) = versioned();
     for key in ["a//b", "a/..", "ok"] {
         bucket.put(key, "content");
@@ -243,8 +243,8 @@ fn a_version_that_a_page_repeats_is_listed_once() {
 }
 
 #[test]
-fn versions_of_keys_that_were_not_asked_for_are_an_error() {
-    // What asks for `a b` and gets `a+b` must not say that there is none.
+fn versions_of_keys_outside_the_prefix_are_an_error() {
+    // A request for `a b` that returns `a+b` must not be reported as no versions.
     for key in ["a+b", "other"] {
         let page = format!(
             "<ListVersionsResult><Version><Key>{key}</Key><VersionId>v</VersionId><IsLatest>true</IsLatest>\
@@ -286,7 +286,7 @@ fn an_error_ends_the_listing() {
 }
 
 #[test]
-fn an_old_version_that_is_restored_is_the_current_one_as_it_was() {
+fn a_restored_version_becomes_current_unchanged() {
     let (server, bucket, fs) = versioned();
     let old = Object {
         tags: vec![("colour".into(), "red".into())],
@@ -350,7 +350,7 @@ fn an_old_version_above_5_gib_is_restored_in_parts() {
 }
 
 #[test]
-fn what_cannot_be_restored_changes_nothing() {
+fn a_failed_restore_changes_nothing() {
     let (server, bucket, fs) = with_contents(&["1"]);
     bucket.remove("f");
     bucket.put("f", "2");
@@ -403,7 +403,7 @@ fn an_archived_version_is_not_restored_by_a_copy() {
 }
 
 #[test]
-fn a_version_is_removed_for_good_and_the_one_before_is_current() {
+fn removing_a_version_is_permanent_and_makes_the_previous_one_current() {
     let (server, bucket, fs) = with_contents(&["1", "2", "3"]);
     let ids = ids(&bucket, "f");
     server.take_requests();
@@ -415,13 +415,13 @@ fn a_version_is_removed_for_good_and_the_one_before_is_current() {
     assert_eq!(kept(&bucket, "f"), texts(&["3", "1"]));
     fs.remove_version("f", &ids[0]).unwrap();
     assert_eq!(fs.readtext("f").unwrap(), "1");
-    // Once more: it is gone already.
+    // The second removal: the version is already gone.
     fs.remove_version("f", &ids[0]).unwrap();
     assert_eq!(kept(&bucket, "f"), texts(&["1"]));
 }
 
 #[test]
-fn who_may_not_remove_a_version_hears_of_the_permission() {
+fn an_error_about_removing_a_version_names_the_missing_permission() {
     let (_server, bucket, fs) = with_contents(&["1"]);
     bucket.refuse_delete("f");
     let id = ids(&bucket, "f").remove(0);
@@ -434,7 +434,7 @@ fn who_may_not_remove_a_version_hears_of_the_permission() {
 }
 
 #[test]
-fn a_removed_file_comes_back_as_the_version_it_was() {
+fn an_undeleted_file_is_its_last_version() {
     let (server, bucket, fs) = with_contents(&["1", "2"]);
     let before = ids(&bucket, "f");
     fs.remove("f").unwrap();
@@ -457,12 +457,12 @@ fn every_delete_marker_that_hides_a_file_is_removed_and_no_other() {
     bucket.put(other, "other");
     bucket.remove(other);
     for _ in 0..3 {
-        // The server makes one more each time.
+        // The server adds another marker each time.
         let lenient = common::open_lenient(&server);
         lenient.remove("f").unwrap();
     }
     assert_eq!(kept(&bucket, "f").len(), 6);
-    // It fails on the way: the file is hidden as before, and another call brings it back.
+    // After a failure on the way the file is hidden as before, and another call undeletes it.
     let refused = Fault::error(403, "AccessDenied");
     server
         .faults()
@@ -479,7 +479,7 @@ fn every_delete_marker_that_hides_a_file_is_removed_and_no_other() {
 }
 
 #[test]
-fn what_has_only_delete_markers_left_is_not_brought_back() {
+fn a_file_with_only_delete_markers_cannot_be_undeleted() {
     let (_server, bucket, fs) = versioned();
     bucket.remove("f");
     let before = kept(&bucket, "f");

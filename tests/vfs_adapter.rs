@@ -1,4 +1,4 @@
-//! Any filesystem of the library as one of the crate `vfs`: its suite, and what its suite does not look at.
+//! Any filesystem of the library as a filesystem of the crate `vfs`: the suite of `vfs`, and additional tests.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ use crate::common;
 use crate::local::Directory;
 use crate::logged;
 
-/// An empty bucket of a server that all of these tests share, because what they make has no end that a server could
-/// be stopped at.
+/// An empty bucket of a server that all of these tests share, because no test can stop the server after its last
+/// use.
 fn bucket() -> S3Fs {
     static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
     static BUCKETS: AtomicUsize = AtomicUsize::new(0);
@@ -26,7 +26,7 @@ fn bucket() -> S3Fs {
     common::builder_of(&SERVER, &name).build().unwrap()
 }
 
-/// `vfs`'s suite, on each kind of filesystem.
+/// The suite of `vfs`, for each kind of filesystem.
 #[expect(clippy::useless_vec, reason = "the suite is not ours")]
 mod suite {
     mod memory {
@@ -56,7 +56,7 @@ mod suite {
     mod local_disk {
         use super::super::*;
 
-        /// Every root is a directory of one that is removed at the end of the program, at the latest.
+        /// A directory for each root, kept until the end of the program.
         fn directory() -> OsFs {
             static ROOTS: Mutex<Vec<Directory>> = Mutex::new(Vec::new());
             let root = Directory::new();
@@ -74,7 +74,7 @@ fn root<F: FileSystem + 'static>(fs: F) -> VfsPath {
 }
 
 #[test]
-fn a_file_is_stored_when_it_is_dropped_and_not_before() {
+fn a_file_is_stored_only_when_it_is_dropped() {
     let server = Server::start();
     let fs = common::open(&server);
     let path = root(fs.clone()).join("f").unwrap();
@@ -115,7 +115,7 @@ fn a_panic_stores_nothing_and_leaves_the_old_file() {
 }
 
 #[test]
-fn a_file_that_is_written_by_a_destructor_in_a_panic_is_stored() {
+fn a_file_written_by_a_destructor_during_a_panic_is_stored() {
     struct LastWords(VfsPath);
 
     impl Drop for LastWords {
@@ -167,7 +167,7 @@ fn a_file_that_cannot_be_stored_is_logged_and_reported() {
 }
 
 #[test]
-fn a_file_that_was_replaced_while_it_was_changed_is_not_stored() {
+fn a_concurrently_replaced_file_is_not_stored() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.writetext("f", "old").unwrap();
@@ -188,7 +188,7 @@ fn a_file_that_was_replaced_while_it_was_changed_is_not_stored() {
 }
 
 #[test]
-fn streamed_files_go_up_in_parts_and_do_not_seek() {
+fn streamed_files_are_uploaded_in_parts_and_cannot_seek() {
     let server = Server::start();
     let fs = common::builder(&server).part_size(5 << 20).build().unwrap();
     let adapter = VfsAdapter::new(fs.clone()).streaming(true);
@@ -209,7 +209,7 @@ fn streamed_files_go_up_in_parts_and_do_not_seek() {
 }
 
 #[test]
-fn a_file_beside_a_directory_of_its_name_is_one_entry_and_the_file() {
+fn a_file_and_a_directory_of_one_name_are_one_entry_which_is_the_file() {
     let server = Server::start();
     let bucket = server.bucket(test_server::BUCKET);
     bucket.put("x", "file");
@@ -219,7 +219,7 @@ fn a_file_beside_a_directory_of_its_name_is_one_entry_and_the_file() {
     assert_eq!(entries.len(), 1);
     let metadata = entries[0].metadata().unwrap();
     assert_eq!((metadata.file_type, metadata.len), (VfsFileType::File, 4));
-    // The directory is there for who asks for it.
+    // The directory can still be read.
     let below: Vec<_> = entries[0].read_dir().unwrap().collect();
     assert_eq!(below[0].read_to_string().unwrap(), "below");
 }
@@ -267,7 +267,7 @@ fn one_time_is_set_and_the_other_stays() {
     assert_eq!(metadata.accessed, Some(at(2_000)));
     path.set_modification_time(at(3_000)).unwrap();
     assert_eq!(path.metadata().unwrap().accessed, Some(at(2_000)));
-    // A time that the calendar here does not have.
+    // A time beyond the range of the calendar.
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 50);
     let error = path.set_modification_time(far).unwrap_err();
     assert!(matches!(error.kind(), VfsErrorKind::IoError(_)), "{error}");
@@ -294,7 +294,7 @@ fn errors_have_the_kinds_of_vfs_and_keep_their_text() {
     let error = at("d\0").metadata().unwrap_err();
     assert!(matches!(error.kind(), VfsErrorKind::InvalidPath));
 
-    // What `vfs` checks before is not what decides: another program may be between.
+    // The checks of `vfs` do not decide: another program may interfere between check and call.
     let adapter: &dyn vfs::FileSystem = &VfsAdapter::new(fs);
     for error in [
         adapter.copy_file("/g", "/d/f").unwrap_err(),
@@ -334,7 +334,7 @@ fn errors_have_the_kinds_of_vfs_and_keep_their_text() {
 }
 
 #[test]
-fn a_copy_or_move_that_is_refused_is_not_tried_by_vfs_itself() {
+fn a_refused_copy_or_move_is_not_repeated_by_vfs() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.makedir("d").unwrap();
@@ -376,7 +376,7 @@ fn copies_and_moves_are_done_by_the_server() {
 }
 
 #[test]
-fn without_strict_parents_are_not_checked_and_directories_vanish() {
+fn parents_are_not_checked_and_directories_vanish_without_strict() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
     server.bucket(test_server::BUCKET).put("d/f", "content");
@@ -393,7 +393,7 @@ fn without_strict_parents_are_not_checked_and_directories_vanish() {
 }
 
 #[test]
-fn requests_are_as_the_documentation_says() {
+fn the_adapter_sends_the_documented_requests() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.makedir("d").unwrap();

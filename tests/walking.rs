@@ -1,4 +1,4 @@
-//! Walks: PyFilesystem's orders exactly, and what is done about errors.
+//! Walks: exactly in the orders of PyFilesystem, and the handling of errors.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use test_server::{Fault, Rule, Server};
 
 use crate::common;
 
-/// The tree of all tables here: these keys, in the order in which S3 lists them.
+/// The tree of all tables here: these keys, in the order of S3 listings.
 const KEYS: [&str; 15] = [
     "README.md",
     "a.py",
@@ -26,7 +26,7 @@ const KEYS: [&str; 15] = [
     "zoo/z.md",
 ];
 
-/// A walk, and what PyFilesystem 2.4.16 gives for it on a filesystem that lists in this order.
+/// A walk, and the result of PyFilesystem 2.4.16 on a filesystem that lists in this order.
 struct Row {
     walker: fn(Walker) -> Walker,
     path: &'static str,
@@ -161,8 +161,8 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// The same for the options that PyFilesystem has since its last release, `filter_glob` and
-/// `exclude_glob`, as it documents them.
+/// Walks with the options that PyFilesystem has added since its last release, `filter_glob` and
+/// `exclude_glob`, and the documented results.
 const GLOBS: &[Row] = &[
     Row {
         walker: |w| w.filter_glob(["src/*/*.py"]),
@@ -266,7 +266,7 @@ fn check(rows: &[Row]) {
 }
 
 #[test]
-fn a_walk_comes_by_everything_in_the_order_of_pyfilesystem() {
+fn a_walk_visits_everything_in_the_order_of_pyfilesystem() {
     check(TABLE);
 }
 
@@ -276,7 +276,7 @@ fn whole_paths_can_be_filtered_and_excluded() {
 }
 
 #[test]
-fn files_come_in_the_order_of_the_tree_unless_one_is_asked_for() {
+fn files_are_in_the_order_of_the_tree_by_default() {
     let server = Server::start();
     let fs = tree(&server);
     let keys: Vec<_> = KEYS.iter().filter(|key| !key.ends_with('/')).collect();
@@ -292,7 +292,7 @@ fn files_come_in_the_order_of_the_tree_unless_one_is_asked_for() {
 }
 
 #[test]
-fn sizes_come_with_the_walk() {
+fn a_walk_includes_sizes() {
     let server = Server::start();
     let fs = tree(&server);
     for search in [Search::Breadth, Search::Depth] {
@@ -302,7 +302,7 @@ fn sizes_come_with_the_walk() {
     }
 }
 
-/// Lets every listing of one directory fail.
+/// Makes every listing of one directory fail.
 fn refuse(server: &Server, prefix: &'static str) {
     let listing = Rule::on("ListObjectsV2").when(move |r| r.query("prefix") == Some(prefix));
     server
@@ -327,7 +327,7 @@ fn an_error_ends_the_walk() {
 }
 
 #[test]
-fn errors_are_ignored_if_that_is_asked_for() {
+fn errors_are_ignored_on_request() {
     let server = Server::start();
     let fs = tree(&server);
     refuse(&server, "src/core/");
@@ -346,7 +346,7 @@ fn errors_are_ignored_if_that_is_asked_for() {
 }
 
 #[test]
-fn on_error_decides_whether_the_walk_goes_on() {
+fn on_error_decides_whether_the_walk_continues() {
     let server = Server::start();
     let fs = tree(&server);
     refuse(&server, "src/core/");
@@ -392,7 +392,7 @@ fn a_walker_can_be_bound_to_any_filesystem() {
 }
 
 #[test]
-fn a_name_that_is_file_and_directory_is_both() {
+fn a_name_that_is_both_file_and_directory_is_visited_as_both() {
     let server = Server::start();
     for key in ["x", "x/y", "z/x", "z/x/y"] {
         server.bucket("bucket").put(key, "content");

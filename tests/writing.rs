@@ -1,5 +1,5 @@
-//! Files that are written: what goes over the wire while they are, what is published and when, and
-//! what is left when it goes wrong.
+//! Writes: the requests during a write, when a file becomes visible, and the state after a
+//! failure.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
@@ -14,10 +14,10 @@ use test_server::{Answer, BUCKET, Fault, LoggedRequest, Object, Rule, Server, sy
 use crate::common::{self, asked, assert_parts_at_a_time, builder};
 use crate::logged;
 
-/// Parts that are small enough to have many of them.
+/// A part size that is small enough to have many parts.
 const PART: usize = 1000;
 
-/// A server, and a filesystem on it, that take parts of any size.
+/// A server, and a filesystem on it, that accept parts of any size.
 fn scene() -> (Server, S3Fs) {
     let server = Server::builder().min_part_size(1).start();
     let fs = small_parts(&server);
@@ -46,7 +46,7 @@ fn uploads(server: &Server) -> usize {
 }
 
 #[test]
-fn what_fits_into_a_part_is_one_put_and_one_byte_more_is_an_upload_in_parts() {
+fn a_file_up_to_one_part_is_one_put_and_a_larger_one_is_a_multipart_upload() {
     let (server, fs) = scene();
     for size in [0, 1, PART - 1, PART] {
         let mut file = fs.openbin("f", "w").unwrap();
@@ -82,7 +82,7 @@ fn what_fits_into_a_part_is_one_put_and_one_byte_more_is_an_upload_in_parts() {
 }
 
 #[test]
-fn parts_go_up_while_the_caller_writes_and_nothing_is_seen_before_close() {
+fn parts_are_uploaded_during_writes_and_the_file_appears_at_close() {
     let (server, fs) = scene();
     server.bucket(BUCKET).put("f", "old");
     let mut file = fs.openbin("f", "w").unwrap();
@@ -92,7 +92,7 @@ fn parts_go_up_while_the_caller_writes_and_nothing_is_seen_before_close() {
         assert_eq!(fs.readbytes("f").unwrap(), b"old");
     }
     let upload = server.bucket(BUCKET).uploads().remove(0);
-    // The part that is being filled, and those on their way.
+    // All parts except the one that is being filled, and those in flight.
     assert!(upload.parts.len() >= 30, "{}", upload.parts.len());
     file.close().unwrap();
     assert_eq!(stored(&server, "f").unwrap().len(), 50 * PART);
@@ -100,7 +100,7 @@ fn parts_go_up_while_the_caller_writes_and_nothing_is_seen_before_close() {
 }
 
 #[test]
-fn all_ways_to_write_much_store_it_in_parts() {
+fn every_way_to_write_large_files_uses_parts() {
     let (server, fs) = scene();
     let much = content(5 * PART + 1);
     let check = |way: &str| {
@@ -141,7 +141,7 @@ fn all_ways_to_write_much_store_it_in_parts() {
 }
 
 #[test]
-fn an_object_of_parts_has_all_that_an_upload_sets() {
+fn an_object_of_parts_has_all_upload_arguments() {
     let (server, fs) = scene();
     let args = UploadArgs::new()
         .content_type("text/csv")
@@ -168,14 +168,14 @@ fn an_object_of_parts_has_all_that_an_upload_sets() {
         let digest = request.header("x-amz-checksum-crc32c");
         assert_eq!(digest.is_some(), request.operation == "UploadPart");
     }
-    // A name without a type of its own.
+    // A name without a known type.
     fs.writebytes("g.csv", &content(2 * PART)).unwrap();
     let guessed = server.bucket(BUCKET).get("g.csv").unwrap();
     assert_eq!(guessed.headers["content-type"], "text/csv");
 }
 
 #[test]
-fn every_checksum_algorithm_goes_with_parts() {
+fn every_checksum_algorithm_works_with_parts() {
     let (server, fs) = scene();
     for algorithm in [
         ChecksumAlgorithm::Crc32,
@@ -198,7 +198,7 @@ fn every_checksum_algorithm_goes_with_parts() {
 }
 
 #[test]
-fn a_customers_key_goes_with_every_part() {
+fn a_customer_key_is_sent_with_every_part() {
     let (server, _) = scene();
     let key = SseCustomerKey::new([7; 32]);
     let fs = builder(&server)
@@ -224,7 +224,7 @@ fn a_customers_key_goes_with_every_part() {
 }
 
 #[test]
-fn a_writer_that_is_dropped_leaves_the_old_object_and_no_upload() {
+fn a_dropped_writer_leaves_the_old_object_and_no_upload() {
     let (server, fs) = scene();
     server.bucket(BUCKET).put("f", "old");
     let mut file = fs.openbin("f", "w").unwrap();
@@ -250,7 +250,7 @@ fn a_writer_that_is_dropped_leaves_the_old_object_and_no_upload() {
 }
 
 #[test]
-fn a_part_that_is_refused_fails_the_file_and_leaves_the_old_object() {
+fn a_rejected_part_fails_the_file_and_leaves_the_old_object() {
     for nth in [1, 2, 7] {
         let (server, fs) = scene();
         server.bucket(BUCKET).put("f", "old");
@@ -262,7 +262,7 @@ fn a_part_that_is_refused_fails_the_file_and_leaves_the_old_object() {
         let written = file.write_all(&content(20 * PART));
         let closed = file.close();
         let closed = closed.unwrap_err();
-        // The last parts are waited for by close.
+        // `close` waits for the last parts.
         match written {
             Err(error) => {
                 let error = s3fs::Error::from(error);
@@ -297,7 +297,7 @@ fn an_upload_that_cannot_be_aborted_is_logged_with_its_id() {
 }
 
 #[test]
-fn an_upload_of_which_nothing_more_is_heard_is_logged_with_its_id() {
+fn an_upload_of_unknown_outcome_is_logged_with_its_id() {
     let (server, fs) = scene();
     let faults = server.faults();
     faults.add(
@@ -318,7 +318,7 @@ fn an_upload_of_which_nothing_more_is_heard_is_logged_with_its_id() {
 }
 
 #[test]
-fn an_upload_whose_beginning_was_not_answered_is_logged() {
+fn an_upload_whose_creation_response_was_lost_is_logged() {
     let (server, _) = scene();
     let fs = builder(&server).strict(false).max_attempts(1);
     let fs = fs.min_part_size(1).part_size(PART as u64).build().unwrap();
@@ -333,7 +333,7 @@ fn an_upload_whose_beginning_was_not_answered_is_logged() {
 }
 
 #[test]
-fn what_gives_an_upload_up_is_tried_again() {
+fn the_abort_of_an_upload_is_retried() {
     for failure in [
         Fault::error(503, "SlowDown"),
         Fault::error(500, "InternalError"),
@@ -355,7 +355,7 @@ fn what_gives_an_upload_up_is_tried_again() {
 }
 
 #[test]
-fn parts_go_up_at_the_same_time_and_no_more_than_the_buffer_holds() {
+fn parts_are_uploaded_in_parallel_within_the_buffer() {
     // One part of those that the buffer holds is being filled.
     for (buffer, workers, at_a_time) in [(5, 10, 4), (2, 10, 1), (100, 3, 3)] {
         let (server, _) = scene();
@@ -375,7 +375,7 @@ fn parts_go_up_at_the_same_time_and_no_more_than_the_buffer_holds() {
             file.write_all(&content(12 * PART)).unwrap();
             file.close().unwrap();
         });
-        // What is in memory anyway is not held.
+        // Content that is in memory anyway does not take buffers.
         assert_parts_at_a_time(&server, workers, || {
             fs.writebytes("bytes", &content(12 * PART)).unwrap();
         });
@@ -388,7 +388,7 @@ fn parts_go_up_at_the_same_time_and_no_more_than_the_buffer_holds() {
 }
 
 #[test]
-fn an_upload_that_is_damaged_on_the_way_is_sent_again() {
+fn an_upload_damaged_in_transit_is_sent_again() {
     let (server, fs) = scene();
     for algorithm in [
         ChecksumAlgorithm::Crc32,
@@ -412,7 +412,7 @@ fn an_upload_that_is_damaged_on_the_way_is_sent_again() {
             assert_eq!(asked(&server, operation).len(), requests, "{algorithm:?}");
         }
     }
-    // What is to be deleted is digested always.
+    // Delete requests always have a digest.
     for key in ["d/a", "d/b"] {
         server.bucket(BUCKET).put(key, "x");
     }
@@ -425,7 +425,7 @@ fn an_upload_that_is_damaged_on_the_way_is_sent_again() {
 }
 
 #[test]
-fn an_exclusive_upload_in_parts_never_replaces_what_came_meanwhile() {
+fn an_exclusive_upload_in_parts_never_replaces_a_concurrent_object() {
     let (server, fs) = scene();
     let mut file = fs.openbin("f", "x").unwrap();
     file.write_all(&content(3 * PART)).unwrap();
@@ -465,7 +465,7 @@ fn an_upload_in_parts_on_an_etag_never_replaces_another_object() {
 }
 
 #[test]
-fn a_lost_answer_to_an_exclusive_write_is_no_false_failure() {
+fn a_lost_response_to_an_exclusive_write_is_no_false_failure() {
     for (size, operation) in [(10, "PutObject"), (3 * PART, "CompleteMultipartUpload")] {
         let (server, fs) = scene();
         server.faults().add(Rule::on(operation), Fault::DropAfter);
@@ -478,8 +478,8 @@ fn a_lost_answer_to_an_exclusive_write_is_no_false_failure() {
 }
 
 #[test]
-fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
-    // This store says of an upload that was completed that it is aborted, as if it had been open.
+fn a_writer_whose_first_check_fails_recognizes_its_object_at_the_second() {
+    // This store responds to the abort of a completed upload as if the upload had been open.
     let (server, fs) = scene();
     let mut file = fs.openbin("f", "x").unwrap();
     let faults = server.faults();
@@ -502,9 +502,9 @@ fn a_writer_whose_first_look_fails_knows_its_own_object_at_the_second() {
 }
 
 #[test]
-fn an_object_that_cannot_be_looked_at_after_a_lost_answer_is_no_sure_failure() {
-    // This store says of an upload that was completed that it is aborted, as if it had been open.
-    // On a condition there is a look before that, too.
+fn an_object_that_cannot_be_checked_after_a_lost_response_is_no_sure_failure() {
+    // This store responds to the abort of a completed upload as if the upload had been open.
+    // With a condition, an additional check precedes it.
     for (mode, looks_before) in [("w", 0), ("x", 1)] {
         let (server, fs) = scene();
         let mut file = fs.openbin("f", mode).unwrap();
@@ -526,7 +526,7 @@ fn an_object_that_cannot_be_looked_at_after_a_lost_answer_is_no_sure_failure() {
 }
 
 #[test]
-fn a_lost_answer_to_the_end_of_an_upload_is_looked_up() {
+fn a_lost_response_to_the_completion_of_an_upload_is_resolved() {
     for strict in [true, false] {
         let (server, _) = scene();
         let fs = builder(&server)
@@ -548,7 +548,7 @@ fn a_lost_answer_to_the_end_of_an_upload_is_looked_up() {
 }
 
 #[test]
-fn a_source_of_another_size_stores_nothing() {
+fn a_source_of_an_unexpected_size_stores_nothing() {
     let (server, fs) = scene();
     for size in [10, 3 * PART] {
         for told in [size - 1, size + 1] {
@@ -562,7 +562,7 @@ fn a_source_of_another_size_stores_nothing() {
 }
 
 #[test]
-fn a_source_that_fails_stores_nothing_and_is_told_as_it_was() {
+fn a_failed_source_stores_nothing_and_its_error_is_returned_unchanged() {
     struct Failing(usize);
     impl Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -587,7 +587,7 @@ fn a_source_that_fails_stores_nothing_and_is_told_as_it_was() {
 }
 
 #[test]
-fn what_is_written_in_many_ways_is_stored_as_it_was_written() {
+fn content_written_in_many_ways_is_stored_unchanged() {
     let (server, fs) = scene();
     let much = content(7 * PART + 77);
     for step in [1, 13, 999, 1000, 1001, 2500, 10_000] {
@@ -602,7 +602,7 @@ fn what_is_written_in_many_ways_is_stored_as_it_was_written() {
 }
 
 #[test]
-fn old_metadata_is_not_kept_by_a_file_that_is_written_anew() {
+fn a_rewritten_file_does_not_keep_old_metadata() {
     let (server, fs) = scene();
     let old = Object::new("old").header("x-amz-meta-colour", "red");
     server.bucket(BUCKET).put_with("f", old);
@@ -612,7 +612,7 @@ fn old_metadata_is_not_kept_by_a_file_that_is_written_anew() {
 }
 
 #[test]
-fn a_writer_and_an_updater_can_be_had_as_what_they_are() {
+fn a_file_can_be_opened_as_a_writer_or_an_updater() {
     let (server, fs) = scene();
     let options = OpenOptions::new();
     let mut writer = fs.open_write("f", "x", &options).unwrap();
@@ -634,7 +634,7 @@ fn a_writer_and_an_updater_can_be_had_as_what_they_are() {
 }
 
 #[test]
-fn an_older_object_of_the_same_parts_is_not_taken_for_one_that_was_never_completed() {
+fn an_older_object_with_the_same_parts_is_not_mistaken_for_an_uncompleted_upload() {
     let (server, fs) = scene();
     let much = content(3 * PART);
     fs.writebytes("f", &much).unwrap();
@@ -654,7 +654,7 @@ fn an_older_object_of_the_same_parts_is_not_taken_for_one_that_was_never_complet
 }
 
 #[test]
-fn a_conflict_with_another_request_is_no_file_that_is_there() {
+fn a_conflict_with_another_request_is_not_reported_as_an_existing_file() {
     for (size, operation) in [(10, "PutObject"), (3 * PART, "CompleteMultipartUpload")] {
         let (server, _) = scene();
         let fs = builder(&server).strict(false).min_part_size(1);
@@ -677,9 +677,9 @@ fn a_conflict_with_another_request_is_no_file_that_is_there() {
     }
 }
 
-/// Writes that go back and forth in a part, beside a `Vec` that is written in the same way.
+/// Writes back and forth in a part, and compares with a `Vec` that is written in the same way.
 #[test]
-fn a_written_file_seeks_and_is_cut_within_the_part_that_is_not_sent() {
+fn a_written_file_can_seek_and_be_truncated_within_the_unsent_part() {
     const PART: u64 = 5 << 20;
     let server = Server::start();
     let fs = common::builder(&server).part_size(PART).build().unwrap();
@@ -701,7 +701,7 @@ fn a_written_file_seeks_and_is_cut_within_the_part_that_is_not_sent() {
 }
 
 #[test]
-fn what_is_sent_of_a_written_file_stays_and_the_error_names_the_mode_that_can_change_it() {
+fn sent_parts_cannot_be_changed_and_the_error_names_the_mode_that_can() {
     const PART: u64 = 5 << 20;
     let server = Server::start();
     let fs = common::builder(&server).part_size(PART).build().unwrap();

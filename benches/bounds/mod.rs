@@ -1,6 +1,6 @@
-//! Bounds: a benchmark that is not within them says so at its end, and fails.
+//! Bounds of a benchmark: figures that exceed them are printed at the end, and the benchmark fails.
 
-/// What was measured and is not within its bounds.
+/// Measured figures that exceed their bounds.
 #[derive(Default)]
 pub struct Broken(Vec<String>);
 
@@ -11,7 +11,7 @@ impl Broken {
         }
     }
 
-    /// An error if anything is broken.
+    /// Returns an error if any bound is exceeded.
     pub fn finish(self) -> Result<(), Box<dyn std::error::Error>> {
         match self.0.as_slice() {
             [] => Ok(()),

@@ -68,7 +68,7 @@ fn make_tree(fs: &dyn FileSystem) {
     fs.writetext("a/b/c/deep.txt", "Goodbye").unwrap();
 }
 
-/// Paths, with the content of files.
+/// Returns all paths, with the content of files.
 #[track_caller]
 fn tree(fs: &dyn FileSystem) -> Vec<(String, Option<String>)> {
     let entries = fs.walk().info("/", Namespaces::BASIC);
@@ -192,7 +192,7 @@ fn two_directories_of_one_filesystem_are_two_filesystems(fs: &dyn FileSystem) {
     if capabilities.is_none_or(|known| known.location("/").unwrap().is_none()) {
         return;
     }
-    // They are known for one place by any handle.
+    // The filesystems share their storage, which is detected for any handle.
     for refused in [
         copy::copy_dir(&src, "a", fs, "src/a", &options).map(drop),
         copy::copy_dir(fs, "src", &src, "new", &options).map(drop),
@@ -276,7 +276,7 @@ fn a_condition_chooses_what_is_copied(fs: &dyn FileSystem) {
     assert_eq!(copied(Condition::Exists), 2);
     assert_eq!(fs.readtext("a/é").unwrap(), "in a");
     assert!(!fs.exists("top.txt").unwrap());
-    // What the target does not have is newer than what it has.
+    // A file that is missing at the target is newer than the target.
     let one = copy::copy_file(
         &src,
         "top.txt",
@@ -308,7 +308,7 @@ fn a_tree_is_moved_in_and_out(fs: &dyn FileSystem) {
     moving::move_dir(&src, "b/b", fs, "empty", &options).unwrap();
     assert_eq!(names(fs, "empty"), ["c"]);
     assert_eq!(names(&src, "b"), ["é"]);
-    // The same filesystem, as another one.
+    // The same filesystem as source and target.
     moving::move_dir(fs, "empty", fs, "full", &options).unwrap();
     assert_eq!(fs.readtext("full/c/deep.txt").unwrap(), "Goodbye");
     assert!(!fs.exists("empty").unwrap());
@@ -331,7 +331,7 @@ fn a_file_is_moved_in_and_out(fs: &dyn FileSystem) {
 
 fn a_mirror_makes_one_tree_like_the_other(fs: &dyn FileSystem) {
     let (src, options) = (made(), TransferOptions::new());
-    // Stores keep whole seconds: what is that old is not newer than its copy.
+    // Stores keep whole seconds. A file of that age is not newer than its copy.
     let yesterday = OffsetDateTime::now_utc() - Duration::days(1);
     for file in ["top.txt", "a/é", "a/b/c/deep.txt"] {
         src.settimes(file, None, Some(yesterday)).unwrap();

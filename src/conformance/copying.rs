@@ -112,7 +112,8 @@ fn holds(fs: &dyn FileSystem, path: &str, content: &str) {
     assert_eq!(fs.readtext(path).unwrap(), content, "{path:?}");
 }
 
-/// `d` with a file, a namesake of its target, a tree and an empty directory; and `d.bak` beside it.
+/// Creates `d` with a file, an entry with the same name as its target, a tree and an empty directory; and `d.bak` beside
+/// it.
 fn arrange(fs: &dyn FileSystem) {
     for directory in ["d", "d/e", "d/e/g", "d/empty", "d.bak"] {
         fs.makedir(directory).unwrap();
@@ -122,7 +123,7 @@ fn arrange(fs: &dyn FileSystem) {
     }
 }
 
-/// What [`arrange`] put into `d` is in that directory.
+/// Checks that a directory contains the files that [`arrange`] puts into `d`.
 #[track_caller]
 fn has_the_tree(fs: &dyn FileSystem, directory: &str) {
     for file in ["f", "e/f", "e/g/f"] {
@@ -264,7 +265,7 @@ fn movefile_needs_a_file(fs: &dyn FileSystem) {
         ] {
             fails(fs.movefile_with(path, "new", options), kind, path);
         }
-        // As in PyFilesystem, the target is looked at first.
+        // As in PyFilesystem, the target is checked first.
         let kind = match options.overwrite {
             true => ErrorKind::FileExpected,
             false => ErrorKind::DestinationExists,
@@ -326,7 +327,7 @@ fn copydir_copies_a_tree_into_another(fs: &dyn FileSystem) {
     holds(fs, "t/other", "stays");
     assert_eq!(names(fs, "t"), ["e", "empty", "f", "other"]);
     assert_eq!(names(fs, "/"), ["d", "d.bak", "t"]);
-    // Names that begin alike are apart.
+    // Directories whose names begin alike are distinct.
     fs.copydir("d", "d.bak").unwrap();
     has_the_tree(fs, "d.bak");
 }
@@ -337,7 +338,7 @@ fn copydir_makes_its_target_only_when_told(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "/"), ["d", "d.bak"]);
     fs.copydir_with("d", "t", CREATE()).unwrap();
     has_the_tree(fs, "t");
-    // Making it includes the directories above it.
+    // The directories above the target are created, too.
     fs.copydir_with("d", "u/v", CREATE()).unwrap();
     has_the_tree(fs, "u/v");
     fs.copydir_with("d", "t", CREATE()).unwrap();

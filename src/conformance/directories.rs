@@ -1,4 +1,4 @@
-//! Making and listing directories.
+//! Creating and listing directories.
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
@@ -113,7 +113,7 @@ fn listdir_names_each_child_once(fs: &dyn FileSystem) {
         scanned,
         expected.map(|(name, is_dir)| (name.to_owned(), is_dir))
     );
-    // PyFilesystem's page is the iterator's skip and take.
+    // The equivalent of PyFilesystem's page is the iterator's skip and take.
     let page = fs.scandir("a", Namespaces::BASIC).unwrap().skip(1).take(1);
     assert_eq!(page.count(), 1);
 }

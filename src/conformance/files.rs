@@ -133,13 +133,13 @@ fn x_refuses_what_is_there(fs: &dyn FileSystem) {
         fails(fs.openbin("f", mode), ErrorKind::FileExists, "f");
     }
     assert_eq!(fs.readbytes("f").unwrap(), b"content");
-    // Two that began before either was there: one wins.
+    // Of two files that were opened before either existed, one succeeds.
     let mut first = fs.openbin("g", "x").unwrap();
     let mut second = fs.openbin("g", "x").unwrap();
     first.write_all(b"first").unwrap();
     second.write_all(b"second").unwrap();
     first.close().unwrap();
-    // What was not stored is not, however often it is closed.
+    // A repeated close of a file that was not stored fails again.
     for _ in 0..3 {
         fails(second.close(), ErrorKind::FileExists, "g");
     }
@@ -159,7 +159,7 @@ fn a_appends(fs: &dyn FileSystem) {
     }
     fs.openbin("g", "a").unwrap().close().unwrap();
     assert_eq!(fs.readbytes("g").unwrap(), b"");
-    // Wherever the position is, a write goes to the end.
+    // Each write goes to the end, regardless of the position.
     let mut file = fs.openbin("f", "ab").unwrap();
     file.rewind().unwrap();
     file.write_all(b"!").unwrap();
@@ -284,7 +284,7 @@ fn a_closed_file_says_so(fs: &dyn FileSystem) {
     file.close().unwrap();
 }
 
-/// Fails as the caller's own streams may: with a kind that a filesystem has its own meaning for.
+/// A stream that fails, as the caller's own streams may, with an error kind that also has a meaning for filesystems.
 struct Broken;
 
 impl std::io::Read for Broken {
@@ -320,7 +320,7 @@ fn an_error_of_the_caller_is_told_apart(fs: &dyn FileSystem) {
     }
     assert_eq!(names(fs, "/"), ["f"]);
     assert_eq!(fs.readtext("f").unwrap(), "content");
-    // A missing file is the filesystem's error, whatever the stream.
+    // A missing file is the filesystem's error, for any stream.
     let missing = fs.download("new", &mut Broken);
     fails(missing, ErrorKind::ResourceNotFound, "new");
 }

@@ -110,7 +110,7 @@ fn filterdir_gives_what_matches(fs: &dyn FileSystem) {
     );
 }
 
-/// What PyFilesystem finds in the tree.
+/// The results of PyFilesystem in this tree.
 const TABLE: &[(&str, &[&str])] = &[
     ("*", &["/x.py"]),
     ("*.py", &["/x.py"]),
@@ -195,7 +195,8 @@ fn a_glob_finds_what_matches(fs: &dyn FileSystem) {
     assert_eq!(any_case("**/X.Py"), ["/a/b/x.py", "/a/x.py", "/x.py"]);
 }
 
-/// Below a directory is found what is found below it from the root, and not the directory.
+/// A glob below a directory finds the matches of a glob from the root that are below the directory, without the
+/// directory.
 fn a_glob_searches_below_a_directory(fs: &dyn FileSystem) {
     make_tree(fs);
     for (pattern, everywhere) in TABLE {
@@ -241,7 +242,7 @@ fn a_glob_leaves_directories_out(fs: &dyn FileSystem) {
     assert_eq!(without_b("a/b/*.py"), [""; 0]);
     assert_eq!(without_b("a/b/"), [""; 0]);
     assert_eq!(without_b("a/**"), ["/a/", "/a/x.py"]);
-    // It is no pattern for files.
+    // The option does not apply to files.
     assert_eq!(
         sorted(fs.glob("*/*.txt").exclude_dirs(["y.txt"])),
         ["/d/y.txt"]

@@ -17,7 +17,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn hash_is_that_of_the_content(fs: &dyn FileSystem) {
-    // What Python's hashlib answers.
+    // The hashes from Python's hashlib.
     const HASHES: [(&str, &str); 6] = [
         ("md5", "9e107d9d372bb6826bd81d3542a419d6"),
         ("sha1", "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"),

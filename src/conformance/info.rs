@@ -1,4 +1,4 @@
-//! What is known about a resource.
+//! Info of a resource.
 
 use std::collections::BTreeSet;
 
@@ -131,7 +131,7 @@ fn details_have_size_and_time(fs: &dyn FileSystem) {
     assert_eq!(fs.getsize("f").unwrap(), 5);
     assert_eq!(info.kind(), Some(ResourceType::File));
     let modified = info.modified().unwrap();
-    // A store's clock may be off by some time, and by no day.
+    // A store's clock may be off, but by less than a day.
     assert!((OffsetDateTime::now_utc() - modified).whole_days() == 0);
     assert_eq!(info.get("details", "size"), Some(Value::Int(5)));
     assert_eq!(info.get("basic", "name"), Some(Value::from("f")));
@@ -140,7 +140,7 @@ fn details_have_size_and_time(fs: &dyn FileSystem) {
         fs.getdetails("d").unwrap().kind(),
         Some(ResourceType::Directory)
     );
-    // A listing tells the same as asking for each.
+    // A listing returns the same as a request for each entry.
     let listed: BTreeSet<_> = fs
         .scandir("/", Namespaces::DETAILS)
         .unwrap()

@@ -1,11 +1,11 @@
-//! [`conformance_tests!`](crate::conformance_tests): the suite as one `#[test]` a case.
+//! [`conformance_tests!`](crate::conformance_tests): the suite as one `#[test]` per case.
 
-/// Makes a `#[test]` of each case of the [suite](crate::conformance), so that the output of `cargo test` names
-/// the promise that does not hold.
+/// Defines a `#[test]` for each case of the [suite](crate::conformance), so that the output of `cargo test` names
+/// the broken promise.
 ///
-/// The first argument is a function or closure that takes the name of the case and returns a filesystem,
-/// empty and the case's own. Exceptions can follow: cases that the filesystem cannot pass, each with a reason.
-/// They are ignored by `cargo test`, and the reason is printed with them.
+/// The first argument is a function or closure that takes the name of the case and returns an empty filesystem
+/// for this case only. Exceptions can follow: cases that the filesystem cannot pass, each with a reason.
+/// `cargo test` ignores them, and prints the reason with them.
 ///
 /// ```
 /// # #[cfg(test)]
@@ -14,7 +14,7 @@
 /// }
 /// ```
 ///
-/// With exceptions, which [`Exception`](crate::conformance::Exception) describes:
+/// With exceptions (see [`Exception`](crate::conformance::Exception)):
 ///
 /// ```
 /// # #[cfg(test)]
@@ -189,7 +189,7 @@ macro_rules! conformance_tests {
 
 #[cfg(test)]
 mod tests {
-    /// The names in the macro, in their order.
+    /// Returns the names in the macro, in their order.
     fn names() -> Vec<&'static str> {
         let source = include_str!("macros.rs");
         let start = source.find("@cases ($open) ($exceptions)\n").unwrap();

@@ -1,6 +1,6 @@
-//! The suite that any [`FileSystem`] can be put through: PyFilesystem's contract, case by case.
+//! A test suite for any [`FileSystem`]: PyFilesystem's contract, case by case.
 //!
-//! A filesystem of your own is tested with a few lines:
+//! A few lines test a filesystem of your own:
 //!
 //! ```no_run
 //! use s3fs::{FileSystem, FileSystemExt, S3Fs};
@@ -12,10 +12,10 @@
 //! s3fs::conformance::run(&open, &[]);
 //! ```
 //!
-//! [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each case.
+//! [`conformance_tests!`](crate::conformance_tests) defines a `#[test]` for each case.
 //!
-//! A case that does not hold panics, as a test does; nothing here is for use outside of tests, so
-//! that `unwrap` and `assert` are the way of the whole module.
+//! A case that fails panics, as a test does. Nothing here is for use outside of tests, so that the whole module uses
+//! `unwrap` and `assert`.
 
 mod between;
 mod copying;
@@ -38,25 +38,25 @@ mod writing;
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::FileSystem;
 
-/// One promise, and the function that panics if a filesystem does not keep it.
+/// A promise, and the function that panics if a filesystem does not keep it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// The promise in words, as the name of a function.
     pub name: &'static str,
-    /// What checks it, on an empty filesystem.
+    /// The check, called with an empty filesystem.
     pub check: fn(&dyn FileSystem),
 }
 
-/// A case that a filesystem leaves out, and why.
+/// A case that a filesystem leaves out, and the reason.
 #[derive(Clone, Copy, Debug)]
 pub struct Exception {
     /// The name of the [`Case`].
     pub case: &'static str,
-    /// Why the filesystem cannot keep the promise.
+    /// The reason why the filesystem cannot keep the promise.
     pub reason: &'static str,
 }
 
-/// All cases.
+/// Returns all cases.
 pub fn cases() -> impl Iterator<Item = Case> {
     [
         paths::CASES,
@@ -81,11 +81,11 @@ pub fn cases() -> impl Iterator<Item = Case> {
     .copied()
 }
 
-/// Runs all cases but the exceptions, each on the filesystem that `open` gives for its name.
+/// Runs all cases except the exceptions, each on the filesystem that `open` returns for its name.
 ///
 /// # Panics
 ///
-/// If a case does not hold, with its name in the output, or if an exception names no case.
+/// Panics if a case fails, with its name in the output, or if an exception names no case.
 pub fn run(open: &dyn Fn(&str) -> Box<dyn FileSystem>, exceptions: &[Exception]) {
     check_exceptions(exceptions);
     let excepted = |case: &Case| exceptions.iter().any(|e| e.case == case.name);
@@ -96,11 +96,11 @@ pub fn run(open: &dyn Fn(&str) -> Box<dyn FileSystem>, exceptions: &[Exception])
     }
 }
 
-/// Runs the case of that name, unless it is one of the exceptions; then its reason is printed.
+/// Runs the case with this name. If it is one of the exceptions, prints its reason instead.
 ///
 /// # Panics
 ///
-/// If the case does not hold, or if there is none of that name.
+/// Panics if the case fails, or if there is no case with this name.
 pub fn run_case<F: FileSystem + 'static>(
     name: &str,
     open: &dyn Fn(&str) -> Box<F>,
@@ -118,7 +118,7 @@ pub fn run_case<F: FileSystem + 'static>(
 ///
 /// # Panics
 ///
-/// If one does not.
+/// Panics if an exception does not.
 pub fn check_exceptions(exceptions: &[Exception]) {
     for exception in exceptions {
         assert!(
@@ -129,7 +129,7 @@ pub fn check_exceptions(exceptions: &[Exception]) {
     }
 }
 
-/// Says which case it was if the thread panics in it.
+/// Prints the name of the case if the thread panics in it.
 struct NameOnPanic(&'static str);
 
 impl Drop for NameOnPanic {
@@ -140,7 +140,7 @@ impl Drop for NameOnPanic {
     }
 }
 
-/// Panics unless the operation failed with that kind, on that path.
+/// Panics unless the operation failed with this kind, on this path.
 #[track_caller]
 fn fails<T>(result: Result<T>, kind: ErrorKind, path: &str) {
     match result {
@@ -152,7 +152,7 @@ fn fails<T>(result: Result<T>, kind: ErrorKind, path: &str) {
     }
 }
 
-/// The names in a directory, sorted.
+/// Returns the names in a directory, sorted.
 #[track_caller]
 fn names(fs: &dyn FileSystem, path: &str) -> Vec<String> {
     let mut names = fs.listdir(path).unwrap();

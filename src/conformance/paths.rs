@@ -1,4 +1,4 @@
-//! What a path is, and what it cannot be.
+//! Valid and invalid paths.
 
 use super::{Case, fails};
 use crate::error::ErrorKind;

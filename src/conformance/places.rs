@@ -1,4 +1,4 @@
-//! When a resource changed, what it is called, and where it is.
+//! Times, names, URLs and locations of resources.
 
 use time::{Duration, OffsetDateTime};
 
@@ -145,7 +145,7 @@ fn a_url_is_there_or_it_is_not(fs: &dyn FileSystem) {
     }
     fails(fs.geturl_for("f", "nothing"), ErrorKind::NoUrl, "f");
     assert!(!fs.hasurl_for("f", "nothing"));
-    // Whether it is there is not asked.
+    // The existence of the file is not checked.
     assert_eq!(fs.hasurl("a/b/c"), fs.hasurl("f"));
     assert!(!fs.hasurl("../f"));
 }

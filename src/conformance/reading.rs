@@ -1,4 +1,4 @@
-//! Reading files whole.
+//! Reading whole files.
 
 use super::{Case, fails};
 use crate::error::ErrorKind;

@@ -1,4 +1,4 @@
-//! What the times of files decide when trees are copied, and that they are kept.
+//! The effect of file times on copies of trees, and that copies keep times.
 
 use time::{Duration, OffsetDateTime};
 
@@ -27,7 +27,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A filesystem with one file that changed at that time.
+/// Returns a filesystem with one file that was last modified at `modified`.
 fn made(content: &str, modified: OffsetDateTime) -> MemoryFs {
     let fs = MemoryFs::new();
     fs.makedir("d").unwrap();
@@ -36,7 +36,7 @@ fn made(content: &str, modified: OffsetDateTime) -> MemoryFs {
     fs
 }
 
-/// As many days from now on. A store's clock may be off by some time, and by no day.
+/// Returns the time in `count` days. A store's clock may be off, but by less than a day.
 fn days(count: i64) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::days(count)
 }
@@ -66,7 +66,7 @@ fn the_newer_or_the_older_file_is_copied(fs: &dyn FileSystem) {
             &TransferOptions::new().condition(condition),
         );
         assert_eq!(one.unwrap(), is_copied, "{content}");
-        // The other way round, with the times the other way round.
+        // The opposite direction, with opposite times.
         let other = made("there", days(-age));
         let one = copy::copy_file(
             fs,
@@ -140,7 +140,7 @@ fn times_are_kept_from_one_filesystem_to_another(fs: &dyn FileSystem) {
     is_kept(&out, "d/f", told);
     moving::move_dir(fs, "d", &out, "moved", &options).unwrap();
     is_kept(&out, "moved/f", told);
-    // What is copied without it changed now.
+    // A copy without the option has the current time.
     copy::copy_fs(&other(), &out, &TransferOptions::new()).unwrap();
     assert!(out.getmodified("d/f").unwrap() > Some(days(-1)));
 }

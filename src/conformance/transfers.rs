@@ -1,4 +1,4 @@
-//! Files to and from readers and writers, and adding to their end.
+//! Copying files to and from readers and writers, and appending to them.
 
 use std::io::{self, Read};
 
@@ -68,7 +68,7 @@ fn upload_stores_all_that_a_reader_gives(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "d"), ["empty", "f", "g"]);
 }
 
-/// Gives some bytes, and then an error.
+/// A reader that returns some bytes, and then an error.
 struct Breaking(usize);
 
 impl Read for Breaking {

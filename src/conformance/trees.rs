@@ -1,4 +1,4 @@
-//! Whole trees: making the directories above one, removing all below one.
+//! Whole trees: creating a directory with its parents, removing everything below a directory.
 
 use std::sync::Mutex;
 
@@ -60,7 +60,7 @@ fn makedirs_makes_what_is_above(fs: &dyn FileSystem) {
     assert!(fs.isempty("a/b/c").unwrap());
     fs.makedirs("/a/b//d").unwrap();
     assert_eq!(names(fs, "a/b"), ["c", "d"]);
-    // Names that repeat are different directories.
+    // Repeated names are different directories.
     fs.makedirs("r/r/r").unwrap();
     assert_eq!(names(fs, "r/r"), ["r"]);
     assert!(fs.isempty("r/r/r").unwrap());

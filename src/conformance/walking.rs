@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// The tree that walks and globs are tried on.
+/// The tree for tests of walks and globs.
 pub(super) const DIRS: [&str; 5] = ["/a", "/a/b", "/a/b/c", "/d", "/empty"];
 pub(super) const FILES: [&str; 6] = [
     "/a/b/c/deep.txt",
@@ -46,7 +46,7 @@ pub(super) const FILES: [&str; 6] = [
     "/x.py",
 ];
 
-/// Every file holds its own path.
+/// Creates the tree. Every file contains its own path.
 pub(super) fn make_tree(fs: &dyn FileSystem) {
     for directory in DIRS {
         fs.makedir(directory).unwrap();
@@ -56,7 +56,7 @@ pub(super) fn make_tree(fs: &dyn FileSystem) {
     }
 }
 
-/// What a walk came by, sorted.
+/// Returns the paths of a walk, sorted.
 #[track_caller]
 fn sorted(walked: impl Iterator<Item = Result<String>>) -> Vec<String> {
     let mut paths: Vec<_> = walked.map(|path| path.unwrap()).collect();
@@ -123,7 +123,7 @@ fn steps_tell_what_scandir_tells(fs: &dyn FileSystem) {
     }
 }
 
-/// What does not depend on when, or by which listing, the entry was seen.
+/// Returns the attributes that do not depend on the time or the listing in which the entry was seen.
 fn told(infos: &[Info]) -> Vec<(&str, bool, Option<u64>)> {
     let told = infos.iter();
     told.map(|info| (info.name(), info.is_dir(), info.size()))

@@ -1,4 +1,4 @@
-//! Writing files whole.
+//! Writing whole files.
 
 use super::{Case, fails, names};
 use crate::error::ErrorKind;
@@ -70,7 +70,7 @@ fn a_directory_is_not_written(fs: &dyn FileSystem) {
     for mode in ["w", "a", "w+", "a+"] {
         fails(fs.openbin("d", mode), ErrorKind::FileExpected, "d");
     }
-    // What is there is there, whatever it is.
+    // An existing entry of any kind is left unchanged.
     assert!(!fs.create("d", false).unwrap());
     fs.touch("d").unwrap();
     assert!(fs.isdir("d").unwrap() && fs.isempty("d").unwrap());

@@ -1,11 +1,10 @@
-//! [`Capabilities`]: what a transfer may ask of a filesystem beyond the methods of
+//! [`Capabilities`]: optional operations of a filesystem that transfers use, beyond the methods of
 //! [`FileSystem`](crate::FileSystem).
 //!
-//! Copies, moves and mirrors between two filesystems first ask where both files are
-//! ([`location`](Capabilities::location)). If the target can copy by itself
-//! ([`copy_from`](Capabilities::copy_from)), it does. If one of the two is [remote](Storage::Remote) and the other
-//! one [local](Storage::Local), the file goes in pieces: from a [`RangedSource`] into a [`PieceSink`]. Otherwise the
-//! bytes stream from `openbin` to `upload`.
+//! Copies, moves and mirrors between two filesystems first determine the location of both files
+//! ([`location`](Capabilities::location)). If the target can copy the file itself ([`copy_from`](Capabilities::copy_from)),
+//! it does. If one of the two is [remote](Storage::Remote) and the other [local](Storage::Local), the file is transferred in
+//! pieces: from a [`RangedSource`] into a [`PieceSink`]. Otherwise the bytes stream from `openbin` to `upload`.
 
 use std::collections::HashMap;
 use std::fs::Permissions;
@@ -23,22 +22,22 @@ use crate::filesystem::pace::Pace;
 use crate::path;
 use crate::threads::ThreadPool;
 
-/// What a transfer may ask of a filesystem, by [`FileSystem::capabilities`](crate::FileSystem::capabilities).
+/// Optional operations for transfers, returned by [`FileSystem::capabilities`](crate::FileSystem::capabilities).
 ///
-/// Every method has a default that offers nothing, so that a filesystem implements those it can offer.
+/// Every method has a default that offers nothing. A filesystem implements only those that it supports.
 pub trait Capabilities: Send + Sync {
-    /// Where a resource really is, whether or not it exists. `None` if that is not known.
+    /// Returns the location of a resource, whether or not it exists. `None` if the location is unknown.
     ///
     /// # Errors
     ///
-    /// Only of the path.
+    /// Only errors about the path.
     fn location(&self, path: &str) -> Result<Option<Location>> {
         let _ = path;
         Ok(None)
     }
 
-    /// Copies a file from where it really is, if this filesystem can do that by itself. Returns `false` if it
-    /// cannot. An existing target is overwritten.
+    /// Copies a file from its location, if this filesystem can do so itself. Returns `false` if it cannot. An existing
+    /// target is overwritten.
     ///
     /// # Errors
     ///
@@ -48,11 +47,11 @@ pub trait Capabilities: Send + Sync {
         Ok(false)
     }
 
-    /// Copies, or moves, the content of a directory from where it really is, if this filesystem can do that by
-    /// itself. Returns `false`, and changes nothing, if it cannot.
+    /// Copies, or moves, the content of a directory from its location, if this filesystem can do so itself. Returns `false`,
+    /// and changes nothing, if it cannot.
     ///
-    /// Both directories have been checked before; the target may not exist yet. A move removes what it copied and
-    /// nothing else. A directory that [is a root](Location::is_root) stays.
+    /// The caller has checked both directories. The target may not exist yet. A move removes only the files that it copied.
+    /// A directory that [is a root](Location::is_root) is kept.
     ///
     /// # Errors
     ///
@@ -62,68 +61,69 @@ pub trait Capabilities: Send + Sync {
         Ok(false)
     }
 
-    /// Where this filesystem keeps its files. Defaults to [`Storage::Other`].
+    /// Kind of storage of this filesystem. Defaults to [`Storage::Other`].
     fn storage(&self) -> Storage {
         Storage::Other
     }
 
-    /// Whether the stamp of a file ([`Info::with_stamp`](crate::Info::with_stamp)) is an ETag as S3 makes it: the same one
-    /// means the same content, and one that looks like an MD5 digest is that of the content. Defaults to `false`.
+    /// Returns true if the stamp of a file ([`Info::with_stamp`](crate::Info::with_stamp)) is an ETag as S3 creates it:
+    /// equal ETags mean equal content, and an ETag that looks like an MD5 digest is the MD5 of the content. Defaults to
+    /// `false`.
     fn has_e_tags(&self) -> bool {
         false
     }
 
-    /// Why this filesystem cannot have a file or directory of that name. Asked for each name of a tree before the
-    /// first change.
+    /// Returns the reason why this filesystem cannot have a file or directory with this name, if there is one. Transfers
+    /// check each name of a tree before the first change.
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         let _ = name;
         None
     }
 
-    /// Returns this filesystem without the checks that it makes before each change (on S3 those of strict mode). `None`
-    /// if it makes none, or cannot do without them. Defaults to `None`.
+    /// Returns this filesystem without the checks before each change (on S3, those of strict mode). `None` if it makes no
+    /// checks, or requires them. Defaults to `None`.
     ///
-    /// It is for a call that has just listed what it changes: the parent directory of whatever it makes exists, and
-    /// what it replaces is no directory.
+    /// For calls that have just listed the resources that they change: the parent directory of every new resource exists,
+    /// and no replaced resource is a directory.
     fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
         None
     }
 
-    /// Removes files that a listing has just shown, as [`remove_many`](FileSystem::remove_many) does, without asking
-    /// again for what the listing has shown. Returns `None`, and removes nothing, if the filesystem cannot do that.
+    /// Removes files that a listing has just returned, like [`remove_many`](FileSystem::remove_many), without requests for
+    /// facts that the listing contains. Returns `None`, and removes nothing, if the filesystem does not support this.
     /// Defaults to `None`.
     ///
-    /// `emptied` lists the directories of these files in which the listing has shown nothing else, not even a marker.
-    /// Where a directory does not vanish with its last file, they are kept. In all other directories of these files
-    /// something is left. A file that is gone by then counts as removed.
+    /// `emptied` lists the directories of these files for which the listing returned nothing else, not even a marker. They
+    /// are kept, unless directories vanish with their last file. All other directories of these files still have content. A
+    /// file that no longer exists counts as removed.
     fn remove_listed(&self, files: &[&str], emptied: &[&str]) -> Option<Vec<Result<()>>> {
         let _ = (files, emptied);
         None
     }
 
-    /// Makes the content of a file durable, unless it was made so when it was written: before a move deletes the source,
-    /// and for [`durable`](crate::TransferOptions::durable) copies. Does nothing by default.
+    /// Makes the content of a file durable, unless that happened when the file was written. Called before a move deletes the
+    /// source, and for [`durable`](crate::TransferOptions::durable) copies. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// Those of the storage.
+    /// Errors from the storage.
     fn sync_file(&self, path: &str) -> Result<()> {
         let _ = path;
         Ok(())
     }
 
-    /// Makes the entries of a directory durable, before a move deletes the source, and for
+    /// Makes the entries of a directory durable. Called before a move deletes the source, and for
     /// [`durable`](crate::TransferOptions::durable) copies. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// Those of the storage.
+    /// Errors from the storage.
     fn sync_directory(&self, path: &str) -> Result<()> {
         let _ = path;
         Ok(())
     }
 
-    /// Opens a file as a source of ranges. `None` if this file cannot be read so.
+    /// Opens a file as a source of ranges. `None` if this file cannot be read in ranges.
     ///
     /// # Errors
     ///
@@ -137,11 +137,11 @@ pub trait Capabilities: Send + Sync {
         Ok(None)
     }
 
-    /// Prepares a file that is written in pieces. Nothing is changed yet. `None` if this file cannot be written so.
+    /// Prepares to write a file in pieces. Changes nothing yet. `None` if this file cannot be written in pieces.
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystemExt::openbin) in mode `w`, as far as they can be known before the first request.
+    /// As [`openbin`](crate::FileSystemExt::openbin) in mode `w`, for errors that need no request.
     fn open_sink(
         &self,
         path: &str,
@@ -152,24 +152,24 @@ pub trait Capabilities: Send + Sync {
     }
 }
 
-/// Where a filesystem keeps its files, which decides how transfers with it are done.
+/// Kind of storage, which determines how transfers work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
-    /// Anywhere: files stream.
+    /// Any other storage: files stream.
     #[default]
     Other,
-    /// On a local disk: a file can be read and written at any place without waiting, and has the time that it is
-    /// given.
+    /// A local disk: a file can be read and written at any offset without delay, and its time can be set.
     Local,
-    /// Behind a network: a file is worth several requests at a time, and has the time at which it was stored.
+    /// A network storage: a file is transferred with several parallel requests, and its time is the time at which it was
+    /// stored.
     Remote {
-        /// The number of requests that one call makes at a time by default.
+        /// Default number of parallel requests of one call.
         workers: usize,
     },
 }
 
-/// What a transfer needs of a [`RangedSource`] when it opens it.
+/// Options for opening a [`RangedSource`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceOptions {
     only_look: bool,
@@ -177,13 +177,13 @@ pub struct SourceOptions {
 }
 
 impl SourceOptions {
-    /// The defaults: opening may already ask for the first bytes, and the time of the file is not needed.
+    /// The defaults: opening may already request the first bytes, and the time of the file is not needed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens without reading: the first bytes may be on the disk already.
+    /// Opens without reading, because the first bytes may already be on the disk.
     #[must_use]
     pub fn only_look(mut self, only_look: bool) -> Self {
         self.only_look = only_look;
@@ -196,7 +196,7 @@ impl SourceOptions {
         self.only_look
     }
 
-    /// Needs [`RangedSource::modified`], even if that takes another request.
+    /// Requires [`RangedSource::modified`], even if that takes another request.
     #[must_use]
     pub fn needs_time(mut self, needs_time: bool) -> Self {
         self.needs_time = needs_time;
@@ -210,26 +210,26 @@ impl SourceOptions {
     }
 }
 
-/// One version of a file, which can be read at any place, by several threads, and again.
+/// One version of a file. Several threads can read it at any offset, repeatedly.
 ///
-/// All that is read through one source is of one version of the file, or it is
+/// All reads of one source return the same version of the file, or the error
 /// [`ResourceChanged`](crate::ErrorKind::ResourceChanged).
 pub trait RangedSource: Send + Sync {
-    /// The size of the file in bytes.
+    /// Size of the file in bytes.
     fn size(&self) -> u64;
 
-    /// Reads some of the bytes from that offset on; none only at the end of the file.
+    /// Reads some of the bytes starting at `offset`. Returns 0 only at the end of the file.
     ///
     /// # Errors
     ///
-    /// Those of the storage.
+    /// Errors from the storage.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Reads the bytes from `start` up to `end`, which is not before `start` and not behind the end of the file.
+    /// Reads the bytes from `start` up to `end`. `end` is at least `start` and at most the size of the file.
     ///
     /// # Errors
     ///
-    /// Those of the storage.
+    /// Errors from the storage.
     fn range(&self, start: u64, end: u64) -> Result<Box<dyn Read + '_>> {
         Ok(Box::new(Range {
             source: self,
@@ -238,38 +238,38 @@ pub trait RangedSource: Send + Sync {
         }))
     }
 
-    /// Where the range ends, from 0 on, that opening the source has already asked for. Defaults to 0.
+    /// End of the range, starting at 0, that opening the source has already requested. Defaults to 0.
     fn begun(&self) -> u64 {
         0
     }
 
-    /// The length of the pieces in which several threads should read it. Defaults to 8 MiB.
+    /// Size of the pieces in which several threads should read the source. Defaults to 8 MiB.
     fn piece_size(&self) -> u64 {
         8 << 20
     }
 
-    /// The time of the last change, if it is known.
+    /// Time of the last change, if it is known.
     fn modified(&self) -> Option<OffsetDateTime> {
         None
     }
 
-    /// The time of the last change of the file from which this one was made, where the filesystem keeps it beside the time at
-    /// which it stored the file. A copy that keeps the time gets this one. Defaults to none.
+    /// Time of the last change of the original file from which this file was made, if the filesystem keeps it in addition to
+    /// the time of storing. A copy that keeps the time gets this time. Defaults to `None`.
     fn original_modified(&self) -> Option<OffsetDateTime> {
         None
     }
 
-    /// What time it is by the clock that gave [`modified`](Self::modified).
+    /// Current time of the clock that set [`modified`](Self::modified).
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
 
-    /// Identifies this version of this file and no other, so that a later transfer can resume. `None` if nothing does.
+    /// Identifies this version of this file uniquely, so that a later transfer can resume. `None` if that is not possible.
     fn version(&self) -> Option<String> {
         None
     }
 
-    /// Returns an error if the file is not what it was when it was opened.
+    /// Returns an error if the file changed since it was opened.
     ///
     /// # Errors
     ///
@@ -296,41 +296,41 @@ impl<S: RangedSource + ?Sized> Read for Range<'_, S> {
     }
 }
 
-/// A file that is written in pieces, and appears when all of them are there.
+/// A file that is written in pieces and appears when all pieces are stored.
 pub trait PieceSink: Send + Sync {
-    /// Whether an earlier transfer left something that [`store`](Self::store) may resume. Defaults to `false`.
+    /// Returns true if an earlier transfer left data that [`store`](Self::store) may resume. Defaults to `false`.
     fn is_begun(&self) -> bool {
         false
     }
 
-    /// Stores all of the source, in one step for whoever reads the file. Reports its size with
-    /// [`Transfer::expect`], and what came with [`Transfer::advance`]. Waits with [`Transfer::pace`] for each piece that is
-    /// read from the source.
+    /// Stores the whole source. The new file becomes visible to readers in one step. Reports the size with
+    /// [`Transfer::expect`] and the progress with [`Transfer::advance`]. Waits with [`Transfer::pace`] for each piece that
+    /// it reads from the source.
     ///
     /// # Errors
     ///
-    /// Those of the source and of the storage. The file is then as it was before.
+    /// Errors from the source and from the storage. The file is then unchanged.
     fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()>;
 }
 
-/// Which time of the last change a copy has.
+/// Time of the last change that a copy gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Times {
-    /// The time at which it was made.
+    /// The time of copying.
     Now,
     /// The time of the source.
     Kept,
-    /// The time of the source, from which a mirror later knows whether the source changed. Headers have whole
-    /// seconds: where the source may still change within that second, it is one second less, so that the next
-    /// mirror copies it once more.
+    /// The time of the source, so that a later mirror can detect a change of the source. Headers have whole seconds: if the
+    /// source may still change within the current second, the copy gets a time one second earlier, so that the next mirror
+    /// copies the file once more.
     Mirrored,
 }
 
-/// The upload arguments of a file, by its path in the target.
+/// Returns the upload arguments of a file, by its path in the target.
 pub(crate) type UploadArgsFor<'a> = dyn Fn(&str) -> UploadArgs + Send + Sync + 'a;
 
-/// The transfer of one file: what was asked for, its threads, and its progress.
+/// The transfer of one file: its options, threads, and progress.
 pub struct Transfer<'t> {
     pub(crate) pool: &'t ThreadPool,
     pub(crate) expect: &'t (dyn Fn(u64) + Sync),
@@ -346,7 +346,7 @@ pub struct Transfer<'t> {
     pub(crate) pace: &'t Pace,
 }
 
-/// Facts about a local target, kept until the call ends: the permissions of new files.
+/// Facts about a local target, cached until the call ends: the permissions of new files.
 #[derive(Default)]
 pub(crate) struct Kept {
     permissions: Mutex<HashMap<PathBuf, Permissions>>,
@@ -354,14 +354,14 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Changes the names in a directory, one thread at a time: the system lets others wait while they keep a processor
-    /// busy.
+    /// Runs `change`, which changes the names in a directory, in one thread at a time. The operating system would make other
+    /// threads busy-wait, each on one processor.
     pub(crate) fn change_names<T>(&self, change: impl FnOnce() -> T) -> T {
         let _alone = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         change()
     }
 
-    /// The permissions that new files of that directory have, which `look` finds out.
+    /// Returns the permissions of new files in a directory. `look` determines them the first time.
     pub(crate) fn permissions(
         &self,
         directory: &Path,
@@ -382,27 +382,27 @@ impl Kept {
 }
 
 impl Transfer<'_> {
-    /// Reports the size of the file, once it is known.
+    /// Reports the size of the file once it is known.
     pub fn expect(&self, size: u64) {
         (self.expect)(size);
     }
 
-    /// Reports that this many bytes more were transferred.
+    /// Reports that `count` more bytes were transferred.
     ///
     /// # Errors
     ///
-    /// The transfer must end with this error: the caller's progress callback or another thread ended it.
+    /// An error that must end the transfer: the caller's progress callback or another thread ended it.
     pub fn advance(&self, count: u64) -> Result<()> {
         (self.advance)(count)
     }
 
-    /// How many bytes should pass at a time, at most `wanted`: fewer if the caller limited the bandwidth.
+    /// Number of bytes to transfer at a time: at most `wanted`, and less if the caller limited the bandwidth.
     #[must_use]
     pub fn step(&self, wanted: usize) -> usize {
         self.pace.step(wanted)
     }
 
-    /// Waits until that many bytes may pass, if the caller limited the bandwidth.
+    /// Waits until `count` bytes may pass, if the caller limited the bandwidth.
     ///
     /// # Errors
     ///
@@ -411,54 +411,54 @@ impl Transfer<'_> {
         self.pace.wait(count)
     }
 
-    /// Does the work on each number below `count`, on the threads that the transfer has. The first error ends it.
+    /// Runs `work` for each number below `count`, on the threads of the transfer. Stops at the first error.
     ///
     /// # Errors
     ///
-    /// The first error of the work.
+    /// The first error from `work`.
     pub fn each(&self, count: usize, work: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
         self.pool.each(count, work)
     }
 
-    /// Whether several threads may work on pieces of the file.
+    /// Returns true if several threads may work on pieces of the file.
     #[must_use]
     pub fn is_parallel(&self) -> bool {
         !self.pool.is_alone()
     }
 
-    /// Whether what came stays after an error, for the next transfer.
+    /// Returns true if the received data is kept after an error, for the next transfer.
     #[must_use]
     pub fn resume(&self) -> bool {
         self.resume
     }
 
-    /// Whether the content is to be on the disk before the file gets its name: a move deletes the source next, or the
-    /// caller asked for it.
+    /// Returns true if the content must be on the disk before the file gets its name, because a move deletes the source next
+    /// or the caller requested it.
     #[must_use]
     pub fn durable(&self) -> bool {
         self.durable
     }
 
-    /// Which time of the last change the copy has.
+    /// Time of the last change that the copy gets.
     #[must_use]
     pub fn times(&self) -> Times {
         self.times
     }
 
-    /// Whether the copy has the [original time](RangedSource::original_modified) of a source that has one. Never if its time
-    /// is [`Times::Now`].
+    /// Returns true if the copy keeps the [original time](RangedSource::original_modified) of a source that has one. Always
+    /// false for [`Times::Now`].
     #[must_use]
     pub fn keeps_original_time(&self) -> bool {
         self.keeps_original_time && self.times != Times::Now
     }
 
-    /// The time of the last change of the source in its listing, if it was listed.
+    /// Time of the last change of the source in its listing, if it was listed.
     #[must_use]
     pub fn listed(&self) -> Option<OffsetDateTime> {
         self.listed
     }
 
-    /// How the target is opened, without what the transfer itself sets.
+    /// Options for opening the target, without those that the transfer itself sets.
     #[must_use]
     pub fn options(&self) -> OpenOptions {
         match self.upload_args {
@@ -467,7 +467,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// How the target with that path is opened, without what the transfer itself sets.
+    /// Options for opening the target at this path, without those that the transfer itself sets.
     pub(crate) fn options_for(&self, dst_path: &str) -> OpenOptions {
         let options = self.options();
         match self.upload_args_for {

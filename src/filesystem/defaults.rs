@@ -1,4 +1,4 @@
-//! Copies and moves within a filesystem that has no better way: plain loops over its other methods.
+//! Default copies and moves within a filesystem: loops over its other methods.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -44,7 +44,7 @@ pub(crate) fn movefile(
     let endpoints = Endpoints::new(&fs, &fs);
     let is_same = endpoints.is_same_file(src_path, dst_path)?;
     let before = match endpoints.source_file(src_path) {
-        // Where both are wrong, PyFilesystem reports the target, as for a copy.
+        // If both paths are invalid, PyFilesystem reports the target, as for a copy.
         Err(_) if !options.overwrite && fs.exists(dst_path)? => {
             return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
         }
@@ -95,7 +95,7 @@ pub(super) fn movedir(
     tree.remove(fs, src_path)
 }
 
-/// PyFilesystem's checks of `copydir` and `movedir`, except whether one directory lies in the other.
+/// Checks of PyFilesystem's `copydir` and `movedir`, except whether one directory lies in the other.
 pub(crate) fn check_directories(
     endpoints: Endpoints<'_>,
     src_path: &str,
@@ -111,7 +111,7 @@ pub(crate) fn check_directories(
     endpoints.target_directory(dst_path).map(|_| ())
 }
 
-/// Removes a file that was copied, if it is still what it was before.
+/// Removes a file that was copied, unless it changed since.
 pub(crate) fn remove_copied(src: &dyn FileSystem, src_path: &str, before: &Info) -> Result<()> {
     let after = src.getinfo(src_path, Namespaces::DETAILS)?;
     if state(&after) != state(before) {
@@ -123,13 +123,13 @@ pub(crate) fn remove_copied(src: &dyn FileSystem, src_path: &str, before: &Info)
     src.remove(src_path)
 }
 
-/// What changes when a file does.
+/// Values that change when a file changes.
 fn state(info: &Info) -> impl PartialEq + use<> {
     let stamp = info.stamp().map(str::to_owned);
     (info.size(), info.modified(), stamp)
 }
 
-/// Copies a file to a place that was checked.
+/// Copies a file. The caller has checked the target path.
 fn copy_file(
     fs: &dyn FileSystem,
     src_path: &str,
@@ -149,7 +149,7 @@ fn copy_file(
     }
 }
 
-/// Whether the target copied a file by itself.
+/// Lets the target copy the file itself. Returns true if it did.
 pub(crate) fn copy_by_itself(
     dst: &dyn FileSystem,
     source: Option<&Location>,
@@ -161,7 +161,7 @@ pub(crate) fn copy_by_itself(
     }
 }
 
-/// [`FileSystem::upload_sized`], or the same to a path that a directory has, too.
+/// Like [`FileSystem::upload_sized`], but, with `beside_directory`, also if a directory has the same path.
 pub(crate) fn upload(
     fs: &dyn FileSystem,
     path: &str,
@@ -178,7 +178,7 @@ pub(crate) fn upload(
     file.close()
 }
 
-/// Sets the time of the last change where a filesystem can.
+/// Sets the time of the last change, if the filesystem supports it.
 pub(crate) fn set_modified(
     fs: &dyn FileSystem,
     path: &str,
@@ -190,9 +190,9 @@ pub(crate) fn set_modified(
     }
 }
 
-/// What is below a directory: paths relative to it.
+/// The tree below a directory. Paths are relative to the directory.
 struct Tree {
-    /// Each after the one that it is in.
+    /// Sorted: each directory comes after its parent.
     directories: Vec<String>,
     files: Vec<(String, Info)>,
 }
@@ -243,7 +243,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes what was copied and is still what it was, and then the directories in which nothing is left.
+    /// Removes the copied files that have not changed since, and then the directories that are empty.
     fn remove(&self, fs: &dyn FileSystem, src_path: &str) -> Result<()> {
         let copied: HashMap<&str, &Info> = self
             .files
@@ -260,7 +260,7 @@ impl Tree {
                 left.push(source);
             }
         }
-        // A directory that is not empty stays anyway.
+        // A directory that is not empty is kept anyway.
         let mut occupied = HashSet::new();
         for path in &left {
             occupied.extend(path::recursepath(path::dirname(path))?);
@@ -290,7 +290,7 @@ impl Tree {
     }
 }
 
-/// The error of a move that could not take everything along.
+/// Error of a move that left some files behind.
 pub(crate) fn left_behind(src_path: &str, left: &[String]) -> Error {
     Error::new(ErrorKind::DirectoryNotEmpty)
         .with_path(src_path)

@@ -1,4 +1,4 @@
-//! [`Endpoints`]: the two filesystems of a copy or move, and whether two paths are one place.
+//! [`Endpoints`]: the two filesystems of a copy or move. Checks whether two paths have the same location.
 
 use std::ptr;
 
@@ -8,17 +8,17 @@ use super::{FileSystem, found, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path;
 
-/// Where from and where to.
+/// Source and target filesystem.
 #[derive(Clone, Copy)]
 pub(crate) struct Endpoints<'a> {
     pub(crate) src: &'a dyn FileSystem,
     pub(crate) dst: &'a dyn FileSystem,
-    /// Whether both are one handle.
+    /// Whether both are the same handle.
     pub(crate) is_one: bool,
 }
 
 impl<'a> Endpoints<'a> {
-    /// References to references, since only what has a size becomes a `dyn FileSystem`.
+    /// Takes references to references, because only a sized type can become a `dyn FileSystem`.
     pub(crate) fn new<F, G>(src: &'a &F, dst: &'a &G) -> Self
     where
         F: FileSystem + ?Sized,
@@ -31,19 +31,19 @@ impl<'a> Endpoints<'a> {
         }
     }
 
-    /// Whether the two paths are one file.
+    /// Returns true if the two paths are the same file.
     pub(crate) fn is_same_file(&self, src_path: &str, dst_path: &str) -> Result<bool> {
         let locations = self.locations(src_path, dst_path)?;
         Ok(locations.is_some_and(|(src, dst)| src.is_same_file(&dst)))
     }
 
-    /// Whether the two paths are one directory.
+    /// Returns true if the two paths are the same directory.
     pub(crate) fn is_same_directory(&self, src_path: &str, dst_path: &str) -> Result<bool> {
         let locations = self.locations(src_path, dst_path)?;
         Ok(locations.is_some_and(|(src, dst)| src.is_same(&dst)))
     }
 
-    /// An error if one of the two directories is the other or lies in it.
+    /// Returns an error if the two directories are the same, or one lies in the other.
     pub(crate) fn refuse_overlap(&self, src_path: &str, dst_path: &str) -> Result<()> {
         match self.locations(src_path, dst_path)? {
             Some((src, dst)) if src.overlaps(&dst) => Err(illegal(dst_path).with_message(format!(
@@ -53,7 +53,7 @@ impl<'a> Endpoints<'a> {
         }
     }
 
-    /// What is at the source, which must be a file.
+    /// Returns information about the source, which must be a file.
     pub(crate) fn source_file(&self, src_path: &str) -> Result<Info> {
         let info = self.src.getinfo(src_path, Namespaces::DETAILS)?;
         if info.is_dir() {
@@ -62,7 +62,7 @@ impl<'a> Endpoints<'a> {
         Ok(info)
     }
 
-    /// An error if a directory is where a file is to be written.
+    /// Returns an error if the target of a file is a directory.
     pub(crate) fn refuse_directory(&self, dst_path: &str) -> Result<()> {
         match found(self.dst.getinfo(dst_path, Namespaces::BASIC))? {
             Some(info) if info.is_dir() => {
@@ -72,7 +72,7 @@ impl<'a> Endpoints<'a> {
         }
     }
 
-    /// An error unless the source is a directory.
+    /// Returns an error unless the source is a directory.
     pub(crate) fn source_directory(&self, src_path: &str) -> Result<()> {
         if self.src.isdir(src_path)? {
             return Ok(());
@@ -81,7 +81,7 @@ impl<'a> Endpoints<'a> {
         Err(Error::new(ErrorKind::DirectoryExpected).with_path(src_path))
     }
 
-    /// Whether the target directory is there; an error if it is a file.
+    /// Returns true if the target directory exists. Returns an error if it is a file.
     pub(crate) fn target_directory(&self, dst_path: &str) -> Result<bool> {
         if self.dst.isdir(dst_path)? {
             return Ok(true);
@@ -92,7 +92,7 @@ impl<'a> Endpoints<'a> {
         Ok(false)
     }
 
-    /// Where both really are. `None` if that cannot be known of both.
+    /// Returns both locations. `None` unless both are known.
     pub(crate) fn locations(
         &self,
         src_path: &str,
@@ -106,7 +106,7 @@ impl<'a> Endpoints<'a> {
         Ok(Some((self.assumed(src_path)?, self.assumed(dst_path)?)))
     }
 
-    /// In one filesystem that does not tell where its resources are, the path tells.
+    /// Location in a filesystem that does not report locations. Within one filesystem the path identifies the resource.
     fn assumed(&self, path: &str) -> Result<Location> {
         let path = names::folded(&self.src.validatepath(path)?, &self.src.getmeta());
         let directory = path::forcedir(&path).into_owned();
@@ -114,7 +114,7 @@ impl<'a> Endpoints<'a> {
     }
 }
 
-/// Where a resource really is, if its filesystem knows.
+/// Returns the location of a resource, if its filesystem reports it.
 pub(crate) fn location(fs: &dyn FileSystem, path: &str) -> Result<Option<Location>> {
     match fs.capabilities() {
         Some(capabilities) => capabilities.location(path),
@@ -122,7 +122,7 @@ pub(crate) fn location(fs: &dyn FileSystem, path: &str) -> Result<Option<Locatio
     }
 }
 
-/// The error of a target that is the source, or lies in it.
+/// Error for a target that is the source or lies in it.
 pub(crate) fn illegal(dst_path: &str) -> Error {
     Error::new(ErrorKind::IllegalDestination).with_path(dst_path)
 }

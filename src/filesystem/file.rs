@@ -1,20 +1,19 @@
-//! [`File`]: an open file, whatever filesystem it is on.
+//! [`File`]: an open file of any filesystem.
 
 use std::io::{self, Read, Seek, Write};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// An open file: bytes to read, write and seek in.
+/// An open file: reads, writes and seeks.
 ///
-/// What the mode does not allow fails with [`ErrorKind::Unsupported`].
+/// An operation that the mode does not allow returns [`ErrorKind::Unsupported`].
 ///
-/// A file that was opened for writing is published by [`close`](File::close): only when `close`
-/// has returned `Ok` do others see it. On S3 a file that is dropped without `close` leaves what
-/// was there before. [`write_with`](crate::FileSystemExt::write_with) closes on success and drops
-/// on failure by itself.
+/// [`close`](File::close) publishes a file that was opened for writing: others see the new content only after `close` has
+/// returned `Ok`. On S3, dropping a file without `close` keeps the previous content.
+/// [`write_with`](crate::FileSystemExt::write_with) closes the file on success and drops it on failure.
 #[must_use = "a written file is published by close(), not by dropping it"]
 pub trait File: Read + Write + Seek + Send {
-    /// Cuts the file to that many bytes, or fills it up with zeros. The position stays.
+    /// Truncates the file to `size` bytes, or extends it with zeros. The position does not change.
     ///
     /// # Errors
     ///
@@ -22,12 +21,12 @@ pub trait File: Read + Write + Seek + Send {
     #[doc(alias = "truncate")]
     fn set_len(&mut self, size: u64) -> io::Result<()>;
 
-    /// Finishes the file: what was written is there once this returns `Ok`. Closing again does
-    /// nothing, and answers what the first time did.
+    /// Finishes the file: the written bytes are stored once this returns `Ok`. Closing again does nothing and returns the
+    /// result of the first call.
     ///
     /// # Errors
     ///
-    /// Whatever kept the file from being stored; the old content then stands, unless the kind is
+    /// Any error that prevented the file from being stored. The old content is then kept, unless the kind is
     /// [`ErrorKind::OutcomeUnknown`].
     fn close(&mut self) -> Result<()>;
 }
@@ -42,7 +41,7 @@ impl<F: File + ?Sized> File for Box<F> {
     }
 }
 
-/// The error of an operation that the mode of an open file does not allow.
+/// Error for an operation that the mode of an open file does not allow.
 pub(crate) fn not_allowed(path: &str, what: &str) -> io::Error {
     Error::new(ErrorKind::Unsupported)
         .with_path(path)
@@ -50,14 +49,14 @@ pub(crate) fn not_allowed(path: &str, what: &str) -> io::Error {
         .into()
 }
 
-/// The error of using a file of which a write has failed.
+/// Error for using a file after a failed write.
 pub(crate) fn failed_before(path: &str) -> Error {
     Error::new(ErrorKind::OperationFailed)
         .with_path(path)
         .with_message("a write to it failed before, so that nothing was stored")
 }
 
-/// The error of using a file after `close`.
+/// Error for using a file after `close`.
 pub(crate) fn closed(path: &str) -> io::Error {
     Error::new(ErrorKind::InvalidArgument)
         .with_path(path)
@@ -65,7 +64,7 @@ pub(crate) fn closed(path: &str) -> io::Error {
         .into()
 }
 
-/// Where a seek from `position` in a file of `size` bytes leads.
+/// Returns the target of a seek from `position` in a file of `size` bytes.
 pub(crate) fn seek_target(
     from: io::SeekFrom,
     position: u64,
@@ -91,7 +90,7 @@ mod tests {
     use std::io::SeekFrom;
 
     #[test]
-    fn a_seek_never_leads_before_the_start() {
+    fn a_seek_before_the_start_is_refused() {
         assert_eq!(seek_target(SeekFrom::Current(-3), 5, 9, "f").unwrap(), 2);
         assert_eq!(seek_target(SeekFrom::End(2), 5, 9, "f").unwrap(), 11);
         assert_eq!(

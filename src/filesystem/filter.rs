@@ -1,12 +1,12 @@
-//! [`FilterDir`]: which entries of a directory are wanted, by their names.
+//! [`FilterDir`]: selects entries of a directory by their names.
 
 use super::info::{Info, Namespaces};
 use super::{Entries, FileSystem};
 use crate::error::Result;
 use crate::wildcard::Patterns;
 
-/// Which entries [`filterdir`](crate::FileSystemExt::filterdir) gives: [wildcards](crate::wildcard)
-/// for files and for directories. A list that is empty leaves nothing out.
+/// Selects the entries that [`filterdir`](crate::FileSystemExt::filterdir) returns: [wildcards](crate::wildcard) for files
+/// and for directories. An empty list excludes nothing.
 ///
 /// ```
 /// use s3fs::FilterDir;
@@ -22,13 +22,13 @@ pub struct FilterDir {
 }
 
 impl FilterDir {
-    /// PyFilesystem's defaults: everything.
+    /// PyFilesystem's defaults: all entries.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of the files, only those that match one of these. Directories come all the same.
+    /// Includes only the files that match one of these patterns. Directories are not affected.
     #[must_use]
     pub fn files<I>(mut self, patterns: I) -> Self
     where
@@ -39,7 +39,7 @@ impl FilterDir {
         self
     }
 
-    /// Of the directories, only those that match one of these. Files come all the same.
+    /// Includes only the directories that match one of these patterns. Files are not affected.
     #[must_use]
     pub fn dirs<I>(mut self, patterns: I) -> Self
     where
@@ -50,7 +50,7 @@ impl FilterDir {
         self
     }
 
-    /// No files that match one of these.
+    /// Excludes the files that match one of these patterns.
     #[must_use]
     pub fn exclude_files<I>(mut self, patterns: I) -> Self
     where
@@ -61,7 +61,7 @@ impl FilterDir {
         self
     }
 
-    /// No directories that match one of these.
+    /// Excludes the directories that match one of these patterns.
     #[must_use]
     pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
     where
@@ -72,8 +72,7 @@ impl FilterDir {
         self
     }
 
-    /// Returns a function that says whether an entry is wanted, for filesystems that implement `filterdir`
-    /// themselves.
+    /// Returns a function that returns true for the selected entries, for filesystems that implement `filterdir` themselves.
     ///
     /// ```
     /// use s3fs::{FilterDir, Info};
@@ -93,7 +92,7 @@ impl FilterDir {
     }
 }
 
-/// The wanted entries of a directory.
+/// Returns the selected entries of a directory.
 pub(crate) fn entries<'f>(
     fs: &'f (impl FileSystem + ?Sized),
     path: &str,
@@ -107,7 +106,7 @@ pub(crate) fn entries<'f>(
     ))
 }
 
-/// The patterns as the options keep them.
+/// Converts patterns to the form that the options store.
 pub(crate) fn strings<I>(patterns: I) -> Vec<String>
 where
     I: IntoIterator,

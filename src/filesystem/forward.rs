@@ -1,4 +1,4 @@
-//! A pointer to a filesystem is a filesystem: `&F`, `Box<F>` and `Arc<F>`.
+//! Implements the filesystem trait for pointers: `&F`, `Box<F>` and `Arc<F>`.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::Descend;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
 
-/// Passes every method on to the filesystem behind a pointer. A function cannot write three
-/// `impl`s, and the provided methods must be passed on too, since a filesystem overrides them.
+/// Forwards every method to the filesystem behind a pointer. This is a macro because a function cannot write three `impl`s.
+/// It also forwards the provided methods, because a filesystem overrides them.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<F: FileSystem + ?Sized> FileSystem for $pointer {
@@ -215,7 +215,7 @@ forward!(&F, Box<F>, Arc<F>);
 mod tests {
     use std::collections::BTreeSet;
 
-    /// The names of the methods in a block that begins with that line.
+    /// Returns the names of the methods in a block that begins with this line.
     fn methods<'s>(source: &'s str, begin: &str) -> BTreeSet<&'s str> {
         let (_, block) = source.split_once(begin).unwrap();
         let indent = " ".repeat(begin.len() - begin.trim_start().len());
@@ -227,7 +227,7 @@ mod tests {
         names
     }
 
-    /// A method that is left out would be the default one, which may ask more of a server.
+    /// A method that is not forwarded would be the default one, which may send more requests.
     #[test]
     fn every_method_is_forwarded_by_pointers_and_directories() {
         let (interface, capabilities) = (include_str!("mod.rs"), include_str!("capabilities.rs"));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trait_keeps_to_what_is_overridden() {
+    fn the_trait_has_at_most_45_methods() {
         let all = methods(
             include_str!("mod.rs"),
             "pub trait FileSystem: Send + Sync {",

@@ -1,4 +1,4 @@
-//! Hashes of files, by the names that Python's `hashlib` gives them.
+//! Hashes of files, by their names in Python's `hashlib`.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,13 +9,13 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 use super::FileSystem;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A hash of what is written to it.
+/// Computes a hash of the written bytes.
 pub(crate) trait Hasher: io::Write {
-    /// In hexadecimal digits.
+    /// Returns the hash in hexadecimal digits.
     fn finish(self: Box<Self>) -> String;
 }
 
-/// The hash of a file's content, in hexadecimal digits.
+/// Returns the hash of a file's content in hexadecimal digits.
 pub(crate) fn of_file(fs: &(impl FileSystem + ?Sized), path: &str, name: &str) -> Result<String> {
     fs.validatepath(path)?;
     let mut hasher = hasher(name).map_err(|error| error.with_path(path))?;
@@ -23,7 +23,7 @@ pub(crate) fn of_file(fs: &(impl FileSystem + ?Sized), path: &str, name: &str) -
     Ok(hasher.finish())
 }
 
-/// The hash of that name.
+/// Returns the hasher with this name.
 pub(crate) fn hasher(name: &str) -> Result<Box<dyn Hasher>> {
     Ok(match name.to_ascii_lowercase().as_str() {
         "md5" => Box::new(Hashing(Md5::new())),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_hash_is_an_error_that_names_those_that_are_known() {
+    fn an_unknown_hash_is_an_error_that_names_the_known_ones() {
         let error = hasher("crc32").err().unwrap();
         assert_eq!(error.kind(), ErrorKind::UnsupportedHash);
         let error = error.to_string();
@@ -118,14 +118,14 @@ mod tests {
 
     #[cfg(not(feature = "sha1"))]
     #[test]
-    fn without_its_feature_sha1_is_an_error_that_names_the_feature() {
+    fn sha1_without_its_feature_is_an_error_that_names_the_feature() {
         let error = hasher("sha1").err().unwrap().to_string();
         assert!(error.contains("feature \"sha1\""), "{error}");
     }
 
     #[cfg(feature = "sha1")]
     #[test]
-    fn with_its_feature_sha1_is_known() {
+    fn sha1_is_available_with_its_feature() {
         assert_eq!(
             hash("sha1", "abc"),
             "a9993e364706816aba3e25717850c26c9cd0d89d"

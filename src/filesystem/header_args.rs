@@ -1,7 +1,7 @@
-//! The arguments of an upload that are one header each: a table of name, header, role and attribute.
+//! Table of the upload arguments that are one header each: name, header, role and attribute.
 //!
-//! The name is that of the setter in [`UploadArgs`](super::options::UploadArgs), of the parameter in FS URLs, and of
-//! the attribute in [`S3Info`] if answers have it.
+//! The name is that of the setter in [`UploadArgs`](super::options::UploadArgs), of the parameter in FS URLs, and, if
+//! responses contain the header, of the attribute in [`S3Info`].
 
 use crate::dates::format_iso_date;
 use crate::filesystem::info::S3Info;
@@ -14,36 +14,36 @@ pub(crate) struct HeaderArg {
     /// In lower case.
     pub(crate) header: &'static str,
     pub(crate) role: Role,
-    /// The value that an object has, as its header has it. Always `None` if no answer contains it.
+    /// Returns the value of an object, in the format of the header. Always `None` if no response contains the header.
     pub(crate) value: fn(&S3Info) -> Option<String>,
 }
 
-/// What a header is about, and so what becomes of it when the object is copied or written again.
+/// Role of a header. It determines whether the header is kept when the object is copied or rewritten.
 ///
 /// Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Who may access the object. No answer contains it, and no copy keeps it.
+    /// Access control. No response contains it, and no copy keeps it.
     Access,
-    /// Describes the content, and is served with it. A copy keeps it by itself.
+    /// Describes the content and is served with it. A copy keeps it automatically.
     Content,
-    /// Storage class and encryption. Copies keep it because they name it.
+    /// Storage class and encryption. Copies keep it by sending it again.
     Storage,
-    /// The redirection of a website. It is kept where an object is written again, not by copies.
+    /// Redirection of a website. Kept if the object is rewritten, but not by copies.
     Redirect,
-    /// The locks of the object. They are kept as [`Redirect`](Self::Redirect) is, and `setinfo` cannot change them.
+    /// Object locks. Kept like [`Redirect`](Self::Redirect), but `setinfo` cannot change them.
     Lock,
-    /// Concerns the request alone.
+    /// Concerns the request only.
     Request,
 }
 
 impl Role {
-    /// Whether `setinfo` can change it.
+    /// Returns true if `setinfo` can change it.
     pub(crate) const fn is_writeable(self) -> bool {
         matches!(self, Content | Storage | Redirect)
     }
 
-    /// Whether a copy on the server keeps it without naming it.
+    /// Returns true if a copy on the server keeps it although it is not sent again.
     pub(crate) const fn is_copied(self) -> bool {
         matches!(self, Content)
     }
@@ -157,7 +157,7 @@ pub(crate) const WEBSITE_REDIRECT_LOCATION: HeaderArg = arg(
     |s3| s3.website_redirect_location.clone(),
 );
 
-/// All of them, by name.
+/// All arguments, sorted by name.
 pub(crate) const TABLE: [HeaderArg; 22] = [
     ACL,
     BUCKET_KEY_ENABLED,
@@ -183,12 +183,12 @@ pub(crate) const TABLE: [HeaderArg; 22] = [
     WEBSITE_REDIRECT_LOCATION,
 ];
 
-/// The argument of that name.
+/// Returns the argument with this name.
 pub(crate) fn of_name(name: &str) -> Option<&'static HeaderArg> {
     TABLE.iter().find(|arg| arg.name == name)
 }
 
-/// The argument in that header.
+/// Returns the argument with this header.
 pub(crate) fn of_header(header: &str) -> Option<&'static HeaderArg> {
     TABLE.iter().find(|arg| arg.header == header)
 }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_headers_that_answers_contain_are_kept_or_changed() {
+    fn only_headers_that_responses_contain_are_kept_or_changed() {
         let s3 = S3Info {
             bucket_key_enabled: Some(true),
             cache_control: Some("a".into()),

@@ -1,4 +1,4 @@
-//! [`Info`]: what is known about a resource, in PyFilesystem's namespaces.
+//! [`Info`]: information about a resource, in PyFilesystem's namespaces.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::dates::{http_date, to_system};
 use crate::error::Result;
 use crate::path;
 
-/// Which namespaces of [`Info`] are asked for. `basic` always comes.
+/// Set of requested namespaces of [`Info`]. `basic` is always included.
 ///
 /// Source: [Resource info](https://docs.pyfilesystem.org/en/latest/info.html).
 ///
@@ -26,16 +26,16 @@ use crate::path;
 pub struct Namespaces(u8);
 
 impl Namespaces {
-    /// Name and kind: costs nothing beyond finding the resource.
+    /// Name and kind. Costs nothing beyond finding the resource.
     pub const BASIC: Self = Self(0);
-    /// Size, times and type: in a listing, costs nothing more.
+    /// Size, times and type. In a listing, costs nothing more.
     pub const DETAILS: Self = Self(1);
-    /// The attributes of an object on S3: in a listing, one HEAD request for each entry.
+    /// Attributes of an object on S3. In a listing, costs one HEAD request for each entry.
     pub const S3: Self = Self(1 << 1);
-    /// A download URL: costs no request.
+    /// Download URL. Costs no request.
     pub const URLS: Self = Self(1 << 2);
 
-    /// Whether all of `other` is asked for.
+    /// Returns true if all namespaces of `other` are included.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -71,13 +71,13 @@ impl fmt::Debug for Namespaces {
     }
 }
 
-/// The type of a resource, with PyFilesystem's numbers.
+/// Type of a resource, with PyFilesystem's numbers.
 ///
 /// Source: [`fs.enums.ResourceType`](https://docs.pyfilesystem.org/en/latest/reference/enums.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResourceType {
-    /// Not known.
+    /// Unknown type.
     Unknown = 0,
     /// A directory.
     Directory = 1,
@@ -99,23 +99,23 @@ pub enum ResourceType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Details {
-    /// What the resource is.
+    /// Type of the resource.
     pub kind: ResourceType,
     /// Size in bytes; 0 for a directory.
     pub size: u64,
-    /// When the content last changed. On S3: when the object, or the directory's marker, was
-    /// stored; a directory without a marker has none.
+    /// Time of the last change of the content. On S3: the time at which the object, or the marker of the directory, was
+    /// stored. `None` for a directory without a marker.
     pub modified: Option<OffsetDateTime>,
-    /// When it was last read; S3 does not know.
+    /// Time of the last read. S3 does not provide it.
     pub accessed: Option<OffsetDateTime>,
-    /// When it was created; S3 does not know.
+    /// Time of creation. S3 does not provide it.
     pub created: Option<OffsetDateTime>,
-    /// When its metadata last changed; S3 does not know.
+    /// Time of the last change of the metadata. S3 does not provide it.
     pub metadata_changed: Option<OffsetDateTime>,
 }
 
 impl Details {
-    /// Details without times of access, creation and metadata change, which are public fields.
+    /// Creates details without times of access, creation and metadata change. These are public fields.
     ///
     /// ```
     /// use s3fs::{Details, Info, ResourceType};
@@ -139,30 +139,30 @@ impl Details {
     }
 }
 
-/// The `s3` namespace: what a HEAD of the object answered.
+/// The `s3` namespace: the response to a HEAD request for the object.
 ///
-/// The fields are the attributes of the original, and what S3 has added since. What the store did
-/// not say is `None`. Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+/// The fields are the attributes of the original, and those that S3 has added since. An attribute that the server did not
+/// return is `None`. Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct S3Info {
     /// `accept-ranges`.
     pub accept_ranges: Option<String>,
-    /// `x-amz-archive-status`: the access tier that the object is archived in.
+    /// `x-amz-archive-status`: access tier in which the object is archived.
     pub archive_status: Option<String>,
     /// Whether an S3 Bucket Key is used.
     pub bucket_key_enabled: Option<bool>,
     /// `cache-control`.
     pub cache_control: Option<String>,
-    /// The CRC-32 of the content, in base64.
+    /// CRC-32 of the content, in base64.
     pub checksum_crc32: Option<String>,
-    /// The CRC-32C of the content, in base64.
+    /// CRC-32C of the content, in base64.
     pub checksum_crc32c: Option<String>,
-    /// The CRC-64/NVME of the content, in base64.
+    /// CRC-64/NVME of the content, in base64.
     pub checksum_crc64nvme: Option<String>,
-    /// The SHA-1 of the content, in base64.
+    /// SHA-1 of the content, in base64.
     pub checksum_sha1: Option<String>,
-    /// The SHA-256 of the content, in base64.
+    /// SHA-256 of the content, in base64.
     pub checksum_sha256: Option<String>,
     /// `FULL_OBJECT` or `COMPOSITE`.
     pub checksum_type: Option<String>,
@@ -178,56 +178,56 @@ pub struct S3Info {
     pub content_type: Option<String>,
     /// Whether this is a delete marker.
     pub delete_marker: Option<bool>,
-    /// The ETag, with its quotes.
+    /// ETag, with its quotes.
     pub e_tag: Option<String>,
-    /// `x-amz-expiration`: the lifecycle rule that will delete the object.
+    /// `x-amz-expiration`: lifecycle rule that will delete the object.
     pub expiration: Option<String>,
-    /// The `expires` header, as it was stored.
+    /// `expires` header, as it was stored.
     pub expires: Option<String>,
-    /// When the object was stored.
+    /// Time at which the object was stored.
     pub last_modified: Option<OffsetDateTime>,
-    /// The `x-amz-meta-` entries.
+    /// `x-amz-meta-` entries.
     pub metadata: BTreeMap<String, String>,
-    /// Those of its entries whose header has another form than their text, as it came.
+    /// Raw header bytes of the metadata entries whose header differs from their text.
     pub(crate) raw_metadata: BTreeMap<String, Vec<u8>>,
-    /// How many metadata entries could not be told.
+    /// Number of metadata entries that the server could not return in headers.
     pub missing_meta: Option<u64>,
     /// `ON` or `OFF`.
     pub object_lock_legal_hold_status: Option<String>,
     /// `GOVERNANCE` or `COMPLIANCE`.
     pub object_lock_mode: Option<String>,
-    /// Until when the object is retained.
+    /// Date until which the object is retained.
     pub object_lock_retain_until_date: Option<OffsetDateTime>,
-    /// How many parts the object was uploaded in.
+    /// Number of parts in which the object was uploaded.
     pub parts_count: Option<u64>,
     /// `x-amz-replication-status`.
     pub replication_status: Option<String>,
     /// `requester` if the requester was charged.
     pub request_charged: Option<String>,
-    /// `x-amz-restore`: the state of the restored copy of an archived object, which
-    /// [`restore_status`](Self::restore_status) reads.
+    /// `x-amz-restore`: state of the restored copy of an archived object. [`restore_status`](Self::restore_status) parses
+    /// it.
     pub restore: Option<String>,
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub server_side_encryption: Option<String>,
-    /// The algorithm of the customer's key.
+    /// Algorithm of the customer-provided key.
     pub sse_customer_algorithm: Option<String>,
-    /// The MD5 of the customer's key.
+    /// MD5 of the customer-provided key.
     pub sse_customer_key_md5: Option<String>,
-    /// The KMS key that the object is encrypted with.
+    /// KMS key with which the object is encrypted.
     pub ssekms_key_id: Option<String>,
-    /// The storage class; S3 leaves it out for `STANDARD`.
+    /// Storage class. S3 leaves it out for `STANDARD`.
     pub storage_class: Option<String>,
-    /// How many tags the object has, where the caller may know.
+    /// Number of tags of the object, if the caller has the permission to read it.
     pub tag_count: Option<u64>,
-    /// The version of the object.
+    /// Version of the object.
     pub version_id: Option<String>,
     /// `x-amz-website-redirect-location`.
     pub website_redirect_location: Option<String>,
 }
 
 impl S3Info {
-    /// Whether an archived object is being restored, or until when its restored copy can be read. `None` if nobody asked
-    /// for a restoration.
+    /// Returns the state of the restoration of an archived object: whether it is in progress, or until when the restored
+    /// copy can be read. `None` if no restoration was requested.
     ///
     /// ```
     /// use s3fs::S3Info;
@@ -253,17 +253,17 @@ impl S3Info {
     }
 }
 
-/// The state of the restored copy of an archived object: [`S3Info::restore_status`].
+/// State of the restored copy of an archived object: [`S3Info::restore_status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RestoreStatus {
-    /// Whether the restoration is still running.
+    /// Whether the restoration is still in progress.
     pub in_progress: bool,
-    /// Until when the copy can be read, once there is one.
+    /// Time until which the copy can be read, once it exists.
     pub expires: Option<OffsetDateTime>,
 }
 
-/// What is known about a resource.
+/// Information about a resource.
 ///
 /// Source: [Resource info](https://docs.pyfilesystem.org/en/latest/info.html) and
 /// [`fs.info.Info`](https://docs.pyfilesystem.org/en/latest/reference/info_objects.html).
@@ -274,13 +274,14 @@ pub struct Info {
     details: Option<Details>,
     s3: Option<Box<S3Info>>,
     urls: Option<BTreeMap<String, String>>,
-    /// What tells this content of the file from another of the same size and time.
+    /// Distinguishes this content of the file from another with the same size and time.
     stamp: Option<Box<str>>,
     fraction: Fraction,
     writeable: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// Nanoseconds after a time. They make no info another one: one file has one time, listed or looked at.
+/// Nanoseconds after a time. Comparisons of [`Info`] ignore them: a listing has them, but `getinfo` of the same file does
+/// not.
 #[derive(Clone, Copy, Debug)]
 struct Fraction(u32);
 
@@ -291,7 +292,7 @@ impl PartialEq for Fraction {
 }
 
 impl Info {
-    /// The `basic` namespace alone.
+    /// Creates an info with the `basic` namespace only.
     #[must_use]
     pub fn new(name: impl Into<String>, is_dir: bool) -> Self {
         Self {
@@ -306,55 +307,55 @@ impl Info {
         }
     }
 
-    /// The same under another name.
+    /// Changes the name.
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// The same with the `details` namespace.
+    /// Adds the `details` namespace.
     #[must_use]
     pub fn with_details(mut self, details: Details) -> Self {
         self.details = Some(details);
         self
     }
 
-    /// The same with the `s3` namespace.
+    /// Adds the `s3` namespace.
     #[must_use]
     pub fn with_s3(mut self, s3: S3Info) -> Self {
         self.s3 = Some(Box::new(s3));
         self
     }
 
-    /// The same with a stamp of the file's content, such as an ETag: see [`stamp`](Self::stamp).
+    /// Adds a stamp of the file's content, such as an ETag: see [`stamp`](Self::stamp).
     #[must_use]
     pub fn with_stamp(mut self, stamp: Option<&str>) -> Self {
         self.stamp = stamp.map(Box::from);
         self
     }
 
-    /// A value that changes with the file's content, such as an ETag, where the filesystem knows one. A
-    /// move compares it to notice a file that was replaced while it was copied.
+    /// Value that changes with the file's content, such as an ETag, if the filesystem has one. A move compares it to detect
+    /// a file that was replaced while it was copied.
     #[must_use]
     pub fn stamp(&self) -> Option<&str> {
         self.stamp.as_deref()
     }
 
-    /// The same with the nanoseconds after `modified` that a listing has and a look at the file has not.
+    /// Adds the nanoseconds after `modified`. A listing has them, but `getinfo` does not.
     #[must_use]
     pub(crate) fn with_fraction(mut self, nanoseconds: u32) -> Self {
         self.fraction = Fraction(nanoseconds);
         self
     }
 
-    /// When the file changed, as exactly as the listing has it.
+    /// Time of the last change, with the full precision of the listing.
     pub(crate) fn exactly_modified(&self) -> Option<OffsetDateTime> {
         let fraction = time::Duration::nanoseconds(i64::from(self.fraction.0));
         self.modified()?.checked_add(fraction)
     }
 
-    /// The same with a URL for that purpose, in the `urls` namespace.
+    /// Adds a URL for a purpose to the `urls` namespace.
     #[must_use]
     pub fn with_url(mut self, purpose: &str, url: String) -> Self {
         self.urls
@@ -363,8 +364,7 @@ impl Info {
         self
     }
 
-    /// The same with the keys that [`setinfo`](crate::FileSystem::setinfo) can change: namespaces, each
-    /// with its keys.
+    /// Adds the keys that [`setinfo`](crate::FileSystem::setinfo) can change: namespaces, each with its keys.
     ///
     /// ```
     /// use s3fs::Info;
@@ -381,26 +381,26 @@ impl Info {
         self
     }
 
-    /// The last component of the path; empty for the root.
+    /// Last component of the path. Empty for the root.
     #[must_use]
     #[doc(alias = "file_name")]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether this is a directory.
+    /// Returns true if this is a directory.
     #[must_use]
     pub fn is_dir(&self) -> bool {
         self.is_dir
     }
 
-    /// Whether this is a file.
+    /// Returns true if this is a file.
     #[must_use]
     pub fn is_file(&self) -> bool {
         !self.is_dir
     }
 
-    /// The last extension with its dot, or nothing.
+    /// Last extension with its dot, or an empty string.
     ///
     /// ```
     /// let info = s3fs::Info::new("tides.tar.gz", false);
@@ -427,7 +427,7 @@ impl Info {
         parts.map(|part| format!(".{part}")).collect()
     }
 
-    /// The name without its extensions; a name that begins with a dot is kept whole.
+    /// Name without its extensions. A name that begins with a dot is returned whole.
     #[must_use]
     #[doc(alias = "file_stem")]
     pub fn stem(&self) -> &str {
@@ -437,22 +437,21 @@ impl Info {
         self.name.split('.').next().unwrap_or_default()
     }
 
-    /// A name whose only dot is its first character has no extension.
+    /// Returns true if the only dot of the name is its first character. Such a name has no extension.
     fn is_dotfile(&self) -> bool {
         self.name.starts_with('.') && !self.name[1..].contains('.')
     }
 
-    /// The path of this resource in that directory.
+    /// Returns the path of this resource in a directory.
     ///
     /// # Errors
     ///
-    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if `dir_path` leads above
-    /// the root.
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if `dir_path` leads above the root.
     pub fn make_path(&self, dir_path: &str) -> Result<String> {
         path::join([dir_path, &self.name])
     }
 
-    /// Whether that namespace (`basic`, `details`, `s3`, `urls`) is there.
+    /// Returns true if the namespace (`basic`, `details`, `s3`, `urls`) is present.
     #[must_use]
     pub fn has_namespace(&self, namespace: &str) -> bool {
         match namespace {
@@ -464,7 +463,7 @@ impl Info {
         }
     }
 
-    /// Whether [`setinfo`](crate::FileSystem::setinfo) can change that key.
+    /// Returns true if [`setinfo`](crate::FileSystem::setinfo) can change the key.
     #[must_use]
     pub fn is_writeable(&self, namespace: &str, key: &str) -> bool {
         self.writeable
@@ -472,20 +471,20 @@ impl Info {
             .any(|(name, keys)| *name == namespace && keys.contains(&key))
     }
 
-    /// The `details` namespace, if it was asked for.
+    /// The `details` namespace, if it was requested.
     #[must_use]
     #[doc(alias = "metadata")]
     pub fn details(&self) -> Option<&Details> {
         self.details.as_ref()
     }
 
-    /// The `s3` namespace, if it was asked for and this is an object.
+    /// The `s3` namespace, if it was requested and this is an object.
     #[must_use]
     pub fn s3(&self) -> Option<&S3Info> {
         self.s3.as_deref()
     }
 
-    /// The URL for that purpose, from the `urls` namespace.
+    /// URL for a purpose, from the `urls` namespace.
     #[must_use]
     pub fn url(&self, purpose: &str) -> Option<&str> {
         self.urls.as_ref()?.get(purpose).map(String::as_str)
@@ -505,7 +504,7 @@ impl Info {
         self.details.as_ref().map(|details| details.kind)
     }
 
-    /// When the content last changed, from the `details` namespace.
+    /// Time of the last change of the content, from the `details` namespace.
     #[must_use]
     pub fn modified(&self) -> Option<OffsetDateTime> {
         self.details.as_ref()?.modified
@@ -526,25 +525,25 @@ impl Info {
         self.modified().and_then(to_system)
     }
 
-    /// When it was last read, from the `details` namespace.
+    /// Time of the last read, from the `details` namespace.
     #[must_use]
     pub fn accessed(&self) -> Option<OffsetDateTime> {
         self.details.as_ref()?.accessed
     }
 
-    /// When it was created, from the `details` namespace.
+    /// Time of creation, from the `details` namespace.
     #[must_use]
     pub fn created(&self) -> Option<OffsetDateTime> {
         self.details.as_ref()?.created
     }
 
-    /// When its metadata last changed, from the `details` namespace.
+    /// Time of the last change of the metadata, from the `details` namespace.
     #[must_use]
     pub fn metadata_changed(&self) -> Option<OffsetDateTime> {
         self.details.as_ref()?.metadata_changed
     }
 
-    /// One value by namespace and key, in PyFilesystem's shape.
+    /// Returns one value by namespace and key, in PyFilesystem's shape.
     ///
     /// ```
     /// use s3fs::{Info, Value};
@@ -558,9 +557,9 @@ impl Info {
         self.raw().get(namespace, key).cloned()
     }
 
-    /// All of it, in the shape of PyFilesystem's `Info.raw`; times are seconds since 1970.
+    /// Returns all values, in the shape of PyFilesystem's `Info.raw`. Times are seconds since 1970.
     ///
-    /// [`setinfo`](crate::FileSystem::setinfo) takes the same shape.
+    /// [`setinfo`](crate::FileSystem::setinfo) accepts the same shape.
     #[must_use]
     pub fn raw(&self) -> RawInfo {
         let mut raw = RawInfo::new()
@@ -609,7 +608,7 @@ fn details_values(details: &Details) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The attributes of the `s3` namespace by their names.
+/// Attributes of the `s3` namespace by their names.
 pub(crate) fn s3_values(s3: &S3Info) -> Vec<(&'static str, Value)> {
     let text = |value: &Option<String>| Value::from(value.clone());
     vec![
@@ -669,9 +668,9 @@ pub enum Value {
     Null,
     /// True or false.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number; times are seconds since 1970.
+    /// A number. Times are seconds since 1970.
     Float(f64),
     /// A text.
     Text(String),
@@ -701,7 +700,8 @@ impl From<&str> for Value {
 }
 
 impl Value {
-    /// The time, if this is a number of seconds since 1970 that the calendar has, to the microsecond.
+    /// Returns the time, rounded to the microsecond, if this is a number of seconds since 1970 within the range of the
+    /// calendar.
     ///
     /// ```
     /// use s3fs::Value;
@@ -733,7 +733,7 @@ impl From<String> for Value {
 
 impl From<OffsetDateTime> for Value {
     fn from(time: OffsetDateTime) -> Self {
-        // Microseconds, as Python's timestamps have them, are exact in a double.
+        // Microseconds, the precision of Python's timestamps, are exact in a double.
         let micros = time.unix_timestamp_nanos() / 1_000;
         Self::Float(micros as f64 / 1e6)
     }
@@ -751,9 +751,9 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// Info in PyFilesystem's raw shape: values by namespace and key.
+/// Information in PyFilesystem's raw shape: values by namespace and key.
 ///
-/// This is what [`Info::raw`] gives and what [`setinfo`](crate::FileSystem::setinfo) takes.
+/// [`Info::raw`] returns it, and [`setinfo`](crate::FileSystem::setinfo) accepts it.
 ///
 /// ```
 /// use s3fs::{RawInfo, Value};
@@ -782,13 +782,13 @@ impl fmt::Debug for RawInfo {
 }
 
 impl RawInfo {
-    /// Nothing in it.
+    /// Creates an empty `RawInfo`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, with that value.
+    /// Adds a value.
     #[must_use]
     pub fn with(mut self, namespace: &str, key: &str, value: impl Into<Value>) -> Self {
         self.extend(namespace, [(key, value.into())]);
@@ -803,18 +803,18 @@ impl RawInfo {
             .extend(values);
     }
 
-    /// One value.
+    /// Returns one value.
     #[must_use]
     pub fn get(&self, namespace: &str, key: &str) -> Option<&Value> {
         self.0.get(namespace)?.get(key)
     }
 
-    /// The names of the namespaces.
+    /// Names of the namespaces.
     pub fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The keys and values of a namespace; none if it is not there.
+    /// Keys and values of a namespace. Empty if the namespace is missing.
     pub fn values(&self, namespace: &str) -> impl Iterator<Item = (&str, &Value)> {
         let values = self.0.get(namespace).into_iter().flatten();
         values.map(|(key, value)| (key.as_str(), value))
@@ -827,7 +827,7 @@ mod tests {
 
     #[test]
     fn suffix_suffixes_and_stem_are_pyfilesystems() {
-        // name, suffix, suffixes, stem: as fs 2.4.16 answers
+        // name, suffix, suffixes, stem: results of fs 2.4.16
         let table: [(&str, &str, &[&str], &str); 8] = [
             ("foo.py", ".py", &[".py"], "foo"),
             ("foo.tar.gz", ".gz", &[".tar", ".gz"], "foo"),

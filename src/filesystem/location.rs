@@ -1,14 +1,13 @@
-//! [`Location`]: where a resource really is, whichever filesystem led there.
+//! [`Location`]: identifies a resource, independent of the filesystem through which it was reached.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a resource really is.
+/// Identifies a resource, independent of the filesystem through which it was reached.
 ///
-/// Two handles on the same bucket, with another `dir_path` for example, give the same location for
-/// the same object. Copies and moves ask it before anything changes, so that nothing is copied onto
-/// itself or into itself.
+/// Two handles on the same bucket, for example with different `dir_path`, return the same location for the same object.
+/// Copies and moves compare locations before anything changes, so that nothing is copied onto itself or into itself.
 #[derive(Clone)]
 pub struct Location {
     realm: String,
@@ -20,11 +19,11 @@ pub struct Location {
 }
 
 impl Location {
-    /// The location of what is called `file` as a file, and whose content begins with `directory`
-    /// as a directory, in a realm such as a bucket at an endpoint or the local disk. What comes after
-    /// the last `/` of a realm is what it calls itself, and the rest is how it was reached.
+    /// Creates a location. `file` identifies the resource as a file, and `directory` is the prefix of its content as a
+    /// directory. The realm is, for example, a bucket at an endpoint or the local disk. The part of the realm after the last
+    /// `/` is its own name. The part before is the address through which it was reached.
     ///
-    /// `directory` ends with the separator of the realm, or is empty for all of it.
+    /// `directory` ends with the separator of the realm, or is empty for the whole realm.
     #[must_use]
     pub fn new(
         realm: impl Into<String>,
@@ -41,62 +40,61 @@ impl Location {
         }
     }
 
-    /// The same, reached through a symbolic link, which was the last name of the path.
+    /// Marks the location as reached through a symbolic link, which was the last name of the path.
     #[must_use]
     pub fn through_link(mut self) -> Self {
         self.is_link = true;
         self
     }
 
-    /// True if [`through_link`](Self::through_link) was set: a move removes the link, and never what
-    /// it leads to.
+    /// Returns true if [`through_link`](Self::through_link) was set. A move removes the link and never the target of the
+    /// link.
     #[must_use]
     pub fn is_link(&self) -> bool {
         self.is_link
     }
 
-    /// The same, as the root of a filesystem.
+    /// Marks the location as the root of a filesystem.
     #[must_use]
     pub fn as_root(mut self) -> Self {
         self.is_root = true;
         self
     }
 
-    /// True if [`as_root`](Self::as_root) was set: a directory that stays when all that is in it is
-    /// moved.
+    /// Returns true if [`as_root`](Self::as_root) was set. Such a directory is kept when all its content is moved.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.is_root
     }
 
-    /// The same, with something by which a filesystem of the same kind reaches it directly.
+    /// Adds a handle with which a filesystem of the same kind can access the resource directly.
     #[must_use]
     pub fn with_handle(mut self, handle: impl Any + Send + Sync) -> Self {
         self.handle = Some(Arc::new(handle));
         self
     }
 
-    /// What [`with_handle`](Self::with_handle) gave, if it is of that type.
+    /// Returns the handle of [`with_handle`](Self::with_handle), if it has this type.
     #[must_use]
     pub fn handle<T: Any>(&self) -> Option<&T> {
         self.handle.as_ref()?.downcast_ref()
     }
 
-    /// Whether both are the same resource.
+    /// Returns true if both are the same resource.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.realm == other.realm && self.file == other.file && self.directory == other.directory
     }
 
-    /// Whether both are the same file, whatever their directories are called: under another
-    /// delimiter the same object has another directory beside it.
+    /// Returns true if both are the same file. Ignores the directories: handles with different delimiters have different
+    /// directories for the same object.
     #[must_use]
     pub fn is_same_file(&self, other: &Self) -> bool {
         self.realm == other.realm && self.file == other.file
     }
 
-    /// Whether both may be the same file of one realm that was reached in two ways, such as two names
-    /// of one server.
+    /// Returns true if both may be the same file of one realm that was reached in two ways, such as through two names of one
+    /// server.
     #[must_use]
     pub fn may_be_file(&self, other: &Self) -> bool {
         let names = (self.realm.rsplit_once('/'), other.realm.rsplit_once('/'));
@@ -106,7 +104,7 @@ impl Location {
         own_way != way && own_name == name && self.file == other.file
     }
 
-    /// Whether one of the two directories is the other or lies in it.
+    /// Returns true if the two directories are the same, or one lies in the other.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.realm == other.realm
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_overlaps_what_is_in_it_and_not_its_namesakes() {
+    fn a_directory_overlaps_its_contents_and_not_names_with_the_same_prefix() {
         assert!(at("/a").overlaps(&at("/a/b")));
         assert!(at("/a/b").overlaps(&at("/a")));
         assert!(at("/a").overlaps(&at("/a")));
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_may_be_reached_by_two_names_of_its_server() {
+    fn locations_with_different_server_names_may_be_the_same_file() {
         let at = |realm: &str, file: &str| Location::new(realm, file, format!("{file}/"));
         let here = at("s3://localhost:9000/bucket", "a");
         assert!(here.may_be_file(&at("s3://127.0.0.1:9000/bucket", "a")));
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_comes_back_as_what_it_was() {
+    fn a_handle_keeps_its_type() {
         let location = at("/a").with_handle(7_u32);
         assert_eq!(location.handle::<u32>(), Some(&7));
         assert_eq!(location.handle::<u64>(), None);

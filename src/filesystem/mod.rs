@@ -1,4 +1,4 @@
-//! [`FileSystem`]: the interface of every filesystem, in PyFilesystem's words.
+//! [`FileSystem`]: the interface of every filesystem. It follows PyFilesystem.
 
 pub(crate) mod capabilities;
 pub(crate) mod defaults;
@@ -36,39 +36,39 @@ use options::OpenOptions;
 use scantree::{Descend, Descent};
 pub use scantree::{Entries, TreeEntries};
 
-/// What a filesystem is like: PyFilesystem's `standard` meta namespace.
+/// Properties of a filesystem: PyFilesystem's `standard` meta namespace.
 ///
 /// Source: [`FS.getmeta`](https://docs.pyfilesystem.org/en/latest/reference/base.html#fs.base.FS.getmeta).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Meta {
-    /// Whether names that differ only in case are the same.
+    /// Whether names that differ only in case refer to the same file.
     pub case_insensitive: bool,
-    /// The longest name, if there is a limit: in bytes, or, where no path may have a `\`, in the
-    /// units of UTF-16 that Windows counts. Copies and moves ask it before anything changes.
+    /// Maximum length of a name, if there is a limit. It is in bytes, or, if paths cannot contain `\`, in UTF-16 code units
+    /// as on Windows. Copies and moves check it before anything changes.
     pub max_name_length: Option<usize>,
-    /// The characters that no path may have.
+    /// Characters that no path may contain.
     pub invalid_path_chars: String,
-    /// The longest path, in bytes, if there is a limit.
+    /// Maximum length of a path in bytes, if there is a limit.
     pub max_path_length: Option<usize>,
-    /// Whether it needs a network.
+    /// Whether the filesystem needs a network.
     pub network: bool,
-    /// Whether nothing can be changed.
+    /// Whether all changes are refused.
     pub read_only: bool,
     /// Whether a file can be renamed in one step.
     pub supports_rename: bool,
-    /// Whether threads may share it; always so in Rust.
+    /// Whether threads may share the filesystem. Always true in Rust.
     pub thread_safe: bool,
-    /// Whether paths may be any Unicode.
+    /// Whether paths may contain any Unicode character.
     pub unicode_paths: bool,
-    /// Whether it is a view of other filesystems.
+    /// Whether the filesystem is a view of other filesystems.
     pub is_virtual: bool,
-    /// Whether a file and a directory can have the same path, as on S3, where `x` and `x/y` are
-    /// two keys. Copies and moves ask it before anything changes.
+    /// Whether a file and a directory can have the same path, as on S3, where `x` and `x/y` are two keys. Copies and moves
+    /// check this before anything changes.
     pub holds_file_beside_directory: bool,
-    /// How many entries [`scantree`](FileSystem::scantree) is given with one request, whatever
-    /// directories they are in; nothing if each directory is listed by itself. Copies on a condition
-    /// list their target where that asks for less than a look at each file.
+    /// Number of entries that [`scantree`](FileSystem::scantree) gets with one request, whatever directories they are in.
+    /// `None` if each directory is listed separately. Conditional copies list the target if that takes fewer requests than
+    /// checking each file.
     pub tree_page: Option<usize>,
 }
 
@@ -91,15 +91,14 @@ impl Default for Meta {
     }
 }
 
-/// How `makedir` makes a directory.
+/// Options of `makedir`.
 ///
-/// PyFilesystem's `permissions` has no meaning on S3 and is not here.
+/// PyFilesystem's `permissions` has no meaning on S3 and is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MakedirOptions {
     pub(crate) recreate: bool,
     pub(crate) beside_file: bool,
-    /// How many of the highest levels `makedirs` takes for given: those of a directory that was
-    /// opened as a filesystem.
+    /// Number of leading path levels that `makedirs` assumes to exist: those of a directory that was opened as a filesystem.
     pub(crate) given_levels: usize,
 }
 
@@ -110,23 +109,23 @@ impl MakedirOptions {
         Self::default()
     }
 
-    /// Whether a directory that is already there is fine; by default it is an error.
+    /// Whether an existing directory is accepted. By default it is an error.
     #[must_use]
     pub fn recreate(mut self, recreate: bool) -> Self {
         self.recreate = recreate;
         self
     }
 
-    /// Whether a file of that path may be there, and stays; by default it is an error. Only where
-    /// [`Meta::holds_file_beside_directory`] says so.
+    /// Whether a file with the same path may exist. The file is kept. By default it is an error. Only for filesystems with
+    /// [`Meta::holds_file_beside_directory`].
     #[must_use]
     pub fn beside_file(mut self, beside_file: bool) -> Self {
         self.beside_file = beside_file;
         self
     }
 
-    /// For `makedirs`: the number of the path's first levels that exist and need no check, as of a
-    /// directory that was opened as a filesystem. Defaults to 0.
+    /// For `makedirs`: number of leading levels of the path that exist and are not checked, such as those of a directory
+    /// that was opened as a filesystem. Defaults to 0.
     #[must_use]
     pub fn given_levels(mut self, levels: usize) -> Self {
         self.given_levels = levels;
@@ -152,8 +151,7 @@ impl MakedirOptions {
     }
 }
 
-/// How `copy_with` and `movefile_with` treat the file, and `copydir_with` and `movedir_with` the
-/// directory: PyFilesystem's keyword arguments.
+/// Options of `copy_with`, `movefile_with`, `copydir_with` and `movedir_with`: PyFilesystem's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyOptions {
     pub(crate) overwrite: bool,
@@ -162,29 +160,29 @@ pub struct CopyOptions {
 }
 
 impl CopyOptions {
-    /// PyFilesystem's defaults: nothing is overwritten or created, times are not kept.
+    /// PyFilesystem's defaults: existing files are not overwritten, directories are not created, times are not kept.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether a file that is there already is replaced; for `copy` and `movefile`. By default it
-    /// is [`DestinationExists`](ErrorKind::DestinationExists).
+    /// Whether an existing file is replaced; for `copy` and `movefile`. By default an existing file is the error
+    /// [`DestinationExists`](ErrorKind::DestinationExists).
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// Whether a target directory that is not there is made; for `copydir` and `movedir`. By
-    /// default it is [`ResourceNotFound`](ErrorKind::ResourceNotFound).
+    /// Whether a missing target directory is created; for `copydir` and `movedir`. By default a missing target is the error
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound).
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Whether the time of the last change is kept, where the target can.
+    /// Whether the time of the last change is kept, if the target supports it.
     #[must_use]
     pub fn preserve_time(mut self, preserve_time: bool) -> Self {
         self.preserve_time = preserve_time;
@@ -210,24 +208,22 @@ impl CopyOptions {
     }
 }
 
-/// A filesystem, in PyFilesystem's words.
+/// A filesystem. The interface follows PyFilesystem.
 ///
-/// The methods without a default are PyFilesystem's
-/// [essential methods](https://docs.pyfilesystem.org/en/latest/implementers.html#essential-methods);
-/// the others stand on them, and a filesystem overrides what it can do better. The trait is
-/// object-safe: [`open_fs`](crate::open_fs) gives a `Box<dyn FileSystem>`.
+/// The methods without a default are PyFilesystem's [essential
+/// methods](https://docs.pyfilesystem.org/en/latest/implementers.html#essential-methods). All other methods are built on
+/// them. A filesystem overrides the methods for which it has a better implementation. The trait is object-safe:
+/// [`open_fs`](crate::open_fs) returns a `Box<dyn FileSystem>`.
 ///
-/// A path is `/`-separated and relative to the root, `""` and `"/"` are the root, and `..` above
-/// the root is an error. Every method fails with
-/// [`FilesystemClosed`](ErrorKind::FilesystemClosed) after [`close`](Self::close), and with one of
-/// [`InvalidPath`](ErrorKind::InvalidPath), [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath)
-/// and [`IllegalBackReference`](ErrorKind::IllegalBackReference) for a path that cannot be: none
-/// of that is repeated below. The number of requests on S3 is listed in
-/// [`S3Fs`](crate::S3Fs#requests).
+/// A path is `/`-separated and relative to the root. `""` and `"/"` are the root. `..` above the root is an error. Every
+/// method returns [`FilesystemClosed`](ErrorKind::FilesystemClosed) after [`close`](Self::close), and
+/// [`InvalidPath`](ErrorKind::InvalidPath), [`InvalidCharsInPath`](ErrorKind::InvalidCharsInPath) or
+/// [`IllegalBackReference`](ErrorKind::IllegalBackReference) for an invalid path. The sections below do not repeat these
+/// errors. [`S3Fs`](crate::S3Fs#requests) lists the number of requests on S3.
 ///
 /// Source: [`fs.base.FS`](https://docs.pyfilesystem.org/en/latest/reference/base.html).
 pub trait FileSystem: Send + Sync {
-    /// What is known about the resource.
+    /// Returns information about a resource.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -246,7 +242,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "stat")]
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info>;
 
-    /// The names in a directory, each once.
+    /// Returns the names in a directory, each once.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -264,7 +260,7 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "read_dir")]
     fn listdir(&self, path: &str) -> Result<Vec<String>>;
 
-    /// Makes a directory, as [`makedir`](crate::FileSystemExt::makedir), with options.
+    /// Makes a directory, like [`makedir`](crate::FileSystemExt::makedir), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -281,7 +277,7 @@ pub trait FileSystem: Send + Sync {
     /// As [`makedir`](crate::FileSystemExt::makedir).
     fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()>;
 
-    /// Opens a file, as [`openbin`](crate::FileSystemExt::openbin), with options.
+    /// Opens a file, like [`openbin`](crate::FileSystemExt::openbin), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -340,8 +336,8 @@ pub trait FileSystem: Send + Sync {
     #[doc(alias = "remove_dir")]
     fn removedir(&self, path: &str) -> Result<()>;
 
-    /// Changes the attributes of a resource: `info` has the shape of
-    /// [`Info::raw`], and what it does not name stays.
+    /// Changes the attributes of a resource. `info` has the shape of [`Info::raw`]. Attributes that are not in `info` stay
+    /// unchanged.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -358,14 +354,13 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
-    /// [`Unsupported`](ErrorKind::Unsupported) for what cannot be changed,
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a value of the wrong type.
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound), [`Unsupported`](ErrorKind::Unsupported) for an attribute that
+    /// cannot be changed, [`InvalidArgument`](ErrorKind::InvalidArgument) for a value of the wrong type.
     #[doc(alias = "set_permissions")]
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()>;
 
-    /// What is known about each of many resources, in the order of the paths; each fails for itself.
-    /// [`S3Fs`](crate::S3Fs) asks about several at a time.
+    /// Returns information about many resources, in the order of the paths. An error affects only its own path.
+    /// [`S3Fs`](crate::S3Fs) sends several requests at a time.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs, Namespaces};
@@ -387,19 +382,18 @@ pub trait FileSystem: Send + Sync {
         paths.map(|path| self.getinfo(path, namespaces)).collect()
     }
 
-    /// Removes many files, each as [`remove`](Self::remove) does. Returns the results in the order of the paths: one
-    /// that fails does not keep the others.
+    /// Removes many files, each like [`remove`](Self::remove). Returns the results in the order of the paths. The failure of
+    /// one file does not affect the others.
     ///
-    /// By default they are removed one after the other. [`S3Fs`](crate::S3Fs) deletes 1,000 in a request. Without
-    /// `strict` it asks for nothing else. In strict mode it finds out first which of the files are there, and which
-    /// directories they are the last of: by listings where many of the files are close together, and never with more
-    /// than two requests for each file and one more. The marker of a directory that would vanish is written before
-    /// anything is deleted.
+    /// By default the files are removed one after the other. [`S3Fs`](crate::S3Fs) deletes up to 1,000 files with one
+    /// request. Without `strict` it sends no other requests. In strict mode it first checks which of the files exist and
+    /// which directories would become empty. It lists directories where many of the files are close together, and sends at
+    /// most two requests for each file plus one. It writes the marker of a directory that would vanish before it deletes
+    /// anything.
     ///
-    /// What is deleted is what has the path by then, and nothing else. A file that another program stores under one of
-    /// the paths in the meantime may be deleted or stay. One that another program removes in the meantime counts as
-    /// removed. If a request fails as a whole, the paths in it, and those that would have come after it, have its error:
-    /// some of these files may be gone.
+    /// Only the given paths are deleted. A file that another program stores under one of the paths in the meantime may be
+    /// deleted or kept. A file that another program removes in the meantime counts as removed. If a whole request fails, all
+    /// paths in it and all later paths get its error. Some of these files may have been deleted.
     ///
     /// ```
     /// use s3fs::{ErrorKind, FileSystem, FileSystemExt, MemoryFs};
@@ -427,7 +421,7 @@ pub trait FileSystem: Send + Sync {
             .collect()
     }
 
-    /// Whether something is there.
+    /// Returns true if the resource exists.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -440,13 +434,13 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Only what keeps it from being known: the network, a permission, a missing bucket.
+    /// Only errors that prevent the check: the network, a permission, a missing bucket.
     #[doc(alias = "try_exists")]
     fn exists(&self, path: &str) -> Result<bool> {
         found(self.getinfo(path, Namespaces::BASIC)).map(|info| info.is_some())
     }
 
-    /// Whether a file is there.
+    /// Returns true if the path is a file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -466,7 +460,7 @@ pub trait FileSystem: Send + Sync {
         Ok(info.is_some_and(|info| info.is_file()))
     }
 
-    /// Whether a directory is there.
+    /// Returns true if the path is a directory.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -486,7 +480,7 @@ pub trait FileSystem: Send + Sync {
         Ok(info.is_some_and(|info| info.is_dir()))
     }
 
-    /// Whether a directory holds nothing.
+    /// Returns true if a directory is empty.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -505,7 +499,7 @@ pub trait FileSystem: Send + Sync {
         first.transpose().map(|first| first.is_none())
     }
 
-    /// The entries of a directory. PyFilesystem's `page` is the iterator's `skip` and `take`.
+    /// Returns the entries of a directory. Use the iterator's `skip` and `take` for PyFilesystem's `page`.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -520,8 +514,8 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected); the iterator ends after an error.
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound), [`DirectoryExpected`](ErrorKind::DirectoryExpected). The iterator
+    /// ends after an error.
     #[doc(alias = "read_dir")]
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
         let directory = self.validatepath(path)?;
@@ -531,7 +525,7 @@ pub trait FileSystem: Send + Sync {
         })))
     }
 
-    /// All bytes of a file, as [`readbytes`](crate::FileSystemExt::readbytes), with options.
+    /// Returns all bytes of a file, like [`readbytes`](crate::FileSystemExt::readbytes), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -551,7 +545,7 @@ pub trait FileSystem: Send + Sync {
         Ok(bytes)
     }
 
-    /// Writes a file whole, as [`writebytes`](crate::FileSystemExt::writebytes), with options.
+    /// Writes a whole file, like [`writebytes`](crate::FileSystemExt::writebytes), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -572,8 +566,8 @@ pub trait FileSystem: Send + Sync {
         file.close()
     }
 
-    /// Makes an empty file if nothing is there, or, with `wipe`, in any case. Says whether it made
-    /// one.
+    /// Makes an empty file if the path does not exist, or, with `wipe`, replaces an existing file as well. Returns true if
+    /// it made a file.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -585,8 +579,8 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory is not there,
-    /// with `wipe` [`FileExpected`](ErrorKind::FileExpected) on a directory.
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory does not exist. With `wipe`,
+    /// [`FileExpected`](ErrorKind::FileExpected) for a directory.
     #[doc(alias = "create_new")]
     fn create(&self, path: &str, wipe: bool) -> Result<bool> {
         if wipe {
@@ -607,8 +601,8 @@ pub trait FileSystem: Send + Sync {
         }
     }
 
-    /// Makes an empty file if nothing is there, or else sets its times to now, where a filesystem
-    /// can: S3 cannot, and does nothing then.
+    /// Makes an empty file if the path does not exist. Otherwise sets its times to now, if the filesystem can: S3 cannot,
+    /// and does nothing.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -628,7 +622,7 @@ pub trait FileSystem: Send + Sync {
         self.settimes(path, None, None)
     }
 
-    /// What this filesystem is like.
+    /// Returns the properties of this filesystem.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -640,8 +634,7 @@ pub trait FileSystem: Send + Sync {
         Meta::default()
     }
 
-    /// A URL of the file for that purpose: `"download"`, or `"fs"` for an FS URL that
-    /// [`open_fs`](crate::open_fs) takes.
+    /// Returns a URL of the file for a purpose: `"download"`, or `"fs"` for an FS URL for [`open_fs`](crate::open_fs).
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -658,7 +651,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`NoUrl`](ErrorKind::NoUrl) for another purpose, or where the filesystem has none.
+    /// [`NoUrl`](ErrorKind::NoUrl) for any other purpose, or if the filesystem has no URLs.
     fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
         self.validatepath(path)?;
         Err(Error::new(ErrorKind::NoUrl)
@@ -666,7 +659,7 @@ pub trait FileSystem: Send + Sync {
             .with_message(format!("this filesystem has no URL for {purpose:?}")))
     }
 
-    /// The path as this filesystem sees it: absolute and normalized.
+    /// Returns the path as this filesystem uses it: absolute and normalized.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
@@ -687,7 +680,7 @@ pub trait FileSystem: Send + Sync {
         validate(path, &self.getmeta())
     }
 
-    /// Writes all of a file to `target`, and says how many bytes that were.
+    /// Writes a whole file to `target`. Returns the number of bytes.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -701,16 +694,15 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound),
-    /// [`FileExpected`](ErrorKind::FileExpected), and what `target` answers.
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound), [`FileExpected`](ErrorKind::FileExpected), and errors from
+    /// `target`.
     #[doc(alias = "getfile")]
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
         let mut file = self.openbin_with(path, "r", &OpenOptions::default())?;
         cancel::copy(&mut file, target).map_err(Error::from_caller)
     }
 
-    /// Writes all that `source` gives to a file, replacing what was there, and says how many bytes
-    /// that were.
+    /// Reads `source` to its end and writes it to a file. Replaces an existing file. Returns the number of bytes.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -722,7 +714,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`writebytes`](crate::FileSystemExt::writebytes), and what `source` answers.
+    /// As [`writebytes`](crate::FileSystemExt::writebytes), and errors from `source`.
     #[doc(alias = "setfile")]
     #[doc(alias = "setbinfile")]
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
@@ -732,19 +724,19 @@ pub trait FileSystem: Send + Sync {
         Ok(count)
     }
 
-    /// Writes what `source` gives to a file, as [`upload`](Self::upload), where its size is known
-    /// before: a filesystem can then pass it on as it comes.
+    /// Writes `source` to a file, like [`upload`](Self::upload), if the size is known in advance. A filesystem can then
+    /// stream the bytes without storing them first.
     ///
     /// # Errors
     ///
-    /// As [`upload`](Self::upload); where it is passed on as it comes, also if the source has
-    /// another size. Nothing is stored then.
+    /// As [`upload`](Self::upload). A filesystem that streams the bytes also returns an error, and stores nothing, if the
+    /// source has another size.
     fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
         let _ = size;
         self.upload(path, source)
     }
 
-    /// Makes a directory and those above it, as [`makedirs`](crate::FileSystemExt::makedirs), with options.
+    /// Makes a directory and its parent directories, like [`makedirs`](crate::FileSystemExt::makedirs), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -778,7 +770,7 @@ pub trait FileSystem: Send + Sync {
         made().map_err(|error| error.with_path_replaced(path))
     }
 
-    /// Copies a file, as [`copy`](crate::FileSystemExt::copy), with options.
+    /// Copies a file, like [`copy`](crate::FileSystemExt::copy), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -799,7 +791,7 @@ pub trait FileSystem: Send + Sync {
         defaults::copy(&self, src_path, dst_path, options)
     }
 
-    /// Moves a file, as [`movefile`](crate::FileSystemExt::movefile), with options.
+    /// Moves a file, like [`movefile`](crate::FileSystemExt::movefile), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -820,7 +812,7 @@ pub trait FileSystem: Send + Sync {
         defaults::movefile(&self, src_path, dst_path, options)
     }
 
-    /// Copies what is in a directory, as [`copydir`](crate::FileSystemExt::copydir), with options.
+    /// Copies the content of a directory, like [`copydir`](crate::FileSystemExt::copydir), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -841,7 +833,7 @@ pub trait FileSystem: Send + Sync {
         defaults::copydir(&self, src_path, dst_path, options)
     }
 
-    /// Moves a directory, as [`movedir`](crate::FileSystemExt::movedir), with options.
+    /// Moves a directory, like [`movedir`](crate::FileSystemExt::movedir), with options.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -862,7 +854,7 @@ pub trait FileSystem: Send + Sync {
         defaults::movedir(&self, src_path, dst_path, options)
     }
 
-    /// Removes a directory and all that is below it; of the root, all that is below it.
+    /// Removes a directory and everything below it. The root itself is kept.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -889,8 +881,7 @@ pub trait FileSystem: Send + Sync {
         found(self.removedir(path)).map(|_| ())
     }
 
-    /// Removes all that is below a directory, and keeps the directory: what
-    /// [`removetree`](Self::removetree) does with a root.
+    /// Removes everything below a directory and keeps the directory, like [`removetree`](Self::removetree) of a root.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -909,7 +900,7 @@ pub trait FileSystem: Send + Sync {
         remove_below(self, path)
     }
 
-    /// An error unless a directory is there: what [`opendir`](crate::FileSystemExt::opendir) asks first.
+    /// Returns an error unless the path is a directory. [`opendir`](crate::FileSystemExt::opendir) calls this first.
     ///
     /// # Errors
     ///
@@ -919,14 +910,14 @@ pub trait FileSystem: Send + Sync {
         require_directory(self, path)
     }
 
-    /// Every entry below a directory, depth-first, each directory after what is in it.
+    /// Returns every entry below a directory, depth-first. Each directory comes after its content.
     ///
-    /// All whole-tree work goes through this, so that a filesystem can list a tree in a way of its
-    /// own: [`S3Fs`](crate::S3Fs) asks for 1,000 keys at a time, whatever directories they are in.
+    /// All operations on whole trees use this method, so that a filesystem can list a tree in its own way:
+    /// [`S3Fs`](crate::S3Fs) lists 1,000 keys with one request, whatever directories they are in.
     ///
     /// # Errors
     ///
-    /// As [`scandir`](Self::scandir); the iterator ends after an error.
+    /// As [`scandir`](Self::scandir). The iterator ends after an error.
     fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
         let scan = move |path: &str| self.scandir(path, namespaces);
         scantree::by_listing(
@@ -937,13 +928,12 @@ pub trait FileSystem: Send + Sync {
         )
     }
 
-    /// Every entry below a directory, as [`scantree`](Self::scantree) gives them, for those who must
-    /// miss none: copies, moves and mirrors list their source so. A name that no path can have is an
-    /// error here, where listings leave it out.
+    /// Returns every entry below a directory, like [`scantree`](Self::scantree), but returns an error for a name that no
+    /// path can have. Listings leave out such a name. Copies, moves and mirrors list their source with this method, because
+    /// they must not miss an entry.
     ///
-    /// That is so on the local disk, where it is a name that is not UTF-8. [`S3Fs`](crate::S3Fs) leaves
-    /// keys that no path can name out here, too: copies within an endpoint take them along, and what
-    /// else moves or mirrors leaves them where they are.
+    /// On the local disk such a name is one that is not UTF-8. [`S3Fs`](crate::S3Fs) leaves out keys that no path can name
+    /// here as well. Copies within an endpoint still copy such keys. All other moves and mirrors leave them in place.
     ///
     /// # Errors
     ///
@@ -952,13 +942,12 @@ pub trait FileSystem: Send + Sync {
         self.scantree(path, namespaces)
     }
 
-    /// The entries below a directory, as [`scantree`](Self::scantree) gives them, without what is in
-    /// directories that `descend` does not enter. It is called with the absolute path of each
-    /// directory that the walk comes by, before what is in it.
+    /// Returns the entries below a directory, like [`scantree`](Self::scantree), but without the content of directories that
+    /// `descend` does not enter. `descend` is called with the absolute path of each directory, before the content of the
+    /// directory.
     ///
-    /// Walks that leave directories out go through this. By default each directory that is entered is
-    /// listed once; [`S3Fs`](crate::S3Fs) lists the tree, and skips what is not entered, where that
-    /// takes fewer requests.
+    /// Walks that exclude directories use this method. By default each entered directory is listed once.
+    /// [`S3Fs`](crate::S3Fs) lists the whole tree and skips the other directories if that takes fewer requests.
     ///
     /// ```
     /// use s3fs::{Descent, FileSystem, FileSystemExt, MemoryFs, Namespaces};
@@ -990,13 +979,13 @@ pub trait FileSystem: Send + Sync {
         scantree::by_listing(path, self.validatepath(path)?, scan, descend)
     }
 
-    /// The entries below a directory, as [`scantree_whole`](Self::scantree_whole) gives them, without what is in
-    /// directories that `descend` does not enter. Copies, moves and mirrors that leave directories out list their
-    /// source so. Defaults to [`scantree_pruned`](Self::scantree_pruned).
+    /// Returns the entries below a directory, like [`scantree_whole`](Self::scantree_whole), but without the content of
+    /// directories that `descend` does not enter. Copies, moves and mirrors that exclude directories list their source with
+    /// this method. Defaults to [`scantree_pruned`](Self::scantree_pruned).
     ///
     /// # Errors
     ///
-    /// As [`scantree_whole`](Self::scantree_whole), but not for what is in a directory that is not entered.
+    /// As [`scantree_whole`](Self::scantree_whole), but not for the content of a directory that is not entered.
     fn scantree_whole_pruned<'a>(
         &'a self,
         path: &str,
@@ -1006,7 +995,7 @@ pub trait FileSystem: Send + Sync {
         self.scantree_pruned(path, namespaces, descend)
     }
 
-    /// The entries of a directory whose names begin with `name_prefix`.
+    /// Returns the entries of a directory whose names begin with `name_prefix`.
     ///
     /// # Errors
     ///
@@ -1026,10 +1015,10 @@ pub trait FileSystem: Send + Sync {
         })))
     }
 
-    /// Sets the times of a resource, where a filesystem can: S3 cannot, and does nothing then.
+    /// Sets the times of a resource, if the filesystem can: S3 cannot, and does nothing.
     ///
-    /// Without `accessed` it is now, and without `modified` it is the same as `accessed`. A time that
-    /// is to stay as it is, is left out of what [`setinfo`](Self::setinfo) is given.
+    /// `accessed` defaults to now, and `modified` defaults to `accessed`. To keep one of the times, leave it out of a call
+    /// of [`setinfo`](Self::setinfo).
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -1062,7 +1051,7 @@ pub trait FileSystem: Send + Sync {
         self.setinfo(path, &times)
     }
 
-    /// The path of a resource on the local disk.
+    /// Returns the path of a resource on the local disk.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -1081,7 +1070,7 @@ pub trait FileSystem: Send + Sync {
             .with_message("this filesystem is not on the local disk"))
     }
 
-    /// Whether a resource is a symbolic link; there are none but on the local disk.
+    /// Returns true if a resource is a symbolic link. Only the local disk has symbolic links.
     ///
     /// # Errors
     ///
@@ -1091,12 +1080,12 @@ pub trait FileSystem: Send + Sync {
         self.getinfo(path, Namespaces::BASIC).map(|_| false)
     }
 
-    /// What this filesystem is called in [`desc`](crate::FileSystemExt::desc).
+    /// Name of this filesystem in [`desc`](crate::FileSystemExt::desc).
     fn label(&self) -> String {
         "this filesystem".to_owned()
     }
 
-    /// What transfers may ask of this filesystem beyond these methods. Defaults to `None`: files stream.
+    /// Optional operations that speed up transfers. Defaults to `None`: files stream.
     fn capabilities(&self) -> Option<&dyn Capabilities> {
         None
     }
@@ -1114,14 +1103,14 @@ pub trait FileSystem: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the filesystem from letting go of what it holds.
+    /// Errors that occur while the filesystem releases its resources.
     fn close(&self) -> Result<()>;
 
-    /// Whether this handle was closed.
+    /// Returns true if this handle was closed.
     fn isclosed(&self) -> bool;
 }
 
-/// An error if the handle was closed.
+/// Returns an error if the handle was closed.
 pub(crate) fn require_open(fs: &(impl FileSystem + ?Sized)) -> Result<()> {
     if fs.isclosed() {
         return Err(Error::new(ErrorKind::FilesystemClosed));
@@ -1129,7 +1118,7 @@ pub(crate) fn require_open(fs: &(impl FileSystem + ?Sized)) -> Result<()> {
     Ok(())
 }
 
-/// An error unless a directory is there.
+/// Returns an error unless the path is a directory.
 pub(crate) fn require_directory(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
     if fs.isdir(path)? {
         return Ok(());
@@ -1138,7 +1127,7 @@ pub(crate) fn require_directory(fs: &(impl FileSystem + ?Sized), path: &str) -> 
     Err(Error::new(ErrorKind::DirectoryExpected).with_path(path))
 }
 
-/// Removes all that is below a directory, one after the other.
+/// Removes everything below a directory, one entry after the other.
 fn remove_below(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
     for entry in fs.scantree(path, Namespaces::BASIC)? {
         let (directory, info) = entry?;
@@ -1149,13 +1138,13 @@ fn remove_below(fs: &(impl FileSystem + ?Sized), path: &str) -> Result<()> {
         } else {
             fs.remove(&entry_path)
         };
-        // What is gone already is what was wanted.
+        // Another program may have removed the entry already.
         found(removed)?;
     }
     Ok(())
 }
 
-/// The times that [`FileSystem::settimes`] sets, with PyFilesystem's defaults.
+/// Times that [`FileSystem::settimes`] sets, with PyFilesystem's defaults.
 pub(crate) fn wanted_times(
     accessed: Option<OffsetDateTime>,
     modified: Option<OffsetDateTime>,
@@ -1164,7 +1153,7 @@ pub(crate) fn wanted_times(
     (accessed, modified.unwrap_or(accessed))
 }
 
-/// `None` instead of an error that says that nothing is there.
+/// Returns `None` instead of a [`ResourceNotFound`](ErrorKind::ResourceNotFound) error.
 pub(crate) fn found<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -1173,7 +1162,7 @@ pub(crate) fn found<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// The path, absolute and normalized, if a filesystem like that can have it.
+/// Returns the absolute, normalized path, or an error if a filesystem with these properties cannot have it.
 pub(crate) fn validate(path: &str, meta: &Meta) -> Result<String> {
     if let Some(invalid) = path.chars().find(|c| meta.invalid_path_chars.contains(*c)) {
         return Err(Error::new(ErrorKind::InvalidCharsInPath)
@@ -1203,7 +1192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_validated_against_what_the_filesystem_is_like() {
+    fn a_path_is_validated_against_the_properties_of_the_filesystem() {
         let meta = Meta {
             max_path_length: Some(8),
             ..Meta::default()

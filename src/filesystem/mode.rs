@@ -1,12 +1,11 @@
-//! [`Mode`]: the mode string of `openbin`, read once and asked in words.
+//! [`Mode`]: a parsed mode string of `openbin`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A mode string, as PyFilesystem and Python's `open` take it: one of `r`, `w`, `x`, `a`, and
-/// after it `+`, `b` or `t`.
+/// A mode string as in PyFilesystem and Python's `open`: one of `r`, `w`, `x`, `a`, followed by any of `+`, `b` or `t`.
 ///
 /// Source: [`fs.mode.Mode`](https://docs.pyfilesystem.org/en/latest/reference/mode.html).
 ///
@@ -35,11 +34,11 @@ enum First {
 }
 
 impl Mode {
-    /// Reads a mode string.
+    /// Parses a mode string.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidMode`], saying what a mode may be.
+    /// [`ErrorKind::InvalidMode`]. The message describes valid modes.
     pub fn new(mode: &str) -> Result<Self> {
         let invalid = |why: &str| {
             Err(Error::new(ErrorKind::InvalidMode)
@@ -78,11 +77,11 @@ impl Mode {
         Ok(result)
     }
 
-    /// Reads a mode string for `openbin`, where `t` is not allowed.
+    /// Parses a mode string for `openbin`, which does not allow `t`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidMode`], saying what a mode may be.
+    /// [`ErrorKind::InvalidMode`]. The message describes valid modes.
     pub fn binary(mode: &str) -> Result<Self> {
         let result = Self::new(mode)?;
         if result.text {
@@ -93,43 +92,43 @@ impl Mode {
         Ok(result)
     }
 
-    /// Whether the mode creates a file that is not there (`w`, `x`, `a`).
+    /// Returns true if the mode creates a missing file (`w`, `x`, `a`).
     #[must_use]
     pub fn create(self) -> bool {
         self.first != First::Read
     }
 
-    /// Whether the file can be read.
+    /// Returns true if the file can be read.
     #[must_use]
     pub fn reading(self) -> bool {
         self.first == First::Read || self.plus
     }
 
-    /// Whether the file can be written.
+    /// Returns true if the file can be written.
     #[must_use]
     pub fn writing(self) -> bool {
         self.first != First::Read || self.plus
     }
 
-    /// Whether every write goes to the end (`a`).
+    /// Returns true if every write goes to the end (`a`).
     #[must_use]
     pub fn appending(self) -> bool {
         self.first == First::Append
     }
 
-    /// Whether the file can be both read and written (`+`).
+    /// Returns true if the file can be both read and written (`+`).
     #[must_use]
     pub fn updating(self) -> bool {
         self.plus
     }
 
-    /// Whether what was there before is not kept (`w`, `x`).
+    /// Returns true if the previous content is discarded (`w`, `x`).
     #[must_use]
     pub fn truncate(self) -> bool {
         matches!(self.first, First::Write | First::Exclusive)
     }
 
-    /// Whether the file must not exist yet (`x`).
+    /// Returns true if the file must not exist yet (`x`).
     #[must_use]
     pub fn exclusive(self) -> bool {
         self.first == First::Exclusive
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_mode_answers_as_pyfilesystem_does() {
+    fn each_mode_behaves_as_in_pyfilesystem() {
         // mode, create, reading, writing, appending, updating, truncate, exclusive
         let table = [
             ("r", [false, true, false, false, false, false, false]),
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mode_is_an_error_that_quotes_it() {
+    fn an_invalid_mode_is_an_error_that_quotes_it() {
         for text in ["", "b", "+r", "rw", "rr", "r++", "rbt", "R", "r ", "é"] {
             let error = Mode::new(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidMode, "{text:?}");

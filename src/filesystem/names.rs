@@ -1,14 +1,13 @@
-//! Names that a target can take: what a listing gives must be a name, and the target must have room
-//! for it.
+//! Checks of names: a listed name must be valid, and the target must support it.
 
 use crate::filesystem::Meta;
 
-/// What Windows takes for a device in any directory, whatever the extension.
+/// Names that Windows interprets as a device in any directory, whatever the extension.
 ///
 /// Source: [Naming files](https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file).
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// Why what was listed is no name: joined to a directory, it would lead elsewhere.
+/// Returns the reason why a listed string is not a name. Joined to a directory, it would lead to another directory.
 pub(crate) fn not_a_name(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("the name is empty"),
@@ -19,9 +18,9 @@ pub(crate) fn not_a_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a filesystem like that cannot have the name.
+/// Returns the reason why a filesystem with these properties cannot have the name.
 ///
-/// One whose paths have no `\` is taken for one with the rules of Windows, where `\` separates.
+/// A filesystem whose paths cannot contain `\` follows the rules of Windows, where `\` is a separator.
 pub(crate) fn unfit(name: &str, meta: &Meta) -> Option<&'static str> {
     if let Some(why) = not_a_name(name) {
         return Some(why);
@@ -61,7 +60,7 @@ fn is_device(name: &str) -> bool {
     is_port || DEVICES.contains(&stem.as_str())
 }
 
-/// What two paths have in common that are one on a filesystem that does not tell case.
+/// Returns a key that is equal for paths of the same file: the path in lower case if the filesystem is case-insensitive.
 pub(crate) fn folded(path: &str, meta: &Meta) -> String {
     if meta.case_insensitive {
         path.to_lowercase()
@@ -84,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_name_stays_in_its_directory() {
-        // A name; whether it fits a target with the rules of POSIX, and of Windows.
+        // A name, and whether it fits a target with POSIX rules and one with Windows rules.
         let table = [
             ("a.txt", true, true),
             ("...", true, false),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_are_one_where_case_is_not_told() {
+    fn names_that_differ_only_in_case_collide_where_case_is_ignored() {
         assert_eq!(folded("A/É", &windows()), folded("a/é", &windows()));
         let meta = Meta::default();
         assert_ne!(folded("A", &meta), folded("a", &meta));

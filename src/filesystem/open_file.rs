@@ -1,5 +1,5 @@
-//! [`OpenFile`]: what [`open`](crate::FileSystemExt::open) gives: an open file of any filesystem with a
-//! small buffer, so that it can be read by lines.
+//! [`OpenFile`]: the return type of [`open`](crate::FileSystemExt::open). It is an open file of any filesystem with a small
+//! buffer, so that it can be read by lines.
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
@@ -8,12 +8,11 @@ use crate::error::Result;
 use crate::filesystem::file::{File, seek_target};
 use crate::filesystem::text::TextFile;
 
-/// How much is read ahead for those who read a few bytes at a time, or by lines. Larger reads pass by
-/// it. It is less than what an open file on S3 keeps, so that a seek back by a little asks for nothing.
+/// Size of the read buffer for small reads and for reading by lines. Larger reads bypass the buffer. It is smaller than the
+/// buffer of an open file on S3, so that a short seek backwards sends no request.
 const BUFFER_BYTES: usize = 4 << 10;
 
-/// An open file that can be read by lines, whatever filesystem it is on and whatever its mode:
-/// PyFilesystem's `open`.
+/// An open file of any filesystem and any mode that can be read by lines: PyFilesystem's `open`.
 ///
 /// ```
 /// use std::io::{BufRead, Write};
@@ -33,7 +32,7 @@ pub struct OpenFile {
     file: Box<dyn File>,
     path: String,
     buffer: Vec<u8>,
-    /// How much of the buffer was read.
+    /// Number of bytes of the buffer that were returned to the caller.
     used: usize,
 }
 
@@ -46,7 +45,7 @@ impl fmt::Debug for OpenFile {
 }
 
 impl OpenFile {
-    /// The file as it is.
+    /// Wraps a file without checks.
     pub(crate) fn binary(file: Box<dyn File>, path: &str) -> Self {
         Self {
             file,
@@ -56,7 +55,7 @@ impl OpenFile {
         }
     }
 
-    /// The file, whose reads are checked to be UTF-8.
+    /// Wraps a file. Its reads are checked to be UTF-8.
     pub(crate) fn text(file: Box<dyn File>, path: &str) -> Result<Self> {
         Ok(Self::binary(Box::new(TextFile::new(file, path)?), path))
     }
@@ -65,7 +64,7 @@ impl OpenFile {
         self.buffer.get(self.used..).unwrap_or_default()
     }
 
-    /// Lets the file stand where the caller is.
+    /// Discards the buffer and moves the position of the file to that of the caller.
     fn leave_buffer(&mut self) -> io::Result<()> {
         if let ahead @ 1.. = self.unused().len() {
             let position = self.file.stream_position()?;
@@ -162,7 +161,7 @@ mod tests {
     use crate::memoryfs::MemoryFs;
 
     #[test]
-    fn whatever_is_done_is_what_the_file_itself_would_do() {
+    fn a_buffered_file_behaves_like_an_unbuffered_one() {
         let content: String = (0..2000).map(|n| format!("line {n} é\n")).collect();
         let fs = MemoryFs::new();
         for mode in ["r+b", "r+"] {
@@ -185,7 +184,7 @@ mod tests {
                     1 => {
                         let mut long = vec![0; 9000 - 500 * (round as usize % 3)];
                         let mut same = long.clone();
-                        // Never a part of a character.
+                        // Never part of a character.
                         let count = if mode == "r+" { 10 } else { long.len() };
                         file.read_exact(&mut long[..count]).unwrap();
                         plain.read_exact(&mut same[..count]).unwrap();
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_utf_8_is_told_by_its_position() {
+    fn a_line_that_is_not_utf_8_is_reported_with_its_position() {
         let fs = MemoryFs::new();
         fs.writebytes("f", b"fine\nnot \xff fine\n").unwrap();
         let mut lines = fs.open("f", "r").unwrap().lines();
@@ -232,13 +231,13 @@ mod tests {
             error.contains("\"f\"") && error.contains("not UTF-8 at byte 9"),
             "{error}"
         );
-        // As bytes they come.
+        // Binary reads return the bytes unchecked.
         let file = fs.open("f", "rb").unwrap();
         assert_eq!(file.split(b'\n').count(), 2);
     }
 
     #[test]
-    fn the_rest_of_a_character_comes_after_its_start() {
+    fn a_character_can_be_read_byte_by_byte_with_seeks_between() {
         let fs = MemoryFs::new();
         fs.writetext("f", "é日").unwrap();
         let mut file = fs.open("f", "r").unwrap();
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mode_does_not_allow_is_refused_as_before() {
+    fn operations_that_the_mode_forbids_are_refused() {
         let fs = MemoryFs::new();
         let mut file = fs.open("f", "w").unwrap();
         assert!(file.fill_buf().is_err());

@@ -1,4 +1,4 @@
-//! [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`]: what one call may set, beyond path and bytes.
+//! [`OpenOptions`], [`UploadArgs`], [`DownloadArgs`]: settings of one call, beyond path and bytes.
 //!
 //! The names are those of boto3's `ALLOWED_UPLOAD_ARGS` and `ALLOWED_DOWNLOAD_ARGS`, in snake case.
 
@@ -15,11 +15,10 @@ use crate::dates::format_iso_date;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::header_args::{self, EXPECTED_BUCKET_OWNER, HeaderArg, REQUEST_PAYER, Role};
 
-/// What one call of `openbin_with`, `writebytes_with` or `readbytes_with` may set.
+/// Options of one call of `openbin_with`, `writebytes_with` or `readbytes_with`.
 ///
-/// What is not set here is taken from the filesystem's own
-/// [`upload_args`](crate::S3FsBuilder::upload_args) and
-/// [`download_args`](crate::S3FsBuilder::download_args).
+/// Each setting defaults to the [`upload_args`](crate::S3FsBuilder::upload_args) and
+/// [`download_args`](crate::S3FsBuilder::download_args) of the filesystem.
 ///
 /// ```
 /// use s3fs::{OpenOptions, UploadArgs};
@@ -39,64 +38,63 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Nothing set.
+    /// Options with nothing set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What a write sets on the object.
+    /// Sets the arguments of a write.
     #[must_use]
     pub fn upload_args(mut self, args: UploadArgs) -> Self {
         self.upload = args;
         self
     }
 
-    /// What a read sends along.
+    /// Sets the arguments of a read.
     #[must_use]
     pub fn download_args(mut self, args: DownloadArgs) -> Self {
         self.download = args;
         self
     }
 
-    /// Reads that version of the object; only for reading.
+    /// Reads this version of the object. Only for reading.
     #[must_use]
     pub fn version_id(mut self, version_id: impl Into<String>) -> Self {
         self.version_id = Some(version_id.into());
         self
     }
 
-    /// Reads or replaces the object only while its ETag is this one; otherwise the call fails
-    /// with [`ErrorKind::ResourceChanged`], or with [`ErrorKind::ResourceNotFound`] if it is gone.
-    /// It does not go with the modes that make a new file (`x`).
+    /// Reads or replaces the object only if its ETag is this one. Otherwise the call returns [`ErrorKind::ResourceChanged`],
+    /// or [`ErrorKind::ResourceNotFound`] if the object was deleted. Cannot be combined with the modes that make a new file
+    /// (`x`).
     #[must_use]
     pub fn if_match(mut self, e_tag: impl Into<String>) -> Self {
         self.if_match = Some(e_tag.into());
         self
     }
 
-    /// Whether a file may be made where a directory has that path; by default it is an error. Only
-    /// where [`Meta::holds_file_beside_directory`](crate::Meta::holds_file_beside_directory) says
-    /// so.
+    /// Whether a file may be made if a directory has the same path. By default it is an error. Only for filesystems with
+    /// [`Meta::holds_file_beside_directory`](crate::Meta::holds_file_beside_directory).
     #[must_use]
     pub fn beside_directory(mut self, beside_directory: bool) -> Self {
         self.beside_directory = beside_directory;
         self
     }
 
-    /// How many bytes are asked for when a file is opened for reading on S3: those that come are
-    /// there for the first reads. With 0 it is a HEAD, and nothing comes: for those who seek first.
-    /// Otherwise what the filesystem's builder was given, or 1 MiB.
+    /// Number of bytes to request when a file is opened for reading on S3. The first reads use these bytes. With 0, opening
+    /// sends a HEAD request and reads no bytes, which suits callers that seek first. Defaults to the setting of the
+    /// filesystem's builder, or 1 MiB.
     #[must_use]
     pub fn first_window(mut self, bytes: u64) -> Self {
         self.first_window = Some(bytes);
         self
     }
 
-    /// How many windows of 4 MiB threads fetch before they are asked for, while a file is read
-    /// sequentially on S3: a request each, at the same time. It takes that many windows of memory,
-    /// and one more, each with the 640 KiB of a connection's buffers: 23 MiB for 4. 64 is the most.
-    /// With 0 there are no threads. Otherwise what the filesystem's builder was given, or 0.
+    /// Number of windows of 4 MiB that threads fetch in advance while a file is read sequentially on S3. Each window is one
+    /// request, and all are in flight at the same time. It uses memory for that many windows plus one, each with 640 KiB for
+    /// the buffers of its connection: 23 MiB for 4 windows. At most 64. With 0 no threads are used. Defaults to the setting
+    /// of the filesystem's builder, or 0.
     #[must_use]
     pub fn read_ahead(mut self, windows: usize) -> Self {
         self.read_ahead = Some(windows);
@@ -158,27 +156,27 @@ impl From<DownloadArgs> for OpenOptions {
     }
 }
 
-/// The checksum that an upload carries, for the store to verify and keep.
+/// Checksum that an upload carries. The store verifies and keeps it.
 ///
 /// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChecksumAlgorithm {
-    /// CRC-32 (ISO-HDLC), S3's oldest.
+    /// CRC-32 (ISO-HDLC), the oldest one of S3.
     Crc32,
     /// CRC-32C (Castagnoli).
     Crc32c,
     /// CRC-64/NVME, the default of newer AWS SDKs.
     Crc64nvme,
-    /// SHA-256, the only one here that also resists tampering.
+    /// SHA-256, the only algorithm here that also resists tampering.
     Sha256,
 }
 
 impl ChecksumAlgorithm {
-    /// Every one.
+    /// All algorithms.
     pub(crate) const ALL: [Self; 4] = [Self::Crc32, Self::Crc32c, Self::Crc64nvme, Self::Sha256];
 
-    /// S3's name of the algorithm, as in `x-amz-checksum-algorithm`.
+    /// S3 name of the algorithm, as in `x-amz-checksum-algorithm`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -189,7 +187,7 @@ impl ChecksumAlgorithm {
         }
     }
 
-    /// The algorithm of that name of S3's.
+    /// Returns the algorithm with this S3 name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -197,14 +195,14 @@ impl ChecksumAlgorithm {
     }
 }
 
-/// A key that the store encrypts with and does not keep (SSE-C): 32 bytes.
+/// Key that the store encrypts with and does not keep (SSE-C): 32 bytes.
 ///
-/// `Debug` does not show it. Stores take it over https only.
+/// `Debug` does not show it. Stores accept it over https only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SseCustomerKey([u8; 32]);
 
 impl SseCustomerKey {
-    /// The key from its 32 bytes.
+    /// Creates the key from its 32 bytes.
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
@@ -216,12 +214,12 @@ impl SseCustomerKey {
         &self.0
     }
 
-    /// The key in base64, as the header carries it.
+    /// Key in base64, as sent in the header.
     pub(crate) fn base64(&self) -> String {
         BASE64.encode(self.0)
     }
 
-    /// The MD5 of the key in base64, which the store checks the key against.
+    /// MD5 of the key in base64. The store checks the key against it.
     pub(crate) fn md5_base64(&self) -> String {
         BASE64.encode(Md5::digest(self.0))
     }
@@ -233,11 +231,11 @@ impl fmt::Debug for SseCustomerKey {
     }
 }
 
-/// What an upload sets on the object: content headers, metadata, tags, access, encryption, class.
+/// Attributes that an upload sets on the object: content headers, metadata, tags, access, encryption, class.
 ///
-/// Each setter is the argument of the same name of boto3's `ALLOWED_UPLOAD_ARGS`. Values are sent
-/// as they are; a value that a header cannot carry is an [`ErrorKind::InvalidArgument`] before
-/// anything is sent. Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+/// Each setter is the argument with the same name in boto3's `ALLOWED_UPLOAD_ARGS`. Values are sent unchanged. A value that
+/// a header cannot carry is an [`ErrorKind::InvalidArgument`] before anything is sent. Source:
+/// [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
 ///
 /// ```
 /// use s3fs::UploadArgs;
@@ -250,7 +248,7 @@ impl fmt::Debug for SseCustomerKey {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UploadArgs {
-    /// By header; [`header_args`] is the table of them.
+    /// By header name. [`header_args`] lists all headers.
     headers: BTreeMap<&'static str, String>,
     metadata: Option<BTreeMap<String, String>>,
     tags: Option<BTreeMap<String, String>>,
@@ -259,7 +257,7 @@ pub struct UploadArgs {
 }
 
 impl UploadArgs {
-    /// Nothing set.
+    /// Arguments with nothing set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -282,83 +280,82 @@ impl UploadArgs {
         self.set_header(&header_args::BUCKET_KEY_ENABLED, enabled.to_string())
     }
 
-    /// The `Cache-Control` that the object is served with.
+    /// `Cache-Control` header of the object.
     #[must_use]
     pub fn cache_control(self, value: impl Into<String>) -> Self {
         self.set_header(&header_args::CACHE_CONTROL, value)
     }
 
-    /// The checksum that the upload carries.
+    /// Checksum algorithm of the upload.
     #[must_use]
     pub fn checksum_algorithm(mut self, algorithm: ChecksumAlgorithm) -> Self {
         self.checksum_algorithm = Some(algorithm);
         self
     }
 
-    /// The `Content-Disposition` that the object is served with.
+    /// `Content-Disposition` header of the object.
     #[must_use]
     pub fn content_disposition(self, value: impl Into<String>) -> Self {
         self.set_header(&header_args::CONTENT_DISPOSITION, value)
     }
 
-    /// The `Content-Encoding` that the object is served with. The bytes are stored as given: this
-    /// compresses nothing.
+    /// `Content-Encoding` header of the object. The bytes are stored as given: nothing is compressed.
     #[must_use]
     pub fn content_encoding(self, value: impl Into<String>) -> Self {
         self.set_header(&header_args::CONTENT_ENCODING, value)
     }
 
-    /// The `Content-Language` that the object is served with.
+    /// `Content-Language` header of the object.
     #[must_use]
     pub fn content_language(self, value: impl Into<String>) -> Self {
         self.set_header(&header_args::CONTENT_LANGUAGE, value)
     }
 
-    /// The `Content-Type`; guessed from the name if it is not set.
+    /// `Content-Type` header of the object. By default it is guessed from the name.
     #[must_use]
     pub fn content_type(self, value: impl Into<String>) -> Self {
         self.set_header(&header_args::CONTENT_TYPE, value)
     }
 
-    /// The AWS account that must own the bucket; otherwise the store refuses.
+    /// AWS account that must own the bucket. Otherwise the store rejects the request.
     #[must_use]
     pub fn expected_bucket_owner(self, account: impl Into<String>) -> Self {
         self.set_header(&header_args::EXPECTED_BUCKET_OWNER, account)
     }
 
-    /// The `Expires` header that the object is served with: an HTTP date.
+    /// `Expires` header of the object: an HTTP date.
     #[must_use]
     pub fn expires(self, when: OffsetDateTime) -> Self {
-        // A year that no HTTP date has is sent as an empty value, which is refused.
+        // A year that an HTTP date cannot express becomes an empty value, which is rejected.
         let date = crate::dates::format_http_date(when);
         self.set_header(&header_args::EXPIRES, date.unwrap_or_default())
     }
 
-    /// Who gets `FULL_CONTROL`, such as `id="…"`.
+    /// Grantees that get `FULL_CONTROL`, such as `id="…"`.
     #[must_use]
     pub fn grant_full_control(self, grantees: impl Into<String>) -> Self {
         self.set_header(&header_args::GRANT_FULL_CONTROL, grantees)
     }
 
-    /// Who may read the object.
+    /// Grantees that may read the object.
     #[must_use]
     pub fn grant_read(self, grantees: impl Into<String>) -> Self {
         self.set_header(&header_args::GRANT_READ, grantees)
     }
 
-    /// Who may read the object's ACL.
+    /// Grantees that may read the object's ACL.
     #[must_use]
     pub fn grant_read_acp(self, grantees: impl Into<String>) -> Self {
         self.set_header(&header_args::GRANT_READ_ACP, grantees)
     }
 
-    /// Who may write the object's ACL.
+    /// Grantees that may write the object's ACL.
     #[must_use]
     pub fn grant_write_acp(self, grantees: impl Into<String>) -> Self {
         self.set_header(&header_args::GRANT_WRITE_ACP, grantees)
     }
 
-    /// One `x-amz-meta-` entry. The name is case-insensitive; the value is printable ASCII.
+    /// Adds an `x-amz-meta-` entry. The name is case-insensitive. The value is printable ASCII.
     #[must_use]
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata
@@ -367,65 +364,64 @@ impl UploadArgs {
         self
     }
 
-    /// The legal hold: `ON` or `OFF`.
+    /// Legal hold: `ON` or `OFF`.
     #[must_use]
     pub fn object_lock_legal_hold_status(self, status: impl Into<String>) -> Self {
         self.set_header(&header_args::OBJECT_LOCK_LEGAL_HOLD_STATUS, status)
     }
 
-    /// The retention mode: `GOVERNANCE` or `COMPLIANCE`.
+    /// Retention mode: `GOVERNANCE` or `COMPLIANCE`.
     #[must_use]
     pub fn object_lock_mode(self, mode: impl Into<String>) -> Self {
         self.set_header(&header_args::OBJECT_LOCK_MODE, mode)
     }
 
-    /// Until when the object is retained.
+    /// Date until which the object is retained.
     #[must_use]
     pub fn object_lock_retain_until_date(self, when: OffsetDateTime) -> Self {
-        // As above: the year has four digits.
+        // As in `expires`, an invalid year becomes an empty value. The year has four digits.
         let text = format_iso_date(when).unwrap_or_default();
         self.set_header(&header_args::OBJECT_LOCK_RETAIN_UNTIL_DATE, text)
     }
 
-    /// `requester`: the caller pays for the request.
+    /// Payer of the request. `requester`: the caller pays.
     #[must_use]
     pub fn request_payer(self, payer: impl Into<String>) -> Self {
         self.set_header(&header_args::REQUEST_PAYER, payer)
     }
 
-    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    /// Encryption algorithm: `AES256`, `aws:kms` or `aws:kms:dsse`.
     #[must_use]
     pub fn server_side_encryption(self, algorithm: impl Into<String>) -> Self {
         self.set_header(&header_args::SERVER_SIDE_ENCRYPTION, algorithm)
     }
 
-    /// The customer's own key (SSE-C): boto3's `SSECustomerAlgorithm`, `SSECustomerKey` and
-    /// `SSECustomerKeyMD5` in one.
+    /// Customer-provided key (SSE-C): boto3's `SSECustomerAlgorithm`, `SSECustomerKey` and `SSECustomerKeyMD5` in one.
     #[must_use]
     pub fn sse_customer_key(mut self, key: SseCustomerKey) -> Self {
         self.sse_customer_key = Some(key);
         self
     }
 
-    /// The KMS encryption context: base64 of a JSON object.
+    /// KMS encryption context: base64 of a JSON object.
     #[must_use]
     pub fn ssekms_encryption_context(self, context: impl Into<String>) -> Self {
         self.set_header(&header_args::SSEKMS_ENCRYPTION_CONTEXT, context)
     }
 
-    /// The KMS key to encrypt with.
+    /// KMS key that encrypts the object.
     #[must_use]
     pub fn ssekms_key_id(self, key_id: impl Into<String>) -> Self {
         self.set_header(&header_args::SSEKMS_KEY_ID, key_id)
     }
 
-    /// The storage class, such as `STANDARD_IA`.
+    /// Storage class, such as `STANDARD_IA`.
     #[must_use]
     pub fn storage_class(self, class: impl Into<String>) -> Self {
         self.set_header(&header_args::STORAGE_CLASS, class)
     }
 
-    /// One tag of the object (boto3's `Tagging`).
+    /// Adds a tag to the object (boto3's `Tagging`).
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags
@@ -434,14 +430,14 @@ impl UploadArgs {
         self
     }
 
-    /// Where a website request for this object is redirected to.
+    /// Target to which a website request for this object is redirected.
     #[must_use]
     pub fn website_redirect_location(self, target: impl Into<String>) -> Self {
         self.set_header(&header_args::WEBSITE_REDIRECT_LOCATION, target)
     }
 
-    /// Sets the argument of that name from text, as FS URLs do: a header argument by its name,
-    /// `metadata.NAME`, `tag.NAME`, `checksum_algorithm`. `Ok(false)` if there is no such argument.
+    /// Sets an argument from text, as in FS URLs: a header argument by its name, `metadata.NAME`, `tag.NAME`,
+    /// `checksum_algorithm`. Returns `Ok(false)` if there is no argument with this name.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         if let Some(arg) = header_args::of_name(name) {
             self.headers.insert(arg.header, value.to_owned());
@@ -466,7 +462,7 @@ impl UploadArgs {
         Ok(true)
     }
 
-    /// These arguments, and the others' where these say nothing.
+    /// Merges these arguments with `defaults`. These arguments take precedence.
     pub(crate) fn over(&self, defaults: &Self) -> Self {
         let mut merged = defaults.clone();
         for (header, value) in &self.headers {
@@ -479,18 +475,17 @@ impl UploadArgs {
         merged
     }
 
-    /// The checksum that was asked for.
+    /// Checksum algorithm, if one is set.
     pub(crate) fn checksum(&self) -> Option<ChecksumAlgorithm> {
         self.checksum_algorithm
     }
 
-    /// The customer's key that was given.
+    /// Customer-provided key, if one is set.
     pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
     }
 
-    /// How the object is encrypted, if this is set: S3's name of it, or nothing for a customer's
-    /// key.
+    /// Encryption of the object, if it is set: the S3 name of the algorithm, or an empty string for a customer-provided key.
     pub(crate) fn encryption(&self) -> Option<&str> {
         if self.sse_customer_key.is_some() {
             return Some("");
@@ -498,11 +493,11 @@ impl UploadArgs {
         self.get("server_side_encryption")
     }
 
-    /// The headers of the ACL, which no answer contains and no copy keeps.
+    /// Headers of the ACL. No response contains them, and no copy keeps them.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` where a header cannot carry a value.
+    /// `InvalidArgument` if a header cannot carry a value.
     pub(crate) fn access_headers(&self) -> Result<Vec<(String, String)>> {
         let access = self.headers.iter().filter(|(header, _)| {
             let arg = header_args::of_header(header);
@@ -513,16 +508,16 @@ impl UploadArgs {
             .collect()
     }
 
-    /// Whether metadata entries are given.
+    /// Returns true if metadata entries are set.
     pub(crate) fn has_metadata(&self) -> bool {
         self.metadata.is_some()
     }
 
-    /// The headers that say where and how a copy is stored. Its content headers, metadata and tags come from the source.
+    /// Headers that describe where and how a copy is stored. Its content headers, metadata and tags come from the source.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` where a header cannot carry a value.
+    /// `InvalidArgument` if a header cannot carry a value.
     pub(crate) fn to_copy_headers(&self) -> Result<Vec<(String, String)>> {
         let mut headers = self.to_headers()?;
         headers.retain(|(name, _)| {
@@ -532,11 +527,11 @@ impl UploadArgs {
         Ok(headers)
     }
 
-    /// The headers that say all this in a request that creates an object.
+    /// Headers with all these arguments, for a request that creates an object.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` where a header cannot carry a value.
+    /// `InvalidArgument` if a header cannot carry a value.
     pub(crate) fn to_headers(&self) -> Result<Vec<(String, String)>> {
         let mut headers = Vec::new();
         for (name, value) in &self.headers {
@@ -557,9 +552,9 @@ impl UploadArgs {
     }
 }
 
-/// What a read sends along: the customer's key, who pays, who must own the bucket.
+/// Arguments of a read: the customer-provided key, the payer, the expected bucket owner.
 ///
-/// Each setter is the argument of the same name of boto3's `ALLOWED_DOWNLOAD_ARGS`.
+/// Each setter is the argument with the same name in boto3's `ALLOWED_DOWNLOAD_ARGS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DownloadArgs {
     headers: BTreeMap<&'static str, String>,
@@ -567,7 +562,7 @@ pub struct DownloadArgs {
 }
 
 impl UploadArgs {
-    /// The value of a header argument, by the name of its setter. Times have the format that is sent.
+    /// Returns the value of a header argument, by the name of its setter. Times have the format in which they are sent.
     ///
     /// ```
     /// use s3fs::UploadArgs;
@@ -594,7 +589,7 @@ impl UploadArgs {
         self.tags.as_ref()
     }
 
-    /// The customer's encryption key, if one is set.
+    /// The customer-provided encryption key, if one is set.
     #[must_use]
     pub fn get_sse_customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
@@ -615,19 +610,19 @@ impl DownloadArgs {
         self.headers.get(arg.header).map(String::as_str)
     }
 
-    /// The customer's encryption key, if one is set.
+    /// The customer-provided encryption key, if one is set.
     #[must_use]
     pub fn get_sse_customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
     }
 
-    /// Nothing set.
+    /// Arguments with nothing set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The AWS account that must own the bucket; otherwise the store refuses.
+    /// AWS account that must own the bucket. Otherwise the store rejects the request.
     #[must_use]
     pub fn expected_bucket_owner(mut self, account: impl Into<String>) -> Self {
         self.headers
@@ -635,21 +630,21 @@ impl DownloadArgs {
         self
     }
 
-    /// `requester`: the caller pays for the request.
+    /// Payer of the request. `requester`: the caller pays.
     #[must_use]
     pub fn request_payer(mut self, payer: impl Into<String>) -> Self {
         self.headers.insert(REQUEST_PAYER.header, payer.into());
         self
     }
 
-    /// The customer's own key (SSE-C) that the object was stored with.
+    /// Customer-provided key (SSE-C) with which the object was stored.
     #[must_use]
     pub fn sse_customer_key(mut self, key: SseCustomerKey) -> Self {
         self.sse_customer_key = Some(key);
         self
     }
 
-    /// Sets the argument of that name from text; `false` if there is no such argument.
+    /// Sets an argument from text. Returns `false` if there is no argument with this name.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
         let args = [EXPECTED_BUCKET_OWNER, REQUEST_PAYER];
         let Some(arg) = args.iter().find(|arg| arg.name == name) else {
@@ -659,7 +654,7 @@ impl DownloadArgs {
         true
     }
 
-    /// These arguments, and the others' where these say nothing.
+    /// Merges these arguments with `defaults`. These arguments take precedence.
     pub(crate) fn over(&self, defaults: &Self) -> Self {
         let mut merged = defaults.clone();
         for (header, value) in &self.headers {
@@ -669,26 +664,26 @@ impl DownloadArgs {
         merged
     }
 
-    /// The customer's key that was given.
+    /// Customer-provided key, if one is set.
     pub(crate) fn customer_key(&self) -> Option<&SseCustomerKey> {
         self.sse_customer_key.as_ref()
     }
 
-    /// Who must own the bucket.
+    /// Account that must own the bucket.
     pub(crate) fn owner(&self) -> Option<&str> {
         self.get(EXPECTED_BUCKET_OWNER.name)
     }
 
-    /// Who pays for requests.
+    /// Payer of requests.
     pub(crate) fn payer(&self) -> Option<&str> {
         self.get(REQUEST_PAYER.name)
     }
 
-    /// The headers of any request: who pays, who must own the bucket.
+    /// Headers of any request: the payer and the expected bucket owner.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` where a header cannot carry a value.
+    /// `InvalidArgument` if a header cannot carry a value.
     pub(crate) fn request_headers(&self) -> Result<Vec<(String, String)>> {
         self.headers
             .iter()
@@ -696,11 +691,11 @@ impl DownloadArgs {
             .collect()
     }
 
-    /// The headers of a request that reads an object.
+    /// Headers of a request that reads an object.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` where a header cannot carry a value.
+    /// `InvalidArgument` if a header cannot carry a value.
     pub(crate) fn to_headers(&self) -> Result<Vec<(String, String)>> {
         let mut headers = self.request_headers()?;
         if let Some(key) = &self.sse_customer_key {
@@ -710,7 +705,7 @@ impl DownloadArgs {
     }
 }
 
-/// The three headers of SSE-C; a copy's source has them under another prefix.
+/// Returns the three headers of SSE-C. Their prefix is different for the source of a copy.
 pub(crate) fn customer_key_headers(prefix: &str, key: &SseCustomerKey) -> [(String, String); 3] {
     let name = |end: &str| format!("{prefix}server-side-encryption-customer-{end}");
     [
@@ -720,7 +715,7 @@ pub(crate) fn customer_key_headers(prefix: &str, key: &SseCustomerKey) -> [(Stri
     ]
 }
 
-/// Tags as the `x-amz-tagging` header carries them: a URL query.
+/// Encodes tags for the `x-amz-tagging` header: a URL query.
 pub(crate) fn tagging_header<'a>(
     tags: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> String {
@@ -732,9 +727,9 @@ pub(crate) fn tagging_header<'a>(
     pairs.join("&")
 }
 
-/// A header value that survives signing: printable ASCII, no space at an end, no two in a row.
+/// Checks that a header value survives signing: printable ASCII, no space at an end, no two spaces in a row.
 ///
-/// Signature V4 folds runs of spaces, and S3 answers other bytes in its own encoding.
+/// Signature V4 folds runs of spaces, and S3 returns other bytes in its own encoding.
 pub(crate) fn check_value(header: &str, value: &str) -> Result<String> {
     let printable = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if printable && !value.is_empty() && value.trim() == value && !value.contains("  ") {
@@ -748,7 +743,7 @@ pub(crate) fn check_value(header: &str, value: &str) -> Result<String> {
         ))
 }
 
-/// A metadata name that can be part of a header's name.
+/// Checks that a metadata name can be part of a header name.
 pub(crate) fn check_metadata_name(name: &str) -> Result<&str> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !name.is_empty() && name.bytes().all(token) {

@@ -1,4 +1,4 @@
-//! [`Pace`]: how fast the bytes of a call may pass.
+//! [`Pace`]: the bandwidth limit of a call.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use crate::cancel;
 use crate::error::Result;
 
-/// How many pieces a second's bytes come in: a limit is kept within a fraction of a second, also by many threads.
+/// Number of pieces in which the bytes of one second pass. It keeps the limit within a fraction of a second, also with many
+/// threads.
 const PIECES_PER_SECOND: u64 = 8;
 
-/// A number of bytes per second that all threads of a call keep together.
+/// Maximum number of bytes per second for all threads of a call together.
 pub(crate) struct Pace {
-    /// None if there is no limit.
+    /// `None` if there is no limit.
     bytes_per_second: Option<u64>,
-    /// When the next bytes may pass.
+    /// Time at which the next bytes may pass.
     next: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    /// At most that many bytes per second; any number if it is 0.
+    /// Creates a limit of `bytes_per_second`. 0 means no limit.
     pub(crate) fn new(bytes_per_second: u64) -> Self {
         Self {
             bytes_per_second: Some(bytes_per_second).filter(|bytes| *bytes > 0),
@@ -26,7 +27,7 @@ impl Pace {
         }
     }
 
-    /// How many bytes should pass at a time, at least one and at most `wanted`.
+    /// Number of bytes to transfer at a time: at least 1 and at most `wanted`.
     pub(crate) fn step(&self, wanted: usize) -> usize {
         let Some(bytes) = self.bytes_per_second else {
             return wanted;
@@ -35,7 +36,7 @@ impl Pace {
         wanted.min(piece.max(1))
     }
 
-    /// Waits until that many bytes may pass.
+    /// Waits until `count` bytes may pass.
     ///
     /// # Errors
     ///
@@ -58,14 +59,13 @@ impl Pace {
     }
 }
 
-/// How long so many bytes take.
+/// Time that `count` bytes take.
 fn time_of(count: u64, bytes_per_second: u64) -> Duration {
     let nanoseconds = u128::from(count) * 1_000_000_000 / u128::from(bytes_per_second.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// When bytes that take so long may begin to pass, and when the next ones may. Time in which nothing passed is not made
-/// up for.
+/// Returns when bytes that take `takes` may begin to pass, and when the next bytes may. Idle time does not accumulate.
 fn turn(next: Option<Instant>, now: Instant, takes: Duration) -> (Instant, Instant) {
     let begin = next.map_or(now, |next| next.max(now));
     (begin, begin.checked_add(takes).unwrap_or(begin))
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_follow_each_other_and_idle_time_is_not_made_up_for() {
+    fn turns_follow_each_other_and_idle_time_earns_no_credit() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let takes = Duration::from_millis(100);
@@ -86,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_take_their_share_of_a_second() {
+    fn the_time_of_bytes_follows_from_the_limit() {
         assert_eq!(time_of(500, 1000), Duration::from_millis(500));
         assert_eq!(time_of(0, 1), Duration::ZERO);
         assert_eq!(time_of(u64::MAX, 1), Duration::from_nanos(u64::MAX));
     }
 
     #[test]
-    fn a_step_is_an_eighth_of_a_second_and_never_nothing() {
+    fn a_step_is_an_eighth_of_a_second_and_at_least_one_byte() {
         assert_eq!(Pace::new(0).step(4096), 4096);
         assert_eq!(Pace::new(8000).step(4096), 1000);
         assert_eq!(Pace::new(80_000).step(4096), 4096);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_takes_its_time_and_no_limit_takes_none() {
+    fn a_limit_slows_transfers_and_no_limit_does_not() {
         let began = Instant::now();
         let pace = Pace::new(1000);
         for _ in 0..4 {

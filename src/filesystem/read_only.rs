@@ -15,8 +15,8 @@ use super::scantree::Descend;
 use super::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries, require_open};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A filesystem that refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly), before anything is
-/// asked of the filesystem behind it. What only reads is passed on.
+/// A filesystem that refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly), without calling the
+/// wrapped filesystem. It forwards operations that only read.
 ///
 /// It wraps any filesystem: a value, a reference or an `Arc`. For [`S3Fs`](crate::S3Fs),
 /// [`read_only`](crate::S3FsBuilder::read_only) does the same.
@@ -45,7 +45,7 @@ impl<F: FileSystem> ReadOnly<F> {
         Self(fs)
     }
 
-    /// The filesystem behind it.
+    /// The wrapped filesystem.
     pub fn delegate_fs(&self) -> &F {
         &self.0
     }
@@ -268,7 +268,7 @@ impl<F: FileSystem> FileSystem for ReadOnly<F> {
     }
 }
 
-/// What the filesystem offers to transfers from it.
+/// Forwards the operations that transfers from this filesystem use.
 impl<F: FileSystem> Capabilities for ReadOnly<F> {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         match self.0.capabilities() {
@@ -299,7 +299,7 @@ impl<F: FileSystem> Capabilities for ReadOnly<F> {
         self.0.capabilities()?.unfit_name(name)
     }
 
-    /// None: what refuses every change is what has to be asked.
+    /// Always `None`: the wrapper must see every change in order to refuse it.
     fn without_checks(&self) -> Option<Box<dyn FileSystem + '_>> {
         None
     }

@@ -1,4 +1,4 @@
-//! Removing files that a listing has just shown, and asking for nothing that it has shown.
+//! Removes files that a listing has just returned, without requests for facts that the listing contains.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use super::FileSystem;
 use crate::error::Result;
 use crate::path;
 
-/// What else a listing has shown in a directory that loses files.
+/// Other content of a directory that loses files, according to a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rest {
-    /// Something, if only the directory's own marker.
+    /// Other entries, or at least the directory's own marker.
     Something,
     Nothing,
-    /// The listing does not have all that is in it.
+    /// The listing does not contain all entries of the directory.
     Unknown,
 }
 
-/// Removes files that a listing has just shown. `rest_of` says of a directory what else is in it. The results are in the
-/// order of the files.
+/// Removes files that a listing has just returned. `rest_of` returns the other content of a directory. The results are in
+/// the order of the files.
 pub(crate) fn remove_listed(
     fs: &(impl FileSystem + ?Sized),
     files: &[&str],

@@ -1,31 +1,31 @@
-//! Trees, entry by entry: what a walk does about each directory, and the way of every filesystem
-//! that lists one directory at a time.
+//! Iterates over trees: the handling of each directory in a walk, and the default implementation, which lists one directory
+//! at a time.
 
 use super::info::Info;
 use crate::cancel;
 use crate::error::Result;
 
-/// The entries of a directory, one after the other.
+/// Iterator over the entries of a directory.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<Info>> + Send + 'a>;
 
-/// An entry of a tree: the path of the directory that it is in, absolute, and what is known of it.
+/// Iterator over the entries of a tree: the absolute path of the parent directory, and the information about the entry.
 pub type TreeEntries<'a> = Box<dyn Iterator<Item = Result<(String, Info)>> + Send + 'a>;
 
-/// What [`scantree_pruned`](crate::FileSystem::scantree_pruned) does about a directory.
+/// Handling of a directory by [`scantree_pruned`](crate::FileSystem::scantree_pruned).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Descent {
-    /// It gives all that is in the directory, and then the directory.
+    /// Returns the content of the directory, and then the directory.
     Enter,
-    /// It gives the directory, and nothing that is in it.
+    /// Returns the directory without its content.
     Name,
-    /// It leaves the directory out, and all that is in it.
+    /// Leaves out the directory and its content.
     Skip,
 }
 
-/// Says of a directory, by its absolute path, what is done about it.
+/// Decides how to handle a directory, given its absolute path.
 pub type Descend<'a> = Box<dyn FnMut(&str) -> Descent + Send + 'a>;
 
-/// The entries below a directory, of which `scan` lists one at a time.
+/// Returns the entries below a directory. `scan` lists one directory.
 pub(crate) fn by_listing<'a>(
     path: &str,
     validated: String,
@@ -40,8 +40,7 @@ pub(crate) fn by_listing<'a>(
     }))
 }
 
-/// A directory that is being listed: its path, what is left of it, and its own entry in the
-/// directory above.
+/// A directory that is being listed: its path, its remaining entries, and its own entry in the parent directory.
 type OpenDirectory<'a> = (String, Entries<'a>, Option<(String, Info)>);
 
 struct DepthFirst<'a, S> {

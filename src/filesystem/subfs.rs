@@ -24,15 +24,14 @@ use crate::path;
 
 /// A directory of a filesystem as a filesystem of its own.
 ///
-/// [`opendir`](crate::FileSystemExt::opendir) gives one that borrows the filesystem, and
-/// [`into_dir`](crate::FileSystemExt::into_dir) one that owns it, such as a clone of
-/// [`S3Fs`](crate::S3Fs) or an `Arc<dyn FileSystem>`. Every call is passed on with the path below
-/// the directory, and costs what it costs there. No path leads out of the directory, and errors
-/// are about the paths that were given here.
+/// [`opendir`](crate::FileSystemExt::opendir) returns one that borrows the filesystem.
+/// [`into_dir`](crate::FileSystemExt::into_dir) returns one that owns it, such as a clone of [`S3Fs`](crate::S3Fs) or an
+/// `Arc<dyn FileSystem>`. Every call is forwarded with the path below the directory and costs the same as a call of the
+/// outer filesystem. No path leads out of the directory. Errors name the paths that were passed to this filesystem.
 ///
-/// The directory itself is the root: [`removedir`](FileSystem::removedir) refuses it, and
-/// [`removetree`](FileSystem::removetree) of it empties it and keeps it.
-/// [`close`](FileSystem::close) closes this handle and not the filesystem that it is in.
+/// The directory itself is the root: [`removedir`](FileSystem::removedir) refuses to remove it, and
+/// [`removetree`](FileSystem::removetree) removes its content only. [`close`](FileSystem::close) closes this handle, but not
+/// the outer filesystem.
 ///
 /// ```no_run
 /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
@@ -54,11 +53,11 @@ pub struct SubFs<F> {
 }
 
 impl<F: FileSystem> SubFs<F> {
-    /// The directory at that path, without looking whether it is there.
+    /// Opens the directory at `path` without checking that it exists.
     ///
     /// # Errors
     ///
-    /// Only of the path.
+    /// Only errors about the path.
     pub fn new(fs: F, path: &str) -> Result<Self> {
         let directory = fs.validatepath(path)?;
         Ok(Self {
@@ -68,12 +67,12 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// The filesystem that the directory is in.
+    /// The outer filesystem, which contains the directory.
     pub fn delegate_fs(&self) -> &F {
         &self.fs
     }
 
-    /// The path that a path has in [`delegate_fs`](Self::delegate_fs).
+    /// Returns the path in [`delegate_fs`](Self::delegate_fs) of a path in this filesystem.
     ///
     /// # Errors
     ///
@@ -84,12 +83,12 @@ impl<F: FileSystem> SubFs<F> {
         Ok(self.outer(&validated))
     }
 
-    /// The filesystem that the directory is in, again.
+    /// Unwraps the outer filesystem.
     pub fn into_inner(self) -> F {
         self.fs
     }
 
-    /// The validated path of this filesystem as a path of the other one.
+    /// Converts a validated path of this filesystem to a path of the outer one.
     fn outer(&self, validated: &str) -> String {
         match (self.directory.as_str(), validated) {
             ("/", _) => validated.to_owned(),
@@ -109,14 +108,14 @@ impl<F: FileSystem> SubFs<F> {
         }
     }
 
-    /// Passes a call about one path on.
+    /// Forwards a call about one path.
     fn at<T>(&self, path: &str, call: impl FnOnce(&F, &str) -> Result<T>) -> Result<T> {
         let delegated = self.delegate_path(path)?;
         call(&self.fs, &delegated)
             .map_err(|error| self.names(&[path], &[&delegated]).translate(error))
     }
 
-    /// Passes a call about many paths on, but for the root and what is no path: these are for `alone`.
+    /// Forwards a call about many paths, except the root and invalid paths. `alone` handles these.
     fn many<T>(
         &self,
         paths: &[&str],
@@ -142,8 +141,8 @@ impl<F: FileSystem> SubFs<F> {
         paths.iter().zip(&delegated).map(answer).collect()
     }
 
-    /// Passes a call about one path on that cannot be the root: the name of the directory may also
-    /// be that of a file, which is outside.
+    /// Forwards a call about one path that cannot be the root. A file outside the directory may have the same name as the
+    /// directory.
     fn below<T>(
         &self,
         path: &str,
@@ -154,8 +153,8 @@ impl<F: FileSystem> SubFs<F> {
         self.at(path, call)
     }
 
-    /// Passes a call about a file on that reads from, or writes to, something else: only what the
-    /// errors say about this file is translated.
+    /// Forwards a call about a file that also reads from, or writes to, something else. Translates only errors about this
+    /// file.
     fn transfer<T>(&self, path: &str, call: impl FnOnce(&F, &str) -> Result<T>) -> Result<T> {
         self.refuse_root(path, ErrorKind::FileExpected)?;
         let delegated = self.delegate_path(path)?;
@@ -165,8 +164,8 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// Passes a call about two paths on. Where both are one, the kind of an error tells which of
-    /// them was meant; `target_first` is whether the target is the first to be missed.
+    /// Forwards a call about two paths. If both paths are the same, the kind of an error decides which path it names.
+    /// `target_first` is true if a missing target is reported before a missing source.
     fn between<T>(
         &self,
         src_path: &str,
@@ -191,7 +190,7 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// Passes a copy or move of a file on.
+    /// Forwards a copy or move of a file.
     fn between_files<T>(
         &self,
         src_path: &str,
@@ -201,7 +200,7 @@ impl<F: FileSystem> SubFs<F> {
     ) -> Result<T> {
         let (from_root, to_root) = (self.is_root(src_path)?, self.is_root(dst_path)?);
         if from_root || to_root {
-            // The errors of a filesystem about a directory, in the order of its checks.
+            // Returns the same errors as other filesystems for a directory, in the order of their checks.
             if !options.overwrite && self.exists(dst_path)? {
                 return Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path));
             }
@@ -225,8 +224,8 @@ impl<F: FileSystem> SubFs<F> {
         Ok(())
     }
 
-    /// What is known about the directory, under the name that a root has. A file of the same name
-    /// may exist as well on S3; the error is not about that one.
+    /// Returns information about the directory, with an empty name, as for any root. On S3 a file of the same name may exist
+    /// as well. An error does not refer to that file.
     fn getinfo_root(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
         self.at(path, |fs, delegated| {
             let info = fs.getinfo(delegated, namespaces)?;
@@ -242,7 +241,7 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// What is asked about the directories of this filesystem, for the outer one.
+    /// Converts `descend` for paths of the outer filesystem.
     fn descend_outer<'a>(&'a self, mut descend: Descend<'a>) -> Descend<'a> {
         let directory = &self.directory;
         Box::new(move |outer| match inner(directory, outer) {
@@ -251,7 +250,7 @@ impl<F: FileSystem> SubFs<F> {
         })
     }
 
-    /// The entries of a tree, with the paths that they have here.
+    /// Converts the entries of a tree to paths of this filesystem.
     fn tree<'a>(
         &'a self,
         path: &str,
@@ -280,7 +279,7 @@ impl<F: FileSystem> SubFs<F> {
     }
 }
 
-/// The paths that a call was given, and what they are called in the filesystem that it went to.
+/// The paths passed to a call, and the corresponding paths in the outer filesystem.
 struct Names<'a> {
     directory: String,
     paths: Vec<(String, std::borrow::Cow<'a, str>)>,
@@ -297,7 +296,7 @@ impl Names<'_> {
         }
     }
 
-    /// The same error, about the path that the caller knows.
+    /// Returns the error with the path that the caller passed.
     fn translate(&self, error: Error) -> Error {
         let Some(about) = error.path() else {
             return error;
@@ -320,7 +319,7 @@ impl Names<'_> {
     }
 }
 
-/// What a path of the filesystem is called in its directory, if it is there.
+/// Converts a path of the outer filesystem to a path in the directory. `None` if it is outside.
 fn inner(directory: &str, outer: &str) -> Option<String> {
     if directory == "/" {
         return Some(outer.to_owned());
@@ -357,7 +356,7 @@ impl<F: fmt::Display> fmt::Display for SubFs<F> {
     }
 }
 
-/// Every method that a filesystem may have a better way for is passed on to it.
+/// Forwards every method for which the outer filesystem may have a better implementation.
 impl<F: FileSystem> FileSystem for SubFs<F> {
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
         if self.is_root(path)? {
@@ -366,7 +365,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.getinfo(path, namespaces))
     }
 
-    /// All in one call, but for the root and what is no path, which are looked at here.
+    /// Forwards all paths in one call, except the root and invalid paths, which are handled here.
     fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
         self.many(
             paths,
@@ -399,7 +398,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.below(path, ErrorKind::RemoveRoot, |fs, path| fs.removedir(path))
     }
 
-    /// All in one call, but for the root and what is no path, which are refused here.
+    /// Forwards all paths in one call, except the root and invalid paths, which are refused here.
     fn remove_many(&self, paths: &[&str]) -> Vec<Result<()>> {
         self.many(
             paths,
@@ -416,7 +415,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
                     .with_path(path)
                     .with_message("a file of the same name as the directory would be changed"));
             }
-            // The name that was told here is no change of the one that it has there.
+            // The root has an empty name here. Setting it again does not rename the directory in the outer filesystem.
             if info.get("basic", "name") == Some(&Value::from("")) {
                 let name = path::basename(&self.directory);
                 let info = info.clone().with("basic", "name", name);
@@ -517,7 +516,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.transfer(path, |fs, path| fs.upload(path, source))
     }
 
-    /// Nothing is made above the directory.
+    /// Makes no directories above this one.
     fn makedirs_with(&self, path: &str, mut options: MakedirOptions) -> Result<()> {
         options.given_levels += path::iteratepath(&self.directory)?.len();
         self.at(path, |fs, path| fs.makedirs_with(path, options))
@@ -619,7 +618,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         modified: Option<OffsetDateTime>,
     ) -> Result<()> {
         if self.is_root(path)? && self.at(path, |fs, path| fs.isfile(path))? {
-            // The answer of `setinfo`.
+            // Returns the error of `setinfo`.
             return self.setinfo(path, &RawInfo::new());
         }
         self.at(path, |fs, path| fs.settimes(path, accessed, modified))
@@ -651,7 +650,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 }
 
-/// What the filesystem of the directory offers.
+/// Forwards the operations of the outer filesystem.
 impl<F: FileSystem> Capabilities for SubFs<F> {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         let location = self.at(path, |fs, path| match fs.capabilities() {
@@ -773,7 +772,7 @@ impl<F: FileSystem> Capabilities for SubFs<F> {
     }
 }
 
-/// A source whose errors are about the path that the caller gave.
+/// A source whose errors name the path that the caller passed.
 struct SubSource<'a> {
     source: Box<dyn RangedSource + 'a>,
     names: Names<'static>,
@@ -824,7 +823,7 @@ impl RangedSource for SubSource<'_> {
     }
 }
 
-/// A sink whose errors are about the path that the caller gave.
+/// A sink whose errors name the path that the caller passed.
 struct SubSink<'a> {
     sink: Box<dyn PieceSink + 'a>,
     delegated: String,
@@ -846,7 +845,7 @@ impl PieceSink for SubSink<'_> {
     }
 }
 
-/// An open file whose errors are about the path that the caller gave.
+/// An open file whose errors name the path that the caller passed.
 struct SubFile {
     file: Box<dyn File>,
     names: Names<'static>,
@@ -931,7 +930,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_about_the_path_that_was_given() {
+    fn an_error_has_the_path_of_the_caller() {
         let names = Names {
             directory: "/d".to_owned(),
             paths: vec![("/d/f".to_owned(), "x/../f".into())],

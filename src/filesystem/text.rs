@@ -6,22 +6,21 @@ use std::str;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::{File, seek_target};
 
-/// A file that is read as text: its bytes come as they are, once they are known to be UTF-8.
-/// Writes pass through.
+/// A file that is read as text: the bytes are returned unchanged after they were checked to be UTF-8. Writes pass through.
 pub(crate) struct TextFile {
     file: Box<dyn File>,
-    /// As the caller gave it.
+    /// Path as passed by the caller.
     path: String,
-    /// Behind what the caller was given.
+    /// Position after the last byte that was returned to the caller.
     position: u64,
-    /// The beginning of a character whose end was not read yet.
+    /// First bytes of a character that was not read completely yet.
     cut: Cut,
-    /// Where the bytes that are not UTF-8 begin, if reading came to some.
+    /// Position of the first bytes that are not UTF-8, if reading reached them.
     bad: Option<u64>,
 }
 
 impl TextFile {
-    /// The same file, as text from where it stands.
+    /// Wraps a file as text, starting at its current position.
     pub(crate) fn new(mut file: Box<dyn File>, path: &str) -> Result<Self> {
         let position = file.stream_position()?;
         Ok(Self {
@@ -33,7 +32,7 @@ impl TextFile {
         })
     }
 
-    /// Checks the bytes that were read last, and says how many of them the caller may have.
+    /// Checks the bytes that were just read. Returns the number of bytes that the caller may have.
     fn check(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let begun = self.position - self.cut.len() as u64;
         if bytes.is_empty() {
@@ -59,7 +58,7 @@ impl TextFile {
         };
         self.position += checked as u64;
         if checked < bytes.len() {
-            // A write goes behind what the caller was given.
+            // A write starts after the last byte that was returned to the caller.
             self.file.seek(SeekFrom::Start(self.position))?;
         }
         match self.bad {
@@ -76,7 +75,7 @@ impl TextFile {
             .into()
     }
 
-    /// Checks anew from that position on.
+    /// Starts checking anew at this position.
     fn start_at(&mut self, position: u64) {
         if position != self.position || self.bad.is_some() {
             self.cut = Cut::default();
@@ -103,7 +102,7 @@ impl Write for TextFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         if count > 0 {
-            // Appending goes to the end, wherever the position was.
+            // Appending writes at the end, whatever the position.
             let position = self.file.stream_position()?;
             self.start_at(position);
         }
@@ -143,7 +142,7 @@ impl File for TextFile {
     }
 }
 
-/// The first bytes of a character, as many as were read: three at most.
+/// The first bytes of an incomplete character: at most three.
 #[derive(Clone, Default)]
 struct Cut(Vec<u8>);
 
@@ -152,7 +151,8 @@ impl Cut {
         self.0.len()
     }
 
-    /// What is cut after those bytes; or how many of them may be given out, if they are not UTF-8.
+    /// Returns the incomplete character at the end of `bytes`, or, if they are not UTF-8, the number of bytes that may be
+    /// returned.
     fn followed_by(&self, bytes: &[u8]) -> std::result::Result<Self, usize> {
         let mut cut = self.0.clone();
         let mut rest = bytes;
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    /// A file in memory that is read in pieces.
+    /// A file in memory that returns a few bytes at a time.
     struct Pieces {
         content: Cursor<Vec<u8>>,
         size: usize,
@@ -229,7 +229,7 @@ mod tests {
         TextFile::new(Box::new(Pieces { content, size }), "f").unwrap()
     }
 
-    /// What is read before an error, and the error.
+    /// Returns the bytes that were read before an error, and the error.
     fn read(file: &mut TextFile) -> (Vec<u8>, Option<String>) {
         let mut bytes = Vec::new();
         let result = file.read_to_end(&mut bytes);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn text_comes_as_it_is_however_it_is_cut() {
+    fn text_is_unchanged_however_it_is_split() {
         let content = "aé\r\n日本🐚\0\u{feff}z".as_bytes();
         for size in 1..=content.len() {
             assert_eq!(read(&mut text(content, size)), (content.to_vec(), None));
@@ -245,8 +245,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_told_by_its_position_and_not_passed_on() {
-        // content, what comes before the error if nothing is cut, where it is
+    fn invalid_utf_8_is_reported_with_its_position_and_not_passed_on() {
+        // content, result before the error if nothing is cut, position of the error
         let table: [(&[u8], usize, usize); 7] = [
             (b"\xff", 0, 0),
             (b"abc\xffdef", 3, 3),
@@ -267,7 +267,7 @@ mod tests {
                 let told = format!("not UTF-8 at byte {position}");
                 assert!(error.contains(&told), "{content:?} by {size}: {error}");
                 assert!(error.contains("\"f\""), "{error}");
-                // What was cut had been passed on before its end was known.
+                // The start of a cut character was returned before its end was read.
                 assert!(bytes.len() <= before.max(position + 3), "{content:?}");
                 assert_eq!(bytes, content[..bytes.len()]);
                 if size == 100 {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_stays_until_the_position_is_another() {
+    fn an_error_stays_until_the_position_changes() {
         let mut file = text(b"ab\xffcd", 100);
         let mut byte = [0; 10];
         assert_eq!(file.read(&mut byte).unwrap(), 2);
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(read(&mut file), (b"cd".to_vec(), None));
         file.seek(SeekFrom::Start(2)).unwrap();
         assert!(file.read(&mut byte).is_err());
-        // What is written goes to where the caller is.
+        // A write goes to the position of the caller.
         file.write_all(b"!").unwrap();
         assert_eq!(read(&mut file), (b"cd".to_vec(), None));
         file.rewind().unwrap();
@@ -299,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn checking_starts_anew_after_a_seek() {
+    fn utf_8_checks_restart_after_a_seek() {
         let mut file = text("é日".as_bytes(), 1);
         let mut byte = [0];
         assert_eq!(file.read(&mut byte).unwrap(), 1);
-        // A seek to where it is changes nothing, though it is within a character.
+        // A seek to the current position changes nothing, although it is within a character.
         assert_eq!(file.stream_position().unwrap(), 1);
         assert_eq!(file.seek(SeekFrom::Start(1)).unwrap(), 1);
         assert_eq!(file.read(&mut byte).unwrap(), 1);

@@ -9,30 +9,30 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::{self, File};
 use crate::filesystem::mode::Mode;
 
-/// An open file: what it was when it was opened, and what became of it since.
+/// An open file: its state when it was opened, and the changes since then.
 pub(super) struct MemoryFile {
     store: Arc<Store>,
     path: String,
     key: String,
     mode: Mode,
     base: Base,
-    /// Shared with the store until it is written.
+    /// Shared with the store until the first write.
     content: Arc<Vec<u8>>,
     position: u64,
     changed: bool,
-    /// A write did not go in whole: what is there is not what the caller meant.
+    /// Whether a write failed, so that the content is incomplete.
     failed: bool,
-    /// What came of closing it.
+    /// Result of `close`.
     closed: Option<Result<()>>,
 }
 
-/// What the file was when it was opened.
+/// State of the file when it was opened.
 pub(super) enum Base {
-    /// Its content does not matter (`w`).
+    /// The content does not matter (`w`).
     Replaced,
-    /// It must not have been there (`x`, or `a` on nothing).
+    /// The file must not exist (`x`, or `a` on a missing file).
     Absent,
-    /// It was this, and must still be when it is published (`a`, `r+`).
+    /// The content, which must be the same when the file is published (`a`, `r+`).
     Content(Arc<Vec<u8>>),
 }
 
@@ -47,7 +47,7 @@ impl MemoryFile {
             path: place.path.to_owned(),
             key: place.key.clone(),
             mode,
-            // What is created is stored even if nothing is written.
+            // A created file is stored even if nothing is written.
             changed: !matches!(base, Base::Content(_)),
             position: if mode.appending() {
                 length(&content)
@@ -68,7 +68,7 @@ impl MemoryFile {
         Ok(())
     }
 
-    /// That it is open for writing, and has room for that many bytes.
+    /// Returns the content if the file is open for writing and has room for `size` bytes.
     fn writable(&mut self, size: Option<u64>) -> io::Result<&mut Vec<u8>> {
         self.usable()?;
         if !self.mode.writing() {
@@ -151,7 +151,7 @@ impl Write for MemoryFile {
         Ok(count)
     }
 
-    /// Never publishes: only `close` does.
+    /// Does not publish the file: only `close` does.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Seek for MemoryFile {
 impl File for MemoryFile {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
         let content = self.writable(Some(size))?;
-        // There is room for it, so that the size is one of memory.
+        // Memory is reserved for the size, so that it fits `usize`.
         content.resize(usize::try_from(size).unwrap_or_default(), 0);
         Ok(())
     }

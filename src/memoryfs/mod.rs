@@ -1,4 +1,4 @@
-//! [`MemoryFs`]: a filesystem in memory, which behaves as a strict [`S3Fs`](crate::S3Fs) does.
+//! [`MemoryFs`]: a filesystem in memory that behaves like a strict [`S3Fs`](crate::S3Fs).
 
 mod file;
 mod tree;
@@ -28,15 +28,13 @@ use tree::{Place, Tree};
 
 /// A filesystem in memory: PyFilesystem's `MemoryFS`.
 ///
-/// It is for tests, and for work that should leave nothing behind. It behaves as a strict
-/// [`S3Fs`](crate::S3Fs) does, so that what was tested here does the same on a bucket: the same
-/// errors on the same paths, files that are seen only once [`close`](File::close) has returned
-/// `Ok`, and [`ResourceChanged`](ErrorKind::ResourceChanged) where someone else was faster. Unlike
-/// there, each call is one step: no other thread sees half of a copied or removed tree.
+/// For tests, and for work that should leave nothing behind. It behaves like a strict [`S3Fs`](crate::S3Fs), so that tested
+/// code works the same on a bucket: the same errors on the same paths, files that become visible only once
+/// [`close`](File::close) has returned `Ok`, and [`ResourceChanged`](ErrorKind::ResourceChanged) if another writer was
+/// faster. Unlike on S3, each call is atomic: no other thread sees a partially copied or removed tree.
 ///
-/// Cheap to clone, and shared by threads; clones have one content.
-/// [`close`](FileSystem::close) closes one handle and not its clones, and the content goes with
-/// the last of them.
+/// Cheap to clone, and shared by threads. Clones share the same content. [`close`](FileSystem::close) closes one handle, but
+/// not its clones. The content is freed with the last clone.
 ///
 /// ```
 /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -49,33 +47,31 @@ use tree::{Place, Tree};
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 ///
-/// # Files and directories of one name
+/// # Files and directories with the same name
 ///
-/// As on S3, a file `x` and a directory `x` can both be there, after directories were merged by
-/// [`copydir`](crate::FileSystemExt::copydir) or [`movedir`](crate::FileSystemExt::movedir), or if the directory was
-/// made while the file was being written. `scandir` gives both and `listdir` the name once; `isfile`
-/// and `isdir` are both true; `getinfo`, `openbin` and `remove` mean the file, `listdir` and
-/// `removetree` the directory.
+/// As on S3, a file `x` and a directory `x` can both exist, after directories were merged by
+/// [`copydir`](crate::FileSystemExt::copydir) or [`movedir`](crate::FileSystemExt::movedir), or if the directory was made
+/// while the file was being written. `scandir` returns both, and `listdir` the name once. `isfile` and `isdir` are both
+/// true. `getinfo`, `openbin` and `remove` refer to the file, `listdir` and `removetree` to the directory.
 ///
-/// # What it keeps
+/// # Stored attributes
 ///
-/// Of a file its content and when that last changed, which
-/// [`setinfo`](FileSystem::setinfo) can set; of a directory nothing. The
-/// [upload arguments](crate::UploadArgs) of a call are passed over; there are no versions and no
-/// ETags, so that an [`OpenOptions`] that names one is [`Unsupported`](ErrorKind::Unsupported).
+/// For a file, its content and the time of its last change are stored. [`setinfo`](FileSystem::setinfo) can set the time.
+/// For a directory, nothing is stored. The [upload arguments](crate::UploadArgs) of a call are ignored. There are no
+/// versions and no ETags, so that an [`OpenOptions`] with one of them returns [`Unsupported`](ErrorKind::Unsupported).
 pub struct MemoryFs {
     store: Arc<Store>,
     closed: AtomicBool,
 }
 
-/// What all clones of a filesystem share.
+/// Content that all clones of a filesystem share.
 struct Store {
     realm: String,
     tree: RwLock<Tree>,
 }
 
 impl Store {
-    /// The tree is whole between any two of its methods: a thread that panicked left it so.
+    /// Ignores poisoning: the tree is consistent between any two of its methods, also after a panic in another thread.
     fn read(&self) -> RwLockReadGuard<'_, Tree> {
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +81,7 @@ impl Store {
     }
 }
 
-/// By what a location leads back to the store that it is in.
+/// Handle of a location: the store and the path in it.
 struct Origin {
     store: Arc<Store>,
     /// Absolute and normalized.
@@ -93,7 +89,7 @@ struct Origin {
 }
 
 impl MemoryFs {
-    /// A new filesystem, empty.
+    /// Creates an empty filesystem.
     #[must_use]
     pub fn new() -> Self {
         static STORES: AtomicU64 = AtomicU64::new(0);
@@ -128,7 +124,7 @@ impl MemoryFs {
         Ok(MemoryFile::new(Arc::clone(&self.store), place, mode, base))
     }
 
-    /// The place of a file, which the root cannot be.
+    /// Returns the place of a file, which cannot be the root.
     fn file_place<'a>(&self, path: &'a str) -> Result<Place<'a>> {
         let place = self.place(path)?;
         if place.is_root() {
@@ -140,7 +136,7 @@ impl MemoryFs {
     }
 }
 
-/// There are no versions and no ETags here, and a condition must not be passed over.
+/// Refuses conditions: there are no versions and no ETags here, and a condition must not be ignored.
 fn check_options(options: &OpenOptions, path: &str) -> Result<()> {
     if options.version_id.is_none() && options.if_match.is_none() {
         return Ok(());
@@ -188,7 +184,7 @@ impl FileSystem for MemoryFs {
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         let place = self.place(path)?;
         let entries = self.store.read().scandir(&place, Namespaces::BASIC)?;
-        // A file and a directory of one name are one name; others may stand between them.
+        // A file and a directory with the same name are one name. Other names may be between them.
         let mut seen = HashSet::new();
         let names = entries.iter().map(|entry| entry.name().to_owned());
         Ok(names.filter(|name| seen.insert(name.clone())).collect())
@@ -221,7 +217,7 @@ impl FileSystem for MemoryFs {
         self.store.write().setinfo(&place, info)
     }
 
-    /// To the nanosecond. Only `modified` is kept.
+    /// Sets the time with a precision of nanoseconds. Only `modified` is stored.
     fn settimes(
         &self,
         path: &str,
@@ -248,7 +244,7 @@ impl FileSystem for MemoryFs {
         self.store.read().isempty(&place)
     }
 
-    /// The entries in the order of their keys, as they were when this was called.
+    /// Returns the entries in the order of their keys, as of the time of the call.
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
         let place = self.place(path)?;
         let entries = self.store.read().scandir(&place, namespaces)?;
@@ -300,7 +296,7 @@ impl FileSystem for MemoryFs {
         self.store.write().removetree(&place)
     }
 
-    /// The entries in the order of their keys, as they were when this was called.
+    /// Returns the entries in the order of their keys, as of the time of the call.
     fn scantree(&self, path: &str, namespaces: Namespaces) -> Result<TreeEntries<'_>> {
         let place = self.place(path)?;
         let entries = self.store.read().scantree(&place, namespaces)?;
@@ -343,7 +339,7 @@ impl Capabilities for MemoryFs {
         Ok(Some(location.with_handle(origin)))
     }
 
-    /// From any filesystem in memory, without copying a byte.
+    /// Copies from any filesystem in memory, without copying the bytes.
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
         let target = self.place(dst_path)?;
         let Some(origin) = source.handle::<Origin>() else {
@@ -357,7 +353,7 @@ impl Capabilities for MemoryFs {
         Ok(true)
     }
 
-    /// Within one content.
+    /// Copies or moves within the same store.
     fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
         let target = self.place(dst_path)?;
         let Some(origin) = source.handle::<Origin>() else {

@@ -1,4 +1,4 @@
-//! [`Tree`]: files and directories by key, and what can be done with them in one step.
+//! [`Tree`]: files and directories by key, with atomic operations on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -12,17 +12,16 @@ use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{CopyOptions, MakedirOptions};
 use crate::path;
 
-/// What `setinfo` can change of a file.
+/// Keys that `setinfo` can change of a file.
 const WRITEABLE: &[(&str, &[&str])] = &[("details", &["modified"])];
 
-/// The times of the `details` namespace. Only `modified` is kept; the others are passed over, as
-/// S3 does.
+/// Times of the `details` namespace. Only `modified` is stored. The others are ignored, as on S3.
 const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
 
-/// A path as the caller gave it, and the key that it stands for.
+/// A path as passed by the caller, and its key.
 pub(super) struct Place<'a> {
     pub(super) path: &'a str,
-    /// Without `/` at either end; empty for the root.
+    /// Without `/` at either end. Empty for the root.
     pub(super) key: String,
 }
 
@@ -38,7 +37,7 @@ impl<'a> Place<'a> {
         self.key.is_empty()
     }
 
-    /// Its key as a directory: what the keys in it begin with.
+    /// Returns its key as a directory: the prefix of the keys in it.
     pub(super) fn directory(&self) -> String {
         as_directory(&self.key)
     }
@@ -70,10 +69,10 @@ impl Node {
     }
 }
 
-/// Files and directories, by their keys on S3: `a/b` is a file and `a/b/` a directory, so that one
-/// order, the keys', holds for both, and both can be there.
+/// Files and directories, by their keys on S3: `a/b` is a file and `a/b/` a directory, so that both have one common order,
+/// that of the keys, and both can exist.
 ///
-/// The directory of whatever is there is there too; the root always is, and is not in the set.
+/// The parent directory of every entry exists. The root always exists, and is not in the set.
 #[derive(Default)]
 pub(super) struct Tree {
     files: BTreeMap<String, Node>,
@@ -93,7 +92,7 @@ impl Tree {
         self.is_file(place) || self.is_dir(place)
     }
 
-    /// The file at that place, or what it means that there is none.
+    /// Returns the file at a place, or the error for a missing file.
     pub(super) fn file(&self, place: &Place<'_>) -> Result<&Node> {
         self.files.get(&place.key).ok_or_else(|| {
             place.error(if self.is_dir(place) {
@@ -104,7 +103,7 @@ impl Tree {
         })
     }
 
-    /// The key of the directory at that place, or what it means that there is none.
+    /// Returns the key of the directory at a place, or the error for a missing directory.
     fn directory(&self, place: &Place<'_>) -> Result<String> {
         if self.is_dir(place) {
             return Ok(place.directory());
@@ -116,7 +115,7 @@ impl Tree {
         }))
     }
 
-    /// An error unless the parent directory is there, of that kind if it is a file.
+    /// Returns an error unless the parent directory exists. The error has the kind `if_file` if the parent is a file.
     fn require_parent(&self, place: &Place<'_>, if_file: ErrorKind) -> Result<()> {
         let parent = parent(&place.key);
         if parent.is_empty() || self.directories.contains(parent) {
@@ -134,18 +133,18 @@ impl Tree {
             .with_hint("make it with makedir"))
     }
 
-    /// An error unless a file can be written at that place.
+    /// Returns an error unless a file can be written at this place.
     pub(super) fn check_file_target(&self, place: &Place<'_>, options: &OpenOptions) -> Result<()> {
         self.require_parent(place, ErrorKind::ResourceNotFound)?;
-        // Where both are there, the path means the file.
+        // If both exist, the path refers to the file.
         if self.is_dir(place) && !self.is_file(place) && !options.beside_directory {
             return Err(place.error(ErrorKind::FileExpected));
         }
         Ok(())
     }
 
-    /// Stores a file, now. Its directory is made if it went while the file was being written, as
-    /// it is on S3 by the key in it.
+    /// Stores a file with the current time. Makes its directory if it was removed while the file was being written, as on
+    /// S3, where a key in a directory is enough.
     pub(super) fn put(&mut self, key: &str, content: Arc<Vec<u8>>) {
         let modified = OffsetDateTime::now_utc();
         self.insert(key.to_owned(), Node { content, modified });
@@ -156,7 +155,7 @@ impl Tree {
         self.files.insert(key, node);
     }
 
-    /// Makes the directory of that key and those above it.
+    /// Makes a directory and its parent directories, by their keys.
     fn make_directories(&mut self, directory: &str) {
         let ends = directory.match_indices('/').map(|(end, _)| end + 1);
         for level in ends.filter_map(|end| directory.get(..end)) {
@@ -183,7 +182,7 @@ impl Tree {
         }
     }
 
-    /// Directories have no time of their own.
+    /// Sets the time of a file. Directories have no time of their own.
     pub(super) fn set_modified(
         &mut self,
         place: &Place<'_>,
@@ -226,7 +225,7 @@ impl Tree {
         Ok(!first.any(|key| key.starts_with(&directory)))
     }
 
-    /// The entries of a directory, in the order of their keys.
+    /// Returns the entries of a directory, in the order of their keys.
     pub(super) fn scandir(&self, place: &Place<'_>, namespaces: Namespaces) -> Result<Vec<Info>> {
         let directory = self.directory(place)?;
         let mut children: Vec<(&str, Info)> = Vec::new();
@@ -237,7 +236,7 @@ impl Tree {
             };
             match name.split_once('/') {
                 None => children.push((key, node.info(name, namespaces))),
-                // What is deeper is not gone through.
+                // Skips the keys below a subdirectory.
                 Some((child, _)) => {
                     let end = end_of(&format!("{directory}{child}/"));
                     files = self.files.range::<str, _>(from(&end));
@@ -257,8 +256,8 @@ impl Tree {
         Ok(children.into_iter().map(|(_, info)| info).collect())
     }
 
-    /// All that is below a directory with the directory that it is in, in the order of their keys,
-    /// each directory after what is in it.
+    /// Returns everything below a directory, with the parent directories, in the order of the keys. Each directory comes
+    /// after its content.
     pub(super) fn scantree(
         &self,
         place: &Place<'_>,
@@ -289,7 +288,7 @@ impl Tree {
         Ok(entries)
     }
 
-    /// All files and directories below a directory, in the order of their keys.
+    /// Returns all files and directories below a directory, in the order of their keys.
     fn below<'a>(&'a self, directory: &str) -> Vec<(&'a str, Option<&'a Node>)> {
         let is_below = |key: &str| key.starts_with(directory);
         let files = self.files.range::<str, _>(after(directory));
@@ -418,7 +417,7 @@ impl Tree {
         }
     }
 
-    /// An error if something above the target is a file and no directory.
+    /// Returns an error if a parent of the target is a file and not a directory.
     fn check_directory_target(&self, target: &Place<'_>) -> Result<()> {
         let directory = target.directory();
         for (end, _) in directory.match_indices('/') {
@@ -431,7 +430,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Copies every key below one directory below another one.
+    /// Copies every key below one directory to another directory.
     fn merge(&mut self, source: &str, target: &str, options: CopyOptions) {
         let moved = |key: &str| {
             key.strip_prefix(source)
@@ -452,7 +451,7 @@ impl Tree {
     }
 }
 
-/// A file's copy: as new, unless its time is to be kept.
+/// Returns the copy of a file, with the current time unless the time is kept.
 fn copied(node: Node, options: CopyOptions) -> Node {
     match options.preserve_time {
         true => node,
@@ -473,7 +472,7 @@ fn check_overlap(source: &Place<'_>, target: &Place<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A directory has no times: on S3 it may be there without an object of its own.
+/// Returns the info of a directory. It has no times, because on S3 it may exist without an object of its own.
 fn directory_info(name: &str, namespaces: Namespaces) -> Info {
     let info = Info::new(name, true);
     if namespaces.contains(Namespaces::DETAILS) {
@@ -483,14 +482,14 @@ fn directory_info(name: &str, namespaces: Namespaces) -> Info {
     }
 }
 
-/// The time of the last change that `wanted` asks for, if it does.
+/// Returns the time of the last change that `wanted` requests, if any.
 fn new_time(wanted: &RawInfo, current: &Info) -> Result<Option<OffsetDateTime>> {
     let raw = current.raw();
     let mut modified = None;
     for namespace in wanted.namespaces() {
         for (key, value) in wanted.values(namespace) {
             let is_time = namespace == "details" && TIMES.contains(&key);
-            // What is already so is no change, so that a whole raw info can be given back.
+            // An unchanged value is not a change, so that a whole raw info can be passed back.
             let same = raw.get(namespace, key) == Some(value);
             if same || key == "_write" {
                 continue;
@@ -513,7 +512,7 @@ fn no_time() -> Error {
         .with_message("the value of \"modified\" is not a time in seconds since 1970")
 }
 
-/// A key with the `/` of a directory; the root's is empty.
+/// Returns a key with the `/` of a directory. Empty for the root.
 fn as_directory(key: &str) -> String {
     match key {
         "" => String::new(),
@@ -521,24 +520,24 @@ fn as_directory(key: &str) -> String {
     }
 }
 
-/// The key of the directory that a file or a directory is in; empty for the root.
+/// Returns the key of the parent directory of a file or directory. Empty for the root.
 fn parent(key: &str) -> &str {
     let name = key.trim_end_matches('/');
     let end = name.rfind('/').map_or(0, |slash| slash + 1);
     name.get(..end).unwrap_or_default()
 }
 
-/// The range of the keys after that one.
+/// Returns the range of the keys after this one.
 fn after(key: &str) -> (Bound<&str>, Bound<&str>) {
     (Bound::Excluded(key), Bound::Unbounded)
 }
 
-/// The range of the keys from that one on.
+/// Returns the range of the keys from this one on.
 fn from(key: &str) -> (Bound<&str>, Bound<&str>) {
     (Bound::Included(key), Bound::Unbounded)
 }
 
-/// Where the keys after all that is below that directory begin: `0` comes after `/`.
+/// Returns the start of the keys after everything below a directory: `0` comes after `/`.
 fn end_of(directory: &str) -> String {
     format!("{}0", directory.trim_end_matches('/'))
 }

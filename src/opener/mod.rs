@@ -1,4 +1,4 @@
-//! [`open_fs`] and [`Registry`]: from an FS URL to an open filesystem.
+//! [`open_fs`] and [`Registry`]: open a filesystem from an FS URL.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,7 +12,7 @@ use crate::memoryfs::MemoryFs;
 use crate::osfs::{OsFs, OsFsOptions};
 use crate::s3::{S3Fs, S3FsBuilder};
 
-/// How [`open_fs_with`] opens a filesystem: the keyword arguments of PyFilesystem's `open_fs`.
+/// Options of [`open_fs_with`]: the keyword arguments of PyFilesystem's `open_fs`.
 ///
 /// ```no_run
 /// use s3fs::{FileSystem, FileSystemExt, OpenFsOptions, open_fs_with};
@@ -35,22 +35,22 @@ impl OpenFsOptions {
         Self::default()
     }
 
-    /// Whether the filesystem must be writeable: one that is read-only is then an error. By
-    /// default it need not be, which does not make it read-only.
+    /// Whether the filesystem must be writeable. If true, a read-only filesystem is an error. Defaults to false, which does
+    /// not make the filesystem read-only.
     #[must_use]
     pub fn writeable(mut self, writeable: bool) -> Self {
         self.writeable = writeable;
         self
     }
 
-    /// Whether the directory is made if it is not there: on S3 its marker, and never a bucket.
+    /// Whether a missing directory is made. On S3 this makes its marker, but never a bucket. Defaults to false.
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// What relative paths of the local disk are relative to; by default the current directory.
+    /// Base directory of relative paths of the local disk. Defaults to the current directory.
     #[must_use]
     pub fn cwd(mut self, cwd: impl AsRef<std::path::Path>) -> Self {
         self.cwd = cwd.as_ref().to_owned();
@@ -76,20 +76,19 @@ impl OpenFsOptions {
     }
 }
 
-/// What opens the FS URLs of a protocol.
+/// Opens the FS URLs of a protocol.
 ///
-/// A closure does: see [`Registry::register`].
+/// A closure can be an opener: see [`Registry::register`].
 pub trait Opener: Send + Sync {
-    /// Opens the filesystem that the URL names.
+    /// Opens the filesystem of a URL.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from being opened.
+    /// Any error that prevents opening the filesystem.
     fn open_fs(&self, url: &FsUrl) -> Result<Box<dyn FileSystem>>;
 
-    /// Opens the filesystem that the URL names, with options. Unless it is overridden, it takes no
-    /// notice of them; that a filesystem is [`writeable`](OpenFsOptions::writeable) is for the
-    /// [`Registry`] to look at.
+    /// Opens the filesystem of a URL, with options. The default implementation ignores them. The [`Registry`] checks
+    /// [`writeable`](OpenFsOptions::writeable).
     ///
     /// # Errors
     ///
@@ -111,29 +110,27 @@ where
 
 /// Opens `s3://` URLs.
 ///
-/// `s3://bucket/dir_path?parameter=value`, or with credentials `s3://key:secret@bucket/…`. User,
-/// password, path and parameters are percent-decoded. An unknown parameter is an error. The parameters are
-/// methods of [`S3FsBuilder`] or [`UploadArgs`](crate::UploadArgs); [`allow_profile`](Self::allow_profile) allows `profile`
-/// and `ca_bundle`:
+/// `s3://bucket/dir_path?parameter=value`, or with credentials `s3://key:secret@bucket/…`. User, password, path and
+/// parameters are percent-decoded. An unknown parameter is an error. The parameters are methods of [`S3FsBuilder`] or
+/// [`UploadArgs`](crate::UploadArgs). [`allow_profile`](Self::allow_profile) allows `profile` and `ca_bundle`:
 ///
 #[doc = include_str!("../guide/parameters.md")]
 ///
-/// Keys of SSE-C are not taken from URLs.
+/// URLs cannot contain keys of SSE-C.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct S3Opener {
     allow_profile: bool,
 }
 
 impl S3Opener {
-    /// An opener that refuses the parameter `profile`.
+    /// Creates an opener that refuses the parameters `profile` and `ca_bundle`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether a URL may name a profile, and a file of certificates (`ca_bundle`). A profile may run a command, and a
-    /// file is one of this machine: allow it only for URLs that the program, and nobody else, wrote. Defaults to
-    /// `false`.
+    /// Whether a URL may name a profile, and a file of certificates (`ca_bundle`). A profile may run a command, and a file
+    /// is read from this machine: allow it only for URLs that the program itself wrote. Defaults to `false`.
     #[must_use]
     pub fn allow_profile(mut self, allow: bool) -> Self {
         self.allow_profile = allow;
@@ -155,7 +152,7 @@ impl Opener for S3Opener {
         Ok(Box::new(self.open(url)?))
     }
 
-    /// With [`create`](OpenFsOptions::create), the requests of [`S3Fs::create_root`] are made.
+    /// With [`create`](OpenFsOptions::create), sends the requests of [`S3Fs::create_root`].
     fn open_fs_with(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
         let fs = self.open(url)?;
         if options.create {
@@ -167,15 +164,14 @@ impl Opener for S3Opener {
 
 /// Opens `osfs://` and `file://` URLs: directories of the local disk.
 ///
-/// `osfs:///var/lib` is absolute, `osfs://data/2026` relative to [`OpenFsOptions::cwd`], and
-/// `osfs://~/data` in the home directory. The path is percent-decoded; there are no parameters.
-/// PyFilesystem expands `~user` and `$NAME` as well; here both are names like others, so that what a
-/// text means does not depend on the environment, but for `~`.
+/// `osfs:///var/lib` is absolute, `osfs://data/2026` is relative to [`OpenFsOptions::cwd`], and `osfs://~/data` is in the
+/// home directory. The path is percent-decoded. There are no parameters. PyFilesystem also expands `~user` and `$NAME`. Here
+/// both are ordinary names, so that the meaning of a URL does not depend on the environment, except for `~`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsOpener;
 
 impl OsOpener {
-    /// The opener.
+    /// Creates the opener.
     #[must_use]
     pub fn new() -> Self {
         Self
@@ -200,7 +196,7 @@ impl OsOpener {
             }
             _ => PathBuf::from(resource),
         };
-        // An absolute path takes the place of what it is joined to.
+        // An absolute path replaces the path to which it is joined.
         let path = PathBuf::from(".").join(&options.cwd).join(path);
         OsFs::new_with(path, OsFsOptions::new().create(options.create))
     }
@@ -216,13 +212,13 @@ impl Opener for OsOpener {
     }
 }
 
-/// Opens `mem://` URLs: a new and empty [`MemoryFs`] each time. What stands behind `mem://` means
-/// nothing, as in PyFilesystem; there are no parameters.
+/// Opens `mem://` URLs: a new and empty [`MemoryFs`] each time. The text after `mem://` is ignored, as in PyFilesystem.
+/// There are no parameters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemOpener;
 
 impl MemOpener {
-    /// The opener.
+    /// Creates the opener.
     #[must_use]
     pub fn new() -> Self {
         Self
@@ -245,7 +241,7 @@ impl Opener for MemOpener {
     }
 }
 
-/// An error for a URL with a user or with parameters.
+/// Returns an error for a URL with a user or with parameters.
 fn refuse_extras(url: &FsUrl, no_users: &str) -> Result<()> {
     let malformed = |what: String| Error::new(ErrorKind::ParseUrl).with_message(what);
     if url.username().is_some() {
@@ -258,7 +254,7 @@ fn refuse_extras(url: &FsUrl, no_users: &str) -> Result<()> {
     Ok(())
 }
 
-/// The protocols that FS URLs may have.
+/// Protocols of FS URLs, with their openers.
 ///
 /// ```
 /// use s3fs::{ErrorKind, FileSystem, FileSystemExt, FsUrl, Registry, S3Fs};
@@ -292,7 +288,7 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// The protocols of this crate: `s3`, `osfs`, `file` and `mem`.
+    /// Creates a registry with the protocols of this crate: `s3`, `osfs`, `file` and `mem`.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Self {
@@ -341,7 +337,7 @@ impl Registry {
                 )
             })
         };
-        // A user's secret may stand in what was taken for a path.
+        // A text that was treated as a path may contain a user's secret.
         opened.map_err(|error| error.with_path_replaced(redacted(fs_url)))
     }
 
@@ -363,12 +359,11 @@ impl Registry {
 
 /// Opens an FS URL, such as `s3://mybucket/reports`, `osfs:///var/lib` or `mem://`.
 ///
-/// What a URL may say stands in [`S3Opener`], [`OsOpener`] and [`MemOpener`]; [`Registry`] lets a
-/// program add protocols. A text without `://` is a path of the local disk, as it stands: in it, `%`,
-/// `?`, `!` and `@` are characters like others. The empty text is the current directory, or
-/// [`OpenFsOptions::cwd`], as `.` is: PyFilesystem takes it so, and what runs there must run here. A
-/// program that reads the text from a variable asks first whether it is set. `~` at the beginning is
-/// the home directory. No request is made.
+/// [`S3Opener`], [`OsOpener`] and [`MemOpener`] describe their URLs. With [`Registry`] a program can add protocols. A text
+/// without `://` is a path of the local disk, unchanged: in it, `%`, `?`, `!` and `@` are ordinary characters. The empty
+/// text is the current directory, or [`OpenFsOptions::cwd`], like `.`. This is the behavior of PyFilesystem, on which its
+/// programs rely. A program that reads the text from a variable should first check that it is set. `~` at the beginning is
+/// the home directory. No request is sent.
 ///
 /// Source: [`fs.open_fs`](https://docs.pyfilesystem.org/en/latest/openers.html).
 ///
@@ -386,18 +381,18 @@ impl Registry {
 /// # Errors
 ///
 /// [`ParseUrl`](ErrorKind::ParseUrl) for a malformed URL or an unknown parameter,
-/// [`UnsupportedProtocol`](ErrorKind::UnsupportedProtocol), and as [`S3FsBuilder::build`] and
-/// [`OsFs::new`]. No error quotes what stands before the last `@` of the URL.
+/// [`UnsupportedProtocol`](ErrorKind::UnsupportedProtocol), and as [`S3FsBuilder::build`] and [`OsFs::new`]. No error
+/// contains the text before the last `@` of the URL.
 pub fn open_fs(fs_url: &str) -> Result<Box<dyn FileSystem>> {
     Registry::new().open_fs(fs_url)
 }
 
-/// Opens an FS URL, as [`open_fs`], with options.
+/// Opens an FS URL, like [`open_fs`], with options.
 ///
 /// # Errors
 ///
-/// As [`open_fs`]; [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem must be
-/// writeable and is not; with `create` as [`S3Fs::create_root`] and [`OsFs::new_with`].
+/// As [`open_fs`]; [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem must be writeable but is not; with
+/// `create` as [`S3Fs::create_root`] and [`OsFs::new_with`].
 pub fn open_fs_with(fs_url: &str, options: &OpenFsOptions) -> Result<Box<dyn FileSystem>> {
     Registry::new().open_fs_with(fs_url, options)
 }

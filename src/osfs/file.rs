@@ -1,4 +1,4 @@
-//! [`OsFile`]: an open file on the local disk, and the draft that its changes go to.
+//! [`OsFile`]: an open file on the local disk, and the draft that receives its changes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File as DiskFile, Metadata, OpenOptions as DiskOptions, Permissions};
@@ -17,19 +17,18 @@ use crate::filesystem::mode::Mode;
 
 /// An open file on the local disk.
 pub(super) struct OsFile {
-    /// As the caller gave it.
+    /// Path as passed by the caller.
     path: String,
     mode: Mode,
     file: Option<DiskFile>,
-    /// Where changes go until they are published; a file that is read has none.
+    /// Receives the changes until they are published. `None` for a file that is only read.
     draft: Option<Draft>,
-    /// Why a write did not go in whole, so that what is there is not what the caller meant; or why it
-    /// could not be published.
+    /// First error of a write, after which the content is incomplete, or the error of publishing it.
     failed: Option<Error>,
 }
 
 impl OsFile {
-    /// Opens the file at that place, which is in a directory that is there.
+    /// Opens the file at `real`, whose directory must exist.
     pub(super) fn open(path: &str, real: &Path, mode: Mode, sync: bool) -> Result<Self> {
         let (file, draft) = if mode.writing() {
             let (file, draft) = Draft::open(real, mode, sync)?;
@@ -152,27 +151,26 @@ impl Drop for OsFile {
     }
 }
 
-/// A file of its own, in the same directory, that becomes the file when it is complete. Dropping
-/// it removes it.
+/// A temporary file in the same directory that replaces the target when it is complete. Dropping it removes it.
 pub(super) struct Draft {
     temporary: PathBuf,
     target: PathBuf,
     base: Base,
-    /// The permissions of the file. The draft is open to its owner alone until it is published.
+    /// Permissions of the published file. Only the owner can open the draft before that.
     permissions: Permissions,
     changed: bool,
     sync: bool,
-    /// Whether it stays if it is dropped.
+    /// Whether the file is kept if the draft is dropped.
     lasting: bool,
 }
 
-/// What was there when the draft was made.
+/// State of the target when the draft was made.
 enum Base {
-    /// It does not matter.
+    /// The target is replaced in any case.
     Replaced,
-    /// Nothing; if something is there in the end, it stands.
+    /// The target did not exist. If it exists when the draft is published, it is kept.
     Absent,
-    /// The file that the draft began with.
+    /// The draft began with a copy of this file.
     Copied(Stamp),
 }
 
@@ -203,8 +201,8 @@ impl Draft {
         Ok((file, draft))
     }
 
-    /// A draft with the content of another file, to be published over whatever is at `target`: with
-    /// the permissions of what is replaced, or else those of the other file.
+    /// Makes a draft with the content of another file, which replaces `target`. It has the permissions of the replaced file,
+    /// or else those of the other file.
     pub(super) fn copy_of(source: &Path, target: &Path, sync: bool) -> Result<(DiskFile, Self)> {
         regular(&fs::metadata(source)?)?;
         let mut source = DiskFile::open(source)?;
@@ -240,7 +238,7 @@ impl Draft {
         Ok((file, draft))
     }
 
-    /// An empty draft to be published over whatever is at `target`.
+    /// Makes an empty draft that replaces `target`.
     pub(super) fn replacing(
         target: &Path,
         permissions: Permissions,
@@ -251,7 +249,7 @@ impl Draft {
         Self::make(target, Base::Replaced, permissions, &options, sync)
     }
 
-    /// A file that is there as a draft, which stays if it is dropped.
+    /// Makes a draft from an existing file, which is kept if the draft is dropped.
     pub(super) fn of(
         temporary: PathBuf,
         target: &Path,
@@ -269,7 +267,7 @@ impl Draft {
         }
     }
 
-    /// Makes the draft the file, in one step.
+    /// Replaces the target with the draft, in one step.
     pub(super) fn publish(self, file: DiskFile) -> Result<()> {
         match self.changed {
             true => {
@@ -281,9 +279,9 @@ impl Draft {
         }
     }
 
-    /// Gives the content, whose metadata is known, all that it has when it is published.
+    /// Sets the permissions of the content, and syncs it if requested. `there` is its current metadata.
     pub(super) fn complete(&self, file: DiskFile, there: &Metadata) -> Result<()> {
-        // A disk without permissions gives all files the same, and refuses to set them.
+        // A disk without permissions returns the same ones for all files, and does not allow setting them.
         if there.permissions() != self.permissions {
             file.set_permissions(self.permissions.clone())?;
         }
@@ -293,7 +291,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Gives the draft, which is complete, the name of the file.
+    /// Renames the complete draft to the target.
     pub(super) fn rename(mut self) -> Result<()> {
         match &self.base {
             Base::Replaced => fs::rename(&self.temporary, &self.target)?,
@@ -310,7 +308,7 @@ impl Draft {
                 fs::rename(&self.temporary, &self.target)?;
             }
         }
-        // It has another name now.
+        // The draft has been renamed.
         self.lasting = true;
         Ok(())
     }
@@ -330,7 +328,7 @@ impl Drop for Draft {
     }
 }
 
-/// Makes a file that only its owner can open.
+/// Creates a file that only its owner can open.
 pub(super) fn create_private(path: &Path, options: &DiskOptions) -> io::Result<DiskFile> {
     let mut options = options.clone();
     options.create_new(true);
@@ -339,8 +337,8 @@ pub(super) fn create_private(path: &Path, options: &DiskOptions) -> io::Result<D
     options.open(path)
 }
 
-/// The permissions of a file at `target` once it is written: those of the file that it replaces, or
-/// those that any new file in that directory has.
+/// Returns the permissions of a file at `target` once it is written: those of the file that it replaces, or those of any new
+/// file in that directory.
 pub(super) fn permissions_at(target: &Path, old: Option<&Metadata>) -> io::Result<Permissions> {
     match old {
         Some(old) => Ok(without_set_id(old.permissions())),
@@ -348,7 +346,8 @@ pub(super) fn permissions_at(target: &Path, old: Option<&Metadata>) -> io::Resul
     }
 }
 
-/// The permissions for a new file, whose owner may be another one: those bits would lend his rights to others.
+/// Removes the set-user-ID and set-group-ID bits from the permissions of a new file. The file may have another owner, and
+/// the bits would grant that owner's rights to others.
 fn without_set_id(permissions: Permissions) -> Permissions {
     #[cfg(unix)]
     {
@@ -359,8 +358,8 @@ fn without_set_id(permissions: Permissions) -> Permissions {
     permissions
 }
 
-/// What a new file beside `target` has: its permissions, by the umask and the directory's defaults, and
-/// its owner, who is somebody else on some network disks. Only a new file shows both for certain.
+/// Returns the metadata of a new file beside `target`: its permissions, which depend on the umask and the defaults of the
+/// directory, and its owner, which is another user on some network disks. Only a new file shows both reliably.
 pub(super) fn new_file_at(target: &Path) -> io::Result<Metadata> {
     let path = target.with_file_name(draft_name());
     let mut options = DiskOptions::new();
@@ -371,7 +370,7 @@ pub(super) fn new_file_at(target: &Path) -> io::Result<Metadata> {
     metadata
 }
 
-/// By what a file is known again.
+/// Detects whether a file was changed or replaced.
 #[derive(PartialEq, Eq)]
 pub(super) struct Stamp {
     size: u64,
@@ -397,7 +396,7 @@ impl Stamp {
     }
 }
 
-/// What is the same for all names of a file, where the system tells.
+/// Returns a value that is equal for all names of a file, if the system provides one.
 pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
     #[cfg(unix)]
     {
@@ -411,7 +410,7 @@ pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
     }
 }
 
-/// Renames a file to a name that nothing has: of several that try, one wins.
+/// Renames a file to a name that does not exist. If several callers try, one succeeds.
 pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()> {
     let exists = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -421,13 +420,13 @@ pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()>
     };
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from).map_err(|error| {
-            // Nobody else can have it by this name yet.
+            // No other program can use the file under this name yet.
             let undone = fs::remove_file(to);
             Error::from(undone.err().unwrap_or(error))
         }),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(error)),
         Err(_) => {
-            // A disk without hard links: an empty file takes the name first.
+            // The disk has no hard links: an empty file reserves the name first.
             DiskOptions::new()
                 .write(true)
                 .create_new(true)
@@ -441,7 +440,7 @@ pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()>
     }
 }
 
-/// What is at that place, if it is a file that may be replaced; nothing if nothing is there.
+/// Returns the metadata of the target if it is a file that may be replaced. `None` if it does not exist.
 pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
     if let Some(why) = why_reserved(target.file_name().unwrap_or_default()) {
         return Err(Error::new(ErrorKind::InvalidPath)
@@ -453,30 +452,29 @@ pub(super) fn replaceable(target: &Path) -> Result<Option<Metadata>> {
         old => old?,
     };
     regular(&old)?;
-    // A rename would replace a file that is protected against writing.
+    // A rename would replace even a write-protected file.
     DiskOptions::new().write(true).open(target)?;
     Ok(Some(old))
 }
 
-/// What the names of files begin with that are kept to be resumed; they are left out of listings.
+/// Prefix of the names of incomplete files that can be resumed. Listings leave them out.
 pub(super) const PARTIAL_PREFIX: &str = ".s3fs-partial-";
 
-/// What the names of drafts begin with, whichever program they are of; they are left out of listings.
+/// Prefix of the names of drafts, of any program. Listings leave them out.
 const DRAFT_PREFIX: &str = ".s3fs-draft-";
 
-/// Whether it is a file that is not published, or was left by a program that died, or a download that
-/// can be resumed.
+/// Returns true for an unpublished file, one that was left by a terminated program, or a download that can be resumed.
 pub(super) fn is_draft(name: &OsStr) -> bool {
     let begins = |prefix: &str| {
-        // Some disks do not tell case.
+        // Some disks are case-insensitive.
         let begin = name.as_encoded_bytes().get(..prefix.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
     };
     [DRAFT_PREFIX, PARTIAL_PREFIX].into_iter().any(begins)
 }
 
-/// Why nothing may be stored by that name: listings leave it out, and another download of this name would
-/// go on from it.
+/// Returns the reason why no file with this name may be stored, if there is one: listings would leave it out, and a later
+/// download of this name would resume from it.
 pub(crate) fn why_reserved(name: &OsStr) -> Option<&'static str> {
     is_draft(name).then_some(
         "names on the local disk that begin with .s3fs-draft- or .s3fs-partial- are those of files that \
@@ -484,7 +482,7 @@ pub(crate) fn why_reserved(name: &OsStr) -> Option<&'static str> {
     )
 }
 
-/// An error unless it is a file that can be read and written to its end.
+/// Returns an error unless this is a regular file, which can be read and written to its end.
 pub(super) fn regular(metadata: &Metadata) -> Result<()> {
     if metadata.is_dir() {
         return Err(Error::new(ErrorKind::FileExpected));
@@ -496,7 +494,7 @@ pub(super) fn regular(metadata: &Metadata) -> Result<()> {
     Ok(())
 }
 
-/// A name that nothing has.
+/// Returns a name that no file has.
 fn draft_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static RANDOM: OnceLock<u64> = OnceLock::new();

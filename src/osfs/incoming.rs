@@ -1,5 +1,5 @@
-//! [`Incoming`]: a file on the local disk that is written at any place, by several threads, and becomes
-//! the file when it is whole; and [`Outgoing`], one that is read so.
+//! [`Incoming`]: a file on the local disk that is written at any offset, by several threads, and replaces the target when it
+//! is complete. [`Outgoing`]: a file that is read at any offset.
 
 use std::fs::{
     self, File as DiskFile, FileTimes, Metadata, OpenOptions as DiskOptions, Permissions,
@@ -23,28 +23,28 @@ use crate::dates::to_system;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::Kept;
 
-/// The longest name that is part of a partial file's name: all together, 255 bytes are a limit.
+/// Maximum length of a name that is part of the name of a partial file. The limit of the whole name is 255 bytes.
 const MAX_NAME_BYTES: usize = 200;
 
-/// A file that comes in pieces. Nobody sees it by its name before it is whole; dropping it removes
-/// what there is, unless it can be resumed.
+/// A file that is received in pieces. It is not visible under its name before it is complete. Dropping it removes the
+/// received content, unless it can be resumed.
 pub(crate) struct Incoming {
     file: DiskFile,
     draft: Draft,
     record: Option<Mutex<Record>>,
 }
 
-/// How the file is to be on the disk.
+/// Options for storing the file on the disk.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'k> {
     /// Whether its content is synced before it gets its name.
     pub(super) sync: bool,
-    /// What is known of its directory.
+    /// Cached facts about its directory.
     pub(super) kept: &'k Kept,
 }
 
 impl Wanted<'_> {
-    /// The permissions of the file: those of the one that it replaces, or those of a new file in that directory.
+    /// Returns the permissions of the file: those of the replaced file, or those of a new file in that directory.
     fn permissions(self, target: &Path, old: Option<&Metadata>) -> io::Result<Permissions> {
         match (old, target.parent()) {
             (None, Some(directory)) => {
@@ -56,16 +56,17 @@ impl Wanted<'_> {
     }
 }
 
-/// What the file is, for one that resumes it: it stands behind the last byte until all are there.
+/// Identifies the file and its progress for a later resume. It is stored after the last byte of the content until the
+/// content is complete.
 struct Record {
     identity: [u8; 32],
     size: u64,
-    /// Number of bytes on the disk, from the first one on.
+    /// Number of bytes on the disk, counted from the first byte.
     done: u64,
 }
 
 impl Incoming {
-    /// A file to be written in place of the one that is there, if any.
+    /// Begins a file that replaces the existing one, if any.
     pub(super) fn begin(place: &Place, wanted: Wanted<'_>) -> Result<Self> {
         let old = replaceable(&place.real)?;
         let permissions = wanted.permissions(&place.real, old.as_ref())?;
@@ -78,9 +79,9 @@ impl Incoming {
         })
     }
 
-    /// The same of what `source` names for certain, and how much of it an earlier call left there. Where
-    /// something stands in the place of what is left that this user did not make and cannot remove, it
-    /// is a file of its own that nobody can resume.
+    /// Begins or resumes a file. `source` identifies the source version. Returns the number of bytes that an earlier call
+    /// left. If the name of the partial file is taken by a file or directory that this user did not make and cannot remove,
+    /// the content goes to a separate file that cannot be resumed.
     pub(super) fn resume(
         place: &Place,
         source: &str,
@@ -123,7 +124,7 @@ impl Incoming {
         ))
     }
 
-    /// Whether an earlier call left something of a file that is to be there.
+    /// Returns true if an earlier call left part of the file.
     pub(crate) fn is_begun(place: &Place) -> bool {
         let partial = partial(&place.real);
         let begun = fs::symlink_metadata(&partial).ok();
@@ -133,19 +134,18 @@ impl Incoming {
         })
     }
 
-    /// Whether written content stays after an error, if [`have`](Self::have) is called.
+    /// Returns true if written content is kept after an error, provided that [`have`](Self::have) is called.
     pub(crate) fn is_resumable(&self) -> bool {
         self.record.is_some()
     }
 
-    /// Writes bytes where they belong.
+    /// Writes bytes at an offset.
     pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         write_all_at(&self.file, bytes, offset)?;
         Ok(())
     }
 
-    /// Notes that the first `count` bytes are there: they are on the disk before the note
-    /// is.
+    /// Records that the first `done` bytes are present. They are synced to the disk before the record is written.
     pub(crate) fn have(&self, done: u64) -> Result<()> {
         let Some(record) = &self.record else {
             return Ok(());
@@ -159,7 +159,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Makes it the file, in one step.
+    /// Replaces the target with this file, in one step.
     pub(super) fn publish(
         self,
         size: u64,
@@ -176,15 +176,15 @@ impl Incoming {
                 .with_message(format!("{there} bytes were written, and not {size}")));
         }
         set_modified(&self.file, modified)?;
-        // The lock stays until it has its name: nobody may begin anew in the file meanwhile.
+        // The lock is held until the file has its name, so that no other download can start anew in the file.
         let locked = self.record.is_some().then(|| self.file.try_clone());
         let _locked = locked.transpose()?;
         self.draft.complete(self.file, &metadata)?;
         kept.change_names(|| self.draft.rename())
     }
 
-    /// Stores a file whose content is at hand: as a file that begins, is written and is published, but without others
-    /// that change names in between.
+    /// Stores a file whose content is in memory: like beginning, writing and publishing it, but without other threads that
+    /// change names in between.
     pub(super) fn store(
         place: &Place,
         content: &[u8],
@@ -192,7 +192,7 @@ impl Incoming {
         wanted: Wanted<'_>,
     ) -> Result<()> {
         if wanted.sync {
-            // Nobody waits for another one's disk.
+            // Syncing is slow, so that other threads must not wait for it.
             let incoming = Self::begin(place, wanted)?;
             incoming.write_at(content, 0)?;
             return incoming.publish(content.len() as u64, modified, wanted.kept);
@@ -210,7 +210,7 @@ impl Incoming {
     }
 }
 
-/// Gives the file that time of its last change.
+/// Sets the time of the last change of a file.
 fn set_modified(file: &DiskFile, modified: Option<OffsetDateTime>) -> io::Result<()> {
     match modified.and_then(to_system) {
         Some(modified) => file.set_times(FileTimes::new().set_modified(modified)),
@@ -235,7 +235,7 @@ impl Record {
         write_all_at(file, &self.to_bytes(), self.size)
     }
 
-    /// How much the file has, if it is this one and says so.
+    /// Returns the recorded number of bytes, if the record belongs to this file and is valid.
     fn read(&self, file: &DiskFile) -> io::Result<Option<u64>> {
         if Some(file.metadata()?.len()) != self.size.checked_add(Self::LENGTH as u64) {
             return Ok(None);
@@ -257,7 +257,7 @@ impl Record {
     }
 }
 
-/// Where a file is kept that can be resumed: its name is always the same.
+/// Returns the path of the partial file, which can be resumed. It is always the same for a target.
 fn partial(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default();
     let mut partial = std::ffi::OsString::from(PARTIAL_PREFIX);
@@ -271,10 +271,9 @@ fn partial(target: &Path) -> PathBuf {
     target.with_file_name(partial)
 }
 
-/// Opens a file, or makes it, for this call and no other at the same time. What is there is used only
-/// if nobody else can have made it or can write to it: a plain file with this one name, of this user,
-/// and private. Anything else of this user is removed. What is of somebody else is not touched: then
-/// there is no file.
+/// Opens or makes a file and locks it against other calls. An existing file is used only if no other user can have made it
+/// or can write to it: a regular file with one name, of this user, and private. Other files of this user are removed. Files
+/// of other users are not touched, and `None` is returned.
 fn open_alone(path: &Path) -> Result<Option<DiskFile>> {
     let taken = || {
         Error::new(ErrorKind::OperationFailed)
@@ -301,7 +300,7 @@ fn open_alone(path: &Path) -> Result<Option<DiskFile>> {
             return Err(Error::from(error).with_hint("download without resume"));
         }
     }
-    // The other one may have published it, or something else have come, before it was locked.
+    // Another download may have published the file, or another file may have taken the name, before the lock was taken.
     let now = fs::symlink_metadata(path).map_err(|_| taken())?;
     let opened = file.metadata()?;
     let is_the_same = now.is_file() && identity(&now) == identity(&opened);
@@ -311,7 +310,7 @@ fn open_alone(path: &Path) -> Result<Option<DiskFile>> {
     Ok(Some(file))
 }
 
-/// Whether both files have one owner, where files have owners.
+/// Returns true if both files have the same owner, or if the system has no owners.
 fn is_own(found: &fs::Metadata, new: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
@@ -325,8 +324,8 @@ fn is_own(found: &fs::Metadata, new: &fs::Metadata) -> bool {
     }
 }
 
-/// Whether it is a regular file with one name that only its owner can write to. A link is none: through
-/// it a file elsewhere could be written.
+/// Returns true for a regular file with one name that only its owner can write to. A link is not private, because a file
+/// elsewhere could be written through it.
 fn is_private(found: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
@@ -339,14 +338,14 @@ fn is_private(found: &fs::Metadata) -> bool {
     }
 }
 
-/// A file that is read at any place, as it was when it was opened.
+/// A file that is read at any offset, in the version that was opened.
 pub(crate) struct Outgoing {
     file: DiskFile,
     stamp: Stamp,
 }
 
 impl Outgoing {
-    /// Opens the file at that place.
+    /// Opens the file at a place.
     pub(crate) fn open(place: &Place) -> Result<Self> {
         regular(&fs::metadata(&place.real)?)?;
         let file = DiskFile::open(&place.real)?;
@@ -356,22 +355,22 @@ impl Outgoing {
         Ok(Self { file, stamp })
     }
 
-    /// Reads some of the bytes from that offset on.
+    /// Reads some of the bytes starting at `offset`.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         read_at(&self.file, buffer, offset)
     }
 
-    /// The time of its last change.
+    /// Time of the last change.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         self.stamp.modified()
     }
 
-    /// Its size in bytes.
+    /// Size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.stamp.size()
     }
 
-    /// An error if it is not what it was.
+    /// Returns an error if the file changed since it was opened.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         if Stamp::new(&self.file.metadata()?) == self.stamp {
             return Ok(());
@@ -419,7 +418,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory that goes when the test ends.
+    /// A directory that is removed when the test ends.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -473,7 +472,7 @@ mod tests {
         incoming.publish(4, None, wanted().kept).unwrap();
         assert_eq!(scratch.names(), ["f"]);
         assert_eq!(fs::read(&place.real).unwrap(), b"abcd");
-        // One that is not whole is not published.
+        // An incomplete file is not published.
         let incoming = Incoming::begin(&place, wanted()).unwrap();
         incoming.write_at(b"x", 0).unwrap();
         assert!(incoming.publish(4, None, wanted().kept).is_err());
@@ -482,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_is_there_for_the_one_that_resumes_the_same_and_no_other() {
+    fn a_download_resumes_only_from_notes_about_the_same_source() {
         let scratch = Scratch::new("resume");
         let place = scratch.place("f");
         let begin = |source: &str, size| Incoming::resume(&place, source, size, wanted()).unwrap();
@@ -506,7 +505,7 @@ mod tests {
             drop(incoming);
             let (incoming, done) = begin(source, size);
             assert_eq!(done, 0, "{source} of {size}");
-            // Nothing of the old bytes is left.
+            // None of the old bytes are left.
             incoming.write_at(b"x", size - 1).unwrap();
             incoming.publish(size, None, wanted().kept).unwrap();
             let mut expected = vec![0; size as usize - 1];
@@ -534,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn two_never_resume_one_file_at_the_same_time() {
+    fn two_downloads_never_resume_one_file_at_the_same_time() {
         let scratch = Scratch::new("two");
         let place = scratch.place("f");
         let first = Incoming::resume(&place, "one", 6, wanted()).unwrap();
@@ -580,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_is_told() {
+    fn a_changed_file_is_reported() {
         let scratch = Scratch::new("changes");
         let place = scratch.place("f");
         fs::write(&place.real, "abc").unwrap();

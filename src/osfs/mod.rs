@@ -42,19 +42,18 @@ pub(crate) use pieces::{DiskSink, DiskSource};
 pub(crate) use place::Place;
 use place::{Root, is_missing};
 
-/// The longest name: in bytes on Unix (`NAME_MAX` of almost all of its file systems), in UTF-16 units
-/// on Windows.
+/// Maximum length of a name: in bytes on Unix (`NAME_MAX` of almost all of its file systems), in UTF-16 code units on
+/// Windows.
 ///
 /// Source: [Maximum path length](https://learn.microsoft.com/en-us/windows/win32/fileio/maximum-file-path-limitation).
 const MAX_NAME_LENGTH: usize = 255;
 
-/// What `setinfo` can change.
+/// Keys that `setinfo` can change.
 const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 
 /// A directory of the local disk as a filesystem.
 ///
-/// Cheap to clone, and shared by threads. [`close`](FileSystem::close) closes one handle and not
-/// its clones.
+/// Cheap to clone, and shared by threads. [`close`](FileSystem::close) closes one handle, but not its clones.
 ///
 /// ```
 /// use s3fs::{FileSystem, FileSystemExt, OsFs};
@@ -71,46 +70,42 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 ///
 /// # Open files
 ///
-/// Nothing is visible before [`close`](File::close): a file that is opened for writing, in any
-/// mode, is written to a new file in the same directory, synced, and renamed. A file that is
-/// dropped leaves what was there before. A program that dies leaves the new file, too, whose name begins
-/// with `.s3fs-draft-`: no listing shows it, no copy takes it along, and it keeps its directory from
-/// being empty. The modes `r+`, `a` and `a+` begin with a copy of the
-/// file, which takes as long as reading it; if the file is another one by the time of `close`,
-/// that is [`ResourceChanged`](ErrorKind::ResourceChanged), and if there was none and now there is,
-/// [`FileExists`](ErrorKind::FileExists). Of several `x` on one path, one wins.
+/// Changes become visible only at [`close`](File::close): a file that is opened for writing, in any mode, is written to a
+/// new file in the same directory, synced, and renamed. Dropping a file keeps the previous content. If the program crashes,
+/// the new file is left behind as well. Its name begins with `.s3fs-draft-`. Listings and copies leave it out, but its
+/// directory is not empty. The modes `r+`, `a` and `a+` begin with a copy of the file, which takes as long as reading it. If
+/// the file was changed or replaced before `close`, `close` returns [`ResourceChanged`](ErrorKind::ResourceChanged). If
+/// there was no file and there is one now, `close` returns [`FileExists`](ErrorKind::FileExists). If several callers open
+/// one path with `x`, one succeeds.
 ///
-/// On Unix only its owner can open a file until it is whole (mode 0600). Then it has the permissions of
-/// the file that it replaces, or those that the umask and the directory give to any new file. The
-/// permissions are also kept when another file is copied over it, and a file that is protected against writing is not replaced. A copy that replaces nothing has the
-/// permissions of the file on the disk that it is of. The owner of a file, its set-user-ID and set-group-ID bits, its
-/// other hard links and its extended attributes are not kept, as it is a new file. What is neither file nor directory is not opened.
+/// On Unix only its owner can open an incomplete file (mode 0600). A complete file has the permissions of the file that it
+/// replaces, or those that the umask and the directory give to any new file. The permissions are also kept when another file
+/// is copied over it. A write-protected file is not replaced. A copy that replaces nothing has the permissions of its source
+/// file on the disk. The owner of a file, its set-user-ID and set-group-ID bits, its other hard links and its extended
+/// attributes are not kept, because it is a new file. Resources that are neither files nor directories are not opened.
 ///
 /// # Symbolic links
 ///
-/// Links are followed as long as they stay below the root, which is the directory that
-/// [`new`](Self::new) was given, with its own links resolved
-/// ([`follow_links`](OsFsOptions::follow_links) turns that off). A link that leads out of it is
-/// [`PermissionDenied`](ErrorKind::PermissionDenied); listings have it, and those that lead nowhere,
-/// as what they are: entries that are no directories. [`remove`](FileSystem::remove) and
-/// [`removetree`](FileSystem::removetree) remove a link, and never what it leads to. Listing a
-/// directory that links lead through twice is an error, so that no tree is without an end.
+/// Links are followed as long as they stay below the root. The root is the directory that was passed to [`new`](Self::new),
+/// with its own links resolved. [`follow_links`](OsFsOptions::follow_links) turns this off. A link that leads out of the
+/// root returns [`PermissionDenied`](ErrorKind::PermissionDenied). Listings contain such links, and broken links, as entries
+/// that are not directories. [`remove`](FileSystem::remove) and [`removetree`](FileSystem::removetree) remove a link, but
+/// never its target. Listing a directory that links reach twice on one path is an error, so that no tree is infinite.
 ///
-/// Where a path leads is looked at before each operation. A process that replaces a directory by
-/// a link at that very moment can make the operation follow it: the root is no protection against
-/// other programs that write in it.
+/// The links of a path are resolved before each operation. A process that replaces a directory by a link at that moment can
+/// make the operation follow it: the root does not protect against other programs that write in it.
 ///
 /// # Names
 ///
-/// A name has 255 bytes at most, on Windows 255 units of UTF-16. Case counts on Unix, but on macOS,
-/// where it does not, as on Windows: that is what the disks of each have unless they were made
-/// otherwise, and [`getmeta`](FileSystem::getmeta) says so without a look at the disk. What copies and
-/// moves are to make here is checked against both before anything changes.
+/// A name has at most 255 bytes, on Windows at most 255 UTF-16 code units. Names are case-sensitive on Unix, and
+/// case-insensitive on macOS and Windows. These are the usual properties of the disks of these systems, and
+/// [`getmeta`](FileSystem::getmeta) returns them without checking the disk. Copies and moves to this filesystem check all
+/// names for their length, and for names that differ only in case, before anything changes.
 ///
-/// A name that is not UTF-8 is no path here. Listings leave it out, with one warning in the log,
-/// and it keeps a directory from being empty; [`removetree`](FileSystem::removetree) removes it. What
-/// copies, moves or mirrors a tree that holds one is [`Unsupported`](ErrorKind::Unsupported) before
-/// anything changes, but for a move that renames a directory. A mirror leaves it in its target.
+/// A name that is not UTF-8 cannot be a path here. Listings leave it out, with one warning in the log. A directory that
+/// contains it is not empty. [`removetree`](FileSystem::removetree) removes it. Copies, moves and mirrors of a tree that
+/// contains such a name return [`Unsupported`](ErrorKind::Unsupported) before anything changes, except a move that renames a
+/// directory. A mirror keeps such a name in its target.
 #[derive(Debug)]
 pub struct OsFs {
     root: Root,
@@ -118,7 +113,7 @@ pub struct OsFs {
     closed: AtomicBool,
 }
 
-/// How [`OsFs::new_with`] opens a directory.
+/// Options of [`OsFs::new_with`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OsFsOptions {
     create: bool,
@@ -137,31 +132,31 @@ impl Default for OsFsOptions {
 }
 
 impl OsFsOptions {
-    /// The directory must be there, files are synced, and links are followed.
+    /// The defaults: the directory must exist, files are synced, and links are followed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the directory, and those above it, are made if they are not there.
+    /// Whether a missing directory and its parent directories are made. Defaults to false.
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Whether the bytes of a file are on the disk before it is published, so that a failure of
-    /// the power leaves the old file or the new one. Without it many small files are written
-    /// faster. Downloads, and other copies from S3, have a choice of their own,
-    /// [`TransferOptions::durable`](crate::TransferOptions::durable), and moves sync in any case.
+    /// Whether the bytes of a file are synced to the disk before it is published, so that after a power failure either the
+    /// old or the new file exists. Defaults to true. Without it many small files are written faster. Downloads and other
+    /// copies from S3 have their own option, [`TransferOptions::durable`](crate::TransferOptions::durable), and moves always
+    /// sync.
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
         self
     }
 
-    /// Whether symbolic links are followed as long as they stay below the root. Without it, a path
-    /// that leads through one is [`PermissionDenied`](ErrorKind::PermissionDenied).
+    /// Whether symbolic links are followed as long as they stay below the root. Defaults to true. If false, a path that
+    /// leads through a link returns [`PermissionDenied`](ErrorKind::PermissionDenied).
     #[must_use]
     pub fn follow_links(mut self, follow_links: bool) -> Self {
         self.follow_links = follow_links;
@@ -186,18 +181,18 @@ impl fmt::Display for OsFs {
 }
 
 impl OsFs {
-    /// The directory at that path, which must be there. A relative path is relative to the current
-    /// directory, now and not later. As in `std::fs`, and unlike PyFilesystem, nothing in it is
-    /// expanded: `~` and `$HOME` are names like others.
+    /// Opens the directory at `root_path`, which must exist. A relative path is resolved against the current directory once,
+    /// when the filesystem is opened. As in `std::fs`, and unlike PyFilesystem, nothing in the path is expanded: `~` and
+    /// `$HOME` are ordinary names.
     ///
     /// # Errors
     ///
-    /// [`CreateFailed`](ErrorKind::CreateFailed), saying why.
+    /// [`CreateFailed`](ErrorKind::CreateFailed), with the reason.
     pub fn new(root_path: impl AsRef<Path>) -> Result<Self> {
         Self::new_with(root_path, OsFsOptions::default())
     }
 
-    /// The directory at that path, with options.
+    /// Opens the directory at `root_path`, with options.
     ///
     /// # Errors
     ///
@@ -227,33 +222,33 @@ impl OsFs {
         })
     }
 
-    /// The directory that the paths are below, its symbolic links resolved.
+    /// Directory that is the root, with symbolic links resolved.
     #[must_use]
     pub fn root_path(&self) -> &Path {
         self.root.path()
     }
 
-    /// Does something with the validated path, on an open handle; errors are about the path.
+    /// Runs `act` with the validated path, on an open handle. Errors name the path.
     fn at<T>(&self, path: &str, act: impl FnOnce(&str) -> Result<T>) -> Result<T> {
         let validated = self.validatepath(path)?;
         act(&validated).map_err(|error| error.with_path(path))
     }
 
-    /// Where the resource at that path is, and its metadata, links followed.
+    /// Returns the location of a resource on the disk and its metadata. Follows links.
     fn find(&self, validated: &str) -> Result<(PathBuf, Metadata)> {
         let real = self.root.resolve(validated)?;
         let metadata = fs::metadata(&real).map_err(missing)?;
         Ok((real, metadata))
     }
 
-    /// Where the entry at that path is, and its metadata: of a link, not of what it leads to.
+    /// Returns the location of an entry on the disk and its metadata. Does not follow a link at the end of the path.
     fn find_entry(&self, validated: &str) -> Result<(PathBuf, Metadata)> {
         let entry = self.root.entry(validated)?;
         let metadata = fs::symlink_metadata(&entry).map_err(missing)?;
         Ok((entry, metadata))
     }
 
-    /// Where a file is that is to be made, in a directory that must be there.
+    /// Returns the location of a new file on the disk. Its directory must exist.
     fn target(&self, validated: &str) -> Result<PathBuf> {
         if validated == "/" {
             return Err(Error::new(ErrorKind::FileExpected).with_message("it is the root"));
@@ -263,7 +258,8 @@ impl OsFs {
         Ok(target)
     }
 
-    /// An error unless the parent directory is there, of that kind if it is something else.
+    /// Returns an error unless the parent directory exists. The error has the kind `if_other` if the parent is not a
+    /// directory.
     fn require_parent(&self, validated: &str, if_other: ErrorKind) -> Result<()> {
         let parent = path::dirname(validated);
         let (_, metadata) = self.find(parent).map_err(|error| {
@@ -279,7 +275,7 @@ impl OsFs {
         Err(Error::new(if_other).with_message(format!("its parent {parent:?} is no directory")))
     }
 
-    /// Opens the directory at that path for listing.
+    /// Opens a directory for listing.
     fn read_dir(&self, validated: &str) -> Result<(PathBuf, fs::ReadDir)> {
         let (real, metadata) = self.find(validated)?;
         if !metadata.is_dir() {
@@ -290,7 +286,7 @@ impl OsFs {
         Ok((real, entries))
     }
 
-    /// The info of an entry of a listing; nothing if the entry no longer exists.
+    /// Returns the info of a listed entry. `None` if the entry no longer exists.
     fn entry_info(
         &self,
         entry: &fs::DirEntry,
@@ -302,7 +298,7 @@ impl OsFs {
             own => own?,
         };
         let metadata = if own.is_symlink() {
-            // A link that leads out, or nowhere, or round and round, is an entry like others.
+            // A link that leads out of the root, is broken, or is circular is listed as an ordinary entry.
             let real = fs::canonicalize(entry.path()).map_err(Error::from);
             let target = real.and_then(|real| Ok(fs::metadata(self.root.confine(real)?)?));
             target.unwrap_or(own)
@@ -312,14 +308,15 @@ impl OsFs {
         Ok(Some(info(name, &metadata, namespaces)))
     }
 
-    /// Where a file or directory is on the disk, unless a symbolic link leads nowhere or out of the root.
+    /// Returns the location of a file or directory on the disk. `None` if a symbolic link is broken or leads out of the
+    /// root.
     fn disk_place(&self, path: &str) -> Result<Option<Place>> {
         let location = self.location(path)?;
         Ok(location.and_then(|location| location.handle::<Place>().cloned()))
     }
 
-    /// The entries of a directory. A name that is not UTF-8 is an error if they must be `whole`, and
-    /// is otherwise left out.
+    /// Returns the entries of a directory. A name that is not UTF-8 is an error if `whole` is true, and is otherwise left
+    /// out.
     fn entries(&self, path: &str, namespaces: Namespaces, whole: bool) -> Result<Entries<'_>> {
         let (directory, mut entries) = self.at(path, |validated| self.read_dir(validated))?;
         let validated = self.validatepath(path)?;
@@ -364,7 +361,7 @@ impl OsFs {
         })))
     }
 
-    /// Removes what is in a directory; links are not followed.
+    /// Removes the content of a directory. Does not follow links.
     fn empty(&self, directory: &Path) -> Result<()> {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
@@ -385,13 +382,13 @@ impl OsFs {
         Ok(())
     }
 
-    /// Moves a file by renaming it: `false` if that is not safe, and it must be copied.
+    /// Moves a file by renaming it. Returns `false` if that is not safe, and the file must be copied.
     fn rename_file(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<bool> {
         let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
         let (Ok((from, own)), Ok(to)) = (self.find_entry(&source), self.target(&target)) else {
             return Ok(false);
         };
-        // A link that is moved would lead elsewhere.
+        // A moved link could have another target.
         if !own.is_file() || from == to {
             return Ok(false);
         }
@@ -418,8 +415,8 @@ impl OsFs {
         Ok(fs::rename(&from, &to).is_ok())
     }
 
-    /// Renames a directory to one that is not there, or empty: `false` if that cannot be, and it
-    /// must be copied.
+    /// Renames a directory to a target that does not exist or is empty. Returns `false` if that is not possible, and the
+    /// directory must be copied.
     fn rename_dir(&self, place: &Place, dst_path: &str) -> Result<bool> {
         let target = self.validatepath(dst_path)?;
         let is_directory = fs::symlink_metadata(&place.real).is_ok_and(|own| own.is_dir());
@@ -458,7 +455,7 @@ impl OsFs {
             return Err(Error::new(ErrorKind::Unsupported)
                 .with_message("only the times of files and directories can be set"));
         }
-        // A file that may only be written is its owner's as well.
+        // Falls back to opening for writing, for a file that cannot be read.
         let opened =
             fs::File::open(&real).or_else(|_| fs::OpenOptions::new().write(true).open(&real))?;
         opened.set_times(times)?;
@@ -466,7 +463,7 @@ impl OsFs {
     }
 }
 
-/// The error of a directory that is not empty: it says what is in it if a listing shows nothing.
+/// Error for a directory that is not empty. It names the content if listings show none of it.
 fn not_empty(error: io::Error, directory: &Path) -> Error {
     let error = Error::from(error);
     let mut hidden = Vec::new();
@@ -486,16 +483,16 @@ fn not_empty(error: io::Error, directory: &Path) -> Error {
     }
 }
 
-/// Removes a file, or a link whatever it leads to.
+/// Removes a file, or a link of any kind.
 fn remove_entry(entry: &Path) -> io::Result<()> {
     match fs::remove_file(entry) {
-        // Windows tells links to directories from links to files.
+        // Windows distinguishes links to directories from links to files.
         Err(_) if cfg!(windows) && entry.is_symlink() => fs::remove_dir(entry),
         removed => removed,
     }
 }
 
-/// The error of looking for something: below a file there is nothing.
+/// Error for a missing resource, including a path below a file.
 fn missing(error: io::Error) -> Error {
     if is_missing(&error) {
         return Error::new(ErrorKind::ResourceNotFound);
@@ -554,7 +551,7 @@ fn kind(metadata: &Metadata) -> ResourceType {
     }
 }
 
-/// The time that a raw info names, in seconds since 1970.
+/// Returns a time from a raw info, in seconds since 1970.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the float is below 1e18 and a whole number"
@@ -583,7 +580,7 @@ fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
     })
 }
 
-/// An error if something is to be changed that cannot be.
+/// Returns an error if the caller requests a change that is not supported.
 fn check_changes(wanted: &RawInfo, current: &Info) -> Result<()> {
     const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
     let raw = current.raw();
@@ -602,7 +599,7 @@ fn check_changes(wanted: &RawInfo, current: &Info) -> Result<()> {
     Ok(())
 }
 
-/// Options that would be ignored to the loss of what they protect.
+/// Refuses options that would otherwise be ignored, together with the protection that they provide.
 fn check_options(options: &OpenOptions) -> Result<()> {
     if options.version_id.is_none() && options.if_match.is_none() {
         return Ok(());
@@ -611,7 +608,7 @@ fn check_options(options: &OpenOptions) -> Result<()> {
         .with_message("files on the local disk have no versions and no ETags"))
 }
 
-/// The names of a directory that a path can have, and a warning about the others.
+/// Returns a name as text if it can be part of a path. Counts names that are not UTF-8.
 fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
     if is_draft(name) {
         return None;
@@ -621,7 +618,7 @@ fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
     text
 }
 
-/// The error of who must not leave a name out.
+/// Error for a non-UTF-8 name that must not be skipped.
 fn no_path(directory: &Path, name: &OsStr) -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(format!("{name:?} in {} is not UTF-8", directory.display()))
@@ -682,7 +679,7 @@ impl FileSystem for OsFs {
         scantree::by_listing(path, validated, scan, descend)
     }
 
-    /// What listings leave out counts, as it does for [`removedir`](FileSystem::removedir).
+    /// Entries that listings leave out count, as for [`removedir`](FileSystem::removedir).
     fn isempty(&self, path: &str) -> Result<bool> {
         self.at(path, |validated| {
             let (_, mut entries) = self.read_dir(validated)?;
@@ -701,7 +698,7 @@ impl FileSystem for OsFs {
             match made {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let is_dir = match self.find(validated) {
-                        // It may be a directory, behind a link that is not followed.
+                        // It may be a directory behind a link that is not followed.
                         Err(error) if error.is(ErrorKind::PermissionDenied) => return Err(error),
                         there => there.is_ok_and(|(_, there)| there.is_dir()),
                     };
@@ -723,7 +720,7 @@ impl FileSystem for OsFs {
         self.at(path, |validated| {
             check_options(options)?;
             let real = if mode.create() {
-                // A link that leads nowhere is there.
+                // A broken link counts as existing.
                 let own = self.find_entry(validated).map(|(_, own)| own);
                 if mode.exclusive() && own.is_ok_and(|own| own.is_symlink()) && !self.isdir(path)? {
                     return Err(Error::new(ErrorKind::FileExists));
@@ -810,7 +807,7 @@ impl FileSystem for OsFs {
         }
     }
 
-    /// `"download"` gives a `file://` URL, and `"fs"` an `osfs://` one.
+    /// `"download"` returns a `file://` URL, and `"fs"` an `osfs://` URL.
     fn geturl_for(&self, path: &str, purpose: &str) -> Result<String> {
         self.at(path, |_| {
             let no_url = |why: String| Error::new(ErrorKind::NoUrl).with_message(why);
@@ -861,7 +858,7 @@ impl FileSystem for OsFs {
         moving::within(self, src_path, dst_path, options)
     }
 
-    /// Of a symbolic link, the link alone.
+    /// For a symbolic link, removes only the link.
     fn removetree(&self, path: &str) -> Result<()> {
         self.at(path, |validated| {
             if validated == "/" {
@@ -890,7 +887,7 @@ impl FileSystem for OsFs {
         })
     }
 
-    /// A symbolic link is not resolved here, and one that leads out of the root is refused.
+    /// Does not resolve a symbolic link at the end of the path, but returns an error if it leads out of the root.
     fn getsyspath(&self, path: &str) -> Result<PathBuf> {
         self.at(path, |validated| {
             let entry = self.root.entry(validated)?;
@@ -901,7 +898,7 @@ impl FileSystem for OsFs {
         })
     }
 
-    /// Also true for a link that leads nowhere, or out of the root.
+    /// Also returns true for a link that is broken or leads out of the root.
     fn islink(&self, path: &str) -> Result<bool> {
         self.at(path, |validated| {
             let (_, own) = self.find_entry(validated)?;
@@ -932,7 +929,8 @@ impl Capabilities for OsFs {
         self.at(path, |validated| self.root.location(validated).map(Some))
     }
 
-    /// From another place on the local disk, with its permissions where there is no file yet.
+    /// Copies from another directory of the local disk. If the target does not exist, the copy keeps the permissions of the
+    /// source.
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
         self.at(dst_path, |validated| {
             let Some(place) = source.handle::<Place>() else {
@@ -945,7 +943,7 @@ impl Capabilities for OsFs {
         })
     }
 
-    /// A move from another place on the same disk, where nothing is yet.
+    /// Moves from another directory of the same disk, to a target that does not exist or is empty.
     fn copydir_from(&self, source: &Location, dst_path: &str, remove: bool) -> Result<bool> {
         match source.handle::<Place>() {
             Some(place) if remove && !source.is_root() => self.rename_dir(place, dst_path),
@@ -963,7 +961,7 @@ impl Capabilities for OsFs {
 
     fn sync_file(&self, path: &str) -> Result<()> {
         match self.disk_place(path)? {
-            // Otherwise each file is synced before it gets its name.
+            // With `sync`, each file is synced before it gets its name.
             Some(place) if !self.sync => place
                 .sync_file()
                 .map_err(|error| Error::from(error).with_path(path)),
@@ -1002,7 +1000,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_is_none_is_refused() {
+    fn an_invalid_time_is_refused() {
         let wanted = |value: Value| {
             let info = RawInfo::new().with("details", "modified", value);
             wanted_time(&info, "modified")

@@ -1,4 +1,4 @@
-//! A file of the local disk as a source that is read at any place, and as a file that is written in pieces by several
+//! A file of the local disk as a source that is read at any offset, and as a target that is written in pieces by several
 //! threads.
 
 use std::io;
@@ -12,23 +12,23 @@ use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::capabilities::{PieceSink, RangedSource, Times, Transfer};
 
-/// How much is read at a time.
+/// Number of bytes to read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// How large a file is at most that is received whole before anything is made on the disk.
+/// Maximum size of a file that is received completely before anything is made on the disk.
 const SMALL: u64 = 128 << 10;
 
-/// How much of a file that can be resumed comes between two notes of how far it is.
+/// Number of bytes between two records of the progress of a file that can be resumed.
 const NOTED_EVERY: u64 = 64 << 20;
 
-/// How old a file is, by its own clock, when no other version can have its time any more: both times are whole
-/// seconds.
+/// Minimum age of a file, by its own clock, at which no other version can get the same time any more. Both times are in
+/// whole seconds.
 const SETTLED: Duration = Duration::seconds(2);
 
-/// A file of the local disk, as it was when it was opened.
+/// A file of the local disk, in the version that was opened.
 pub(crate) struct DiskSource {
     outgoing: Outgoing,
-    /// The path in errors.
+    /// Path for errors.
     path: String,
 }
 
@@ -64,7 +64,7 @@ impl RangedSource for DiskSource {
 /// A file of the local disk that is written in pieces.
 pub(crate) struct DiskSink {
     place: Place,
-    /// The path in errors.
+    /// Path for errors.
     path: String,
 }
 
@@ -80,7 +80,7 @@ impl DiskSink {
         result.map_err(|error| error.with_path(&self.path))
     }
 
-    /// Stores a small file all of which has already been asked for.
+    /// Stores a small file whose whole content has already been requested.
     fn store_small(
         &self,
         source: &dyn RangedSource,
@@ -135,7 +135,7 @@ impl PieceSink for DiskSink {
     }
 }
 
-/// The time that the file is to have.
+/// Returns the time that the file gets.
 fn modified(source: &dyn RangedSource, transfer: &Transfer<'_>) -> Option<OffsetDateTime> {
     let original = source.original_modified();
     if let Some(original) = original.filter(|_| transfer.keeps_original_time()) {
@@ -144,12 +144,12 @@ fn modified(source: &dyn RangedSource, transfer: &Transfer<'_>) -> Option<Offset
     match (transfer.times(), source.modified()) {
         (Times::Now, _) => None,
         (Times::Mirrored, Some(modified)) => Some(mirrored(modified, source.now())),
-        // An empty object that was replaced by another one is the same.
+        // An empty object that was replaced by another empty one has the same content.
         (Times::Kept | Times::Mirrored, modified) => modified.or(transfer.listed()),
     }
 }
 
-/// The time of a mirrored file, by the time of its source and what time it is there now.
+/// Returns the time of a mirrored file, given the time of its source and the current time of the source's clock.
 fn mirrored(modified: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
     if now - modified >= SETTLED {
         return modified;
@@ -157,23 +157,23 @@ fn mirrored(modified: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
     modified.checked_sub(Duration::SECOND).unwrap_or(modified)
 }
 
-/// The pieces of a file on their way.
+/// The pieces of a file during a transfer.
 struct Pieces<'t> {
     source: &'t dyn RangedSource,
     incoming: Incoming,
-    /// How much was there before.
+    /// Number of bytes from an earlier call.
     had: u64,
     pieces: Vec<Piece>,
-    /// How much has come.
+    /// Number of received bytes.
     came: AtomicU64,
     transfer: &'t Transfer<'t>,
 }
 
-/// A range that is fetched by one thread.
+/// A range that one thread fetches.
 struct Piece {
     start: u64,
     end: u64,
-    /// How much of it is written.
+    /// Number of written bytes of the range.
     done: AtomicU64,
 }
 
@@ -213,7 +213,7 @@ impl<'t> Pieces<'t> {
         }
     }
 
-    /// Fetches a piece and writes it where it belongs.
+    /// Fetches a piece and writes it at its offset.
     fn fetch(&self, number: usize, path: &str) -> Result<()> {
         let Some(piece) = self.pieces.get(number) else {
             return Ok(());
@@ -234,7 +234,7 @@ impl<'t> Pieces<'t> {
         })
     }
 
-    /// Notes how much there is without a gap from the first byte on.
+    /// Records the number of bytes that are present without a gap from the first byte on.
     fn note(&self) -> Result<()> {
         let mut there = self.had;
         for piece in &self.pieces {
@@ -247,7 +247,7 @@ impl<'t> Pieces<'t> {
     }
 }
 
-/// Reads a range of the source to its end, and hands out what comes, with its offset.
+/// Reads a range of the source to its end. Calls `take` with the received bytes and their offset.
 fn read_range(
     source: &dyn RangedSource,
     (start, end): (u64, u64),
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_may_change_within_its_second_is_looked_at_again() {
+    fn a_file_that_may_change_within_the_same_second_is_compared_again() {
         let at = |second| OffsetDateTime::from_unix_timestamp(second).unwrap();
         for (modified, now, expected) in [
             (100, 102, 100),

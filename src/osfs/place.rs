@@ -1,4 +1,4 @@
-//! From a path to its place on the disk, and never out of the root.
+//! Converts a path to a location on the disk, and never leaves the root.
 
 use std::fs;
 use std::io;
@@ -8,25 +8,25 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::location::Location;
 use crate::path;
 
-/// The directory that all paths are below: canonical.
+/// The root directory of a filesystem. Its path is canonical.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     path: PathBuf,
     follow_links: bool,
 }
 
-/// How a resource on the local disk is reached directly, by another `OsFs` or by a transfer.
+/// Location on the local disk with which another `OsFs` or a transfer accesses a resource directly.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// Canonical, as far as it is there.
+    /// Canonical path, as far as it exists.
     pub(super) real: PathBuf,
-    /// Whether it can be renamed: it is neither a root nor what a symbolic link leads to.
+    /// Whether it can be renamed: it is neither a root nor the target of a symbolic link.
     pub(super) movable: bool,
 }
 
 impl Place {
-    /// The file that the caller's own path names: symbolic links on the way to it are followed, and a
-    /// link itself is not.
+    /// Returns the file at a local path of the caller. Follows symbolic links in the path, but not the file itself if it is
+    /// a link.
     pub(crate) fn at(local_path: &Path) -> Result<Self> {
         let name = local_path.file_name().ok_or_else(|| {
             Error::new(ErrorKind::FileExpected)
@@ -48,12 +48,12 @@ impl Place {
 }
 
 impl Place {
-    /// Syncs which entries the directory has. Windows does it by itself.
+    /// Syncs the entries of this directory. Does nothing on Windows, which does this automatically.
     pub(crate) fn sync_directory(&self) -> io::Result<()> {
         sync_directory(&self.real)
     }
 
-    /// The same of the directory that it is in.
+    /// Syncs the entries of the parent directory.
     pub(crate) fn sync_parent(&self) -> io::Result<()> {
         self.real.parent().map_or(Ok(()), sync_directory)
     }
@@ -72,7 +72,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 impl Root {
-    /// The root at that directory, which must be there.
+    /// Opens the root at a directory, which must exist.
     pub(super) fn new(directory: &Path, follow_links: bool) -> io::Result<Self> {
         let canonical = fs::canonicalize(directory)?;
         if !fs::metadata(&canonical)?.is_dir() {
@@ -88,7 +88,7 @@ impl Root {
         &self.path
     }
 
-    /// The place that a validated path names, links not looked at.
+    /// Returns the location of a validated path. Does not check for links.
     fn join(&self, validated: &str) -> PathBuf {
         let names = validated.split('/').filter(|name| !name.is_empty());
         let mut joined = self.path.clone();
@@ -96,8 +96,8 @@ impl Root {
         joined
     }
 
-    /// The place that a validated path names if it leads through no symbolic link below the root: one look at each
-    /// name. `None` if it does, or if the system has several names for one place.
+    /// Returns the location of a validated path that leads through no symbolic link below the root. Checks each name once.
+    /// `None` if it leads through a link, or if the system may have several names for one location.
     fn without_links(&self, validated: &str) -> Result<Option<PathBuf>> {
         if cfg!(any(windows, target_os = "macos")) {
             return Ok(None);
@@ -108,7 +108,7 @@ impl Root {
             place.push(name);
             match fs::symlink_metadata(&place) {
                 Ok(own) if own.is_symlink() => return Ok(None),
-                // Nothing is below what is not there.
+                // Nothing exists below a missing name.
                 Err(error) if is_missing(&error) => break,
                 own => own?,
             };
@@ -117,8 +117,7 @@ impl Root {
         Ok(Some(place))
     }
 
-    /// Where a resource really is, symbolic links followed; what is not there yet is where its
-    /// directory is.
+    /// Returns the location of a resource with symbolic links resolved. For a missing resource, resolves its directory.
     pub(super) fn resolve(&self, validated: &str) -> Result<PathBuf> {
         if let Some(place) = self.without_links(validated)? {
             return Ok(place);
@@ -144,7 +143,7 @@ impl Root {
         }
     }
 
-    /// Where the entry of a directory is: a symbolic link itself, and not what it leads to.
+    /// Returns the location of a directory entry. Does not resolve the entry itself if it is a symbolic link.
     pub(super) fn entry(&self, validated: &str) -> Result<PathBuf> {
         if validated == "/" {
             return Ok(self.path.clone());
@@ -153,8 +152,8 @@ impl Root {
         Ok(self.resolve(parent)?.join(name))
     }
 
-    /// An error if symbolic links on the way lead through the same directory twice: whoever lists
-    /// a tree would never come to its end.
+    /// Returns an error if symbolic links make the path lead through the same directory twice: listing such a tree would
+    /// never end.
     pub(super) fn refuse_loops(&self, validated: &str, real: &Path) -> Result<()> {
         if real == self.join(validated) {
             return Ok(());
@@ -173,7 +172,7 @@ impl Root {
         Ok(())
     }
 
-    /// The place, if it is in the root.
+    /// Returns the location if it is in the root, or else an error.
     pub(super) fn confine(&self, real: PathBuf) -> Result<PathBuf> {
         if real.starts_with(&self.path) {
             return Ok(real);
@@ -183,13 +182,13 @@ impl Root {
             .with_hint("open a filesystem at a root that holds what the link leads to"))
     }
 
-    /// Where a resource is, for comparison with others, and how it is reached.
+    /// Returns the location of a resource, for comparison with others, with a handle for direct access.
     pub(super) fn location(&self, validated: &str) -> Result<Location> {
         let (entry, real) = match self.without_links(validated)? {
             Some(place) => (None, Ok(place)),
             None => (Some(self.entry(validated)?), self.resolve(validated)),
         };
-        // A link that leads nowhere, or out of the root, is only where it is.
+        // The location of a link that is broken or leads out of the root is that of the link itself.
         let real = match (entry.as_ref(), real) {
             (_, Ok(real)) => real,
             (None, Err(error)) => return Err(error),
@@ -227,7 +226,7 @@ fn located(place: &Path) -> Location {
     Location::new("disk", name, directory)
 }
 
-/// A text that is the same for the same path only: a path need not be UTF-8.
+/// Returns a text that is equal only for equal paths, which need not be UTF-8.
 fn comparable(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -239,7 +238,7 @@ fn comparable(path: &Path) -> String {
     text
 }
 
-/// Whether nothing is there, or a file is where a directory would have to be.
+/// Returns true if the resource does not exist, or if a file is in the place of a parent directory.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),

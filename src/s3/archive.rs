@@ -1,11 +1,11 @@
-//! Archived files: a readable copy of one for some days.
+//! Archived files: restoring a readable copy for some days.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::S3Fs;
 use crate::s3::api::RestoreAnswer;
 use crate::s3::checks::is_missing_key;
 
-/// How fast an archived file is restored, and at what price: [`S3Fs::restore`].
+/// Speed and price of restoring an archived file. See [`S3Fs::restore`].
 ///
 /// Source: [Archive retrieval options](https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,23 +30,23 @@ impl RestoreTier {
     }
 }
 
-/// What became of a request to restore a file: [`S3Fs::restore`].
+/// Result of a request to restore a file. Returned by [`S3Fs::restore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Restoration {
-    /// The server has begun. The file can be read when it has finished.
+    /// The server has started. The file can be read when it has finished.
     Started,
-    /// An earlier request is still running. Its number of days stays.
+    /// An earlier request is still running. Its number of days is unchanged.
     Running,
     /// The file was restored before and can be read. The number of days counts from now.
     Extended,
 }
 
 impl S3Fs {
-    /// Asks the server for a readable copy of a file in an archive class (`GLACIER`, `DEEP_ARCHIVE`), for that number
-    /// of days. `None` is for the archive tiers of `INTELLIGENT_TIERING`, which take no number of days. The file keeps its
-    /// class. The restoration takes minutes to days:
-    /// [`S3Info::restore_status`](crate::S3Info::restore_status) says when it has finished.
+    /// Requests a readable copy of a file in an archive class (`GLACIER`, `DEEP_ARCHIVE`), for `days` days. `None` is for
+    /// the archive tiers of `INTELLIGENT_TIERING`, which accept no number of days. The file keeps its class. The
+    /// restoration takes minutes to days; [`S3Info::restore_status`](crate::S3Info::restore_status) shows when it has
+    /// finished.
     ///
     /// Requests: 1.
     ///
@@ -67,10 +67,10 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound), [`FileExpected`](ErrorKind::FileExpected) on a directory,
-    /// [`Unsupported`](ErrorKind::Unsupported) if the file is not in an archive class,
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for 0 days,
-    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound). [`FileExpected`](ErrorKind::FileExpected) for a directory.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the file is not in an archive class.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for 0 days.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem is read-only.
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:RestoreObject`.
     pub fn restore(
         &self,

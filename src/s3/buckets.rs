@@ -1,4 +1,4 @@
-//! Buckets: those of an endpoint, and making and removing one.
+//! Listing the buckets of an endpoint, creating and removing a bucket.
 
 use std::collections::HashSet;
 
@@ -8,24 +8,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::list::pages::TokenWatch;
 use crate::s3::{S3Fs, S3FsBuilder};
 
-/// A bucket of an endpoint: [`S3FsBuilder::list_buckets`].
+/// A bucket of an endpoint. Returned by [`S3FsBuilder::list_buckets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketInfo {
-    /// Its name.
+    /// The name of the bucket.
     pub name: String,
-    /// When it was made, if the store says it.
+    /// Creation time, if the store returns it.
     pub created: Option<OffsetDateTime>,
-    /// The region that it is in, if the store says it.
+    /// Region of the bucket, if the store returns it.
     pub region: Option<String>,
 }
 
 impl S3FsBuilder {
-    /// Lists the buckets that belong to the credentials, at the endpoint of this builder. Its bucket's name,
-    /// `dir_path` and addressing style are not used: the name may be empty.
+    /// Lists the buckets that belong to the credentials, at the endpoint of this builder. The builder's bucket name,
+    /// `dir_path` and addressing style are not used. The name may be empty.
     ///
-    /// Requests: one, or one for each page if the store answers in pages. It needs the permission
-    /// `s3:ListAllMyBuckets`.
+    /// Requests: one, or one for each page if the store returns pages. Requires the permission `s3:ListAllMyBuckets`.
     ///
     /// Source: [ListBuckets](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html).
     ///
@@ -40,8 +39,8 @@ impl S3FsBuilder {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), and [`PermissionDenied`](ErrorKind::PermissionDenied), which is also what
-    /// AWS answers without credentials.
+    /// Those of [`build`](Self::build), and [`PermissionDenied`](ErrorKind::PermissionDenied), which AWS also returns
+    /// without credentials.
     pub fn list_buckets(self) -> Result<Vec<BucketInfo>> {
         let fs = self.of_any_bucket().build()?;
         let mut watch = TokenWatch::default();
@@ -67,7 +66,7 @@ impl S3FsBuilder {
 }
 
 impl S3Fs {
-    /// Makes the bucket, in the filesystem's region: one request. Nothing else ever makes one.
+    /// Creates the bucket, in the filesystem's region. Makes one request. No other method creates a bucket.
     ///
     /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
     ///
@@ -80,17 +79,17 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// [`OperationFailed`](ErrorKind::OperationFailed) if there is one of that name already (in
-    /// `us-east-1`, one's own is no error), [`PermissionDenied`](ErrorKind::PermissionDenied),
-    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) if an answer was lost and one's own bucket is there.
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if a bucket of that name exists already (in `us-east-1`, the
+    /// caller's own bucket is not an error). [`PermissionDenied`](ErrorKind::PermissionDenied).
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) if a response was lost and the caller's own bucket exists.
     pub fn create_bucket(&self) -> Result<()> {
         self.check_writeable("/")?;
         let made = self.objects().create_bucket();
         made.map_err(|error| error.with_path("/"))
     }
 
-    /// Removes the bucket, whatever the `dir_path`: one request. The server refuses a bucket that holds
-    /// anything, versions and delete markers included.
+    /// Removes the bucket, for any `dir_path`. Makes one request. The server rejects the request if the bucket contains
+    /// anything, including versions and delete markers.
     ///
     /// Source: [DeleteBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html).
     ///
@@ -112,7 +111,7 @@ impl S3Fs {
         self.check_writeable("/")?;
         let code = |error: &Error, code: &str| error.s3().is_some_and(|s3| s3.code == code);
         match self.objects().delete_bucket() {
-            // The answer to an earlier attempt was lost, and it removed the bucket.
+            // The response to an earlier attempt was lost, and that attempt removed the bucket.
             Err(error) if error.is_unsure() && code(&error, "NoSuchBucket") => Ok(()),
             Err(error) if code(&error, "BucketNotEmpty") => Err(error
                 .with_kind(ErrorKind::DirectoryNotEmpty)

@@ -1,5 +1,4 @@
-//! [`S3FsBuilder`]: every parameter of the constructor, once; FS URLs have them under the same names
-//! ([`parameters`]).
+//! [`S3FsBuilder`]: all parameters of the constructor. FS URLs have them under the same names ([`parameters`]).
 
 mod endpoint;
 mod parameters;
@@ -33,16 +32,16 @@ use endpoint::{check_tls, parse_endpoint};
 /// The region of requests if none is configured.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
-/// The one value of `x-amz-request-payer`.
+/// The only value of `x-amz-request-payer`.
 const REQUESTER: &str = "requester";
 
-/// The same as in boto3.
+/// Default of [`max_workers`](S3FsBuilder::max_workers), the same as in boto3.
 const DEFAULT_MAX_WORKERS: usize = 10;
 
-/// The longest name that any bucket ever had; newer ones have 63 characters.
+/// Maximum length of a bucket name. Old buckets can have 255 characters; new ones have at most 63.
 const MAX_BUCKET_NAME: usize = 255;
 
-/// The place of the bucket's name in the URL of a request.
+/// Location of the bucket's name in the URL of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressingStyle {
     /// Virtual-hosted for AWS where the bucket's name allows it, otherwise path-style.
@@ -55,7 +54,7 @@ pub enum AddressingStyle {
 }
 
 impl AddressingStyle {
-    /// The style by its name in FS URLs and in the configuration of the AWS tools.
+    /// Returns the style with this name in FS URLs and in the configuration of the AWS tools.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "auto" => Some(Self::Auto),
@@ -66,17 +65,17 @@ impl AddressingStyle {
     }
 }
 
-/// Whether contents carry checksums.
+/// Use of checksums for contents.
 #[derive(Clone, Copy)]
 enum Checksum {
-    /// On AWS only; other stores refuse or ignore what they do not know.
+    /// On AWS only; other stores reject or ignore unknown headers.
     OfEndpoint,
     Set(Option<ChecksumAlgorithm>),
 }
 
 /// Builds an [`S3Fs`]: begins with [`S3Fs::builder`] and ends with [`build`](Self::build).
 ///
-/// The parameters of the constructor of Python's S3FS have the same names here; there are more.
+/// The parameters of the constructor of Python's S3FS have the same names here. There are additional parameters.
 ///
 /// ```
 /// use s3fs::S3Fs;
@@ -103,11 +102,11 @@ pub struct S3FsBuilder {
     upload: UploadArgs,
     download: DownloadArgs,
     checksum: Checksum,
-    /// `None` leaves it to the configuration.
+    /// `None` means the value of the configuration.
     addressing_style: Option<AddressingStyle>,
     timeouts: Timeouts,
     retry: RetryPolicy,
-    /// `None` leaves it to the configuration.
+    /// `None` means the value of the configuration.
     max_attempts: Option<u32>,
     environment: Environment,
     max_workers: usize,
@@ -115,6 +114,7 @@ pub struct S3FsBuilder {
     min_part_size: u64,
     max_parts: u32,
     copy_percent_keys: Option<bool>,
+    list_in_byte_order: Option<bool>,
     conditions: Option<ConditionalWrites>,
     equal_parts: Option<bool>,
     write_buffer: u64,
@@ -159,6 +159,7 @@ impl S3FsBuilder {
             min_part_size: MIN_PART_BYTES,
             max_parts: MAX_PARTS,
             copy_percent_keys: None,
+            list_in_byte_order: None,
             conditions: None,
             equal_parts: None,
             write_buffer: DEFAULT_BUFFER_BYTES,
@@ -170,14 +171,14 @@ impl S3FsBuilder {
         }
     }
 
-    /// The directory in the bucket that is the root of the filesystem. Defaults to `/`, the whole bucket. No path leads out
-    /// of it. It need not exist.
+    /// The directory in the bucket that is the root of the filesystem. Defaults to `/`, the whole bucket. No path leads
+    /// out of it. The directory need not exist.
     pub fn dir_path(mut self, dir_path: impl Into<String>) -> Self {
         self.dir_path = dir_path.into();
         self
     }
 
-    /// The access key. It needs [`aws_secret_access_key`](Self::aws_secret_access_key) beside it. Defaults to the chain of
+    /// The access key. It requires [`aws_secret_access_key`](Self::aws_secret_access_key) too. Defaults to the chain of
     /// credential sources ([`guide::credentials`](crate::guide::credentials)).
     pub fn aws_access_key_id(mut self, key: impl Into<String>) -> Self {
         self.settings.explicit.access_key_id = Some(key.into());
@@ -190,7 +191,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// The session token of temporary credentials. Defaults to none. It needs an [access key](Self::aws_access_key_id).
+    /// The session token of temporary credentials. Defaults to none. It requires an
+    /// [access key](Self::aws_access_key_id).
     pub fn aws_session_token(mut self, token: impl Into<String>) -> Self {
         self.settings.explicit.session_token = Some(token.into());
         self
@@ -217,10 +219,10 @@ impl S3FsBuilder {
     }
 
     /// The environment variables for credentials, region, endpoint and other settings. Defaults to those of this process.
-    /// They locate the shared files too: without `HOME` there are none.
+    /// They also locate the shared files: without `HOME` no shared files are read.
     ///
-    /// Programs that serve several accounts need no global variables this way, and tests see nothing of the machine.
-    /// Programs that `credential_process` runs get the environment of this process.
+    /// With this method, programs that serve several accounts need no global variables, and tests do not depend on the
+    /// machine. Programs that `credential_process` runs get the environment of this process.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -248,8 +250,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// The profile in the shared credentials and config files. It comes before credentials in the environment. Defaults to
-    /// `AWS_PROFILE`, and then to `default`; both come after the environment.
+    /// The profile in the shared credentials and config files. It has precedence over credentials in the environment.
+    /// Defaults to `AWS_PROFILE`, and then to `default`; for both, credentials in the environment have precedence.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.settings.profile = Some(profile.into());
         self
@@ -262,15 +264,15 @@ impl S3FsBuilder {
         self
     }
 
-    /// A file of trusted certificates in PEM form, for `https` endpoints. No other certificate is trusted then. Defaults to
-    /// `AWS_CA_BUNDLE` or the profile's `ca_bundle`, and then to Mozilla's root certificates, which are part of the program,
-    /// or to those of the system with the feature `platform-verifier`.
+    /// A file of trusted certificates in PEM form, for `https` endpoints. Only these certificates are trusted. Defaults
+    /// to `AWS_CA_BUNDLE` or the profile's `ca_bundle`, and then to Mozilla's root certificates, which are part of the
+    /// program, or to the certificates of the system with the feature `platform-verifier`.
     ///
-    /// A plain `openssl req -x509` makes the certificate of an authority, which is refused as the certificate of a server:
-    /// [`guide::tls`](crate::guide::tls) has commands that make one that works.
+    /// A plain `openssl req -x509` makes the certificate of an authority, which is rejected as the certificate of a
+    /// server. [`guide::tls`](crate::guide::tls) has commands that make a working one.
     ///
-    /// The file is read by [`build`](Self::build), which fails with [`CreateFailed`](ErrorKind::CreateFailed) if it contains
-    /// no certificate. An `http` endpoint does not need it, and it is not read then.
+    /// [`build`](Self::build) reads the file. It fails with [`CreateFailed`](ErrorKind::CreateFailed) if the file
+    /// contains no certificate. The file is not read for an `http` endpoint.
     pub fn ca_bundle(mut self, file: impl AsRef<Path>) -> Self {
         self.settings.ca_bundle = Some(file.as_ref().to_owned());
         self
@@ -281,9 +283,10 @@ impl S3FsBuilder {
     ///
     /// Defaults to the environment: `HTTP_PROXY` for `http` endpoints, `HTTPS_PROXY` for `https` endpoints, `ALL_PROXY`
     /// for both, and `NO_PROXY` for exceptions; [`guide::credentials`](crate::guide::credentials#proxies) has the rules.
-    /// Requests to STS and single sign-on use the proxy too. Requests for instance metadata and to container endpoints never do.
+    /// Requests to STS and single sign-on use the proxy too. Requests for instance metadata and to container endpoints
+    /// never do.
     ///
-    /// [`build`](Self::build) fails with [`CreateFailed`](ErrorKind::CreateFailed) if it is not such a URL.
+    /// [`build`](Self::build) fails with [`CreateFailed`](ErrorKind::CreateFailed) if the value is not such a URL.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -303,21 +306,21 @@ impl S3FsBuilder {
         self
     }
 
-    /// The separator between the segments of a key. Defaults to `/`. [`build`](Self::build) refuses a delimiter such as
-    /// `/./`, because no URL can name its keys.
+    /// The separator between the segments of a key. Defaults to `/`. [`build`](Self::build) rejects a delimiter such as
+    /// `/./`, because no URL can represent its keys.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = delimiter.into();
         self
     }
 
-    /// Whether PyFilesystem's contract is followed exactly. Defaults to `true`. `false` skips the existence checks before a
-    /// write, copy, move or removal: see [`S3Fs`](S3Fs#strict).
+    /// Whether PyFilesystem's contract is followed exactly. Defaults to `true`. `false` skips the existence checks before
+    /// a write, copy, move or removal. See [`S3Fs`](S3Fs#strict).
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// Refuses every change with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly). Defaults to `false`.
+    /// Whether every change is rejected with [`ResourceReadOnly`](ErrorKind::ResourceReadOnly). Defaults to `false`.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
@@ -329,28 +332,28 @@ impl S3FsBuilder {
         self
     }
 
-    /// The canned ACL of uploads, and of objects that [`setinfo`](crate::FileSystem::setinfo) stores again. Defaults to the
-    /// bucket's.
+    /// The canned ACL of uploads, and of objects that [`setinfo`](crate::FileSystem::setinfo) rewrites. Defaults to the
+    /// bucket's default.
     pub fn acl(mut self, acl: impl Into<String>) -> Self {
         self.upload = self.upload.acl(acl);
         self
     }
 
-    /// Arguments of every upload. Defaults to none. Arguments of a single call win over these. A second call of this method
-    /// adds to the first.
+    /// Arguments of every upload. Defaults to none. Arguments of a single call have precedence over these. A second call
+    /// of this method adds to the first.
     pub fn upload_args(mut self, args: UploadArgs) -> Self {
         self.upload = args.over(&self.upload);
         self
     }
 
-    /// The checksum algorithm of uploads, or `None` for no checksums. Defaults to CRC32 on AWS, as in its SDKs, and to none
-    /// elsewhere, because other stores refuse or ignore what they do not know.
+    /// The checksum algorithm of uploads, or `None` for no checksums. Defaults to CRC32 on AWS, as in its SDKs, and to
+    /// none elsewhere, because other stores reject or ignore unknown headers.
     ///
-    /// With an algorithm, every upload carries the checksum in a header, for the store to verify and keep. Whole reads
-    /// ([`readbytes`](crate::FileSystemExt::readbytes), [`download`](crate::FileSystem::download)) are compared with the
-    /// checksum that the store keeps. Bytes that were damaged on the way become an error: the store refuses the upload and
-    /// it is sent again; `readbytes` reads again. Reads through open files are not verified, nor are objects for which the
-    /// store keeps checksums of parts only.
+    /// With an algorithm, every upload carries the checksum in a header. The store verifies and keeps it. Whole reads
+    /// ([`readbytes`](crate::FileSystemExt::readbytes), [`download`](crate::FileSystem::download)) are verified against
+    /// the checksum that the store keeps. Bytes damaged in transit are an error: the store rejects the upload, which is
+    /// then sent again; `readbytes` reads again. Reads through open files are not verified, nor are objects for which the
+    /// store keeps only checksums of parts.
     ///
     /// If the program does not set it, `AWS_REQUEST_CHECKSUM_CALCULATION` and `AWS_RESPONSE_CHECKSUM_VALIDATION`, or the
     /// profile's `request_checksum_calculation` and `response_checksum_validation`, apply on any store: `when_required`
@@ -362,8 +365,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// Arguments of every request that reads, lists or deletes. Defaults to none. Arguments of a single call win over
-    /// these. A second call of this method adds to the first.
+    /// Arguments of every request that reads, lists or deletes. Defaults to none. Arguments of a single call have
+    /// precedence over these. A second call of this method adds to the first.
     pub fn download_args(mut self, args: DownloadArgs) -> Self {
         self.download = args.over(&self.download);
         self
@@ -389,7 +392,7 @@ impl S3FsBuilder {
     /// The AWS account that must own the bucket. Defaults to none, which means any account.
     ///
     /// Every request to the bucket carries it (`x-amz-expected-bucket-owner`), and so does the source of a copy
-    /// (`x-amz-source-expected-bucket-owner`). S3 refuses requests to another account's bucket with
+    /// (`x-amz-source-expected-bucket-owner`). S3 rejects requests to another account's bucket with
     /// [`PermissionDenied`](ErrorKind::PermissionDenied). [`create_bucket`](S3Fs::create_bucket),
     /// [`list_buckets`](Self::list_buckets) and presigned URLs do not carry it.
     ///
@@ -404,25 +407,25 @@ impl S3FsBuilder {
         self
     }
 
-    /// The place of the bucket's name in URLs. Defaults to `addressing_style` in the block `s3 =` of the profile, and then to
-    /// [`Auto`](AddressingStyle::Auto).
+    /// Location of the bucket's name in URLs. Defaults to `addressing_style` in the block `s3 =` of the profile, and then
+    /// to [`Auto`](AddressingStyle::Auto).
     pub fn addressing_style(mut self, style: AddressingStyle) -> Self {
         self.addressing_style = Some(style);
         self
     }
 
-    /// The time limit for opening a connection, TLS included. Defaults to 10 s. The lookup of the host's name is not
-    /// included: it takes as long as the system allows, or at most the [operation timeout](Self::operation_timeout).
+    /// Time limit for opening a connection, TLS included. Defaults to 10 s. It does not include the DNS lookup, which
+    /// takes as long as the system allows, or at most the [operation timeout](Self::operation_timeout).
     ///
-    /// Values over ten years count as ten years. [`build`](Self::build) refuses 0. Both are true of all timeouts here.
+    /// Values over ten years count as ten years. [`build`](Self::build) rejects 0. Both apply to all timeouts here.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self
     }
 
-    /// The time limit for the server's answer to a complete request. Defaults to 60 s. Copies and the completion of a
-    /// multipart upload get ten times as long, because the server does the work itself. The rest of an answer that is not
-    /// the content of a file, such as a listing, gets ten times as long too.
+    /// Time limit for the server's response to a complete request. Defaults to 60 s. Copies and the completion of a
+    /// multipart upload get ten times as long, because the server does the work itself. The body of a response that is
+    /// not the content of a file, such as a listing, gets ten times as long too.
     ///
     /// The first byte of a file's content must arrive within the [stall timeout](Self::stall_timeout) as well.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
@@ -430,53 +433,54 @@ impl S3FsBuilder {
         self
     }
 
-    /// The longest pause in a transfer. Defaults to 60 s. The transfer as a whole has no time limit. An answer that is not
+    /// Maximum pause in a transfer. Defaults to 60 s. The transfer as a whole has no time limit. A response that is not
     /// the content of a file may pause for the [response timeout](Self::response_timeout), if that is longer.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.stall = timeout;
         self
     }
 
-    /// The time limit for a request with all its attempts, from the first one to the answer. Defaults to no limit. The
-    /// request fails with [`Timeout`](ErrorKind::Timeout) then.
+    /// Time limit for a request with all its attempts, from the first one to the response. Defaults to no limit. When it
+    /// expires, the request fails with [`Timeout`](ErrorKind::Timeout).
     ///
     /// - An operation of several requests applies it to each of them.
     /// - The time that a source of credentials takes is included.
-    /// - A file that is written in one request must arrive within it.
-    /// - Reading the content of a file is not included, because a reader may be left idle: the
-    ///   [stall timeout](Self::stall_timeout) applies to each read. Of a request for content, the lookup of the host's name,
-    ///   the connection and the answer each get the whole time.
+    /// - A file that is written in one request must be sent within it.
+    /// - Reading the content of a file is not included, because a reader may be left idle. The
+    ///   [stall timeout](Self::stall_timeout) applies to each read. In a request for content, the DNS lookup, the
+    ///   connection and the response each get the full limit.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.operation = Some(timeout);
         self
     }
 
-    /// The number of attempts of a request, including the first one. Defaults to `AWS_MAX_ATTEMPTS` or the profile's
+    /// Maximum number of attempts of a request, including the first one. Defaults to `AWS_MAX_ATTEMPTS` or the profile's
     /// `max_attempts`, and then to 5, as in boto3. 1 turns off retries, and resuming a read whose connection broke.
     ///
     /// Failures that may be temporary are retried: broken connections, timeouts, and servers that are busy or report an
-    /// internal error. Corrections after a rejected request (clock, region, expired credentials) are not counted as attempts.
+    /// internal error. Corrections after a rejected request (clock, region, expired credentials) are not counted as
+    /// attempts.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// The time limit for retries, counted from the first failure of a request. Defaults to 180 s. A request is not retried
-    /// if the server asks for a longer wait than what is left (`Retry-After`).
+    /// Time limit for retries, counted from the first failure of a request. Defaults to 180 s. A request is not retried
+    /// if the server requests a longer wait (`Retry-After`) than the remaining time.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry.timeout = timeout;
         self
     }
 
-    /// The longest wait before the second attempt. Defaults to 100 ms. It is five times as long if the server asks for fewer
-    /// requests. The longest wait doubles with each attempt, and the actual wait is a random part of it, so that clients do
-    /// not return all at once.
+    /// Maximum wait before the second attempt. Defaults to 100 ms. It is five times as long if the server requests a
+    /// lower request rate. The maximum doubles with each attempt. The actual wait is a random part of it, so that clients
+    /// do not retry all at once.
     pub fn retry_base_delay(mut self, delay: Duration) -> Self {
         self.retry.base_delay = delay;
         self
     }
 
-    /// The longest wait between two attempts, unless the server asks for a longer one. Defaults to 20 s.
+    /// Maximum wait between two attempts, unless the server requests a longer one. Defaults to 20 s.
     pub fn retry_max_delay(mut self, delay: Duration) -> Self {
         self.retry.max_delay = delay;
         self
@@ -498,15 +502,15 @@ impl S3FsBuilder {
         self
     }
 
-    /// The smallest part that the store accepts, except for the last one, in bytes. Defaults to 5 MiB, the limit of S3 and
-    /// nearly all stores. Updates copy unchanged parts of at least this size on the server.
+    /// Minimum size of a part that the store accepts, except for the last one, in bytes. Defaults to 5 MiB, the limit of
+    /// S3 and nearly all stores. Updates copy unchanged parts of at least this size on the server.
     pub fn min_part_size(mut self, bytes: u64) -> Self {
         self.min_part_size = bytes;
         self
     }
 
-    /// The maximum number of parts in one upload. Defaults to 10,000, the limit of S3 and the largest value; Scaleway takes
-    /// 1,000. Parts become larger where the object needs it.
+    /// Maximum number of parts in one upload. Defaults to 10,000, the limit of S3 and the largest value. Scaleway accepts
+    /// 1,000. Parts become larger if the object requires it.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -520,13 +524,13 @@ impl S3FsBuilder {
     /// Whether the store honours the conditions of a PUT (`If-None-Match`, `If-Match`). Defaults to
     /// [`Honoured`](ConditionalWrites::Honoured) on AWS, and elsewhere to a test that runs once for all clones.
     ///
-    /// The test runs before the first conditional write (a file that must be new, a directory marker, an update of at most
-    /// one part), unless the store has already rejected such a write with status 412. It stores an empty object in
-    /// `dir_path`, named `.s3fs-` and 32 digits, stores it again on the condition that it does not exist, and deletes it (3
-    /// requests). If the credentials do not allow that, conditions count as ignored.
+    /// The test runs before the first conditional write (a file that must be new, a directory marker, an update of at
+    /// most one part), unless the store has already rejected such a write with status 412. It stores an empty object in
+    /// `dir_path`, named `.s3fs-` and 32 digits, stores it again on the condition that it does not exist, and deletes it
+    /// (3 requests). If the credentials do not allow the test, conditions count as ignored.
     ///
-    /// If the store ignores conditions (Garage), a conditional write makes one more request, which looks at the object right
-    /// before it is stored. An object that another writer stores between the two requests is overwritten.
+    /// If the store ignores conditions (Garage), a conditional write makes one more request, which checks the object
+    /// right before it is stored. An object that another writer stores between the two requests is overwritten.
     ///
     /// ```
     /// # use s3fs::{ConditionalWrites, S3Fs};
@@ -540,8 +544,8 @@ impl S3FsBuilder {
     /// Whether the store copies ranges of objects (`UploadPartCopy`) whose keys contain `%`. Defaults to `true` on AWS and
     /// to `false` elsewhere: Ceph's gateway 16.2 decodes such a key twice, and copies another object or crashes.
     ///
-    /// With `false`, updates of large files with a `%` in their keys, and copies of more than 5 GiB, read and send what they
-    /// would otherwise copy on the server: one more request for each part.
+    /// With `false`, updates of large files with a `%` in their keys, and copies of more than 5 GiB, download and upload
+    /// the ranges that the server would otherwise copy: one more request for each part.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -552,16 +556,32 @@ impl S3FsBuilder {
         self
     }
 
+    /// Whether the store lists keys in the order of their UTF-8 bytes, and honours `start-after`. Defaults to `true` on AWS.
+    /// Elsewhere, the order is known once a page shows it, such as one with `a-b` before `a/`.
+    ///
+    /// With `true`, a tree of more than 1,000 keys is listed by up to [`max_workers`](Self::max_workers) requests in
+    /// parallel, and a walk jumps over excluded directories. If the store uses another order, such a listing fails. With
+    /// `false`, the store counts as one of which nothing is known.
+    ///
+    /// ```
+    /// # use s3fs::S3Fs;
+    /// let builder = S3Fs::builder("mybucket").list_in_byte_order(true);
+    /// ```
+    pub fn list_in_byte_order(mut self, is_ordered: bool) -> Self {
+        self.list_in_byte_order = Some(is_ordered);
+        self
+    }
+
     /// Whether all parts of an upload except the last must have the same size, as Cloudflare's R2 requires. Defaults to
     /// `true` for the endpoints of R2 (`*.r2.cloudflarestorage.com`), and to `false` elsewhere.
     ///
-    /// With `true`, a changed file is stored in parts of [`part_size`](Self::part_size), and the server copies each part that
-    /// did not change, with one request for each. A stream of unknown size can have at most [`max_parts`](Self::max_parts)
+    /// With `true`, a changed file is stored in parts of [`part_size`](Self::part_size), and the server copies each part
+    /// that did not change, with one request for each. A stream of unknown size can have at most [`max_parts`](Self::max_parts)
     /// such parts: 78 GiB with parts of 8 MiB.
     ///
     /// With `false`, a changed file that the store rejects for unequal parts is sent again in equal parts, and all later
-    /// ones are sent so at once. A file that was written from start to end cannot be sent again; its first 4,500 parts are
-    /// equal in any case.
+    /// files are sent in equal parts at once. A file that was written from start to end cannot be sent again; its first
+    /// 4,500 parts are equal in any case.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -572,33 +592,33 @@ impl S3FsBuilder {
         self
     }
 
-    /// The memory of a file that is open for writing, in bytes, including parts on their way. Defaults to 40 MiB: with parts
-    /// of 8 MiB, four are on their way while a fifth is written. A single part may be larger than this.
+    /// Maximum memory of a file that is open for writing, in bytes, including parts being sent. Defaults to 40 MiB: with
+    /// parts of 8 MiB, four are sent while a fifth is written. A single part may be larger than this.
     pub fn write_buffer(mut self, bytes: u64) -> Self {
         self.write_buffer = bytes;
         self
     }
 
     /// The number of bytes requested when a file is opened for reading. Defaults to 1 MiB. The option
-    /// [`first_window`](crate::OpenOptions::first_window) of a single call wins.
+    /// [`first_window`](crate::OpenOptions::first_window) of a single call has precedence.
     pub fn first_window(mut self, bytes: u64) -> Self {
         self.reading.first_window = bytes;
         self
     }
 
-    /// The number of windows of 4 MiB that threads fetch in advance while a file is read sequentially. Defaults to 0. The option
-    /// [`read_ahead`](crate::OpenOptions::read_ahead) of a single call wins; its page has the details.
+    /// The number of windows of 4 MiB that threads fetch in advance while a file is read sequentially. Defaults to 0. The
+    /// option [`read_ahead`](crate::OpenOptions::read_ahead) of a single call has precedence; its page has the details.
     pub fn read_ahead(mut self, windows: usize) -> Self {
         self.reading.read_ahead = windows;
         self
     }
 
     /// Whether copies and moves of whole directories within the endpoint keep the encryption of each object (SSE-KMS with
-    /// its key, SSE-S3). Defaults to `false`: the copies get what [`upload_args`](Self::upload_args) say, or the bucket's
-    /// default encryption.
+    /// its key, SSE-S3). Defaults to `false`: the copies get the encryption of [`upload_args`](Self::upload_args), or the
+    /// bucket's default encryption.
     ///
-    /// Copies and moves of single files always keep it. For directories it takes one HEAD more for each key, because
-    /// listings do not contain the encryption.
+    /// Copies and moves of single files always keep it. For directories this takes one HEAD request more for each key,
+    /// because listings do not contain the encryption.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -609,8 +629,8 @@ impl S3FsBuilder {
         self
     }
 
-    /// The charset that uploads add to a guessed content type of text: `text/html; charset=utf-8` for `utf-8`. Defaults to
-    /// none. A content type that the caller sets stays as it is.
+    /// The charset that uploads add to a guessed content type of text: `text/html; charset=utf-8` for `utf-8`. Defaults
+    /// to none. A content type set by the caller is not changed.
     ///
     /// ```
     /// # use s3fs::S3Fs;
@@ -627,13 +647,13 @@ impl S3FsBuilder {
         self
     }
 
-    /// Builds the filesystem. No request is made: the first operation reports a missing bucket, and asks credential sources
-    /// that are servers or programs.
+    /// Builds the filesystem. No request is made. The first operation reports a missing bucket, and queries credential
+    /// sources that are servers or programs.
     ///
     /// # Errors
     ///
-    /// - [`CreateFailed`](ErrorKind::CreateFailed) for incomplete or missing credentials, and for configuration that cannot be
-    ///   used.
+    /// - [`CreateFailed`](ErrorKind::CreateFailed) for incomplete or missing credentials, and for unusable
+    ///   configuration.
     /// - [`InvalidArgument`](ErrorKind::InvalidArgument) and the kinds of path errors for invalid parameters.
     /// - [`Unsupported`](ErrorKind::Unsupported) for `https` without the feature `rustls`.
     pub fn build(self) -> Result<S3Fs> {
@@ -641,9 +661,9 @@ impl S3FsBuilder {
         self.build_in(environment)
     }
 
-    /// A builder for requests that are not about a bucket.
+    /// Returns a builder for requests that do not address a bucket.
     pub(super) fn of_any_bucket(mut self) -> Self {
-        // A client needs a name; these requests leave it out.
+        // A client requires a name; these requests do not contain it.
         self.bucket_name = "bucket".to_owned();
         self.dir_path = "/".to_owned();
         self.addressing_style = Some(AddressingStyle::Path);
@@ -707,7 +727,7 @@ impl S3FsBuilder {
             environment.text(name)
         })?;
         let url = route.given().base_url();
-        // A proxy in the environment that cannot be used is an error before the first request.
+        // An invalid proxy in the environment is an error before the first request.
         let proxy = proxies.before(url)?;
         let is_https = url.scheme() == "https" || proxy.is_some_and(|proxy| proxy.is_https());
         let ca_bundle = resolved.ca_bundle.filter(|_| is_https);
@@ -748,7 +768,8 @@ impl S3FsBuilder {
                     .verifying(verifying)
                     .with_text_charset(text_charset)
                     .with_conditions(self.conditions, keys.directory("/")?)
-                    .copying_percent_keys(self.copy_percent_keys.unwrap_or(is_aws)),
+                    .copying_percent_keys(self.copy_percent_keys.unwrap_or(is_aws))
+                    .listing_in_byte_order(self.list_in_byte_order.unwrap_or(is_aws)),
             ),
             keys,
             bucket_name: self.bucket_name,
@@ -783,7 +804,7 @@ impl S3FsBuilder {
         Ok(())
     }
 
-    /// Virtual-hosted URLs need a name that is one label of a host.
+    /// Returns the URL style of the bucket. Virtual-hosted URLs require a name that is a single label of a host.
     ///
     /// Source: [Virtual hosting of buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
     fn url_style(&self, style: AddressingStyle, endpoint: Option<&Url>) -> UrlStyle {
@@ -802,7 +823,7 @@ impl S3FsBuilder {
     }
 }
 
-/// Whether an endpoint is one of Cloudflare's R2.
+/// Returns true if an endpoint belongs to Cloudflare's R2.
 fn is_r2(endpoint: Option<&Url>) -> bool {
     let host = endpoint.and_then(Url::host_str);
     host.is_some_and(|host| host.ends_with(".r2.cloudflarestorage.com"))
@@ -812,10 +833,10 @@ fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument).with_message(message)
 }
 
-/// Accepts names that cannot change where a URL leads. S3's own rules are stricter; those of older buckets and
+/// Accepts names that cannot change the target of a URL. S3's own rules are stricter; those of older buckets and
 /// other stores are not.
 ///
-/// Directory buckets are refused. Their names are reserved in every region, so that no other bucket has one.
+/// Directory buckets are rejected. Their names are reserved in every region, so that no other bucket has such a name.
 ///
 /// Source: [Bucket naming rules](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
 fn check_bucket_name(name: &str) -> Result<()> {
@@ -839,7 +860,7 @@ fn check_bucket_name(name: &str) -> Result<()> {
                 .with_hint("use a bucket, or the alias of an access point (`...-s3alias`)"));
         }
     }
-    // An access point to such a bucket has a name of its own kind.
+    // Access points of directory buckets have a suffix of their own.
     if name.ends_with("--x-s3") || name.ends_with("--xa-s3") {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_message(
@@ -861,11 +882,11 @@ fn check_bucket_name(name: &str) -> Result<()> {
     if is_legal {
         return Ok(());
     }
-    // Not quoted: in a mistyped FS URL it may be a secret.
+    // The name is not quoted: in a mistyped FS URL it may be a secret.
     Err(invalid("the bucket's name is not one that a bucket can have").with_hint(name_hint(name)))
 }
 
-/// The hint for a text that is not a bucket's name.
+/// Returns the hint for a text that is not a valid bucket name.
 fn name_hint(name: &str) -> &'static str {
     match name {
         _ if name.starts_with("s3://") => {
@@ -881,13 +902,15 @@ fn name_hint(name: &str) -> &'static str {
     }
 }
 
+/// Returns true for the name of a tenant.
+///
 /// Source: [Multitenancy](https://docs.ceph.com/en/latest/radosgw/multitenancy/) of Ceph's gateway.
 fn is_tenant(name: &str) -> bool {
     (1..=MAX_BUCKET_NAME).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Whether a new bucket may have that name. An access key and its secret with a `:` between them hardly pass.
+/// Returns true if a new bucket may have this name. An access key and its secret, separated by `:`, rarely pass.
 fn is_new_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     (3..=63).contains(&name.len()) && name.bytes().all(legal)
@@ -983,7 +1006,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoints_of_r2_get_equal_parts_unless_something_else_is_asked() {
+    fn the_endpoints_of_r2_get_equal_parts_by_default() {
         let r2 = "http://account.eu.r2.cloudflarestorage.com";
         for (endpoint, asked, expected) in [
             (r2, None, true),
@@ -1003,7 +1026,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_of_a_tenant_is_encoded_in_urls_off_aws() {
+    fn a_bucket_of_a_tenant_is_encoded_in_urls_outside_aws() {
         let with = |name: &str, endpoint: Option<&str>| {
             let builder = builder(name);
             match endpoint {
@@ -1041,7 +1064,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_of_aws_counts_as_aws_whether_it_is_said_or_not() {
+    fn an_explicit_endpoint_of_aws_counts_as_aws() {
         let https = cfg!(feature = "rustls").then_some([
             (None, true),
             (Some("https://s3.eu-west-1.amazonaws.com"), true),
@@ -1080,7 +1103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_cannot_be_is_an_error_at_construction() {
+    fn an_impossible_parameter_is_an_error_at_construction() {
         let base = || builder("mybucket").endpoint_url("http://127.0.0.1:9");
         let broken = [
             base().endpoint_url("127.0.0.1:9000"),
@@ -1122,14 +1145,14 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "rustls"))]
-    fn https_without_the_tls_feature_is_told_at_construction() {
+    fn https_without_the_tls_feature_is_an_error_at_construction() {
         let error = builder("mybucket").build_in(nowhere()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("rustls"), "{error}");
     }
 
     #[test]
-    fn what_stands_for_a_bucket_is_an_alias_or_refused_by_name() {
+    fn access_point_aliases_are_accepted_and_other_bucket_substitutes_are_refused() {
         let alias = "my-access-point-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias";
         assert_eq!(
             url_of(builder(alias).endpoint_url("http://127.0.0.1:9")),
@@ -1157,8 +1180,8 @@ mod tests {
         assert!(error.to_string().contains("secret"), "{error}");
     }
 
-    /// Answers each request at that listener: with the error of credentials that expired if it is
-    /// signed with the key `old`, else with an object. How many requests there were.
+    /// Responds to each request to the listener: with an error for expired credentials if the request is signed with the
+    /// key `old`, otherwise with an object. Returns the number of requests.
     fn answer(listener: &TcpListener, requests: usize) -> usize {
         let old = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 40\r\n\r\n\
                    <Error><Code>ExpiredToken</Code></Error>";
@@ -1177,7 +1200,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_expired_are_renewed_for_all_threads() {
+    fn expired_credentials_are_renewed_for_all_threads() {
         let file = |key| format!("[default]\naws_access_key_id={key}\naws_secret_access_key=s\n");
         let home = Home::with(&file("old"), "");
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -1191,7 +1214,7 @@ mod tests {
             scope.spawn(|| answer(&listener, 2));
             assert_eq!(fs.readbytes("file").unwrap(), b"ok");
         });
-        // From then on nobody signs with the old ones; not even a clone, or many at once.
+        // From then on no request is signed with the old credentials, neither from a clone nor from many threads at once.
         let clone = fs.clone();
         thread::scope(|scope| {
             scope.spawn(|| answer(&listener, 16));
@@ -1202,9 +1225,9 @@ mod tests {
         assert_eq!(fs.stats().retries, 1);
     }
 
-    /// Eight threads at once, after the end of the first credentials: one refresh, and no request with the old ones.
+    /// Eight threads at once after the first credentials expire: one refresh, and no request with the old ones.
     #[test]
-    fn credentials_that_expire_are_replaced_once_before_a_server_refuses_them() {
+    fn expiring_credentials_are_replaced_once_before_a_server_refuses_them() {
         let seconds = Arc::new(AtomicU64::new(0));
         let asked = Arc::new(AtomicU64::new(0));
         let (clock, counter) = (Arc::clone(&seconds), Arc::clone(&asked));

@@ -1,4 +1,4 @@
-//! What is looked at before something is changed, and what it means that nothing is there.
+//! Checks before a change, and errors for missing objects and directories.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::OpenOptions;
@@ -9,8 +9,8 @@ use crate::s3::key::{Key, MAX_KEY_BYTES};
 use crate::s3::list::pages::Pages;
 
 impl S3Fs {
-    /// The first keys that begin with that prefix: one request, or none where no key can; more where the
-    /// store answers a page that has fewer than it could.
+    /// Returns the first keys with this prefix. Makes one request, or none if the prefix exceeds the maximum length of a
+    /// key. Makes more requests if the store returns pages with fewer keys than requested.
     pub(super) fn first_keys(&self, prefix: &str, count: u32) -> Result<ListPage> {
         let mut first = ListPage::default();
         if prefix.len() > MAX_KEY_BYTES {
@@ -25,19 +25,18 @@ impl S3Fs {
         Ok(first)
     }
 
-    /// Whether the directory whose keys begin with that prefix exists: one request; none for the
-    /// root, whose prefix every key has.
+    /// Returns true if the directory with this prefix exists. Makes one request, or none for the root.
     pub(super) fn is_directory(&self, prefix: &str, validated: &str) -> Result<bool> {
         Ok(validated == "/" || !self.first_keys(prefix, 1)?.objects.is_empty())
     }
 
-    /// Whether an object has that key: one request.
+    /// Returns true if an object with this key exists. Makes one request.
     pub(super) fn is_object(&self, key: &Key) -> Result<bool> {
         self.objects().exists(key)
     }
 
-    /// P: an error unless the parent directory exists, of that kind if it is a file. One request, none in
-    /// the root.
+    /// P: returns an error unless the parent directory exists. The error is of the kind `if_file` if the parent is a
+    /// file. Makes one request, or none in the root.
     pub(super) fn require_parent(
         &self,
         validated: &str,
@@ -59,7 +58,7 @@ impl S3Fs {
             .with_hint("make it with makedir, or open the filesystem with strict off"))
     }
 
-    /// The checks before a write in strict mode: P + 1 requests.
+    /// Does the checks before a write in strict mode: P + 1 requests.
     pub(super) fn check_file_target(
         &self,
         validated: &str,
@@ -74,7 +73,7 @@ impl S3Fs {
         self.refuse_directory(validated, key, path)
     }
 
-    /// An error if the path means a directory: one request. Where both are there, it means the file.
+    /// Returns an error if the path is a directory and not a file too. Makes one request.
     pub(super) fn refuse_directory(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
         if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
             return Err(Error::new(ErrorKind::FileExpected).with_path(path));
@@ -82,7 +81,7 @@ impl S3Fs {
         Ok(())
     }
 
-    /// What it means that no object has the key of that path: one request.
+    /// Returns the error for a path without an object, which may be a directory. Makes one request.
     pub(super) fn no_object(&self, validated: &str, path: &str) -> Error {
         let directory = self
             .prefix(validated, path)
@@ -94,7 +93,7 @@ impl S3Fs {
         }
     }
 
-    /// What it means that no key lies below that path: one request.
+    /// Returns the error for a path with no key below it, which may be a file. Makes one request.
     pub(super) fn no_directory(&self, validated: &str, path: &str) -> Error {
         let is_object = self
             .shared
@@ -108,8 +107,8 @@ impl S3Fs {
         }
     }
 
-    /// Keeps a directory from vanishing with the last key below it: one request, and one more to
-    /// write its marker if nothing is seen there but what is `leaving`.
+    /// Keeps a directory from vanishing with the last key below it. Makes one request, and one more to write the
+    /// directory's marker if all keys found there are `leaving`.
     pub(super) fn keep_parent(
         &self,
         validated: &str,
@@ -136,7 +135,7 @@ pub(super) fn not_found(path: &str) -> Error {
     Error::new(ErrorKind::ResourceNotFound).with_path(path)
 }
 
-/// Whether the answer was that no object has the key, or that the key cannot be read as one.
+/// Returns true if the server reported that no object has the key, or that the version is a delete marker.
 pub(super) fn is_missing_key(error: &Error) -> bool {
     error.is(ErrorKind::ResourceNotFound)
 }

@@ -1,4 +1,4 @@
-//! The digests that S3 verifies uploads against.
+//! The digests for the verification of uploads by S3.
 
 use std::sync::LazyLock;
 
@@ -12,15 +12,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::ChecksumAlgorithm;
 use crate::s3::client::ReadAt;
 
-// Sixteen bytes a step: 16 to 32 KiB of tables each, and many times the speed of a byte a step. They are built at first
-// use, and boxed, because the program file would hold them otherwise.
+// These tables process 16 bytes per step. They take 16 to 32 KiB each, and are many times faster than one byte per step.
+// They are built at first use, and boxed, because the program file would contain them otherwise.
 static CRC32: Tables<u32> = LazyLock::new(|| Box::new(Crc::<u32, _>::new(&CRC_32_ISO_HDLC)));
 static CRC32C: Tables<u32> = LazyLock::new(|| Box::new(Crc::<u32, _>::new(&CRC_32_ISCSI)));
 static CRC64NVME: Tables<u64> = LazyLock::new(|| Box::new(Crc::<u64, _>::new(&CRC_64_NVME)));
 
 type Tables<W> = LazyLock<Box<Crc<W, Table<16>>>>;
 
-/// The header that carries the digest of these bytes, and its value.
+/// Returns the name and the value of the header with the digest of these bytes.
 ///
 /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html),
 /// `x-amz-checksum-*`.
@@ -28,18 +28,18 @@ pub(crate) fn header(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> (&'static st
     (header_name(algorithm), digest(algorithm, bytes))
 }
 
-/// The digest of these bytes, in base64.
+/// Returns the digest of these bytes, in base64.
 pub(crate) fn digest(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> String {
     let mut digest = Digest::new(algorithm);
     digest.update(bytes);
     digest.finish()
 }
 
-/// The digest of the first `size` bytes of a source, in base64.
+/// Returns the digest of `length` bytes of a source from `start` on, in base64.
 ///
 /// # Errors
 ///
-/// Errors of the source, and an early end.
+/// Errors of the source, and an error if the source ends early.
 pub(crate) fn digest_of(
     algorithm: ChecksumAlgorithm,
     source: &dyn ReadAt,
@@ -51,11 +51,11 @@ pub(crate) fn digest_of(
     Ok(digest.finish())
 }
 
-/// The value of `Content-MD5` for the first `size` bytes of a source.
+/// Returns the value of `Content-MD5` for `length` bytes of a source from `start` on.
 ///
 /// # Errors
 ///
-/// As [`digest_of`].
+/// Those of [`digest_of`].
 pub(crate) fn md5_of(source: &dyn ReadAt, start: u64, length: u64) -> Result<String> {
     let mut digest = Md5::new();
     read_through(source, start, length, |bytes| digest.update(bytes))?;
@@ -86,7 +86,7 @@ fn read_through(
     Ok(())
 }
 
-/// A digest of bytes that come one after the other.
+/// An incremental digest.
 pub(crate) enum Digest {
     Crc32(crc::Digest<'static, u32, Table<16>>),
     Crc32c(crc::Digest<'static, u32, Table<16>>),
@@ -95,7 +95,7 @@ pub(crate) enum Digest {
 }
 
 impl Digest {
-    /// That of nothing yet.
+    /// Returns the digest of no bytes.
     pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
         match algorithm {
             ChecksumAlgorithm::Crc32 => Self::Crc32(CRC32.digest()),
@@ -105,7 +105,7 @@ impl Digest {
         }
     }
 
-    /// The bytes that come next.
+    /// Adds the next bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Crc32(digest) | Self::Crc32c(digest) => digest.update(bytes),
@@ -114,7 +114,7 @@ impl Digest {
         }
     }
 
-    /// In base64, as headers and documents carry it.
+    /// Returns the digest in base64, as in headers and documents.
     pub(crate) fn finish(self) -> String {
         match self {
             Self::Crc32(digest) | Self::Crc32c(digest) => {
@@ -126,7 +126,7 @@ impl Digest {
     }
 }
 
-/// The header that carries a digest.
+/// Returns the name of the header with a digest.
 pub(crate) fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
     match algorithm {
         ChecksumAlgorithm::Crc32 => "x-amz-checksum-crc32",
@@ -136,7 +136,7 @@ pub(crate) fn header_name(algorithm: ChecksumAlgorithm) -> &'static str {
     }
 }
 
-/// The element of a document that carries a digest.
+/// Returns the name of the XML element with a digest.
 pub(crate) fn element(algorithm: ChecksumAlgorithm) -> &'static str {
     match algorithm {
         ChecksumAlgorithm::Crc32 => "ChecksumCRC32",
@@ -146,8 +146,7 @@ pub(crate) fn element(algorithm: ChecksumAlgorithm) -> &'static str {
     }
 }
 
-/// The checksum type that makes an object of parts have a digest of the whole, where the algorithm
-/// allows it.
+/// Returns the checksum type that gives a multipart object a digest of the whole content, if the algorithm allows it.
 ///
 /// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html),
 /// "Checksum types for multipart uploads".
@@ -159,7 +158,7 @@ pub(crate) fn of_the_whole(algorithm: ChecksumAlgorithm) -> Option<&'static str>
 mod tests {
     use super::*;
 
-    /// The check values of the CRC catalogue, and SHA-256's of FIPS 180, for "123456789".
+    /// The check values of the CRC catalogue, and of FIPS 180 for SHA-256, for "123456789".
     #[test]
     fn the_digests_are_the_published_ones() {
         let table = [

@@ -1,14 +1,14 @@
-//! The content type of an object, guessed from its name as PyFilesystem's S3FS does.
+//! Guessing the content type of an object from its name, as PyFilesystem's S3FS does.
 
 use crate::path;
 
-/// Guesses the content type of a file from the extension of its name, as uploads do. Returns `None` for an extension that
-/// is not known; uploads use `binary/octet-stream` then.
+/// Guesses the content type of a file from the extension of its name, as uploads do. Returns `None` for an unknown
+/// extension; uploads then use `binary/octet-stream`.
 ///
-/// The answer is that of Python's
+/// The result is that of Python's
 /// [`mimetypes.guess_type`](https://docs.python.org/3/library/mimetypes.html) with its built-in tables, on every machine.
-/// For a compressed file it is the type of the content, such as `application/x-tar` for `x.tar.gz`, as in PyFilesystem's
-/// S3FS. No `Content-Encoding` is guessed: browsers would decompress what they download.
+/// For a compressed file, it is the type of the content, such as `application/x-tar` for `x.tar.gz`, as in PyFilesystem's
+/// S3FS. No `Content-Encoding` is guessed, because browsers would decompress their downloads.
 ///
 /// ```
 /// assert_eq!(s3fs::guess_content_type("site/index.html"), Some("text/html"));
@@ -27,7 +27,7 @@ pub fn guess_content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The name before and after the last dot; the dots that it begins with are none.
+/// Returns the parts of the name before and after the last dot. Leading dots do not count.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rsplit_once('.') {
         Some((stem, extension)) if stem.contains(|c| c != '.') => (stem, extension),
@@ -35,7 +35,8 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// Python tells upper from lower case here: `.Z` is compressed, `.z` is not, nor is `.GZ`.
+/// Returns true for the extension of a compressed file. It is case-sensitive, as in Python: `.Z` is compressed, `.z` and
+/// `.GZ` are not.
 fn is_compressed(extension: &str) -> bool {
     matches!(extension, "Z" | "br" | "bz2" | "gz" | "xz")
 }
@@ -48,8 +49,8 @@ fn find(extension: &str) -> Option<&'static str> {
         .map(|&(_, content_type)| content_type)
 }
 
-/// Extensions and their types, sorted: `types_map` of CPython's `Lib/mimetypes.py` after 3.14, which
-/// has all that older ones have; six types have newer names there, such as `text/javascript`.
+/// Extensions and their types, sorted: `types_map` of CPython's `Lib/mimetypes.py` after 3.14, which contains all
+/// extensions of older versions. Six types have newer names there, such as `text/javascript`.
 const TYPES: &[(&str, &str)] = &[
     ("3g2", "audio/3gpp2"),
     ("3gp", "audio/3gpp"),
@@ -266,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted_lower_case_and_without_doubles() {
+    fn the_table_is_sorted_lower_case_and_without_duplicates() {
         assert!(TYPES.is_sorted_by(|(a, _), (b, _)| a < b));
         for (extension, content_type) in TYPES {
             assert_eq!(*extension, extension.to_lowercase());
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guess_is_that_of_python() {
+    fn the_guessed_type_is_the_same_as_in_python() {
         for (name, content_type) in [
             ("a.txt", Some("text/plain")),
             ("dir.d/a.b.HTML", Some("text/html")),
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compressed_file_has_the_type_of_what_was_compressed() {
+    fn a_compressed_file_has_the_type_of_its_content() {
         for (name, content_type) in [
             ("a.tar.gz", Some("application/x-tar")),
             ("a.TAR.gz", Some("application/x-tar")),

@@ -1,4 +1,4 @@
-//! Making and removing directories, which are markers and keys below them; removing files.
+//! Creating and removing directories, which consist of markers and keys below them; removing files.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::MakedirOptions;
@@ -94,7 +94,7 @@ impl S3Fs {
         }
     }
 
-    /// From the deepest directory that is there, down: at most 2 k + 1 requests for k new levels in
+    /// Creates directories from the deepest existing one down. Makes at most 2 k + 1 requests for k new levels in
     /// strict mode, otherwise k.
     pub(super) fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
         self.check_writeable(path)?;
@@ -114,8 +114,8 @@ impl S3Fs {
         Err(exists())
     }
 
-    /// The directories that are not there, from that one up, with their markers; the first
-    /// `known` of them are known to be missing. Without strict, all of them.
+    /// Returns the missing directories from `validated` up, with their markers. The first `known` of them are known to be
+    /// missing. Without strict, returns all of them.
     pub(super) fn missing_levels(
         &self,
         validated: &str,
@@ -133,8 +133,8 @@ impl S3Fs {
         Ok(missing)
     }
 
-    /// The file in whose place a missing directory would be made: the highest of them, since below
-    /// a directory that is not there, there are no files either.
+    /// Returns the file in the place of a missing directory. Only the highest directory is checked, because a missing
+    /// directory contains no files.
     pub(super) fn file_above<'a>(&self, missing: &'a [(String, Key)]) -> Result<Option<&'a str>> {
         let Some((highest, _)) = missing.last().filter(|_| self.strict) else {
             return Ok(None);
@@ -143,11 +143,11 @@ impl S3Fs {
         Ok(is_file.then_some(highest.as_str()))
     }
 
-    /// Makes missing directories, the highest first. Says whether the deepest was not there yet.
+    /// Creates missing directories, the highest first. Returns true if the deepest one did not exist yet.
     pub(super) fn make_levels(&self, missing: &[(String, Key)], wanted: Wanted) -> Result<bool> {
         let mut made = false;
         for (number, (_, marker)) in missing.iter().enumerate().rev() {
-            // Without strict, one above the deepest need not be there.
+            // Without strict, the directories above the deepest may exist already.
             let is_deepest = number == 0 || self.strict;
             let wanted = if is_deepest { wanted } else { Wanted::Anything };
             made = match self.put_marker(marker, wanted) {

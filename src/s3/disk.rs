@@ -27,16 +27,16 @@ impl S3Fs {
     /// version: if the object is replaced meanwhile, the call fails with
     /// [`ResourceChanged`](crate::ErrorKind::ResourceChanged).
     ///
-    /// The file gets its name only when it is complete; with [`durable`](TransferOptions::durable), it is synced to the disk
-    /// first. Until then its content is in another file in the same directory, which is removed if the download fails. With
-    /// [`resume`](TransferOptions::resume) that file stays, and the next call continues from there. A replaced file keeps its
-    /// permissions. A symbolic link is neither replaced nor followed.
+    /// The file gets its name only when it is complete. With [`durable`](TransferOptions::durable), it is synced to the
+    /// disk first. Until then its content is in another file in the same directory, which is removed if the download
+    /// fails. With [`resume`](TransferOptions::resume) that file is kept, and the next call continues from there. A
+    /// replaced file keeps its permissions. A symbolic link is neither replaced nor followed.
     ///
     /// Ranges are not verified against a checksum of the whole object that a store may keep;
     /// [`download`](crate::FileSystem::download) verifies it.
     ///
-    /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. Resuming takes one more, and none
-    /// for the parts that are there. Each parallel range takes 256 KiB of memory.
+    /// Requests: one up to `part_size`, otherwise one for each part, or two with one worker. Resuming takes one more, and
+    /// none for the parts already present. Each parallel range takes 256 KiB of memory.
     ///
     /// ```no_run
     /// use s3fs::{Error, ErrorKind, S3Fs, TransferOptions};
@@ -89,8 +89,8 @@ impl S3Fs {
     ///
     /// A large file is uploaded in parts of the filesystem's `part_size`, with at most
     /// [`workers`](TransferOptions::workers) of them in parallel (`max_workers` by default). Each part is read from the disk
-    /// while it is sent, and is not held in memory. The object becomes visible when it is complete. If the file changes during
-    /// the upload, the call fails with [`ResourceChanged`](crate::ErrorKind::ResourceChanged), and nothing is stored.
+    /// while it is sent, and is not held in memory. The object becomes visible when it is complete. If the file changes
+    /// during the upload, the call fails with [`ResourceChanged`](crate::ErrorKind::ResourceChanged), and nothing is stored.
     ///
     /// Requests: those of [`writebytes`](crate::FileSystemExt::writebytes).
     ///
@@ -104,8 +104,8 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// Those of [`writebytes`](crate::FileSystemExt::writebytes) and of the local disk, and errors that the progress callback
-    /// returns, which cancel the upload. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
+    /// Those of [`writebytes`](crate::FileSystemExt::writebytes) and of the local disk, and errors that the progress
+    /// callback returns, which cancel the upload. [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
     /// [`condition`](TransferOptions::condition) is set.
     #[doc(alias = "upload_from_file")]
     pub fn upload_file(
@@ -135,10 +135,10 @@ impl S3Fs {
     /// [`copy_dir`] to an [`OsFs`] that follows no symbolic links. Files are downloaded as by
     /// [`download_file`](Self::download_file), several in parallel.
     ///
-    /// Nothing is written outside of the directory, whatever the keys are. These are errors before anything is written: names
-    /// that the local disk cannot have or does not distinguish, names that begin with `.s3fs-partial-` or `.s3fs-draft-`, and a
-    /// file beside a directory of the same name. A symbolic link in the place of a file or directory below the target is
-    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
+    /// Nothing is written outside of the directory, regardless of the keys. These are errors before anything is written:
+    /// names that the local disk cannot have or does not distinguish, names that begin with `.s3fs-partial-` or
+    /// `.s3fs-draft-`, and a file beside a directory of the same name. A symbolic link in the place of a file or
+    /// directory below the target is [`PermissionDenied`](crate::ErrorKind::PermissionDenied).
     ///
     /// ```no_run
     /// use s3fs::{OnError, S3Fs, TransferOptions};
@@ -195,7 +195,7 @@ impl S3Fs {
         options.cancellable(|| copy_dir(&OsFs::new(local_path)?, "/", self, path, options))
     }
 
-    /// Does one transfer, and returns how many bytes the file has.
+    /// Does one transfer, and returns the size of the file in bytes.
     fn transfer_file(
         &self,
         (src_path, dst_path): (&str, &str),
@@ -218,7 +218,7 @@ impl S3Fs {
     }
 }
 
-/// The place of a local path, and its name in errors.
+/// Returns the place of a local path, and its name in errors.
 fn place(local_path: &Path) -> Result<(Place, String)> {
     let local = local_path.display().to_string();
     let place = Place::at(local_path).map_err(|error| error.with_path(&local))?;

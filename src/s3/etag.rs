@@ -1,38 +1,38 @@
-//! ETags: which of them may stand in a condition, and which name the same version of an object.
+//! ETags: checking whether they may be sent in a condition, and comparing them.
 //!
-//! A proxy that compresses answers weakens the ETags in them (`W/"..."`). A weak ETag never matches in
-//! `If-Match`, which compares strongly, so it is never sent; the ETag of each answer is compared instead.
+//! A proxy that compresses responses weakens their ETags (`W/"..."`). A weak ETag never matches in `If-Match`, which uses
+//! strong comparison, so it is never sent. The ETag of each response is compared instead.
 //!
 //! Source: [RFC 9110, sections 8.8.3 and 13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3).
 
 const WEAK: &str = "W/";
 
-/// Whether the value has a weak ETag in it.
+/// Returns true if the value contains a weak ETag.
 pub(crate) fn is_weak(value: &str) -> bool {
     each(value).any(|e_tag| e_tag.starts_with(WEAK))
 }
 
-/// The value, if it may be sent as a condition.
+/// Returns the value, if it may be sent as a condition.
 pub(crate) fn sendable(value: &str) -> Option<&str> {
     Some(value).filter(|value| !is_weak(value))
 }
 
-/// The ETag as the store gave it before a proxy weakened it.
+/// Returns the ETag without the mark of a weak one, as the store returned it before a proxy weakened it.
 pub(crate) fn strong(e_tag: &str) -> &str {
     e_tag.strip_prefix(WEAK).unwrap_or(e_tag)
 }
 
-/// The ETag without its quotes and the mark of a weak one: the same in listings and headers.
+/// Returns the ETag without its quotes and the mark of a weak one. It is identical in listings and headers.
 pub(crate) fn opaque(e_tag: &str) -> &str {
     strong(e_tag.trim()).trim_matches('"')
 }
 
-/// Whether two ETags name the same version of an object.
+/// Returns true if two ETags identify the same version of an object.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     opaque(one) == opaque(other)
 }
 
-/// Whether an ETag is the one, or among those, that an `If-Match` asks for.
+/// Returns true if an ETag satisfies an `If-Match` condition, which is `*`, one ETag or a list of them.
 pub(crate) fn holds(condition: &str, e_tag: &str) -> bool {
     condition.trim() == "*"
         || is_same(condition, e_tag)
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_holds_for_the_version_that_it_names() {
+    fn a_condition_holds_for_the_named_version_only() {
         for (condition, e_tag, expected) in [
             ("\"a\"", "\"a\"", true),
             ("a", "\"a\"", true),

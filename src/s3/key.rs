@@ -1,22 +1,22 @@
-//! Paths to keys and back: pure, exact, and confined to `dir_path`.
+//! Conversion of paths to keys and back: pure, exact, and confined to `dir_path`.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::path;
 
-/// The longest key that S3 takes, in bytes.
+/// Maximum length of a key in S3, in bytes.
 ///
 /// Source: [Naming objects](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
-/// The key of an object that a URL can name: not empty, at most 1,024 bytes, no `.` or `..` segment.
+/// The key of an object that a URL can represent: not empty, at most 1,024 bytes, no `.` or `..` segment.
 ///
-/// An empty key would address the bucket, and URL rules resolve `.` and `..`, so that such a key
-/// would address another object, or another bucket.
+/// An empty key would address the bucket. URL rules resolve `.` and `..`, so that such a key would address another
+/// object, or another bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(String);
 
 impl Key {
-    /// The key, if a URL can name it.
+    /// Returns the key, or an error if no URL can represent it.
     pub(crate) fn new(key: impl Into<String>) -> Result<Self> {
         let key = key.into();
         if key.is_empty() || key.split('/').any(|segment| matches!(segment, "." | "..")) {
@@ -38,34 +38,34 @@ impl Key {
     }
 }
 
-/// How the paths of one filesystem become keys: its `dir_path` and its delimiter.
+/// The mapping between the paths of one filesystem and keys: its `dir_path` and its delimiter.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyMap {
-    /// What every key of this filesystem begins with: empty, or ends with the delimiter.
+    /// Prefix of every key of this filesystem: empty, or ends with the delimiter.
     root: String,
     delimiter: String,
 }
 
-/// What a listing's entry is to the directory that it was listed in.
+/// The relation of a listed entry to the listed directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
     /// The directory's own marker.
     Marker,
     /// A child with that name.
     Child(&'a str),
-    /// A key that no path names.
+    /// A key that no path can name.
     Unnameable,
 }
 
 impl KeyMap {
-    /// The map of a filesystem in `dir_path` under that delimiter.
+    /// Returns the map of a filesystem in `dir_path` with this delimiter.
     pub(crate) fn new(dir_path: &str, delimiter: &str) -> Result<Self> {
         if delimiter.is_empty() {
             return Err(
                 Error::new(ErrorKind::InvalidArgument).with_message("the delimiter is empty")
             );
         }
-        // What is before the first `/` joins a name.
+        // The part before the first `/` becomes the end of a name.
         if delimiter
             .split('/')
             .skip(1)
@@ -95,19 +95,19 @@ impl KeyMap {
         Ok(map)
     }
 
-    /// The delimiter between the segments of a key.
+    /// Returns the delimiter between the segments of a key.
     pub(crate) fn delimiter(&self) -> &str {
         &self.delimiter
     }
 
-    /// The key of the file at that validated path, which is not the root.
+    /// Returns the key of the file with this validated path, which is not the root.
     pub(crate) fn file(&self, path: &str) -> Result<Key> {
         Key::new(format!("{}{}", self.root, self.segments(path)?)).map_err(|e| e.with_path(path))
     }
 
-    /// What the keys below that validated path begin with; the root's may be empty.
+    /// Returns the prefix of the keys below this validated path. The prefix of the root may be empty.
     ///
-    /// It may be longer than a key may be: then no key lies below it.
+    /// It may exceed the maximum length of a key. In that case no key lies below it.
     pub(crate) fn directory(&self, path: &str) -> Result<String> {
         let segments = self.segments(path)?;
         if segments.is_empty() {
@@ -116,12 +116,12 @@ impl KeyMap {
         Ok(format!("{}{segments}{}", self.root, self.delimiter))
     }
 
-    /// The key of the marker of the directory at that validated path, which is not the root.
+    /// Returns the key of the marker of the directory with this validated path, which is not the root.
     pub(crate) fn marker(&self, path: &str) -> Result<Key> {
         Key::new(self.directory(path)?).map_err(|error| error.with_path(path))
     }
 
-    /// A validated path with its `/` replaced by the delimiter.
+    /// Returns a validated path with `/` replaced by the delimiter.
     fn segments(&self, path: &str) -> Result<String> {
         let relative = path::relpath(path).trim_end_matches('/');
         if self.delimiter == "/" {
@@ -138,9 +138,9 @@ impl KeyMap {
         Ok(relative.replace('/', &self.delimiter))
     }
 
-    /// What the listed key or common prefix `listed` is in the directory that begins with `prefix`.
+    /// Returns the relation of the listed key or common prefix `listed` to the directory with the prefix `prefix`.
     ///
-    /// `listed` must begin with `prefix`; what does not is unnameable here.
+    /// A `listed` that does not begin with `prefix` is unnameable.
     pub(crate) fn place<'a>(&self, prefix: &str, listed: &'a str) -> Place<'a> {
         let Some(rest) = listed.strip_prefix(prefix) else {
             return Place::Unnameable;
@@ -156,7 +156,7 @@ impl KeyMap {
         }
     }
 
-    /// The path of the file with that key, if a path names it.
+    /// Returns the path of the file with this key, if a path can name it.
     pub(crate) fn path_of(&self, key: &str) -> Option<String> {
         let names: Vec<&str> = key
             .strip_prefix(&self.root)?
@@ -166,7 +166,7 @@ impl KeyMap {
         are_names.then(|| format!("/{}", names.join("/")))
     }
 
-    /// Whether a path can have a segment like that, and its key is this one again.
+    /// Returns true if a path can have this segment, and its key is this one again.
     fn is_name(&self, name: &str) -> bool {
         let is_no_character = |byte| matches!(byte, b'/' | b'\0');
         !matches!(name, "" | "." | "..")
@@ -174,8 +174,8 @@ impl KeyMap {
             && self.stands_alone(name)
     }
 
-    /// Whether the delimiter after a name is where a reader of the key finds it first: "a-" does
-    /// not stand alone before "--".
+    /// Returns true if the first delimiter in the name followed by the delimiter is at the end of the name. "a-" does not
+    /// stand alone before "--".
     fn stands_alone(&self, name: &str) -> bool {
         if let [byte] = self.delimiter.as_bytes() {
             return !name.as_bytes().contains(byte);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_no_url_names_is_refused() {
+    fn a_key_that_no_url_can_name_is_refused() {
         for key in ["", ".", "..", "a/../b", "./a", "a/.", "..//"] {
             assert_eq!(
                 Key::new(key).unwrap_err().kind(),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_not_have_the_delimiter() {
+    fn a_name_must_not_contain_the_delimiter() {
         let map = KeyMap::new("", "|").unwrap();
         assert_eq!(
             map.file("/a|b").unwrap_err().kind(),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_a_child_a_marker_or_unnameable() {
+    fn a_listed_key_is_a_child_a_marker_or_unnameable() {
         let map = KeyMap::new("", "/").unwrap();
         assert_eq!(map.place("d/", "d/"), Place::Marker);
         assert_eq!(map.place("d/", "d/x"), Place::Child("x"));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_path_that_has_this_key() {
+    fn keys_and_paths_convert_both_ways() {
         for (dir_path, delimiter, key, path) in [
             ("", "/", "a/b", Some("/a/b")),
             ("d", "/", "d/a", Some("/a")),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn dir_path_is_a_jail() {
+    fn a_dir_path_above_the_root_or_with_a_nul_is_refused() {
         assert!(KeyMap::new("../x", "/").is_err());
         assert_eq!(
             KeyMap::new("a\0", "/").unwrap_err().kind(),

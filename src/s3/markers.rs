@@ -1,4 +1,4 @@
-//! Writing the markers of directories, on stores that answer for directories without one, too.
+//! Writing the markers of directories, also on stores that report markers for directories without one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,31 +10,31 @@ use crate::s3::api::Condition;
 use crate::s3::key::Key;
 use crate::s3::write::publish::Target;
 
-/// What must exist if a store answers that a marker exists already.
+/// The condition under which the store's response that a marker exists is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Anything: the store is believed, unless it was seen to answer for directories without a marker.
+    /// Always, unless the store was seen to report a marker for a directory that has none.
     Anything,
-    /// The directory: a key below it will do.
+    /// If the directory exists. A key below it is sufficient.
     Directory,
-    /// The marker itself, because what else is in the directory is about to go.
+    /// If the marker itself exists, because everything else in the directory is about to be removed.
     Marker,
 }
 
-/// What a look at a marker's place finds.
+/// The result of a check at a marker's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Marker,
-    /// Keys below it, and no marker.
+    /// Keys below the directory, and no marker.
     Keys,
-    /// A file that has the directory's name, and neither of the above.
+    /// A file with the directory's name, and neither of the above.
     File,
     Nothing,
 }
 
 impl S3Fs {
-    /// What [`put_marker`](Self::put_marker) is to see to: without strict nothing where a directory
-    /// that is there is no error, since that would be one request more.
+    /// Returns the condition for [`put_marker`](Self::put_marker). Without strict, if an existing directory is not an
+    /// error, the store's response is accepted, because a check would take one more request.
     pub(super) fn wanted(&self, recreate: bool) -> Wanted {
         if recreate && !self.strict {
             Wanted::Anything
@@ -43,14 +43,12 @@ impl S3Fs {
         }
     }
 
-    /// Writes a directory's marker unless one is there: one request, and one more where its
-    /// answer was lost. Says whether it did.
+    /// Writes a directory's marker unless it exists. Makes one request, and one more if its response was lost. Returns
+    /// true if it wrote the marker.
     ///
-    /// Some stores, SeaweedFS among them, refuse the marker of a directory that has none, because
-    /// they have the directory as something of their own. So a refusal is looked at, by a listing, and
-    /// by a HEAD of the file of that name, before the marker is written without a condition: on such
-    /// stores that would destroy the file.
-    ///
+    /// Some stores, SeaweedFS among them, reject the marker of a directory that has none, because they store directories
+    /// separately. Therefore a rejection is checked by a listing, and by a HEAD of the file of that name, before the
+    /// marker is written without a condition. On such stores, writing it would destroy the file.
     /// # Errors
     ///
     /// `FileExists` if the store has a file in the marker's place.
@@ -88,8 +86,8 @@ impl S3Fs {
         Ok(true)
     }
 
-    /// Writes the marker of a directory that loses its last key. Where the store has a file in its place,
-    /// the directory goes.
+    /// Writes the marker of a directory that loses its last key. If the store has a file in the marker's place,
+    /// the directory vanishes, with a warning in the log.
     pub(super) fn keep_marker(&self, marker: &Key) -> Result<()> {
         match self.put_marker(marker, Wanted::Marker) {
             Err(error) if error.is(ErrorKind::FileExists) => {
@@ -100,7 +98,7 @@ impl S3Fs {
         }
     }
 
-    /// One request, and one more if no marker is there.
+    /// Checks the key of a marker. Makes one request, and one more if the marker does not exist.
     fn look_at_marker(&self, marker: &Key) -> Result<Place> {
         let page = self.first_keys(marker.as_str(), 1)?;
         let first = page.objects.first().map(|object| object.key.as_str());

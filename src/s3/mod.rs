@@ -1,4 +1,4 @@
-//! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem. What S3 can do, method by method.
+//! [`S3Fs`]: a bucket, or a directory inside one, as a filesystem, implemented with the operations of S3.
 
 pub(crate) mod api;
 mod archive;
@@ -80,8 +80,7 @@ use list::scan::Scan;
 
 /// A bucket, or a directory inside one, as a filesystem.
 ///
-/// Cheap to clone, and shared by threads. [`close`](FileSystem::close) closes one handle and not
-/// its clones.
+/// Cloning is cheap, and threads can share one handle. [`close`](FileSystem::close) closes one handle and not its clones.
 ///
 /// ```no_run
 /// use s3fs::{FileSystem, FileSystemExt, S3Fs};
@@ -100,24 +99,24 @@ pub struct S3Fs {
     closed: AtomicBool,
 }
 
-/// What all clones of a filesystem share.
+/// State shared by all clones of a filesystem.
 struct Parts {
     objects: Arc<Objects>,
     keys: KeyMap,
     bucket_name: String,
     dir_path: String,
-    /// Only if one was named.
+    /// `None` unless an endpoint was configured.
     endpoint: Option<Url>,
     region: String,
-    /// Where the credentials come from.
+    /// Source of the credentials.
     credentials_source: &'static str,
     addressing_style: AddressingStyle,
     read_only: bool,
     max_workers: usize,
     reading: read::reader::Reading,
-    /// Whether copies of trees look at the encryption of each object.
+    /// Whether copies of trees request the encryption of each object.
     keep_encryption: bool,
-    /// Whether the store was seen to answer for directories that have no marker.
+    /// True once the store has been seen to report a marker for a directory that has none.
     answers_for_directories: AtomicBool,
 }
 
@@ -153,15 +152,15 @@ impl fmt::Display for S3Fs {
 impl std::str::FromStr for S3Fs {
     type Err = Error;
 
-    /// As [`S3Fs::from_url`].
+    /// Like [`S3Fs::from_url`].
     fn from_str(url: &str) -> Result<Self> {
         Self::from_url(url)
     }
 }
 
 impl S3Fs {
-    /// The bucket of that name, with the credentials and the region of the environment or the
-    /// shared files. No request is made.
+    /// Opens the bucket `bucket_name`, with the credentials and the region of the environment or the shared files. No
+    /// request is made.
     ///
     /// ```no_run
     /// use s3fs::S3Fs;
@@ -174,13 +173,13 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`S3FsBuilder::build`].
+    /// Those of [`S3FsBuilder::build`].
     pub fn new(bucket_name: &str) -> Result<Self> {
         Self::builder(bucket_name).build()
     }
 
-    /// Opens an `s3://` FS URL, as [`open_fs`](crate::open_fs) does, and returns the type itself, which has methods
-    /// beyond those of [`FileSystem`]. No request is made.
+    /// Opens an `s3://` FS URL. Like [`open_fs`](crate::open_fs), but returns this type, which has methods beyond those
+    /// of [`FileSystem`]. No request is made.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -193,7 +192,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`open_fs`](crate::open_fs), and [`ParseUrl`](ErrorKind::ParseUrl) for a URL of another protocol.
+    /// Those of [`open_fs`](crate::open_fs), and [`ParseUrl`](ErrorKind::ParseUrl) for a URL of another protocol.
     pub fn from_url(url: &str) -> Result<Self> {
         let opened = || {
             let parsed = FsUrl::parse(url)?;
@@ -207,9 +206,9 @@ impl S3Fs {
         opened().map_err(|error| error.with_path_replaced(redacted(url)))
     }
 
-    /// Begins a filesystem with parameters.
+    /// Returns a builder for a filesystem with parameters.
     ///
-    /// Off AWS, `tenant:bucket` names a bucket of another tenant of Ceph's gateway.
+    /// On stores other than AWS, `tenant:bucket` is a bucket of another tenant of Ceph's gateway.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -241,19 +240,19 @@ impl S3Fs {
         &self.shared.bucket_name
     }
 
-    /// Whether PyFilesystem's contract is followed exactly.
+    /// Returns true if PyFilesystem's contract is followed exactly.
     #[must_use]
     pub fn is_strict(&self) -> bool {
         self.strict
     }
 
-    /// Makes the directory at `dir_path`, if it is not there: its marker, and never a bucket. At
-    /// most three requests, one without strict; none if `dir_path` is the whole bucket.
+    /// Creates the directory `dir_path` if it does not exist, by storing its marker. Never creates a bucket. Makes at
+    /// most three requests, or one without strict, or none if `dir_path` is the whole bucket.
     ///
     /// # Errors
     ///
-    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if an object of that name is there, in
-    /// strict mode; [`PermissionDenied`](ErrorKind::PermissionDenied).
+    /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if an object of that name exists, in strict mode;
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied).
     pub fn create_root(&self) -> Result<()> {
         self.check_writeable("/")?;
         let prefix = self.prefix("/", "/")?;
@@ -277,10 +276,9 @@ impl S3Fs {
         made().map_err(|error| error.with_path("/"))
     }
 
-    /// Returns whether the store honours the conditions of a PUT, so that one of several writers of a new
-    /// file wins; `None` if that is not known yet. It is known of AWS, where
-    /// [`conditions`](S3FsBuilder::conditions) says it, and after the first write on a condition. All clones
-    /// share what is known. No request.
+    /// Returns true if the store honours the conditions of a PUT, so that only one of several writers of a new file
+    /// succeeds. `None` means that this is not known yet. It is known on AWS, if [`conditions`](S3FsBuilder::conditions)
+    /// is set, and after the first conditional write. All clones share the result. No request is made.
     ///
     /// ```
     /// use s3fs::{ConditionalWrites, S3Fs};
@@ -299,20 +297,21 @@ impl S3Fs {
         Some(handling == Handling::Honoured)
     }
 
-    /// The region that requests are signed for, as the server corrected it if it did: no request.
+    /// Returns the region that requests are signed for, including a correction by the server. No request is made.
     #[must_use]
     pub fn region(&self) -> String {
         self.objects().client().region()
     }
 
-    /// The endpoint, if one was named; otherwise it is AWS's of the region. No request.
+    /// Returns the configured endpoint. `None` means the AWS endpoint of the region. No request is made.
     #[must_use]
     pub fn endpoint_url(&self) -> Option<&str> {
         self.shared.endpoint.as_ref().map(Url::as_str)
     }
 
-    /// Which source the credentials come from, in words such as `environment` or `shared credentials file`:
-    /// [`guide::credentials`](crate::guide::credentials) has all of them. No request, and no secret.
+    /// Returns the source of the credentials in words, such as `environment` or `shared credentials file`.
+    /// [`guide::credentials`](crate::guide::credentials) has all of them. No request is made, and the text contains no
+    /// secret.
     ///
     /// ```
     /// let fs = s3fs::S3Fs::builder("mybucket")
@@ -329,14 +328,14 @@ impl S3Fs {
         self.shared.credentials_source
     }
 
-    /// The time by the server's clock, as far as it is known: that of this machine, until the server rejects a
-    /// request because of its time and says its own. No request.
+    /// Returns the time of the server's clock, as far as it is known. This is the time of this machine until the server
+    /// rejects a request because of its time and returns its own. No request is made.
     #[must_use]
     pub fn server_time(&self) -> std::time::SystemTime {
         self.objects().client().now()
     }
 
-    /// What this filesystem and its clones have asked of the server and moved so far: no request.
+    /// Returns the counts of requests and transferred bytes of this filesystem and its clones. No request is made.
     ///
     /// ```no_run
     /// use s3fs::S3Fs;
@@ -352,7 +351,7 @@ impl S3Fs {
         self.objects().client().stats()
     }
 
-    /// Begins a presigned URL for a file: no request.
+    /// Returns a builder for a presigned URL of a file. No request is made.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -385,12 +384,12 @@ impl S3Fs {
         &self.shared.objects
     }
 
-    /// The threads of one call.
+    /// Returns the threads of one call.
     fn threads(&self) -> ThreadPool {
         ThreadPool::new(self.shared.max_workers)
     }
 
-    /// The validated path of a file, and its key; the root is an error of that kind.
+    /// Returns the validated path of a file, and its key. The root is an error of the kind `for_root`.
     fn file_key(&self, path: &str, for_root: ErrorKind) -> Result<(String, Key)> {
         let validated = self.normalize(path)?;
         if validated == "/" {
@@ -402,14 +401,14 @@ impl S3Fs {
         Ok((validated, key.map_err(|e| e.with_path_replaced(path))?))
     }
 
-    /// The path normalized, on an open handle; its key is looked at by whoever makes it.
+    /// Returns the validated path, or an error if the handle is closed. Does not check the key of the path.
     fn normalize(&self, path: &str) -> Result<String> {
         self.check().map_err(|error| error.with_path(path))?;
         crate::filesystem::validate(path, &self.getmeta())
     }
 
-    /// What the keys in the directory at that validated path begin with. A path whose own key
-    /// would be too long is an error, whether a file or a directory is meant.
+    /// Returns the prefix of the keys in the directory with this validated path. A path whose own key would be too long
+    /// is an error, for files and for directories.
     fn prefix(&self, validated: &str, path: &str) -> Result<String> {
         let keys = &self.shared.keys;
         let prefix = match validated {
@@ -451,8 +450,8 @@ impl S3Fs {
             .rewrite(&key, size, e_tag, rewrite, s3.tag_count)
     }
 
-    /// The `s3://` URL of a file or directory, which opens the same filesystem further down, but
-    /// for credentials and arguments, which a URL that is passed on should not have.
+    /// Returns the `s3://` URL of a file or directory. It opens the same filesystem at that path. It leaves out
+    /// credentials and arguments, because a URL may be passed on.
     fn fs_url(&self, validated: &str) -> String {
         let shared = &*self.shared;
         let encode = |text: &str| utf8_percent_encode(text, FS_URL).to_string();
@@ -512,7 +511,7 @@ impl FileSystem for S3Fs {
         info.ok_or_else(|| not_found(path))
     }
 
-    /// As many at a time as `max_workers` says.
+    /// Processes at most `max_workers` paths in parallel.
     fn getinfo_many(&self, paths: &[&str], namespaces: Namespaces) -> Vec<Result<Info>> {
         self.threads()
             .map(paths, |path| self.getinfo(path, namespaces))
@@ -563,8 +562,8 @@ impl FileSystem for S3Fs {
             .map_err(|error| error.with_path(path))
     }
 
-    /// One HEAD. Its answer has no words: in a bucket that is not there, no file is there either;
-    /// [`exists`](FileSystem::exists) and [`isdir`](FileSystem::isdir) tell the two apart.
+    /// One HEAD request. Its response has no error code, so that a missing bucket counts as a missing file;
+    /// [`exists`](FileSystem::exists) and [`isdir`](FileSystem::isdir) distinguish them.
     fn isfile(&self, path: &str) -> Result<bool> {
         let validated = self.normalize(path)?;
         if validated == "/" {
@@ -575,7 +574,7 @@ impl FileSystem for S3Fs {
             .map_err(|error| error.with_path_replaced(path))
     }
 
-    /// As `getinfo` asks, but an object under a customer's key that is not known here exists too.
+    /// Like `getinfo`, but returns true also for an object encrypted with a customer's key that is not configured here.
     fn exists(&self, path: &str) -> Result<bool> {
         Ok(self.isfile(path)? || self.isdir(path)?)
     }
@@ -595,7 +594,7 @@ impl FileSystem for S3Fs {
         match page.objects.as_slice() {
             [] if validated == "/" => Ok(true),
             [] => Err(self.no_directory(&validated, path)),
-            // A marker with content is something that no path names.
+            // No path can name a marker with content.
             [only] => Ok(only.is(&prefix) && only.size == 0),
             _ => Ok(false),
         }
@@ -615,7 +614,7 @@ impl FileSystem for S3Fs {
             .map_err(|error| error.with_path(path))
     }
 
-    /// In strict mode P + 3 requests, otherwise one: the server decides whether the file is new.
+    /// In strict mode P + 3 requests, otherwise one. The server decides whether the file is new.
     fn create(&self, path: &str, wipe: bool) -> Result<bool> {
         if wipe {
             return self.writebytes(path, b"").map(|()| true);
@@ -645,13 +644,13 @@ impl FileSystem for S3Fs {
         created().map_err(|error| error.with_path_replaced(path))
     }
 
-    /// As [`create`](FileSystem::create): S3 cannot set the times of an object that is there.
+    /// Like [`create`](FileSystem::create), because S3 cannot set the times of an existing object.
     fn touch(&self, path: &str) -> Result<()> {
         self.create(path, false).map(|_| ())
     }
 
-    /// As what is written to an [`S3Writer`]: in one request up to a part, otherwise in parts that go
-    /// up while the source is read.
+    /// Writes like an [`S3Writer`]: in one request up to one part, otherwise in parts that are sent while the source is
+    /// read.
     fn upload(&self, path: &str, source: &mut dyn Read) -> Result<u64> {
         self.write_from(path, source, None)
             .map_err(|error| error.with_path(path))
@@ -662,7 +661,7 @@ impl FileSystem for S3Fs {
             .map_err(|error| error.with_path(path))
     }
 
-    /// One GET, whatever the size.
+    /// One GET request for any size.
     fn download(&self, path: &str, target: &mut dyn Write) -> Result<u64> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let options = ReadOptions::default();
@@ -704,8 +703,8 @@ impl FileSystem for S3Fs {
         self.scan_tree(path, namespaces, None)
     }
 
-    /// Two ways, and never much dearer than the cheaper one: at most twice a flat listing of the tree
-    /// that skips what is left out, and four times a listing of each directory that is entered.
+    /// Chooses between two ways of listing. The cost is at most twice that of a flat listing of the tree that skips
+    /// excluded directories, and at most four times that of a listing of each entered directory.
     fn scantree_pruned<'a>(
         &'a self,
         path: &str,
@@ -715,7 +714,7 @@ impl FileSystem for S3Fs {
         self.scan_tree(path, namespaces, Some(descend))
     }
 
-    /// Asks for the keys that begin so, and for nothing else (+ 1 request if there are none).
+    /// Requests only keys with this prefix, and makes one more request if there are none.
     fn scandir_prefix(
         &self,
         path: &str,
@@ -727,7 +726,7 @@ impl FileSystem for S3Fs {
         let keys = &self.shared.keys;
         let delimiter = keys.delimiter();
         if name_prefix.contains('/') || name_prefix.contains(delimiter) {
-            // No name has these; whether there is a directory is still told.
+            // No name contains these. A missing directory is still reported.
             return self.scandir(path, namespaces).map(|_| {
                 let none: Entries<'_> = Box::new(std::iter::empty());
                 none
@@ -763,7 +762,7 @@ impl FileSystem for S3Fs {
         }
     }
 
-    /// Without strict, nothing is asked: a directory is the keys that are written in it.
+    /// Without strict no request is made, because a directory exists once keys are written in it.
     fn check_directory(&self, path: &str) -> Result<()> {
         if !self.strict || self.isdir(path)? {
             return self.validatepath(path).map(|_| ());
@@ -771,7 +770,7 @@ impl FileSystem for S3Fs {
         Err(self.no_directory(&self.normalize(path)?, path))
     }
 
-    /// The marker is what keeps the directory: it is there before anything is removed.
+    /// The marker keeps the directory. It exists before anything is removed.
     fn emptydir(&self, path: &str) -> Result<()> {
         self.remove_tree(path, true)
             .map_err(|error| error.with_path(path))

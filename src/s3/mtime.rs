@@ -1,8 +1,9 @@
-//! The time of the last change of a file, in the metadata of the object that it was stored as. Pure.
+//! The time of a file's last change, in the metadata of its object. Pure.
 //!
-//! S3 tells when it stored an object, and no more. [rclone](https://rclone.org/s3/#modification-times-and-hashes) keeps the
-//! file's own time in the entry `mtime`, in seconds since 1970 with a fraction; s3cmd keeps it with other attributes in the
-//! entry `s3cmd-attrs`, as `atime:1700000000/mtime:1700000000/uid:0`. Both are read, and rclone's is written.
+//! S3 returns only the time at which it stored an object. [rclone](https://rclone.org/s3/#modification-times-and-hashes)
+//! keeps the file's own time in the entry `mtime`, in seconds since 1970 with a fraction. s3cmd keeps it with other
+//! attributes in the entry `s3cmd-attrs`, as `atime:1700000000/mtime:1700000000/uid:0`. This module reads both, and
+//! writes rclone's.
 
 use time::{Duration, OffsetDateTime};
 use ureq::http::HeaderMap;
@@ -10,7 +11,7 @@ use ureq::http::HeaderMap;
 /// The name of the entry that is written.
 pub(in crate::s3) const NAME: &str = "mtime";
 
-/// The time that the headers of a HEAD or GET have.
+/// Returns the file's time in the headers of a HEAD or GET.
 pub(in crate::s3) fn of_headers(headers: &HeaderMap) -> Option<OffsetDateTime> {
     let entry = |name| headers.get(name)?.to_str().ok();
     let of_s3cmd = || {
@@ -21,7 +22,7 @@ pub(in crate::s3) fn of_headers(headers: &HeaderMap) -> Option<OffsetDateTime> {
     own.or_else(|| of_s3cmd().and_then(parse))
 }
 
-/// The value of the entry: `1700000000.25`.
+/// Returns the value of the entry, such as `1700000000.25`.
 pub(in crate::s3) fn text(time: OffsetDateTime) -> String {
     let nanoseconds = time.unix_timestamp_nanos();
     let sign = if nanoseconds < 0 { "-" } else { "" };
@@ -36,7 +37,7 @@ pub(in crate::s3) fn text(time: OffsetDateTime) -> String {
     format!("{sign}{seconds}{fraction}")
 }
 
-/// The time in a value: seconds since 1970, with a fraction or without. Digits beyond nanoseconds are cut off.
+/// Returns the time in a value: seconds since 1970, with or without a fraction. Digits beyond nanoseconds are truncated.
 fn parse(value: &str) -> Option<OffsetDateTime> {
     let value = value.trim();
     let (is_negative, value) = match value.strip_prefix('-') {
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn an_invalid_time_is_none() {
         let huge = "9".repeat(300);
         for value in [
             "", "-", ".5", "1e9", "1,5", "1.5.5", "+1", "x", "1.-5", &huge,
@@ -90,12 +91,12 @@ mod tests {
             assert_eq!(parse(value), None, "{value:?}");
         }
         assert_eq!(parse("1.0000000019"), Some(time(1_000_000_001)));
-        // Years that no date here has.
+        // A year outside the supported range.
         assert_eq!(parse("9999999999999"), None);
     }
 
     #[test]
-    fn both_entries_are_read_and_the_one_for_the_time_alone_counts_first() {
+    fn both_metadata_entries_are_read_and_mtime_comes_first() {
         let headers = |entries: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in entries {

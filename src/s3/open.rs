@@ -1,4 +1,4 @@
-//! Opening files, and writing them whole.
+//! Opening files, and writing whole files.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::s3::write::update::{Base, Old};
 use crate::s3::{S3Fs, S3Reader, S3Updater, S3Writer};
 
 impl S3Fs {
-    /// The arguments of an open file, and where it goes.
+    /// Returns the target of an open file: its key and its upload arguments.
     pub(super) fn target(&self, key: Key, path: &str, options: &OpenOptions) -> Target {
         let mut args = self.objects().upload_args(&options.upload);
-        // What was read with a customer's key is written with it again.
+        // A file that was read with a customer's key is written with the same key.
         if args.customer_key().is_none()
             && let Some(key) = self.objects().customer_key(&options.download)
         {
@@ -32,7 +32,7 @@ impl S3Fs {
         }
     }
 
-    /// Opens a file for writing, in a mode that reads or not.
+    /// Opens a file for writing, in a mode with or without reading.
     pub(super) fn open_for_writing(
         &self,
         path: &str,
@@ -45,8 +45,8 @@ impl S3Fs {
         Ok(Box::new(self.updater(path, mode, options)?))
     }
 
-    /// Opens a file with `w` or `x`, as the concrete type: P + 1 requests in strict mode (P + 2 for
-    /// `x`), otherwise none. What it costs to close it stands with [`S3Writer`].
+    /// Opens a file with `w` or `x`, and returns the concrete type. Makes P + 1 requests in strict mode (P + 2 for
+    /// `x`), otherwise none. [`S3Writer`] lists the requests of closing it.
     ///
     /// ```no_run
     /// use s3fs::{File, OpenOptions, S3Fs};
@@ -61,8 +61,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystemExt::openbin), and
-    /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
+    /// Those of [`openbin`](crate::FileSystemExt::openbin), and [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
     pub fn open_write(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Writer> {
         let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
         if !parsed.truncate() || parsed.updating() {
@@ -72,8 +71,7 @@ impl S3Fs {
             .map_err(|error| error.with_path(path))
     }
 
-    /// Opens a file with `a`, `r+`, `a+`, `w+` or `x+`, as the concrete type. What it costs stands
-    /// with [`S3Updater`].
+    /// Opens a file with `a`, `r+`, `a+`, `w+` or `x+`, and returns the concrete type. [`S3Updater`] lists the requests.
     ///
     /// ```no_run
     /// use s3fs::{File, OpenOptions, S3Fs};
@@ -88,8 +86,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystemExt::openbin), and
-    /// [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
+    /// Those of [`openbin`](crate::FileSystemExt::openbin), and [`InvalidMode`](ErrorKind::InvalidMode) for another mode.
     pub fn open_update(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<S3Updater> {
         let parsed = Mode::binary(mode).map_err(|error| error.with_path(path))?;
         if !parsed.writing() || (parsed.truncate() && !parsed.updating()) {
@@ -114,7 +111,7 @@ impl S3Fs {
         Ok(S3Updater::new(target, mode, base))
     }
 
-    /// Where a file that is opened for writing goes, after the checks of strict mode.
+    /// Returns the validated path and the target of a file that is opened for writing, after the checks of strict mode.
     fn checked_target(
         &self,
         path: &str,
@@ -140,7 +137,7 @@ impl S3Fs {
         Ok((validated, target))
     }
 
-    /// What a file is opened over. That an object is there says that its parent is, too.
+    /// Returns the base of an updated file. If the object exists, its parent exists too.
     fn base(
         &self,
         validated: &str,
@@ -195,8 +192,8 @@ impl S3Fs {
         target.put_in_parts(&contents, &contents, size, &pool, condition, &|_| Ok(()))
     }
 
-    /// Stores what a source gives, as [`S3Writer`] does, and says how many bytes that were. Where its
-    /// size is known before, it must have that.
+    /// Stores the content of a source, as [`S3Writer`] does, and returns its size in bytes. A source with another size
+    /// than a known `size` is an error.
     pub(super) fn write_from(
         &self,
         path: &str,
@@ -217,7 +214,7 @@ impl S3Fs {
             return writer.close().map(|()| written);
         };
         writer = writer.for_size(size);
-        // One byte more, to see that the source ends where it should.
+        // Reads one byte more, to detect a source that is longer than its size.
         let written = writer.write_from(&mut source.take(size.saturating_add(1)))?;
         if written != size {
             let what = if written < size { "less" } else { "more" };
@@ -228,8 +225,8 @@ impl S3Fs {
         writer.close().map(|()| written)
     }
 
-    /// Opens a file for reading, as the concrete type, which is [`BufRead`](std::io::BufRead) too:
-    /// one request. Reading all of it is one more above
+    /// Opens a file for reading, and returns the concrete type, which also implements [`BufRead`](std::io::BufRead).
+    /// Makes one request. Reading all of the file takes one more if it is larger than
     /// [`first_window`](OpenOptions::first_window), which defaults to 1 MiB.
     ///
     /// ```no_run
@@ -245,7 +242,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// As [`openbin`](crate::FileSystemExt::openbin).
+    /// Those of [`openbin`](crate::FileSystemExt::openbin).
     pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let objects = Arc::clone(&self.shared.objects);
@@ -259,7 +256,7 @@ impl S3Fs {
     }
 }
 
-/// The error of a mode that another method opens.
+/// Returns the error for a mode that another method opens.
 fn other_mode(path: &str, mode: &str, wanted: &str, other: &str) -> Error {
     Error::new(ErrorKind::InvalidMode)
         .with_path(path)
@@ -269,7 +266,7 @@ fn other_mode(path: &str, mode: &str, wanted: &str, other: &str) -> Error {
         .with_hint(format!("open_read and {other} open the others"))
 }
 
-/// A version can be read and not written.
+/// Rejects a version id, because a version can be read but not written.
 fn check_for_writing(options: &OpenOptions, path: &str) -> Result<()> {
     if options.version_id.is_none() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The partitions of AWS: which domain the endpoints of a region are in.
+//! The partitions of AWS: the domains of the endpoints by region.
 //!
 //! Source: `partitions.json` of botocore 1.43.
 
@@ -14,7 +14,7 @@ const PARTITIONS: [(&str, &str); 6] = [
 
 const COMMERCIAL: &str = "amazonaws.com";
 
-/// The domain of AWS that a region belongs to.
+/// Returns the AWS domain of a region.
 pub(crate) fn domain(region: &str) -> &'static str {
     let partition = PARTITIONS
         .iter()
@@ -22,7 +22,7 @@ pub(crate) fn domain(region: &str) -> &'static str {
     partition.map_or(COMMERCIAL, |(_, domain)| domain)
 }
 
-/// Whether a host is one of AWS.
+/// Returns true if a host belongs to AWS.
 pub(crate) fn is_aws_host(host: &str) -> bool {
     let domains = PARTITIONS.iter().map(|(_, domain)| *domain);
     let mut domains = domains.chain([COMMERCIAL]);

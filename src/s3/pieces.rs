@@ -1,4 +1,4 @@
-//! An object as a source of ranges, and as a file that is stored from a source: none of it is held in memory.
+//! An object as a source of ranges, and as a file that is stored from a source. No content is held in memory.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,12 +17,12 @@ use crate::s3::mtime;
 use crate::s3::read::object_version::{ObjectVersion, RangeReader};
 use crate::s3::write::publish::Target;
 
-/// How much of a body comes between two reports of progress.
+/// Minimum number of bytes of a body between two progress reports.
 const REPORTED_EVERY: u64 = 256 << 10;
 
 impl S3Fs {
-    /// Opens an object as a source: one request, which has the first part of it, unless it is only looked at. One
-    /// more for the time of an empty object.
+    /// Opens an object as a source. Makes one request, whose response contains the first part, unless only the headers
+    /// are requested. Makes one more for the time of an empty object.
     pub(super) fn object_source(
         &self,
         path: &str,
@@ -36,7 +36,7 @@ impl S3Fs {
         } else {
             let window = objects.part_sizes().first();
             match ObjectVersion::begin(Arc::clone(&objects), key.clone(), read.clone(), window) {
-                // That no byte is in the range says nothing of the object's time.
+                // The response to a range of an empty object does not contain the object's time.
                 Ok((pinned, None)) if options.get_needs_time() && pinned.modified().is_none() => {
                     ObjectVersion::look(objects, key, read).map(|pinned| (pinned, None))
                 }
@@ -54,7 +54,7 @@ impl S3Fs {
         })
     }
 
-    /// Prepares an object that is stored from a source. No request.
+    /// Prepares an object that is stored from a source. Makes no request.
     pub(super) fn object_sink(&self, path: &str, options: &OpenOptions) -> Result<ObjectSink<'_>> {
         self.check_writeable(path)?;
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
@@ -76,7 +76,7 @@ impl S3Fs {
 /// One version of an object.
 pub(crate) struct ObjectSource {
     pinned: Arc<ObjectVersion>,
-    /// The answer that came first, until its range is read.
+    /// The first response, until its range is read.
     first: Mutex<Option<RangeReader>>,
     begun: u64,
 }
@@ -86,7 +86,7 @@ impl RangedSource for ObjectSource {
         self.pinned.size()
     }
 
-    /// One request for each call.
+    /// Makes one request for each call.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let end = offset.saturating_add(buffer.len() as u64).min(self.size());
         self.range(offset.min(end), end)?.read(buffer)
@@ -146,7 +146,8 @@ pub(crate) struct ObjectSink<'f> {
 }
 
 impl ObjectSink<'_> {
-    /// The target with the time of the source in its metadata, if the copy keeps the time and the caller has set none.
+    /// Returns the target with the time of the source in its metadata, if the copy keeps the time and the caller has set
+    /// none.
     fn target_of(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Target {
         let target = self.target.clone();
         let metadata = target.args.get_metadata();
@@ -164,7 +165,8 @@ impl ObjectSink<'_> {
 }
 
 impl PieceSink for ObjectSink<'_> {
-    /// One request up to the size of a part, otherwise one for each part and two more; P + 1 more in strict mode.
+    /// Makes one request up to the size of a part, otherwise one for each part and two more. Makes P + 1 more in strict
+    /// mode.
     fn store(&self, source: &dyn RangedSource, transfer: &Transfer<'_>) -> Result<()> {
         let (size, path) = (source.size(), &self.path);
         let target = &self.target_of(source, transfer);
@@ -201,7 +203,7 @@ impl PieceSink for ObjectSink<'_> {
     }
 }
 
-/// A source that is sent in one request: its last byte goes out only if the source is unchanged.
+/// A source that is sent in one request. Its last byte is sent only if the source is unchanged.
 struct Whole<'s> {
     source: &'s dyn RangedSource,
 }
@@ -216,8 +218,8 @@ impl ReadAt for Whole<'_> {
     }
 }
 
-/// The same while it is sent: reports progress, which may end it before the last byte has gone. What is sent again is
-/// not reported again.
+/// Like [`Whole`], but also limits the bandwidth and reports progress. An error of the report ends the upload before the
+/// last byte is sent. Bytes that are sent again are not reported again.
 struct Sent<'s> {
     whole: &'s Whole<'s>,
     reported: AtomicU64,
@@ -250,7 +252,7 @@ impl ReadAt for Parts<'_> {
     }
 }
 
-/// The same while it is sent.
+/// Like [`Parts`], but also limits the bandwidth.
 struct PacedParts<'s> {
     source: &'s dyn RangedSource,
     transfer: &'s Transfer<'s>,
@@ -264,7 +266,7 @@ impl ReadAt for PacedParts<'_> {
     }
 }
 
-/// Reads bytes that are sent next, as many as may pass at a time, and waits until they may.
+/// Reads the bytes to send next, at most one step of the bandwidth limit, and waits until they may be sent.
 fn paced(
     buffer: &mut [u8],
     transfer: &Transfer<'_>,

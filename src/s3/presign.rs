@@ -1,4 +1,4 @@
-//! [`Presign`]: a URL that lets whoever has it do one thing with one object for a while.
+//! [`Presign`]: a URL that allows its holder one operation on one object for a limited time.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -14,28 +14,28 @@ use crate::s3::key::Key;
 /// The default lifetime of a presigned URL: an hour, as in Python's S3FS.
 const DEFAULT_SECONDS: u64 = 3600;
 
-/// The longest that Signature Version 4 allows: 7 days.
+/// Maximum lifetime of a URL with Signature Version 4: 7 days.
 const MAX_SECONDS: u64 = 7 * 24 * 3600;
 
-/// What a presigned URL allows.
+/// The operation that a presigned URL allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PresignMethod {
-    /// To download the object.
+    /// Download the object.
     #[default]
     Get,
-    /// To store the object.
+    /// Store the object.
     Put,
-    /// To ask for its headers.
+    /// Read the headers of the object.
     Head,
-    /// To delete it.
+    /// Delete the object.
     Delete,
 }
 
-/// A presigned URL in the making; [`S3Fs::presign`](crate::S3Fs::presign) begins one, and
-/// [`url`](Self::url) ends it. No request is made, and nothing is checked at the server.
+/// Builder for a presigned URL. [`S3Fs::presign`](crate::S3Fs::presign) returns it, and [`url`](Self::url) builds the
+/// URL. No request is made, and nothing is checked on the server.
 ///
-/// A URL that is signed with temporary credentials is valid until they expire at most: it is signed for less time
-/// then, which the log warns of and [`PresignedUrl::expires_at`] tells. Without credentials the URL is the object's
+/// A URL signed with temporary credentials is valid at most until they expire. It is then signed for a shorter time, the
+/// log has a warning, and [`PresignedUrl::expires_at`] returns the time. Without credentials the URL is the object's
 /// plain one.
 ///
 /// Source: [Sharing objects with presigned URLs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html).
@@ -89,8 +89,8 @@ impl<'a> Presign<'a> {
         }
     }
 
-    /// A query parameter says who pays, since whoever has the URL may send no header. An unsigned URL has none:
-    /// nobody can be charged for it.
+    /// Adds the payer as a query parameter, because the holder of the URL may be unable to send a header. An unsigned URL
+    /// has no payer, because nobody can be charged for it.
     ///
     /// Source: [Downloading objects from Requester Pays buckets](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ObjectsinRequesterPaysBuckets.html).
     pub(super) fn paid_by(self, payer: Option<&str>) -> Self {
@@ -106,7 +106,7 @@ impl<'a> Presign<'a> {
         self
     }
 
-    /// What the URL allows. Defaults to a download.
+    /// The operation that the URL allows. Defaults to a download.
     pub fn method(mut self, method: PresignMethod) -> Self {
         self.method = method;
         self
@@ -117,32 +117,32 @@ impl<'a> Presign<'a> {
         self.set("versionId", version_id)
     }
 
-    /// The `Content-Type` of the answer, instead of the object's.
+    /// The `Content-Type` of the response, instead of the object's.
     pub fn content_type(self, value: impl Into<String>) -> Self {
         self.set("response-content-type", value)
     }
 
-    /// The `Content-Disposition` of the answer, instead of the object's.
+    /// The `Content-Disposition` of the response, instead of the object's.
     pub fn content_disposition(self, value: impl Into<String>) -> Self {
         self.set("response-content-disposition", value)
     }
 
-    /// The `Content-Encoding` of the answer, instead of the object's.
+    /// The `Content-Encoding` of the response, instead of the object's.
     pub fn content_encoding(self, value: impl Into<String>) -> Self {
         self.set("response-content-encoding", value)
     }
 
-    /// The `Content-Language` of the answer, instead of the object's.
+    /// The `Content-Language` of the response, instead of the object's.
     pub fn content_language(self, value: impl Into<String>) -> Self {
         self.set("response-content-language", value)
     }
 
-    /// The `Cache-Control` of the answer, instead of the object's.
+    /// The `Cache-Control` of the response, instead of the object's.
     pub fn cache_control(self, value: impl Into<String>) -> Self {
         self.set("response-cache-control", value)
     }
 
-    /// The `Expires` of the answer, instead of the object's.
+    /// The `Expires` of the response, instead of the object's.
     pub fn response_expires(self, when: OffsetDateTime) -> Self {
         self.set(
             "response-expires",
@@ -156,18 +156,17 @@ impl<'a> Presign<'a> {
         self
     }
 
-    /// The URL. It is a secret: whoever has it can use it.
+    /// Returns the URL. The URL is a secret: anyone who has it can use it.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an expiry outside of 1 s to 7 days, and
-    /// for response headers without credentials, which S3 refuses. The errors of the source of the credentials, if
-    /// it has to be asked.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an expiry outside of 1 s to 7 days, and for response headers
+    /// without credentials, which S3 rejects. The errors of the source of the credentials, if it has to be queried.
     pub fn url(self) -> Result<String> {
         self.sign().map(PresignedUrl::into_url)
     }
 
-    /// The URL, and when it ends.
+    /// Returns the URL and its expiry time.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -186,7 +185,7 @@ impl<'a> Presign<'a> {
     ///
     /// # Errors
     ///
-    /// As [`url`](Self::url).
+    /// Those of [`url`](Self::url).
     pub fn sign(self) -> Result<PresignedUrl> {
         let invalid = |message: String| {
             Err(Error::new(ErrorKind::InvalidArgument)
@@ -217,7 +216,7 @@ impl<'a> Presign<'a> {
     }
 }
 
-/// A presigned URL, and when it ends. `Debug` does not show the URL, which is a secret.
+/// A presigned URL and its expiry time. `Debug` does not show the URL, which is a secret.
 #[derive(Clone)]
 pub struct PresignedUrl {
     url: String,
@@ -225,18 +224,18 @@ pub struct PresignedUrl {
 }
 
 impl PresignedUrl {
-    /// The URL. It is a secret: whoever has it can use it.
+    /// Returns the URL. The URL is a secret: anyone who has it can use it.
     pub fn as_str(&self) -> &str {
         &self.url
     }
 
-    /// The URL. It is a secret: whoever has it can use it.
+    /// Returns the URL. The URL is a secret: anyone who has it can use it.
     pub fn into_url(self) -> String {
         self.url
     }
 
-    /// When the URL ends: after the time that was asked for, or when the credentials expire that it is signed with,
-    /// if that is earlier. `None` if it is not signed.
+    /// Returns the time at which the URL expires: the end of the requested lifetime, or the expiry of its credentials if
+    /// that is earlier. `None` if the URL is not signed.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }

@@ -1,4 +1,4 @@
-//! Several ranges of one object: which requests serve them. Pure, but for [`S3Reader`]'s methods.
+//! Several ranges of one object, and the requests that serve them. Pure, except for [`S3Reader`]'s methods.
 
 use std::ops::Range;
 
@@ -6,18 +6,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::read::reader::S3Reader;
 use crate::threads::ThreadPool;
 
-/// Ranges that are at most this far apart are one request: another one would take longer than these bytes.
+/// Maximum gap between ranges that share a request. Another request would take longer than reading these bytes.
 const GAP: u64 = 64 << 10;
 
-/// Ranges apart from each other are joined up to this length, so that several requests share the work.
+/// Maximum length of ranges that are joined across a gap, so that several requests share the work.
 const LONGEST: u64 = 8 << 20;
 
-/// Reading at any place.
+/// Reading at any position.
 impl S3Reader {
-    /// Reads some of the bytes from that offset on, as many as there are and fit. 0 only at the end of the file or
-    /// for an empty buffer. The position of the reader stays.
+    /// Reads bytes from `offset` on, until the buffer or the file ends. Returns their number: 0 only at the end of the
+    /// file or for an empty buffer. Does not change the position of the reader.
     ///
-    /// One request.
+    /// Makes one request.
     ///
     /// ```no_run
     /// use s3fs::{OpenOptions, S3Fs};
@@ -31,7 +31,7 @@ impl S3Reader {
     ///
     /// # Errors
     ///
-    /// [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced since it was opened.
+    /// [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced after it was opened.
     #[doc(alias = "FileExt")]
     #[doc(alias = "pread")]
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -47,11 +47,11 @@ impl S3Reader {
         Ok(length)
     }
 
-    /// Reads several ranges, each whole, and returns their bytes in the order of `ranges`. All are of the version that
-    /// was opened. The position of the reader stays.
+    /// Reads several ranges completely, and returns their bytes in the order of `ranges`. All bytes are of the object
+    /// version that was opened. Does not change the position of the reader.
     ///
-    /// Ranges that overlap, or are at most 64 KiB apart, are one request of up to 8 MiB. The requests are made in
-    /// parallel, at most [`max_workers`](crate::S3FsBuilder::max_workers) at a time. An empty range takes none.
+    /// Ranges that overlap, or are at most 64 KiB apart, share a request of up to 8 MiB. The requests are made in
+    /// parallel, at most [`max_workers`](crate::S3FsBuilder::max_workers) at a time. An empty range takes no request.
     ///
     /// ```no_run
     /// use s3fs::{OpenOptions, S3Fs};
@@ -65,8 +65,8 @@ impl S3Reader {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that ends before it begins or behind the end of the
-    /// file, before any request. [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced since it
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a range that ends before it begins or after the end of the
+    /// file, before any request. [`ResourceChanged`](ErrorKind::ResourceChanged) if the object was replaced after it
     /// was opened.
     pub fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>> {
         self.check_open()?;
@@ -101,17 +101,17 @@ fn too_long() -> Error {
         .with_message("the range is longer than the memory of this machine can hold")
 }
 
-/// Ranges that one request serves.
+/// Ranges that are read by one request.
 #[derive(Debug, PartialEq)]
 struct Group {
     start: u64,
     end: u64,
-    /// Which ranges they are.
+    /// Indexes of the ranges.
     members: Vec<usize>,
 }
 
 impl Group {
-    /// Gives each range its bytes.
+    /// Copies the bytes of the group to the result of each range.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "each range is in the group, whose bytes are in memory"
@@ -130,7 +130,7 @@ impl Group {
     }
 }
 
-/// The requests that serve these ranges, from the start of the file on.
+/// Returns the requests that serve these ranges, in the order of the file.
 fn joined(ranges: &[Range<u64>]) -> Vec<Group> {
     let mut order: Vec<usize> = (0..ranges.len()).collect();
     order.retain(|index| !ranges[*index].is_empty());
@@ -170,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_one_request_and_others_are_not() {
+    fn only_adjacent_ranges_share_a_request() {
         assert_eq!(joined(&[]), []);
         assert_eq!(joined(&[5..5]), []);
         assert_eq!(joined(&[0..10]), [group(0, 10, &[0])]);
-        // In any order, overlapping, one in the other, twice.
+        // Unordered, overlapping, nested, and duplicate ranges.
         assert_eq!(joined(&[8..20, 0..10]), [group(0, 20, &[1, 0])]);
         assert_eq!(joined(&[0..100, 10..20]), [group(0, 100, &[0, 1])]);
         assert_eq!(joined(&[3..4, 3..4]), [group(3, 4, &[0, 1])]);
@@ -184,7 +184,7 @@ mod tests {
             joined(&[0..10, far..far + 1]),
             [group(0, 10, &[0]), group(far, far + 1, &[1])]
         );
-        // Long ones stay apart.
+        // Long ranges are not joined.
         assert_eq!(
             joined(&[0..LONGEST, LONGEST..LONGEST + 1]),
             [group(0, LONGEST, &[0]), group(LONGEST, LONGEST + 1, &[1])]

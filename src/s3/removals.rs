@@ -1,4 +1,4 @@
-//! Removing many files: which of them are there, which directories would vanish with them, and 1,000 deletes a request.
+//! Removing many files: checks of files and of directories that would vanish, and 1,000 deletions per request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,12 @@ use crate::s3::client::xml::ListedObject;
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::key::Key;
 use crate::s3::list::pages::{PAGE, Pages};
-/// Fewer files are looked at one by one, which then takes no more requests than listings would.
+
+/// Minimum number of files for a listing. Fewer files are checked one by one, which takes no more requests than listings.
 const WORTH_A_LISTING: usize = 3;
 
 impl S3Fs {
-    /// [`FileSystem::remove_many`](crate::FileSystem::remove_many).
+    /// Implements [`FileSystem::remove_many`](crate::FileSystem::remove_many).
     pub(super) fn remove_files(&self, paths: &[&str]) -> Vec<Result<()>> {
         let mut removals = Removals::new(self, paths);
         if self.strict {
@@ -25,8 +26,8 @@ impl S3Fs {
         removals.delete()
     }
 
-    /// [`Capabilities::remove_listed`](crate::Capabilities::remove_listed): one request for each 1,000 files, and
-    /// in strict mode one for each directory in which nothing is left.
+    /// Implements [`Capabilities::remove_listed`](crate::Capabilities::remove_listed). Makes one request for each 1,000
+    /// files, and in strict mode one for each directory that becomes empty.
     pub(super) fn remove_listed_files(&self, paths: &[&str], emptied: &[&str]) -> Vec<Result<()>> {
         let mut removals = Removals::new(self, paths);
         if self.strict {
@@ -37,18 +38,18 @@ impl S3Fs {
     }
 }
 
-/// The files that a call removes, each once.
+/// The files that a call removes, without duplicates.
 struct Removals<'f> {
     fs: &'f S3Fs,
     files: Vec<File>,
-    /// For each path of the call its file, and whether an earlier path names that one, too.
+    /// For each path of the call, the index of its file, and whether an earlier path is the same file.
     paths: Vec<(String, Result<(usize, bool)>)>,
 }
 
 struct File {
     path: String,
     key: Key,
-    /// Why it is not removed.
+    /// The reason why it is not removed.
     failed: Option<Error>,
 }
 
@@ -83,8 +84,8 @@ impl<'f> Removals<'f> {
         Self { fs, files, paths }
     }
 
-    /// What strict mode asks for before a file is removed: it is there, and its directory does not vanish. At most two
-    /// requests for each file and one more; one more for each that is not there.
+    /// Does the checks of strict mode: the files exist, and their directories do not vanish. Makes at most two
+    /// requests for each file and one more, and one more for each missing file.
     fn look(&mut self) {
         let shown = Mutex::new(Shown::new(self.fs, &self.files));
         let mut errors = self.list(&shown);
@@ -125,7 +126,7 @@ impl<'f> Removals<'f> {
         self.keep(emptied);
     }
 
-    /// Lists where that shows more than looks at single files in the same time. Says which files cannot be looked at.
+    /// Lists keys if that is faster than checking single files. Returns the errors of files that cannot be checked.
     fn list(&self, shown: &Mutex<Shown<'_>>) -> HashMap<usize, Error> {
         let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
         for (number, file) in self.files.iter().enumerate() {
@@ -152,7 +153,7 @@ impl<'f> Removals<'f> {
             if above.unwrap_or_default() != prefix || groups.len() == 1 {
                 self.show(&prefix, numbers, shown)?;
             }
-            // Of a large directory, what begins like the files.
+            // In a large directory, lists only keys with the common prefix of the files.
             let unseen = lock(shown).unseen(numbers.iter().copied());
             let keys = unseen.iter().filter_map(|number| self.files.get(*number));
             let narrower = common_prefix(keys.map(|file| file.key.as_str()));
@@ -168,8 +169,8 @@ impl<'f> Removals<'f> {
             .collect()
     }
 
-    /// Lists the keys that begin with that prefix, of which these files are, as long as each page shows as many of them
-    /// as single looks would in the same time.
+    /// Lists the keys with this prefix, which include these files, as long as each page shows at least as many of them
+    /// as single checks would in the same time.
     fn show(&self, prefix: &str, numbers: &[usize], shown: &Mutex<Shown<'_>>) -> Result<()> {
         if lock(shown).unseen(numbers.iter().copied()).len() < WORTH_A_LISTING {
             return Ok(());
@@ -177,7 +178,7 @@ impl<'f> Removals<'f> {
         let mut pages = Pages::new(self.fs.objects(), prefix, None);
         while let Some(page) = pages.next() {
             let page = match page {
-                // Single looks may be allowed.
+                // Single checks may be allowed.
                 Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(()),
                 page => page?,
             };
@@ -194,7 +195,7 @@ impl<'f> Removals<'f> {
         Ok(())
     }
 
-    /// The directories that would vanish: one request for each of which no listing has shown it.
+    /// Returns the directories that would vanish. Makes one request for each directory that no listing has shown.
     fn emptied(&mut self, directories: HashMap<String, Directory>) -> Vec<String> {
         let there = self.files.iter().filter(|file| file.failed.is_none());
         let mut losing: HashMap<&str, usize> = HashMap::new();
@@ -242,7 +243,7 @@ impl<'f> Removals<'f> {
         emptied
     }
 
-    /// Writes the markers of directories that lose all that is in them. Where that fails, the files stay.
+    /// Writes the markers of directories that lose all their content. If that fails, their files are not removed.
     fn keep(&mut self, emptied: Vec<String>) {
         let kept = self.fs.threads().map(&emptied, |directory| {
             let marker = self.fs.shared.keys.marker(directory)?;
@@ -253,7 +254,7 @@ impl<'f> Removals<'f> {
         self.fail_in(&failed.collect());
     }
 
-    /// The files in these directories are not removed.
+    /// Marks the files in these directories as failed, so that they are not removed.
     fn fail_in(&mut self, directories: &HashMap<String, Error>) {
         for file in &mut self.files {
             if let Some(error) = directories.get(file.parent()) {
@@ -262,8 +263,8 @@ impl<'f> Removals<'f> {
         }
     }
 
-    /// Deletes what has not failed, 1,000 keys a request, and gives the results of all paths. In strict mode one request
-    /// more for each path that names a file again.
+    /// Deletes the files that have not failed, 1,000 keys per request, and returns the results of all paths. In strict
+    /// mode, makes one more request for each duplicate path.
     fn delete(mut self) -> Vec<Result<()>> {
         let live = self.files.iter_mut().filter(|file| file.failed.is_none());
         let mut live: Vec<&mut File> = live.collect();
@@ -294,7 +295,7 @@ impl<'f> Removals<'f> {
                     for file in &mut *batch {
                         file.failed = failures.remove(file.key.as_str());
                     }
-                    // Of a key that was not asked for, nobody knows which it stands for.
+                    // A failure for a key that was not requested may concern any of them.
                     if let Some(error) = failures.into_values().next() {
                         fail_all(batch, &error);
                     }
@@ -313,7 +314,7 @@ impl<'f> Removals<'f> {
             };
             let error = match &file.failed {
                 Some(error) => error.clone(),
-                // It is gone, and a directory may have the path, too.
+                // The file has been removed, and a directory may have the path, too.
                 None if is_again && fs.strict => fs.no_object(&file.path, given),
                 None => return Ok(()),
             };
@@ -328,35 +329,35 @@ impl<'f> Removals<'f> {
     }
 }
 
-/// What is known of a file.
+/// The known state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Unseen,
     There,
-    /// Nothing is there.
+    /// Neither a file nor a directory exists.
     Gone,
-    /// A directory is there, and no file.
+    /// A directory exists, and no file.
     Directory,
 }
 
-/// What is known of a directory that loses files.
+/// The known state of a directory that loses files.
 #[derive(Clone, Copy, Debug, Default)]
 struct Directory {
-    /// Whether a key in it stays.
+    /// Whether a key in it remains.
     holds_more: bool,
     /// Whether all keys in it were listed.
     is_whole: bool,
 }
 
-/// What listings have shown of the files to remove, and of their directories.
+/// The results of listings about the files to remove, and about their directories.
 struct Shown<'f> {
     delimiter: String,
     files: HashMap<&'f str, usize>,
     keys: Vec<&'f str>,
     states: Vec<State>,
-    /// By what the keys in them begin with.
+    /// Directories by the prefix of their keys.
     directories: HashMap<String, Directory>,
-    /// The files below whose paths there are keys.
+    /// For each file, whether there are keys below its path.
     are_directories: Vec<bool>,
 }
 
@@ -390,7 +391,7 @@ impl<'f> Shown<'f> {
             .collect()
     }
 
-    /// Takes the keys of a page, and says how many of the files were among them that had not been seen.
+    /// Processes the keys of a page, and returns the number of files among them that had not been seen before.
     fn take(&mut self, objects: &[ListedObject]) -> usize {
         let mut found = 0;
         for object in objects {
@@ -410,7 +411,7 @@ impl<'f> Shown<'f> {
                 {
                     *is_directory = true;
                 }
-                // A directory below keeps the ones above: strict mode keeps it, too.
+                // A subdirectory keeps the directories above it. In strict mode it is itself kept.
                 let is_own = leaving.is_some() && index + 1 == ends.len();
                 if let Some(directory) = self.directories.get_mut(prefix) {
                     directory.holds_more |= !is_own;
@@ -420,7 +421,7 @@ impl<'f> Shown<'f> {
         found
     }
 
-    /// All keys that begin with that prefix have been taken, of which these files are.
+    /// Ends the listing of a prefix. All keys with the prefix have been processed, and `numbers` are its files.
     fn end(&mut self, prefix: &str, numbers: &[usize]) {
         for number in numbers {
             let key = self.keys.get(*number).copied();
@@ -452,7 +453,7 @@ fn lock<'l, 's>(shown: &'l Mutex<Shown<'s>>) -> MutexGuard<'l, Shown<'s>> {
     shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What all of them begin with.
+/// Returns the common prefix of all keys.
 fn common_prefix<'k>(keys: impl Iterator<Item = &'k str>) -> &'k str {
     let common = |one: &'k str, other: &'k str| {
         let same = one.char_indices().zip(other.chars());

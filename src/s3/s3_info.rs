@@ -1,4 +1,4 @@
-//! From an answer's headers, or a listing's entry, to [`Info`].
+//! Conversion of a response's headers, or of a listing's entry, to [`Info`].
 
 use time::OffsetDateTime;
 use ureq::http::HeaderMap;
@@ -10,7 +10,7 @@ use crate::s3::client::xml::ListedObject;
 use crate::s3::copy::metadata;
 use crate::s3::etag;
 
-/// What `setinfo` can change of an object.
+/// The attributes of an object that `setinfo` can change.
 pub(crate) const WRITEABLE: &[(&str, &[&str])] = &[("s3", &WRITEABLE_KEYS)];
 
 /// The metadata, and the header arguments that can be changed.
@@ -28,7 +28,7 @@ const WRITEABLE_KEYS: [&str; 12] = {
     keys
 };
 
-/// The details of an object from the headers of its HEAD or GET.
+/// Returns the details of an object from the headers of its HEAD or GET.
 pub(crate) fn file_details(headers: &HeaderMap) -> Details {
     let size = number(headers, "content-length").unwrap_or_default();
     Details::new(
@@ -38,14 +38,14 @@ pub(crate) fn file_details(headers: &HeaderMap) -> Details {
     )
 }
 
-/// The details of a directory, whose marker may be known.
+/// Returns the details of a directory, with the time of its marker if it is known.
 pub(crate) fn directory_details(modified: Option<OffsetDateTime>) -> Details {
     let modified = modified.map(|modified| whole_second(modified).0);
     Details::new(ResourceType::Directory, 0, modified)
 }
 
-/// A file from its entry in a listing, with the time that a look at it has: headers have no parts of
-/// seconds.
+/// Returns the info of a file from its entry in a listing. The time is in whole seconds, like that of a HEAD, because
+/// headers have no fractions of seconds.
 pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
     let (modified, fraction) = object.last_modified.map(whole_second).unzip();
     let details = Details::new(ResourceType::File, object.size, modified);
@@ -56,12 +56,12 @@ pub(crate) fn listed_file(name: &str, object: &ListedObject) -> Info {
         .with_writeable(WRITEABLE)
 }
 
-/// What is left of an ETag that is the same in listings and headers of every store.
+/// Returns the part of an ETag that is identical in listings and headers of every store.
 pub(crate) fn stamp(e_tag: &str) -> &str {
     etag::opaque(e_tag)
 }
 
-/// The `s3` namespace from the headers of a HEAD or GET.
+/// Returns the `s3` namespace from the headers of a HEAD or GET.
 ///
 /// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html),
 /// "Response syntax".
@@ -116,7 +116,8 @@ pub(crate) fn s3_info(headers: &HeaderMap) -> S3Info {
     }
 }
 
-/// A `Content-Encoding` without `aws-chunked`, which says how an upload travelled, and which some stores keep.
+/// Returns a `Content-Encoding` without `aws-chunked`, which is the encoding of an upload in transit, and which some
+/// stores keep.
 fn stored_encoding(value: &str) -> Option<String> {
     let codings = value.split(',').map(str::trim);
     let stored: Vec<_> = codings
@@ -130,7 +131,7 @@ fn stored_encoding(value: &str) -> Option<String> {
     }
 }
 
-/// The `x-amz-meta-` entries as they came.
+/// Returns the `x-amz-meta-` entries without decoding.
 fn entries(headers: &HeaderMap) -> impl Iterator<Item = (String, &[u8])> {
     headers.iter().filter_map(|(name, value)| {
         let name = name.as_str().strip_prefix("x-amz-meta-")?;
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn how_an_upload_travelled_is_no_encoding_of_what_is_stored() {
+    fn aws_chunked_is_no_encoding_of_a_stored_object() {
         for (value, expected) in [
             ("aws-chunked", None),
             ("AWS-Chunked", None),
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_no_number_or_date_is_left_out() {
+    fn an_invalid_number_or_date_in_a_header_is_left_out() {
         let info = s3_info(&headers(&[
             ("content-length", b"many"),
             ("last-modified", b"yesterday"),

@@ -1,4 +1,4 @@
-//! [`StaleUpload`]: what a killed program left behind of an upload, found and removed.
+//! [`StaleUpload`]: finding and removing the unfinished uploads of killed programs.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -11,26 +11,26 @@ use crate::s3::client::xml::ListedUpload;
 use crate::s3::key::Key;
 use crate::s3::list::pages::TokenWatch;
 
-/// An upload in parts that was begun and neither completed nor aborted:
-/// [`S3Fs::stale_uploads`]. Its parts are in no listing, and are paid for.
+/// A multipart upload that was neither completed nor aborted. Returned by [`S3Fs::stale_uploads`]. Listings do not show
+/// its parts, and they cost money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StaleUpload {
-    /// The key of the object that it was to become, in the bucket.
+    /// The key of the object that the upload was to create, in the bucket.
     pub key: String,
-    /// The id that the store gave it.
+    /// The upload id from the store.
     pub upload_id: String,
-    /// When it was begun, if the store says it.
+    /// Start time of the upload, if the store returns it.
     pub initiated: Option<OffsetDateTime>,
 }
 
 impl S3Fs {
-    /// The uploads to files below `path`, and to itself, that were begun before so long a time by the
-    /// server's clock and have not ended: what programs left behind that were killed while they
-    /// wrote. In the order of the store, by key.
+    /// Returns the unfinished uploads to `path` and to files below it that were started at least `older_than` ago by the
+    /// server's clock. Programs that are killed while they write leave such uploads. They are in the order of the store,
+    /// by key.
     ///
-    /// An upload that another program is still sending is among them, if it takes longer than that: a
-    /// day is a safe time for most. One request for each 1,000 uploads, old or not.
+    /// Uploads that another program is still sending are included, if they take longer than that. A day is a safe age for
+    /// most programs. Makes one request for each 1,000 uploads of any age.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -61,13 +61,13 @@ impl S3Fs {
         found.map_err(|error| error.with_path(path))
     }
 
-    /// Aborts an upload, so that its parts are kept no longer. One request. Whether it was still
-    /// there: it may have been completed, or aborted, meanwhile.
+    /// Aborts an upload, so that the store deletes its parts. Makes one request. Returns true if the upload still
+    /// existed. It may have been completed or aborted meanwhile.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for one that is not of this filesystem,
-    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an upload of another filesystem.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem is read-only.
     #[doc(alias = "abort_multipart_upload")]
     pub fn abort_upload(&self, upload: &StaleUpload) -> Result<bool> {
         self.check_writeable(&upload.key)?;
@@ -88,7 +88,7 @@ impl S3Fs {
         is_wanted: impl Fn(&ListedUpload) -> bool,
     ) -> Result<Vec<StaleUpload>> {
         let directory = self.prefix(validated, validated)?;
-        // Without the delimiter at its end, the file itself is found, too.
+        // Without the trailing delimiter, the prefix also matches the file itself.
         let (prefix, file) = match validated {
             "/" => (directory.clone(), None),
             path => {

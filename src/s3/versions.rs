@@ -1,4 +1,4 @@
-//! [`FileVersion`]: the versions that a bucket keeps of its files, listed, restored and removed.
+//! [`FileVersion`]: listing, restoring and removing the versions that a bucket keeps of its files.
 
 use std::collections::HashSet;
 
@@ -14,28 +14,28 @@ use crate::s3::key::Key;
 use crate::s3::list::pages::{TokenWatch, not_asked_for, warn_unnameable};
 use crate::s3::s3_info::{listed_file, s3_info};
 
-/// One version of a file, or a delete marker, which hides the versions before it: [`S3Fs::versions`].
+/// A version of a file, or a delete marker, which hides the versions before it. Returned by [`S3Fs::versions`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The path of the file.
     pub path: String,
-    /// What names it: [`OpenOptions::version_id`](crate::OpenOptions::version_id) reads it. `null` if the
+    /// The version id. [`OpenOptions::version_id`](crate::OpenOptions::version_id) reads this version. `null` if the
     /// bucket kept no versions when it was stored.
     pub version_id: String,
-    /// Whether it is the current one: what is read without a version id, or a delete marker that hides the file.
+    /// Whether it is the current version: the one read without a version id, or a delete marker that hides the file.
     pub is_latest: bool,
     /// Whether it is a delete marker, which has no content.
     pub is_delete_marker: bool,
-    /// Name, size and the time when it was stored (of a delete marker, when the file was removed).
+    /// Name, size and the time at which it was stored (for a delete marker, the time at which the file was removed).
     pub info: Info,
-    /// With its quotation marks, as [`S3Info::e_tag`](crate::S3Info::e_tag) has it.
+    /// The ETag with its quotation marks, as in [`S3Info::e_tag`](crate::S3Info::e_tag).
     pub e_tag: Option<String>,
-    /// As the store names it.
+    /// The storage class, as the store names it.
     pub storage_class: Option<String>,
 }
 
-/// What [`S3Fs::versions_below`] returns.
+/// The iterator that [`S3Fs::versions_below`] returns.
 pub type FileVersions<'a> = Box<dyn Iterator<Item = Result<FileVersion>> + Send + 'a>;
 
 impl FileVersion {
@@ -54,10 +54,10 @@ impl FileVersion {
 }
 
 impl S3Fs {
-    /// Lists the versions of a file, delete markers among them, from the newest to the oldest. A file that was
-    /// removed still has them. A bucket that keeps no versions has one of each file, with the id `null`.
+    /// Lists the versions of a file, including delete markers, from the newest to the oldest. A removed file still has
+    /// versions. In a bucket that keeps no versions, each file has one version with the id `null`.
     ///
-    /// Requests: one for each 1,000 versions of the file. It needs the permission `s3:ListBucketVersions`.
+    /// Requests: one for each 1,000 versions of the file. Requires the permission `s3:ListBucketVersions`.
     ///
     /// Source: [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
     ///
@@ -79,9 +79,9 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if there is no version of it,
-    /// [`FileExpected`](ErrorKind::FileExpected) for a directory: [`versions_below`](Self::versions_below) lists
-    /// those in it. [`PermissionDenied`](ErrorKind::PermissionDenied).
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file has no version.
+    /// [`FileExpected`](ErrorKind::FileExpected) for a directory; [`versions_below`](Self::versions_below) lists the
+    /// versions in it. [`PermissionDenied`](ErrorKind::PermissionDenied).
     #[doc(alias = "list_object_versions")]
     pub fn versions(&self, path: &str) -> Result<Vec<FileVersion>> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
@@ -95,11 +95,11 @@ impl S3Fs {
         Ok(versions.collect())
     }
 
-    /// Lists the versions of all files below a directory, by key, and of each file from the newest to the
-    /// oldest. Files that were removed are among them, and so are those of a directory that is not there any
-    /// more: nothing below is no error. The markers of directories are left out.
+    /// Lists the versions of all files below a directory, in the order of their keys, and for each file from the newest
+    /// to the oldest. Includes removed files, and the files of a directory that does not exist any more. A path with no
+    /// versions below it is not an error. Markers of directories are left out.
     ///
-    /// Requests: one for each 1,000 versions, made while the iterator is used. It needs the permission
+    /// Requests: one for each 1,000 versions, made while the iterator is used. Requires the permission
     /// `s3:ListBucketVersions`.
     ///
     /// ```no_run
@@ -118,7 +118,7 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// That of the path; the iterator gives an error of the server, and ends.
+    /// Returns an error for an invalid path. The iterator returns an error of the server, and then ends.
     #[doc(alias = "list_object_versions")]
     pub fn versions_below(&self, path: &str) -> Result<FileVersions<'_>> {
         let validated = self.normalize(path)?;
@@ -132,11 +132,11 @@ impl S3Fs {
         }))
     }
 
-    /// Makes an old version of a file the current one: the server copies it, with its metadata, tags, storage
-    /// class and encryption, to a new version. All versions stay. It brings a removed file back, too.
+    /// Makes an old version of a file the current one. The server copies it, with its metadata, tags, storage
+    /// class and encryption, to a new version. All versions are kept. This also restores a removed file.
     ///
-    /// Requests: 2; above 5 GiB it is copied in parts, as [`copy`](crate::FileSystemExt::copy) does. The parent
-    /// directory is not looked for: a directory exists if a file is in it.
+    /// Requests: 2. A version of more than 5 GiB is copied in parts, as by [`copy`](crate::FileSystemExt::copy). The
+    /// parent directory is not checked, because a directory exists if it contains a file.
     ///
     /// Source: [Restoring previous versions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RestoringPreviousVersions.html).
     ///
@@ -155,8 +155,8 @@ impl S3Fs {
     /// # Errors
     ///
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if there is no such version, or it is a delete marker.
-    /// [`ArchivedObject`](ErrorKind::ArchivedObject) if it is in an archive class and not restored from there.
-    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`ArchivedObject`](ErrorKind::ArchivedObject) if it is in an archive class and has not been restored.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem is read-only.
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:GetObjectVersion` and `s3:PutObject`.
     pub fn restore_version(&self, path: &str, version_id: &str) -> Result<()> {
         self.check_writeable(path)?;
@@ -188,12 +188,12 @@ impl S3Fs {
         })
     }
 
-    /// Removes one version of a file for good, or a delete marker. If it was the current one, the version before
-    /// it becomes the current one. If it was the only one, the file is gone, and its directory too unless
-    /// something else is in it or it has a marker, in strict mode as well.
+    /// Removes one version of a file, or a delete marker, permanently. If it was the current version, the version before
+    /// it becomes the current one. If it was the only one, the file is removed. Its directory then vanishes too, in
+    /// strict mode as well, unless it contains something else or has a marker.
     ///
-    /// Requests: 1. A version that is not there is no error: S3 does not tell. In a bucket that keeps no
-    /// versions, the id `null` is the file itself.
+    /// Requests: 1. A version that does not exist is not an error, because S3 does not report it. In a bucket that keeps
+    /// no versions, the id `null` is the file itself.
     ///
     /// Source: [Deleting object versions](https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html).
     ///
@@ -210,9 +210,9 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an empty id,
-    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
-    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:DeleteObjectVersion`, or if it is locked.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for an empty id.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem is read-only.
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:DeleteObjectVersion`, or if the version is locked.
     pub fn remove_version(&self, path: &str, version_id: &str) -> Result<()> {
         self.check_writeable(path)?;
         let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
@@ -221,12 +221,11 @@ impl S3Fs {
         removed.map_err(|error| of_version(error, path, version_id, DELETES))
     }
 
-    /// Brings back a file that was removed from a bucket that keeps versions: removes the delete markers that
-    /// hide it, all of them if there are several. Returns whether it was hidden. The version that was current
-    /// before is so again, with its id.
+    /// Restores a removed file in a bucket that keeps versions, by removing all delete markers that hide it. Returns true
+    /// if the file was hidden. The version that was current before becomes current again, with its id.
     ///
-    /// Requests: those of [`versions`](Self::versions), and one for each delete marker, mostly 1. What another
-    /// program writes meanwhile stays the current version.
+    /// Requests: those of [`versions`](Self::versions), and one for each delete marker, usually 1. A version that another
+    /// program writes meanwhile stays the current one.
     ///
     /// Source: [Working with delete markers](https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html).
     ///
@@ -242,8 +241,8 @@ impl S3Fs {
     ///
     /// # Errors
     ///
-    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if no version is left of it, and nothing is changed,
-    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if this is read-only,
+    /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the file has no version left; nothing is changed then.
+    /// [`ResourceReadOnly`](ErrorKind::ResourceReadOnly) if the filesystem is read-only.
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) without `s3:ListBucketVersions` and
     /// `s3:DeleteObjectVersion`.
     pub fn undelete(&self, path: &str) -> Result<bool> {
@@ -260,7 +259,7 @@ impl S3Fs {
         else {
             return Err(not_found(path).with_message("only delete markers are left of it"));
         };
-        // The newest is removed last: until then, the file is hidden as it was.
+        // The newest marker is removed last, so that the file stays hidden until then.
         for marker in versions.iter().take(markers).rev() {
             let removed = self.objects().delete_version(&key, &marker.version_id);
             removed.map_err(|error| of_version(error, path, &marker.version_id, DELETES))?;
@@ -290,10 +289,10 @@ impl S3Fs {
     }
 }
 
-/// What removing a version needs.
+/// Permission required to remove a version.
 const DELETES: &str = "s3:DeleteObjectVersion";
 
-/// An empty id would mean the current object.
+/// Rejects an empty id, which would mean the current object.
 fn check_id(version_id: &str) -> Result<()> {
     if version_id.is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument)
@@ -303,7 +302,7 @@ fn check_id(version_id: &str) -> Result<()> {
     Ok(())
 }
 
-/// An error about that version of a file.
+/// Adds the version of the file to an error.
 fn of_version(error: Error, path: &str, version_id: &str, permission: &str) -> Error {
     let error = error.with_path(path);
     let Some((status, code)) = error.s3().map(|s3| (s3.status, s3.code.clone())) else {
@@ -323,7 +322,7 @@ fn of_version(error: Error, path: &str, version_id: &str, permission: &str) -> E
     }
 }
 
-/// The pages of the versions of all keys that begin with a prefix, and how many of each page cannot be read.
+/// Iterator over pages of the versions of all keys with a prefix, each with its number of unreadable entries.
 struct VersionPages<'a> {
     objects: &'a Objects,
     prefix: String,
@@ -363,7 +362,7 @@ impl<'a> VersionPages<'a> {
         if let Some(foreign) = keys.find(|key| !key.starts_with(&self.prefix)) {
             return Err(not_asked_for(self.objects, foreign, &self.prefix));
         }
-        // Some stores begin a page with the end of the one before.
+        // Some stores repeat the end of a page at the beginning of the next one.
         let before = std::mem::take(&mut self.last);
         page.versions.retain(|version| {
             let name = (version.object.key.clone(), version.version_id.clone());
@@ -386,7 +385,7 @@ impl Iterator for VersionPages<'_> {
     }
 }
 
-/// The versions below a directory.
+/// Iterator over the versions below a directory.
 struct VersionsBelow<'a> {
     fs: &'a S3Fs,
     path: String,

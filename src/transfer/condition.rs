@@ -1,20 +1,20 @@
-//! [`Condition`]: which files of a copy are copied, by what stands in the target.
+//! [`Condition`]: selects the files of a copy, depending on the target.
 
-/// Which files are copied; PyFilesystem's `condition`.
+/// Selects the files to copy: PyFilesystem's `condition`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Condition {
-    /// All.
+    /// All files.
     #[default]
     Always,
-    /// Those that changed after the file in the target did, and those whose times are not known or
-    /// that the target does not have.
+    /// Files that changed after the file in the target did, files with an unknown time on either side, and files that are
+    /// missing in the target.
     Newer,
-    /// Those that changed before the file in the target did, and those whose times are not known or
-    /// that the target does not have.
+    /// Files that changed before the file in the target did, files with an unknown time on either side, and files that are
+    /// missing in the target.
     Older,
-    /// Those that the target has.
+    /// Files that exist in the target.
     Exists,
-    /// Those that the target does not have.
+    /// Files that are missing in the target.
     NotExists,
 }

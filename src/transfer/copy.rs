@@ -1,4 +1,4 @@
-//! Copying: within a filesystem, and between any two; PyFilesystem's
+//! Copies within a filesystem, and between any two: PyFilesystem's
 //! [`fs.copy`](https://docs.pyfilesystem.org/en/latest/reference/copy.html).
 //!
 //! ```no_run
@@ -12,13 +12,12 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! Where both are on one server, it copies by itself, and no byte passes through here. Otherwise
-//! files stream from one to the other, and no file is ever held whole.
+//! If source and target are on the same server, the server copies the files itself, and no content passes through this
+//! program. Otherwise files are streamed, and no file is ever held in memory as a whole.
 //!
-//! All that a listing of the source shows is checked before anything changes: a target that is the
-//! source or lies in it, names that the target cannot have or takes for one, a file and a directory
-//! of one path where the target cannot hold both. A copy that fails leaves in the target what it
-//! had copied, and the source as it was.
+//! Everything that a listing of the source shows is checked before anything changes: a target that is the source or lies in
+//! it, names that the target cannot have or treats as equal, a file and a directory with the same path if the target cannot
+//! hold both. If a copy fails, the files copied so far stay in the target. The source is unchanged.
 
 use crate::error::Result;
 use crate::filesystem::defaults;
@@ -34,7 +33,7 @@ use crate::transfer::run::{Run, make_directory};
 use crate::transfer::snapshot::Snapshot;
 use crate::transfer::target::Target;
 
-/// Copies all that is in one filesystem into another.
+/// Copies the whole content of a filesystem into another.
 ///
 /// # Errors
 ///
@@ -48,9 +47,8 @@ pub fn copy_fs(
     copy_dir(src_fs, "/", dst_fs, "/", options)
 }
 
-/// Copies what is in a directory into a directory of another filesystem, or of the same. It is
-/// made if it is not there, and files that are there are replaced, unless a
-/// [`condition`](TransferOptions::condition) is set.
+/// Copies the content of a directory into a directory of another filesystem, or of the same one. Makes the target directory
+/// if it does not exist. Replaces existing files, unless a [`condition`](TransferOptions::condition) is set.
 ///
 /// ```no_run
 /// use s3fs::copy::{Condition, copy_dir};
@@ -64,17 +62,15 @@ pub fn copy_fs(
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source is not there,
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source does not exist,
 /// [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected) if one of them is a file,
-/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are one, or one lies in the other,
-/// [`InvalidPath`](crate::ErrorKind::InvalidPath) and
-/// [`InvalidCharsInPath`](crate::ErrorKind::InvalidCharsInPath) for a name that the target cannot have,
-/// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for one that is a symbolic link there,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for two that it takes for one, and for a name in the source
-/// that no path can have (on a local disk, one that is not UTF-8); all of them before anything has
-/// changed. Then those of the single files: the first of them, or
-/// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) wants
-/// them gathered.
+/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are the same, or one lies in the other,
+/// [`InvalidPath`](crate::ErrorKind::InvalidPath) and [`InvalidCharsInPath`](crate::ErrorKind::InvalidCharsInPath) for a
+/// name that the target cannot have, [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for a path that is a symbolic
+/// link in the target, [`Unsupported`](crate::ErrorKind::Unsupported) for two names that the target treats as equal, and for
+/// a name in the source that no path can have (on a local disk, one that is not UTF-8). All of these are returned before
+/// anything has changed. Then errors of single files: the first one, or [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed)
+/// if [`on_error`](TransferOptions::on_error) decides to gather them.
 #[doc(alias = "copy_dir_if")]
 pub fn copy_dir(
     src_fs: &(impl FileSystem + ?Sized),
@@ -90,14 +86,14 @@ pub fn copy_dir(
     })
 }
 
-/// Copies a file to another filesystem, or within one; a file that is there is replaced, unless a
-/// [`condition`](TransferOptions::condition) is set. Returns whether it was copied.
+/// Copies a file to another filesystem, or within one. Replaces an existing file, unless a
+/// [`condition`](TransferOptions::condition) is set. Returns true if the file was copied.
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source, or the target's parent, is not
-/// there, [`FileExpected`](crate::ErrorKind::FileExpected) if one of them is a directory,
-/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are one file.
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if the source, or the parent directory of the target, does not
+/// exist, [`FileExpected`](crate::ErrorKind::FileExpected) if one of them is a directory,
+/// [`IllegalDestination`](crate::ErrorKind::IllegalDestination) if they are the same file.
 #[doc(alias = "copy_file_if")]
 pub fn copy_file(
     src_fs: &(impl FileSystem + ?Sized),
@@ -130,7 +126,7 @@ pub fn copy_file(
     })
 }
 
-/// Copies the directories below a directory, and no files.
+/// Copies the directories below a directory, but no files.
 ///
 /// # Errors
 ///
@@ -160,12 +156,12 @@ pub fn copy_structure(
     })
 }
 
-/// Gives a file the time of the last change of another, where its filesystem can. It counts as
-/// accessed now.
+/// Sets the time of the last change of a file to that of another, if its filesystem supports it. Sets the access time to
+/// now.
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if one of them is not there.
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) if one of them does not exist.
 pub fn copy_modified_time(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -183,7 +179,7 @@ pub fn copy_modified_time(
     }
 }
 
-/// [`FileSystem::copydir_with`] of a filesystem that has no way of its own.
+/// Default implementation of [`FileSystem::copydir_with`].
 pub(crate) fn within(
     fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -197,14 +193,14 @@ pub(crate) fn within(
     copy_tree(endpoints, src_path, dst_path, &options).map(|_| ())
 }
 
-/// What is looked at before one directory is copied into another.
+/// Checks both directories before one is copied into the other.
 fn check_directories(endpoints: Endpoints<'_>, src_path: &str, dst_path: &str) -> Result<()> {
     endpoints.refuse_overlap(src_path, dst_path)?;
     endpoints.source_directory(src_path)?;
     endpoints.target_directory(dst_path).map(|_| ())
 }
 
-/// What is to be done for one file, if both paths can be files.
+/// Returns the job for one file, after checking that both paths can be files.
 pub(crate) fn file_job(endpoints: Endpoints<'_>, src_path: &str, dst_path: &str) -> Result<Job> {
     let info = endpoints.source_file(src_path)?;
     endpoints.refuse_directory(dst_path)?;
@@ -218,7 +214,7 @@ pub(crate) fn file_job(endpoints: Endpoints<'_>, src_path: &str, dst_path: &str)
     })
 }
 
-/// Copies what is below one directory into another, once both have been looked at.
+/// Copies the content of one directory into another. The caller has checked both.
 fn copy_tree(
     endpoints: Endpoints<'_>,
     src_path: &str,
@@ -249,7 +245,7 @@ fn copy_tree(
     run.finish(report, src_path)
 }
 
-/// Makes the files that were copied, and all directories of the tree and above it, durable if that is wanted.
+/// If requested, makes the copied files durable, and all directories of the tree and above it.
 pub(crate) fn make_durable(
     dst: &dyn FileSystem,
     dst_path: &str,
@@ -264,7 +260,7 @@ pub(crate) fn make_durable(
     run.make_durable(dst, copied.iter().map(|job| &*job.dst_path), directories)
 }
 
-/// Whether the target has copied, or moved, the whole directory by itself.
+/// Lets the target copy, or move, the whole directory itself. Returns true if it did.
 pub(crate) fn transfer_whole(
     endpoints: Endpoints<'_>,
     src_path: &str,
@@ -280,7 +276,7 @@ pub(crate) fn transfer_whole(
         return Ok(false);
     }
     if !endpoints.dst.isdir(dst_path)? {
-        // There was nothing to copy.
+        // The source was empty.
         endpoints
             .dst
             .makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
@@ -288,7 +284,7 @@ pub(crate) fn transfer_whole(
     Ok(true)
 }
 
-/// Makes the target directory and, below it, all directories of the tree.
+/// Makes the target directory and all directories of the tree below it.
 pub(crate) fn make_directories(
     dst: &dyn FileSystem,
     dst_path: &str,
@@ -313,7 +309,7 @@ pub(crate) fn make_directories(
     Ok(actions)
 }
 
-/// What is to be done for the files of a tree.
+/// Returns the jobs for the files of a tree.
 pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> {
     let doubles = tree.doubles();
     let job = |file: &crate::transfer::snapshot::SnapshotFile| Job {
@@ -327,7 +323,7 @@ pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> 
     tree.files.iter().map(job).collect()
 }
 
-/// The report of one copied file.
+/// Report entry for one copied file.
 pub(crate) fn copy_action(job: &Job) -> Action {
     Action::Copy {
         src_path: job.src_path.clone(),

@@ -1,4 +1,4 @@
-//! The transfer of one file: the target copies it by itself, or it goes in pieces, or the bytes come through here.
+//! Transfers one file: the target copies it itself, or it is transferred in pieces, or its bytes are streamed.
 
 use std::io::{self, Read};
 
@@ -33,14 +33,13 @@ pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<
     Ok(())
 }
 
-/// Where a filesystem keeps its files.
+/// Kind of storage of a filesystem.
 pub(crate) fn storage(fs: &dyn FileSystem) -> Storage {
     fs.capabilities()
         .map_or(Storage::Other, |capabilities| capabilities.storage())
 }
 
-/// The number of threads of a transfer for which none was set: that of the remote filesystem if the other one is local,
-/// and otherwise one.
+/// Default number of threads of a transfer: that of the remote filesystem if the other one is local, and otherwise 1.
 pub(crate) fn default_workers(endpoints: Endpoints<'_>) -> usize {
     match (storage(endpoints.src), storage(endpoints.dst)) {
         (Storage::Remote { workers }, Storage::Local)
@@ -49,7 +48,7 @@ pub(crate) fn default_workers(endpoints: Endpoints<'_>) -> usize {
     }
 }
 
-/// Whether files come from a remote filesystem to a local one.
+/// Returns true if files are transferred from a remote filesystem to a local one.
 pub(crate) fn is_download(endpoints: Endpoints<'_>) -> bool {
     matches!(
         (storage(endpoints.src), storage(endpoints.dst)),
@@ -57,8 +56,8 @@ pub(crate) fn is_download(endpoints: Endpoints<'_>) -> bool {
     )
 }
 
-/// Transfers a file in pieces, and gives it its time where it can have one. Returns `false` if the two filesystems
-/// cannot do that together.
+/// Transfers a file in pieces, and sets its time if possible. Returns `false` if the two filesystems do not support this
+/// together.
 fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<bool> {
     let is_remote = |fs| matches!(storage(fs), Storage::Remote { .. });
     let is_local = |fs| storage(fs) == Storage::Local;
@@ -77,7 +76,7 @@ fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Re
         return Ok(false);
     };
     let keeps_original = transfer.keeps_original_time();
-    // An empty file has nothing to read, and its metadata may have its time.
+    // An empty file has no content to request, but its metadata may contain its time.
     let is_looked_at = keeps_original && job.size == 0;
     let wanted = SourceOptions::new()
         .only_look(is_looked_at || transfer.resume() && sink.is_begun())
@@ -94,7 +93,7 @@ fn in_pieces(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Re
     Ok(true)
 }
 
-/// A file that is being read, and how far.
+/// Reader of a file that reports its progress.
 struct Watched<'w, R> {
     inner: R,
     transfer: &'w Transfer<'w>,

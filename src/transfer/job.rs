@@ -13,12 +13,12 @@ pub(crate) struct Job {
     pub(crate) modified: Option<OffsetDateTime>,
     /// [`Info::stamp`](crate::Info).
     pub(crate) stamp: Option<Box<str>>,
-    /// Whether the target has, or will have, a directory of that path, too.
+    /// Whether the target has, or will have, a directory with the same path.
     pub(crate) beside_directory: bool,
 }
 
 impl Job {
-    /// Whether that may be the file of which the job was made: of its size, its stamp, and its time.
+    /// Returns true if `info` may describe the file of this job: equal size, stamp, and time.
     pub(crate) fn may_be(&self, info: &Info) -> bool {
         info.size() == Some(self.size)
             && info.stamp() == self.stamp.as_deref()

@@ -1,4 +1,4 @@
-//! Making one filesystem an exact copy of another; PyFilesystem's
+//! Makes one filesystem an exact copy of another: PyFilesystem's
 //! [`fs.mirror`](https://docs.pyfilesystem.org/en/latest/reference/mirror.html).
 
 use std::collections::{HashMap, HashSet};
@@ -20,36 +20,35 @@ use crate::transfer::sameness::{Clocks, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 pub use crate::transfer::verify::{Difference, verify};
 
-/// Makes `dst_fs` hold what `src_fs` holds: copies files, makes directories, and removes what the
-/// source does not have.
+/// Makes the content of `dst_fs` equal to that of `src_fs`: copies files, makes directories, and removes files and
+/// directories that are missing in the source.
 ///
-/// A file that has the same size and is not older than its source is left alone, unless
-/// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both are listed once, whole.
-/// Some targets know it better, since S3 tells times in whole seconds and by its own clock:
+/// A file that has the same size and is not older than its source is skipped, unless
+/// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both filesystems are listed once, completely. Some
+/// pairs of filesystems use a more precise comparison, because S3 times are in whole seconds and come from the clock of the
+/// server:
 ///
-/// - From S3 to the local disk, each file gets the time of its object, as with aws and rclone, and only
-///   the same size and the same time mean the same file. No local clock matters. An object that the
-///   server stored less than 2 s before gets a time that is 1 s less, so that the next mirror copies
-///   it once more: another object could have come within the same second. A file that was downloaded
-///   without [`preserve_time`](TransferOptions::preserve_time) is copied once.
-/// - With [`preserve_time`](TransferOptions::preserve_time), from S3 to the local disk, a file gets the
-///   time in the metadata of its object, if there is one. Each object whose listing has another time than
-///   its file is looked at: one request for each. A mirror that follows a download with this option, or
-///   another such mirror, copies nothing.
-/// - On S3, a file that was stored at the time of its source, as far as the listings tell, is copied
-///   once more unless both have one ETag. The clocks of source and target must agree there, as with all
-///   other filesystems.
+/// - From S3 to the local disk, each file gets the time of its object, as with aws and rclone. Files are considered the same
+///   only if they have the same size and the same time. The local clock does not matter. An object that the server stored
+///   less than 2 s ago gets a time that is 1 s earlier, so that the next mirror copies it once more: another object could
+///   have been stored within the same second. A file that was downloaded without
+///   [`preserve_time`](TransferOptions::preserve_time) is copied once.
+/// - With [`preserve_time`](TransferOptions::preserve_time), from S3 to the local disk, a file gets the time in the metadata
+///   of its object, if there is one. For each object whose time in the listing differs from that of its file, one request
+///   reads the metadata. A mirror that follows a download with this option, or another such mirror, copies nothing.
+/// - To S3, a file whose time in the target equals that of its source, according to the listings, is copied once more unless
+///   both have the same ETag. The clocks of source and target must agree here, as with all other filesystems.
 ///
-/// [`compare`](TransferOptions::compare) sets another comparison: by size alone, or by content.
-/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) leave files out, and
-/// [`keep_extra`](TransferOptions::keep_extra) removes nothing that only the target has.
+/// [`compare`](TransferOptions::compare) selects another comparison: by size alone, or by content.
+/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) exclude files. With
+/// [`keep_extra`](TransferOptions::keep_extra) files and directories that exist only in the target are kept.
 ///
-/// What only the target has is removed last, and not at all if a file could not be copied; what
-/// stands where the source has a directory instead of a file, or the reverse, has to go first. Files are removed as
-/// [`remove_many`](FileSystem::remove_many) does it.
+/// Files and directories that exist only in the target are removed last, and only if all files were copied. A target file in
+/// the place of a source directory, or the reverse, is removed first. Files are removed as by
+/// [`remove_many`](FileSystem::remove_many).
 ///
-/// In strict mode S3 is not asked again for what the listing of the target shows: that a directory exists, and what is
-/// in it. Only in directories in which the walker or filter leave something out is each file checked.
+/// In strict mode no further requests are sent to S3 for facts in the listing of the target: that a directory exists, and
+/// its content. Each file is checked only in directories in which the walker or filter excludes something.
 ///
 /// ```no_run
 /// use s3fs::{S3Fs, TransferOptions, mirror::mirror};
@@ -64,11 +63,10 @@ pub use crate::transfer::verify::{Difference, verify};
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for a source that holds nothing, which
-/// on S3 looks like one that was mistyped, unless
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for an empty source, which on S3 may be a mistyped one, unless
 /// [`allow_empty_source`](TransferOptions::allow_empty_source) is set;
-/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
-/// [`condition`](TransferOptions::condition) is set; otherwise as [`copy_dir`](crate::copy::copy_dir).
+/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a [`condition`](TransferOptions::condition) is set; otherwise
+/// as [`copy_dir`](crate::copy::copy_dir).
 pub fn mirror(
     src_fs: &(impl FileSystem + ?Sized),
     dst_fs: &(impl FileSystem + ?Sized),
@@ -114,7 +112,7 @@ pub fn mirror(
     })
 }
 
-/// Both trees, as they were listed before the first change.
+/// Listings of both trees from before the first change.
 #[derive(Clone, Copy)]
 struct Trees<'t> {
     source: &'t Snapshot,
@@ -123,15 +121,15 @@ struct Trees<'t> {
 }
 
 impl Trees<'_> {
-    /// Whether the listings show all that a check of strict mode would ask of the target before something is made
-    /// there: its parent directory exists or has been made, and it is no directory.
+    /// Returns true if the listings contain the facts that strict mode checks before a file or directory is made in the
+    /// target: its parent directory exists or has been made, and the path is not a directory.
     fn know(&self, dst_path: &str) -> bool {
         let parent = path::dirname(path::relpath(dst_path));
         self.target.is_whole_below(parent)
     }
 
-    /// What is left in the directories of the target that lose files, once these removals are done. Then the target has
-    /// what the source has, if `is_copied`.
+    /// Returns the remaining content of the target directories that lose files, after these removals. If `is_copied`, the
+    /// target also contains the content of the source.
     fn rest(&self, removals: &[Removal], is_copied: bool) -> impl Fn(&str) -> Rest {
         let fold = |path: &str| folded(path::relpath(path), self.meta);
         let parent = |path: String| path::dirname(&path).to_owned();
@@ -162,21 +160,21 @@ impl Trees<'_> {
     }
 }
 
-/// What makes the target like the source, step by step.
+/// The steps that make the target equal to the source.
 #[derive(Debug, Default)]
 struct Plan {
-    /// What stands in the way.
+    /// Target entries that block a source entry of the other kind.
     clear: Vec<Removal>,
-    /// The directories that the target does not have, and whether a file is beside them.
+    /// Directories that are missing in the target, and whether a file has the same path.
     directories: Vec<(String, bool)>,
     copies: Vec<Job>,
-    /// Of the copies, those that may not be needed: more is looked at first.
+    /// Copies that may be unnecessary: a further comparison decides.
     to_compare: HashMap<String, Look>,
-    /// What the source does not have.
+    /// Target entries that are missing in the source.
     remove: Vec<Removal>,
 }
 
-/// Something to remove in the target.
+/// An entry to remove in the target.
 #[derive(Debug, PartialEq)]
 enum Removal {
     File(String),
@@ -192,7 +190,7 @@ impl Removal {
 }
 
 impl Plan {
-    /// Leaves out files that are the same.
+    /// Plans the steps. Leaves out files that are the same.
     fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, sameness: Sameness) -> Self {
         let fold = |path: &str| folded(path, meta);
         let key = |file: &SnapshotFile| fold(&file.path);
@@ -206,7 +204,7 @@ impl Plan {
             target.directories.iter().map(|path| fold(path)).collect();
 
         let mut plan = Self::default();
-        // Below a tree that goes, nothing is removed by itself.
+        // Entries below a removed tree are not removed individually.
         let kept = |path: &str| {
             let parent = path::dirname(path);
             parent.is_empty()
@@ -271,7 +269,7 @@ fn carry_out(
     let mut report = Report::default();
     let rest = trees.rest(&plan.clear, false);
     remove(endpoints.dst, run, &plan.clear, rest, &mut report)?;
-    // What could not be cleared away still stands there.
+    // A failed removal leaves its entry in place, so that the checks are still needed.
     let capabilities = endpoints.dst.capabilities().filter(|_| !run.has_failures());
     let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
     let unchecked = unchecked.as_deref();

@@ -1,6 +1,5 @@
-//! Moving between any two filesystems; PyFilesystem's
-//! [`fs.move`](https://docs.pyfilesystem.org/en/latest/reference/move.html), which is a word of
-//! Rust's.
+//! Moves between any two filesystems: PyFilesystem's
+//! [`fs.move`](https://docs.pyfilesystem.org/en/latest/reference/move.html). `move` is a keyword in Rust.
 //!
 //! ```no_run
 //! use s3fs::{FileSystem, FileSystemExt, S3Fs, TransferOptions, moving};
@@ -15,12 +14,11 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! A move copies all, as [`copy`](crate::copy) does, and then removes what it copied, and nothing
-//! else: a file that came or changed meanwhile stays in the source. If something fails before all
-//! is copied, the source stays as it was, but where the target's server moves by itself. The
-//! source is listed once more before the removal; between that and the removal of a file, another
-//! writer may still replace it. The root of a filesystem stays, and so does what symbolic links lead
-//! to: the links are removed.
+//! A move copies everything, as [`copy`](crate::copy) does, and then removes only the copied files: a file that was added or
+//! changed in the meantime stays in the source. If an error occurs before everything is copied, the source is unchanged,
+//! unless the target's server moves the files itself. The source is listed once more before the removal. Between that
+//! listing and the removal of a file, another writer may still replace the file. The root of a filesystem is kept. Symbolic
+//! links are removed, but not their targets.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -44,10 +42,10 @@ use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 use crate::transfer::target::Target;
 
-/// More than the seconds in which S3 tells time.
+/// Slightly longer than one second, the precision of times on S3.
 const TICK: Duration = Duration::from_millis(1100);
 
-/// Moves all that is in one filesystem into another.
+/// Moves the whole content of a filesystem into another.
 ///
 /// # Errors
 ///
@@ -60,19 +58,18 @@ pub fn move_fs(
     move_dir(src_fs, "/", dst_fs, "/", options)
 }
 
-/// Moves what is in a directory into a directory of another filesystem, or of the same, and removes
-/// the first. The target is made if it is not there, and files that are there are replaced, unless a
-/// [`condition`](TransferOptions::condition) is set: the report names the files that it leaves in the
-/// source. A directory that is moved onto itself stays.
+/// Moves the content of a directory into a directory of another filesystem, or of the same one, and removes the source
+/// directory. Makes the target if it does not exist. Replaces existing files, unless a
+/// [`condition`](TransferOptions::condition) is set: the report lists the files that the condition leaves in the source. A
+/// directory that is moved onto itself is kept.
 ///
-/// With [`OnError::Gather`](crate::OnError::Gather) the files that could be copied are moved, and
-/// the others stay.
+/// With [`OnError::Gather`](crate::OnError::Gather), files that were copied are moved, and files that failed stay in the
+/// source.
 ///
 /// # Errors
 ///
-/// As [`copy_dir`](crate::copy::copy_dir), and [`ResourceNotFound`](ErrorKind::ResourceNotFound)
-/// for the root of a filesystem that holds nothing, unless
-/// [`allow_empty_source`](TransferOptions::allow_empty_source) is set.
+/// As [`copy_dir`](crate::copy::copy_dir), and [`ResourceNotFound`](ErrorKind::ResourceNotFound) for an empty root of a
+/// filesystem, unless [`allow_empty_source`](TransferOptions::allow_empty_source) is set.
 pub fn move_dir(
     src_fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -104,12 +101,12 @@ pub fn move_dir(
     })
 }
 
-/// Moves a file to another filesystem, or within one; a file that is there is replaced, unless a
-/// [`condition`](TransferOptions::condition) is set. Returns whether it was moved: a file for which
-/// the condition does not hold stays, and so does one that is moved onto itself.
+/// Moves a file to another filesystem, or within one. Replaces an existing file, unless a
+/// [`condition`](TransferOptions::condition) is set. Returns true if the file was moved. A file that does not meet the
+/// condition is kept, and so is a file that is moved onto itself.
 ///
-/// If the source cannot be removed, or changed while it was copied, the copy stays, too: unlike
-/// PyFilesystem, nothing is removed to undo it.
+/// If the source cannot be removed, or changed while it was copied, the copy is kept as well: unlike PyFilesystem, this
+/// function does not remove the copy.
 ///
 /// # Errors
 ///
@@ -150,9 +147,10 @@ pub fn move_file(
     })
 }
 
-/// Waits a moment if what is to be moved there exists already, in what may be the same place by another name, such as
-/// `localhost` and `127.0.0.1`. A file that is copied onto itself has another time then, so that the move takes it for
-/// changed and leaves it. One look at the target where both could be one, and none otherwise.
+/// Waits for [`TICK`] if the target exists and may be the source itself, reached by another name of the server, such as
+/// `localhost` and `127.0.0.1`. A file that is copied onto itself then gets a different time, so that the move detects a
+/// change and keeps the file. Calls `getinfo` of the target once if both may be the same file, and sends no request
+/// otherwise.
 fn tell_apart(endpoints: Endpoints<'_>, job: &Job) -> Result<()> {
     let locations = endpoints.locations(&job.src_path, &job.dst_path)?;
     if !locations.is_some_and(|(src, dst)| src.may_be_file(&dst)) {
@@ -176,7 +174,7 @@ fn refuse_read_only(src: &dyn FileSystem, src_path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Moves what is below one directory into another, once both have been looked at.
+/// Moves the content of one directory into another. The caller has checked both.
 pub(crate) fn move_tree(
     endpoints: Endpoints<'_>,
     src_path: &str,
@@ -218,7 +216,7 @@ pub(crate) fn move_tree(
     run.finish(report, src_path)
 }
 
-/// An error for a source of which nothing is there, unless that is allowed.
+/// Returns an error for an empty source, unless the options allow one.
 pub(crate) fn refuse_empty(src_path: &str, options: &TransferOptions<'_>) -> Result<()> {
     if options.allow_empty_source {
         return Ok(());
@@ -229,7 +227,7 @@ pub(crate) fn refuse_empty(src_path: &str, options: &TransferOptions<'_>) -> Res
         .with_hint("look at its bucket and dir_path, or set allow_empty_source"))
 }
 
-/// [`FileSystem::movedir_with`] of a filesystem that has no way of its own.
+/// Default implementation of [`FileSystem::movedir_with`].
 pub(crate) fn within(
     fs: &(impl FileSystem + ?Sized),
     src_path: &str,
@@ -254,19 +252,19 @@ fn is_root(fs: &dyn FileSystem, path: &str) -> Result<bool> {
     Ok(fs.validatepath(path)? == "/")
 }
 
-/// What a move removes when all is copied.
+/// The entries of the source that a move removes after the copy.
 struct Source<'a> {
     fs: &'a dyn FileSystem,
     path: &'a str,
-    /// The lowest first, the tree's own last.
+    /// Sorted: subdirectories first, the tree's own directory last.
     directories: Vec<String>,
-    /// Those of them that are symbolic links, and below no other: what they lead to is not the
-    /// tree's, and stays.
+    /// The directories that are symbolic links and are not below another link. The targets of links are not part of the tree
+    /// and are kept.
     links: PathSet,
 }
 
 impl<'a> Source<'a> {
-    /// No request on S3.
+    /// Sends no request on S3.
     fn new(fs: &'a dyn FileSystem, path: &'a str, tree: &Snapshot) -> Result<Self> {
         let below = tree.directories.iter().rev();
         let below = below.map(|directory| path::combine(path, directory));
@@ -295,7 +293,7 @@ impl<'a> Source<'a> {
         self.links.has_one_above(path)
     }
 
-    /// Notes what [`remove`](Self::remove) would remove if nothing changes meanwhile.
+    /// Reports the removals of [`remove`](Self::remove), assuming that nothing changes in the meantime.
     fn would_remove(&self, report: &mut Report, copied: &[&Job], tree: &Snapshot) {
         let mut occupied = PathSet::default();
         self.insert_rest(&mut occupied, tree);
@@ -316,7 +314,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The directories that stay because a selection left something in them.
+    /// Adds the directories that are kept because a selection excluded something in them.
     fn insert_rest(&self, occupied: &mut PathSet, tree: &Snapshot) {
         for directory in &tree.with_rest {
             occupied.insert(&path::combine(self.path, directory));
@@ -334,8 +332,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Removes the files that were copied and are still what they were, and then the directories
-    /// that nothing is left in.
+    /// Removes the copied files that have not changed since, and then the directories that are empty.
     fn remove(
         &self,
         run: &Run<'_, '_>,
@@ -348,7 +345,7 @@ impl<'a> Source<'a> {
         self.insert_rest(&mut occupied, &now);
         let has_rest = now.has_rest;
         let place = |path: &String| path::combine(self.path, path);
-        // At first what the listing has shown to stay by itself.
+        // Initially the directories that are kept on their own, according to the listing.
         let mut holding: HashSet<String> =
             now.dated.iter().chain(&now.with_rest).map(place).collect();
         let directories: Vec<String> = now.directories.iter().map(place).collect();
@@ -373,7 +370,7 @@ impl<'a> Source<'a> {
         holding.extend(staying.map(|path| path::dirname(path).to_owned()));
         let losing: HashSet<&str> = now.keys().map(|path| path::dirname(path)).collect();
         let rest_of = |directory: &str| match losing.contains(directory) {
-            // Of a directory that is gone, nothing is to be kept.
+            // A directory that no longer exists needs no marker.
             true if !holding.contains(directory) => Rest::Nothing,
             _ => Rest::Something,
         };
@@ -395,8 +392,8 @@ impl<'a> Source<'a> {
         self.remove_directories(report, occupied, has_rest)
     }
 
-    /// Removes the directories of the tree that are empty, and its links. No request for a directory in
-    /// which a listed file is left.
+    /// Removes the empty directories of the tree, and its links. Sends no request for a directory in which a listed file is
+    /// left.
     fn remove_directories(
         &self,
         report: &mut Report,
@@ -407,7 +404,7 @@ impl<'a> Source<'a> {
             occupied.insert_all_above(left);
         }
         for directory in &self.directories {
-            // A directory that is not empty stays anyway.
+            // A directory that is not empty is kept anyway.
             if self.is_below_link(directory) || occupied.contains(directory) {
                 continue;
             }
@@ -417,9 +414,9 @@ impl<'a> Source<'a> {
             };
             match removed {
                 Ok(()) => report.actions.push(self.removal(directory)),
-                // Gone with its last file.
+                // The directory vanished with its last file.
                 Err(error) if error.is(ErrorKind::ResourceNotFound) => {}
-                // With something in it that came meanwhile, or that has no path.
+                // The directory contains an entry that was added in the meantime or that has no path.
                 Err(error) if error.is(ErrorKind::DirectoryNotEmpty) => {
                     occupied.insert_all_above(directory);
                     report.left_behind.push(directory.clone());
@@ -434,7 +431,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// A root stays, and contains only what is to be left. One request.
+    /// Checks a root, which is kept. Reports it if it is not empty although nothing was left behind. Sends one request.
     fn look_at_root(&self, report: &mut Report) -> Result<()> {
         if report.left_behind.is_empty() && !self.fs.isempty(self.path)? {
             report.left_behind.push(self.path.to_owned());
@@ -443,7 +440,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Paths, of which one is found in a time that does not grow with their number.
+/// A set of paths. The time of a lookup does not depend on its size.
 #[derive(Default)]
 struct PathSet(HashSet<String>);
 
@@ -452,7 +449,7 @@ impl PathSet {
         path.trim_matches('/')
     }
 
-    /// The paths above one that is a key, the nearest first, without the root.
+    /// Returns the parent directories of a key, the nearest first, without the root.
     fn above(key: &str) -> impl Iterator<Item = &str> {
         let mut end = key.len();
         std::iter::from_fn(move || {
@@ -465,7 +462,8 @@ impl PathSet {
         self.0.insert(Self::key(path).to_owned());
     }
 
-    /// Adds the directories above that path. Stops at one that is known, since those above it are, too.
+    /// Adds the parent directories of a path. Stops at the first that is already in the set, because its own parents are in
+    /// the set as well.
     fn insert_all_above(&mut self, path: &str) {
         for directory in Self::above(Self::key(path)) {
             if !self.0.insert(directory.to_owned()) {
@@ -478,7 +476,7 @@ impl PathSet {
         self.0.contains(Self::key(path))
     }
 
-    /// Whether one of the paths is above that one.
+    /// Returns true if the set contains a parent directory of the path.
     fn has_one_above(&self, path: &str) -> bool {
         Self::above(Self::key(path)).any(|directory| self.0.contains(directory))
     }
@@ -489,7 +487,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_of_paths_knows_what_is_above_and_below() {
+    fn a_set_of_paths_finds_ancestors_and_descendants() {
         let mut set = PathSet::default();
         set.insert("/a/b");
         assert!(set.contains("a/b") && set.contains("/a/b/"));

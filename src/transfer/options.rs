@@ -1,4 +1,4 @@
-//! [`TransferOptions`]: what a caller may set for a copy, move or mirror.
+//! [`TransferOptions`]: options of a copy, move or mirror.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ pub struct TransferOptions<'a> {
     pub(crate) preserve_time: bool,
     pub(crate) dry_run: bool,
     pub(crate) allow_empty_source: bool,
-    /// The contrary of `copy_if_newer`, whose default is true.
+    /// Inverse of `copy_if_newer`, whose default is true.
     pub(crate) copy_always: bool,
     pub(crate) resume: bool,
     pub(crate) durable: bool,
@@ -61,8 +61,8 @@ pub struct TransferOptions<'a> {
 }
 
 impl<'a> TransferOptions<'a> {
-    /// PyFilesystem's defaults: one file after the other (several between S3 and the local disk), and the first error stops
-    /// the call.
+    /// PyFilesystem's defaults: one file after the other (several in parallel between S3 and the local disk), and the first
+    /// error stops the call.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -73,18 +73,18 @@ impl<'a> TransferOptions<'a> {
     /// one large file. If the system has fewer threads, the call uses those. Copies of a whole tree inside S3 always use
     /// `max_workers`.
     ///
-    /// A panic in a callback ends the call, and continues in the caller.
+    /// A panic in a callback ends the call and is propagated to the caller.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// Whether copies keep the modification time, where the target can. Defaults to false.
+    /// Whether copies keep the modification time, if the target supports it. Defaults to false.
     ///
-    /// S3 has no such time of its own. An upload from the local disk stores it in the metadata entry `mtime`, in seconds since
-    /// 1970, as rclone does, unless the upload arguments set that entry. A download to the local disk takes the time
-    /// from there, or from the `mtime` in s3cmd's entry `s3cmd-attrs`, and otherwise the time at which the object was stored.
+    /// S3 has no modification time of its own. An upload from the local disk stores it in the metadata entry `mtime`, in
+    /// seconds since 1970, as rclone does, unless the upload arguments set that entry. A download to the local disk uses
+    /// this entry, or the `mtime` in s3cmd's entry `s3cmd-attrs`, and otherwise the time at which the object was stored.
     ///
     /// A mirror from S3 to the local disk always keeps a time: see [`mirror`](crate::mirror::mirror).
     #[must_use]
@@ -93,7 +93,7 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether the call changes nothing, and only lists in [`Report::actions`] what it would do. Defaults to false.
+    /// Whether the call changes nothing and only lists its actions in [`Report::actions`]. Defaults to false.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -117,10 +117,10 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Which files are copied or moved, depending on the target; PyFilesystem's `condition`. Defaults to
+    /// Selects the files to copy or move, depending on the target: PyFilesystem's `condition`. Defaults to
     /// [`Condition::Always`]. A move leaves the other files in the source. Mirrors,
-    /// [`S3Fs::upload_file`](crate::S3Fs::upload_file) and [`S3Fs::download_file`](crate::S3Fs::download_file) refuse a
-    /// condition.
+    /// [`S3Fs::upload_file`](crate::S3Fs::upload_file) and [`S3Fs::download_file`](crate::S3Fs::download_file) return an
+    /// error for a condition.
     ///
     /// The target is checked for each file right before the copy. A target directory on S3 is listed instead, once and before
     /// anything changes, unless it holds more than 1,000 times as many files as the source. Files that appear there while
@@ -131,27 +131,27 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// How a mirror finds files that are the same. Defaults to [`Compare::SizeAndTime`].
+    /// Comparison with which a mirror finds files that are the same. Defaults to [`Compare::SizeAndTime`].
     #[must_use]
     pub fn compare(mut self, compare: Compare) -> Self {
         self.compare = compare;
         self
     }
 
-    /// Whether a mirror keeps files and directories that only the target has. Defaults to false: a mirror removes them. A
-    /// target file in the place of a source directory, or the reverse, is removed in any case.
+    /// Whether a mirror keeps files and directories that exist only in the target. Defaults to false: a mirror removes them.
+    /// A target file in the place of a source directory, or the reverse, is removed in any case.
     #[must_use]
     pub fn keep_extra(mut self, keep_extra: bool) -> Self {
         self.keep_extra = keep_extra;
         self
     }
 
-    /// Takes only the files and directories of a tree that this walker takes; PyFilesystem's `walker`. Defaults to
-    /// all. The walker's names, glob patterns and depth apply; its order and its handling of errors do not.
+    /// Includes only the files and directories of a tree that this walker includes: PyFilesystem's `walker`. Defaults to
+    /// all. The walker's names, glob patterns and depth apply. Its order and its handling of errors do not.
     ///
     /// Copies, moves and mirrors of trees use it. Glob patterns match absolute paths of the source filesystem. Excluded
-    /// directories are not listed where that saves requests, and never cost more. A move leaves excluded files in the source.
-    /// A mirror keeps them in the target, too, with the directories that contain them.
+    /// directories are not listed if that saves requests, and never cost more. A move leaves excluded files in the source. A
+    /// mirror also keeps them in the target, with the directories that contain them.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions, Walker};
@@ -167,10 +167,10 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Takes only the files of a tree for which the closure returns true. Its arguments are the absolute path in the source
-    /// filesystem and the `details` namespace of a listing. Defaults to all files. It is combined with
-    /// [`walker`](Self::walker), and applies to the same operations. A mirror also calls it for files of the target, and keeps
-    /// those for which it returns false.
+    /// Includes only the files of a tree for which the closure returns true. Its arguments are the absolute path in the
+    /// source filesystem and the `details` namespace of a listing. Defaults to all files. It is combined with
+    /// [`walker`](Self::walker), and applies to the same operations. A mirror also calls it for files of the target, and
+    /// keeps those for which it returns false.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -186,12 +186,12 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether an incomplete download of a file from S3 stays on the local disk after a failure, and the next call with this
-    /// option resumes it if the object is still the same. Defaults to false: a failed download leaves nothing behind.
-    /// The content is kept beside the target in a file whose name begins with `.s3fs-partial-`.
+    /// Whether an incomplete download of a file from S3 is kept on the local disk after a failure. The next call with this
+    /// option resumes it if the object is still the same. Defaults to false: a failed download leaves nothing behind. The
+    /// content is kept beside the target in a file whose name begins with `.s3fs-partial-`.
     ///
-    /// On Unix, a download is only resumed from a regular file with one name, the owner of new files in that directory, and
-    /// no write permission for others. Otherwise it starts again. Files of another user are left untouched: the
+    /// On Unix, a download is resumed only from a regular file with one name, the owner of new files in that directory, and
+    /// no write permission for others. Otherwise the download starts again. Files of another user are not changed: the
     /// download then uses another name and cannot be resumed.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
@@ -199,9 +199,9 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether files that are written to the local disk, and their directories, are synced before the call returns, each file
-    /// before it gets its name. Defaults to false: a power failure soon after the call can then leave a file without its
-    /// content. Moves always sync before they delete the source.
+    /// Whether files that are written to the local disk, and their directories, are synced before the call returns. Each
+    /// file is synced before it gets its name. Defaults to false: a power failure soon after the call can then leave a file
+    /// without its content. Moves always sync before they delete the source.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -217,10 +217,9 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Arguments of objects that are uploaded from the local disk: by [`upload_file`], [`upload_dir`] and every copy, move or
-    /// mirror from an [`OsFs`](crate::OsFs) to an `S3Fs`. Defaults to the filesystem's
-    /// [`upload_args`](crate::S3FsBuilder::upload_args), which also apply to whatever is not set here. Other transfers ignore
-    /// them.
+    /// Arguments of objects that are uploaded from the local disk: by [`upload_file`], [`upload_dir`] and every copy, move
+    /// or mirror from an [`OsFs`](crate::OsFs) to an `S3Fs`. Any argument that is not set here defaults to the filesystem's
+    /// [`upload_args`](crate::S3FsBuilder::upload_args). Other transfers ignore this option.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions, UploadArgs};
@@ -239,7 +238,7 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Upload arguments of each file, by its path in the target, such as `/site/index.html`. They win over
+    /// Upload arguments of each file, by its path in the target, such as `/site/index.html`. They take precedence over
     /// [`upload_args`](Self::upload_args), and apply to the same transfers. Defaults to none. The closure is called on the
     /// thread that uploads the file.
     ///
@@ -263,14 +262,14 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// A token with which another thread can cancel the call. Defaults to none. See [`CancelToken`].
+    /// Token with which another thread can cancel the call. Defaults to none. See [`CancelToken`].
     #[must_use]
     pub fn cancel(mut self, token: &CancelToken) -> Self {
         self.cancel = Some(token.clone());
         self
     }
 
-    /// A callback after each copied file, with its paths in source and target. Defaults to none. It is called on the thread
+    /// Callback after each copied file, with its paths in source and target. Defaults to none. It is called on the thread
     /// that copied the file, one call at a time. An error cancels the whole call, which returns it.
     #[must_use]
     pub fn on_copy(mut self, on_copy: impl FnMut(&str, &str) -> Result<()> + Send + 'a) -> Self {
@@ -278,7 +277,7 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// A callback for each error of a single file, which decides whether the other files continue. Defaults to
+    /// Callback for each error of a single file. It decides whether the call continues with the other files. Defaults to
     /// [`OnError::Stop`] for every error.
     #[must_use]
     pub fn on_error(mut self, on_error: impl FnMut(&Error) -> OnError + Send + 'a) -> Self {
@@ -286,9 +285,9 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Maximum number of bytes per second that the call reads or sends, of all its files together. Defaults to 0, which means
-    /// no limit. It limits the content that passes through this program, and not headers, listings, and copies that a server
-    /// makes by itself.
+    /// Maximum number of bytes per second that the call reads or sends, for all its files together. Defaults to 0, which
+    /// means no limit. The limit applies to the content that passes through this program, but not to headers, listings, and
+    /// copies within a server.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};
@@ -304,8 +303,8 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// A callback with the number of bytes copied so far, of all files, and the total. Defaults to none. It is called each time
-    /// more bytes are copied. An error cancels the whole call, also in the middle of a file, and the call returns it.
+    /// Callback with the number of bytes copied so far, of all files, and the total. Defaults to none. It is called each
+    /// time more bytes are copied. An error cancels the whole call, also in the middle of a file, and the call returns it.
     /// [`on_progress`](Self::on_progress) also counts files, and replaces this callback.
     #[must_use]
     pub fn progress(self, progress: impl FnMut(u64, u64) -> Result<()> + Send + 'a) -> Self {
@@ -316,9 +315,10 @@ impl<'a> TransferOptions<'a> {
         })
     }
 
-    /// A callback with the bytes and the files copied so far. Defaults to none. It is called when a file begins, each time more
-    /// bytes are copied, and when a file ends: see [`Progress`]. One thread calls it at a time. An error cancels the whole call,
-    /// also in the middle of a file, and the call returns it. [`progress`](Self::progress) replaces this callback.
+    /// Callback with the bytes and the files copied so far. Defaults to none. It is called when a file begins, each time
+    /// more bytes are copied, and when a file ends: see [`Progress`]. One thread calls it at a time. An error cancels the
+    /// whole call, also in the middle of a file, and the call returns it. [`progress`](Self::progress) replaces this
+    /// callback.
     ///
     /// ```no_run
     /// use s3fs::{ProgressEvent, S3Fs, TransferOptions};
@@ -342,7 +342,7 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Does the work, which ends with `Cancelled` once the token is cancelled.
+    /// Runs `work`, which returns `Cancelled` once the token is cancelled.
     pub(crate) fn cancellable<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let Some(token) = &self.cancel else {
             return work();
@@ -353,7 +353,7 @@ impl<'a> TransferOptions<'a> {
         })
     }
 
-    /// Returns an error if a condition is set, for an operation that does not know any.
+    /// Returns an error if a condition is set, for an operation that does not support one.
     pub(crate) fn refuse_condition(&self, hint: &'static str) -> Result<()> {
         if self.condition == Condition::Always {
             return Ok(());
@@ -363,7 +363,7 @@ impl<'a> TransferOptions<'a> {
             .with_hint(hint))
     }
 
-    /// Whether a filesystem may do it all by itself: no option concerns single files.
+    /// Returns true if a filesystem may do the whole operation itself, because no option concerns single files.
     pub(crate) fn is_plain(&self) -> bool {
         let looks = lock(&self.on_copy).is_some()
             || lock(&self.on_error).is_some()
@@ -373,7 +373,7 @@ impl<'a> TransferOptions<'a> {
         !looks && takes_all && !self.dry_run && !self.preserve_time
     }
 
-    /// What is taken of the tree below a directory.
+    /// Returns the selection of the tree below a directory.
     pub(crate) fn selection<'o>(
         &'o self,
         fs: &dyn FileSystem,
@@ -382,7 +382,7 @@ impl<'a> TransferOptions<'a> {
         Selection::new(fs, root, self.walker.as_ref(), self.filter.as_ref())
     }
 
-    /// Which time of the last change copies have.
+    /// Time of the last change that copies get.
     pub(crate) fn times(&self) -> Times {
         match self.preserve_time {
             true => Times::Kept,
@@ -411,34 +411,33 @@ impl fmt::Debug for TransferOptions<'_> {
     }
 }
 
-/// Whether the other files continue after an error.
+/// Decides whether the call continues with the other files after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// Stops the call, which returns the error.
     Stop,
-    /// Continues with the other files. The call returns [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) at its end,
-    /// with all errors in its [`Failures`].
+    /// Continues with the other files. The call returns [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) at its end, with all
+    /// errors in its [`Failures`].
     Gather,
 }
 
-/// How a mirror finds files that are the same in source and target, and are left alone.
+/// Comparison with which a mirror finds files that are the same in source and target, and skips them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compare {
-    /// The same size, and a target that is not older than its source:
-    /// [`mirror`](crate::mirror::mirror) has the details.
+    /// The same size, and a target that is not older than its source. See [`mirror`](crate::mirror::mirror) for details.
     #[default]
     SizeAndTime,
-    /// The same size. It makes no additional request.
+    /// The same size. Sends no additional request.
     Size,
-    /// The same size and the same content. Two objects on S3 with one ETag are the same. Where one side is an object
-    /// whose ETag is an MD5 digest, the other side is read and hashed (or has such an ETag, too); otherwise both sides
-    /// are read. The ETag of an object that is encrypted with SSE-KMS or SSE-C looks like an MD5 digest and is none:
-    /// such a file is copied each time.
+    /// The same size and the same content. Two objects on S3 with the same ETag are the same. If one side is an object whose
+    /// ETag is an MD5 digest, the other side is read and hashed (unless it has such an ETag, too). Otherwise both sides are
+    /// read. The ETag of an object that is encrypted with SSE-KMS or SSE-C looks like an MD5 digest but is not one: such a
+    /// file is copied each time.
     Content,
 }
 
-/// A callback that panicked has ended the call; what it left is not looked at.
+/// Locks a mutex. Ignores poisoning: a panic in a callback has ended the call, and the state is not used afterwards.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

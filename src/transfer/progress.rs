@@ -1,6 +1,6 @@
-//! [`Progress`]: how far a call is.
+//! [`Progress`]: the progress of a call.
 
-/// How far a copy, move, mirror, upload or download is, for
+/// Progress of a copy, move, mirror, upload or download, for
 /// [`TransferOptions::on_progress`](crate::TransferOptions::on_progress).
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'p> {
@@ -12,7 +12,7 @@ pub struct Progress<'p> {
 }
 
 impl<'p> Progress<'p> {
-    /// What has just happened.
+    /// The event that caused this report.
     #[must_use]
     pub fn event(&self) -> ProgressEvent<'p> {
         self.event
@@ -43,15 +43,15 @@ impl<'p> Progress<'p> {
     }
 }
 
-/// What has just happened in a copy, move, mirror, upload or download.
+/// An event of a copy, move, mirror, upload or download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProgressEvent<'p> {
-    /// A file begins. The path is that in the source. With several workers, several files are on their way at the same time.
+    /// A file begins. The path is that in the source. With several workers, several files are transferred at the same time.
     Begins(&'p str),
-    /// More bytes of the files on their way were copied.
+    /// More bytes of the current files were copied.
     Bytes,
-    /// A file is complete in the target. The path is that in the source. A file that fails does not end:
-    /// [`on_error`](crate::TransferOptions::on_error) has its error.
+    /// A file is complete in the target. The path is that in the source. A file that fails has no such event: its error is
+    /// passed to [`on_error`](crate::TransferOptions::on_error).
     Ends(&'p str),
 }

@@ -1,10 +1,10 @@
-//! [`Report`]: what a copy, move or mirror did.
+//! [`Report`]: the actions of a copy, move or mirror.
 
 use std::fmt;
 
 use crate::error::Error;
 
-/// Describes what a copy, move or mirror did, or would do in a dry run.
+/// Actions of a copy, move or mirror, or in a dry run the actions that it would take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub(crate) actions: Vec<Action>,
@@ -20,7 +20,7 @@ impl Report {
         &self.actions
     }
 
-    /// Number of files that were copied one by one: [`Action::Copy`].
+    /// Number of files that were copied individually: [`Action::Copy`].
     #[must_use]
     pub fn copied(&self) -> usize {
         let copies = self.actions.iter();
@@ -29,7 +29,7 @@ impl Report {
             .count()
     }
 
-    /// Size in bytes of the files that were copied one by one, or would be in a dry run.
+    /// Size in bytes of the files that were copied individually, or would be in a dry run.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -42,8 +42,9 @@ impl Report {
         &self.left_behind
     }
 
-    /// The files that were not copied because the [`condition`](crate::TransferOptions::condition) did not hold for them, by
-    /// their paths in the source. Of a move, [`left_behind`](Self::left_behind) has them, too.
+    /// Paths in the source of the files that were not copied because they did not meet the
+    /// [`condition`](crate::TransferOptions::condition). For a move, [`left_behind`](Self::left_behind) contains them as
+    /// well.
     ///
     /// ```
     /// use s3fs::prelude::*;
@@ -71,38 +72,38 @@ impl Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// A directory is made in the target, unless it is there.
+    /// A directory is made in the target, unless it exists.
     Makedir(String),
     /// A file is copied.
     Copy {
-        /// Its path in the source.
+        /// Path in the source.
         src_path: String,
-        /// Its path in the target.
+        /// Path in the target.
         dst_path: String,
     },
-    /// The target's server copies all of a directory by itself.
+    /// The target's server copies a whole directory itself.
     CopyDir {
-        /// The directory in the source.
+        /// Directory in the source.
         src_path: String,
-        /// The directory in the target.
+        /// Directory in the target.
         dst_path: String,
     },
-    /// The target's server moves all of a directory by itself.
+    /// The target's server moves a whole directory itself.
     MoveDir {
-        /// The directory in the source.
+        /// Directory in the source.
         src_path: String,
-        /// The directory in the target.
+        /// Directory in the target.
         dst_path: String,
     },
-    /// A file is removed: of a move in the source, of a mirror in the target.
+    /// A file is removed: by a move in the source, by a mirror in the target.
     Remove(String),
-    /// An empty directory is removed: of a move in the source.
+    /// An empty directory is removed: by a move in the source.
     Removedir(String),
-    /// A directory is removed with all that is in it: of a mirror in the target.
+    /// A directory is removed with its content: by a mirror in the target.
     Removetree(String),
 }
 
-/// One line: what is done, and to which paths. Control characters are escaped.
+/// Formats the action and its paths in one line. Control characters are escaped.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,7 +122,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// The errors of single files, and the report of what was done nevertheless. It is the source of an error of the kind
+/// Errors of single files, and the report of the completed actions. It is the source of an error of the kind
 /// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed).
 #[derive(Clone, Debug)]
 pub struct Failures {
@@ -130,19 +131,19 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// The failures behind an error, if it has some.
+    /// Returns the failures that an error contains, if any.
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
         std::error::Error::source(error)?.downcast_ref()
     }
 
-    /// Each error.
+    /// All errors.
     #[must_use]
     pub fn errors(&self) -> &[Error] {
         &self.errors
     }
 
-    /// What was done.
+    /// Completed actions.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report

@@ -1,4 +1,4 @@
-//! [`Run`]: one call at work, and its threads.
+//! [`Run`]: the state of one call, and its threads.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
@@ -20,35 +20,35 @@ use crate::transfer::progress::{Progress, ProgressEvent};
 use crate::transfer::report::{Failures, Report};
 use crate::transfer::target::Target;
 
-/// What a call has done so far, and what it has to do.
+/// Completed and total work of a call.
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    /// Of files that fail, too.
+    /// Includes files that fail.
     bytes: u64,
     total_bytes: u64,
     files: u64,
     total_files: u64,
 }
 
-/// One call at work: its options, and what went wrong so far.
+/// State of one call: its options, and its errors so far.
 pub(crate) struct Run<'r, 'a> {
     pub(crate) options: &'r TransferOptions<'a>,
-    /// Which time of the last change the copies have.
+    /// Time of the last change that the copies get.
     times: Times,
     /// Whether copies are synced to the local disk.
     durable: bool,
-    /// Facts about the target, kept until the call ends.
+    /// Facts about the target, cached until the call ends.
     kept: Kept,
     pace: Pace,
     counts: Mutex<Counts>,
-    /// How many bytes the files had that were copied.
+    /// Number of bytes of the copied files.
     copied: AtomicU64,
-    /// Cancelled once it stops.
+    /// Cancelled when the call stops.
     signal: CancelToken,
-    /// Why it stopped.
+    /// Error that stopped the call.
     fatal: Mutex<Option<Error>>,
     failures: Mutex<Vec<Error>>,
-    /// What the condition did not hold for.
+    /// Files that did not meet the condition.
     skipped: Mutex<Vec<String>>,
 }
 
@@ -69,19 +69,19 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// The same where copies have that time.
+    /// Sets the time of the last change that copies get.
     pub(crate) fn with_times(mut self, times: Times) -> Self {
         self.times = times;
         self
     }
 
-    /// The same before sources are deleted.
+    /// Prepares for the deletion of the sources: copies must be durable.
     pub(crate) fn before_deletion(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// How one file is transferred: on the threads of that pool, with its progress reported to `expect` and `advance`.
+    /// Returns the transfer of one file: on the threads of `pool`, with its progress reported to `expect` and `advance`.
     pub(crate) fn transfer<'t>(
         &'t self,
         pool: &'t ThreadPool,
@@ -104,7 +104,7 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Makes files that were copied, and these directories, durable if that is wanted.
+    /// If requested, makes copied files and these directories durable.
     pub(crate) fn make_durable<'d>(
         &self,
         dst: &dyn FileSystem,
@@ -125,7 +125,7 @@ impl<'r, 'a> Run<'r, 'a> {
         distinct.try_for_each(|directory| capabilities.sync_directory(directory))
     }
 
-    /// Copies the files that the target wants, and gives those that were copied.
+    /// Copies the files that meet the condition of the target. Returns the copied ones.
     pub(crate) fn copy<'j>(
         &self,
         endpoints: Endpoints<'_>,
@@ -142,8 +142,8 @@ impl<'r, 'a> Run<'r, 'a> {
         self.copy_if(endpoints, jobs, is_wanted, |_| endpoints)
     }
 
-    /// Copies the files that are wanted right before, each between the endpoints that it has, and gives those that were
-    /// copied.
+    /// Copies the files for which `is_wanted` returns true right before the copy, each between its own endpoints. Returns
+    /// the copied ones.
     pub(crate) fn copy_if<'j, 'e>(
         &self,
         endpoints: Endpoints<'_>,
@@ -187,9 +187,9 @@ impl<'r, 'a> Run<'r, 'a> {
         )
     }
 
-    /// Does the work on each item, on at most `workers` threads. Returns the items for which `work` returned true, in
-    /// their order. `after` is called for each of these; its errors always stop the call. The pool has the threads
-    /// for which there are no items.
+    /// Runs `work` on each item, on at most `workers` threads. Returns the items for which `work` returned true, in their
+    /// order. Calls `after` for each of these. Its errors always stop the call. The pool contains the threads that are left
+    /// if there are fewer items than threads.
     pub(crate) fn each<'i, T: Sync>(
         &self,
         items: &'i [T],
@@ -231,8 +231,8 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(done.into_iter().map(|(_, item)| item).collect())
     }
 
-    /// Removes files that a listing has just shown, and says for each whether it was removed. `rest_of` says of a
-    /// directory what else is in it.
+    /// Removes files that a listing has just returned. Returns for each whether it was removed. `rest_of` returns the other
+    /// content of a directory.
     pub(crate) fn remove_files(
         &self,
         fs: &dyn FileSystem,
@@ -245,7 +245,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let results = self.within_it(|| removing::remove_listed(fs, files, rest_of));
         let mut removed = Vec::with_capacity(results.len());
         for result in results {
-            // What is gone already is what was wanted.
+            // Another program may have removed the file already.
             let result = found(result);
             removed.push(result.is_ok());
             result.map_or_else(|error| self.failed(error), |_| ());
@@ -256,9 +256,8 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Removes each item, and gives those that were removed. The last of each directory goes after
-    /// all others: removed at the same time, two could each take the other for what keeps the
-    /// directory from vanishing.
+    /// Removes each item. Returns the removed ones. The last item of each directory is removed after all others: if two were
+    /// removed at the same time, each could rely on the other to keep the directory from vanishing.
     pub(crate) fn remove<'i, T: Sync>(
         &self,
         items: &'i [T],
@@ -286,12 +285,12 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(removed.into_iter().map(|(_, item)| item).collect())
     }
 
-    /// Whether anything has failed and been gathered.
+    /// Returns true if an error was gathered.
     pub(crate) fn has_failures(&self) -> bool {
         !lock(&self.failures).is_empty()
     }
 
-    /// The report, or what was gathered.
+    /// Returns the report, or the gathered errors.
     pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
         report.bytes = self.copied.load(Ordering::Relaxed);
         report.skipped = std::mem::take(&mut *lock(&self.skipped));
@@ -307,7 +306,7 @@ impl<'r, 'a> Run<'r, 'a> {
             .with_source(failures))
     }
 
-    /// Does one thing with that many threads, and gives what it gives, or why it was cancelled.
+    /// Runs `work` with `workers` threads. Returns its result, or the error that cancelled it.
     pub(crate) fn alone<T>(
         &self,
         workers: usize,
@@ -317,25 +316,25 @@ impl<'r, 'a> Run<'r, 'a> {
         lock(&self.fatal).take().map_or(result, Err)
     }
 
-    /// Adds a file that is to be copied.
+    /// Adds a file to the total.
     pub(crate) fn expect_file(&self) {
         lock(&self.counts).total_files += 1;
     }
 
-    /// Adds bytes that are to be copied. A listing may say any size, so that the sum saturates.
+    /// Adds bytes to the total. The sum saturates, because a listing may contain any size.
     pub(crate) fn expect(&self, count: u64) {
         let mut counts = lock(&self.counts);
         counts.total_bytes = counts.total_bytes.saturating_add(count);
     }
 
-    /// Takes a file of that size back that is not copied after all.
+    /// Subtracts a file of this size from the total, because it is not copied.
     fn expect_less(&self, size: u64) {
         let mut counts = lock(&self.counts);
         counts.total_bytes = counts.total_bytes.saturating_sub(size);
         counts.total_files = counts.total_files.saturating_sub(1);
     }
 
-    /// Says that a file was copied.
+    /// Calls `on_copy` for a copied file.
     pub(crate) fn tell_copied(&self, src_path: &str, dst_path: &str) -> Result<()> {
         match lock(&self.options.on_copy).as_mut() {
             Some(on_copy) if !self.options.dry_run => on_copy(src_path, dst_path),
@@ -353,7 +352,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.report(ProgressEvent::Ends(src_path), |counts| counts.files += 1)
     }
 
-    /// Adds bytes that were copied.
+    /// Adds copied bytes.
     pub(crate) fn advance(&self, count: u64) -> Result<()> {
         if count > 0 {
             return self.report(ProgressEvent::Bytes, |counts| {
@@ -363,9 +362,9 @@ impl<'r, 'a> Run<'r, 'a> {
         self.check()
     }
 
-    /// Reports what has happened, and how far the call is now.
+    /// Reports an event and the current progress.
     fn report(&self, event: ProgressEvent<'_>, change: impl FnOnce(&mut Counts)) -> Result<()> {
-        // Locked first: the numbers of one report are not less than those of the report before.
+        // This lock is taken first, so that the numbers of one report are not less than those of the report before.
         let mut on_progress = lock(&self.options.on_progress);
         let counts = {
             let mut counts = lock(&self.counts);
@@ -388,7 +387,7 @@ impl<'r, 'a> Run<'r, 'a> {
         self.check()
     }
 
-    /// Another thread may have the reason; this only ends the file that is under way.
+    /// Returns an error if the call was stopped. It only ends the current file: the reason may be in another thread.
     fn check(&self) -> Result<()> {
         match self.signal.is_cancelled() {
             true => Err(cancel::cancelled()),
@@ -396,13 +395,13 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// Does what ends once the whole stops.
+    /// Runs `work`, which ends when the call stops.
     fn within_it<T>(&self, work: impl FnOnce() -> T) -> T {
         cancel::enter(Some(self.signal.clone()), work)
     }
 
     fn failed(&self, error: Error) {
-        // The first reason is there. Without one, the caller cancelled.
+        // If the call was already stopped, `stop` keeps the first error. Without one, the caller cancelled the call.
         if self.signal.is_cancelled() {
             return self.stop(error);
         }
@@ -415,14 +414,14 @@ impl<'r, 'a> Run<'r, 'a> {
         }
     }
 
-    /// The first reason to stop is the one that comes back.
+    /// Stops the call. The call returns the first error that stopped it.
     fn stop(&self, error: Error) {
         lock(&self.fatal).get_or_insert(error);
         self.signal.cancel();
     }
 }
 
-/// A directory that is there afterwards, a file beside it or not.
+/// Makes a directory unless it exists. `beside_file` allows a file with the same path.
 pub(crate) fn make_directory(fs: &dyn FileSystem, path: &str, beside_file: bool) -> Result<()> {
     let options = MakedirOptions::new().recreate(true);
     fs.makedir_with(path, options.beside_file(beside_file))

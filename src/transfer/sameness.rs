@@ -1,4 +1,4 @@
-//! [`Sameness`]: how the files of two trees are found to be the same.
+//! [`Sameness`]: compares the files of two trees.
 
 use time::OffsetDateTime;
 
@@ -12,40 +12,40 @@ use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::snapshot::SnapshotFile;
 
-/// How files are found to be the same.
+/// Comparison of files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sameness {
-    /// None are.
+    /// No files are the same.
     None,
     /// By size and time.
     Clocks {
         clocks: Clocks,
-        /// Whether a target may have the time that the source keeps beside its own.
+        /// Whether a target may have the original time that the source keeps in addition to its own.
         keeps_original: bool,
     },
     Size,
     Content(Sides),
 }
 
-/// What is known of two files.
+/// Result of comparing two files.
 pub(crate) enum Verdict {
     Same,
     Differs,
-    /// The listings do not tell.
+    /// The listings are not sufficient.
     Unknown(Look),
 }
 
-/// What tells whether two files of one size are the same.
+/// A further comparison of two files of the same size.
 #[derive(Debug)]
 pub(crate) enum Look {
-    /// Their contents.
+    /// Compares their contents.
     Digests(Digests),
-    /// The time that the source keeps beside its own: it is that of the target.
+    /// Compares the original time that the source keeps in addition to its own with this time of the target.
     OriginalTime(OffsetDateTime),
 }
 
 impl Look {
-    /// Whether the files are the same.
+    /// Returns true if the files are the same.
     pub(crate) fn agrees(&self, endpoints: Endpoints<'_>, job: &Job) -> Result<bool> {
         match self {
             Self::Digests(digests) => digests.agree(endpoints, job),
@@ -56,7 +56,7 @@ impl Look {
         }
     }
 
-    /// Whether it takes an ETag for the digest of a content.
+    /// Returns true if the comparison uses an ETag as the digest of a content.
     pub(crate) fn has_e_tag(&self) -> bool {
         match self {
             Self::Digests(digests) => digests.src.is_some() || digests.dst.is_some(),
@@ -65,7 +65,7 @@ impl Look {
     }
 }
 
-/// The time that a filesystem keeps beside that of the file. One request on S3.
+/// Returns the original time that a filesystem keeps in addition to that of the file. Sends one request on S3.
 fn original_modified(fs: &dyn FileSystem, path: &str) -> Result<Option<OffsetDateTime>> {
     let Some(capabilities) = fs.capabilities() else {
         return Ok(None);
@@ -75,7 +75,7 @@ fn original_modified(fs: &dyn FileSystem, path: &str) -> Result<Option<OffsetDat
     Ok(source.and_then(|source| source.original_modified()))
 }
 
-/// Whether a file that was given the first time has the second one: a disk may keep whole seconds alone.
+/// Returns true if a file that was given the time `given` can have the time `there`: a disk may store whole seconds only.
 fn is_time_of(given: OffsetDateTime, there: OffsetDateTime) -> bool {
     given == there || whole_second(given).0 == there
 }
@@ -138,7 +138,7 @@ impl Sides {
     }
 }
 
-/// The MD5 digests that are known of the two sides of a copy.
+/// Known MD5 digests of the two sides of a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Digests {
     src: Option<Box<str>>,
@@ -146,7 +146,7 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    /// Those that are ETags.
+    /// Returns the digests that are ETags.
     fn of_stamps(sides: Sides, source: &SnapshotFile, target: &SnapshotFile) -> Self {
         let digest = |file: &SnapshotFile, is_e_tag| {
             let stamp = file.stamp.clone();
@@ -158,7 +158,7 @@ impl Digests {
         }
     }
 
-    /// Whether the contents are the same: what is not known is read.
+    /// Returns true if the contents are the same. Reads the files whose digest is unknown.
     pub(crate) fn agree(&self, endpoints: Endpoints<'_>, job: &Job) -> Result<bool> {
         let digest = |known: &Option<Box<str>>, fs: &dyn FileSystem, path: &str| match known {
             Some(known) => Ok(known.to_ascii_lowercase()),
@@ -169,21 +169,21 @@ impl Digests {
     }
 }
 
-/// Whether an ETag looks like the MD5 digest of the content, as it is for objects that were stored in one request.
+/// Returns true if an ETag looks like the MD5 digest of the content, as for objects that were stored with one request.
 ///
 /// Source: [Object](https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), "ETag".
 fn is_md5(e_tag: &str) -> bool {
     e_tag.len() == 32 && e_tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What the times of two files say.
+/// Comparison of the times of two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clocks {
-    /// The mirror gave the target the time of the source, and any other time means another file: from S3
-    /// to the local disk.
+    /// From S3 to the local disk: the mirror set the time of the target to that of the source. A different time means a
+    /// different file.
     Kept,
-    /// The time of the target is when S3 stored it. Within one second, the source may have changed after
-    /// that: then only the same ETag means the same file.
+    /// The time of the target is the time at which S3 stored it. Within the same second, the source may have changed later:
+    /// then only files with the same ETag are the same.
     Stored,
     /// PyFilesystem's comparison: a source that is not newer is the same.
     Compared,
@@ -198,7 +198,7 @@ impl Clocks {
         }
     }
 
-    /// Whether the source is to be copied: by size, and by times where both are known.
+    /// Returns true if the source must be copied: compares sizes, and times if both are known.
     fn differ(self, source: &SnapshotFile, target: &SnapshotFile) -> bool {
         let exact = |file: &SnapshotFile| file.exactly_modified;
         let times = match self {
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_that_keeps_whole_seconds_has_the_time_that_it_was_given() {
+    fn a_time_rounded_to_seconds_by_the_disk_counts_as_the_same() {
         let at = |nanoseconds| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
         assert!(is_time_of(at(7_500_000_000), at(7_500_000_000)));
         assert!(is_time_of(at(7_500_000_000), at(7_000_000_000)));

@@ -1,4 +1,4 @@
-//! [`Selection`]: what of a tree a copy, move or mirror takes.
+//! [`Selection`]: the included part of a tree in a copy, move or mirror.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,10 +10,10 @@ use crate::filesystem::scantree::{Descend, Descent};
 use crate::path;
 use crate::walk::{Rules, Walker};
 
-/// Decides about a file, by its path in the source and what a listing tells of it.
+/// Decides about a file, given its path in the source and its information in a listing.
 pub(crate) type TakesFile<'a> = Box<dyn Fn(&str, &Info) -> bool + Send + Sync + 'a>;
 
-/// What of the tree below a directory is taken.
+/// The included part of the tree below a directory.
 pub(crate) struct Selection<'o> {
     start: String,
     rules: Option<Arc<Rules>>,
@@ -22,7 +22,8 @@ pub(crate) struct Selection<'o> {
 }
 
 impl<'o> Selection<'o> {
-    /// What that walker takes below `root`, and that function of the files.
+    /// Selects the entries below `root` that the walker includes, and of these the files for which `takes_file` returns
+    /// true.
     pub(crate) fn new(
         fs: &dyn FileSystem,
         root: &str,
@@ -39,7 +40,7 @@ impl<'o> Selection<'o> {
         })
     }
 
-    /// How directories are entered, if some may be left out.
+    /// Returns how to enter directories, if some may be excluded.
     pub(crate) fn descend(&self) -> Option<Descend<'static>> {
         let rules = Arc::clone(self.rules.as_ref().filter(|rules| rules.prune())?);
         let (start, left_out) = (self.start.clone(), self.left_out.clone());
@@ -54,14 +55,14 @@ impl<'o> Selection<'o> {
         }))
     }
 
-    /// Whether an entry is taken by its name and place.
+    /// Returns true if an entry is included by its name and path.
     pub(crate) fn takes_name(&self, directory: &str, info: &Info) -> bool {
         let rules = self.rules.as_ref().filter(|_| info.is_file());
         let is_taken = rules.is_none_or(|rules| rules.take_file(directory, info.name()));
         self.noted(directory, is_taken)
     }
 
-    /// Whether a file is taken by what is known of it, if it is by its name.
+    /// Returns true if a file is included by its information, provided that its name is included.
     pub(crate) fn takes_file(&self, directory: &str, info: &Info) -> bool {
         let takes_file = self.takes_file.filter(|_| info.is_file());
         let is_taken =
@@ -76,13 +77,13 @@ impl<'o> Selection<'o> {
         is_taken
     }
 
-    /// The absolute paths of the directories in which something was left out.
+    /// Absolute paths of the directories in which something was excluded.
     pub(crate) fn directories_with_rest(&self) -> HashSet<String> {
         self.left_out.take()
     }
 }
 
-/// The directories in which something was left out.
+/// Directories in which something was excluded.
 #[derive(Clone, Default)]
 struct LeftOut(Arc<Mutex<HashSet<String>>>);
 

@@ -1,7 +1,7 @@
-//! [`Snapshot`]: what is in a tree, as one listing shows it, and whether a target has room for it.
+//! [`Snapshot`]: the content of a tree according to one listing. Checks whether a target can hold it.
 //!
-//! Copies, moves and mirrors work on a snapshot, so that everything that they check is checked
-//! before the first change, and they never touch what came later. It takes memory for the paths.
+//! Copies, moves and mirrors work on a snapshot. They can therefore make all checks before the first change, and never touch
+//! entries that are added later. A snapshot keeps all paths in memory.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,20 +15,20 @@ use crate::filesystem::{FileSystem, Meta, TreeEntries};
 use crate::path;
 use crate::transfer::selection::Selection;
 
-/// What is below a directory; paths are relative to it, without a leading slash.
+/// The content of a directory. Paths are relative to it, without a leading slash.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    /// Each after the one that it is in.
+    /// Sorted: each directory comes after its parent.
     pub(crate) directories: Vec<String>,
-    /// Those of them that have a time of their own, as on S3 those with a marker have.
+    /// Directories with a time of their own. On S3 these are the directories with a marker.
     pub(crate) dated: HashSet<String>,
     /// In the order of the listing.
     pub(crate) files: Vec<SnapshotFile>,
-    /// The files that a selection left out by what is known of them: others of these names may be taken.
+    /// Files that a selection excluded by their information. Other files of the same names may be included.
     pub(crate) refused: Vec<String>,
-    /// The directories in which, or below which, a selection left something out.
+    /// Directories in which, or below which, a selection excluded something.
     pub(crate) with_rest: HashSet<String>,
-    /// Whether a selection left something out, in the root of the tree or below.
+    /// Whether a selection excluded something, in the root of the tree or below.
     pub(crate) has_rest: bool,
 }
 
@@ -38,15 +38,15 @@ pub(crate) struct SnapshotFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) modified: Option<OffsetDateTime>,
-    /// The same with the parts of a second that the listing has.
+    /// The same time with the fraction of a second from the listing.
     pub(crate) exactly_modified: Option<OffsetDateTime>,
     /// [`Info::stamp`].
     pub(crate) stamp: Option<Box<str>>,
 }
 
 impl Snapshot {
-    /// Lists all that is below a directory of a source: what cannot be copied, since no path names it,
-    /// is an error.
+    /// Lists everything below a directory of a source. Returns an error for a name that no path can have, because it cannot
+    /// be copied.
     pub(crate) fn read(fs: &dyn FileSystem, root: &str, selection: &Selection<'_>) -> Result<Self> {
         let entries = match selection.descend() {
             Some(descend) => fs.scantree_whole_pruned(root, Namespaces::DETAILS, descend)?,
@@ -55,7 +55,7 @@ impl Snapshot {
         Self::of(fs, root, entries, selection)
     }
 
-    /// Lists what is below a directory, without what no path names.
+    /// Lists the content of a directory, without names that no path can have.
     pub(crate) fn listed(
         fs: &dyn FileSystem,
         root: &str,
@@ -109,7 +109,7 @@ impl Snapshot {
                 });
             }
         }
-        // A path is before those that it is the beginning of.
+        // A path sorts before the paths of which it is a prefix.
         snapshot.directories.sort_unstable();
         for directory in selection.directories_with_rest() {
             snapshot.has_rest = true;
@@ -121,13 +121,12 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Whether nothing is below the directory, also nothing that was left out.
+    /// Returns true if the directory is empty. Excluded entries count as content.
     pub(crate) fn is_empty(&self) -> bool {
         self.directories.is_empty() && self.files.is_empty() && !self.has_rest
     }
 
-    /// Whether nothing was left out of the directory of that name, which is the root of the tree if it is empty, or
-    /// below it.
+    /// Returns true if nothing was excluded in or below a directory. An empty name stands for the root of the tree.
     pub(crate) fn is_whole_below(&self, directory: &str) -> bool {
         match directory {
             "" => !self.has_rest,
@@ -135,14 +134,14 @@ impl Snapshot {
         }
     }
 
-    /// The paths that are both a file and a directory.
+    /// Returns the paths that are both a file and a directory.
     pub(crate) fn doubles(&self) -> HashSet<&str> {
         let directories: HashSet<&str> = self.directories.iter().map(String::as_str).collect();
         let files = self.files.iter().map(|file| file.path.as_str());
         files.filter(|path| directories.contains(path)).collect()
     }
 
-    /// An error if the target of a copy from `src_path` cannot hold all of it below `dst_path`.
+    /// Returns an error if the target of a copy from `src_path` cannot hold everything below `dst_path`.
     pub(crate) fn check_fits(
         &self,
         src_path: &str,
@@ -165,7 +164,7 @@ impl Snapshot {
             let target = path::combine(dst_path, path);
             dst.validatepath(&target)
                 .map_err(|error| error.with_path_replaced(given(path)))?;
-            // Two files of the source could be one behind it.
+            // Two files of the source could be the same file behind a link.
             if location(dst, &target)?.is_some_and(|place| place.is_link()) {
                 return Err(Error::new(ErrorKind::PermissionDenied)
                     .with_path(target)
@@ -188,7 +187,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// An error if two paths differ in nothing but case.
+    /// Returns an error if two paths differ only in case.
     fn check_case(&self, src_path: &str, meta: &Meta, doubles: &HashSet<&str>) -> Result<()> {
         let mut seen: HashMap<String, &str> = HashMap::new();
         let files = self.files.iter().map(|file| file.path.as_str());

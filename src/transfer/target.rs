@@ -1,4 +1,4 @@
-//! [`Target`]: what stands where files are to be copied to.
+//! [`Target`]: the existing files in the target of a copy.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,18 +12,17 @@ use crate::path;
 use crate::transfer::condition::Condition;
 use crate::transfer::job::Job;
 
-/// The target of a copy, which may be on a condition: looked at for each file, or listed once.
+/// The target of a copy with a condition. It is checked for each file, or listed once.
 pub(crate) struct Target<'a> {
     fs: &'a dyn FileSystem,
     meta: Meta,
     condition: Condition,
-    /// Of the paths that are copied to, those that are there, and when they changed; nothing if each is
-    /// looked at.
+    /// The target paths that exist, and the times of their last change. `None` if each file is checked individually.
     listed: Option<HashMap<String, Option<OffsetDateTime>>>,
 }
 
 impl<'a> Target<'a> {
-    /// A target that is looked at for each file, right before it is copied.
+    /// Creates a target that is checked for each file, right before the copy.
     pub(crate) fn looked_at(fs: &'a dyn FileSystem, condition: Condition) -> Self {
         Self {
             fs,
@@ -33,9 +32,9 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The target of a directory's files. It is listed now if the condition needs to know what is there, and
-    /// if that takes no more requests than a look at each file. What the listing is worth is known when it has
-    /// come: one that grows beyond that is given up, so that it is never more than twice the looks.
+    /// Creates the target of a directory's files. Lists it now if the condition depends on the target, and if the listing
+    /// takes no more requests than checking each file. The length of the listing is not known in advance. A listing that
+    /// becomes longer is abandoned, so that the number of requests is never more than twice that of the checks.
     pub(crate) fn listed(
         fs: &'a dyn FileSystem,
         directory: &str,
@@ -57,7 +56,7 @@ impl<'a> Target<'a> {
             let (outer, info) = entry?;
             count += 1;
             let key = target.key(&path::combine(&outer, info.name()))?;
-            // A look at a path that is both means the file.
+            // `getinfo` of a path that is both a file and a directory returns the file.
             if !wanted.contains(&key) || (info.is_dir() && files.contains(&key)) {
                 continue;
             }
@@ -70,7 +69,7 @@ impl<'a> Target<'a> {
         Ok(target)
     }
 
-    /// Whether the condition holds for that file. The target is not asked where it always does.
+    /// Returns true if the file meets the condition. Sends no request if the condition is always met.
     pub(crate) fn wants(&self, job: &Job) -> Result<bool> {
         let is_earlier = match self.condition {
             Condition::Always => return Ok(true),
@@ -86,7 +85,7 @@ impl<'a> Target<'a> {
         Ok(times.is_none_or(|(there, source)| is_earlier(there, source)))
     }
 
-    /// Whether something is there.
+    /// Returns true if the target path exists.
     fn exists(&self, path: &str) -> Result<bool> {
         match &self.listed {
             Some(listed) => Ok(listed.contains_key(&self.key(path)?)),
@@ -94,7 +93,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// When what is there changed, if that is known; nothing if nothing is there.
+    /// Returns the time of the last change of the target, `Some(None)` if it is unknown, and `None` if the target does not
+    /// exist.
     fn modified(&self, path: &str) -> Result<Option<Option<OffsetDateTime>>> {
         match &self.listed {
             Some(listed) => Ok(listed.get(&self.key(path)?).copied()),
@@ -103,7 +103,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The path as the target takes it.
+    /// Returns the path in a form that is equal for equal paths of the target.
     fn key(&self, path: &str) -> Result<String> {
         Ok(names::folded(&self.fs.validatepath(path)?, &self.meta))
     }

@@ -1,4 +1,4 @@
-//! [`verify`]: what differs between two trees.
+//! [`verify`]: finds the differences between two trees.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -19,29 +19,29 @@ use crate::transfer::run::Run;
 use crate::transfer::sameness::{Digests, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::Snapshot;
 
-/// Something that differs between two trees. Paths are absolute.
+/// A difference between two trees. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Difference {
-    /// Only the source has it. The path of a directory ends with a slash.
+    /// A file or directory that exists only in the source. The path of a directory ends with a slash.
     OnlyInSource(String),
-    /// Only the target has it. The path of a directory ends with a slash.
+    /// A file or directory that exists only in the target. The path of a directory ends with a slash.
     OnlyInTarget(String),
-    /// A file that has another size.
+    /// A file with different sizes.
     Size {
-        /// Its path.
+        /// Path of the file.
         path: String,
-        /// Its size in the source, in bytes.
+        /// Size in the source, in bytes.
         source: u64,
-        /// Its size in the target, in bytes.
+        /// Size in the target, in bytes.
         target: u64,
     },
-    /// A file that has the same size and another content.
+    /// A file with the same size but different content.
     Content(String),
 }
 
 impl Difference {
-    /// The path of the file or directory.
+    /// Path of the file or directory.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -53,7 +53,7 @@ impl Difference {
     }
 }
 
-/// One line: the path, and what differs. Control characters are escaped.
+/// Formats the path and the difference in one line. Control characters are escaped.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,15 +72,16 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares two filesystems, and returns what differs, in the order of the paths. Nothing is changed.
+/// Compares two filesystems. Returns the differences in the order of the paths. Changes nothing.
 ///
-/// Files are compared by size and content, whatever their times are. Two objects with one ETag are the same, and an ETag that
-/// is an MD5 digest is compared with the content of the other file. Where ETags do not show that two files are the same, both
-/// are read. With [`Compare::Size`], only sizes are compared.
+/// Files are compared by size and content. Their times are ignored. Two objects with the same ETag are the same. An ETag
+/// that is an MD5 digest is compared with the content of the other file. If ETags do not show that two files are the same,
+/// both are read. With [`Compare::Size`], only sizes are compared.
 ///
-/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) leave files of both sides out;
-/// [`workers`](TransferOptions::workers) compare several files at a time; [`cancel`](TransferOptions::cancel), progress and
-/// [`on_error`](TransferOptions::on_error) work as in a copy. Other options have no meaning here.
+/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) exclude files on both sides.
+/// [`workers`](TransferOptions::workers) sets the number of files that are compared in parallel.
+/// [`cancel`](TransferOptions::cancel), progress and [`on_error`](TransferOptions::on_error) work as in a copy. Other
+/// options have no effect.
 ///
 /// Requests: those of two listings, and one for each file that is read.
 ///
@@ -101,11 +102,11 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 ///
-/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for a source that holds nothing, unless
+/// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for an empty source, unless
 /// [`allow_empty_source`](TransferOptions::allow_empty_source) is set;
-/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a
-/// [`condition`](TransferOptions::condition) is set; [`Unsupported`](crate::ErrorKind::Unsupported) for a name in the source
-/// that no path can have; those of the listings, and of the files that are read.
+/// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a [`condition`](TransferOptions::condition) is set;
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for a name in the source that no path can have; errors of the listings,
+/// and of the files that are read.
 pub fn verify(
     src_fs: &(impl FileSystem + ?Sized),
     dst_fs: &(impl FileSystem + ?Sized),
@@ -133,7 +134,7 @@ pub fn verify(
     })
 }
 
-/// The directories that only one side has.
+/// Returns the directories that exist on one side only.
 fn directories(
     source: &Snapshot,
     target: &Snapshot,
@@ -148,7 +149,7 @@ fn directories(
     let missing = source.directories.iter();
     let missing = missing.filter(|path| !in_target.contains(&fold(path)));
     let extra = target.directories.iter();
-    // A directory in which only left-out files are is no difference.
+    // A directory that contains only excluded files is not a difference.
     let extra = extra.filter(|path| {
         !in_source.contains(&fold(path)) && !target.with_rest.contains(path.as_str())
     });
@@ -159,7 +160,7 @@ fn directories(
         .collect()
 }
 
-/// Compares what the listings show of the files, and returns those that have to be read.
+/// Compares the files as listed. Returns those that must be read.
 fn files(
     source: &Snapshot,
     target: &Snapshot,
@@ -197,7 +198,7 @@ fn files(
         match sameness.of(file, other) {
             Verdict::Same => {}
             Verdict::Unknown(look) => to_read.push((job, look)),
-            // ETags that look like digests and are none: encrypted objects have such.
+            // Encrypted objects have ETags that look like digests but are not.
             Verdict::Differs => to_read.push((job, Look::Digests(Digests::default()))),
         }
     }
@@ -207,7 +208,7 @@ fn files(
     to_read
 }
 
-/// Reads files, and returns those whose contents differ.
+/// Reads files. Returns those whose contents differ.
 fn contents(
     endpoints: Endpoints<'_>,
     to_read: &[(Job, Look)],
@@ -229,7 +230,7 @@ fn contents(
         |(job, look), _| {
             run.begins(&job.src_path)?;
             let is_same = look.agrees(endpoints, job)?
-                // An ETag alone does not show that they differ.
+                // Different ETags alone do not prove a difference.
                 || look.has_e_tag() && Digests::default().agree(endpoints, job)?;
             if !is_same {
                 let path = path::abspath(&job.src_path).into_owned();

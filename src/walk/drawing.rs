@@ -1,4 +1,4 @@
-//! Drawing directories as a tree.
+//! Draws directories as a tree.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -9,7 +9,7 @@ use crate::filesystem::filter::{self, FilterDir, strings};
 use crate::filesystem::info::{Info, Namespaces};
 use crate::path;
 
-/// How [`FileSystemExt::tree`](crate::FileSystemExt::tree) draws: PyFilesystem's keyword arguments.
+/// Options of [`FileSystemExt::tree`](crate::FileSystemExt::tree): PyFilesystem's keyword arguments.
 ///
 /// Source: [`fs.tree.render`](https://docs.pyfilesystem.org/en/latest/reference/tree.html).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,50 +38,50 @@ impl Default for TreeOptions {
 }
 
 impl TreeOptions {
-    /// PyFilesystem's defaults for a file: from the root, five levels below what is in it, without
-    /// color, directories first.
+    /// PyFilesystem's defaults for a file: from the root, its content and five levels below, without color, directories
+    /// first.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The directory to begin with.
+    /// Start directory.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// How many levels are drawn below what is in the first directory; `None` for all.
+    /// Number of levels to draw below the content of the start directory. `None` draws all.
     #[must_use]
     pub fn max_levels(mut self, levels: impl Into<Option<usize>>) -> Self {
         self.max_levels = levels.into();
         self
     }
 
-    /// Whether lines, directories and hidden files have the colors of a terminal.
+    /// Whether lines, directories and hidden files are colored for a terminal.
     #[must_use]
     pub fn with_color(mut self, color: bool) -> Self {
         self.with_color = color;
         self
     }
 
-    /// Whether lines are drawn with `├──` and `└──`, and not with `|--` and a backtick. Defaults
-    /// to the value of [`with_color`](Self::with_color).
+    /// Whether lines are drawn with `├──` and `└──` instead of `|--` and a backtick. Defaults to the value of
+    /// [`with_color`](Self::with_color).
     #[must_use]
     pub fn box_characters(mut self, boxes: bool) -> Self {
         self.box_characters = Some(boxes);
         self
     }
 
-    /// Whether directories stand before files. In any case names are sorted, without regard to case.
+    /// Whether directories come before files. Names are always sorted, ignoring case.
     #[must_use]
     pub fn dirs_first(mut self, first: bool) -> Self {
         self.dirs_first = first;
         self
     }
 
-    /// Leaves out directories whose names match one of these [wildcards](crate::wildcard).
+    /// Excludes directories whose names match one of these [wildcards](crate::wildcard).
     #[must_use]
     pub fn exclude<I>(mut self, patterns: I) -> Self
     where
@@ -92,7 +92,7 @@ impl TreeOptions {
         self
     }
 
-    /// Draws only files whose names match one of these wildcards, and all directories.
+    /// Draws only files whose names match one of these wildcards. Directories are not affected.
     #[must_use]
     pub fn filter<I>(mut self, patterns: I) -> Self
     where
@@ -104,13 +104,13 @@ impl TreeOptions {
     }
 }
 
-/// How many were drawn.
+/// Number of drawn directories and files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TreeCounts {
-    /// Directories.
+    /// Number of directories.
     pub dirs: u64,
-    /// Files.
+    /// Number of files.
     pub files: u64,
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn render<F: FileSystem + ?Sized>(
     Ok(drawing.counts)
 }
 
-/// What lines are drawn with.
+/// Characters of the lines.
 struct Lines {
     going_on: &'static str,
     entry: &'static str,
@@ -173,7 +173,7 @@ struct Drawing<'a, F: ?Sized> {
 }
 
 impl<F: FileSystem + ?Sized> Drawing<'_, F> {
-    /// The entries of a directory in the order in which they are drawn.
+    /// Returns the entries of a directory in drawing order.
     fn entries(&self, directory: &str) -> Result<Vec<Info>> {
         let entries = filter::entries(self.fs, directory, &self.filter, Namespaces::BASIC)?;
         let mut entries: Vec<Info> = entries.collect::<Result<_>>()?;
@@ -183,8 +183,8 @@ impl<F: FileSystem + ?Sized> Drawing<'_, F> {
         Ok(entries)
     }
 
-    /// Draws what is in a directory; `levels` says of each directory above whether it is the last
-    /// one in its own.
+    /// Draws the content of a directory. `levels` contains, for each directory on the path, whether it is the last entry of
+    /// its parent.
     fn draw(&mut self, directory: &str, entries: &[Info], levels: &mut Vec<bool>) -> Result<()> {
         for (number, info) in entries.iter().enumerate() {
             let is_last = number + 1 == entries.len();
@@ -234,7 +234,7 @@ impl<F: FileSystem + ?Sized> Drawing<'_, F> {
     }
 }
 
-/// The name without control characters, which would break lines and steer terminals.
+/// Escapes control characters in a name. They would break lines and control the terminal.
 fn printable(name: &str) -> Cow<'_, str> {
     if !name.contains(char::is_control) {
         return Cow::Borrowed(name);

@@ -1,4 +1,4 @@
-//! [`Walker`]: every directory below a directory, and all that is in them.
+//! [`Walker`]: walks every directory below a directory.
 //!
 //! ```no_run
 //! use s3fs::{FileSystemExt, Namespaces, S3Fs};
@@ -31,39 +31,39 @@ use crate::filesystem::{Entries, FileSystem, TreeEntries};
 use crate::path;
 pub(crate) use rules::Rules;
 
-/// What a walk comes by, one after the other. It ends after an error.
+/// Iterator over a walk. It ends after an error.
 pub type Walked<'a, T> = Box<dyn Iterator<Item = Result<T>> + Send + 'a>;
 
-/// A walker that knows its filesystem: PyFilesystem's `BoundWalker`.
+/// A walker that is bound to a filesystem: PyFilesystem's `BoundWalker`.
 pub type BoundWalker<'a, F> = Walker<&'a F>;
 
-/// In which order directories are walked.
+/// Order in which directories are walked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Search {
-    /// From the top down: first all that is in a directory, then what is in its directories.
+    /// Top-down: first all entries of a directory, then the entries of its subdirectories.
     #[default]
     Breadth,
-    /// From the bottom up: each directory after what is in it.
+    /// Bottom-up: each directory after its content.
     Depth,
 }
 
-/// A directory that was walked through.
+/// A directory of a walk, with its content.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
-    /// The directory, absolute.
+    /// Absolute path of the directory.
     pub path: String,
-    /// The directories in it.
+    /// Subdirectories.
     pub dirs: Vec<Info>,
-    /// The files in it.
+    /// Files.
     pub files: Vec<Info>,
 }
 
 /// Walks through the directories of a filesystem:
 /// [`fs.walk.Walker`](https://docs.pyfilesystem.org/en/latest/reference/walk.html).
 ///
-/// [`FileSystemExt::walk`](crate::FileSystemExt::walk) gives one that walks in its filesystem.
-/// Options that will be used again are set on a `Walker` that is [bound](Self::bind) later.
+/// [`FileSystemExt::walk`](crate::FileSystemExt::walk) returns one that is bound to its filesystem. To reuse options, set
+/// them on a `Walker` and [bind](Self::bind) it later.
 ///
 /// ```
 /// use s3fs::{Walker, S3Fs};
@@ -74,33 +74,31 @@ pub struct Step {
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 ///
-/// Patterns are matched as [`crate::FileSystemExt::matches`] does; an empty list leaves nothing out.
+/// Patterns are matched as in [`crate::FileSystemExt::matches`]. An empty list excludes nothing.
 ///
 /// # Order and requests
 ///
-/// [`walk`](Self::walk), [`dirs`](Self::dirs) and [`info`](Self::info) go breadth-first unless
-/// [`search`](Self::search) says otherwise: one listing for each directory, in PyFilesystem's order.
-/// Directories that the options leave out are not listed. In memory are the names of the directories
-/// still to be listed.
+/// [`walk`](Self::walk), [`dirs`](Self::dirs) and [`info`](Self::info) are breadth-first unless [`search`](Self::search)
+/// selects another order. They list each directory once, in PyFilesystem's order. Excluded directories are not listed. The
+/// walk holds the names of the directories that it has not listed yet in memory.
 ///
-/// A depth-first walk goes through [`FileSystem::scantree`], which on S3 asks for 1,000 keys at a time,
-/// whatever directories they are in. In memory are the directories between the start and where the
-/// walk is. So do [`files`](Self::files), which come in the order of the tree then and not
-/// breadth-first, unless [`search`](Self::search) asks for an order.
+/// A depth-first walk uses [`FileSystem::scantree`], which on S3 lists 1,000 keys with one request, whatever directories
+/// they are in. The walk holds only the directories between the start and its current position in memory.
+/// [`files`](Self::files) also uses it, and returns the files in the order of the tree instead of breadth-first, unless
+/// [`search`](Self::search) selects an order.
 ///
-/// These leave directories out: `filter_dirs`, `exclude_dirs`, `max_depth`, `exclude_glob`, and
-/// `filter_glob` without a pattern that begins with `**`. Such a walk goes through
-/// [`FileSystem::scantree_pruned`], which on S3 skips what is left out, and lists a directory by itself
-/// where that takes fewer requests.
+/// These options exclude directories: `filter_dirs`, `exclude_dirs`, `max_depth`, `exclude_glob`, and `filter_glob` without
+/// a pattern that begins with `**`. Such a walk uses [`FileSystem::scantree_pruned`], which on S3 skips excluded keys, and
+/// lists a directory separately if that takes fewer requests.
 ///
-/// A walk that goes on after errors lists one directory at a time, in both orders.
+/// A walk that continues after errors lists one directory at a time, in both orders.
 #[derive(Clone, Default)]
 pub struct Walker<F = ()> {
     fs: F,
     options: Options,
 }
 
-/// Decides whether a walk goes on after an error.
+/// Decides whether a walk continues after an error.
 type OnError = Arc<dyn Fn(&str, &Error) -> bool + Send + Sync>;
 
 #[derive(Clone, Default)]
@@ -133,13 +131,13 @@ impl<F> fmt::Debug for Walker<F> {
 }
 
 impl Walker {
-    /// PyFilesystem's defaults: everything, breadth-first, up to the first error.
+    /// PyFilesystem's defaults: all entries, breadth-first, up to the first error.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same walker, for that filesystem.
+    /// Binds the walker to a filesystem.
     pub fn bind<F: FileSystem + ?Sized>(self, fs: &F) -> BoundWalker<'_, F> {
         Walker {
             fs,
@@ -149,21 +147,21 @@ impl Walker {
 }
 
 impl Walker {
-    /// What its options let it take.
+    /// Returns the rules of its options.
     pub(crate) fn rules(&self, case_insensitive: bool) -> Result<Rules> {
         Rules::new(&self.options, case_insensitive)
     }
 }
 
 impl<F> Walker<F> {
-    /// In which order directories are walked.
+    /// Order in which directories are walked.
     #[must_use]
     pub fn search(mut self, search: Search) -> Self {
         self.options.search = Some(search);
         self
     }
 
-    /// Only files whose names match one of these [wildcards](crate::wildcard).
+    /// Includes only files whose names match one of these [wildcards](crate::wildcard).
     #[must_use]
     pub fn filter<I>(mut self, patterns: I) -> Self
     where
@@ -174,7 +172,7 @@ impl<F> Walker<F> {
         self
     }
 
-    /// No files whose names match one of these wildcards.
+    /// Excludes files whose names match one of these wildcards.
     #[must_use]
     pub fn exclude<I>(mut self, patterns: I) -> Self
     where
@@ -185,8 +183,8 @@ impl<F> Walker<F> {
         self
     }
 
-    /// Only directories whose names match one of these wildcards, and what is in them. The directory
-    /// that the walk starts from is walked in any case.
+    /// Includes only directories whose names match one of these wildcards, and their content. The start directory is always
+    /// walked.
     #[must_use]
     pub fn filter_dirs<I>(mut self, patterns: I) -> Self
     where
@@ -197,7 +195,7 @@ impl<F> Walker<F> {
         self
     }
 
-    /// No directories whose names match one of these wildcards, and nothing that is below them.
+    /// Excludes directories whose names match one of these wildcards, and everything below them.
     #[must_use]
     pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
     where
@@ -208,8 +206,8 @@ impl<F> Walker<F> {
         self
     }
 
-    /// Only files whose whole paths match one of these [glob patterns](crate::glob), and the
-    /// directories in which such files can be.
+    /// Includes only files whose whole paths match one of these [glob patterns](crate::glob), and the directories that can
+    /// contain such files.
     #[must_use]
     pub fn filter_glob<I>(mut self, patterns: I) -> Self
     where
@@ -220,8 +218,8 @@ impl<F> Walker<F> {
         self
     }
 
-    /// No files and no directories whose whole paths match one of these glob patterns, and nothing
-    /// that is below these directories. A pattern that ends with `/` means directories alone.
+    /// Excludes files and directories whose whole paths match one of these glob patterns, and everything below these
+    /// directories. A pattern that ends with `/` matches directories only.
     #[must_use]
     pub fn exclude_glob<I>(mut self, patterns: I) -> Self
     where
@@ -232,25 +230,24 @@ impl<F> Walker<F> {
         self
     }
 
-    /// How many levels of directories are walked: with 1, what is in the directory that the walk
-    /// starts from. The directories at the last level are named and not listed.
+    /// Maximum number of directory levels to walk. With 1, only the content of the start directory. The directories of the
+    /// last level are returned but not listed.
     #[must_use]
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.options.max_depth = Some(levels);
         self
     }
 
-    /// Whether a directory that cannot be listed is passed over; by default the walk ends with the
-    /// error. It replaces [`on_error`](Self::on_error).
+    /// Whether a directory that cannot be listed is skipped. By default the walk ends with the error. Replaces
+    /// [`on_error`](Self::on_error).
     #[must_use]
     pub fn ignore_errors(mut self, ignore: bool) -> Self {
         self.options.on_error = ignore.then(|| -> OnError { Arc::new(|_, _| true) });
         self
     }
 
-    /// Decides about a directory that cannot be listed, whose path and error it is given: `true`
-    /// passes over it, and `false` ends the walk with the error. It replaces
-    /// [`ignore_errors`](Self::ignore_errors).
+    /// Calls `decide` with the path and the error of a directory that cannot be listed. `true` skips the directory, and
+    /// `false` ends the walk with the error. Replaces [`ignore_errors`](Self::ignore_errors).
     ///
     /// ```
     /// use s3fs::{ErrorKind, Walker};
@@ -271,7 +268,7 @@ impl<F> Walker<F> {
 }
 
 impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
-    /// The directories from `path` on, each with what is in it.
+    /// Returns the directories from `path` on, each with its content.
     ///
     /// ```no_run
     /// use s3fs::{FileSystemExt, Namespaces, S3Fs};
@@ -286,9 +283,8 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
     ///
     /// # Errors
     ///
-    /// The iterator gives what [`scandir`](FileSystem::scandir) answers, unless it is ignored, and
-    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a glob pattern that leads
-    /// above the root.
+    /// The iterator returns the errors of [`scandir`](FileSystem::scandir), unless they are ignored, and
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a glob pattern that leads above the root.
     #[doc(alias = "read_dir")]
     pub fn walk(&self, path: &str, namespaces: Namespaces) -> Walked<'a, Step> {
         let mut events = self.events(path, namespaces, self.is_depth_first());
@@ -308,7 +304,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
         }))
     }
 
-    /// The absolute paths of the files below a directory.
+    /// Returns the absolute paths of the files below a directory.
     ///
     /// # Errors
     ///
@@ -322,7 +318,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
         }))
     }
 
-    /// The absolute paths of the directories below a directory.
+    /// Returns the absolute paths of the directories below a directory.
     ///
     /// # Errors
     ///
@@ -335,7 +331,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
         }))
     }
 
-    /// All that is below a directory: absolute paths, and what is known of each.
+    /// Returns all entries below a directory: absolute paths and information.
     ///
     /// # Errors
     ///
@@ -348,7 +344,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
         self.options.search == Some(Search::Depth)
     }
 
-    /// What a walk comes by; `flat` if the order of the tree is as good as any, or asked for.
+    /// Returns the events of a walk. `flat` is true if the order of the tree is acceptable or requested.
     fn events(&self, path: &str, namespaces: Namespaces, flat: bool) -> Walked<'a, Event> {
         let begin = || {
             let start = self.fs.validatepath(path)?;
@@ -388,7 +384,7 @@ impl<'a, F: FileSystem + ?Sized> Walker<&'a F> {
     }
 }
 
-/// The steps of a [`walk`](Walker::walk) from the root, with the `basic` namespace.
+/// Returns the steps of a [`walk`](Walker::walk) from the root, with the `basic` namespace.
 impl<'a, F: FileSystem + ?Sized> IntoIterator for Walker<&'a F> {
     type Item = Result<Step>;
     type IntoIter = Walked<'a, Step>;
@@ -398,10 +394,10 @@ impl<'a, F: FileSystem + ?Sized> IntoIterator for Walker<&'a F> {
     }
 }
 
-/// An entry of a directory; or the directory's end, after the last one.
+/// An entry of a directory, or `None` for the end of the directory, after its last entry.
 type Event = (String, Option<Info>);
 
-/// The entries with their paths, without the ends of directories.
+/// Returns the entries with their paths, without the ends of directories.
 fn paths<'a>(
     events: Walked<'a, Event>,
 ) -> impl Iterator<Item = Result<(String, Info)>> + Send + 'a {
@@ -412,7 +408,7 @@ fn paths<'a>(
     })
 }
 
-/// What `step` gives, up to nothing or to the first error; a call that is cancelled is one.
+/// Iterates over the results of `step` up to `None` or the first error. Cancellation of the call is an error.
 pub(crate) fn until_error<T>(
     mut step: impl FnMut() -> Result<Option<T>>,
 ) -> impl Iterator<Item = Result<T>> {
@@ -427,7 +423,7 @@ pub(crate) fn until_error<T>(
     })
 }
 
-/// A walk through [`FileSystem::scantree`], or [`FileSystem::scantree_pruned`].
+/// A walk with [`FileSystem::scantree`] or [`FileSystem::scantree_pruned`].
 struct Flat<'a, F: ?Sized> {
     fs: &'a F,
     given: String,
@@ -435,7 +431,7 @@ struct Flat<'a, F: ?Sized> {
     rules: Arc<Rules>,
     namespaces: Namespaces,
     entries: Option<TreeEntries<'a>>,
-    /// The directory whose own entry was the last one: all that is in it came before.
+    /// Directory whose own entry was the last one. All its content came before.
     ended: Option<String>,
     is_done: bool,
 }
@@ -493,12 +489,12 @@ impl<'a, F: FileSystem + ?Sized> Flat<'a, F> {
     }
 }
 
-/// Lists one directory at a time, and knows what to do about errors.
+/// Lists one directory at a time, and handles errors.
 struct Scanner<'a, F: ?Sized> {
     fs: &'a F,
     rules: Rules,
     namespaces: Namespaces,
-    /// The start as the caller gave it, for errors.
+    /// Start path as the caller passed it, for errors.
     given: String,
     start: String,
     on_error: Option<OnError>,
@@ -521,7 +517,7 @@ impl<'a, F: FileSystem + ?Sized> Scanner<'a, F> {
         })
     }
 
-    /// The next entry that is part of the walk, with its path if it is a directory that is listed.
+    /// Returns the next entry of the walk, with its path if it is a directory to be listed.
     fn next(&self, open: &mut Open<'a>) -> Result<Option<(Info, Option<String>)>> {
         loop {
             let info = match open.entries.next() {
@@ -549,7 +545,7 @@ impl<'a, F: FileSystem + ?Sized> Scanner<'a, F> {
         }
     }
 
-    /// No entries, if the caller wants to go on.
+    /// Returns no entries if the caller decides to continue, or else the error.
     fn pass_over(&self, directory: &str, error: Error) -> Result<Entries<'a>> {
         match &self.on_error {
             Some(decide) if decide(directory, &error) => Ok(Box::new(iter::empty())),
@@ -562,8 +558,7 @@ impl<'a, F: FileSystem + ?Sized> Scanner<'a, F> {
 struct Open<'a> {
     directory: String,
     entries: Entries<'a>,
-    /// In a depth-first walk, its own entry in the directory above, which comes after all that is
-    /// in it.
+    /// In a depth-first walk, its own entry in the parent directory, which comes after its content.
     own: Option<(String, Info)>,
 }
 

@@ -1,4 +1,4 @@
-//! [`Rules`]: what the options of a walk let it take.
+//! [`Rules`]: the filters of a walk.
 
 use super::Options;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::path;
 use crate::walk::glob::GlobPattern;
 use crate::wildcard::Patterns;
 
-/// Which directories and files a walk takes.
+/// Selects the directories and files of a walk.
 pub(crate) struct Rules {
     filter: Patterns,
     exclude: Patterns,
@@ -32,12 +32,12 @@ impl Rules {
         })
     }
 
-    /// Whether nothing is walked but the directory that the walk starts from.
+    /// Returns true if only the start directory is walked.
     pub(super) fn is_shallow(&self) -> bool {
         self.max_depth.is_some_and(|levels| levels <= 1)
     }
 
-    /// Whether there may be directories that are not walked.
+    /// Returns true if some directories may be excluded.
     pub(crate) fn prune(&self) -> bool {
         let anywhere = self.filter_glob.iter().any(GlobPattern::leads_anywhere);
         self.max_depth.is_some()
@@ -47,7 +47,7 @@ impl Rules {
             || !(self.filter_glob.is_empty() || anywhere)
     }
 
-    /// Whether a directory is part of the walk.
+    /// Returns true if a directory is part of the walk.
     pub(super) fn take_dir(&self, path: &str, name: &str) -> bool {
         let leads_below = |pattern: &GlobPattern| pattern.leads_below(path);
         let matches = |pattern: &GlobPattern| pattern.matches_directory(path);
@@ -57,7 +57,7 @@ impl Rules {
             && !self.exclude_glob.iter().any(matches)
     }
 
-    /// What is done about a directory of a walk from `start`.
+    /// Returns how to handle a directory of a walk from `start`.
     pub(crate) fn descent(&self, start: &str, path: &str) -> Descent {
         if !self.take_dir(path, path::basename(path)) {
             Descent::Skip
@@ -68,7 +68,7 @@ impl Rules {
         }
     }
 
-    /// Whether a directory of a walk from `start` is listed.
+    /// Returns true if a directory of a walk from `start` is listed.
     pub(super) fn is_within_depth(&self, start: &str, path: &str) -> bool {
         let depth = depth(path) - depth(start);
         self.max_depth.is_none_or(|levels| depth < levels)
@@ -88,7 +88,7 @@ impl Rules {
     }
 }
 
-/// How many names an absolute path has.
+/// Returns the number of names in an absolute path.
 fn depth(path: &str) -> usize {
     match path.trim_matches('/') {
         "" => 0,

@@ -1,4 +1,4 @@
-//! The ways in which bytes are read, and what each leaves.
+//! The ways to read bytes, and the result of each.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,18 +14,18 @@ use crate::local::Directory;
 /// A way to read an object, `dir/file`.
 pub struct Operation {
     pub name: &'static str,
-    /// Whether it reads the object once, from its first byte on.
+    /// Whether the object is read once, from its first byte on.
     pub reads_once: bool,
-    /// Whether an error may come after a copy was made.
+    /// Whether an error may occur after a copy was made.
     pub copies_first: bool,
     pub run: fn(&Server) -> Outcome,
-    /// What it makes of the content of the object.
+    /// Returns the expected copy for the content of the object.
     pub expected: fn(&[u8]) -> Vec<u8>,
 }
 
-/// What an operation left.
+/// Result of an operation.
 pub struct Outcome {
-    /// What was read, or stored.
+    /// The bytes that were read or stored.
     pub copies: Vec<Vec<u8>>,
     pub error: Option<Error>,
 }
@@ -267,7 +267,7 @@ fn update(server: &Server) -> Result<()> {
     file.close()
 }
 
-/// A change of the object itself, which counts as a copy if it succeeded.
+/// The outcome of a change of the object itself, which counts as a copy if it succeeded.
 fn changed(server: &Server, result: Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome {
@@ -278,7 +278,7 @@ fn changed(server: &Server, result: Result<()>) -> Outcome {
     }
 }
 
-/// What is in place of the old file then, if another one is.
+/// The outcome of a write to the local disk: the content that replaced the old file, if any did.
 fn to_disk(run: impl FnOnce(&std::path::Path) -> Result<()>) -> Outcome {
     let disk = Directory::new();
     let file = disk.join("file");

@@ -1,5 +1,5 @@
-//! A small S3 server on a loopback port that answers reads oddly, and everything else as S3 does. It looks at no
-//! signature.
+//! A small S3 server on a loopback port that responds to reads in unusual ways, and to everything else like S3. It
+//! ignores signatures.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,35 +11,35 @@ use std::time::Duration;
 
 use s3fs::{S3Fs, S3FsBuilder};
 
-/// The status of an answer to a GET.
+/// The status of a response to a GET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// 206 to a range, 200 to none.
+    /// 206 for a range, 200 without one.
     AsAsked,
     Always200,
     Always206,
-    /// 416 to a range that ends behind the object.
+    /// 416 for a range that ends after the end of the object.
     EndRefused,
-    /// 416 to every range.
+    /// 416 for every range.
     RangeRefused,
-    /// 203: something between has changed the content.
+    /// 203: an intermediary has changed the content.
     Transformed,
 }
 
-/// The `Content-Range` of an answer to a GET. Its body has those bytes.
+/// The `Content-Range` of a response to a GET. The body contains the range that it declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentRange {
     Right,
     /// With `*` for the size of the object.
     Unsized,
     Missing,
-    /// Of bytes that begin elsewhere.
+    /// A range that begins elsewhere.
     Other,
-    /// Of the first half of what was asked for.
+    /// The first half of the requested range.
     Short,
 }
 
-/// How the body of an answer to a GET ends.
+/// The way in which the body of a response to a GET ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     Length,
@@ -47,24 +47,24 @@ pub enum Framing {
     Closed,
 }
 
-/// The ETag of an answer to a read.
+/// The ETag of a response to a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ETag {
     Same,
     Weak,
     Missing,
-    /// The object is replaced by one of the same size before the second GET is answered.
+    /// The object is replaced by one of the same size before the response to the second GET.
     Other,
 }
 
-/// Whether `If-Match` is looked at when something is read.
+/// Whether reads respect `If-Match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conditions {
     Honoured,
     Ignored,
 }
 
-/// What is odd.
+/// A combination of unusual properties.
 #[derive(Clone, Copy, Debug)]
 pub struct Odd {
     pub status: Status,
@@ -72,7 +72,7 @@ pub struct Odd {
     pub framing: Framing,
     pub e_tag: ETag,
     pub conditions: Conditions,
-    /// Whether a HEAD says the size.
+    /// Whether a HEAD has the size.
     pub head_has_length: bool,
     /// Whether the body of the first GET is cut in the middle.
     pub is_cut: bool,
@@ -104,7 +104,7 @@ const E_TAGS: [(ETag, Conditions); 5] = [
 ];
 
 impl Odd {
-    /// Every combination but for cuts and odd HEADs.
+    /// Every combination except for cuts and unusual HEADs.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for status in STATUSES {
@@ -119,7 +119,7 @@ impl Odd {
                             conditions,
                             head_has_length: true,
                             is_cut: false,
-                            // Smaller than a first window where that matters.
+                            // Smaller than a first window where this matters.
                             size: match status {
                                 Status::EndRefused => 40_000,
                                 _ => 300_000,
@@ -132,7 +132,7 @@ impl Odd {
         all
     }
 
-    /// So many combinations of anything.
+    /// Returns `count` random combinations.
     pub fn random(seed: u64, count: usize) -> Vec<Self> {
         let mut state = seed;
         // SplitMix64.
@@ -164,7 +164,7 @@ impl Odd {
 struct Store {
     objects: BTreeMap<String, (Vec<u8>, String)>,
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
-    /// What takes the place of an object at the second GET of it.
+    /// The object that replaces another one at its second GET.
     replacement: Option<(String, Vec<u8>)>,
     gets: usize,
     versions: u32,
@@ -209,7 +209,7 @@ impl Server {
                     return;
                 }
                 let shared = Arc::clone(&serving);
-                // A client that goes away is no failure.
+                // A client that disconnects is no failure.
                 thread::spawn(move || drop(serve(stream, &shared)));
             }
         });
@@ -296,7 +296,7 @@ struct Answer {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     framing: Framing,
-    /// After how many bytes of the body the connection ends.
+    /// Number of bytes of the body after which the connection ends.
     cut: Option<usize>,
     has_length: bool,
 }
@@ -378,7 +378,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     }
 }
 
-/// Sends an answer; whether the connection ends with it.
+/// Sends a response, and returns whether the connection ends with it.
 fn send(stream: &mut TcpStream, request: &Request, answer: &Answer) -> std::io::Result<bool> {
     let mut head = format!("HTTP/1.1 {} Odd\r\n", answer.status);
     for (name, value) in &answer.headers {
@@ -630,7 +630,7 @@ fn read(request: &Request, store: &mut Store, odd: &Odd) -> Answer {
     };
     let (mut start, mut end) = asked.unwrap_or((0, content.len()));
     end = end.min(content.len());
-    // Nobody could tell a 200 without Content-Range that has a part from one that has all.
+    // A 200 without Content-Range that has a part looks the same as one that has all.
     if status == 200 && odd.content_range == ContentRange::Missing {
         (start, end) = (0, content.len());
     }

@@ -1,4 +1,4 @@
-//! Objects under the customer's own key (SSE-C): it goes along wherever it must, and is never lost.
+//! Objects with a customer key (SSE-C): every request that needs the key has it, and the key is never lost.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -15,14 +15,14 @@ fn key(byte: u8) -> SseCustomerKey {
     SseCustomerKey::new([byte; 32])
 }
 
-/// Writes and reads with that key.
+/// Options to write and read with that key.
 fn both(byte: u8) -> OpenOptions {
     OpenOptions::new()
         .upload_args(UploadArgs::new().sse_customer_key(key(byte)))
         .download_args(DownloadArgs::new().sse_customer_key(key(byte)))
 }
 
-/// A filesystem all of whose objects are under that key.
+/// A filesystem whose objects all have that key.
 fn encrypted(server: &Server, byte: u8) -> S3Fs {
     let builder = common::builder(server)
         .upload_args(UploadArgs::new().sse_customer_key(key(byte)))
@@ -39,7 +39,7 @@ fn stored(server: &Server, name: &str) -> Object {
 }
 
 #[test]
-fn an_object_under_a_customers_key_is_read_with_that_key_alone() {
+fn an_object_with_a_customer_key_is_read_only_with_that_key() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.writebytes_with("f", b"secret", &both(1)).unwrap();
@@ -58,7 +58,7 @@ fn an_object_under_a_customers_key_is_read_with_that_key_alone() {
 }
 
 #[test]
-fn a_filesystem_under_a_customers_key_works_as_any_other() {
+fn a_filesystem_with_a_customer_key_works_like_any_other() {
     let server = Server::start();
     let fs = encrypted(&server, 1);
     fs.makedir("d").unwrap();
@@ -77,7 +77,7 @@ fn a_filesystem_under_a_customers_key_works_as_any_other() {
 }
 
 #[test]
-fn what_is_updated_stays_under_the_key_that_it_was_read_with() {
+fn an_update_keeps_the_customer_key_of_the_read() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.writebytes_with("f", b"secret", &both(1)).unwrap();
@@ -94,7 +94,7 @@ fn what_is_updated_stays_under_the_key_that_it_was_read_with() {
 }
 
 #[test]
-fn an_update_may_change_how_an_object_is_encrypted() {
+fn an_update_may_change_the_encryption() {
     let server = Server::start();
     let fs = common::open(&server);
     let kms = UploadArgs::new()
@@ -107,7 +107,7 @@ fn an_update_may_change_how_an_object_is_encrypted() {
         file.close().unwrap();
         stored(&server, "f")
     };
-    // S3 refuses two kinds of encryption in one request: the old kind must not come along.
+    // S3 refuses two kinds of encryption in one request: the old kind must not be sent too.
     fs.writebytes_with("f", b"old", &kms.clone().into())
         .unwrap();
     let customer = UploadArgs::new().sse_customer_key(key(1));
@@ -129,7 +129,7 @@ fn an_update_may_change_how_an_object_is_encrypted() {
 }
 
 #[test]
-fn setinfo_may_change_how_an_object_is_encrypted() {
+fn setinfo_may_change_the_encryption() {
     let server = Server::start();
     let fs = common::open(&server);
     let kms = UploadArgs::new().server_side_encryption("aws:kms");
@@ -139,7 +139,7 @@ fn setinfo_may_change_how_an_object_is_encrypted() {
     fs.setinfo("f", &aes).unwrap();
     let headers = stored(&server, "f").headers;
     assert_eq!(headers["x-amz-server-side-encryption"], "AES256");
-    // Keys and bucket keys are KMS's: S3 refuses them beside AES256.
+    // Key ids and bucket keys belong to KMS: S3 refuses them with AES256.
     assert!(!headers.contains_key("x-amz-server-side-encryption-aws-kms-key-id"));
     assert!(!headers.contains_key("x-amz-server-side-encryption-bucket-key-enabled"));
     let kms = RawInfo::new()
@@ -183,7 +183,7 @@ fn setinfo_keeps_a_huge_object_under_the_customers_key() {
 }
 
 #[test]
-fn a_copy_of_a_huge_object_is_encrypted_as_the_filesystem_says() {
+fn a_copy_of_a_huge_object_has_the_encryption_of_the_filesystem() {
     const HUGE: u64 = 6 << 30;
     let server = Server::start();
     let fs = encrypted(&server, 1);
@@ -210,7 +210,7 @@ fn a_copy_of_a_huge_object_is_encrypted_as_the_filesystem_says() {
         assert_eq!(object.customer_key_md5 == digest, is_same);
         assert_eq!(object.len(), HUGE);
     }
-    // One kind of encryption has no room beside another.
+    // S3 allows only one kind of encryption.
     let under_kms = Object::new(Content::synthetic(2, HUGE))
         .header("x-amz-server-side-encryption", "aws:kms")
         .header("x-amz-server-side-encryption-aws-kms-key-id", "key-1");
@@ -224,7 +224,7 @@ fn a_copy_of_a_huge_object_is_encrypted_as_the_filesystem_says() {
 }
 
 #[test]
-fn setinfo_may_put_an_object_under_the_stores_own_key() {
+fn setinfo_may_switch_to_encryption_with_s3_managed_keys() {
     let server = Server::start();
     let fs = encrypted(&server, 1);
     fs.writebytes("f", b"secret").unwrap();
@@ -235,7 +235,7 @@ fn setinfo_may_put_an_object_under_the_stores_own_key() {
 }
 
 #[test]
-fn a_change_by_someone_else_is_told_from_a_missing_key() {
+fn a_concurrent_change_is_distinguished_from_a_missing_key() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.writebytes_with("f", b"secret", &both(1)).unwrap();
@@ -248,7 +248,7 @@ fn a_change_by_someone_else_is_told_from_a_missing_key() {
 }
 
 #[test]
-fn without_the_key_an_object_is_there_and_can_be_removed() {
+fn without_the_key_an_object_exists_and_can_be_removed() {
     let server = Server::start();
     let fs = common::open(&server);
     fs.makedir("d").unwrap();
@@ -273,7 +273,7 @@ fn a_missing_key_is_named_in_the_error() {
 }
 
 #[test]
-fn metadata_of_a_null_removes_and_encryption_stays() {
+fn null_metadata_removes_all_entries_and_encryption_stays() {
     let server = Server::start();
     let fs = encrypted(&server, 1);
     let args = UploadArgs::new().metadata("a", "1");

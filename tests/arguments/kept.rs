@@ -1,4 +1,4 @@
-//! What an object keeps of what other clients gave it: how it is encrypted, and metadata of any form.
+//! Properties of objects of other clients that changes keep: the encryption, and metadata of any form.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::common;
 
 const ENCRYPTION: &str = "x-amz-server-side-encryption";
 
-/// How objects may be encrypted under keys of the store's.
+/// The kinds of encryption with keys of the store.
 fn encryptions() -> [BTreeMap<String, String>; 3] {
     let of = |pairs: &[(&str, &str)]| {
         let pairs = pairs.iter();
@@ -40,7 +40,7 @@ fn encrypted(content: impl Into<Content>, encryption: &BTreeMap<String, String>)
     object
 }
 
-/// How an object is encrypted.
+/// Returns the encryption headers of an object.
 fn encryption_of(object: &Object) -> BTreeMap<String, String> {
     let headers = object.headers.iter();
     headers
@@ -60,7 +60,7 @@ fn contents() -> [(&'static str, Content); 3] {
 
 type Work = fn(&S3Fs) -> s3fs::Result<()>;
 
-/// Calls on these objects, with the key that is looked at afterwards.
+/// Calls on these objects, with the key that is checked afterwards.
 const WORKS: [(&str, &str, Work); 9] = [
     ("copy", "copy", |fs| fs.copy("file", "copy")),
     ("copy over", "copy", |fs| {
@@ -88,7 +88,7 @@ const WORKS: [(&str, &str, Work); 9] = [
 ];
 
 #[test]
-fn files_stay_encrypted_as_they_are() {
+fn files_keep_their_encryption() {
     for encryption in encryptions() {
         for (name, key, work) in WORKS {
             let server = Server::start();
@@ -108,7 +108,7 @@ fn files_stay_encrypted_as_they_are() {
 }
 
 #[test]
-fn the_arguments_of_the_filesystem_win_over_the_encryption_of_the_source() {
+fn the_arguments_of_the_filesystem_override_the_encryption_of_the_source() {
     let [kms, ..] = encryptions();
     for name in ["file", "huge"] {
         let server = Server::start();
@@ -126,7 +126,7 @@ fn the_arguments_of_the_filesystem_win_over_the_encryption_of_the_source() {
 }
 
 #[test]
-fn trees_stay_encrypted_where_that_is_asked_for_with_one_head_for_each_key() {
+fn keep_encryption_keeps_the_encryption_of_trees_with_one_head_per_key() {
     let [kms, ..] = encryptions();
     for (keeps, moves) in [(false, false), (false, true), (true, false), (true, true)] {
         let server = Server::start();
@@ -153,7 +153,7 @@ fn trees_stay_encrypted_where_that_is_asked_for_with_one_head_for_each_key() {
     }
 }
 
-/// Metadata as other clients write it, and its text.
+/// Metadata as other clients write it, and the text that it represents.
 const ENTRIES: [(&str, &str, &str); 4] = [
     ("utf8", "café → 日本", "café → 日本"),
     ("words", "=?UTF-8?Q?caf=C3=A9_au_lait?=", "café au lait"),
@@ -191,7 +191,7 @@ fn metadata_of_other_clients_is_read_as_text_and_kept_by_every_change() {
             assert_eq!(s3_info(&fs, key).metadata, texts(), "{name}, {raw}");
             let object = bucket.get(key).unwrap();
             for (entry, value, _) in ENTRIES {
-                // Where words are answered for what is raw, words are stored again.
+                // If the store returns raw metadata as encoded words, encoded words are stored again.
                 if raw || value.is_ascii() {
                     let kept = &object.headers[&format!("x-amz-meta-{entry}")];
                     assert_eq!(kept, value, "{name}, {raw}");
@@ -202,7 +202,7 @@ fn metadata_of_other_clients_is_read_as_text_and_kept_by_every_change() {
 }
 
 #[test]
-fn metadata_of_other_clients_is_given_back_with_one_entry_more() {
+fn an_entry_can_be_added_to_metadata_of_other_clients() {
     for raw in [false, true] {
         let server = Server::builder().answer_raw(raw).start();
         server.bucket(BUCKET).put_with("file", foreign("content"));
@@ -216,8 +216,8 @@ fn metadata_of_other_clients_is_given_back_with_one_entry_more() {
 }
 
 #[test]
-fn metadata_that_no_header_can_carry_again_is_kept_by_a_copy_and_never_lost() {
-    // A signature takes it for a plain space.
+fn metadata_that_no_header_carries_is_kept_by_a_copy_and_never_lost() {
+    // In a signature it counts as a plain space.
     let value = "no\u{a0}break";
     let server = Server::builder().answer_raw(true).start();
     let bucket = server.bucket(BUCKET);

@@ -1,4 +1,4 @@
-//! Open files keep what an object has, never overwrite what they did not see, and store nothing unless closed.
+//! Open files keep the properties of an object, never overwrite concurrent changes, and store nothing unless closed.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +34,7 @@ fn updates_keep_headers_metadata_class_encryption_locks_and_tags() {
 }
 
 #[test]
-fn files_made_anew_have_nothing_of_the_old_object() {
+fn replaced_files_keep_nothing_of_the_old_object() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -57,7 +57,7 @@ fn files_made_anew_have_nothing_of_the_old_object() {
 }
 
 #[test]
-fn files_made_anew_can_be_read_and_have_the_arguments_of_the_call() {
+fn replaced_files_can_be_read_and_have_the_arguments_of_the_call() {
     let server = Server::start();
     let fs = common::open(&server);
     let args = UploadArgs::new().content_type("text/x").metadata("a", "1");
@@ -77,7 +77,7 @@ fn files_made_anew_can_be_read_and_have_the_arguments_of_the_call() {
 }
 
 #[test]
-fn what_the_call_says_wins_over_what_is_kept() {
+fn arguments_of_the_call_override_kept_properties() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put_with("f", rich_object("old"));
@@ -111,7 +111,7 @@ fn a_file_that_is_only_read_is_not_stored_again() {
 }
 
 #[test]
-fn what_someone_else_stored_meanwhile_stands() {
+fn an_update_never_replaces_a_concurrent_write() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -125,7 +125,7 @@ fn what_someone_else_stored_meanwhile_stands() {
         assert_eq!(error.path(), Some("f"));
         assert_eq!(bucket.get("f").unwrap().bytes(), b"theirs");
 
-        // Whether it can be looked at or not.
+        // Regardless of whether the file can be checked.
         let mut file = fs.openbin("f", mode).unwrap();
         file.write_all(b"mine").unwrap();
         bucket.put("f", "theirs again");
@@ -141,7 +141,7 @@ fn what_someone_else_stored_meanwhile_stands() {
 }
 
 #[test]
-fn an_object_that_was_deleted_meanwhile_stays_deleted() {
+fn an_object_deleted_during_an_update_stays_deleted() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -154,7 +154,7 @@ fn an_object_that_was_deleted_meanwhile_stays_deleted() {
 }
 
 #[test]
-fn a_file_that_appeared_since_an_append_began_stands() {
+fn an_append_never_replaces_a_file_created_since_it_began() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -166,7 +166,7 @@ fn a_file_that_appeared_since_an_append_began_stands() {
 }
 
 #[test]
-fn a_reader_is_told_that_the_object_was_replaced() {
+fn a_reader_reports_that_the_object_was_replaced() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -180,7 +180,7 @@ fn a_reader_is_told_that_the_object_was_replaced() {
 }
 
 #[test]
-fn of_many_that_make_a_file_exactly_one_wins() {
+fn exactly_one_of_many_concurrent_creators_wins() {
     const THREADS: usize = 16;
     for (strict, mode) in [(true, "x"), (false, "x"), (true, "x+"), (false, "x+")] {
         let server = Server::start();
@@ -210,7 +210,7 @@ fn of_many_that_make_a_file_exactly_one_wins() {
 }
 
 #[test]
-fn a_file_that_is_dropped_stores_nothing_and_says_so() {
+fn a_dropped_file_stores_nothing_and_logs_a_warning() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -260,7 +260,7 @@ fn a_closure_that_fails_stores_nothing() {
 }
 
 #[test]
-fn nothing_is_there_before_close_and_closing_again_does_nothing() {
+fn a_file_appears_at_close_and_a_second_close_does_nothing() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -277,7 +277,7 @@ fn nothing_is_there_before_close_and_closing_again_does_nothing() {
 }
 
 #[test]
-fn a_close_that_failed_leaves_the_old_object() {
+fn a_failed_close_leaves_the_old_object() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put("f", "old");

@@ -1,4 +1,4 @@
-//! `setinfo`: what is named changes, all else stays, and what someone else stored is not overwritten.
+//! `setinfo`: named attributes change, all others stay, and concurrent writes are not overwritten.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt, Namespaces, RawInfo, UploadArgs, Value};
 use test_server::{BUCKET, Content, Fault, Object, Rule, Server, synthetic_bytes};
@@ -9,18 +9,18 @@ use crate::logged::warnings;
 
 const GIB: u64 = 1 << 30;
 
-/// A change that every object can have.
+/// A change that is valid for every object.
 fn a_change() -> RawInfo {
     RawInfo::new().with("s3", "content_type", "text/changed")
 }
 
-/// What is to be after that change.
+/// The expected object after that change.
 fn with_the_change(object: &Object) -> Outside {
     outside(&object.clone().header("content-type", "text/changed"))
 }
 
 #[test]
-fn what_is_named_changes_and_all_else_stays() {
+fn named_attributes_change_and_all_others_stay() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -84,7 +84,7 @@ fn what_is_named_changes_and_all_else_stays() {
         let after = bucket.get("f").unwrap();
         let mut expected = outside(&before.header(header, told));
         if key == "metadata" {
-            // The map is the whole of it.
+            // The map replaces all metadata.
             expected
                 .0
                 .retain(|name, _| !name.starts_with("x-amz-meta-") || name == header);
@@ -111,7 +111,7 @@ fn the_storage_class_changes_and_all_else_stays() {
 }
 
 #[test]
-fn null_removes_what_it_names() {
+fn null_removes_an_attribute() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);
@@ -129,7 +129,7 @@ fn null_removes_what_it_names() {
     }
     fs.setinfo("f.csv", &change).unwrap();
     let after = bucket.get("f.csv").unwrap();
-    // An object always has a type: the one that its name says.
+    // An object always has a type: the one of its name.
     assert_eq!(after.headers["content-type"], "text/csv");
     assert_eq!(after.headers["content-language"], "de, en");
     assert!(!after.headers.contains_key("cache-control"));
@@ -140,7 +140,7 @@ fn null_removes_what_it_names() {
 }
 
 #[test]
-fn two_requests_are_made_and_the_copy_is_of_what_was_seen() {
+fn setinfo_is_a_head_and_a_copy_of_the_same_version() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put_with("f", rich_object("content"));
@@ -160,7 +160,7 @@ fn two_requests_are_made_and_the_copy_is_of_what_was_seen() {
 }
 
 #[test]
-fn an_info_given_back_changes_nothing_and_costs_a_look() {
+fn setting_an_unmodified_info_changes_nothing_and_costs_one_head() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.enable_versioning();
@@ -183,7 +183,7 @@ fn an_info_given_back_changes_nothing_and_costs_a_look() {
 }
 
 #[test]
-fn one_change_in_an_info_given_back_is_made() {
+fn one_change_in_a_returned_info_is_applied() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let before = rich_object("content");
@@ -197,7 +197,7 @@ fn one_change_in_an_info_given_back_is_made() {
 }
 
 #[test]
-fn times_are_taken_and_ignored() {
+fn times_are_accepted_and_ignored() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put("f", "x");
@@ -218,7 +218,7 @@ fn times_are_taken_and_ignored() {
 }
 
 #[test]
-fn what_cannot_be_changed_is_refused_by_its_name() {
+fn unchangeable_attributes_are_refused_by_name() {
     let server = Server::start();
     server.bucket(BUCKET).put("d/f", "x");
     let fs = common::open(&server);
@@ -241,8 +241,8 @@ fn what_cannot_be_changed_is_refused_by_its_name() {
 }
 
 #[test]
-fn the_copy_gets_the_acl_that_the_uploads_of_the_filesystem_get() {
-    // S3 keeps no ACL in a copy: what this filesystem made public would be private.
+fn the_copy_gets_the_acl_of_the_upload_arguments() {
+    // S3 keeps no ACL in a copy: without it, an object that this filesystem made public would become private.
     let server = Server::start();
     let args = UploadArgs::new().grant_read("id=\"1\"").metadata("a", "1");
     let fs = common::builder(&server).upload_args(args).build().unwrap();
@@ -253,7 +253,7 @@ fn the_copy_gets_the_acl_that_the_uploads_of_the_filesystem_get() {
         let request = common::asked(&server, operation).pop().unwrap();
         assert_eq!(request.header("x-amz-grant-read"), Some("id=\"1\""));
     }
-    // Its other arguments are about content that is not written here.
+    // Its other arguments concern content, and no content is written here.
     assert!(s3_info(&fs, "huge").metadata.is_empty());
 }
 
@@ -312,7 +312,7 @@ fn a_condition_that_does_not_hold_is_resource_changed() {
     assert_eq!(error.path(), Some("f"));
 }
 
-/// Stores another object as soon as the server has a request of that operation, which waits until it is there.
+/// Stores another object as soon as the server gets a request of that operation, and holds the request until then.
 fn replaced_before(
     server: &Server,
     operation: &'static str,
@@ -325,7 +325,7 @@ fn replaced_before(
 }
 
 #[test]
-fn a_change_between_the_look_and_the_copy_stands() {
+fn a_change_between_the_head_and_the_copy_is_never_replaced() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "old");
     let fs = common::open(&server);
@@ -338,7 +338,7 @@ fn a_change_between_the_look_and_the_copy_stands() {
     assert_eq!(object.headers["content-type"], "binary/octet-stream");
 }
 
-/// A huge object with everything that must survive.
+/// A huge object with everything that changes must keep.
 fn huge_object(seed: u64, size: u64) -> Object {
     let rich = rich_object("");
     Object {
@@ -356,7 +356,7 @@ fn a_huge_object_is_copied_in_parts_that_cover_it() {
     let size = 6 * GIB + 12_345;
     let before = huge_object(7, size);
     bucket.put_with("d/a+b %", before.clone());
-    // Off AWS, a key with a percent sign is not copied in parts unless this says so.
+    // Outside AWS, a key with a percent sign is copied in parts only with this setting.
     let builder = common::builder(&server).copy_percent_keys(true);
     let fs = builder.build().unwrap();
     fs.setinfo("d/a+b %", &a_change()).unwrap();
@@ -376,7 +376,7 @@ fn a_huge_object_is_copied_in_parts_that_cover_it() {
 
     let (complete, parts) = requests[3..].split_last().unwrap();
     assert_eq!(complete.operation, "CompleteMultipartUpload");
-    // Not every store looks at the condition of a completion.
+    // Not every store respects the condition of a completion.
     let (look, parts) = parts.split_last().unwrap();
     assert_eq!(look.operation, "HeadObject");
     let mut ranges: Vec<(u64, u64)> = Vec::new();
@@ -395,7 +395,7 @@ fn a_huge_object_is_copied_in_parts_that_cover_it() {
             .unwrap();
         ranges.push((first.parse().unwrap(), last.parse().unwrap()));
     }
-    // They are copied at the same time, in any order.
+    // They are copied in parallel, in any order.
     ranges.sort_unstable();
     let mut next: u64 = 0;
     for (first, last) in ranges {
@@ -413,7 +413,7 @@ fn a_huge_object_is_copied_in_parts_that_cover_it() {
 }
 
 #[test]
-fn the_largest_object_that_one_copy_takes_is_copied_at_once() {
+fn the_largest_object_for_one_request_is_copied_with_one_request() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put_synthetic("f", 1, 5 * GIB);
@@ -425,7 +425,7 @@ fn the_largest_object_that_one_copy_takes_is_copied_at_once() {
 }
 
 #[test]
-fn a_copy_in_parts_that_fails_leaves_the_old_object_and_no_upload() {
+fn a_failed_copy_in_parts_leaves_the_old_object_and_no_upload() {
     let before = huge_object(1, 6 * GIB);
     for (rule, fault) in [
         (
@@ -445,7 +445,7 @@ fn a_copy_in_parts_that_fails_leaves_the_old_object_and_no_upload() {
             Fault::error(200, "AccessDenied"),
         ),
     ] {
-        // A call that fails does not wait for its other parts, which would count for the next rule.
+        // A failed call does not wait for its other parts, which would count for the next rule.
         let server = Server::start();
         let bucket = server.bucket(BUCKET);
         bucket.put_with("f", before.clone());
@@ -460,7 +460,7 @@ fn a_copy_in_parts_that_fails_leaves_the_old_object_and_no_upload() {
 }
 
 #[test]
-fn an_upload_that_stays_behind_is_named_in_the_log() {
+fn an_upload_that_cannot_be_aborted_is_named_in_the_log() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.put_with("f", huge_object(1, 6 * GIB));
@@ -480,7 +480,7 @@ fn an_upload_that_stays_behind_is_named_in_the_log() {
 }
 
 #[test]
-fn a_change_during_a_copy_in_parts_stands() {
+fn a_change_during_a_copy_in_parts_is_never_replaced() {
     for operation in ["UploadPartCopy", "CompleteMultipartUpload"] {
         let server = Server::start();
         let bucket = server.bucket(BUCKET);
@@ -496,7 +496,7 @@ fn a_change_during_a_copy_in_parts_stands() {
 }
 
 #[test]
-fn what_cannot_be_sent_again_is_not_lost() {
+fn metadata_that_cannot_be_sent_again_is_not_lost() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     let fs = common::open(&server);

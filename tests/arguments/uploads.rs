@@ -1,4 +1,4 @@
-//! Upload arguments arrive as headers, whichever way they are given, and come back where S3 tells them.
+//! Upload arguments are sent as headers, however they are set, and are returned where S3 returns them.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -15,7 +15,7 @@ use super::{info, metadata, s3_info};
 use crate::common::{self, asked};
 use crate::local::Directory;
 
-/// An argument: its name and value in a URL, its setter, its header, and what `getinfo` tells of it.
+/// An argument: its name and value in a URL, its setter, its header, and its entry in the result of `getinfo`.
 struct Argument {
     name: &'static str,
     value: &'static str,
@@ -28,7 +28,7 @@ fn in_2037() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(2_139_722_880).unwrap()
 }
 
-/// Every argument; all of them can go into one request.
+/// Every argument; all of them can be used in one request.
 fn arguments() -> Vec<Argument> {
     let argument = |name, value, set, header, told| Argument {
         name,
@@ -37,7 +37,7 @@ fn arguments() -> Vec<Argument> {
         header,
         told,
     };
-    // Told under its own name and in its own words.
+    // Returned under its own name and with the same value.
     let told = |name, value, set, header| {
         argument(
             name,
@@ -213,7 +213,7 @@ fn all_arguments() -> UploadArgs {
     arguments.fold(UploadArgs::new(), |args, argument| (argument.set)(args))
 }
 
-/// Writes `hello` to `f` in that way; the request has every argument, and so has the object.
+/// Writes `hello` to `f` with `write`; the request and the object must have every argument.
 #[track_caller]
 fn check(server: &Server, fs: &dyn FileSystem, write: impl FnOnce()) {
     write();
@@ -225,7 +225,7 @@ fn check(server: &Server, fs: &dyn FileSystem, write: impl FnOnce()) {
         if let Some((name, value)) = argument.told {
             let mut told = told.get("s3", name).cloned();
             if let Some(Value::Map(map)) = &mut told {
-                // What is created has the mark of its writer.
+                // A created object has the mark of its writer.
                 map.remove("s3fs-nonce");
             }
             assert_eq!(told, Some(value), "{name}");
@@ -238,7 +238,7 @@ fn check(server: &Server, fs: &dyn FileSystem, write: impl FnOnce()) {
 }
 
 #[test]
-fn every_argument_of_the_filesystem_arrives_and_comes_back() {
+fn every_argument_of_the_filesystem_is_stored_and_returned() {
     let server = Server::start();
     let builder = common::builder(&server).upload_args(all_arguments());
     let fs = builder.build().unwrap();
@@ -250,7 +250,7 @@ fn every_argument_of_the_filesystem_arrives_and_comes_back() {
 }
 
 #[test]
-fn every_argument_of_a_call_arrives_and_comes_back() {
+fn every_argument_of_a_call_is_stored_and_returned() {
     let server = Server::start();
     let fs = common::open(&server);
     let options = OpenOptions::new().upload_args(all_arguments());
@@ -281,7 +281,7 @@ fn every_argument_of_a_call_arrives_and_comes_back() {
 }
 
 #[test]
-fn every_argument_of_an_fs_url_arrives_and_comes_back() {
+fn every_argument_of_an_fs_url_is_stored_and_returned() {
     let server = Server::start();
     let parameters = arguments().into_iter().map(|argument| {
         let (name, value) = (encode(argument.name), encode(argument.value));
@@ -335,7 +335,7 @@ fn the_shortcuts_of_the_builder_are_upload_arguments() {
 }
 
 #[test]
-fn the_arguments_of_a_call_win() {
+fn the_arguments_of_a_call_override_those_of_the_filesystem() {
     let server = Server::start();
     let own = metadata("a", "1").tag("a", "1").content_type("text/a");
     let builder = common::builder(&server).upload_args(own.cache_control("no-store"));
@@ -353,7 +353,7 @@ fn the_arguments_of_a_call_win() {
 }
 
 #[test]
-fn the_content_type_is_guessed_from_the_name_unless_it_is_said() {
+fn the_content_type_is_guessed_from_the_name_by_default() {
     let server = Server::start();
     let fs = common::builder(&server).delimiter("|").build().unwrap();
     let fs = [common::open(&server), fs];
@@ -384,7 +384,7 @@ fn the_content_type_is_guessed_from_the_name_unless_it_is_said() {
 }
 
 #[test]
-fn each_checksum_is_sent_verified_and_told() {
+fn each_checksum_is_sent_verified_and_reported() {
     type Told = fn(&s3fs::S3Info) -> &Option<String>;
     let server = Server::start();
     let table: [(ChecksumAlgorithm, &str, Told); 4] = [
@@ -399,7 +399,7 @@ fn each_checksum_is_sent_verified_and_told() {
         let args = UploadArgs::new().checksum_algorithm(algorithm);
         let fs = common::builder(&server).upload_args(args).build().unwrap();
         for content in [&b""[..], b"hello", &[7; 100_000]] {
-            // The server refuses a digest that is not that of the body.
+            // The server refuses a digest that does not match the body.
             fs.writebytes(name, content).unwrap();
             let put = asked(&server, "PutObject").pop().unwrap();
             let sent = put.header(&format!("x-amz-checksum-{name}"));
@@ -416,7 +416,7 @@ fn each_checksum_is_sent_verified_and_told() {
 }
 
 #[test]
-fn an_upload_that_arrived_damaged_is_refused_and_says_so() {
+fn a_damaged_upload_is_refused_and_reported() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "old");
     let fs = common::builder(&server).max_attempts(2).build().unwrap();
@@ -429,7 +429,7 @@ fn an_upload_that_arrived_damaged_is_refused_and_says_so() {
 }
 
 #[test]
-fn a_value_that_no_header_carries_is_refused_before_anything_is_sent() {
+fn a_value_that_no_header_carries_is_refused_before_any_request() {
     let server = Server::start();
     let fs = common::open_lenient(&server);
     for value in ["é", "a\r\nb: c", " a", "a  b", ""] {
@@ -444,8 +444,8 @@ fn a_value_that_no_header_carries_is_refused_before_anything_is_sent() {
     assert!(server.take_requests().is_empty());
 }
 
-/// A filesystem whose every request says who pays and who owns the bucket.
-/// A filesystem with both, made by the builder, by a URL, and by a URL with boto3's name of the argument.
+/// Three filesystems that send the request payer and the expected owner with every request: made by the builder, by a
+/// URL, and by a URL with boto3's name of the argument.
 fn with_payer_and_owner(server: &Server) -> [S3Fs; 3] {
     let built = common::builder(server)
         .requester_pays(true)
@@ -468,7 +468,7 @@ fn with_payer_and_owner(server: &Server) -> [S3Fs; 3] {
     ]
 }
 
-/// Works through every kind of request that there is.
+/// Sends every kind of request.
 fn do_everything(server: &Server, fs: &S3Fs) {
     let bucket = server.bucket(BUCKET);
     fs.makedir("d").unwrap();
@@ -507,14 +507,14 @@ fn do_everything(server: &Server, fs: &S3Fs) {
 }
 
 #[test]
-fn who_pays_and_who_owns_the_bucket_is_said_with_every_kind_of_request() {
+fn request_payer_and_expected_owner_are_sent_with_every_kind_of_request() {
     for number in 0..3 {
         let server = Server::start();
         let fs = &with_payer_and_owner(&server)[number];
         do_everything(&server, fs);
         let requests = server.take_requests();
         let asked: BTreeSet<&str> = requests.iter().map(|request| request.operation).collect();
-        // All that there are but CreateBucket and ListBuckets, which have neither.
+        // All operations except CreateBucket and ListBuckets, which have neither header.
         let all = [
             "AbortMultipartUpload",
             "CompleteMultipartUpload",
@@ -549,9 +549,9 @@ fn who_pays_and_who_owns_the_bucket_is_said_with_every_kind_of_request() {
     }
 }
 
-/// Every operation, one by one, and none of them forgets who pays.
+/// Runs every operation one by one.
 #[test]
-fn no_operation_leaves_out_who_pays_and_who_owns_the_bucket() {
+fn no_operation_leaves_out_request_payer_and_expected_owner() {
     for operation in crate::every_operation::asking() {
         let server = Server::start();
         let bucket = server.bucket(BUCKET);
@@ -559,7 +559,7 @@ fn no_operation_leaves_out_who_pays_and_who_owns_the_bucket() {
         bucket.put("d/f", "content");
         let fs = &with_payer_and_owner(&server)[0];
         for path in ["f", "d", "new"] {
-            // Some of them cannot be, and ask all the same.
+            // Some of them fail, but send requests anyway.
             let _ = operation.on(fs, path);
         }
         for request in server.take_requests() {
@@ -576,7 +576,7 @@ fn no_operation_leaves_out_who_pays_and_who_owns_the_bucket() {
 }
 
 #[test]
-fn presigned_urls_say_who_pays_and_work_without_a_header() {
+fn presigned_urls_have_the_request_payer_and_work_without_a_header() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "content");
     let fs = common::builder(&server)
@@ -610,7 +610,7 @@ fn presigned_urls_say_who_pays_and_work_without_a_header() {
 }
 
 #[test]
-fn download_arguments_go_with_what_reads_lists_and_deletes() {
+fn download_arguments_apply_to_reads_listings_and_deletes() {
     let server = Server::start();
     server.bucket(BUCKET).put("f", "x");
     let args = DownloadArgs::new().request_payer("requester");
@@ -632,7 +632,7 @@ fn download_arguments_go_with_what_reads_lists_and_deletes() {
     let options = OpenOptions::from(args.expected_bucket_owner("1"));
     fs.readbytes_with("f", &options).unwrap();
     drop(fs.openbin_with("f", "r", &options).unwrap());
-    // The object, and its tags before it is stored again.
+    // Reads the object, and its tags before it is stored again.
     let mut file = fs.openbin_with("f", "r+", &options).unwrap();
     file.write_all(b"y").unwrap();
     file.close().unwrap();
@@ -648,7 +648,7 @@ fn download_arguments_go_with_what_reads_lists_and_deletes() {
 }
 
 #[test]
-fn what_is_locked_goes_with_a_digest_of_every_body() {
+fn uploads_with_an_object_lock_have_a_digest_of_every_body() {
     const PART: usize = 1000;
     let server = Server::builder().min_part_size(PART as u64).start();
     let open = |args: UploadArgs| {
@@ -668,7 +668,7 @@ fn what_is_locked_goes_with_a_digest_of_every_body() {
         (locked.clone().checksum_algorithm(crc32), false),
     ] {
         let fs = open(args);
-        // The server refuses what is not the digest of its body.
+        // The server refuses a digest that does not match the body.
         fs.writebytes("small", &small).unwrap();
         let options = TransferOptions::new();
         fs.upload_file(&local, "copied", &options).unwrap();
@@ -685,7 +685,7 @@ fn what_is_locked_goes_with_a_digest_of_every_body() {
         assert_eq!(with_digest, [expected; 8]);
         assert_eq!(server.bucket(BUCKET).get("large").unwrap().bytes(), large);
     }
-    // What is changed stays locked.
+    // A changed object stays locked.
     open(locked).writebytes("small", &small).unwrap();
     server.take_requests();
     open(UploadArgs::new())

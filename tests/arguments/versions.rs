@@ -1,4 +1,4 @@
-//! Old versions of an object can be read, and not written.
+//! Old versions of an object can be read, but not written.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -8,7 +8,7 @@ use test_server::{BUCKET, Server};
 use super::s3_info;
 use crate::common::{self, fetch};
 
-/// A bucket with versions of `f`, their ids from the oldest, and a filesystem.
+/// A bucket with versions of `f`, their ids beginning with the oldest, and a filesystem.
 fn versioned(contents: &[&str]) -> (Server, Vec<String>, S3Fs) {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
@@ -55,7 +55,7 @@ fn a_removed_file_is_still_read_by_version() {
 }
 
 #[test]
-fn a_reader_of_a_version_is_not_disturbed_by_newer_ones() {
+fn a_reader_of_a_version_ignores_newer_versions() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     bucket.enable_versioning();
@@ -71,7 +71,7 @@ fn a_reader_of_a_version_is_not_disturbed_by_newer_ones() {
 }
 
 #[test]
-fn a_version_that_is_not_there_is_not_found() {
+fn a_missing_version_is_not_found() {
     let (_server, _, fs) = versioned(&["only"]);
     let missing = version("0000000000000000000000ff");
     let error = fs.readbytes_with("f", &missing).unwrap_err();
@@ -81,7 +81,7 @@ fn a_version_that_is_not_there_is_not_found() {
 }
 
 #[test]
-fn a_version_is_not_written() {
+fn a_version_cannot_be_written() {
     let (server, ids, fs) = versioned(&["old"]);
     for mode in ["w", "w+", "a", "r+", "x"] {
         let error = fs.openbin_with("f", mode, &version(&ids[0])).err().unwrap();

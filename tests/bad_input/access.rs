@@ -1,4 +1,4 @@
-//! A bucket that is not there, credentials that are not the right ones, a server that is elsewhere.
+//! Missing buckets, wrong credentials, and servers at another address.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -8,10 +8,10 @@ use test_server::{Fault, Rule, Server};
 use super::scene::{Scene, refused};
 use crate::every_operation;
 
-/// A path as no one normalizes it before an error quotes it.
+/// A path that errors must quote without normalizing it.
 const PATH: &str = "dir//./child";
 
-/// Every operation that asks the server fails like this, strict or not.
+/// Asserts that every operation that sends requests fails with this error, strict or not.
 fn every_operation_says<const N: usize>(
     scene: &Scene,
     change: impl Fn(S3FsBuilder) -> S3FsBuilder,
@@ -35,7 +35,7 @@ fn every_operation_says<const N: usize>(
 }
 
 #[test]
-fn a_missing_bucket_is_named_by_every_operation() {
+fn every_operation_names_a_missing_bucket() {
     let scene = Scene::new();
     for strict in [true, false] {
         let fs = missing_bucket(&scene, strict);
@@ -67,7 +67,7 @@ fn missing_bucket(scene: &Scene, strict: bool) -> S3Fs {
 }
 
 #[test]
-fn a_wrong_access_key_is_told_by_every_operation() {
+fn every_operation_reports_a_wrong_access_key() {
     every_operation_says(
         &Scene::new(),
         |builder| builder.aws_access_key_id("AKIAUNKNOWN"),
@@ -81,7 +81,7 @@ fn a_wrong_access_key_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_wrong_secret_is_told_by_every_operation() {
+fn every_operation_reports_a_wrong_secret() {
     every_operation_says(
         &Scene::new(),
         |builder| builder.aws_secret_access_key("wrong"),
@@ -91,7 +91,7 @@ fn a_wrong_secret_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_wrong_or_missing_session_token_is_told_by_every_operation() {
+fn every_operation_reports_a_wrong_or_missing_session_token() {
     let temporary = || Scene::on(Server::builder().token("right").start());
     let words = ["session token", "aws_session_token"];
     every_operation_says(
@@ -125,7 +125,7 @@ fn anonymous(scene: &Scene, strict: bool) -> S3Fs {
 }
 
 #[test]
-fn an_anonymous_caller_of_a_private_bucket_is_told_to_give_credentials() {
+fn an_anonymous_caller_of_a_private_bucket_gets_the_hint_to_set_credentials() {
     let scene = Scene::new();
     for strict in [true, false] {
         let fs = anonymous(&scene, strict);
@@ -163,14 +163,14 @@ fn an_anonymous_caller_reads_a_public_bucket_and_changes_nothing() {
     }
 }
 
-/// A port that nothing listens on: it was free a moment ago.
+/// A port without a listener: it was free a moment ago.
 fn closed_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
 #[test]
-fn an_endpoint_that_nobody_listens_at_is_named_by_every_operation() {
+fn every_operation_names_an_endpoint_without_a_listener() {
     let endpoint = format!("http://127.0.0.1:{}", closed_port());
     every_operation_says(
         &Scene::new(),
@@ -181,7 +181,7 @@ fn an_endpoint_that_nobody_listens_at_is_named_by_every_operation() {
 }
 
 #[test]
-fn an_endpoint_that_hangs_up_is_named_by_every_operation() {
+fn every_operation_names_an_endpoint_that_closes_connections() {
     let scene = Scene::new();
     scene
         .server
@@ -214,7 +214,7 @@ fn an_endpoint_that_stalls_is_a_timeout() {
 
 #[test]
 #[cfg(feature = "rustls")]
-fn https_to_a_server_that_speaks_http_is_told_by_every_operation() {
+fn every_operation_reports_https_to_an_http_server() {
     let scene = Scene::new();
     let endpoint = scene.server.endpoint().replace("http:", "https:");
     every_operation_says(
@@ -227,7 +227,7 @@ fn https_to_a_server_that_speaks_http_is_told_by_every_operation() {
 
 #[test]
 #[cfg(not(feature = "rustls"))]
-fn https_without_tls_is_told_when_the_filesystem_is_built() {
+fn https_without_tls_is_an_error_when_the_filesystem_is_built() {
     let built = super::scene::builder("https://127.0.0.1:9").build();
     refused("build", built).is(ErrorKind::Unsupported).says([
         "https://127.0.0.1:9",
@@ -237,8 +237,8 @@ fn https_without_tls_is_told_when_the_filesystem_is_built() {
 }
 
 #[test]
-fn a_host_that_no_name_server_knows_is_named() {
-    // No label of a name is so long, so that no name server need be asked.
+fn an_unknown_host_is_named() {
+    // No label of a host name may be so long, so that no name server is queried.
     let endpoint = format!("http://{}.invalid", "x".repeat(64));
     let fs = super::scene::builder(&endpoint).build();
     refused("listdir", fs.and_then(|fs| fs.listdir("dir")))

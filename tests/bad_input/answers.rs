@@ -1,4 +1,4 @@
-//! Answers that no S3 server gives, or gives only when something is wrong.
+//! Responses that no S3 server sends, or sends only when something is wrong.
 
 use std::io::Read as _;
 
@@ -15,7 +15,7 @@ use crate::local::Directory;
 const PAGE: &str = "<!DOCTYPE html><html><body>Welcome to <b>the portal</b></body></html>";
 const BARE_PAGE: &str = "<html><body>It works!</body></html>";
 
-/// Every operation meets this answer to all of its requests, and takes it for none of S3's.
+/// Asserts that every operation refuses this response to all of its requests.
 fn every_operation_is_wary_of(answer: &Answer, except: &[&str], kind: ErrorKind, words: &str) {
     let scene = Scene::new();
     let always = Fault::Answer(answer.clone());
@@ -24,7 +24,7 @@ fn every_operation_is_wary_of(answer: &Answer, except: &[&str], kind: ErrorKind,
         let fs = scene.built(|builder| builder.strict(strict));
         for operation in every_operation::asking() {
             let excepted = except.contains(&operation.name);
-            // Strict, they look at what is there first.
+            // In strict mode, operations check existing files first.
             if !excepted || (strict && operation.name == "remove") {
                 scene
                     .refuses(&fs, operation, "dir/./child")
@@ -36,7 +36,7 @@ fn every_operation_is_wary_of(answer: &Answer, except: &[&str], kind: ErrorKind,
 }
 
 #[test]
-fn a_page_with_status_200_is_told_by_every_operation() {
+fn every_operation_reports_an_html_page_with_status_200() {
     for page in [PAGE, BARE_PAGE] {
         let words = "check that the endpoint is that of an S3 server";
         every_operation_is_wary_of(
@@ -49,7 +49,7 @@ fn a_page_with_status_200_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_page_with_status_200_is_quoted_with_the_host_it_came_from() {
+fn an_html_page_with_status_200_is_quoted_with_its_host() {
     let scene = Scene::new();
     let page = Fault::Answer(Answer::html(200, PAGE));
     scene.server.faults().add(Rule::any().always(), page);
@@ -68,13 +68,13 @@ fn a_page_with_status_200_is_quoted_with_the_host_it_came_from() {
 }
 
 #[test]
-fn a_page_with_status_500_is_told_by_every_operation() {
+fn every_operation_reports_an_html_page_with_status_500() {
     let answer = Answer::html(500, PAGE);
     every_operation_is_wary_of(&answer, &[], ErrorKind::OperationFailed, "500");
 }
 
 #[test]
-fn json_is_told_by_every_operation() {
+fn every_operation_reports_a_json_response() {
     for status in [200, 500] {
         let json = Answer::new(status, "{\"message\": \"Missing Authentication Token\"}")
             .header("content-type", "application/json");
@@ -84,21 +84,21 @@ fn json_is_told_by_every_operation() {
 }
 
 #[test]
-fn an_answer_of_nothing_is_told_by_every_operation_but_a_blind_delete() {
+fn every_operation_but_a_blind_delete_reports_an_empty_response() {
     let nothing = Answer::new(200, "");
     let words = "S3";
     every_operation_is_wary_of(&nothing, &["remove"], ErrorKind::OperationFailed, words);
 }
 
 #[test]
-fn an_xml_of_something_else_is_told_by_every_operation_but_a_blind_delete() {
+fn every_operation_but_a_blind_delete_reports_foreign_xml() {
     let feed = Answer::new(200, "<?xml version=\"1.0\"?><feed><entry/></feed>")
         .header("content-type", "application/xml");
     every_operation_is_wary_of(&feed, &["remove"], ErrorKind::OperationFailed, "S3");
 }
 
 #[test]
-fn a_server_that_knows_no_such_page_is_not_taken_for_an_empty_bucket() {
+fn a_404_page_is_not_mistaken_for_an_empty_bucket() {
     for answer in [Answer::new(404, ""), Answer::html(404, PAGE)] {
         let scene = Scene::new();
         let always = Fault::Answer(answer);
@@ -123,7 +123,7 @@ fn a_server_that_knows_no_such_page_is_not_taken_for_an_empty_bucket() {
 }
 
 #[test]
-fn an_error_behind_status_200_fails_setinfo() {
+fn an_error_with_status_200_fails_setinfo() {
     let scene = Scene::new();
     let late = Fault::error(200, "InternalError");
     scene
@@ -139,7 +139,7 @@ fn an_error_behind_status_200_fails_setinfo() {
 }
 
 #[test]
-fn an_error_behind_status_200_fails_a_write() {
+fn an_error_with_status_200_fails_a_write() {
     let scene = Scene::new();
     for operation in ["PutObject", "DeleteObject"] {
         let late = Fault::error(200, "InternalError");
@@ -187,7 +187,7 @@ fn listed(scene: &Scene, what: &str, path: &str) -> Refused {
 }
 
 #[test]
-fn a_listing_of_keys_that_were_not_asked_for_is_not_believed() {
+fn a_listing_with_keys_outside_the_prefix_is_an_error() {
     let scene = Scene::new();
     let foreign = Fault::Answer(listing(&["dir/child", "other/x"], None));
     scene
@@ -234,7 +234,7 @@ fn a_listing_whose_tokens_repeat_ends_with_an_error() {
 }
 
 #[test]
-fn a_truncated_listing_without_a_token_is_told() {
+fn a_truncated_listing_without_a_token_is_an_error() {
     let scene = Scene::new();
     let page = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
     let page = Fault::Answer(Answer::new(200, page));
@@ -248,7 +248,7 @@ fn a_truncated_listing_without_a_token_is_told() {
 }
 
 #[test]
-fn a_listing_that_breaks_off_is_told() {
+fn an_incomplete_listing_is_an_error() {
     let scene = Scene::new();
     scene
         .server
@@ -258,7 +258,7 @@ fn a_listing_that_breaks_off_is_told() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_never_the_file() {
+fn an_incomplete_body_is_an_error() {
     const SIZE: u64 = 3 << 20;
     for at in [0, 1, 100_000, (1 << 20) + 1] {
         let scene = Scene::new().and("large", Object::new(Content::synthetic(7, SIZE)));
@@ -267,7 +267,7 @@ fn a_body_that_breaks_off_is_never_the_file() {
             .faults()
             .add(Rule::on("GetObject").always(), Fault::Truncate(at));
         let fs = scene.built(|builder| builder.max_attempts(5));
-        // Where each answer brings much, reading goes on to the end.
+        // If each response has many bytes, the read continues to the end.
         let read = fs.readbytes("dir/../large");
         if at < 65_536 {
             scene
@@ -299,7 +299,7 @@ fn a_body_that_breaks_off_is_never_the_file() {
             "what came is right"
         );
 
-        // Opening for a change reads the first 32 KiB.
+        // Opening a file for a change reads the first 32 KiB.
         for mode in ["a", "r+"] {
             let opened = fs.openbin("large", mode).map(drop);
             if at > 100 {
@@ -312,9 +312,9 @@ fn a_body_that_breaks_off_is_never_the_file() {
     }
 }
 
-/// A server's numbers are never added without a look.
+/// Numbers from a server are never added without a check.
 #[test]
-fn listed_sizes_that_add_up_to_too_much_are_no_panic() {
+fn an_overflowing_sum_of_listed_sizes_does_not_panic() {
     let scene = Scene::new();
     let fs = scene.built(|builder| builder.strict(false));
     let object = |name: &str| {
@@ -356,7 +356,7 @@ fn listed_sizes_that_add_up_to_too_much_are_no_panic() {
     let options = TransferOptions::new();
     copy::copy_dir(&fs, "big", &MemoryFs::new(), "x", &options).unwrap();
     mirror::mirror(&fs.opendir("big").unwrap(), &MemoryFs::new(), &options).unwrap();
-    // No object is so large: the server is not asked for its parts.
+    // No object is so large: no request for its parts is sent.
     let create = CopyOptions::new().create(true);
     let copied = fs.copydir_with("big", "copy", create);
     assert_eq!(copied.unwrap_err().kind(), ErrorKind::Unsupported);

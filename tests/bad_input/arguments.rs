@@ -1,4 +1,4 @@
-//! Values that S3 cannot take: infos, metadata, expiries, options.
+//! Values that S3 does not accept: infos, metadata, expiries, options.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn setinfo_refuses_a_value_of_the_wrong_type() {
 }
 
 #[test]
-fn setinfo_refuses_what_cannot_be_changed() {
+fn setinfo_refuses_unchangeable_attributes() {
     let scene = Scene::new();
     let fs = scene.fs();
     for (namespace, key, value) in [
@@ -110,7 +110,7 @@ fn setinfo_changes_all_or_nothing() {
         .is(ErrorKind::Unsupported);
 }
 
-/// What no header carries as it is.
+/// Values that no header carries unchanged.
 const UNSENDABLE: [&str; 9] = [
     "",
     " led",
@@ -124,7 +124,7 @@ const UNSENDABLE: [&str; 9] = [
 ];
 
 #[test]
-fn metadata_that_no_header_carries_is_refused_by_setinfo() {
+fn setinfo_refuses_metadata_that_no_header_carries() {
     let scene = Scene::new();
     for value in UNSENDABLE {
         let changes = RawInfo::new().with("s3", "metadata", metadata("colour", value));
@@ -145,7 +145,7 @@ fn metadata_that_no_header_carries_is_refused_by_setinfo() {
 }
 
 #[test]
-fn metadata_that_no_header_carries_is_refused_by_every_write_before_a_request() {
+fn every_write_refuses_metadata_that_no_header_carries_before_a_request() {
     let scene = Scene::new();
     for strict in [true, false] {
         let fs = scene.built(|builder| builder.strict(strict));
@@ -206,7 +206,7 @@ fn a_version_can_be_read_and_not_written() {
 }
 
 #[test]
-fn a_write_on_the_condition_of_another_etag_changes_nothing() {
+fn a_write_with_a_wrong_if_match_changes_nothing() {
     let scene = Scene::new();
     let options = OpenOptions::new().if_match("\"00000000000000000000000000000000\"");
     for strict in [true, false] {
@@ -231,7 +231,7 @@ fn a_write_on_the_condition_of_another_etag_changes_nothing() {
 }
 
 #[test]
-fn a_presigned_url_is_good_for_a_second_to_a_week() {
+fn a_presigned_url_is_valid_for_a_second_to_a_week() {
     let scene = Scene::new();
     let fs = scene.fs();
     let week = Duration::from_secs(7 * 24 * 3600);
@@ -269,7 +269,7 @@ fn a_url_for_an_unknown_purpose_is_refused() {
 }
 
 #[test]
-fn an_unsigned_url_cannot_set_headers_of_the_answer() {
+fn an_unsigned_url_cannot_set_headers_of_the_response() {
     let scene = Scene::new();
     let fs = s3fs::S3Fs::builder("bucket")
         .anonymous(true)
@@ -283,7 +283,7 @@ fn an_unsigned_url_cannot_set_headers_of_the_answer() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused_by_readtext() {
+fn readtext_refuses_invalid_utf_8() {
     let scene = Scene::new().and("latin", Object::new(&b"gr\xfcn"[..]));
     scene
         .refused("readtext", scene.fs().readtext("dir/../latin"))

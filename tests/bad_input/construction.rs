@@ -1,4 +1,4 @@
-//! What is told when a filesystem is opened.
+//! Errors that are reported when a filesystem is opened.
 
 use s3fs::{ErrorKind, Result, S3Fs, open_fs};
 
@@ -11,7 +11,7 @@ fn opened(url: &str) -> Refused {
 }
 
 #[test]
-fn half_a_credential_is_told_with_its_other_half() {
+fn an_incomplete_credential_is_an_error_that_names_the_missing_half() {
     let half = || {
         S3Fs::builder("bucket")
             .region("us-east-1")
@@ -43,7 +43,7 @@ fn half_a_credential_is_told_with_its_other_half() {
 }
 
 #[test]
-fn a_blank_credential_is_told() {
+fn a_blank_credential_is_an_error() {
     for (key, secret, words) in [
         ("", "secret", "aws_access_key_id"),
         ("key", "", "aws_secret_access_key"),
@@ -60,14 +60,14 @@ fn a_blank_credential_is_told() {
 }
 
 #[test]
-fn anonymous_with_an_access_key_is_told() {
+fn anonymous_with_an_access_key_is_an_error() {
     refused("build", builder(NOWHERE).anonymous(true).build())
         .is(ErrorKind::CreateFailed)
         .says(["`anonymous`", "access key", "give one of them"]);
 }
 
 #[test]
-fn a_malformed_fs_url_says_what_is_wrong_with_it() {
+fn an_error_about_a_malformed_fs_url_has_the_reason() {
     for (url, shown, words) in [
         ("://bucket", "***", "protocol://"),
         ("s3://:secret@bucket", "s3://***@bucket", "user name"),
@@ -93,7 +93,7 @@ fn a_malformed_fs_url_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn an_fs_url_without_a_bucket_or_with_an_impossible_one_is_told() {
+fn an_fs_url_without_a_valid_bucket_is_an_error() {
     for url in [
         "s3://k:s@",
         "s3://k:s@/dir",
@@ -108,7 +108,7 @@ fn an_fs_url_without_a_bucket_or_with_an_impossible_one_is_told() {
 }
 
 #[test]
-fn what_is_given_for_a_bucket_name_is_told_where_it_belongs() {
+fn an_error_about_a_bucket_name_names_the_right_function() {
     for (name, words) in [
         ("s3://bucket", ["S3Fs::from_url", "open_fs"]),
         ("s3://k:s@bucket/dir", ["S3Fs::from_url", "open_fs"]),
@@ -130,7 +130,7 @@ fn what_is_given_for_a_bucket_name_is_told_where_it_belongs() {
 }
 
 #[test]
-fn an_unknown_protocol_is_told_with_those_that_are_known() {
+fn an_unknown_protocol_is_reported_with_the_known_ones() {
     opened("gopher://bucket")
         .is(ErrorKind::UnsupportedProtocol)
         .about("gopher://bucket")
@@ -138,7 +138,7 @@ fn an_unknown_protocol_is_told_with_those_that_are_known() {
 }
 
 #[test]
-fn a_parameter_that_is_unknown_or_wrong_is_named() {
+fn an_unknown_or_invalid_parameter_is_named() {
     for (parameter, kind, words) in [
         ("colour=red", ErrorKind::ParseUrl, "no parameter \"colour\""),
         (
@@ -178,7 +178,7 @@ fn a_parameter_that_is_unknown_or_wrong_is_named() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_url_of_a_server_is_told() {
+fn an_endpoint_that_is_no_server_url_is_an_error() {
     for (endpoint, kind) in [
         ("127.0.0.1:9000", ErrorKind::InvalidArgument),
         ("localhost:9000", ErrorKind::InvalidArgument),
@@ -197,7 +197,7 @@ fn an_endpoint_that_is_no_url_of_a_server_is_told() {
 }
 
 #[test]
-fn a_region_that_cannot_be_part_of_a_host_is_told() {
+fn a_region_that_cannot_be_part_of_a_host_is_an_error() {
     for region in ["", "eu west", "eu/west", "eu.west@evil", "é"] {
         let built = builder(NOWHERE).region(region).build();
         refused(region, built)
@@ -206,9 +206,9 @@ fn a_region_that_cannot_be_part_of_a_host_is_told() {
     }
 }
 
-/// They list in no order, and want another signature.
+/// Directory buckets list in no order, and require another signature.
 #[test]
-fn a_directory_bucket_is_refused_by_its_name() {
+fn a_directory_bucket_is_refused_by_name() {
     for name in ["logs--usw2-az1--x-s3", "logs--usw2-az1--xa-s3"] {
         let error = S3Fs::builder(name).anonymous(true).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{name}");

@@ -1,4 +1,4 @@
-//! Open files that are asked for what they cannot do.
+//! Open files, and operations that they do not support.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -13,7 +13,7 @@ fn opened(scene: &Scene, mode: &str) -> Box<dyn File> {
     scene.fs().openbin(PATH, mode).expect(mode)
 }
 
-/// Everything that an open file can be asked for, but to be closed.
+/// Every operation of an open file except closing it.
 fn uses(file: &mut dyn File) -> [(&'static str, io::Result<()>); 4] {
     [
         ("read", file.read(&mut [0; 8]).map(drop)),
@@ -49,7 +49,7 @@ fn a_closed_file_refuses_every_use_and_closes_again() {
         }
         file.close().unwrap();
     }
-    // These are stored by the first close, and by no other.
+    // The first close stores these, and no other.
     for mode in ["w", "w+"] {
         let mut scene = Scene::new();
         let mut file = opened(&scene, mode);
@@ -72,7 +72,7 @@ fn a_closed_file_refuses_every_use_and_closes_again() {
 }
 
 #[test]
-fn a_file_opened_for_reading_is_not_written() {
+fn a_file_opened_for_reading_refuses_writes() {
     let scene = Scene::new();
     let mut file = opened(&scene, "r");
     let words = "not opened for writing";
@@ -90,12 +90,12 @@ fn a_file_opened_for_reading_is_not_written() {
         ErrorKind::Unsupported,
         words,
     );
-    // It reads on all the same.
+    // Reading continues to work.
     assert_eq!(io::read_to_string(&mut file).unwrap(), "content");
 }
 
 #[test]
-fn a_file_opened_for_writing_is_not_read() {
+fn a_file_opened_for_writing_refuses_reads() {
     let scene = Scene::new();
     for mode in ["w", "a"] {
         let mut file = opened(&scene, mode);
@@ -112,7 +112,7 @@ fn a_file_opened_for_writing_is_not_read() {
 }
 
 #[test]
-fn a_file_opened_with_w_does_not_move_into_what_is_sent() {
+fn a_file_opened_with_w_cannot_seek_into_sent_parts() {
     let scene = Scene::new();
     let mut file = opened(&scene, "w");
     let size = (8 << 20) + 1;
@@ -128,7 +128,7 @@ fn a_file_opened_with_w_does_not_move_into_what_is_sent() {
 }
 
 #[test]
-fn no_file_moves_before_its_start() {
+fn no_file_seeks_before_its_start() {
     let scene = Scene::new();
     for mode in ["r", "r+", "a", "w", "w+"] {
         let mut file = opened(&scene, mode);
@@ -146,7 +146,7 @@ fn no_file_moves_before_its_start() {
 }
 
 #[test]
-fn a_file_that_is_dropped_without_close_is_not_stored() {
+fn a_file_dropped_without_close_is_not_stored() {
     let scene = Scene::new();
     for mode in ["w", "a", "r+", "w+", "a+"] {
         let mut file = opened(&scene, mode);
@@ -164,7 +164,7 @@ fn a_file_that_is_dropped_without_close_is_not_stored() {
 }
 
 #[test]
-fn a_file_that_grows_over_the_largest_object_is_not_stored() {
+fn a_file_larger_than_the_largest_object_is_not_stored() {
     const LARGEST: u64 = 10_000 * (5 << 30);
     let scene = Scene::new();
     for mode in ["w+", "r+", "a"] {

@@ -1,4 +1,4 @@
-//! Filesystems that were closed or may not write, and modes that do not exist.
+//! Filesystems that are closed or read-only, and modes that do not exist.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces};
 

@@ -1,4 +1,4 @@
-//! A file where a directory is expected, the reverse, and paths below a file.
+//! Files where a directory is expected, the reverse, and paths below a file.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces};
 
@@ -38,7 +38,7 @@ const WRITES_OF_A_FILE: &[&str] = &[
 const READS_OF_A_DIRECTORY: &[&str] = &["listdir", "scandir", "scandir s3", "isempty"];
 
 #[test]
-fn a_directory_where_a_file_is_expected_is_told_by_every_operation() {
+fn every_operation_reports_a_directory_where_a_file_is_expected() {
     let scene = Scene::new();
     for path in ["dir", "/dir/", "empty", "dir/../empty"] {
         let expected = ErrorKind::FileExpected;
@@ -63,7 +63,7 @@ fn a_directory_where_a_file_is_expected_is_told_by_every_operation() {
 }
 
 #[test]
-fn the_root_where_a_file_is_expected_is_told_by_every_operation() {
+fn every_operation_reports_the_root_where_a_file_is_expected() {
     let scene = Scene::new();
     for strict in [true, false] {
         for path in ["", "/", "dir/.."] {
@@ -89,7 +89,7 @@ fn the_root_where_a_file_is_expected_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_file_where_a_directory_is_expected_is_told_by_every_operation() {
+fn every_operation_reports_a_file_where_a_directory_is_expected() {
     let scene = Scene::new();
     for strict in [true, false] {
         for path in ["file", "/dir/child/", "dir/./child"] {
@@ -110,7 +110,7 @@ fn a_file_where_a_directory_is_expected_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_parent_that_is_a_file_is_told_by_every_operation() {
+fn every_operation_reports_a_parent_that_is_a_file() {
     let scene = Scene::new();
     let below = "dir/child/./x";
     let writes: &[(&[&str], _)] = &[
@@ -160,7 +160,7 @@ fn a_parent_that_is_a_file_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_parent_that_is_not_there_is_told_with_what_to_do() {
+fn a_missing_parent_is_reported_with_a_hint() {
     let scene = Scene::new();
     let writes: &[(&[&str], _)] = &[
         (
@@ -175,7 +175,7 @@ fn a_parent_that_is_not_there_is_told_with_what_to_do() {
 }
 
 #[test]
-fn what_is_not_there_is_told_by_every_operation() {
+fn every_operation_reports_a_missing_path() {
     let scene = Scene::new();
     for strict in [true, false] {
         for path in ["absent", "dir/absent", "no/absent"] {
@@ -204,7 +204,7 @@ fn what_is_not_there_is_told_by_every_operation() {
 }
 
 #[test]
-fn a_file_that_is_there_is_not_made_again() {
+fn an_existing_file_is_not_created_again() {
     let scene = Scene::new();
     for strict in [true, false] {
         let exclusive: &[(&[&str], _)] = &[(&["openbin x", "openbin x+"], ErrorKind::FileExists)];
@@ -215,7 +215,7 @@ fn a_file_that_is_there_is_not_made_again() {
 }
 
 #[test]
-fn a_directory_that_is_not_empty_is_not_removed() {
+fn a_nonempty_directory_is_not_removed() {
     let scene = Scene::new();
     for strict in [true, false] {
         refusals(
@@ -239,7 +239,7 @@ fn a_directory_that_is_not_empty_is_not_removed() {
 }
 
 #[test]
-fn a_directory_without_a_marker_is_as_good_as_one_with() {
+fn a_directory_without_a_marker_is_like_one_with_a_marker() {
     let scene = Scene::new().and("bare/x", test_server::Object::new("x"));
     refusals(
         &scene,

@@ -1,11 +1,11 @@
-//! Paths that cannot be, told before any request.
+//! Impossible paths, which are refused before any request.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 
 use super::scene::{Scene, builder, refused};
 use crate::every_operation;
 
-/// Every operation refuses that path, without a request.
+/// Asserts that every operation refuses that path, without a request.
 fn no_operation_takes(scene: &Scene, fs: &S3Fs, path: &str, kind: ErrorKind) {
     scene.asked_nothing("before");
     for operation in every_operation::all() {
@@ -20,7 +20,7 @@ fn both(scene: &Scene) -> [S3Fs; 2] {
 }
 
 #[test]
-fn a_nul_in_a_path_is_refused_by_every_operation() {
+fn every_operation_refuses_a_nul_in_a_path() {
     let scene = Scene::new();
     for fs in both(&scene) {
         for path in ["\0", "fi\0le", "dir/child\0"] {
@@ -31,7 +31,7 @@ fn a_nul_in_a_path_is_refused_by_every_operation() {
 }
 
 #[test]
-fn back_references_above_the_root_are_refused_by_every_operation() {
+fn every_operation_refuses_back_references_above_the_root() {
     let scene = Scene::new();
     for fs in both(&scene) {
         for path in [
@@ -60,7 +60,7 @@ fn no_path_leads_out_of_dir_path() {
         ] {
             no_operation_takes(&scene, &jail, path, ErrorKind::IllegalBackReference);
         }
-        // What is no back reference is a name like any other, inside.
+        // Names that only resemble back references are ordinary names inside the directory.
         for path in ["%2e%2e/file", "..%2Ffile", "...", "..\\file"] {
             assert!(!jail.exists(path).unwrap(), "{path:?}");
         }
@@ -71,7 +71,7 @@ fn no_path_leads_out_of_dir_path() {
 }
 
 #[test]
-fn a_key_of_1024_bytes_is_taken_and_one_of_1025_is_not() {
+fn a_key_has_1024_bytes_at_most() {
     let scene = Scene::new();
     for fs in both(&scene) {
         for path in ["x".repeat(1025), format!("{}x", "é".repeat(512))] {
@@ -91,7 +91,7 @@ fn a_key_of_1024_bytes_is_taken_and_one_of_1025_is_not() {
 }
 
 #[test]
-fn no_request_lists_below_a_prefix_that_no_key_has() {
+fn no_request_lists_below_an_impossible_prefix() {
     let scene = Scene::new();
     let fs = scene.fs();
     let path = "x".repeat(1024);
@@ -127,7 +127,7 @@ fn dir_path_counts_towards_the_length_of_a_key() {
 }
 
 #[test]
-fn a_name_with_the_delimiter_in_it_is_refused_by_every_operation() {
+fn every_operation_refuses_a_name_with_the_delimiter() {
     let scene = Scene::new();
     let fs = scene.built(|builder| builder.delimiter("|"));
     no_operation_takes(&scene, &fs, "a|b", ErrorKind::InvalidCharsInPath);
@@ -135,7 +135,7 @@ fn a_name_with_the_delimiter_in_it_is_refused_by_every_operation() {
 }
 
 #[test]
-fn a_dir_path_that_cannot_be_is_told_when_the_filesystem_is_built() {
+fn an_impossible_dir_path_is_an_error_when_the_filesystem_is_built() {
     for (dir_path, kind) in [
         ("../x", ErrorKind::IllegalBackReference),
         ("a/../../b", ErrorKind::IllegalBackReference),

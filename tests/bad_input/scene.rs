@@ -1,5 +1,4 @@
-//! What the tests of this directory have in common: a bucket that must stay as it is, and an error that must
-//! say enough.
+//! Shared by the tests of this directory: a bucket that must not change, and an error with the required details.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -30,14 +29,14 @@ impl Scene {
         Self { server, before }
     }
 
-    /// The same bucket with more in it.
+    /// Adds an object to the bucket.
     pub fn and(mut self, key: &str, object: Object) -> Self {
         self.bucket().put_with(key, object);
         self.note();
         self
     }
 
-    /// What is there now is what must stay.
+    /// Records the current content as the content that must not change.
     pub fn note(&mut self) {
         self.before = everything(&self.bucket());
     }
@@ -46,19 +45,19 @@ impl Scene {
         self.server.bucket(BUCKET)
     }
 
-    /// A filesystem that everything is right with.
+    /// A correctly configured filesystem.
     pub fn fs(&self) -> S3Fs {
         self.built(|builder| builder)
     }
 
-    /// A filesystem that something is different with.
+    /// A filesystem with a changed configuration.
     pub fn built(&self, change: impl FnOnce(S3FsBuilder) -> S3FsBuilder) -> S3Fs {
         change(builder(&self.server.endpoint()))
             .build()
             .expect("a filesystem")
     }
 
-    /// The error of a call that must fail and leave the bucket as it was.
+    /// Returns the error of a call that must fail and not change the bucket.
     pub fn refused<T: Debug>(&self, what: &str, result: Result<T>) -> Refused {
         self.unchanged(what);
         refused(what, result)
@@ -69,21 +68,21 @@ impl Scene {
         assert!(self.bucket().uploads().is_empty(), "{what}");
     }
 
-    /// The same, of an operation on a path, which the error must name as it was given.
+    /// Like `refused`, for an operation on a path, which the error must name unchanged.
     pub fn refuses(&self, fs: &S3Fs, operation: &Operation, path: &str) -> Refused {
         let strict = if fs.is_strict() { "" } else { ", not strict" };
         let what = format!("{} {path:?}{strict}", operation.name);
         self.refused(&what, operation.on(fs, path)).about(path)
     }
 
-    /// No request was made since the last time.
+    /// Asserts that no request was sent since the last check.
     pub fn asked_nothing(&self, what: &str) {
         let requests = self.server.take_requests();
         assert!(requests.is_empty(), "{what}: {requests:?}");
     }
 }
 
-/// A builder with everything said, so that neither the environment nor a file is asked.
+/// A builder with all settings, so that it reads neither the environment nor a file.
 pub fn builder(endpoint: &str) -> S3FsBuilder {
     S3Fs::builder(BUCKET)
         .aws_access_key_id(ACCESS_KEY)
@@ -93,13 +92,13 @@ pub fn builder(endpoint: &str) -> S3FsBuilder {
         .max_attempts(1)
 }
 
-/// An error, with what was done as the name of the assertions.
+/// An error, with a description of the call for the assertions.
 pub struct Refused {
     what: String,
     pub error: Error,
 }
 
-/// The error of a call that must fail.
+/// Returns the error of a call that must fail.
 pub fn refused<T: Debug>(what: &str, result: Result<T>) -> Refused {
     match result {
         Ok(value) => panic!("{what}: it should fail, and answers {value:?}"),
@@ -116,7 +115,7 @@ impl Refused {
         self
     }
 
-    /// The same, of an operation whose outcome may also be what nobody can tell.
+    /// Like `is`, for an operation whose outcome may also be unknown.
     pub fn kind_or_unknown(self, kind: ErrorKind, exclusive: bool) -> Self {
         if exclusive && self.error.is(ErrorKind::OutcomeUnknown) {
             return self;
@@ -143,7 +142,7 @@ impl Refused {
     }
 }
 
-/// All that a bucket holds, in a form that can be compared and read.
+/// Returns the whole content of a bucket, in a form that can be compared and read.
 fn everything(bucket: &Bucket) -> BTreeMap<String, String> {
     let objects = bucket.keys().into_iter().map(|key| {
         let object = bucket.get(&key).map(|object| {

@@ -1,7 +1,7 @@
-//! The same files and variables, read by botocore and by this crate.
+//! Files and variables that both botocore and this crate read.
 //!
-//! `.ci/botocore.sh` makes the cases with `tests/credentials/cases.py` and names their directory in
-//! `S3FS_TEST_BOTOCORE`. Each case is a home directory with `env`, the variables, and `expected`, what botocore says.
+//! `.ci/botocore.sh` creates the cases with `tests/credentials/cases.py` and sets `S3FS_TEST_BOTOCORE` to their
+//! directory. Each case is a home directory with `env`, the variables, and `expected`, the result of botocore.
 //! A case in which this crate differs on purpose has the reason in `differs`.
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::Path;
 use s3fs::fuzzing::aws_configuration;
 
 #[test]
-fn the_files_are_read_and_the_sources_chosen_as_by_botocore() {
+fn files_are_read_and_sources_chosen_as_in_botocore() {
     let Some(directory) = std::env::var_os("S3FS_TEST_BOTOCORE") else {
         println!("not tested: S3FS_TEST_BOTOCORE names no cases");
         return;
@@ -31,7 +31,7 @@ fn the_files_are_read_and_the_sources_chosen_as_by_botocore() {
     );
 }
 
-/// How the two differ on a case, other than on purpose.
+/// Returns a difference between the two in a case, except for an intended one.
 fn difference(case: &Path) -> Option<String> {
     let text = |name: &str| fs::read_to_string(case.join(name)).ok();
     let pairs = text("env").expect("the variables");

@@ -1,4 +1,4 @@
-//! What is done while something goes wrong: every operation of the filesystem, on what is there and what is not.
+//! The cases for faults: every operation of the filesystem, on existing and on missing paths.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,13 +19,13 @@ use test_server::{Bucket, Object};
 
 use crate::local::Directory;
 
-/// One of them.
+/// A case.
 pub struct Case {
     pub name: &'static str,
     act: Act,
-    /// Whether all that it changes is one object, which is the old one or the new one.
+    /// Whether it changes only one object, which then has its old or its new state.
     pub is_atomic: bool,
-    /// Whether it makes a copy that must be new: who finds it there after a lost answer cannot tell it from another's.
+    /// Whether it makes a copy that must be new: after a lost response, its own copy looks like one of another client.
     pub copies_to_new: bool,
     /// The part size of its filesystem.
     pub part_size: u64,
@@ -34,13 +34,13 @@ pub struct Case {
 type Act = fn(&S3Fs) -> Result<String>;
 
 impl Case {
-    /// Does it, and tells what it answered.
+    /// Runs the case, and returns its result as text.
     pub fn act(&self, fs: &S3Fs) -> Result<String> {
         (self.act)(fs)
     }
 }
 
-/// What is there before each of them. No two files have the same content.
+/// Stores the content before each case. No two files have the same content.
 pub fn arrange(bucket: &Bucket) {
     bucket.put("dir/", "");
     bucket.put_with(
@@ -58,17 +58,17 @@ pub fn arrange(bucket: &Bucket) {
     bucket.put("dir/sub/b", "b below");
     bucket.put("dir/empty/", "");
     bucket.put("lone/only", "the only child");
-    // To decode the first of these names once too often is to take the second for it.
+    // Decoding the first of these names once too often gives the second one.
     bucket.put("percent/x%41", large());
     bucket.put("percent/xA", "another file");
     bucket.put("other/x", "elsewhere");
     bucket.put("other/", "");
 }
 
-/// How large a part is; nothing else that is written is larger.
+/// The part size; no other written file is larger.
 pub const PART: usize = 60;
 
-/// Contents of some parts and a bit.
+/// Content of several parts and a few bytes.
 fn large() -> Vec<u8> {
     (0..PART as u8 * 3 + 7).collect()
 }
@@ -99,7 +99,7 @@ const fn writes(name: &'static str, act: Act) -> Case {
     }
 }
 
-/// More than one object changes, each by itself.
+/// A case that changes several objects separately.
 const fn changes(name: &'static str, act: Act) -> Case {
     Case {
         name,
@@ -110,7 +110,7 @@ const fn changes(name: &'static str, act: Act) -> Case {
     }
 }
 
-/// One of them that makes a copy.
+/// Marks a case that makes a new copy.
 const fn to_new(case: Case) -> Case {
     Case {
         copies_to_new: true,
@@ -118,7 +118,7 @@ const fn to_new(case: Case) -> Case {
     }
 }
 
-/// One of them that sends all in one body, whatever its size.
+/// Marks a case that sends everything in one body, whatever its size.
 const fn in_one_body(case: Case) -> Case {
     Case {
         part_size: 8 << 20,
@@ -126,12 +126,12 @@ const fn in_one_body(case: Case) -> Case {
     }
 }
 
-/// A body that is so large that the client waits for the server's word before it sends it.
+/// A body so large that the client waits for a 100 Continue before it sends it.
 fn large_body() -> Vec<u8> {
     vec![b'b'; 1_100_000]
 }
 
-/// Those that change nothing.
+/// Cases that change nothing.
 pub const READING: &[Case] = &[
     reads("getinfo of a file", |fs| {
         shown(fs.getinfo("dir/file", Namespaces::S3))
@@ -276,7 +276,7 @@ pub const READING: &[Case] = &[
     }),
 ];
 
-/// Those that change something, each in one request that counts.
+/// Cases that change something, each with one decisive request.
 pub const WRITING: &[Case] = &[
     writes("makedir", |fs| told(fs.makedir("dir/new"))),
     writes("makedir of what is there", |fs| {
@@ -376,7 +376,7 @@ pub const WRITING: &[Case] = &[
     }),
 ];
 
-/// Those that change one object in requests for its parts.
+/// Cases that change one object in requests for its parts.
 pub const IN_PARTS: &[Case] = &[
     writes("parts by openbin w", |fs| write_large(fs, "dir/file", "w")),
     writes("parts by openbin x", |fs| write_large(fs, "dir/new", "x")),
@@ -431,7 +431,7 @@ pub const IN_PARTS: &[Case] = &[
     }),
 ];
 
-/// Those that change more than one object.
+/// Cases that change more than one object.
 pub const CHANGING: &[Case] = &[
     changes("makedirs", |fs| told(fs.makedirs("dir/n/e/w"))),
     changes("remove of an only child", |fs| told(fs.remove("lone/only"))),
@@ -448,7 +448,7 @@ pub const CHANGING: &[Case] = &[
     changes("copy_dir from memory", |fs| {
         told(copy::copy_dir(&memory()?, "/", fs, "dir", &options()).map(|done| done.copied()))
     }),
-    // How many are copied one by one depends on whether the server does it.
+    // The number of single copies depends on whether the server copies.
     changes("copy_dir between two handles", |fs| {
         let (source, target) = (fs.opendir("dir/sub")?, fs.opendir("other")?);
         told(copy::copy_dir(&source, "/", &target, "/", &options()).map(drop))
@@ -501,7 +501,7 @@ pub const CHANGING: &[Case] = &[
     changes("removetree", |fs| told(fs.removetree("dir"))),
 ];
 
-/// Those of text, and more ways between S3 and the local disk.
+/// Cases for text, and more ways between S3 and the local disk.
 pub const BY_TEXT_AND_DISK: &[Case] = &[
     reads("open r", |fs| {
         let mut content = String::new();
@@ -527,10 +527,10 @@ pub const BY_TEXT_AND_DISK: &[Case] = &[
     }),
 ];
 
-/// The one that goes by the times of objects.
+/// The case that depends on the times of objects.
 pub const BY_TIMES: &str = "mirror of two writes in a second";
 
-/// All of them.
+/// Returns all cases.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     let all = READING.iter().chain(WRITING).chain(IN_PARTS);
     all.chain(CHANGING).chain(BY_TEXT_AND_DISK)
@@ -540,7 +540,7 @@ fn told(result: Result<impl std::fmt::Debug>) -> Result<String> {
     result.map(|value| format!("{value:?}"))
 }
 
-/// That it is refused is the answer, and which error says so. Others go through.
+/// Returns the kind of an expected error as the result. Other errors are returned unchanged.
 fn refused(result: Result<impl std::fmt::Debug>) -> Result<String> {
     match result {
         Err(error)
@@ -555,7 +555,7 @@ fn refused(result: Result<impl std::fmt::Debug>) -> Result<String> {
     }
 }
 
-/// A copy that the server does not allow is left to who asked for it.
+/// A copy that the server refuses is reported as such, because the caller must handle it.
 fn by_the_server(path: &str, copied: Result<bool>) -> Result<String> {
     match copied {
         Ok(false) => Err(Error::new(PermissionDenied).with_path(path)),
@@ -563,7 +563,7 @@ fn by_the_server(path: &str, copied: Result<bool>) -> Result<String> {
     }
 }
 
-/// Only the object that is there now.
+/// Options that require the current version of the object.
 fn matching(fs: &S3Fs) -> Result<OpenOptions> {
     let info = fs.getinfo("dir/file", Namespaces::S3)?;
     let e_tag = info.s3().and_then(|s3| s3.e_tag.clone());
@@ -576,7 +576,7 @@ fn is_own_bucket(error: &Error) -> bool {
         .is_some_and(|s3| s3.code == "BucketAlreadyOwnedByYou")
 }
 
-/// Another filesystem, with files of names that are there and of new ones.
+/// Another filesystem, with files of existing and of new names.
 fn memory() -> Result<MemoryFs> {
     let fs = MemoryFs::new();
     fs.writebytes("file", b"from memory")?;
@@ -589,7 +589,7 @@ fn options() -> TransferOptions<'static> {
     TransferOptions::new()
 }
 
-/// Times differ from one bucket to the next.
+/// Formats an info without times, which differ from one bucket to the next.
 fn shown(info: Result<s3fs::Info>) -> Result<String> {
     told(info.map(|info| (info.name().to_owned(), info.is_dir(), info.size())))
 }
@@ -613,7 +613,7 @@ fn write_large(fs: &S3Fs, path: &str, mode: &str) -> Result<String> {
     told(file.close())
 }
 
-/// What the files in a directory are called.
+/// Returns the names of the files in a directory.
 fn names(directory: &Directory) -> Vec<OsString> {
     let entries = fs::read_dir(directory).expect("it is there");
     entries
@@ -621,7 +621,7 @@ fn names(directory: &Directory) -> Vec<OsString> {
         .collect()
 }
 
-/// The local file is the old one or the new one, and no other is beside it.
+/// The local file has the old or the new content, and no other file is beside it.
 fn download_file(s3: &S3Fs) -> Result<String> {
     let directory = Directory::new();
     let local = directory.join("local");
@@ -638,7 +638,7 @@ fn download_file(s3: &S3Fs) -> Result<String> {
     told(done)
 }
 
-/// The local file is the old one or the new one; what is beside it is of use when it is tried again.
+/// The local file has the old or the new content; a file beside it can be used by the next attempt.
 fn download_file_resumed(s3: &S3Fs) -> Result<String> {
     let directory = Directory::new();
     let local = directory.join("local");
@@ -686,7 +686,7 @@ fn download_dir_with_parts(s3: &S3Fs) -> Result<String> {
     download_dir_of(s3, "dir", &files)
 }
 
-/// Each local file is whole, and no other is beside them.
+/// Each local file is complete, and no other file is beside them.
 fn download_dir_of(s3: &S3Fs, path: &str, files: &[(&str, &[u8])]) -> Result<String> {
     let directory = Directory::new();
     let local = directory.join("local");
@@ -703,7 +703,7 @@ fn download_dir_of(s3: &S3Fs, path: &str, files: &[(&str, &[u8])]) -> Result<Str
     told(done.map(|report| (report.copied(), report.bytes())))
 }
 
-/// How many files are in a directory and below.
+/// Returns the number of files in a directory and below.
 fn files_in(directory: &Path) -> usize {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -712,11 +712,11 @@ fn files_in(directory: &Path) -> usize {
         .sum()
 }
 
-/// The second of two writes within a second arrives, although it has the size of the first one.
+/// The second of two writes within a second is copied, although it has the size of the first one.
 fn mirror_two_writes(s3: &S3Fs) -> Result<String> {
     let directory = Directory::new();
     let (source, disk) = (s3.opendir("dir/sub")?, OsFs::new(&directory)?);
-    // The first write is that of the scene.
+    // The initial content is the first write.
     for content in ["a below", "A BELOW"] {
         if content == "A BELOW" {
             s3.writebytes("dir/sub/a", content.as_bytes())?;
@@ -737,7 +737,7 @@ fn upload_dir(s3: &S3Fs) -> Result<String> {
     told(done.map(|report| (report.copied(), report.bytes())))
 }
 
-/// Gives up what another program began.
+/// Aborts the upload of another program.
 fn abort_upload(s3: &S3Fs) -> Result<String> {
     let mut file = s3.openbin("dir/file", "w")?;
     file.write_all(&new_large())?;

@@ -1,5 +1,5 @@
-//! The part of [`fuzzing`](crate::fuzzing) that is about single answers: how long to wait, and what no text
-//! may show.
+//! The part of [`fuzzing`](crate::fuzzing) for single answers: the wait before a retry, and the redaction of
+//! secrets.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::s3::client::redact::Secrets;
 use crate::s3::client::retry::{Attempt, Decision, Outcome, RetryPolicy};
 use crate::s3::credentials::Credentials;
 
-/// The bytes as text; what is not UTF-8 is replaced.
+/// Converts the bytes to text, replacing invalid UTF-8.
 pub(crate) fn text(data: &[u8]) -> String {
     String::from_utf8_lossy(data).into_owned()
 }
 
-/// The bytes as two texts, apart at their first line end.
+/// Splits the bytes into two texts at the first line end.
 pub(crate) fn two_texts(data: &[u8]) -> (String, String) {
     let mut halves = data.splitn(2, |byte| *byte == b'\n').map(text);
     let first = halves.next().unwrap_or_default();
     (first, halves.next().unwrap_or_default())
 }
 
-/// `Retry-After`, beside the date of its answer: no wait makes a policy overflow, or is longer than all that
-/// is tried.
+/// Checks `Retry-After` with the date of its answer: no value makes the policy overflow, or leads to a wait longer
+/// than the total retry time.
 pub fn retry_after(data: &[u8]) {
     let (value, date) = two_texts(data);
     let wait = failure::wait(&value, http_date(&date));
@@ -43,7 +43,7 @@ pub fn retry_after(data: &[u8]) {
     }
 }
 
-/// A server's message without its secrets, wherever they stand in it.
+/// Checks that a server's message is redacted wherever the secrets occur in it.
 pub fn redaction(data: &[u8]) {
     const KEY: &str = "AKIAOFTHEREDACTION";
     const SECRET: &str = "wJalr/XUtnFEMI+K7MDENG";
@@ -70,7 +70,7 @@ pub fn redaction(data: &[u8]) {
         );
         assert_eq!(secrets.hide(&hidden), hidden, "hidden twice, it is another");
     }
-    // What has no secret in it stays as it is.
+    // Text without a secret stays unchanged.
     let text = text(data);
     let has_one = [KEY, SECRET, TOKEN]
         .iter()

@@ -1,4 +1,4 @@
-//! The part of [`fuzzing`](crate::fuzzing) that is about S3: answers, keys, the files of the AWS tools.
+//! The S3 part of [`fuzzing`](crate::fuzzing): responses, keys, the files of the AWS tools.
 
 use crate::path;
 use crate::s3::client::xml::{self, XmlError};
@@ -9,10 +9,10 @@ use crate::s3::read::answer;
 pub use crate::s3::client::fuzzing::{redaction, retry_after};
 pub(crate) use crate::s3::client::fuzzing::{text, two_texts};
 
-/// The longest that an error quotes of an answer that cannot be read, places of elements included.
+/// Maximum length of an error about an unreadable response, including positions of elements.
 const LONGEST_QUOTE: usize = 4096;
 
-/// Answers to requests, as each of the documents that the library asks for.
+/// Parses responses as each of the documents that the library requests.
 pub fn xml_answers(data: &[u8]) {
     if let Ok(page) = told(xml::list_page(data, "")) {
         assert!(
@@ -52,7 +52,7 @@ pub fn xml_answers(data: &[u8]) {
     let _ = told(xml::delete_failures(data));
 }
 
-/// Messages about unreadable answers are bounded, and an error is never taken for an answer.
+/// Checks that messages about unreadable responses are bounded, except for errors of the server.
 fn told<T>(read: Result<T, XmlError>) -> Result<T, XmlError> {
     if let Err(error) = &read {
         let told = error.to_string();
@@ -66,7 +66,7 @@ fn told<T>(read: Result<T, XmlError>) -> Result<T, XmlError> {
     read
 }
 
-/// Bodies of refusals: no document is an error and an answer at once.
+/// Checks bodies of error responses: no document is an error and another response at once.
 pub fn error_answers(data: &[u8]) {
     let is_error = xml::error_answer(data).is_some();
     assert!(
@@ -79,7 +79,7 @@ pub fn error_answers(data: &[u8]) {
     );
 }
 
-/// The shared credentials and config files, whatever their line ends.
+/// Checks that line endings do not matter in the shared credentials and config files.
 pub fn aws_config(data: &[u8]) {
     let text = text(data);
     let read = credentials::is_shared_file(&text);
@@ -88,7 +88,7 @@ pub fn aws_config(data: &[u8]) {
     assert_eq!(read, credentials::is_shared_file(&windows), "{text:?}");
 }
 
-/// A profile, named on the first line, of the files that the rest is; and its name as words.
+/// Reads the profile that the first line names from files with the remaining lines, and splits its name into words.
 pub fn profiles(data: &[u8]) {
     let (name, file) = two_texts(data);
     for (credentials, config) in [(&*file, ""), ("", &file), (&file, &file)] {
@@ -114,12 +114,12 @@ pub fn profiles(data: &[u8]) {
     );
 }
 
-/// What the shared files say that these variables name, and what is chosen by them, as lines.
+/// Returns the settings in the shared files that these variables name, and the resulting choices, as lines.
 pub fn aws_configuration(variables: Vec<(String, String)>) -> Vec<String> {
     credentials::described(&credentials::Environment::from_pairs(variables))
 }
 
-/// The header that says which bytes of how many an answer has.
+/// Parses the `Content-Range` header.
 pub fn content_range(data: &[u8]) {
     let text = text(data);
     for asked in [0, 1, 100, u64::MAX] {
@@ -133,7 +133,7 @@ pub fn content_range(data: &[u8]) {
     }
 }
 
-/// Paths as keys and listed keys as names: the way back is exact, and `dir_path` is a jail.
+/// Converts paths to keys and listed keys to names. The conversion is reversible, and no key is outside of `dir_path`.
 pub fn keys(data: &[u8]) {
     let (settings, text) = two_texts(data);
     let (dir_path, delimiter) = settings.split_once('\t').unwrap_or((&*settings, "/"));
@@ -150,7 +150,7 @@ pub fn keys(data: &[u8]) {
             "{listed:?} is {name:?}"
         );
         let file = map.file(&format!("/{name}"));
-        // The delimiter at its end is not the root's.
+        // The trailing delimiter is not the root's.
         let as_listed = format!("{root}{}", text.strip_suffix(delimiter).unwrap_or(&text));
         let is_same = file.is_ok_and(|key| key.as_str() == as_listed);
         assert!(is_same || listed.len() > 1024, "{listed:?}");

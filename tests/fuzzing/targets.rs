@@ -1,8 +1,8 @@
-//! What meets bytes that others wrote, as functions of bytes: for the fuzzer in `fuzz/`, and for the tests, which
-//! give them bytes of their own.
+//! The code that parses bytes from outside, as functions of bytes: for the fuzzer in `fuzz/`, and for tests, which have
+//! their own inputs.
 //!
-//! Each reads its bytes in every way that the library would, and panics where a promise does not hold. None of this
-//! is part of the crate's interface.
+//! Each function parses its bytes in every way that the library does, and panics if a promise does not hold. None of this is
+//! part of the crate's interface.
 
 use crate::fs_url::{FsUrl, redacted};
 use crate::wildcard::Pattern;
@@ -14,10 +14,10 @@ pub use crate::s3::fuzzing::{
 };
 use crate::s3::fuzzing::{text, two_texts};
 
-/// A target: it takes any bytes.
+/// A fuzz target. It accepts any bytes.
 pub type Target = fn(&[u8]);
 
-/// All targets, by the names that they have in `fuzz/`.
+/// All targets, by their names in `fuzz/`.
 pub const TARGETS: [(&str, Target); 12] = [
     ("aws_config", aws_config),
     ("content_range", content_range),
@@ -33,12 +33,12 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("xml_answers", xml_answers),
 ];
 
-/// FS URLs: what is read, and that no secret is shown of what is not.
+/// FS URLs: parses them, and checks that no secret of a rejected URL is shown.
 pub fn fs_urls(data: &[u8]) {
     const SECRET: &str = "KjHgFdSaQwEr";
     let url = text(data);
     read_url(&url);
-    // Wherever it stands, what comes before the last `@` is never shown.
+    // Text before the last `@` is never shown, whatever it is.
     let (before, after) = two_texts(data);
     let url = format!("{before}{SECRET}@{after}");
     read_url(&url);
@@ -51,7 +51,7 @@ pub fn fs_urls(data: &[u8]) {
     };
     let mut shown = redacted(&url);
     match FsUrl::parse(&url) {
-        // What is neither user nor password may have an `@`, and is shown.
+        // A part that is neither user nor password may contain an `@`, and is shown.
         Ok(read) if !is_secret(&read) => {}
         Ok(read) => {
             shown += &format!("{read:?}");
@@ -62,7 +62,7 @@ pub fn fs_urls(data: &[u8]) {
         }
         Err(error) => shown += &format!("{error} {error:?}"),
     }
-    // It is no secret where it stands for something else, such as the scheme.
+    // The text is not a secret if it is part of something else, such as the scheme.
     let is_said = before.contains(SECRET) || after.contains(SECRET);
     assert!(
         after.contains('@') || is_said || !shown.contains(SECRET),
@@ -92,7 +92,7 @@ fn read_url(url: &str) {
     }
 }
 
-/// Dates of headers and of listings: what is read is written and read again as the same second.
+/// Dates of headers and of listings: formatting and parsing a parsed date returns the same second.
 pub fn dates(data: &[u8]) {
     let text = text(data);
     for date in [dates::http_date(&text), dates::iso_date(&text)] {
@@ -104,7 +104,7 @@ pub fn dates(data: &[u8]) {
     }
 }
 
-/// Paths and modes: normal forms are normal, and what is taken apart can be put together.
+/// Paths and modes: normal forms are normal, and split paths can be joined again.
 pub fn paths(data: &[u8]) {
     let (first, second) = two_texts(data);
     let _ = Mode::new(&first);
@@ -171,7 +171,7 @@ fn assert_normal(normal: &str) {
     );
 }
 
-/// Wildcards and globs against names and paths: what they promise to those who list by them.
+/// Wildcards and globs against names and paths: checks the guarantees on which listings rely.
 pub fn patterns(data: &[u8]) {
     let (pattern, name) = two_texts(data);
     let compiled = Pattern::new(&pattern, true);

@@ -1,4 +1,4 @@
-//! The program that stands for this crate in `interop.py`: one call of a filesystem for each command line.
+//! The program that represents this crate in `interop.py`: one call of a filesystem per command line.
 //!
 //! ```text
 //! usage: interop URL COMMAND [ARGUMENT...]
@@ -26,8 +26,8 @@
 //! ```
 //!
 //! URL is an FS URL such as `s3://mybucket/reports?region=eu-west-1&strict=0`, and paths are
-//! relative to it. Credentials come from the environment (`AWS_ACCESS_KEY_ID` ...) or stand in the
-//! URL. The exit status is 1 after an error, and 2 if the command line makes no sense.
+//! relative to it. Credentials come from the environment (`AWS_ACCESS_KEY_ID` ...) or are part of the
+//! URL. The exit status is 1 after an error, and 2 if the command line is invalid.
 
 use std::env;
 use std::ffi::OsString;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line, and how it should be: the text at the top of this file.
+/// Prints an error about the command line, and the usage from the text at the top of this file.
 fn usage(what: &str) -> ExitCode {
     eprintln!("interop: {what}\n");
     let lines = include_str!("program.rs").lines();
@@ -67,7 +67,7 @@ fn usage(what: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs a command; `false` if there is none like that.
+/// Runs a command; returns `false` if the command is unknown.
 fn run(fs: &dyn FileSystem, command: &[&str], out: &mut dyn Write) -> Result<bool> {
     let create = CopyOptions::new().create(true);
     match *command {
@@ -141,7 +141,7 @@ fn info(fs: &dyn FileSystem, path: &str, out: &mut dyn Write) -> Result<()> {
             writeln!(out, "modified: {modified}")?;
         }
     }
-    // A directory that nobody made with mkdir is no object, and S3 knows nothing of it.
+    // A directory without a marker is no object, and has no `s3` namespace.
     let Some(s3) = info.s3() else { return Ok(()) };
     let headers = [
         ("content_type", &s3.content_type),
@@ -172,6 +172,6 @@ fn type_name(kind: ResourceType) -> &'static str {
 fn append(fs: &dyn FileSystem, path: &str) -> Result<()> {
     let mut file = fs.openbin(path, "a")?;
     io::copy(&mut io::stdin().lock(), &mut file)?;
-    // Without this nothing changes: a file that is dropped is not published.
+    // Without this nothing changes: a dropped file is not published.
     file.close()
 }

@@ -1,4 +1,4 @@
-//! What other programs left on the real server: metadata in every form, and buckets of tenants.
+//! Objects of other programs on the real server: metadata in every form, and buckets of tenants.
 
 use std::env;
 use std::io::{Read as _, Write as _};
@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Live;
 
-/// Stores an object with metadata as it stands here, byte by byte. The URL is signed without the metadata.
+/// Stores an object with exactly these bytes as metadata. The URL is signed without the metadata.
 fn put_raw(fs: &S3Fs, path: &str, metadata: &[(&str, &[u8])]) -> String {
     let url = fs.presign(path).unwrap().method(PresignMethod::Put);
     let url = Url::parse(url.url().unwrap().as_str()).unwrap();
@@ -45,7 +45,7 @@ fn metadata(fs: &S3Fs, path: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn metadata_as_other_programs_write_it_is_read_and_kept() {
+fn metadata_of_other_programs_is_read_and_kept() {
     let Some(live) = Live::from_environment("metadata") else {
         return;
     };
@@ -62,7 +62,7 @@ fn metadata_as_other_programs_write_it_is_read_and_kept() {
             continue;
         }
         let expected = [(name.to_owned(), text.to_owned())];
-        // A store may keep another form of it. What it gives is what is kept.
+        // A store may convert the metadata. The form that it returns is the one that is kept.
         let given = metadata(&fs, name);
         match live.is("radosgw") {
             true => assert_eq!(given, expected),
@@ -80,7 +80,7 @@ fn metadata_as_other_programs_write_it_is_read_and_kept() {
     }
 }
 
-/// A user of a tenant names the bucket with the tenant, as others would have to.
+/// A user of a tenant names the bucket with the tenant, as users of other tenants must.
 #[test]
 fn a_bucket_of_a_tenant_is_named_with_its_tenant() {
     let Some(live) = Live::from_environment("tenant") else {
@@ -119,7 +119,7 @@ fn a_bucket_of_a_tenant_is_named_with_its_tenant() {
     let text = answer.into_body().read_to_string().unwrap();
     assert_eq!(text, "by its own name");
     assert_eq!(plain.getsize("large").unwrap(), 12 << 20);
-    // The bucket of that name that has no tenant is another one.
+    // The bucket with that name and without a tenant is another one.
     assert!(!live.open().exists("moved").unwrap());
     named.removetree("/").unwrap();
 }

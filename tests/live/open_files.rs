@@ -1,9 +1,9 @@
 //! Open files on the real server: streams, parts, updates.
 //!
-//! What the stores of CI cannot do is not asked of them, each with its reason: Ceph's gateway looks at no
-//! condition where an upload in parts ends, nor at one on the source of a copy, so that a look right
-//! before stands in, which no test can race, and a tree is moved without a condition on its deletes; moto
-//! checks no signature. A copy above 5 GiB would take the room of two such objects on either.
+//! Tests skip what the stores of CI do not support, each with its reason: Ceph's gateway ignores
+//! conditions on the completion of a multipart upload, and on the source of a copy. A check right
+//! before replaces them, which no test can race, and a tree is moved without a condition on its deletes. moto
+//! does not check signatures. A copy above 5 GiB would take the space of two such objects on either.
 
 use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -17,7 +17,7 @@ use super::Live;
 
 const MIB: u64 = 1 << 20;
 
-/// A filesystem whose parts are as small as a store takes them.
+/// A filesystem with the smallest parts that a store accepts.
 fn open(live: &Live) -> S3Fs {
     let builder = live.builder().dir_path(&live.directory);
     builder.part_size(5 * MIB).build().unwrap()
@@ -62,7 +62,7 @@ fn a_large_file_is_read_in_every_way() {
 }
 
 #[test]
-fn a_file_that_is_replaced_while_it_is_read_is_never_a_mixture() {
+fn a_file_replaced_during_a_read_is_never_mixed() {
     let Some(live) = Live::from_environment("mixture") else {
         return;
     };
@@ -113,7 +113,7 @@ fn a_large_file_is_written_in_parts_and_a_dropped_one_leaves_nothing() {
 }
 
 #[test]
-fn an_exclusive_file_in_parts_does_not_replace_one_that_came_meanwhile() {
+fn an_exclusive_file_in_parts_does_not_replace_a_concurrent_one() {
     let Some(live) = Live::from_environment("exclusive") else {
         return;
     };
@@ -127,7 +127,7 @@ fn an_exclusive_file_in_parts_does_not_replace_one_that_came_meanwhile() {
 }
 
 #[test]
-fn a_large_file_is_changed_where_it_changes_and_keeps_what_it_has() {
+fn an_update_of_a_large_file_keeps_the_unchanged_bytes() {
     let Some(live) = Live::from_environment("updating") else {
         return;
     };
@@ -173,7 +173,7 @@ fn a_large_file_is_changed_where_it_changes_and_keeps_what_it_has() {
 }
 
 #[test]
-fn a_large_file_that_changed_meanwhile_is_not_replaced_by_an_update() {
+fn an_update_does_not_replace_a_concurrently_changed_large_file() {
     let Some(live) = Live::from_environment("overtaken") else {
         return;
     };
@@ -187,7 +187,7 @@ fn a_large_file_that_changed_meanwhile_is_not_replaced_by_an_update() {
     assert_eq!(fs.readbytes("f").unwrap(), b"theirs");
 }
 
-/// Ceph's gateway 16.2 takes `xA.bin` for the source `x%41.bin` of a part.
+/// Ceph's gateway 16.2 copies `xA.bin` instead of the source `x%41.bin` of a part.
 #[test]
 fn a_large_file_with_a_percent_sign_in_its_name_keeps_its_content() {
     let Some(live) = Live::from_environment("percent") else {

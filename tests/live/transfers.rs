@@ -1,4 +1,4 @@
-//! What is in pieces on a real store: uploads that nobody ends, and files that go to the local disk and back.
+//! Transfers in pieces on a real store: abandoned uploads, and files that go to the local disk and back.
 
 use std::io::Write as _;
 use std::sync::Mutex;
@@ -12,10 +12,10 @@ use s3fs::{
 use super::Live;
 use crate::local::Directory;
 
-/// The smallest part that real stores take.
+/// The smallest part that real stores accept.
 const PART: usize = 5 << 20;
 
-/// Bytes that say where they are.
+/// Bytes that depend on their position.
 fn content(size: usize) -> Vec<u8> {
     let words = (0..size.div_ceil(8) as u64).flat_map(u64::to_be_bytes);
     words.take(size).collect()
@@ -32,7 +32,7 @@ fn no_upload_is_left(fs: &S3Fs) {
 }
 
 #[test]
-fn an_upload_that_nobody_ends_is_found_and_removed() {
+fn an_abandoned_upload_is_found_and_removed() {
     let Some(live) = Live::from_environment("stale") else {
         return;
     };
@@ -41,7 +41,7 @@ fn an_upload_that_nobody_ends_is_found_and_removed() {
     dropped.write_all(&content(PART + 7)).unwrap();
     drop(dropped);
     no_upload_is_left(&fs);
-    // As a program does that is killed.
+    // As a killed program leaves it.
     let mut killed = fs.openbin("killed", "w").unwrap();
     killed.write_all(&content(PART + 7)).unwrap();
     std::mem::forget(killed);
@@ -106,7 +106,7 @@ fn directories_go_to_the_local_disk_and_back() {
 }
 
 #[test]
-fn a_file_has_its_time_after_an_upload_and_a_download() {
+fn a_file_keeps_its_time_through_an_upload_and_a_download() {
     let Some(live) = Live::from_environment("times") else {
         return;
     };

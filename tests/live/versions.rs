@@ -1,4 +1,4 @@
-//! Old versions on the real server, in a bucket of their own, which is removed at the end.
+//! Old versions on the real server, in a separate bucket, which is removed at the end.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use s3fs::{FileSystem as _, FileSystemExt as _, OpenOptions, S3Fs};
 
 use super::Live;
 
-/// Makes the bucket keep versions, which the library does not.
+/// Enables versioning of the bucket, which the library does not offer.
 fn enable_versioning(live: &Live, bucket: &str) {
     let url = format!("{}/{bucket}", live.endpoint.trim_end_matches('/'));
     let signed = rusty_s3::signing::sign(
@@ -27,7 +27,7 @@ fn enable_versioning(live: &Live, bucket: &str) {
     ureq::put(signed.as_str()).send(body).unwrap();
 }
 
-/// Which of them are delete markers, from the newest to the oldest.
+/// Returns which versions are delete markers, from the newest to the oldest.
 fn markers(fs: &S3Fs, path: &str) -> Vec<bool> {
     let versions = fs.versions(path).unwrap().into_iter();
     versions.map(|version| version.is_delete_marker).collect()
@@ -51,7 +51,7 @@ fn old_versions_are_listed_read_restored_and_removed() {
     let name = "tides 2026 ä+b%41.csv";
     for content in ["first", "second", "third"] {
         fs.writetext(name, content).unwrap();
-        // Stores list times in whole seconds, and some order by them.
+        // Stores list times in whole seconds, and some sort by them.
         std::thread::sleep(Duration::from_millis(1100));
     }
     fs.writetext(&format!("{name}.bak"), "another").unwrap();
@@ -84,6 +84,6 @@ fn old_versions_are_listed_read_restored_and_removed() {
         fs.remove_version(&version.path, &version.version_id)
             .unwrap();
     }
-    // A bucket that holds a version is not removed.
+    // A bucket with a version cannot be removed.
     fs.delete_bucket().unwrap();
 }

@@ -1,4 +1,4 @@
-//! A call of a filesystem as a value: it is made, it answers, and it is printed as a line of Rust.
+//! A call of a filesystem as a value, with its result and its form as a line of Rust.
 
 use std::fmt::{self, Debug, Display};
 use std::io::{Read, SeekFrom};
@@ -9,10 +9,10 @@ use s3fs::{
 };
 use time::OffsetDateTime;
 
-/// How many files can be open at a time, besides what one call opens and closes.
+/// Number of files that can be open at a time, besides those that one call opens and closes.
 pub const SLOTS: usize = 2;
 
-/// The files that are open.
+/// The open files.
 pub type Slots = [Option<Box<dyn File>>; SLOTS];
 
 type Path = &'static str;
@@ -29,11 +29,11 @@ pub enum Call {
     Put(&'static str, Path, String),
     ScandirPrefix(Path, &'static str),
     Setinfo(Path, Change),
-    /// Another program stores an object, without a thought of directories and their markers.
+    /// Another program stores an object, without directories and their markers.
     Foreign(Path, String),
     /// Methods that take two paths and an option.
     Transfer(&'static str, Path, Path, Flags),
-    /// Opens a file, takes the steps, and closes it.
+    /// Opens a file, runs the steps, and closes it.
     Edit(Path, Path, Vec<Step>),
     /// Opens a file that stays open.
     Open(usize, Path, Path),
@@ -42,7 +42,7 @@ pub enum Call {
     Drop(usize),
 }
 
-/// What `setinfo` is to change.
+/// A change for `setinfo`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
     Nothing,
@@ -59,7 +59,7 @@ pub struct Flags {
     pub preserve_time: bool,
 }
 
-/// What is done with an open file.
+/// A step with an open file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Write(String),
@@ -70,12 +70,12 @@ pub enum Step {
     Flush,
 }
 
-/// What a call answered: a value in words, or the kind and the path of its error.
+/// The result of a call: a value as text, or the kind and the path of its error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Value(String),
     Failure(ErrorKind, Option<String>),
-    /// The call made no sense: its file is not open.
+    /// The call was not possible: its file is not open.
     Skipped,
 }
 
@@ -102,7 +102,7 @@ pub const ASKS: [&str; 19] = [
     "location",
 ];
 
-/// More methods of [`Call::Ask`]: those that remove.
+/// More methods of [`Call::Ask`], which remove.
 pub const REMOVALS: [&str; 4] = ["remove", "remove_many", "removedir", "removetree"];
 
 /// The methods of [`Call::Put`].
@@ -119,7 +119,7 @@ pub const PUTS: [&str; 6] = [
 pub const TRANSFERS: [&str; 4] = ["copy", "movefile", "copydir", "movedir"];
 
 impl Call {
-    /// The method that it calls.
+    /// Returns the method of the call.
     pub fn method(&self) -> &'static str {
         match self {
             Self::Ask(method, _) | Self::Put(method, ..) | Self::Transfer(method, ..) => method,
@@ -159,7 +159,7 @@ impl Call {
             Self::Transfer(method, from, to, flags) => transfer(fs, method, from, to, *flags),
             Self::Edit(path, mode, steps) => edit(fs, path, mode, steps),
             Self::Open(slot, path, mode) => {
-                // A file that is open in the slot is dropped before, and not after.
+                // A file in the slot is dropped first, and not after the new one is opened.
                 slots[*slot] = None;
                 answer(fs.openbin(path, mode).map(|file| slots[*slot] = Some(file)))
             }
@@ -190,7 +190,7 @@ fn making(recreate: bool) -> MakedirOptions {
     MakedirOptions::new().recreate(recreate)
 }
 
-/// What every filesystem knows of a resource, without its time.
+/// Returns the properties that every filesystem has for a resource, without its time.
 fn brief(info: &Info) -> (String, bool) {
     (info.name().to_owned(), info.is_dir())
 }
@@ -218,7 +218,7 @@ fn ask(fs: &dyn FileSystem, method: &str, path: &str) -> Outcome {
         ),
         "getsize" => answer(fs.getsize(path)),
         "gettype" => answer(fs.gettype(path)),
-        // What the time is differs; a directory on S3 has one if it has a marker.
+        // The times differ; a directory on S3 has one if it has a marker.
         "getmodified" => answer(fs.getmodified(path).map(|_| ())),
         "islink" => answer(fs.islink(path)),
         "validatepath" => answer(fs.validatepath(path)),
@@ -275,7 +275,7 @@ fn put(fs: &dyn FileSystem, method: &str, path: &str, text: &str) -> Outcome {
     }
 }
 
-/// What it is to a filesystem whose directories are not made by the files in them.
+/// Does the same on a filesystem whose directories are not implied by the files in them.
 fn foreign(fs: &dyn FileSystem, path: &str, text: &str) -> Result<()> {
     let (parent, _) = path.rsplit_once('/').unwrap_or(("", path));
     fs.makedirs_with(parent, making(true))?;

@@ -4,8 +4,8 @@ use std::io::SeekFrom;
 
 use super::call::{ASKS, Call, Change, Flags, PUTS, SLOTS, Step, TRANSFERS};
 
-/// Files where directories are asked for, `x` beside `x/y`, and names whose keys sort between
-/// `x` and `x/` (`a-`, `a.txt`) or right after `x/` (`a0`). Those that come first are used most.
+/// Files in place of directories, `x` beside `x/y`, and names whose keys sort between
+/// `x` and `x/` (`a-`, `a.txt`) or right after `x/` (`a0`). Paths at the beginning are used most.
 const PATHS: [&str; 24] = [
     "a",
     "b",
@@ -33,7 +33,7 @@ const PATHS: [&str; 24] = [
     "a/b/c/d/e",
 ];
 
-/// The same places in other words, the root, and what is no path.
+/// Other forms of these paths, the root, and invalid paths.
 const ODD_PATHS: [&str; 13] = [
     "",
     "/",
@@ -56,19 +56,19 @@ const MODES: [&str; 12] = [
 
 const NO_MODES: [&str; 4] = ["", "rt", "rw", "b"];
 
-/// Modes of files that stay open: those that are written. What a reader sees that stays open
-/// while its file is replaced depends on how much of it has come already.
+/// Modes of files that stay open: only modes that write. The content of a reader that stays open
+/// while its file is replaced depends on how much of it has already arrived.
 const HELD_MODES: [&str; 8] = ["w", "a", "r+", "w+", "x", "x+", "a+", "wb"];
 
 /// A generator of numbers, Marsaglia's `xorshift64*`, and of paths.
 pub struct Random {
     state: u64,
-    /// The path that was used last: what was just made is what a call is likely to be about.
+    /// The path that was used last: calls are often about a path that was just created.
     recent: &'static str,
 }
 
 impl Random {
-    /// Neighbouring seeds are mixed (splitmix64), and none is 0, where xorshift would stay.
+    /// Mixes neighboring seeds (splitmix64) and avoids 0, where xorshift would stay.
     pub fn new(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -96,7 +96,7 @@ impl Random {
     }
 }
 
-/// At least that many calls, of which the first make something to work on.
+/// At least that many calls, of which the first create files to work on.
 pub fn calls(random: &mut Random, count: usize) -> Vec<Call> {
     let mut calls = Vec::new();
     for directory in ["a", "b", "x"] {
@@ -115,7 +115,7 @@ pub fn calls(random: &mut Random, count: usize) -> Vec<Call> {
     calls
 }
 
-/// A file that is changed, or loses its directory, while it is open.
+/// Changes a file, or removes its directory, while it is open.
 fn race(random: &mut Random) -> [Call; 4] {
     let (slot, path, mode) = (random.below(SLOTS), path(random), random.pick(&HELD_MODES));
     let directory = path.rsplit_once('/').map_or(path, |(parent, _)| parent);
@@ -198,7 +198,7 @@ fn change(random: &mut Random) -> Change {
     ])
 }
 
-/// A few texts, so that a file is now and then replaced by the same; some are longer than others.
+/// One of a few texts, so that a file is sometimes replaced by the same text; some are longer than others.
 fn text(random: &mut Random) -> String {
     let letter = char::from(b"abcdefgh"[random.below(8)]);
     let count = random.pick(&[0, 1, 2, 3, 5, 8, 13, 40]);
@@ -213,7 +213,7 @@ fn step(random: &mut Random) -> Step {
     }
 }
 
-/// A step that asks the file for its size at most.
+/// A step that at most requests the size of the file.
 fn held_step(random: &mut Random) -> Step {
     match random.below(8) {
         0..4 => Step::Write(text(random)),

@@ -1,17 +1,17 @@
-//! From a sequence that shows a difference to the shortest that still does.
+//! Reduces a sequence that shows a difference to the shortest that still does.
 
 use super::call::Call;
 
-/// The calls without those that are not needed for `differs` to hold.
+/// Removes the calls that are not needed for `differs` to hold.
 ///
-/// Runs of calls are left out, long ones first, until no single call and no single step of one can
-/// be.
+/// Leaves out runs of calls, long ones first, until no single call and no single step of one can
+/// be left out.
 pub fn shrink(mut calls: Vec<Call>, mut differs: impl FnMut(&[Call]) -> bool) -> Vec<Call> {
     let mut run = calls.len() / 2;
     while run > 0 {
         let before = calls.len();
         leave_out(&mut calls, run, &mut differs);
-        // What could not be left out may be, now that others are.
+        // A call that was needed before may be unnecessary after others are left out.
         if run > 1 || calls.len() == before {
             run /= 2;
         }
@@ -35,7 +35,7 @@ fn leave_out(calls: &mut Vec<Call>, run: usize, differs: &mut impl FnMut(&[Call]
     }
 }
 
-/// Leaves steps of an edited file out.
+/// Leaves out steps of an edited file.
 fn shorten(calls: &mut Vec<Call>, index: usize, differs: &mut impl FnMut(&[Call]) -> bool) {
     let Call::Edit(_, _, steps) = &calls[index] else {
         return;
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_difference_needs_is_left() {
+    fn only_the_calls_that_cause_a_difference_are_left() {
         let ask = |path| Call::Ask("exists", path);
         let steps = vec![Step::Flush, Step::SetLen(3), Step::ReadToEnd];
         let mut calls: Vec<_> = (0..50).map(|_| ask("a")).collect();

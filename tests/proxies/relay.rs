@@ -1,4 +1,4 @@
-//! Small proxies on loopback: one for HTTP, and one that speaks SOCKS.
+//! Small proxies on loopback: one for HTTP, and one for SOCKS.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,18 +9,18 @@ use std::thread;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-/// A proxy on a free port, with a thread for each connection.
+/// A proxy on a free port, with a thread per connection.
 pub struct Relay {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// User and password, if they are wanted.
+    /// User and password, if required.
     wanted: Option<String>,
     asked: Mutex<Vec<String>>,
     connections: AtomicUsize,
-    /// Requests to a URL with this in it have come with credentials that expired.
+    /// Requests to a URL that contains this are refused because of expired credentials.
     expired: Mutex<Option<String>>,
     is_stopped: AtomicBool,
 }
@@ -56,7 +56,7 @@ impl Relay {
                 }
                 of_thread.connections.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(&of_thread);
-                // A client may go away at any time.
+                // A client may disconnect at any time.
                 thread::spawn(move || stream.and_then(|stream| serve(stream, &shared)));
             }
         });
@@ -72,12 +72,12 @@ impl Relay {
         format!("http://{user}@{}", self.address)
     }
 
-    /// Method and target of each request, or the address that a SOCKS client asked for, since the last time.
+    /// Returns the method and target of each request, or the address of a SOCKS request, since the last call.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.asked.lock().unwrap())
     }
 
-    /// From here on requests to a URL with this in it are refused, as S3 refuses them with credentials that expired.
+    /// From now on, requests to a URL that contains this are refused, as S3 refuses expired credentials.
     #[cfg(feature = "aws-chain")]
     pub fn expire(&self, part: &str) {
         *self.shared.expired.lock().unwrap() = Some(part.to_owned());
@@ -101,7 +101,7 @@ impl Shared {
     }
 }
 
-/// A server on loopback, and no other.
+/// Connects to a server on loopback, and to no other.
 fn connect(target: &str) -> io::Result<TcpStream> {
     let address: SocketAddr = target
         .parse()
@@ -112,7 +112,7 @@ fn connect(target: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Passes on what comes, until one side ends.
+/// Forwards bytes until one side ends.
 fn join(mut one: impl Read, mut other: TcpStream) {
     let _ = io::copy(&mut one, &mut other);
     let _ = other.shutdown(Shutdown::Both);
@@ -129,7 +129,7 @@ fn tunnel(client: BufReader<TcpStream>, server: TcpStream) -> io::Result<()> {
 fn serve_http(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut client = BufReader::new(stream);
-    // The connection to a server, while requests go to it.
+    // The connection to a server, reused for further requests to it.
     let mut server: Option<(String, TcpStream)> = None;
     while let Some(lines) = head(&mut client)? {
         let mut words = lines[0].split(' ');
@@ -198,7 +198,7 @@ fn serve_http(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-/// The lines of the next head; `None` at the end of the connection.
+/// Reads the lines of the next header; `None` at the end of the connection.
 fn head(client: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<String>>> {
     let mut lines = Vec::new();
     loop {
@@ -224,14 +224,14 @@ fn value<'a>(lines: &'a [String], name: &str) -> Option<&'a str> {
 fn serve_socks(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut client = BufReader::new(stream);
-    // The answers have an address, which does not count here.
+    // The responses include an address, which is ignored here.
     let (target, answer): (String, &[u8]) = match bytes::<1>(&mut client)? {
         [4] => {
             let [_, high, low, a, b, c, d] = bytes::<7>(&mut client)?;
             let port = u16::from_be_bytes([high, low]);
             text_to_zero(&mut client)?;
             let host = match [a, b, c] {
-                // The name comes after the user.
+                // The host name follows the user.
                 [0, 0, 0] => text_to_zero(&mut client)?,
                 _ => Ipv4Addr::new(a, b, c, d).to_string(),
             };
@@ -275,7 +275,7 @@ fn bytes<const N: usize>(client: &mut BufReader<TcpStream>) -> io::Result<[u8; N
     Ok(bytes)
 }
 
-/// A text behind its length.
+/// Reads a text that follows its length.
 fn text(client: &mut BufReader<TcpStream>) -> io::Result<String> {
     let [length] = bytes::<1>(client)?;
     let mut text = vec![0; length.into()];

@@ -1,4 +1,4 @@
-//! Wrong calls, hostile keys, readers that go, and no secrets in any output.
+//! Wrong calls, hostile keys, closed pipes, and no secrets in any output.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use crate::scene::{Ran, Scene, bare};
 use test_server::{Answer, Fault, Rule};
 
 #[test]
-fn a_word_that_is_no_operand_is_never_a_local_file() {
+fn an_invalid_operand_is_never_a_local_file() {
     let scene = Scene::new();
     scene.write("mybucket/reports/x", "precious");
     for words in [
@@ -38,7 +38,7 @@ fn a_word_that_is_no_operand_is_never_a_local_file() {
 }
 
 #[test]
-fn no_secret_is_shown_whatever_fails() {
+fn no_failure_shows_a_secret() {
     let scene = Scene::new();
     const KEY: &str = "AKIDSECRETKEY";
     const SECRET: &str = "hush/SeCrEt+value";
@@ -84,7 +84,7 @@ fn no_secret_is_shown_whatever_fails() {
 }
 
 #[test]
-fn no_credentials_and_a_wrong_endpoint_say_what_to_do() {
+fn missing_credentials_and_a_wrong_endpoint_are_reported_with_hints() {
     let scene = Scene::new();
     let mut command = bare(&scene.directory);
     command.args(["ls", "s3://bucket"]);
@@ -106,7 +106,7 @@ fn no_credentials_and_a_wrong_endpoint_say_what_to_do() {
 }
 
 #[test]
-fn options_win_over_the_environment_and_urls_over_options() {
+fn urls_override_options_and_options_override_the_environment() {
     let scene = Scene::new();
     scene.bucket().put("x", "");
     let endpoint = scene.server.endpoint();
@@ -130,7 +130,7 @@ fn options_win_over_the_environment_and_urls_over_options() {
 }
 
 #[test]
-fn hostile_keys_lead_nowhere_and_nothing_is_lost() {
+fn hostile_keys_never_leave_the_target_and_no_file_is_lost() {
     let scene = Scene::new();
     let odd = [
         "in/../../escape",
@@ -155,7 +155,7 @@ fn hostile_keys_lead_nowhere_and_nothing_is_lost() {
     assert!(outside.is_empty(), "{outside:?}");
     assert_eq!(scene.read("d/in/-rf"), "in/-rf");
     assert_eq!(scene.read("d/in/a b?c%41*[x]"), "in/a b?c%41*[x]");
-    // In a pipe names come as they are; in URLs nothing is left that a terminal acts on.
+    // In a pipe names are printed unchanged; URLs contain nothing that controls a terminal.
     let listed = scene.run(&["ls", "s3://bucket/in"]);
     assert!(listed.out.contains("a\u{1b}[31mred\n"), "{listed:?}");
     let found = scene.run(&["find", "s3://bucket/in"]);
@@ -169,7 +169,7 @@ fn hostile_keys_lead_nowhere_and_nothing_is_lost() {
         !json.out.contains('\u{1b}') && json.out.contains("\\u001b[31mred\\u000a"),
         "{json:?}"
     );
-    // A control character is named by a wildcard, and all go with their directory.
+    // A wildcard matches a control character, and all files are removed with their directory.
     assert_eq!(
         scene.run(&["cat", "s3://bucket/in/a%3F*red%3F"]).ok(),
         "in/a\u{1b}[31mred\n"
@@ -184,7 +184,7 @@ fn hostile_keys_lead_nowhere_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_reader_that_goes_ends_the_tool_quietly() {
+fn a_closed_output_pipe_ends_the_tool_silently() {
     let scene = Scene::new();
     scene.bucket().number("n/", 100_000);
     scene.bucket().put_synthetic("big", 1, 64 << 20);
@@ -208,7 +208,7 @@ fn a_reader_that_goes_ends_the_tool_quietly() {
 }
 
 #[test]
-fn a_server_that_writes_lines_into_its_errors_gets_one() {
+fn an_error_with_several_lines_is_printed_as_one_line() {
     let scene = Scene::new();
     let body = "<Error><Code>Bad</Code><Message>one\ntwo\u{85}three</Message></Error>";
     let fault = Fault::Answer(Answer::new(400, body));
@@ -230,11 +230,11 @@ fn verbose_shows_requests_and_quiet_nothing() {
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("c\n", ""));
 }
 
-/// Larger than any address space, so that the system refuses every thread of the tool.
+/// Larger than any address space, so that the system refuses every thread of the program.
 const IMPOSSIBLE_STACK: &str = "1152921504606846976";
 
 #[test]
-fn without_threads_the_tool_does_all_on_its_own() {
+fn without_threads_the_tool_works_on_a_single_thread() {
     let scene = Scene::new();
     for name in ["a", "b", "c"] {
         scene.bucket().put(&format!("d/{name}"), name);
@@ -255,7 +255,7 @@ fn without_threads_the_tool_does_all_on_its_own() {
             .stdin(input.map_or_else(|_| Stdio::null(), Stdio::from));
         let ran = Ran::of(command.output().unwrap());
         assert_eq!(ran.code, Some(0), "{words:?}: {ran:?}");
-        // Nothing but that signals end it at once.
+        // The only line is the warning that signals end the program at once.
         assert_eq!(ran.err.lines().count(), 1, "{words:?}: {ran:?}");
     }
     let bytes = |key: &str| scene.bucket().get(key).unwrap().bytes();

@@ -37,7 +37,7 @@ fn cp_copies_between_any_two_sides() {
 }
 
 #[test]
-fn cp_copies_into_what_is_a_directory() {
+fn cp_copies_into_an_existing_directory() {
     let scene = Scene::new();
     scene.write("a.txt", "a");
     scene.write("d/b.txt", "b");
@@ -80,7 +80,7 @@ fn cp_copies_into_what_is_a_directory() {
 }
 
 #[test]
-fn cp_takes_globs_and_never_two_files_for_one() {
+fn cp_accepts_globs_and_refuses_two_sources_for_one_target() {
     let scene = Scene::new();
     for key in [
         "2026-01/a.gz",
@@ -148,7 +148,7 @@ fn cp_has_conditions_arguments_and_dry_runs() {
 }
 
 #[test]
-fn some_files_that_fail_are_named_and_the_others_copied() {
+fn failed_files_are_named_and_the_others_are_copied() {
     let scene = Scene::new();
     for name in ["a", "b", "c"] {
         scene.write(&format!("d/{name}"), name);
@@ -210,7 +210,7 @@ fn mv_moves_files_and_directories() {
 }
 
 #[test]
-fn mv_leaves_what_the_condition_does_not_hold_for() {
+fn mv_keeps_files_that_do_not_meet_the_condition() {
     let scene = Scene::new();
     for name in ["a.txt", "b.txt", "sub/c.txt", "sub/d.txt"] {
         scene.write(&format!("d/{name}"), "new");
@@ -236,7 +236,7 @@ fn mv_leaves_what_the_condition_does_not_hold_for() {
     ] {
         assert_eq!(content(key).as_deref(), Some(expected.as_bytes()), "{key}");
     }
-    // Only what is older in the target is replaced.
+    // Only older files in the target are replaced.
     let hour = std::time::Duration::from_secs(3600);
     for key in ["t/d/a.txt", "t/d/sub/c.txt", "t/e.txt"] {
         let mut object = scene.bucket().get(key).unwrap();
@@ -250,7 +250,7 @@ fn mv_leaves_what_the_condition_does_not_hold_for() {
     assert_eq!((moved.code, &*moved.err), (Some(0), ""), "{moved:?}");
     assert_eq!(scene.local(), ["d/sub/c.txt", "e.txt"]);
     assert_eq!(content("t/d/a.txt").as_deref(), Some(&b"new"[..]));
-    // What fails is named, and what the condition leaves is not.
+    // Failed files are named, and files that the condition skips are not.
     scene.write("d/f.txt", "new");
     let refuse = Rule::on("PutObject").key("t/d/f.txt").always();
     scene
@@ -266,7 +266,7 @@ fn mv_leaves_what_the_condition_does_not_hold_for() {
 }
 
 #[test]
-fn sync_copies_what_differs_and_removes_only_when_asked() {
+fn sync_copies_changed_files_and_removes_files_only_on_request() {
     let scene = Scene::new();
     for (name, content) in [
         ("a", "1"),
@@ -316,13 +316,13 @@ fn sync_copies_what_differs_and_removes_only_when_asked() {
     );
     sync(&["--delete"]);
     assert_eq!(files(), ["t/.git/config", "t/a", "t/sub/b", "t/x.tmp"]);
-    // What was stored this second may change within it, and would be copied once more.
+    // A file stored in this second may change within it, and would be copied once more.
     for key in scene.bucket().keys() {
         let mut object = scene.bucket().get(&key).unwrap();
         object.modified -= std::time::Duration::from_secs(60);
         scene.bucket().put_with(&key, object);
     }
-    // Nothing is left to do, in either direction.
+    // Nothing is left to copy, in either direction.
     scene.run(&["sync", "s3://bucket/t", "./e"]).ok();
     assert_eq!(
         scene
@@ -348,7 +348,7 @@ fn sync_copies_what_differs_and_removes_only_when_asked() {
 }
 
 #[test]
-fn sync_refuses_a_source_that_is_not_there() {
+fn sync_refuses_a_missing_source() {
     let scene = Scene::new();
     scene.write("d/precious", "p");
     scene
@@ -371,7 +371,7 @@ fn sync_refuses_a_source_that_is_not_there() {
 }
 
 #[test]
-fn strict_is_off_and_saves_requests_unless_it_is_asked_for() {
+fn strict_is_off_by_default_and_this_saves_requests() {
     let scene = Scene::new();
     scene.write("a", "a");
     scene.server.take_requests();
@@ -390,7 +390,7 @@ fn strict_is_off_and_saves_requests_unless_it_is_asked_for() {
 }
 
 #[test]
-fn cp_of_standard_input_holds_to_its_condition() {
+fn cp_of_standard_input_respects_its_condition() {
     let scene = Scene::new();
     scene.write("there", "old");
     scene.bucket().put("there", "old");
@@ -411,7 +411,7 @@ fn cp_of_standard_input_holds_to_its_condition() {
 }
 
 #[test]
-fn times_are_kept_on_the_way_to_a_bucket_and_back() {
+fn times_survive_a_copy_to_a_bucket_and_back() {
     use std::time::{Duration, SystemTime};
 
     let scene = Scene::new();
@@ -442,7 +442,7 @@ fn times_are_kept_on_the_way_to_a_bucket_and_back() {
 }
 
 #[test]
-fn a_bandwidth_limits_all_files_together() {
+fn a_bandwidth_limit_is_shared_by_all_files() {
     let scene = Scene::new();
     for name in ["a", "b", "c", "d"] {
         scene.write(&format!("t/{name}"), "x".repeat(50_000));
@@ -457,7 +457,7 @@ fn a_bandwidth_limits_all_files_together() {
         scene
             .run(&[words, &["--max-bandwidth", "500000"]].concat())
             .ok();
-        // 0.4 s, but for the last piece of each file.
+        // 0.4 s, except for the last piece of each file.
         assert!(began.elapsed().as_millis() >= 200, "{words:?}");
     }
     for words in [
@@ -472,7 +472,7 @@ fn a_bandwidth_limits_all_files_together() {
 }
 
 #[test]
-fn several_sources_do_not_go_below_a_file() {
+fn several_sources_cannot_be_copied_below_a_file() {
     let scene = Scene::new();
     scene.write("a", "a");
     scene.write("b", "b");
@@ -490,7 +490,7 @@ fn several_sources_do_not_go_below_a_file() {
 }
 
 #[test]
-fn a_dry_run_to_standard_output_prints_what_would_be_done() {
+fn a_dry_run_to_standard_output_prints_the_actions() {
     let scene = Scene::new();
     scene.bucket().put("f", "content");
     let out = scene.run(&["cp", "--dry-run", "s3://bucket/f", "-"]).ok();

@@ -1,4 +1,4 @@
-//! A thousand files there and back, on the server that the environment names as for the live tests of the library.
+//! A thousand files to the server and back, on the server that the environment names for the live tests of the library.
 
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,14 +46,14 @@ fn a_thousand_files_are_synced_there_and_back() {
     s3f(&["sync", "./d", &tree, "--workers", "16"]).ok();
     let count = s3f(&["find", &tree, "-t", "f"]).ok().lines().count();
     assert_eq!(count, 1000);
-    // What was stored this second may change within it, and would be copied once more.
+    // A file stored in this second may change within it, and would be copied once more.
     std::thread::sleep(std::time::Duration::from_secs(4));
     s3f(&["sync", &tree, "./e", "--workers", "16"]).ok();
     for path in scene.local().iter().filter(|path| path.starts_with("d/")) {
         assert_eq!(scene.read(path), scene.read(&path.replacen("d/", "e/", 1)));
     }
     assert_eq!(scene.local().len(), 2000);
-    // The second time there is nothing to do, whichever way it compares.
+    // The second call has nothing to do, with each way to compare.
     for how in [&[][..], &["--size-only"], &["--checksum"]] {
         let words = [&["sync", "--dry-run", "--delete", &tree, "./e"][..], how].concat();
         assert_eq!(s3f(&words).ok(), "", "{how:?}");

@@ -39,7 +39,7 @@ fn ls_lists_directories_files_and_buckets() {
          {\"name\":\"z.txt\",\"path\":\"/reports/z.txt\",\"url\":\"s3://bucket/reports/z.txt\",\"type\":\"file\",\
          \"size\":1,\"modified\":\"2023-11-14T22:13:20Z\"}\n"
     );
-    // A bare ? begins parameters.
+    // A plain ? begins the parameters.
     scene
         .run(&["ls", "s3://bucket/reports/*/?.csv"])
         .fails(2, "no parameter");
@@ -75,7 +75,7 @@ fn ls_lists_the_buckets_of_an_endpoint() {
 }
 
 #[test]
-fn a_listing_takes_one_request_for_each_thousand_entries() {
+fn ls_takes_one_request_per_thousand_entries() {
     let scene = Scene::new();
     scene.bucket().number("n/", 10_000);
     let listed = scene.run(&["ls", "-R", "s3://bucket/n"]).ok();
@@ -88,7 +88,7 @@ fn a_listing_takes_one_request_for_each_thousand_entries() {
 }
 
 #[test]
-fn tree_du_and_stat_show_what_is_there() {
+fn tree_du_and_stat_show_the_contents() {
     let scene = filled();
     let tree = scene.run(&["tree", "s3://bucket"]).ok();
     assert!(
@@ -148,7 +148,7 @@ fn find_selects_by_name_size_age_and_kind() {
     );
     let found = find(&["--name", "a*.csv", "-0"]);
     assert_eq!(found, "s3://bucket/odd/a%20b%25c%3F.csv\0");
-    // What it prints is an operand.
+    // Printed URLs are valid operands.
     let operand = found.trim_end_matches('\0').to_owned();
     assert_eq!(scene.run(&["cat", "--no-glob", &operand]).ok(), "new");
     scene
@@ -157,7 +157,7 @@ fn find_selects_by_name_size_age_and_kind() {
 }
 
 #[test]
-fn exists_answers_by_its_exit_code_and_prints_nothing() {
+fn exists_reports_by_its_exit_code_and_prints_nothing() {
     let scene = filled();
     for (words, code) in [
         (&["exists", "s3://bucket/a.txt"][..], 0),
@@ -250,7 +250,7 @@ fn presign_makes_urls_that_work() {
 }
 
 #[test]
-fn check_says_what_is_used_and_whether_it_works() {
+fn check_prints_the_settings_and_tests_them() {
     let scene = filled();
     scene.server.take_requests();
     let said = scene.run(&["check", "s3://bucket/reports"]).ok();
@@ -296,7 +296,7 @@ fn uploads_are_listed_and_aborted() {
         assert!(began.elapsed() < Duration::from_secs(120));
         std::thread::sleep(Duration::from_millis(5));
     }
-    // As a killed program: neither completed nor aborted.
+    // As after a killed program: neither completed nor aborted.
     std::mem::forget(file);
     assert_eq!(scene.run(&["uploads", "s3://bucket", "--abort"]).ok(), "");
     let listed = scene
@@ -316,7 +316,7 @@ fn help_completions_and_the_man_page_are_printed() {
     let all = scene.run(&["--help"]).ok();
     let table = all.lines().skip_while(|line| *line != "Commands:").skip(1);
     for line in table.take_while(|line| !line.is_empty()) {
-        // A line that begins further to the right goes on with the one above.
+        // A line that is indented further continues the one above.
         let Some(name) = line
             .strip_prefix("  ")
             .filter(|line| !line.starts_with(' '))
@@ -339,7 +339,7 @@ fn help_completions_and_the_man_page_are_printed() {
     scene
         .run(&["completions", "csh"])
         .fails(2, "bash, zsh or fish");
-    // What bash makes of its script.
+    // The completions of bash with the generated script.
     let check = "source /dev/stdin; COMP_WORDS=(s3f sy); COMP_CWORD=1; _s3f; echo ${COMPREPLY[@]}; \
                  COMP_WORDS=(s3f sync --dry); COMP_CWORD=2; _s3f; echo ${COMPREPLY[@]}";
     let script = scene.run(&["completions", "bash"]).ok();

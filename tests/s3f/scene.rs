@@ -1,4 +1,4 @@
-//! A server, a directory of the local disk, and the tool between them.
+//! A server, a directory of the local disk, and the command-line tool.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -42,7 +42,7 @@ impl Scene {
             .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// The local files, by their paths, sorted.
+    /// Returns the local files, by their paths, sorted.
     pub fn local(&self) -> Vec<String> {
         let mut found = Vec::new();
         collect(&self.directory, &self.directory, &mut found);
@@ -50,7 +50,7 @@ impl Scene {
         found
     }
 
-    /// The tool, in the local directory, with the server's credentials in its environment and nothing else of ours.
+    /// The tool, in the local directory, with the server's credentials and nothing else in its environment.
     pub fn command(&self, words: &[impl AsRef<OsStr>]) -> Command {
         let mut command = bare(&self.directory);
         command
@@ -74,14 +74,14 @@ impl Scene {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the tool");
         let mut stdin = child.stdin.take().expect("a pipe");
-        // It may end before it has read all.
+        // The tool may end before it has read all input.
         let _ = stdin.write_all(input);
         drop(stdin);
         Ran::of(child.wait_with_output().expect("its output"))
     }
 }
 
-/// The tool in an environment of its own.
+/// The tool in an empty environment.
 pub fn bare(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_s3f"));
     command
@@ -110,7 +110,7 @@ fn collect(root: &Path, directory: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// What the tool did.
+/// The result of a run of the tool.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -126,7 +126,7 @@ impl Ran {
             out: text(output.stdout),
             err: text(output.stderr),
         };
-        // Whatever happens, no secret and no escape sequence is on standard error, and each line is the tool's.
+        // Standard error never has a secret or an escape sequence, and each line begins with the name of the tool.
         assert!(
             !ran.err.contains("wJalrXUtnFEMI") && !ran.err.contains("AKIA"),
             "{ran:?}"
@@ -143,14 +143,14 @@ impl Ran {
         ran
     }
 
-    /// It succeeded, and said nothing on standard error.
+    /// Asserts that the tool succeeded and printed nothing to standard error.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
         self.out
     }
 
-    /// It failed with that code, and one line that has these words. Warnings of the library are not counted.
+    /// Asserts that the tool failed with that code, and with one line that contains `words`. Warnings are not counted.
     #[track_caller]
     pub fn fails(self, code: i32, words: &str) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what is open is aborted, and the exit code says so.
+//! Ctrl-C and SIGTERM: open uploads are aborted, and the exit code shows the signal.
 
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
@@ -60,7 +60,7 @@ fn a_signal_aborts_the_upload_of_a_file() {
 }
 
 #[test]
-fn a_signal_ends_a_tool_that_waits_for_standard_input_and_nothing_is_stored() {
+fn a_signal_ends_a_tool_waiting_for_standard_input_and_stores_nothing() {
     let scene = Scene::new();
     scene.bucket().put("log", "old");
     for command in ["put", "append"] {
@@ -84,7 +84,7 @@ fn a_signal_ends_a_tool_that_waits_for_standard_input_and_nothing_is_stored() {
 }
 
 #[test]
-fn a_signal_ends_a_sync_and_leaves_whole_files_alone() {
+fn a_signal_ends_a_sync_and_leaves_only_complete_files() {
     let scene = Scene::new();
     for number in 0..50 {
         scene.write(&format!("d/{number:02}"), "content");

@@ -65,13 +65,13 @@ fn mkdir_makes_directories() {
 }
 
 #[test]
-fn rm_removes_what_is_named_and_nothing_else() {
+fn rm_removes_only_the_named_files() {
     let scene = Scene::new();
     for key in ["a", "b", "d/x", "d/y//odd", "dd", "l-1", "l-2"] {
         scene.bucket().put(key, "");
     }
     let dry = scene.run(&["rm", "-r", "--dry-run", "s3://bucket/d", "s3://bucket/a"]);
-    // A warning tells of the key that no path can name.
+    // A warning reports the key without a path.
     assert!(dry.err.contains("warning: 1 keys"), "{dry:?}");
     assert_eq!(
         dry.out,
@@ -107,7 +107,7 @@ fn rm_removes_no_root_of_the_local_disk() {
 }
 
 #[test]
-fn rm_empties_no_bucket_by_an_empty_name() {
+fn rm_with_an_empty_name_empties_no_bucket() {
     let scene = Scene::new();
     scene.bucket().put("a/x", "");
     for operand in [
@@ -144,7 +144,7 @@ fn a_slash_after_a_local_directory_changes_nothing() {
     assert_eq!(files(), ["there/d/x", "there/x"]);
     scene.run(&["rm", "-r", "./d/"]).ok();
     assert!(!scene.directory.join("d").exists());
-    // The link may go, but never what it leads to.
+    // The link may be removed, but never its target.
     scene.run(&["rm", "-r", "./link/"]);
     assert_eq!(scene.read("kept/x"), "x");
 }

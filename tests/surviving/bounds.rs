@@ -1,4 +1,4 @@
-//! Answers without bounds end with a clear error, and not with memory or time.
+//! Unbounded responses end with a clear error, and do not exhaust memory or time.
 
 use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs};
 use test_server::{Answer, BUCKET, Fault, Rule, Server};
@@ -6,7 +6,7 @@ use test_server::{Answer, BUCKET, Fault, Rule, Server};
 use super::open;
 
 #[test]
-fn a_header_that_is_too_large_or_of_too_many_lines_is_an_error_at_once() {
+fn a_header_with_too_many_bytes_or_lines_is_an_error_at_once() {
     for (lines, length) in [(70, 1000), (140, 1)] {
         let server = Server::start();
         let mut answer = Answer::new(200, "content").header("etag", "\"e\"");
@@ -38,7 +38,7 @@ fn a_listing_that_is_too_long_is_an_error() {
 }
 
 #[test]
-fn of_a_long_refusal_only_the_start_is_read() {
+fn only_the_start_of_a_long_error_body_is_read() {
     let server = Server::start();
     let filler = "x".repeat(4 << 20);
     let document = format!("<Error><Code>AccessDenied</Code><Filler>{filler}</Filler></Error>");
@@ -52,7 +52,7 @@ fn of_a_long_refusal_only_the_start_is_read() {
 }
 
 #[test]
-fn a_list_of_uploads_whose_markers_repeat_ends() {
+fn a_list_of_uploads_with_repeated_markers_ends() {
     let server = Server::start();
     let document = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
                     <NextKeyMarker>a</NextKeyMarker></ListMultipartUploadsResult>";
@@ -65,7 +65,7 @@ fn a_list_of_uploads_whose_markers_repeat_ends() {
     assert!(server.take_requests().len() < 5);
 }
 
-/// A page of a listing that has nothing in it, and is not the last one.
+/// An empty page of a listing that is not the last one.
 fn empty_page(token: &str) -> Fault {
     Fault::Answer(Answer::new(
         200,
@@ -78,7 +78,7 @@ fn empty_page(token: &str) -> Fault {
 
 #[test]
 fn an_empty_page_is_not_the_end_of_a_listing() {
-    // How the server calls the page that begins at the start.
+    // The server's token for the page at the start.
     const FROM_THE_START: &str = "1B2M2Q==";
     type Asks = fn(&S3Fs) -> s3fs::Result<bool>;
     let asks: [(&str, Asks); 7] = [
@@ -107,7 +107,7 @@ fn an_empty_page_is_not_the_end_of_a_listing() {
 }
 
 #[test]
-fn a_page_of_one_key_is_not_all_that_a_directory_has() {
+fn a_directory_may_have_more_keys_than_a_page_of_one_key() {
     let server = Server::builder().page_size(1).start();
     server.bucket(BUCKET).put("dir/", "");
     server.bucket(BUCKET).put("dir/file", "content");
@@ -118,7 +118,7 @@ fn a_page_of_one_key_is_not_all_that_a_directory_has() {
 }
 
 #[test]
-fn a_listing_of_empty_pages_without_an_end_is_an_error() {
+fn endless_empty_pages_of_a_listing_are_an_error() {
     let server = Server::start();
     for number in 0..1100 {
         let page = empty_page(&format!("token-{number}"));

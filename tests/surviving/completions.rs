@@ -1,5 +1,5 @@
-//! The answer to the last request of an upload in parts is lost, on a store whose ETags of such objects say nothing
-//! of their parts, and which answers 204 to every abort.
+//! The response to the completion of a multipart upload is lost, on a store whose ETags of such objects reveal nothing
+//! about their parts, and which responds with 204 to every abort.
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 
@@ -28,7 +28,7 @@ fn new() -> Vec<u8> {
     synthetic_bytes(2, 0, 4 * PART)
 }
 
-/// A way to write, and what the object is then.
+/// A way to write, and the resulting object.
 type Case = (&'static str, fn(&S3Fs) -> Result<()>, fn() -> Vec<u8>);
 
 const CASES: [Case; 7] = [
@@ -86,7 +86,7 @@ const CASES: [Case; 7] = [
     ),
 ];
 
-/// A server with an old object that was stored in parts, too.
+/// A server with an old object that was also stored in parts.
 fn with_old() -> (Server, Bucket, S3Fs) {
     let server = store().start();
     let fs = open(&server);
@@ -102,7 +102,7 @@ fn count(requests: &[LoggedRequest], operation: &str) -> usize {
 }
 
 #[test]
-fn an_upload_that_was_completed_is_known_by_all_that_its_object_shows() {
+fn a_completed_upload_is_identified_by_all_properties_of_its_object() {
     for (name, write, content) in CASES {
         let (server, bucket, fs) = with_old();
         let lost = Rule::on("CompleteMultipartUpload");
@@ -116,7 +116,7 @@ fn an_upload_that_was_completed_is_known_by_all_that_its_object_shows() {
 }
 
 #[test]
-fn an_upload_that_was_not_completed_is_aborted_and_nobody_says_that_it_may_be_stored() {
+fn an_upload_that_was_not_completed_is_aborted_and_reported_as_not_stored() {
     for (name, write, _) in CASES {
         let (server, bucket, fs) = with_old();
         let lost = Rule::on("CompleteMultipartUpload").always();
@@ -130,7 +130,7 @@ fn an_upload_that_was_not_completed_is_aborted_and_nobody_says_that_it_may_be_st
 }
 
 #[test]
-fn an_upload_that_somebody_aborted_meanwhile_is_not_said_to_be_stored() {
+fn an_upload_aborted_by_another_client_is_not_reported_as_stored() {
     for (name, write, _) in CASES {
         for other in [None, Some(b"another's".to_vec())] {
             let (server, bucket, fs) = with_old();
@@ -154,7 +154,7 @@ fn an_upload_that_somebody_aborted_meanwhile_is_not_said_to_be_stored() {
 }
 
 #[test]
-fn a_store_that_lists_no_parts_is_asked_by_the_abort_alone() {
+fn without_part_listings_the_abort_alone_shows_the_outcome() {
     for (aborts_anything, is_told) in [(true, false), (false, true)] {
         for (name, write, content) in CASES {
             let server = store().abort_anything(aborts_anything).start();
@@ -176,7 +176,7 @@ fn a_store_that_lists_no_parts_is_asked_by_the_abort_alone() {
 }
 
 #[test]
-fn a_copy_in_parts_is_known_by_all_that_it_shows() {
+fn a_copy_in_parts_is_identified_by_all_its_properties() {
     let server = store().start();
     let bucket = server.bucket(BUCKET);
     let size = (5 << 30) + 1;

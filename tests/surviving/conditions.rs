@@ -21,7 +21,7 @@ fn matching(e_tag: &str) -> OpenOptions {
 }
 
 #[test]
-fn a_store_that_compares_bare_etags_is_found_out_once() {
+fn a_store_that_compares_bare_etags_is_detected_once() {
     let server = Server::builder().quoted_etags_never_match(true).start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);
@@ -35,7 +35,7 @@ fn a_store_that_compares_bare_etags_is_found_out_once() {
 }
 
 #[test]
-fn an_append_on_such_a_store_does_not_warn_that_someone_else_changed_the_file() {
+fn an_append_with_bare_etags_logs_no_warning_about_a_concurrent_change() {
     let server = Server::builder().quoted_etags_never_match(true).start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);
@@ -49,7 +49,7 @@ fn an_append_on_such_a_store_does_not_warn_that_someone_else_changed_the_file() 
 }
 
 #[test]
-fn an_object_that_did_change_is_told_by_such_a_store_too() {
+fn a_changed_object_is_reported_with_bare_etags_too() {
     for never in [true, false] {
         let server = Server::builder().quoted_etags_never_match(never).start();
         server.bucket(BUCKET).put("file", "old");
@@ -65,7 +65,7 @@ fn an_object_that_did_change_is_told_by_such_a_store_too() {
 }
 
 #[test]
-fn a_read_on_a_condition_that_holds_is_not_refused_for_its_quotes() {
+fn a_conditional_read_is_not_refused_because_of_quotes() {
     let server = Server::builder().quoted_etags_never_match(true).start();
     server.bucket(BUCKET).put("file", "content");
     let fs = open(&server);
@@ -74,7 +74,7 @@ fn a_read_on_a_condition_that_holds_is_not_refused_for_its_quotes() {
 }
 
 #[test]
-fn many_who_find_such_a_store_out_at_once_change_their_own_files() {
+fn concurrent_detections_of_bare_etags_all_succeed() {
     const THREADS: usize = 16;
     let server = Server::builder().quoted_etags_never_match(true).start();
     for number in 0..THREADS {
@@ -97,7 +97,7 @@ fn many_who_find_such_a_store_out_at_once_change_their_own_files() {
 }
 
 #[test]
-fn a_store_that_takes_an_etag_in_no_form_is_told_from_an_object_that_changed() {
+fn a_store_that_rejects_every_etag_is_distinguished_from_a_changed_object() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "old");
     let options = matching(&e_tag(&server, "file"));
@@ -110,7 +110,7 @@ fn a_store_that_takes_an_etag_in_no_form_is_told_from_an_object_that_changed() {
     let error = fs.readbytes_with("file", &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     assert!(error.to_string().contains("conditions"), "{error}");
-    // A write is done without them, after a look.
+    // A write is sent without conditions, after a check.
     refuses("PutObject");
     fs.writebytes_with("file", b"new", &options).unwrap();
     assert_eq!(server.bucket(BUCKET).get("file").unwrap().bytes(), b"new");
@@ -121,10 +121,10 @@ fn a_store_that_takes_an_etag_in_no_form_is_told_from_an_object_that_changed() {
     assert_eq!(server.bucket(BUCKET).get("file").unwrap().bytes(), b"new");
 }
 
-/// The store takes only quoted ETags. The object is another one when the write comes, and the old one again
-/// when the 412 is looked at.
+/// The store accepts only quoted ETags. The object is another one when the write arrives, and the old one again
+/// when it is checked after the 412.
 #[test]
-fn an_object_that_changes_to_and_fro_does_not_spoil_later_conditions() {
+fn an_object_that_changes_back_and_forth_does_not_spoil_later_conditions() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);
@@ -139,7 +139,7 @@ fn an_object_that_changes_to_and_fro_does_not_spoil_later_conditions() {
         .faults()
         .add(Rule::on("PutObject").times(1), refused());
     server.faults().add(bare.always(), refused());
-    // Of this write nobody can say how it ends.
+    // The outcome of this write is open.
     let _ = fs.writebytes_with("file", b"old", &options);
     server.take_requests();
     for round in 0..3 {
@@ -151,7 +151,7 @@ fn an_object_that_changes_to_and_fro_does_not_spoil_later_conditions() {
     }
 }
 
-/// A write on a condition whose ETag has quotes, or has none.
+/// Matches a conditional write whose ETag has quotes, or has none.
 fn on_condition(quoted: bool) -> Rule {
     Rule::on("PutObject").when(move |request| {
         let e_tag = request.header("if-match");
@@ -165,7 +165,7 @@ fn refuse(server: &Server, rule: Rule) {
 }
 
 #[test]
-fn a_store_that_wants_quotes_again_gets_them() {
+fn a_store_that_requires_quotes_again_gets_them() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);
@@ -184,21 +184,21 @@ fn a_store_that_wants_quotes_again_gets_them() {
     refuse(&server, on_condition(true));
     assert_eq!(write("bare at the second attempt"), [true, false]);
     assert_eq!(write("bare at once"), [false]);
-    // From here on only quoted ETags match, as another server behind the same name has it.
+    // From here on only quoted ETags match, as on another server behind the same name.
     refuse(&server, on_condition(false).always());
     assert_eq!(write("quoted at the second attempt"), [false, true]);
     assert_eq!(write("quoted at once"), [true]);
 }
 
 #[test]
-fn the_first_412_without_quotes_ends_them_whatever_its_reason_is() {
+fn a_412_with_a_bare_etag_restores_the_quotes_whatever_the_reason() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);
     let write = |e_tag: &str| fs.writebytes_with("file", b"new", &matching(e_tag));
     refuse(&server, on_condition(true));
     write(&e_tag(&server, "file")).unwrap();
-    // Only quoted ETags match by now; and when the 412 is looked at, the object is another one.
+    // Only quoted ETags match by now, and the object is another one when it is checked after the 412.
     refuse(&server, on_condition(false).always());
     let error = write("\"0123456789abcdef0123456789abcdef\"").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceChanged, "{error}");
@@ -208,7 +208,7 @@ fn the_first_412_without_quotes_ends_them_whatever_its_reason_is() {
 }
 
 #[test]
-fn a_store_that_refuses_each_form_by_now_is_written_to_after_a_look() {
+fn a_store_that_comes_to_reject_every_etag_is_written_after_a_head() {
     let server = Server::builder().quoted_etags_never_match(true).start();
     server.bucket(BUCKET).put("file", "old");
     let fs = open(&server);

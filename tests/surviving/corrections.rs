@@ -1,4 +1,4 @@
-//! When a correction is kept, and when it is dropped: a refusal may look like one that a correction helps, and
+//! When a correction is kept, and when it is dropped: a rejection may look like one that a correction fixes, and
 //! have another reason. A correction is kept after one success with it, and dropped at the first failure.
 
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use test_server::{Answer, BUCKET, Fault, LoggedRequest, Rule, Server, http_date}
 
 use super::{impatient, open};
 
-/// A refusal that comes from a clock so many seconds ahead.
+/// A rejection with a clock that is `ahead` seconds ahead.
 fn denied_at(ahead: i64) -> Fault {
     let by = Duration::from_secs(ahead.unsigned_abs());
     let then = match ahead < 0 {
@@ -27,7 +27,7 @@ fn with_files(server: Server) -> Server {
     server
 }
 
-/// How many requests a read takes that succeeds.
+/// Returns the number of requests of a successful read.
 fn requests_of_a_read(server: &Server, fs: &S3Fs) -> usize {
     server.take_requests();
     assert_eq!(fs.readbytes("file").unwrap(), b"content");
@@ -40,11 +40,11 @@ fn refused_read(fs: &S3Fs, kind: ErrorKind) {
 }
 
 #[test]
-fn a_clock_that_did_not_help_is_not_kept() {
+fn a_clock_correction_that_did_not_help_is_not_kept() {
     for ahead in [7200, -7200] {
         let server = with_files(Server::start());
         let fs = open(&server);
-        // What stands between refuses this object, and has a clock that is off.
+        // An intermediary refuses this object, and its clock is wrong.
         let rule = Rule::on("GetObject").key("dir/a").always();
         server.faults().add(rule, denied_at(ahead));
         refused_read(&fs, ErrorKind::PermissionDenied);
@@ -54,12 +54,12 @@ fn a_clock_that_did_not_help_is_not_kept() {
 }
 
 #[test]
-fn a_clock_is_kept_after_a_success_and_dropped_when_it_is_refused() {
+fn a_clock_correction_is_kept_after_a_success_and_dropped_when_rejected() {
     let server = with_files(Server::builder().clock_ahead(7200).start());
     let fs = open(&server);
     assert_eq!(requests_of_a_read(&server, &fs), 2);
     assert_eq!(requests_of_a_read(&server, &fs), 1);
-    // The server's clock is set right, and its first word on that does not help.
+    // The server's clock is corrected, and its first response about it does not help.
     server.set_clock_ahead(0);
     let rule = Rule::on("GetObject").key("dir/a").times(2);
     server.faults().add(rule, denied_at(0));
@@ -68,7 +68,7 @@ fn a_clock_is_kept_after_a_success_and_dropped_when_it_is_refused() {
 }
 
 #[test]
-fn an_object_that_is_not_there_shows_that_the_clock_and_the_region_are_right() {
+fn a_404_confirms_the_corrections_of_clock_and_region() {
     let server = Server::builder().clock_ahead(7200).region("eu-west-1");
     let server = with_files(server.start());
     let fs = impatient(&server).region("us-east-1").build().unwrap();
@@ -77,7 +77,7 @@ fn an_object_that_is_not_there_shows_that_the_clock_and_the_region_are_right() {
 }
 
 #[test]
-fn a_region_that_did_not_help_is_not_kept() {
+fn a_region_correction_that_did_not_help_is_not_kept() {
     for status in [301, 400] {
         let server = with_files(Server::start());
         let fs = open(&server);
@@ -89,7 +89,7 @@ fn a_region_that_did_not_help_is_not_kept() {
 }
 
 #[test]
-fn a_region_is_kept_after_a_success_and_dropped_when_it_is_refused() {
+fn a_region_correction_is_kept_after_a_success_and_dropped_when_rejected() {
     let server = with_files(Server::builder().region("eu-west-1").start());
     let fs = impatient(&server).region("us-east-1").build().unwrap();
     assert_eq!(requests_of_a_read(&server, &fs), 2);
@@ -97,7 +97,7 @@ fn a_region_is_kept_after_a_success_and_dropped_when_it_is_refused() {
     let refused = Fault::error(400, "AuthorizationHeaderMalformed");
     server.faults().add(Rule::any(), refused);
     refused_read(&fs, ErrorKind::OperationFailed);
-    // It is asked where it was asked first, and hears of the region again.
+    // The request goes to the original region, and the response has the new region again.
     assert_eq!(requests_of_a_read(&server, &fs), 2);
     assert_eq!(requests_of_a_read(&server, &fs), 1);
 }
@@ -125,7 +125,7 @@ fn a_digest_that_did_not_help_is_not_sent_again() {
 }
 
 #[test]
-fn a_digest_is_kept_after_a_success_and_dropped_when_it_is_refused() {
+fn a_digest_is_kept_after_a_success_and_dropped_when_rejected() {
     let server = Server::start();
     let fs = open(&server);
     let write = || {
@@ -162,7 +162,7 @@ fn expect_is_left_out_after_a_success_without_it_and_sent_again_after_a_failure(
     on_put(unknown());
     assert_eq!(write(), (true, vec![true, false]));
     assert_eq!(write(), (true, vec![false]));
-    // The connection breaks: that may have been a refusal.
+    // The connection breaks, which may mean a rejection.
     on_put(Fault::ResetUpload(1000));
     assert_eq!(write(), (true, vec![false, true]));
     assert_eq!(write(), (true, vec![true]));

@@ -1,4 +1,4 @@
-//! Removing many, of which some fail for once.
+//! Bulk deletes, of which some keys fail once.
 
 use s3fs::FileSystem as _;
 use s3fs::FileSystemExt as _;
@@ -27,9 +27,9 @@ fn with_files() -> Server {
 }
 
 #[test]
-fn the_keys_that_failed_for_once_are_asked_for_again() {
+fn keys_that_fail_once_are_retried() {
     let server = with_files();
-    // What the answer does not name counts as deleted: it is what the store says.
+    // Keys that the response does not list count as deleted, as reported by the store.
     server.bucket(BUCKET).remove("dir/a");
     let failing = [("dir/b", "InternalError"), ("dir/c", "SlowDown")];
     server
@@ -43,7 +43,7 @@ fn the_keys_that_failed_for_once_are_asked_for_again() {
 }
 
 #[test]
-fn a_key_that_is_refused_for_good_is_asked_for_once() {
+fn a_finally_rejected_key_is_not_retried() {
     let server = with_files();
     server.faults().add(
         Rule::on("DeleteObjects"),
@@ -55,7 +55,7 @@ fn a_key_that_is_refused_for_good_is_asked_for_once() {
 }
 
 #[test]
-fn a_key_that_fails_again_and_again_is_told() {
+fn a_key_that_keeps_failing_is_reported() {
     let server = with_files();
     let failing = refusing(&[("dir/b", "InternalError")]);
     server
@@ -67,7 +67,7 @@ fn a_key_that_fails_again_and_again_is_told() {
 }
 
 #[test]
-fn what_is_removed_in_the_end_does_not_use_up_what_is_tried_again() {
+fn successful_retries_do_not_use_up_the_retry_budget() {
     let server = Server::start();
     let fs = open(&server);
     for _ in 0..300 {
@@ -82,7 +82,7 @@ fn what_is_removed_in_the_end_does_not_use_up_what_is_tried_again() {
 }
 
 #[test]
-fn a_key_that_was_not_asked_for_is_not_asked_for_again() {
+fn a_key_that_was_not_requested_is_not_retried() {
     let server = with_files();
     let failing = refusing(&[("other", "InternalError")]);
     server.faults().add(Rule::on("DeleteObjects"), failing);
@@ -93,7 +93,7 @@ fn a_key_that_was_not_asked_for_is_not_asked_for_again() {
 }
 
 #[test]
-fn an_answer_that_is_lost_is_made_up_for() {
+fn a_lost_response_is_retried() {
     let server = with_files();
     server
         .faults()
@@ -103,7 +103,7 @@ fn an_answer_that_is_lost_is_made_up_for() {
 }
 
 #[test]
-fn a_directory_whose_making_was_not_answered_was_made() {
+fn a_lost_response_to_making_a_directory_is_a_success() {
     let server = Server::start();
     server.faults().add(Rule::on("PutObject"), Fault::DropAfter);
     open(&server).makedir("dir").unwrap();
@@ -112,7 +112,7 @@ fn a_directory_whose_making_was_not_answered_was_made() {
 }
 
 #[test]
-fn a_move_whose_removal_was_not_answered_is_done() {
+fn a_lost_response_to_the_removal_of_a_move_is_a_success() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let drop = Rule::on("DeleteObject");

@@ -1,4 +1,4 @@
-//! What refusals teach: the server's clock, the bucket's region, other credentials.
+//! Corrections after rejections: the server's clock, the bucket's region, other credentials.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use super::{impatient, open};
 use crate::common;
 
 #[test]
-fn a_clock_that_is_off_is_corrected_once_for_all() {
+fn a_wrong_clock_is_corrected_once_for_all_requests() {
     for seconds in [3600, -3600, 86_400 * 400] {
         let server = Server::builder().clock_ahead(seconds).start();
         server.bucket(BUCKET).put("file", "content");
@@ -20,14 +20,14 @@ fn a_clock_that_is_off_is_corrected_once_for_all() {
         clone.writebytes("file", b"new").unwrap();
         assert!(clone.isfile("file").unwrap());
         assert_eq!(server.take_requests().len(), 2, "{seconds}");
-        // A presigned URL is good for the server, too.
+        // A presigned URL is also valid for the server.
         let url = fs.geturl("file").unwrap();
         assert_eq!(common::fetch(&server, &url).body, b"new", "{seconds}");
     }
 }
 
 #[test]
-fn a_clock_that_is_off_is_learned_from_an_answer_without_words() {
+fn a_wrong_clock_is_corrected_after_a_response_without_a_body() {
     let server = Server::builder().clock_ahead(-7200).start();
     server.bucket(BUCKET).put("file", "content");
     assert!(open(&server).isfile("file").unwrap());
@@ -35,7 +35,7 @@ fn a_clock_that_is_off_is_learned_from_an_answer_without_words() {
 }
 
 #[test]
-fn a_refusal_that_has_nothing_to_do_with_the_clock_is_made_once() {
+fn a_rejection_unrelated_to_the_clock_is_not_retried() {
     let server = Server::builder().credentials("AKIAOTHER", "other").start();
     let fs = S3Fs::builder(BUCKET)
         .endpoint_url(server.endpoint())
@@ -50,7 +50,7 @@ fn a_refusal_that_has_nothing_to_do_with_the_clock_is_made_once() {
 }
 
 #[test]
-fn the_region_that_the_server_tells_is_signed_for_from_then_on() {
+fn the_region_that_the_server_returns_is_used_from_then_on() {
     let server = Server::builder().region("eu-west-1").start();
     server.bucket(BUCKET).put("file", "content");
     let fs = impatient(&server).region("us-east-1").build().unwrap();
@@ -64,7 +64,7 @@ fn the_region_that_the_server_tells_is_signed_for_from_then_on() {
 }
 
 #[test]
-fn a_head_that_is_refused_without_words_is_asked_again_where_the_bucket_is() {
+fn a_head_rejected_without_a_body_is_retried_in_the_region_of_the_bucket() {
     let server = Server::builder().region("eu-west-1").start();
     server.bucket(BUCKET).put("file", "content");
     let fs = impatient(&server).region("us-east-1").build().unwrap();
@@ -72,7 +72,7 @@ fn a_head_that_is_refused_without_words_is_asked_again_where_the_bucket_is() {
 }
 
 #[test]
-fn each_form_of_telling_the_region_is_understood() {
+fn every_form_of_region_redirect_is_followed() {
     let redirect = |status: u16| {
         let answer = Answer::error(status, "PermanentRedirect");
         Fault::Answer(answer.header("x-amz-bucket-region", "eu-west-1"))
@@ -99,7 +99,7 @@ fn each_form_of_telling_the_region_is_understood() {
 }
 
 #[test]
-fn what_is_no_region_is_told_and_not_followed() {
+fn an_invalid_region_is_reported_and_not_followed() {
     for region in ["evil.example", "EU", "a b", "-"] {
         let server = Server::start();
         server
@@ -112,7 +112,7 @@ fn what_is_no_region_is_told_and_not_followed() {
 }
 
 #[test]
-fn a_refusal_means_what_it_says_whatever_region_is_named_with_it() {
+fn an_error_keeps_its_kind_whatever_region_it_names() {
     for (status, code, kind) in [
         (412, "PreconditionFailed", ErrorKind::ResourceChanged),
         (403, "AccessDenied", ErrorKind::PermissionDenied),
@@ -132,7 +132,7 @@ fn a_refusal_means_what_it_says_whatever_region_is_named_with_it() {
 }
 
 #[test]
-fn a_server_that_names_one_region_after_another_is_followed_once_a_request() {
+fn each_request_follows_at_most_one_region_redirect() {
     let server = Server::start();
     let faults = server.faults();
     for region in ["eu-west-1", "eu-west-2", "eu-west-3"] {
@@ -144,7 +144,7 @@ fn a_server_that_names_one_region_after_another_is_followed_once_a_request() {
 }
 
 #[test]
-fn no_redirect_is_followed_to_a_host_that_the_server_names() {
+fn no_redirect_to_another_host_is_followed() {
     let elsewhere = Server::start();
     elsewhere.bucket(BUCKET).put("file", "elsewhere");
     let server = Server::start();
@@ -161,7 +161,7 @@ fn no_redirect_is_followed_to_a_host_that_the_server_names() {
 }
 
 #[test]
-fn credentials_that_expired_are_told_if_there_are_no_others() {
+fn expired_credentials_are_reported_if_there_are_no_others() {
     for operation in ["GetObject", "HeadObject"] {
         let server = Server::start();
         server.bucket(BUCKET).put("file", "content");
@@ -181,7 +181,7 @@ fn credentials_that_expired_are_told_if_there_are_no_others() {
 }
 
 #[test]
-fn a_lesson_is_learned_once_however_many_hear_it() {
+fn concurrent_requests_make_a_correction_only_once() {
     let server = Server::builder()
         .region("eu-west-1")
         .clock_ahead(3600)

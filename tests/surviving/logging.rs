@@ -1,4 +1,4 @@
-//! One line in the log for each request, which says what it was and what came of it.
+//! Each request is one line in the log, with its details and its outcome.
 
 use log::Level;
 use s3fs::FileSystem as _;
@@ -8,7 +8,7 @@ use test_server::{BUCKET, Fault, Rule, Server};
 use super::open;
 use crate::logged;
 
-/// What is said of requests, with a number in the place of each time.
+/// Returns the log lines of requests without their times, which must be numbers.
 fn requests(work: impl FnOnce()) -> Vec<String> {
     let lines = logged::lines(work).into_iter();
     lines
@@ -23,7 +23,7 @@ fn requests(work: impl FnOnce()) -> Vec<String> {
 }
 
 #[test]
-fn every_request_is_told_with_its_method_key_status_time_and_attempt() {
+fn every_request_is_logged_with_its_method_key_status_time_and_attempt() {
     let server = Server::start();
     server.bucket(BUCKET).put("a file", "content");
     server.bucket(BUCKET).put("dir/inside", "content");
@@ -53,7 +53,7 @@ fn every_request_is_told_with_its_method_key_status_time_and_attempt() {
 }
 
 #[test]
-fn a_request_without_an_answer_is_told_with_what_went_wrong() {
+fn a_request_without_a_response_is_logged_with_its_error() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     server

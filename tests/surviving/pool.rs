@@ -1,4 +1,4 @@
-//! Connections are kept.
+//! Connections are reused.
 
 use std::thread;
 
@@ -56,7 +56,7 @@ fn sixteen_workers_need_at_most_17_connections() {
 }
 
 #[test]
-fn connections_that_a_restart_left_stale_are_made_up_for() {
+fn stale_connections_after_a_restart_are_replaced() {
     let mut server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = open(&server);
@@ -70,7 +70,7 @@ fn connections_that_a_restart_left_stale_are_made_up_for() {
 }
 
 #[test]
-fn an_answer_that_is_refused_again_and_again_keeps_its_connection() {
+fn repeated_rejections_keep_their_connection() {
     let server = Server::start();
     let fs = open(&server);
     server

@@ -1,4 +1,4 @@
-//! Answers whose length is not told are those of an object that was decoded on its way: asked for again.
+//! Responses without a length belong to an object that was decompressed in transit: the request is repeated.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,7 +8,7 @@ use s3fs::{ErrorKind, FileSystem, FileSystemExt as _, Namespaces, S3Fs, S3FsBuil
 
 use crate::scripted::{Heard, Scripted};
 
-/// A server that gives these answers, one a connection, and the lines that it was asked with.
+/// Starts a server that sends these responses, one per connection, and returns the first lines of its requests.
 fn answering(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -45,7 +45,7 @@ const PLAIN: &str = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-type: text/plain\
                      content-encoding: identity\r\ncontent-length: 7\r\nconnection: close\r\n\r\n";
 
 #[test]
-fn content_is_what_is_stored() {
+fn content_is_the_stored_content() {
     let packed = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-encoding: identity\r\n\
                   content-length: 7\r\nconnection: close\r\n\r\n\x1f\x08pack.";
     let (endpoint, server) = answering(vec![DECODED, packed]);
@@ -60,7 +60,7 @@ fn content_is_what_is_stored() {
 }
 
 #[test]
-fn a_size_and_an_encoding_are_what_is_stored() {
+fn sizes_and_encodings_are_the_stored_ones() {
     let (endpoint, server) = answering(vec![DECODED, PLAIN]);
     let fs = signed(&endpoint);
     let namespaces = Namespaces::DETAILS | Namespaces::S3;
@@ -73,8 +73,8 @@ fn a_size_and_an_encoding_are_what_is_stored() {
 }
 
 #[test]
-fn what_cannot_be_asked_for_otherwise_is_a_clear_error() {
-    // The object; a look at it; its first byte; a listing. With a signature, the first three twice.
+fn an_unavoidable_decompression_is_a_clear_error() {
+    // The object; a HEAD of it; its first byte; a listing. With a signature, the first three are sent twice.
     let (endpoint, server) = answering(vec![DECODED; 4]);
     let anonymous = builder(&endpoint).anonymous(true).build().unwrap();
     let (endpoint, other) = answering(vec![DECODED; 7]);
@@ -88,8 +88,8 @@ fn what_cannot_be_asked_for_otherwise_is_a_clear_error() {
 }
 
 #[test]
-fn a_copy_that_is_sent_has_no_part_that_something_compressed_on_its_way() {
-    // Its ranges are not copied by the store, because of its key.
+fn a_sent_copy_has_no_part_compressed_in_transit() {
+    // The store does not copy its ranges, because of its key.
     let size: u64 = (5 << 30) + 1;
     let server = Scripted::start(move |heard: &mut Heard<'_>| match heard.operation {
         "HeadObject" if heard.line().contains("x%2541") => heard.send(format!(

@@ -1,4 +1,4 @@
-//! Refusals that mean the same on every store, whatever their words are.
+//! Rejections with the same meaning on every store, whatever their text.
 
 use s3fs::{CopyOptions, ErrorKind, FileSystem, FileSystemExt as _, OpenOptions, RawInfo, S3Fs};
 use test_server::{Answer, BUCKET, Bucket, Fault, LoggedRequest, Object, Rule, Server};
@@ -9,7 +9,7 @@ use crate::local::Directory;
 
 type Work = fn(&S3Fs) -> s3fs::Result<()>;
 
-/// The answer that a proxy or another server gives with that status: a page, JSON, or nothing.
+/// The responses of a proxy or another server with that status: a page, JSON, or nothing.
 fn foreign_answers(status: u16) -> [Answer; 3] {
     let json = Answer::new(status, "{\"message\": \"no\"}");
     [
@@ -19,7 +19,7 @@ fn foreign_answers(status: u16) -> [Answer; 3] {
     ]
 }
 
-/// Calls about one file, the first request of each of which is this operation.
+/// Calls about one file, each of which begins with this operation.
 fn calls(fs: &S3Fs) -> [(&'static str, s3fs::Result<()>); 6] {
     let overwrite = s3fs::CopyOptions::new().overwrite(true);
     [
@@ -33,7 +33,7 @@ fn calls(fs: &S3Fs) -> [(&'static str, s3fs::Result<()>); 6] {
 }
 
 #[test]
-fn the_status_tells_the_kind_where_the_body_is_not_from_s3() {
+fn the_status_determines_the_kind_if_the_body_is_not_from_s3() {
     for (status, kind) in [
         (404, ErrorKind::ResourceNotFound),
         (403, ErrorKind::PermissionDenied),
@@ -43,7 +43,7 @@ fn the_status_tells_the_kind_where_the_body_is_not_from_s3() {
             let server = Server::start();
             server.bucket(BUCKET).put("there", "content");
             for operation in ["GetObject", "CopyObject", "DeleteObject", "HeadObject"] {
-                // What is copied is looked at before.
+                // A copy begins with a check of its source.
                 let about_target = Rule::on(operation).always().key("file");
                 server
                     .faults()
@@ -53,12 +53,12 @@ fn the_status_tells_the_kind_where_the_body_is_not_from_s3() {
             for (operation, result) in calls(&fs) {
                 let error = result.unwrap_err();
                 assert_eq!(error.kind(), kind, "{operation}: {error}");
-                // What it means that nothing is there is told by a listing.
+                // A listing explains a missing resource.
                 if kind != ErrorKind::ResourceNotFound {
                     assert_eq!(error.s3().unwrap().status, status, "{operation}: {error}");
                 }
             }
-            // Another attempt would end the same.
+            // Another attempt would fail in the same way.
             assert_eq!(fs.stats().retries, 0);
         }
     }
@@ -99,7 +99,7 @@ fn a_version_that_is_a_delete_marker_is_not_found() {
     assert_eq!(statuses, [Some(405), Some(405)]);
 }
 
-/// What stores and gateways answer that take no DeleteObjects, or none with ETags.
+/// Responses of stores and gateways that do not support DeleteObjects, or not with ETags.
 fn refusals_of_many() -> Vec<Answer> {
     vec![
         Answer::error(400, "InvalidArgument"),
@@ -120,7 +120,7 @@ fn files(bucket: &Bucket, directory: &str, count: usize) {
 }
 
 #[test]
-fn a_store_without_delete_objects_is_asked_for_single_deletes_from_then_on() {
+fn a_store_without_delete_objects_gets_single_deletes_from_then_on() {
     for answer in refusals_of_many() {
         let server = Server::start();
         let bucket = server.bucket(BUCKET);
@@ -142,7 +142,7 @@ fn a_store_without_delete_objects_is_asked_for_single_deletes_from_then_on() {
         let clone = fs.clone();
         clone.removetree("dir").unwrap();
         assert!(common::asked(&server, "DeleteObjects").is_empty());
-        // With ETags it is another request, which may be refused or not.
+        // A request with ETags is another one, which may or may not be supported.
         files(&bucket, "dir", 3);
         clone
             .movedir_with("dir", "moved", CopyOptions::new().create(true))
@@ -156,7 +156,7 @@ fn a_store_without_delete_objects_is_asked_for_single_deletes_from_then_on() {
 }
 
 #[test]
-fn who_may_delete_nothing_is_told_so_and_asks_for_a_few_keys_only() {
+fn without_delete_permission_a_removal_fails_after_a_few_keys() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     files(&bucket, "dir", 40);
@@ -169,13 +169,13 @@ fn who_may_delete_nothing_is_told_so_and_asks_for_a_few_keys_only() {
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     assert_eq!(error.s3().unwrap().operation, "DeleteObject", "{error}");
     assert_eq!(common::asked(&server, "DeleteObject").len(), 4);
-    // It was no word about the operation.
+    // The rejection was not about the operation.
     fs.removetree("dir").unwrap_err();
     assert_eq!(common::asked(&server, "DeleteObjects").len(), 1);
 }
 
 #[test]
-fn a_key_that_is_refused_alone_is_told_and_the_others_are_deleted() {
+fn a_single_rejected_key_is_reported_and_the_others_are_deleted() {
     let server = Server::start();
     let bucket = server.bucket(BUCKET);
     files(&bucket, "dir", 5);
@@ -189,7 +189,7 @@ fn a_key_that_is_refused_alone_is_told_and_the_others_are_deleted() {
 }
 
 #[test]
-fn what_holds_for_every_request_is_no_reason_to_delete_one_by_one() {
+fn errors_of_the_whole_request_do_not_lead_to_single_deletes() {
     for (status, code) in [
         (403, "SignatureDoesNotMatch"),
         (403, "InvalidAccessKeyId"),
@@ -204,7 +204,7 @@ fn what_holds_for_every_request_is_no_reason_to_delete_one_by_one() {
     }
 }
 
-/// A store whose bucket locks each object by default: it wants a digest of whatever it keeps.
+/// A store whose bucket locks each object by default: every stored body needs a digest.
 fn locking(server: &Server) {
     let message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests \
                    with Object Lock parameters";
@@ -222,7 +222,7 @@ fn locking(server: &Server) {
 }
 
 #[test]
-fn a_bucket_that_locks_by_default_gets_a_digest_with_whatever_is_stored() {
+fn a_bucket_with_default_locks_gets_a_digest_with_every_upload() {
     let works: [(&str, Work); 8] = [
         ("writebytes", |fs| fs.writebytes("new", b"content")),
         ("create", |fs| fs.create("new", false).map(drop)),
@@ -252,7 +252,7 @@ fn a_bucket_that_locks_by_default_gets_a_digest_with_whatever_is_stored() {
             requests.iter().filter(of).count()
         };
         let first = refused(&server.take_requests());
-        // Parts that were on their way together may each be refused once.
+        // Each of the parts in flight may be rejected once.
         assert!((1..=4).contains(&first), "{name}: {first}");
         fs.clone().writebytes("other", b"content").unwrap();
         fs.clone().writebytes("parts", &vec![1; 12 << 20]).unwrap();
@@ -261,7 +261,7 @@ fn a_bucket_that_locks_by_default_gets_a_digest_with_whatever_is_stored() {
 }
 
 #[test]
-fn a_digest_that_is_refused_too_is_told() {
+fn an_error_despite_the_digest_is_reported() {
     let server = Server::start();
     let message = "Content-MD5 HTTP header is required";
     let document =
@@ -274,7 +274,7 @@ fn a_digest_that_is_refused_too_is_told() {
 }
 
 #[test]
-fn how_an_upload_travelled_is_neither_told_nor_stored_again() {
+fn aws_chunked_is_neither_reported_nor_stored_again() {
     for (kept, expected) in [("aws-chunked", None), ("aws-chunked,gzip", Some("gzip"))] {
         let server = Server::start();
         let bucket = server.bucket(BUCKET);

@@ -1,5 +1,5 @@
-//! A large body that the server refuses before it takes it, on a connection that stays open: the refusal arrives at
-//! once, however its bytes come.
+//! A large body that the server rejects before it reads it, on a connection that stays open: the client gets the
+//! rejection at once, however its bytes are sent.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use s3fs::{Error, FileSystem, FileSystemExt as _, S3Fs, S3FsBuilder};
 
 use crate::scripted::{Heard, Scripted, answer, refusal};
 
-/// Without the refusal, a call would take the whole response timeout, which is longer.
+/// Without the rejection, a call would take the whole response timeout, which is longer.
 const SOON: Duration = Duration::from_secs(20);
 
 const REFUSALS: [(&str, u16, &str); 3] = [
@@ -17,7 +17,7 @@ const REFUSALS: [(&str, u16, &str); 3] = [
     ("500 Internal Server Error", 500, "InternalError"),
 ];
 
-/// The operations with a body, and what makes a body of 1 MiB and more of each.
+/// The operations with a body, and calls whose body has at least 1 MiB.
 const OPERATIONS: [(&str, Perform); 4] = [
     ("PutObject", |fs| fs.writebytes("file", &[7; 4 << 20])),
     ("UploadPart", |fs| fs.writebytes("file", &[7; 12 << 20])),
@@ -29,10 +29,10 @@ const OPERATIONS: [(&str, Perform); 4] = [
 
 type Perform = fn(&S3Fs) -> s3fs::Result<()>;
 
-/// Makes pieces of a refusal.
+/// Splits a rejection into pieces.
 type Split = fn(&str) -> Vec<&str>;
 
-/// Refuses that operation without taking its body, with these pieces, and lets all others succeed.
+/// Rejects that operation without reading its body, with these pieces, and lets all others succeed.
 fn refusing(operation: &'static str, text: String, split: Split) -> Scripted {
     Scripted::start(move |heard| match heard.operation {
         now if now == operation => {
@@ -40,7 +40,7 @@ fn refusing(operation: &'static str, text: String, split: Split) -> Scripted {
             heard.send_in(split(&text));
         }
         "ListObjectsV2" => list(heard),
-        // The document of the parts is large because their ETags are.
+        // The document with the parts is large because of their ETags.
         "UploadPart" => {
             heard.take_body();
             let tag = "e".repeat(60_000);
@@ -92,7 +92,7 @@ fn every_operation_gets_the_refusal(split: Split) {
             let fs = once(server.builder());
             let began = Instant::now();
             match perform(&fs) {
-                // The keys are deleted one by one where a store refuses this.
+                // If a store rejects this, the keys are deleted one by one.
                 _ if operation == "DeleteObjects" => {
                     assert!(server.operations().contains(&operation.to_owned()));
                     assert!(began.elapsed() < SOON, "{operation}");
@@ -104,12 +104,12 @@ fn every_operation_gets_the_refusal(split: Split) {
 }
 
 #[test]
-fn a_refusal_in_one_piece_arrives_at_once() {
+fn a_rejection_in_one_piece_is_received_at_once() {
     every_operation_gets_the_refusal(|text| vec![text]);
 }
 
 #[test]
-fn a_refusal_that_comes_byte_by_byte_arrives_at_once() {
+fn a_rejection_sent_byte_by_byte_is_received_at_once() {
     every_operation_gets_the_refusal(|text| {
         let ends = 1..=text.len();
         ends.map(|end| &text[end - 1..end]).collect()
@@ -117,7 +117,7 @@ fn a_refusal_that_comes_byte_by_byte_arrives_at_once() {
 }
 
 #[test]
-fn a_refusal_in_two_pieces_arrives_at_once_wherever_it_is_split() {
+fn a_rejection_in_two_pieces_is_received_at_once_wherever_it_is_split() {
     let refused = REFUSALS[0];
     let text = refusal(refused.0, refused.2);
     let at = std::sync::Arc::new(Mutex::new(0));

@@ -1,4 +1,4 @@
-//! What is tried again, how often, and what is not.
+//! Which requests are retried, how often, and which are not.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::{impatient, open};
 use crate::common;
 use crate::logged;
 
-/// What passes when it is tried again.
+/// Faults that do not affect a retry.
 fn passing() -> Vec<(&'static str, Fault)> {
     vec![
         ("drop", Fault::DropBefore),
@@ -36,12 +36,12 @@ fn passing() -> Vec<(&'static str, Fault)> {
     ]
 }
 
-/// A random part of this is hardly ever short.
+/// A random fraction of this is hardly ever short.
 const LONGEST: Duration = Duration::from_secs(1 << 24);
 
 type Work = fn(&S3Fs) -> s3fs::Result<()>;
 
-/// One call for each kind of request, which makes one request.
+/// One call for each kind of request, which sends one request.
 const WORKS: [(&str, Work); 6] = [
     ("GetObject", |fs| {
         assert_eq!(fs.readbytes("file")?, b"content");
@@ -63,14 +63,14 @@ const WORKS: [(&str, Work); 6] = [
 ];
 
 #[test]
-fn what_passes_is_tried_again_by_every_kind_of_request() {
+fn every_kind_of_request_retries_transient_errors() {
     for (name, fault) in passing() {
         let server = Server::start();
         server.bucket(BUCKET).put("file", "content");
         let fs = open(&server);
         for (operation, work) in WORKS {
             if operation == "HeadObject" && ["400 RequestTimeout", "conflict"].contains(&name) {
-                // Its answer has no words that tell these from any other.
+                // The response to a HEAD has no body that distinguishes these from others.
                 continue;
             }
             server.take_requests();
@@ -88,7 +88,7 @@ fn what_passes_is_tried_again_by_every_kind_of_request() {
 }
 
 #[test]
-fn there_are_as_many_attempts_as_may_be_and_the_error_says_so() {
+fn all_attempts_are_used_and_the_error_has_their_number() {
     for attempts in [1, 2, 5] {
         let server = Server::start();
         server
@@ -116,7 +116,7 @@ fn five_attempts_are_the_default() {
 }
 
 #[test]
-fn what_cannot_succeed_is_not_tried_again() {
+fn final_errors_are_not_retried() {
     let final_answers = [
         (400, "InvalidRequest"),
         (403, "AccessDenied"),
@@ -138,7 +138,7 @@ fn what_cannot_succeed_is_not_tried_again() {
 }
 
 #[test]
-fn every_attempt_has_a_signature_of_its_own_and_the_whole_body() {
+fn every_attempt_has_a_new_signature_and_the_whole_body() {
     let server = Server::start();
     let fs = open(&server);
     let content = vec![7; 300_000];
@@ -152,7 +152,7 @@ fn every_attempt_has_a_signature_of_its_own_and_the_whole_body() {
 }
 
 #[test]
-fn a_lost_answer_to_a_write_leaves_what_was_written() {
+fn a_write_with_a_lost_response_is_stored() {
     let server = Server::start();
     let fs = open(&server);
     for (key, fault) in [("a", Fault::DropAfter), ("b", Fault::Reset(0))] {
@@ -163,7 +163,7 @@ fn a_lost_answer_to_a_write_leaves_what_was_written() {
 }
 
 #[test]
-fn an_answer_to_a_change_that_cannot_be_read_says_nothing_about_the_change() {
+fn an_unreadable_response_leaves_the_outcome_of_a_change_unknown() {
     let server = Server::start();
     let fs = impatient(&server).part_size(5 << 20).build().unwrap();
     let spoilt = |operation| server.faults().add(Rule::on(operation), Fault::Corrupt(0));
@@ -175,14 +175,14 @@ fn an_answer_to_a_change_that_cannot_be_read_says_nothing_about_the_change() {
     let error = fs.copy("file", "copy").unwrap_err();
     assert!(error.to_string().contains("may have been done"), "{error}");
     assert!(server.bucket(BUCKET).get("copy").is_some());
-    // Nothing changes that is only looked at.
+    // Reads change nothing.
     spoilt("ListObjectsV2");
     let error = fs.listdir("").unwrap_err();
     assert!(!error.to_string().contains("may have been done"), "{error}");
 }
 
 #[test]
-fn a_bucket_whose_making_was_not_answered_may_be_an_older_one() {
+fn a_bucket_found_after_a_lost_response_may_be_an_older_one() {
     let server = Server::builder().region("eu-west-1").start();
     let fs = common::builder_of(&server, "new").build().unwrap();
     for is_there in [false, true] {
@@ -200,7 +200,7 @@ fn a_bucket_whose_making_was_not_answered_may_be_an_older_one() {
 }
 
 #[test]
-fn a_listing_that_breaks_off_is_asked_for_again() {
+fn an_incomplete_listing_is_retried() {
     let server = Server::start();
     for number in 0..100 {
         server.bucket(BUCKET).put(&format!("file{number:03}"), "");
@@ -214,7 +214,7 @@ fn a_listing_that_breaks_off_is_asked_for_again() {
 }
 
 #[test]
-fn an_error_with_status_200_is_tried_again() {
+fn an_error_with_status_200_is_retried() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = open(&server);
@@ -235,7 +235,7 @@ fn an_error_with_status_200_is_tried_again() {
 }
 
 #[test]
-fn what_the_server_asks_to_wait_is_waited() {
+fn retry_after_is_respected() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     server
@@ -247,7 +247,7 @@ fn what_the_server_asks_to_wait_is_waited() {
 }
 
 #[test]
-fn what_the_server_asks_to_wait_beyond_the_time_is_not_waited() {
+fn a_retry_after_beyond_the_timeout_is_not_awaited() {
     let server = Server::start();
     server
         .faults()
@@ -262,7 +262,7 @@ fn what_the_server_asks_to_wait_beyond_the_time_is_not_waited() {
 }
 
 #[test]
-fn an_attempt_that_takes_longer_than_it_is_tried_again_for_is_tried_again() {
+fn an_attempt_longer_than_the_retry_timeout_is_retried_once() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     server.faults().add(Rule::any(), Fault::Stall);
@@ -277,7 +277,7 @@ fn an_attempt_that_takes_longer_than_it_is_tried_again_for_is_tried_again() {
 }
 
 #[test]
-fn a_server_that_is_dying_is_asked_less_and_less() {
+fn a_failing_server_gets_fewer_and_fewer_retries() {
     let server = Server::start();
     server
         .faults()
@@ -291,12 +291,12 @@ fn a_server_that_is_dying_is_asked_less_and_less() {
         fs.readbytes("file").unwrap_err();
         clone.readbytes("file").unwrap_err();
     }
-    // A hundred first attempts, and as many more as the budget of both together pays for.
+    // A hundred first attempts, and as many retries as the common budget permits.
     assert_eq!(server.take_requests().len(), 100 + 100);
 }
 
 #[test]
-fn answers_that_only_break_off_are_asked_for_less_and_less() {
+fn incomplete_responses_use_up_the_retry_budget() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     server
@@ -311,12 +311,12 @@ fn answers_that_only_break_off_are_asked_for_less_and_less() {
             .and_then(|mut file| Ok(io::Read::read_to_end(&mut file, &mut Vec::new())?))
             .unwrap_err();
     }
-    // Fifty first attempts, and at most as many more as the budget pays for.
+    // Fifty first attempts, and at most as many retries as the budget permits.
     assert!(server.take_requests().len() < 50 + 150);
 }
 
 #[test]
-fn it_is_waited_before_an_answer_that_broke_off_is_asked_for_again() {
+fn an_incomplete_response_is_retried_after_a_delay() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     server.faults().add(Rule::any(), Fault::Truncate(3));
@@ -326,13 +326,13 @@ fn it_is_waited_before_an_answer_that_broke_off_is_asked_for_again() {
         .retry_timeout(Duration::from_millis(1))
         .build()
         .unwrap();
-    // A wait that is longer than there is time is not begun.
+    // A delay that is longer than the remaining time is not started.
     fs.readbytes("file").unwrap_err();
     assert_eq!(server.take_requests().len(), 1);
 }
 
 #[test]
-fn a_warning_is_logged_for_each_new_attempt() {
+fn a_warning_is_logged_for_each_retry() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = open(&server);
@@ -395,7 +395,7 @@ fn an_error_has_both_ids_of_the_request() {
 }
 
 #[test]
-fn a_server_that_is_not_there_yet_is_waited_for() {
+fn a_server_that_has_not_started_yet_is_retried() {
     let mut server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = impatient(&server)

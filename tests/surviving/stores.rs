@@ -1,4 +1,4 @@
-//! What some stores do otherwise than the rest, and how that is found out.
+//! Differences between stores, and how they are detected.
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 
@@ -9,10 +9,10 @@ use test_server::{Answer, BUCKET, Builder, Fault, LoggedRequest, Rule, Server, s
 use super::impatient;
 use crate::common;
 
-/// How small the parts of these tests are.
+/// Part size in these tests.
 const PART: u64 = 16;
 
-/// A store that takes parts of any size.
+/// A store that accepts parts of any size.
 fn small_parts() -> Builder {
     Server::builder().min_part_size(1)
 }
@@ -26,7 +26,7 @@ fn count(requests: &[LoggedRequest], operation: &str) -> usize {
     requests.iter().filter(of).count()
 }
 
-/// A change of an object of 500 bytes, and what comes of it.
+/// A change of an object of 500 bytes, and of the expected content.
 type Change = fn(&S3Fs, &mut Vec<u8>) -> s3fs::Result<()>;
 
 const CHANGES: [(&str, Change); 4] = [
@@ -61,7 +61,7 @@ const CHANGES: [(&str, Change); 4] = [
 ];
 
 #[test]
-fn a_change_is_stored_in_equal_parts_where_the_store_refuses_others() {
+fn a_change_is_stored_in_equal_parts_where_the_store_requires_them() {
     for (name, change) in CHANGES {
         let server = small_parts().want_equal_parts(true).start();
         let bucket = server.bucket(BUCKET);
@@ -77,7 +77,7 @@ fn a_change_is_stored_in_equal_parts_where_the_store_refuses_others() {
         assert!(count(&requests, "UploadPartCopy") > 0, "{name}");
         assert!(bucket.uploads().is_empty(), "{name}");
 
-        // All clones go by it from then on.
+        // All clones use the correction from then on.
         let mut expected = old.clone();
         bucket.put("file", old);
         change(&fs.clone(), &mut expected).unwrap();
@@ -116,13 +116,13 @@ fn equal_parts_that_did_not_help_are_not_kept() {
         server.faults().add(rule, Fault::Answer(answer));
     };
     let refuse_sizes = || on_complete("InvalidPart", "All parts must have the same length.");
-    // Parts of one size are refused, too.
+    // Parts of one size are refused too.
     refuse_sizes();
     on_complete("InvalidPart", "One of the parts is not there.");
     let (is_ok, _, completed) = try_it();
     assert!(!is_ok && completed == 2);
     assert_eq!(try_it(), (true, parts, 1));
-    // They are taken once, and refused later.
+    // They are accepted once, and refused later.
     refuse_sizes();
     let (is_ok, _, completed) = try_it();
     assert!(is_ok && completed == 2);
@@ -135,7 +135,7 @@ fn equal_parts_that_did_not_help_are_not_kept() {
 }
 
 #[test]
-fn the_parameter_equal_parts_spares_the_refusal() {
+fn the_parameter_equal_parts_avoids_the_rejection() {
     let server = small_parts().want_equal_parts(true).start();
     let bucket = server.bucket(BUCKET);
     let fs = builder(&server)
@@ -149,7 +149,7 @@ fn the_parameter_equal_parts_spares_the_refusal() {
         change(&fs, &mut expected).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(bucket.get("file").unwrap().bytes() == expected, "{name}");
     }
-    // As many parts as there may be, of a size that is not known before.
+    // The maximum number of parts, of a total size that is unknown in advance.
     let long = synthetic_bytes(2, 0, 100 * PART as usize);
     fs.write_with("long", |file| file.write_all(&long)).unwrap();
     assert!(bucket.get("long").unwrap().bytes() == long);
@@ -166,7 +166,7 @@ fn the_parameter_equal_parts_spares_the_refusal() {
 }
 
 #[test]
-fn a_long_stream_is_equal_at_first_and_says_what_to_set_where_that_is_not_enough() {
+fn a_long_stream_starts_with_equal_parts_and_its_error_has_a_hint() {
     let server = small_parts().want_equal_parts(true).start();
     let bucket = server.bucket(BUCKET);
     bucket.put("file", "old");
@@ -184,14 +184,14 @@ fn a_long_stream_is_equal_at_first_and_says_what_to_set_where_that_is_not_enough
     assert!(error.to_string().contains("equal_parts"), "{error}");
     assert!(bucket.get("file").unwrap().bytes() == content);
     assert!(bucket.uploads().is_empty());
-    // By now it is known.
+    // From now on the correction is used.
     let (content, written) = stream(60);
     written.unwrap();
     assert!(bucket.get("file").unwrap().bytes() == content);
 }
 
 #[test]
-fn a_store_of_few_parts_is_told_of_and_max_parts_keeps_to_them() {
+fn an_error_about_too_many_parts_names_max_parts_which_is_respected() {
     let server = small_parts().max_parts(20).start();
     let bucket = server.bucket(BUCKET);
     let content = synthetic_bytes(4, 0, 50 * PART as usize);
@@ -234,8 +234,8 @@ fn a_bucket_of_a_tenant_is_encoded_in_paths_and_as_the_source_of_a_copy() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_asked_for_once() {
-    // A label has 63 bytes at most, so that nobody is asked for this one.
+fn an_unknown_host_is_not_retried() {
+    // A label has at most 63 bytes, so that no server is queried for this one.
     let endpoint = format!("http://{}.localhost", "x".repeat(200));
     let fs = S3Fs::builder(BUCKET)
         .endpoint_url(endpoint)
@@ -250,9 +250,9 @@ fn a_name_that_does_not_exist_is_asked_for_once() {
     assert_eq!(fs.stats().retries, 0, "{error}");
 }
 
-/// In a program of its own, which has another environment.
+/// Runs in a separate process with a different environment.
 #[test]
-fn an_error_names_the_proxy_in_the_way_and_not_its_password() {
+fn an_error_names_the_proxy_without_its_password() {
     if common::given_to_child().is_some() {
         let builder = S3Fs::builder(BUCKET)
             .endpoint_url("http://127.0.0.1:9")
@@ -267,7 +267,7 @@ fn an_error_names_the_proxy_in_the_way_and_not_its_password() {
         assert!(!text.contains("pass") && !text.contains("user"), "{text}");
         return;
     }
-    let test = "surviving::stores::an_error_names_the_proxy_in_the_way_and_not_its_password";
+    let test = "surviving::stores::an_error_names_the_proxy_without_its_password";
     let proxy = [
         ("HTTP_PROXY", "http://user:pass@127.0.0.1:1"),
         ("NO_PROXY", ""),

@@ -1,4 +1,4 @@
-//! A server that goes silent, in whatever phase, ends in `Timeout` within the configured time.
+//! A server that goes silent, in any phase, leads to `Timeout` within the configured time.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use test_server::{BUCKET, Fault, Rule, Server};
 use super::impatient;
 use crate::common;
 
-/// What a silent server is waited for here.
+/// Timeout for a silent server.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// How many times that a whole answer may take, and what a server does by itself.
+/// Factor of the timeouts for a whole response, and for work of the server itself.
 const LONG_FACTOR: u32 = 10;
 
-/// What is not waited for here.
+/// A timeout that these tests never reach.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Where other requests must be answered in time, how long a silent server is waited for, since the machine may be
+/// Timeout for a silent server in tests whose other requests must succeed in time, since the machine may be
 /// busy.
 const MEDIUM: Duration = Duration::from_secs(1);
 
-/// How long a machine that has other things to do may leave this alone.
+/// Additional time for a busy machine.
 const SLACK: Duration = common::LONGEST;
 
 fn hasty(server: &Server, attempts: u32) -> S3Fs {
@@ -38,7 +38,7 @@ fn waiting(server: &Server, time: Duration, attempts: u32) -> S3Fs {
         .unwrap()
 }
 
-/// That it was the end of a wait of so many times the short one.
+/// Asserts that the error is a timeout after `times` times the short one.
 #[track_caller]
 fn is_timeout(error: &Error, began: Instant, times: u32) {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
@@ -51,8 +51,8 @@ fn took_at_most(began: Instant, times: u32) {
     assert!(took < SHORT * times + SLACK, "{took:?}");
 }
 
-/// The error of a call whose request meets that fault, how long a silent server was waited for, and how long the call
-/// took. On a busy machine the request may not arrive within that time: the call is made again then, with twice the time.
+/// Returns the error of a call whose request meets that fault, the timeout for a silent server, and the duration of the
+/// call. On a busy machine the request may not arrive within the timeout: then the call is repeated with twice the timeout.
 fn met(
     server: &Server,
     operation: &str,
@@ -75,7 +75,7 @@ fn met(
 }
 
 #[test]
-fn a_server_that_is_silent_in_any_phase_of_an_answer_is_left() {
+fn a_silent_server_is_a_timeout_in_every_phase_of_a_response() {
     for (phase, fault) in [
         ("before the header", Fault::Stall),
         ("in the header", Fault::StallAnswer(20)),
@@ -95,7 +95,7 @@ fn a_server_that_is_silent_in_any_phase_of_an_answer_is_left() {
 }
 
 #[test]
-fn a_server_that_drips_its_header_is_left() {
+fn a_header_sent_byte_by_byte_is_a_timeout() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let drip = Fault::Drip {
@@ -109,13 +109,13 @@ fn a_server_that_drips_its_header_is_left() {
 }
 
 #[test]
-fn a_server_that_drips_its_answer_is_left_although_it_never_stands_still() {
+fn a_response_sent_byte_by_byte_is_a_timeout_without_any_stall() {
     let server = Server::start();
     for number in 0..1000 {
         let key = format!("{}{number:03}", "x".repeat(100));
         server.bucket(BUCKET).put(&key, "");
     }
-    // The listing takes half a minute so, in pieces that come in time.
+    // The listing then takes half a minute, in pieces that arrive in time.
     let drip = Fault::Drip {
         bytes: 1000,
         pause: Duration::from_millis(100),
@@ -127,7 +127,7 @@ fn a_server_that_drips_its_answer_is_left_although_it_never_stands_still() {
 }
 
 #[test]
-fn an_answer_may_take_its_time_although_no_transfer_may_stand_still_so_long() {
+fn a_response_may_take_longer_than_the_stall_timeout() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = impatient(&server)
@@ -147,7 +147,7 @@ fn an_answer_may_take_its_time_although_no_transfer_may_stand_still_so_long() {
 }
 
 #[test]
-fn a_server_that_stops_taking_an_upload_is_left() {
+fn a_stalled_upload_is_a_timeout() {
     let server = Server::start();
     let upload = vec![7; 32 << 20];
     server
@@ -161,7 +161,7 @@ fn a_server_that_stops_taking_an_upload_is_left() {
 }
 
 #[test]
-fn a_server_that_is_silent_while_it_copies_is_left_a_while_later() {
+fn a_silent_copy_is_a_timeout_after_a_longer_time() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     for (fault, is_done) in [(Fault::Stall, false), (Fault::StallAnswer(0), true)] {
@@ -177,7 +177,7 @@ fn a_server_that_is_silent_while_it_copies_is_left_a_while_later() {
 }
 
 #[test]
-fn a_server_that_is_silent_while_it_completes_an_upload_is_left_a_while_later() {
+fn a_silent_completion_is_a_timeout_after_a_longer_time() {
     let server = Server::builder().min_part_size(1).start();
     let content = vec![7; 3000];
     let write = || {
@@ -195,7 +195,7 @@ fn a_server_that_is_silent_while_it_completes_an_upload_is_left_a_while_later() 
     is_timeout(&error, began, LONG_FACTOR);
     assert!(began.elapsed() >= MEDIUM * LONG_FACTOR, "{error}");
     assert_eq!(server.bucket(BUCKET).keys(), Vec::<String>::new());
-    // Whether it was done is looked up.
+    // The outcome is checked.
     faults.add(Rule::on("CompleteMultipartUpload"), Fault::StallAnswer(0));
     let began = Instant::now();
     write().unwrap();
@@ -205,7 +205,7 @@ fn a_server_that_is_silent_while_it_completes_an_upload_is_left_a_while_later() 
 }
 
 #[test]
-fn silence_is_tried_again() {
+fn timeouts_are_retried() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let fs = waiting(&server, MEDIUM, 3);
@@ -223,7 +223,7 @@ fn silence_is_tried_again() {
 }
 
 #[test]
-fn a_request_ends_with_its_deadline_whatever_the_other_times_are() {
+fn a_request_ends_at_its_deadline_whatever_the_other_timeouts() {
     let server = Server::start();
     server.faults().add(Rule::any().always(), Fault::Stall);
     let fs = impatient(&server).operation_timeout(SHORT).build().unwrap();
@@ -240,7 +240,7 @@ fn a_request_ends_with_its_deadline_whatever_the_other_times_are() {
 }
 
 #[test]
-fn a_deadline_ends_the_attempts_too() {
+fn a_deadline_also_ends_the_retries() {
     let server = Server::start();
     server
         .faults()
@@ -257,7 +257,7 @@ fn a_deadline_ends_the_attempts_too() {
 }
 
 #[test]
-fn times_that_no_clock_can_say_are_only_long() {
+fn timeouts_beyond_the_range_of_the_clock_do_not_panic() {
     let server = Server::start();
     server.bucket(BUCKET).put("file", "content");
     let long = Duration::MAX;
@@ -289,7 +289,7 @@ fn times_that_no_clock_can_say_are_only_long() {
 }
 
 #[test]
-fn a_deadline_is_not_for_a_reader_that_takes_its_time() {
+fn a_slow_reader_is_not_ended_by_the_deadline() {
     let server = Server::start();
     server.bucket(BUCKET).put_synthetic("file", 1, 8 << 20);
     let fs = impatient(&server)
@@ -304,10 +304,10 @@ fn a_deadline_is_not_for_a_reader_that_takes_its_time() {
     assert_eq!(content.len(), (8 << 20) - 100);
 }
 
-/// Nobody answers there: connections are taken by the system and by nobody else.
+/// A server that never responds: the system accepts connections, and no program does.
 #[test]
 #[cfg(feature = "rustls")]
-fn a_server_that_is_silent_while_tls_begins_is_left() {
+fn a_silent_tls_handshake_is_a_timeout() {
     let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let fs = S3Fs::builder(BUCKET)

@@ -1,4 +1,4 @@
-//! https endpoints: whom they are certified by.
+//! https endpoints and their certificates.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::impatient;
 use crate::common;
 use crate::local::Directory;
 
-/// A file that is gone when this is dropped.
+/// A file that is removed when this is dropped.
 struct File {
     path: PathBuf,
     _directory: Directory,
@@ -41,19 +41,19 @@ fn builder(server: &Server, ca: Option<&File>) -> S3FsBuilder {
 }
 
 #[test]
-fn a_server_that_nobody_certifies_is_refused_at_once() {
+fn an_untrusted_server_is_refused_at_once() {
     let server = server();
     let fs = builder(&server, None).build().unwrap();
     let error = fs.readbytes("file").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
     assert!(error.to_string().contains("certificate"), "{error}");
     assert!(server.take_requests().is_empty());
-    // Another attempt would end the same.
+    // Another attempt would fail in the same way.
     assert_eq!(server.connections(), 1);
 }
 
 #[test]
-fn a_server_is_trusted_that_the_bundle_certifies() {
+fn a_server_certified_by_the_bundle_is_trusted() {
     let server = server();
     let ca = File::new("trusted", server.ca_pem());
     let fs = builder(&server, Some(&ca)).build().unwrap();
@@ -67,7 +67,7 @@ fn a_server_is_trusted_that_the_bundle_certifies() {
     assert_eq!(server.connections(), 1);
     let parameter = format!("&ca_bundle={}", ca.path.display());
     let url = common::fs_url(&server, "", &parameter);
-    // A URL names a file of this machine only where the program allows it.
+    // A URL can name a file of this machine only if the program allows it.
     let error = s3fs::open_fs(&url).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ParseUrl, "{error}");
     let opener = s3fs::S3Opener::new().allow_profile(true);
@@ -76,7 +76,7 @@ fn a_server_is_trusted_that_the_bundle_certifies() {
 }
 
 #[test]
-fn the_bundle_of_another_certifies_nobody_here() {
+fn a_foreign_bundle_does_not_certify_the_server() {
     let (server, other) = (server(), Server::builder().tls().start());
     let ca = File::new("other", other.ca_pem());
     let fs = builder(&server, Some(&ca)).build().unwrap();
@@ -85,7 +85,7 @@ fn the_bundle_of_another_certifies_nobody_here() {
 }
 
 #[test]
-fn what_is_no_bundle_is_told_when_the_filesystem_is_built_and_not_quoted() {
+fn an_invalid_bundle_is_an_unquoted_error_when_the_filesystem_is_built() {
     let server = server();
     let secret = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
     for (name, content) in [
@@ -111,10 +111,10 @@ fn what_is_no_bundle_is_told_when_the_filesystem_is_built_and_not_quoted() {
     assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
 }
 
-/// A device is read without an end, and a pipe that nobody writes to never begins.
+/// A device would be read without end, and a pipe without a writer never begins.
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_no_bundle() {
+fn a_bundle_must_be_a_regular_file() {
     let server = server();
     for file in ["/dev/zero", "/"] {
         let error = impatient(&server).ca_bundle(file).build().unwrap_err();
@@ -124,7 +124,7 @@ fn what_is_no_regular_file_is_no_bundle() {
 }
 
 #[test]
-fn a_file_that_is_too_large_for_certificates_is_not_read() {
+fn a_file_too_large_for_certificates_is_not_read() {
     let server = server();
     let large = File::new("large", "the content");
     let file = std::fs::File::options()
@@ -136,7 +136,7 @@ fn a_file_that_is_too_large_for_certificates_is_not_read() {
     assert!(error.to_string().contains("too large"), "{error}");
 }
 
-/// In a process of its own, which has another environment.
+/// Runs in a separate process with a different environment.
 #[test]
 fn the_bundle_of_the_environment_is_trusted() {
     let server = server();
@@ -144,7 +144,7 @@ fn the_bundle_of_the_environment_is_trusted() {
     for (variable, is_trusted) in [("AWS_CA_BUNDLE", true), ("S3FS_NO_BUNDLE", false)] {
         let ran = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--ignored", "--test-threads=1"])
-            .arg("surviving::tls::a_program_reads_with_the_bundle_of_its_environment")
+            .arg("surviving::tls::a_program_uses_the_bundle_of_its_environment")
             .env_remove("AWS_CA_BUNDLE")
             .env(variable, &ca.path)
             .env("S3FS_TLS_URL", common::fs_url(&server, "", ""))
@@ -158,11 +158,11 @@ fn the_bundle_of_the_environment_is_trusted() {
 
 #[test]
 #[ignore = "needs the environment that the test before gives it"]
-fn a_program_reads_with_the_bundle_of_its_environment() {
+fn a_program_uses_the_bundle_of_its_environment() {
     let url = std::env::var("S3FS_TLS_URL").expect("the URL of a server");
     let fs = s3fs::open_fs(&url).expect("parameters that can be");
     let read = fs.readbytes("file");
-    // What it says is looked at, and it goes where what the test says does not.
+    // The output is checked by the parent process.
     println!("{read:?}");
     assert_eq!(read.expect("a server that is trusted"), b"content");
 }
@@ -184,20 +184,20 @@ fn faults_are_survived_over_tls_too() {
     assert_eq!(server.faults().pending(), 0);
 }
 
-/// A server with that certificate, and what it answers to a client that trusts that other one.
+/// Starts a server with that identity, and returns the result of a client that trusts its root certificate.
 fn read_with(identity: Identity) -> s3fs::Result<Vec<u8>> {
     let server = Server::builder().identity(identity).start();
     server.bucket(BUCKET).put("file", "content");
     let ca = File::new("given", server.ca_pem());
     let fs = builder(&server, Some(&ca)).build()?;
     let read = fs.readbytes("file");
-    // What is refused is refused at once.
+    // An untrusted server is refused without a retry.
     assert_eq!(server.connections(), 1);
     read
 }
 
 #[test]
-fn the_certificate_of_an_authority_as_that_of_a_server_is_explained() {
+fn an_authority_certificate_used_by_a_server_is_explained() {
     let error = read_with(Identity::of_authority(&["127.0.0.1"])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RemoteConnection, "{error}");
     let text = error.to_string();
@@ -206,7 +206,7 @@ fn the_certificate_of_an_authority_as_that_of_a_server_is_explained() {
     }
 }
 
-/// The commands of the guide, each block of them as they stand there, for a server on this machine.
+/// Returns the commands of the guide, block by block, changed for a server on this machine.
 fn commands_of_the_guide() -> Vec<String> {
     let guide = include_str!("../../src/guide/tls.md");
     let blocks = guide.split("```sh\n").skip(1);
@@ -216,7 +216,7 @@ fn commands_of_the_guide() -> Vec<String> {
         .collect()
 }
 
-/// Runs commands in a new directory, and gives that; `None` where there is no openssl.
+/// Runs commands in a new directory, and returns the directory; `None` without openssl.
 #[cfg(unix)]
 fn run(commands: &str) -> Option<Directory> {
     let asked = std::process::Command::new("openssl")
@@ -251,7 +251,7 @@ fn the_commands_of_the_guide_make_certificates_that_are_trusted() {
 
 #[cfg(unix)]
 #[test]
-fn what_openssl_makes_without_more_is_explained() {
+fn a_default_certificate_of_openssl_is_explained() {
     let plain = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
                  -addext subjectAltName=IP:127.0.0.1 -keyout server.key -out server.pem";
     let Some(directory) = run(plain) else {

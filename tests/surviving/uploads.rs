@@ -1,4 +1,4 @@
-//! What killed programs left behind is found and removed.
+//! Uploads that killed programs left behind are found and removed.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::common;
 const ALL: Duration = Duration::ZERO;
 const OLD: Duration = Duration::from_secs(3600);
 
-/// Begins an upload, and leaves it.
+/// Begins an upload, and abandons it.
 fn begin(server: &Server, key: &str) {
     post(server, key, "").query("uploads", "").send().ok();
 }
@@ -24,7 +24,7 @@ fn keys(fs: &S3Fs, path: &str, older_than: Duration) -> Vec<String> {
 }
 
 #[test]
-fn an_upload_that_was_left_is_found_and_aborted() {
+fn an_abandoned_upload_is_found_and_aborted() {
     let server = Server::start();
     begin(&server, "a b+c/\u{e9}");
     let fs = open(&server);
@@ -41,7 +41,7 @@ fn an_upload_that_was_left_is_found_and_aborted() {
 }
 
 #[test]
-fn what_a_dropped_program_sent_is_found() {
+fn an_unfinished_upload_is_found_until_it_is_closed() {
     let server = Server::start();
     let fs = open(&server);
     let mut file = fs.openbin("big", "w").unwrap();
@@ -52,7 +52,7 @@ fn what_a_dropped_program_sent_is_found() {
 }
 
 #[test]
-fn an_upload_is_stale_by_the_servers_clock() {
+fn the_age_of_an_upload_is_measured_by_the_clock_of_the_server() {
     let server = Server::start();
     begin(&server, "file");
     let fs = open(&server);
@@ -63,7 +63,7 @@ fn an_upload_is_stale_by_the_servers_clock() {
 }
 
 #[test]
-fn only_what_lies_below_the_path_is_found() {
+fn only_uploads_below_the_path_are_found() {
     let server = Server::start();
     for key in ["a", "a/b", "a/c/d", "ab", "b"] {
         begin(&server, key);
@@ -76,7 +76,7 @@ fn only_what_lies_below_the_path_is_found() {
 }
 
 #[test]
-fn a_directory_of_the_bucket_is_a_jail() {
+fn a_filesystem_in_a_directory_sees_only_its_own_uploads() {
     let server = Server::start();
     begin(&server, "out/file");
     begin(&server, "in/file");
@@ -100,7 +100,7 @@ fn a_read_only_filesystem_aborts_nothing() {
 }
 
 #[test]
-fn more_uploads_than_a_page_has_are_all_found() {
+fn uploads_of_several_pages_are_all_found() {
     let server = Server::start();
     let agent = client::agent();
     for number in 0..1001 {
@@ -115,7 +115,7 @@ fn more_uploads_than_a_page_has_are_all_found() {
 }
 
 #[test]
-fn a_proxy_that_refuses_to_be_asked_first_is_not_asked_again() {
+fn after_a_417_requests_are_sent_without_expect() {
     let server = Server::start();
     let asks = Rule::on("PutObject").when(|request| request.header("expect").is_some());
     let refused = Fault::Answer(Answer::html(417, "<html>"));
@@ -131,7 +131,7 @@ fn a_proxy_that_refuses_to_be_asked_first_is_not_asked_again() {
 }
 
 #[test]
-fn what_was_not_asked_first_is_refused_once() {
+fn a_417_without_expect_is_not_retried() {
     let server = Server::start();
     let refused = Fault::Answer(Answer::html(417, "<html>"));
     server.faults().add(Rule::on("PutObject").always(), refused);

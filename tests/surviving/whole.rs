@@ -1,4 +1,4 @@
-//! Objects that are read whole: on where a connection broke, and checked where the store keeps a digest.
+//! Whole reads: continued after a broken connection, and verified if the store keeps a digest.
 
 use s3fs::{ChecksumAlgorithm, ErrorKind, FileSystem, FileSystemExt as _, S3Fs};
 use test_server::{Answer, BUCKET, Fault, Rule, Server, synthetic_bytes};
@@ -29,7 +29,7 @@ const WAYS: [(&str, Way); 2] = [
 ];
 
 #[test]
-fn a_connection_that_breaks_is_replaced_from_the_byte_where_it_broke() {
+fn a_broken_connection_is_replaced_from_the_byte_where_it_broke() {
     for (name, read) in WAYS {
         let (server, content) = with_object();
         let faults = server.faults();
@@ -49,7 +49,7 @@ fn a_connection_that_breaks_is_replaced_from_the_byte_where_it_broke() {
 }
 
 #[test]
-fn an_object_that_is_replaced_meanwhile_is_told_and_not_mixed() {
+fn an_object_replaced_during_a_read_is_reported_and_not_mixed() {
     for (name, read) in WAYS {
         let (server, _) = with_object();
         let replaced = server.bucket(BUCKET);
@@ -67,7 +67,7 @@ fn an_object_that_is_replaced_meanwhile_is_told_and_not_mixed() {
 }
 
 #[test]
-fn a_connection_that_brings_nothing_again_and_again_is_an_error() {
+fn connections_that_repeatedly_bring_nothing_are_an_error() {
     for (name, read) in WAYS {
         let (server, _) = with_object();
         server
@@ -92,7 +92,7 @@ const ALGORITHMS: [ChecksumAlgorithm; 4] = [
 ];
 
 #[test]
-fn what_was_damaged_on_the_way_is_read_again_or_told() {
+fn content_damaged_in_transit_is_read_again_or_reported() {
     for algorithm in ALGORITHMS {
         let server = Server::start();
         let fs = verifying(&server, algorithm);
@@ -113,7 +113,7 @@ fn what_was_damaged_on_the_way_is_read_again_or_told() {
 }
 
 #[test]
-fn what_is_read_on_after_a_break_is_checked_as_a_whole() {
+fn a_read_continued_after_a_break_is_verified_as_a_whole() {
     let server = Server::start();
     let fs = verifying(&server, ChecksumAlgorithm::Crc32);
     fs.writebytes("file", &[7; 300_000]).unwrap();
@@ -126,7 +126,7 @@ fn what_is_read_on_after_a_break_is_checked_as_a_whole() {
 }
 
 #[test]
-fn an_object_of_parts_is_checked_too() {
+fn an_object_of_parts_is_also_verified() {
     let server = Server::start();
     let fs = verifying(&server, ChecksumAlgorithm::Crc64nvme);
     let content = synthetic_bytes(1, 0, 9 << 20);
@@ -142,7 +142,7 @@ fn an_object_of_parts_is_checked_too() {
 }
 
 #[test]
-fn a_digest_of_the_digests_of_parts_is_not_taken_for_one_of_the_bytes() {
+fn a_composite_checksum_is_not_mistaken_for_a_full_object_checksum() {
     let server = Server::start();
     let fs = verifying(&server, ChecksumAlgorithm::Sha256);
     let content = synthetic_bytes(1, 0, 9 << 20);
@@ -165,7 +165,7 @@ fn checksums_are_off_where_the_endpoint_is_not_aws() {
 }
 
 #[test]
-fn a_url_says_the_checksum() {
+fn a_url_can_set_the_checksum() {
     let server = Server::start();
     for (value, header) in [("SHA256", Some("x-amz-checksum-sha256")), ("off", None)] {
         let url = common::fs_url(&server, "", &format!("&strict=0&checksum={value}"));

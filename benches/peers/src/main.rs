@@ -1,15 +1,15 @@
-//! This crate beside other S3 libraries: CPU seconds of the client for the same work against the same server.
+//! Compares this crate with other S3 libraries: CPU seconds of the client for the same work against the same server.
 //!
 //! ```sh
 //! cargo run --release --manifest-path benches/peers/Cargo.toml
 //! ```
 //!
-//! `-- WORD ...` takes only the workloads and peers whose names contain a word. `-- serve` prints the arguments of a single
-//! measurement, for a profiler, and serves it until its input ends. The embedded server of the tests runs in
-//! this process, on loopback. Each measurement is a program of its own, this one started again, which measures its own CPU
-//! time with getrusage(2), from the built client to the end of the work. All peers take turns, and the median counts, so
-//! that what else the machine does meets all alike. `raw` is a `TcpStream` that moves the same bytes with requests that were
-//! signed before.
+//! `-- WORD ...` selects the workloads and peers whose names contain one of the words. `-- serve` prints the arguments of
+//! a single measurement, for a profiler, and serves it until its input ends. The embedded server of the tests runs in
+//! this process, on loopback. Each measurement is a separate process: the program starts itself again and measures its
+//! own CPU time with getrusage(2), from the built client to the end of the work. All peers take turns, and the median
+//! counts, so that other work on the machine affects all peers alike. `raw` is a `TcpStream` that transfers the same
+//! bytes with requests that were signed before.
 
 mod peers;
 
@@ -26,20 +26,20 @@ use test_server::{BUCKET, Server};
 pub const MIB: usize = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 pub const SMALL: usize = 4 << 10;
-/// How many requests for small objects are measured together.
+/// Number of requests for small objects that are measured together.
 pub const CALLS: usize = 1000;
 pub const FILES: usize = 2000;
 pub const FILE_SIZE: usize = 16 << 10;
 pub const WORKERS: usize = 16;
 pub const KEYS: u32 = 100_000;
 
-/// Of how many runs the median counts.
+/// Number of runs of which the median counts.
 const RUNS: usize = 5;
 
-/// A benchmark that goes wrong says so and ends.
+/// Result of a benchmark: an error is printed and ends the program.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What is measured: its name, its unit, and how many units a CPU second has.
+/// A workload: its name, its unit, and the number of units per CPU second.
 struct Workload {
     name: &'static str,
     unit: &'static str,
@@ -112,7 +112,7 @@ const WORKLOADS: &[Workload] = &[
     },
 ];
 
-/// The whole process counts, and not its work alone: for `raw`, that it signs all its requests before, too.
+/// Measures the whole process, and not only its work. For `raw`, this includes signing all requests in advance.
 const COLD: &str = "cold start to the first HEAD";
 
 fn times(count: usize, work: impl Fn() -> Outcome) -> Outcome {
@@ -224,7 +224,7 @@ pub fn file_name(number: usize) -> String {
     format!("{number:04}.bin")
 }
 
-/// Does the work and prints its CPU seconds.
+/// Runs the workload and prints its CPU seconds.
 fn child(peer: &str, workload: &str, endpoint: &str, local: &Path) -> Outcome {
     let workload = WORKLOADS.iter().find(|known| known.name == workload);
     let workload = workload.ok_or("no such workload")?;
@@ -234,7 +234,7 @@ fn child(peer: &str, workload: &str, endpoint: &str, local: &Path) -> Outcome {
         println!("{}", cpu_seconds()?);
         return Ok(());
     }
-    // The connection is made, as in a program that has worked for a while.
+    // Opens the connection, as in a program that has worked for a while.
     peer.head()?;
     let before = cpu_seconds()?;
     (workload.work)(&*peer, local)?;
@@ -242,7 +242,7 @@ fn child(peer: &str, workload: &str, endpoint: &str, local: &Path) -> Outcome {
     Ok(())
 }
 
-/// CPU seconds of this process so far.
+/// Returns the CPU seconds of this process so far.
 fn cpu_seconds() -> Outcome<f64> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / MICROS;

@@ -1,4 +1,4 @@
-//! What each peer does for each workload.
+//! The work of each peer for each workload.
 
 mod object_store;
 mod opendal;
@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::{FILES, Outcome, WORKERS};
 
-/// Their names; all are compared with the first one.
+/// Names of the peers; all are compared with the first one.
 pub const PEERS: &[&str] = &["raw", "object_store", "opendal", "rust-s3", "s3fs"];
 
 /// A client of the server. `large` has 1 GiB, `small` has 4 KiB, `files/` and `listed/` are directories.
@@ -39,7 +39,7 @@ pub fn open(peer: &str, endpoint: &str) -> Outcome<Box<dyn Peer>> {
     })
 }
 
-/// Does the work for the number of each small file, on several threads.
+/// Runs the work for the number of each small file, on several threads.
 fn on_threads(work: impl Fn(usize) -> Outcome + Sync) -> Outcome {
     let next = AtomicUsize::new(0);
     let work_on = || -> Outcome {

@@ -1,4 +1,4 @@
-//! The words of a call, by the table of commands. Pure: nothing is opened or printed.
+//! Parser of the command line, based on the table of commands. Pure: nothing is opened or printed.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,10 +10,10 @@ use s3fs::redacted;
 use crate::spec::{self, Command, Flag};
 use crate::text;
 
-/// What is asked for.
+/// The parsed command line.
 #[derive(Debug)]
 pub enum Invocation {
-    /// The page of a command, or of all of them.
+    /// The help page of a command, or of all commands.
     Help(Option<&'static Command>),
     Version,
     Run(&'static Command, Words),
@@ -26,11 +26,11 @@ pub struct Words {
     operands: Vec<String>,
 }
 
-/// A call that cannot be understood.
+/// An invalid command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Usage {
     pub message: String,
-    /// The command that it was for.
+    /// The command, if it was recognized.
     pub command: Option<&'static str>,
 }
 
@@ -59,18 +59,18 @@ impl fmt::Display for Usage {
 }
 
 impl Words {
-    /// Whether an option was given.
+    /// Returns true if an option was given.
     pub fn has(&self, name: &str) -> bool {
         self.options.iter().any(|(given, _)| *given == name)
     }
 
-    /// How often an option was given.
+    /// Returns the number of times an option was given.
     pub fn count(&self, name: &str) -> usize {
         let given = self.options.iter();
         given.filter(|(given, _)| *given == name).count()
     }
 
-    /// The values of an option, in their order.
+    /// Returns the values of an option, in their order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
         let given = self.options.iter();
         given
@@ -78,27 +78,27 @@ impl Words {
             .filter_map(|(_, value)| value.as_deref())
     }
 
-    /// The value of an option; the last one wins.
+    /// Returns the value of an option. The last one has precedence.
     pub fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.values(name).next_back()
     }
 
-    /// The value of an option, as a number.
+    /// Returns the value of an option as a number.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Usage> {
         self.read(name, |value| value.parse().ok(), "a whole number")
     }
 
-    /// The value of an option that is a size, in bytes.
+    /// Returns the value of a size option, in bytes.
     pub fn size(&self, name: &str) -> Result<Option<u64>, Usage> {
         self.read(name, text::size, "a size such as 10M")
     }
 
-    /// The value of an option that is a length of time.
+    /// Returns the value of a duration option.
     pub fn duration(&self, name: &str) -> Result<Option<std::time::Duration>, Usage> {
         self.read(name, text::duration, "a time such as 90s, 15m, 12h or 7d")
     }
 
-    /// The value of an option, read by a function.
+    /// Returns the value of an option, parsed by a function.
     pub fn read<T>(
         &self,
         name: &str,
@@ -112,7 +112,7 @@ impl Words {
         self.value(name).map(read).transpose()
     }
 
-    /// The values of an option that are `NAME=VALUE`.
+    /// Returns the values of an option of the form `NAME=VALUE`.
     pub fn pairs(&self, name: &str) -> Result<Vec<(&str, &str)>, Usage> {
         let mut pairs = Vec::new();
         for (given, value) in &self.options {
@@ -128,12 +128,12 @@ impl Words {
         Ok(pairs)
     }
 
-    /// The operands.
+    /// Returns the operands.
     pub fn operands(&self) -> &[String] {
         &self.operands
     }
 
-    /// The operands but the last, and the last.
+    /// Returns all operands except the last, and the last.
     pub fn sources_and_target(&self) -> Result<(&[String], &str), Usage> {
         match self.operands.split_last() {
             Some((target, sources)) if !sources.is_empty() => Ok((sources, target)),
@@ -142,7 +142,7 @@ impl Words {
     }
 }
 
-/// Reads the words after the program's name.
+/// Parses the words after the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usage> {
     let mut parser = lexopt::Parser::from_args(words);
     let mut words = Words::default();
@@ -152,7 +152,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
         let argument = match parser.next() {
             Ok(Some(argument)) => argument,
             Ok(None) => break,
-            // The value that the option has no use for is not shown: it may be a URL with credentials.
+            // The unexpected value is not shown, because it may be a URL with credentials.
             Err(lexopt::Error::UnexpectedValue { option, .. }) => {
                 let message = format!("{} has no value", redacted(&option));
                 return Err(about(Usage::new(message), command));
@@ -237,7 +237,7 @@ fn about(usage: Usage, command: Option<&'static Command>) -> Usage {
     }
 }
 
-/// A word in quotation marks, without credentials: a URL may stand where something else is expected.
+/// Returns a word in quotation marks, without credentials. It may be a URL that was given in the wrong place.
 fn quoted(word: &str) -> String {
     format!("{:?}", redacted(word))
 }
@@ -246,7 +246,7 @@ fn unknown_option(option: &str) -> Usage {
     Usage::new(format!("there is no option {option}"))
 }
 
-/// The option that is meant: one of the command, or one that all have.
+/// Returns the first matching option of the command, or of those that all commands have.
 fn flag_of(
     command: Option<&'static Command>,
     is_meant: impl Fn(&Flag) -> bool,
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_anywhere_and_end_at_two_dashes() {
+    fn options_may_be_anywhere_and_end_at_two_dashes() {
         let (name, words) = run(&[
             "-q",
             "ls",
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_says_where_to_look() {
+    fn an_argument_error_points_to_the_help() {
         for (words, says) in [
             (&["mybucket"][..], "no command \"mybucket\""),
             (&["lss"], "did you mean `ls`"),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_for_a_command_or_for_all() {
+    fn help_is_available_for_one_command_or_all() {
         let name = |words: &[&str]| match parsed(words) {
             Ok(Invocation::Help(command)) => command.map(|command| command.name),
             other => panic!("{other:?}"),

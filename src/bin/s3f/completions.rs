@@ -1,8 +1,8 @@
-//! Completions for shells, made from the table of commands.
+//! Shell completions, generated from the table of commands.
 
 use crate::spec::{COMMANDS, COMMON, Command, Flag};
 
-/// The script for a shell, if it is one that is known.
+/// Returns the script for a shell, if the shell is supported.
 pub fn script(shell: &str) -> Option<String> {
     match shell {
         "bash" => Some(bash()),

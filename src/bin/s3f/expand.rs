@@ -1,4 +1,4 @@
-//! Operands with wildcards: what they stand for.
+//! Expansion of operands with wildcards.
 
 use s3fs::{ErrorKind, FileSystemExt as _, Info, Namespaces};
 
@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::report::Failure;
 use crate::session::{Located, Session};
 
-/// Something that is there.
+/// An existing file or directory.
 pub struct Entry {
     pub at: Located,
     pub info: Info,
@@ -19,12 +19,12 @@ impl Entry {
     }
 }
 
-/// Whether a path of a bucket has wildcards.
+/// Returns true if a path of a bucket has wildcards.
 pub fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
-/// Whether an operand may stand for several things.
+/// Returns true if an operand may match several entries.
 pub fn has_wildcards(session: &Session, operand: &str) -> Result<bool, Failure> {
     Ok(match Place::parse(operand)? {
         Place::S3 { path, .. } => session.globs() && is_pattern(&path),
@@ -32,8 +32,8 @@ pub fn has_wildcards(session: &Session, operand: &str) -> Result<bool, Failure> 
     })
 }
 
-/// What an operand stands for, in the order of the listing. It is an error if nothing is there. `directories` says
-/// whether wildcards stand for directories, too, which takes a second listing.
+/// Returns the entries of an operand, in the order of the listing. No entry is an error. If `directories` is true,
+/// wildcards match directories, too, which takes a second listing.
 pub fn entries(session: &Session, operand: &str, directories: bool) -> Result<Vec<Entry>, Failure> {
     let place = Place::parse(operand)?;
     let at = match &place {
@@ -50,7 +50,8 @@ pub fn entries(session: &Session, operand: &str, directories: bool) -> Result<Ve
     Ok(vec![Entry { at, info }])
 }
 
-/// What is known of a place; of the directory, where a file and a directory have one path and a directory is meant.
+/// Returns the info of a path. If a file and a directory have the path and the operand is a directory, returns the
+/// directory's.
 fn details(at: &Located, is_directory: bool) -> s3fs::Result<Info> {
     let info = at.fs().getinfo(&at.path, Namespaces::DETAILS)?;
     if !is_directory || info.is_dir() {
@@ -89,7 +90,7 @@ fn matching(at: &Located, directories: bool) -> Result<Vec<Entry>, Failure> {
     Ok(found)
 }
 
-/// What one operand stands for that may have no wildcards.
+/// Returns the location of one operand that may have no wildcards.
 pub fn single(session: &Session, operand: &str) -> Result<Located, Failure> {
     let place = Place::parse(operand)?;
     if matches!(place, Place::Stream) {

@@ -1,11 +1,11 @@
-//! The pages of `--help`, made from the table of commands.
+//! The pages of `--help`, generated from the table of commands.
 
 use crate::spec::{COMMANDS, COMMON, Command, EXIT_CODES, Flag};
 
-/// How wide text is.
+/// Maximum width of text.
 const WIDTH: usize = 80;
 
-/// What an operand may be.
+/// The kinds of operands.
 pub const OPERANDS: &[&str] = &[
     "An operand is an FS URL (s3://BUCKET/PATH), a path that looks local (/PATH, ./PATH, ../PATH or file: URLs), \
      or - for standard input or output. Any other word is an error and never a local file.",
@@ -15,7 +15,7 @@ pub const OPERANDS: &[&str] = &[
      the AWS tools: `s3f check s3://BUCKET` says which, and what to do if it fails.",
 ];
 
-/// The page of a command, or of all of them.
+/// Returns the page of a command, or of all commands.
 pub fn page(command: Option<&Command>) -> String {
     match command {
         Some(command) => of_command(command),
@@ -82,7 +82,7 @@ fn flags(page: &mut String, flags: &[Flag]) {
     table(page, flags.iter().map(|flag| (option(flag), flag.help)));
 }
 
-/// An option with its letter and its value.
+/// Returns an option with its letter and its value.
 pub fn option(flag: &Flag) -> String {
     let short = match flag.short {
         Some(short) => format!("-{short}, "),
@@ -94,7 +94,7 @@ pub fn option(flag: &Flag) -> String {
     format!("{short}--{}{value}", flag.long)
 }
 
-/// Two columns.
+/// Appends two columns.
 fn table<'t>(page: &mut String, rows: impl Iterator<Item = (String, &'t str)>) {
     let rows: Vec<(String, &str)> = rows.collect();
     let width = rows
@@ -120,7 +120,7 @@ fn wrap(page: &mut String, text: &str, indent: usize) {
     }
 }
 
-/// The words of a text, in lines of that width.
+/// Splits a text into lines of at most `width` bytes, between words.
 fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

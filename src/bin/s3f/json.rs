@@ -1,4 +1,4 @@
-//! JSON, one object a line.
+//! JSON, one object per line.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::text;
 
-/// An object, field by field.
+/// A JSON object, built field by field.
 pub struct Object(String);
 
 impl Object {
@@ -47,14 +47,14 @@ impl Object {
         self
     }
 
-    /// The text of the object.
+    /// Returns the text of the object.
     pub fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }
 }
 
-/// A string in quotation marks, with everything but printable ASCII and letters escaped.
+/// Returns a string in quotation marks, with everything except printable ASCII and letters escaped.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_one_line_whatever_is_in_it() {
+    fn an_object_is_always_one_line() {
         let object = Object::new()
             .text("na\"me", "a\n\u{1b}\\é\u{1f600}")
             .number("size", u64::MAX)

@@ -1,6 +1,6 @@
 //! `s3f`: buckets and local files from the command line.
 //!
-//! The way of a call is one line: *words ([`args`], by the table in [`spec`]) -> operands ([`place`]) -> open
+//! The steps of a call: *words ([`args`], by the table in [`spec`]) -> operands ([`place`]) -> open
 //! filesystems ([`session`]) -> a command ([`commands`]) -> output ([`out`], [`report`]) -> an exit code*.
 
 mod args;

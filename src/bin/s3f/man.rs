@@ -1,9 +1,9 @@
-//! The man page, made from the table of commands.
+//! The man page, generated from the table of commands.
 
 use crate::help::OPERANDS;
 use crate::spec::{COMMANDS, COMMON, EXIT_CODES, Flag};
 
-/// The page, in the language of man.
+/// Returns the man page in roff.
 pub fn page() -> String {
     let mut page = format!(
         ".TH S3F 1 \"\" \"s3f {}\" \"User Commands\"\n\
@@ -57,7 +57,7 @@ fn flags(page: &mut String, flags: &[Flag]) {
     }
 }
 
-/// Text in which man sees no orders.
+/// Escapes a text so that it contains no roff requests.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     match text.starts_with(['.', '\'']) {

@@ -1,11 +1,11 @@
-//! Standard output: buffered, and quiet about a reader that has gone.
+//! Standard output: buffered, without errors when the reader has closed it.
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
 use crate::report::{Failure, Outcome};
 use crate::text;
 
-/// Standard output of one command. What is left is written by [`end`](Self::end).
+/// Standard output of one command. [`end`](Self::end) writes the buffered rest.
 pub struct Out {
     inner: BufWriter<StdoutLock<'static>>,
     is_terminal: bool,
@@ -21,7 +21,7 @@ impl Out {
         }
     }
 
-    /// Writes a line; on a terminal it is seen at once.
+    /// Writes a line. On a terminal it is flushed at once.
     pub fn line(&mut self, line: &str) -> Result<(), Failure> {
         self.inner.write_all(line.as_bytes()).map_err(gone)?;
         self.inner.write_all(b"\n").map_err(gone)?;
@@ -37,7 +37,8 @@ impl Out {
         self.inner.write_all(b"\0").map_err(gone)
     }
 
-    /// A name as it is shown here: on a terminal without characters that it acts on, otherwise as it is.
+    /// Returns a name as it is shown here: on a terminal without characters that the terminal interprets, otherwise
+    /// unchanged.
     pub fn name(&self, name: &str) -> String {
         match self.is_terminal {
             true => text::printable(name),
@@ -45,18 +46,18 @@ impl Out {
         }
     }
 
-    /// Bytes as they are.
+    /// Returns a writer of raw bytes.
     pub fn bytes(&mut self) -> &mut dyn Write {
         &mut self.inner
     }
 
-    /// Writes what is left.
+    /// Writes the buffered rest.
     pub fn end(mut self) -> Result<(), Failure> {
         self.inner.flush().map_err(gone)
     }
 }
 
-/// Prints a text, and that is all.
+/// Prints a text, and returns the outcome of the command.
 pub fn print(text: &str) -> Result<Outcome, Failure> {
     let mut out = Out::new();
     out.bytes().write_all(text.as_bytes()).map_err(gone)?;
@@ -64,7 +65,7 @@ pub fn print(text: &str) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// The failure of a write to standard output: a reader that has gone is none.
+/// Returns the failure for an error of standard output. A closed reader is not an error.
 pub fn gone(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ReaderGone,

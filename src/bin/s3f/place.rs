@@ -7,18 +7,18 @@ use s3fs::{FsUrl, redacted};
 use crate::args::Usage;
 use crate::text;
 
-/// What an operand names.
+/// The place that an operand names.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// Standard input or output.
     Stream,
     /// A path in a bucket.
     S3 {
-        /// Names the bucket, its endpoint and parameters; its own path is not used.
+        /// The bucket, its endpoint and parameters. The path of this URL is not used.
         url: FsUrl,
-        /// Without the bucket, and without slashes at its ends.
+        /// The path without the bucket, and without slashes at its ends.
         path: String,
-        /// Whether it ends with a slash, so that a directory is meant.
+        /// Whether the operand ends with a slash, which means a directory.
         is_directory: bool,
     },
     /// A path of the local disk.
@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Reads an operand.
+    /// Parses an operand.
     pub fn parse(operand: &str) -> Result<Self, Usage> {
         if operand == "-" {
             return Ok(Self::Stream);
@@ -83,7 +83,7 @@ impl Place {
         }
     }
 
-    /// The bucket that it names, if it names one.
+    /// Returns the bucket, if the place names one.
     pub fn bucket(&self) -> Option<&str> {
         let Self::S3 { url, .. } = self else {
             return None;
@@ -92,7 +92,7 @@ impl Place {
         Some(bucket).filter(|bucket| !bucket.is_empty())
     }
 
-    /// Whether a directory is meant, by its form.
+    /// Returns true if the form of the operand means a directory.
     pub fn is_directory(&self) -> bool {
         match self {
             Self::Stream => false,
@@ -100,7 +100,7 @@ impl Place {
         }
     }
 
-    /// Whether it is a place by its own name. Those that are named by where one is (`.`, `d/..`, `d/.`) have none.
+    /// Returns true if the place has a name of its own. Relative places (`.`, `d/..`, `d/.`) have none.
     pub fn has_name(&self) -> bool {
         match self {
             Self::Stream => false,
@@ -113,7 +113,7 @@ impl Place {
         }
     }
 
-    /// Whether the first name after the bucket is empty, as an empty variable makes it: `s3://BUCKET/$NAME`.
+    /// Returns true if the first name after the bucket is empty, as with an empty variable: `s3://BUCKET/$NAME`.
     pub fn begins_empty(&self) -> bool {
         let Self::S3 { url, .. } = self else {
             return false;
@@ -123,7 +123,7 @@ impl Place {
             && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
     }
 
-    /// It as it can be shown: without credentials and parameters.
+    /// Returns the text for output, without credentials and parameters.
     pub fn shown(&self) -> String {
         match self {
             Self::Stream => "-".to_owned(),
@@ -139,7 +139,7 @@ impl Place {
     }
 }
 
-/// Whether a word can only be a path of the local disk.
+/// Returns true if a word can only be a path of the local disk.
 fn looks_local(operand: &str) -> bool {
     operand == "."
         || operand == ".."
@@ -148,7 +148,7 @@ fn looks_local(operand: &str) -> bool {
             .any(|start| operand.starts_with(start))
 }
 
-/// The path before `!` and the one after it.
+/// Joins the path before `!` and the one after it.
 fn joined(path: &str, below: Option<&str>) -> String {
     match below {
         None | Some("") => path.to_owned(),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_looks_local_is_local() {
+    fn only_operands_that_look_local_are_local() {
         for (operand, directory) in [
             ("/a", false),
             ("./a/", true),

@@ -1,6 +1,6 @@
-//! Progress on a terminal: one line on standard error, drawn over itself. Nothing where that is no terminal.
+//! Progress on a terminal: one line on standard error, redrawn in place. Without a terminal, nothing is shown.
 //!
-//! Of its own, because a crate for it would bring five others for one line.
+//! The program draws it itself, because a crate for it would bring five others for one line.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::text;
 
-/// How often the line is drawn.
+/// Minimum time between two drawings of the line.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Progress {
-    /// Whether it is drawn at all.
+    /// Whether the line is drawn at all.
     is_shown: bool,
     state: Mutex<State>,
 }
@@ -23,12 +23,12 @@ struct State {
     drawn: Option<Instant>,
 }
 
-/// What is done so far.
+/// The progress so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     pub files: u64,
     pub bytes: u64,
-    /// How many bytes there are in all, if that is known.
+    /// Total number of bytes, if it is known.
     pub total: u64,
 }
 
@@ -44,37 +44,37 @@ impl Progress {
         }
     }
 
-    /// Whether a person looks at it, and so at the summary, too.
+    /// Returns true if the progress is shown. The summary is shown only in this case, too.
     pub fn is_shown(&self) -> bool {
         self.is_shown
     }
 
-    /// A file is done.
+    /// Counts a finished file.
     pub fn file(&self) {
         let mut state = self.state();
         state.counts.files += 1;
         self.draw(&mut state);
     }
 
-    /// So many bytes more are done.
+    /// Counts `bytes` more transferred bytes.
     pub fn more(&self, bytes: u64) {
         let mut state = self.state();
         state.counts.bytes = state.counts.bytes.saturating_add(bytes);
         self.draw(&mut state);
     }
 
-    /// So many bytes more are to be done.
+    /// Adds `bytes` to the total.
     pub fn expect(&self, bytes: u64) {
         let mut state = self.state();
         state.counts.total = state.counts.total.saturating_add(bytes);
     }
 
-    /// What is done so far.
+    /// Returns the progress so far.
     pub fn counts(&self) -> Counts {
         self.state().counts
     }
 
-    /// Takes the line away, before something else is printed.
+    /// Removes the line, before something else is printed.
     pub fn clear(&self) {
         if self.state().drawn.take().is_some() {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
@@ -96,7 +96,7 @@ impl Progress {
     }
 }
 
-/// The line: bytes, rate, what remains, files.
+/// Returns the line: bytes, rate, remaining time, files.
 fn line(counts: Counts, elapsed: Duration) -> String {
     let Counts {
         files,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_has_bytes_rate_what_remains_and_files() {
+    fn the_line_has_bytes_rate_remaining_time_and_files() {
         let counts = Counts {
             files: 3,
             bytes: 10 << 20,

@@ -1,4 +1,4 @@
-//! What a command ends with: its exit code, and one line on standard error for each error.
+//! The result of a command: its exit code, and one line on standard error for each error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -8,26 +8,26 @@ use s3fs::{Error, ErrorKind};
 use crate::args::Usage;
 use crate::text;
 
-/// How a command ended that could be carried out.
+/// The outcome of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// The answer of `exists` that nothing is there.
+    /// `exists` found nothing.
     No,
-    /// Some files failed, and were reported; the others are done.
+    /// Some files failed, and were reported. The others are done.
     SomeFailed,
     /// All files failed, and were reported.
     AllFailed,
 }
 
-/// Why a command could not be carried out.
+/// The reason why a command could not be carried out.
 #[derive(Debug)]
 pub enum Failure {
     Usage(Usage),
-    /// An error, and what it is about.
+    /// An error, and the text that names its subject.
     At(String, Error),
     Message(String),
-    /// Nobody reads standard output any more.
+    /// The reader of standard output has closed it.
     ReaderGone,
 }
 
@@ -38,7 +38,7 @@ impl From<Usage> for Failure {
 }
 
 impl Failure {
-    /// The error of something, which is named as it can be shown.
+    /// Returns a function that adds a name for output to an error.
     pub fn at(shown: impl Into<String>) -> impl FnOnce(Error) -> Self {
         let shown = shown.into();
         move |error| Self::of(shown, error)
@@ -55,7 +55,7 @@ impl Failure {
         Self::At(shown.into(), error)
     }
 
-    /// Whether a signal is the reason.
+    /// Returns true if a signal is the reason.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::At(_, error) if error.is(ErrorKind::Cancelled))
     }
@@ -76,15 +76,15 @@ pub fn error(failure: &Failure) {
     say(&format!("s3f: {}", failure.line()));
 }
 
-/// Prints a line on standard error. Who does not read it has no use for it.
+/// Prints a line on standard error. Errors of standard error are ignored.
 pub fn say(line: &str) {
     let stderr = io::stderr();
-    // A line of progress may stand there.
+    // A progress line may be on the screen.
     let clear = if stderr.is_terminal() { "\r\x1b[K" } else { "" };
     let _ = writeln!(stderr.lock(), "{clear}{}", text::printable(line));
 }
 
-/// The exit code, after the last words.
+/// Returns the exit code, after printing the last error.
 pub fn finish(outcome: Result<Outcome, Failure>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Outcome::Done) | Err(Failure::ReaderGone) => 0,
@@ -101,10 +101,10 @@ pub fn finish(outcome: Result<Outcome, Failure>) -> ExitCode {
     })
 }
 
-/// The exit code of a program that a signal ended, as shells have it for Ctrl-C.
+/// The exit code of a program ended by a signal, as shells return it for Ctrl-C.
 pub const CANCELLED: u8 = 130;
 
-/// Counts what failed among several, each of which was reported.
+/// Counts the failures among several items, each of which was reported.
 #[derive(Debug, Default)]
 pub struct Tally {
     done: usize,
@@ -112,7 +112,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one. What ends the command comes back: a reader that has gone, a signal, a wrong call.
+    /// Counts one result. Returns failures that end the command: a closed reader, a signal, an invalid call.
     pub fn count(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
         match result {
             Ok(()) => self.done += 1,
@@ -126,7 +126,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Counts an outcome of several.
+    /// Counts the outcome of one of several operations.
     pub fn add(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done => self.done += 1,
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_failures_are_not_all() {
+    fn a_partial_failure_is_distinguished_from_a_total_one() {
         let failed = || Err(Failure::Message("no".to_owned()));
         let mut tally = Tally::default();
         assert_eq!(tally.outcome(), Outcome::Done);

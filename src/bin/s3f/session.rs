@@ -1,4 +1,4 @@
-//! What all of a call shares: its common options, its open buckets, its progress, and how it is cancelled.
+//! The shared state of a call: its common options, its open buckets, its progress, and its cancellation.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::report::Failure;
 use crate::text;
 
-/// As many files at a time as the library makes requests.
+/// Default number of files at a time, equal to the library's default number of parallel requests.
 const DEFAULT_WORKERS: usize = 10;
 
 pub struct Session {
@@ -26,7 +26,7 @@ pub struct Session {
     workers: usize,
     cancel: CancelToken,
     progress: Progress,
-    /// The buckets that are open, by all of their URLs but the path.
+    /// The open buckets, by their URLs without the path.
     open: Mutex<Vec<(FsUrl, S3Fs)>>,
 }
 
@@ -35,7 +35,7 @@ pub struct Session {
 pub struct Located {
     pub fs: Root,
     pub path: String,
-    /// What stands before paths of the filesystem where they are shown.
+    /// Prefix of paths of the filesystem in output.
     base: String,
 }
 
@@ -60,7 +60,7 @@ impl Located {
         self.fs.as_dyn()
     }
 
-    /// Another path of the same filesystem.
+    /// Returns another path of the same filesystem.
     pub fn with_path(&self, path: impl Into<String>) -> Self {
         Self {
             fs: self.fs.clone(),
@@ -69,7 +69,7 @@ impl Located {
         }
     }
 
-    /// The root of a filesystem that is the place which is shown so.
+    /// Returns the root of a filesystem, with `shown` as its prefix in output.
     pub fn as_base(&self, shown: &str) -> Self {
         Self {
             fs: self.fs.clone(),
@@ -78,12 +78,12 @@ impl Located {
         }
     }
 
-    /// The last name of the path; empty for the root.
+    /// Returns the last name of the path, or an empty string for the root.
     pub fn name(&self) -> &str {
         s3fs::path::basename(&self.path)
     }
 
-    /// A path of the filesystem as it can be shown, and used as an operand.
+    /// Returns a path of the filesystem for output, which can be used as an operand.
     pub fn shown_path(&self, path: &str) -> String {
         let path = path.trim_start_matches('/');
         match (&self.fs, path) {
@@ -95,7 +95,7 @@ impl Located {
         }
     }
 
-    /// It as it can be shown.
+    /// Returns the text for output.
     pub fn shown(&self) -> String {
         self.shown_path(&self.path)
     }
@@ -132,17 +132,17 @@ impl Session {
         &self.progress
     }
 
-    /// How many files are worked on at a time.
+    /// Returns the maximum number of files that are processed at a time.
     pub fn workers(&self) -> usize {
         self.workers
     }
 
-    /// Whether `*`, `?` and `[` in URLs are wildcards.
+    /// Returns true if `*`, `?` and `[` in URLs are wildcards.
     pub fn globs(&self) -> bool {
         self.globs
     }
 
-    /// Whether each file that is worked on is named.
+    /// Returns true if each processed file is printed.
     pub fn names_files(&self) -> bool {
         self.names_files
     }
@@ -151,7 +151,7 @@ impl Session {
         self.profile.as_deref()
     }
 
-    /// The builder of a bucket at that URL. Parameters of the URL win over options.
+    /// Returns the builder for the bucket of a URL. Parameters of the URL have precedence over options.
     pub fn builder(&self, url: &FsUrl) -> Result<S3FsBuilder, Failure> {
         let builder = S3FsBuilder::from_url(url, false);
         let mut builder = builder.map_err(|error| Usage::new(error.to_string()))?;
@@ -181,7 +181,7 @@ impl Session {
         Ok(builder.dir_path("/").user_agent_suffix("s3f"))
     }
 
-    /// The bucket of a place, with its root.
+    /// Returns the bucket of a place, opened at its root.
     pub fn bucket(&self, place: &Place) -> Result<S3Fs, Failure> {
         let Place::S3 { url, .. } = place else {
             let message = format!(
@@ -208,12 +208,12 @@ impl Session {
         Ok(fs)
     }
 
-    /// Opens the filesystem that an operand is in, for the operand itself: a local one has its parent as the root.
+    /// Opens the filesystem of an operand. A local operand has its parent as the root.
     pub fn locate(&self, place: &Place) -> Result<Located, Failure> {
         self.locate_with(place, OsFsOptions::new())
     }
 
-    /// The same, where the parent of a local file is made if it is not there.
+    /// Like [`locate`](Self::locate), but creates the parent of a local file if it does not exist.
     pub fn locate_target(&self, place: &Place, dry_run: bool) -> Result<Located, Failure> {
         self.locate_with(place, OsFsOptions::new().create(!dry_run))
     }
@@ -232,8 +232,7 @@ impl Session {
         }
     }
 
-    /// Opens a directory: a local one is the root itself, in which no symbolic links are followed where it is
-    /// written to.
+    /// Opens a directory. A local one is itself the root. If it is a target, symbolic links in it are not followed.
     pub fn locate_directory(&self, place: &Place, is_target: bool) -> Result<Located, Failure> {
         match place {
             Place::Local { path, .. } => {
@@ -248,7 +247,7 @@ impl Session {
         }
     }
 
-    /// Opens a directory as a root, which need not be there in a bucket.
+    /// Opens a directory as a root. In a bucket it need not exist.
     pub fn root_at(&self, place: &Place, is_target: bool) -> Result<Located, Failure> {
         let Place::S3 { url, path, .. } = place else {
             let directory = self.locate_directory(place, is_target)?;

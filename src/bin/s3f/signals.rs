@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first one cancels, so that open uploads are aborted; the second one ends at once.
+//! Ctrl-C and SIGTERM. The first signal cancels the call, so that open uploads are aborted. The second one ends the
+//! program at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use s3fs::CancelToken;
 
 use crate::report::{self, CANCELLED};
 
-/// How long a cancelled call has to end. The library promises two seconds for its own part.
+/// Time limit for a cancelled call to end. The library promises two seconds for its own part.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn cancel_on_signals(cancel: &CancelToken) {
@@ -20,13 +21,13 @@ pub fn cancel_on_signals(cancel: &CancelToken) {
             std::process::exit(i32::from(CANCELLED));
         }
         cancel.cancel();
-        // A reader of our output that stands still cannot be cancelled.
+        // A blocked reader of standard output cannot be cancelled.
         let end = || {
             thread::sleep(PATIENCE);
             std::process::exit(i32::from(CANCELLED));
         };
         if thread::Builder::new().spawn(end).is_err() {
-            // The system has no thread left. A second signal waits, too, then.
+            // The system has no thread left. In this case, a second signal waits, too.
             end();
         }
     });

@@ -1,4 +1,4 @@
-//! The table of commands: it serves the parser, the help, the completions, the man page and the tests.
+//! The table of commands, used by the parser, the help, the completions, the man page and the tests.
 
 use crate::args::Words;
 use crate::commands::{
@@ -12,16 +12,16 @@ use crate::session::Session;
 #[derive(Debug)]
 pub struct Command {
     pub name: &'static str,
-    /// One line.
+    /// Summary in one line.
     pub summary: &'static str,
-    /// The operands, as help shows them.
+    /// The operands, as in the help.
     pub usage: &'static str,
-    /// The fewest and the most operands.
+    /// Minimum and maximum number of operands.
     pub operands: (usize, Option<usize>),
-    /// What a user has to know, in paragraphs.
+    /// The description, in paragraphs.
     pub about: &'static [&'static str],
     pub options: &'static [Flag],
-    /// Calls, and what they do.
+    /// Example calls with their effects.
     pub examples: &'static [(&'static str, &'static str)],
     pub run: fn(&Session, &Words) -> Result<Outcome, Failure>,
 }
@@ -31,13 +31,13 @@ pub struct Command {
 pub struct Flag {
     pub long: &'static str,
     pub short: Option<char>,
-    /// What its value is called, if it has one.
+    /// Name of the value, if the option has one.
     pub value: Option<&'static str>,
     pub help: &'static str,
 }
 
 impl Flag {
-    /// An option without a value.
+    /// Returns an option without a value.
     pub const fn new(long: &'static str, help: &'static str) -> Self {
         Self {
             long,
@@ -47,7 +47,7 @@ impl Flag {
         }
     }
 
-    /// An option with a value.
+    /// Returns an option with a value.
     pub const fn of(long: &'static str, value: &'static str, help: &'static str) -> Self {
         Self {
             long,
@@ -57,7 +57,7 @@ impl Flag {
         }
     }
 
-    /// The same, with one letter for it.
+    /// Adds a letter to the option.
     pub const fn short(mut self, short: char) -> Self {
         self.short = Some(short);
         self
@@ -132,7 +132,7 @@ pub const COMMON: &[Flag] = &[
 /// The help of `--json`, the same for all commands.
 pub const JSON: Flag = Flag::new("json", "one JSON object a line");
 
-/// The exit codes, and what they mean.
+/// The exit codes and their meanings.
 pub const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "everything is done; for `exists`: it is there"),
     ("1", "it failed; for `exists`: nothing is there"),
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_clear_and_every_command_has_an_example() {
+    fn names_are_unambiguous_and_every_command_has_an_example() {
         for (number, command) in COMMANDS.iter().enumerate() {
             let others = COMMANDS.iter().skip(number + 1);
             assert!(others.clone().all(|other| other.name != command.name));
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// The words of an example, without the shell's own.
+    /// Returns the words of an example, without shell syntax.
     fn words(call: &str) -> Vec<String> {
         let call = call.split(" | ").find(|part| part.starts_with("s3f "));
         let call = call
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_is_a_call_that_is_understood() {
+    fn every_example_is_a_valid_call() {
         for command in COMMANDS {
             for (call, _) in command.examples {
                 let parsed = crate::args::parse(words(call).into_iter().map(Into::into));

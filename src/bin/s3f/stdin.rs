@@ -1,4 +1,4 @@
-//! Standard input that a signal can interrupt: a thread reads it, and whoever wants it waits for both.
+//! Standard input that a signal can interrupt. A thread reads it, and the caller waits for both.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use s3fs::{CancelToken, Error, ErrorKind};
 
-/// How long nobody looks whether the call was cancelled.
+/// Interval between checks for cancellation.
 const PAUSE: Duration = Duration::from_millis(50);
 
 const CHUNK: usize = 64 << 10;
 
 pub struct Stdin {
-    /// What the thread reads; none if the system has no thread for it.
+    /// The bytes that the thread reads. `None` if the system has no thread for it.
     chunks: Option<Receiver<io::Result<Vec<u8>>>>,
     rest: io::Cursor<Vec<u8>>,
-    /// Whether its end has come.
+    /// Whether the end of the input was reached.
     is_over: bool,
     cancel: CancelToken,
 }
@@ -75,7 +75,7 @@ impl Read for Stdin {
                     self.rest = io::Cursor::new(chunk);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // The thread ended before the end came: what was read must not be taken for all.
+                // The thread ended before the end of the input. The bytes read so far must not count as all of it.
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(io::Error::other("it could not be read to its end"));
                 }

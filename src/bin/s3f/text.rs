@@ -1,10 +1,10 @@
-//! Sizes, times and names, to and from text.
+//! Conversion of sizes, times and names to and from text.
 
 use std::time::Duration;
 
 use time::{OffsetDateTime, UtcOffset};
 
-/// A size in bytes from text such as `512`, `10K`, `1.5M` or `2GiB`, in powers of 1,024.
+/// Returns a size in bytes from text such as `512`, `10K`, `1.5M` or `2GiB`, in powers of 1,024.
 pub fn size(text: &str) -> Option<u64> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -20,11 +20,11 @@ pub fn size(text: &str) -> Option<u64> {
         .iter()
         .position(|name| *name == unit)?;
     let bytes = number * 1024_f64.powi(i32::try_from(power).ok()?);
-    // Larger than any object; a float becomes a number by saturation.
+    // The limit is larger than any object. The conversion of a float saturates.
     (bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
-/// A length of time from text such as `90s`, `15m`, `12h` or `7d`; seconds without a unit.
+/// Returns a duration from text such as `90s`, `15m`, `12h` or `7d`. Without a unit, the number is in seconds.
 pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.char_indices().next_back()? {
         (_, last) if last.is_ascii_digit() => (text, 's'),
@@ -42,7 +42,7 @@ pub fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// A size for people: three digits and a unit.
+/// Returns a human-readable size: up to three digits and a unit.
 pub fn human(bytes: u64) -> String {
     let mut value = bytes as f64;
     let mut unit = "B";
@@ -60,14 +60,14 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
-/// A time in UTC, as RFC 3339 has it, to the second.
+/// Returns a time in UTC in the format of RFC 3339, in whole seconds.
 pub fn time(time: OffsetDateTime) -> String {
     let utc = time.to_offset(UtcOffset::UTC);
     let (date, (hour, minute, second)) = (utc.date(), utc.to_hms());
     format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Text without characters that a terminal acts on: control characters and those that turn the direction.
+/// Escapes characters that a terminal interprets: control characters and those that change the text direction.
 pub fn printable(text: &str) -> String {
     if !text.contains(is_active) {
         return text.to_owned();
@@ -93,7 +93,7 @@ fn is_active(c: char) -> bool {
         || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
-/// A path as it stands in an FS URL, so that it can be used as an operand, and printed.
+/// Returns a path as in an FS URL, for use as an operand and for output.
 pub fn url_path(path: &str) -> String {
     let mut url = String::with_capacity(path.len());
     for c in path.chars() {
@@ -109,14 +109,14 @@ pub fn url_path(path: &str) -> String {
     url
 }
 
-/// The candidate that is nearest to a word, if one is near.
+/// Returns the candidate that is most similar to a word, if one is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = candidates.map(|candidate| (distance(word, candidate), candidate));
     let (distance, candidate) = near.min()?;
     (distance <= 1 + word.len() / 4).then_some(candidate)
 }
 
-/// How many characters have to be put in, left out or replaced.
+/// Returns the number of characters to insert, remove or replace.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -178,18 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_printed_acts_on_a_terminal() {
+    fn printed_text_cannot_control_a_terminal() {
         assert_eq!(printable("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
         assert_eq!(printable("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
         assert_eq!(printable("é 文"), "é 文");
     }
 
     #[test]
-    fn a_path_in_a_url_is_read_back_as_it_was() {
+    fn a_path_survives_the_conversion_to_a_url_and_back() {
         let path = "a b/100%?!#\n\u{202e}é@x+&=";
         let url = format!("s3://bucket/{}", url_path(path));
         let url = s3fs::FsUrl::parse(&url).map(|url| url.resource().to_owned());
-        // A control character cannot be in a URL at all: it is only shown.
+        // A control character cannot be in a URL at all. It is only printed.
         assert!(url.is_err());
         let path = path.replace('\n', "");
         let url = s3fs::FsUrl::parse(&format!("s3://bucket/{}", url_path(&path))).unwrap();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_word_is_near() {
+    fn suggestions_are_similar_words() {
         let words = ["ls", "sync", "presign"];
         assert_eq!(nearest("lss", words.into_iter()), Some("ls"));
         assert_eq!(nearest("presing", words.into_iter()), Some("presign"));

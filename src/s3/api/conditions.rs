@@ -1,5 +1,5 @@
-//! [`Conditions`]: what the store does with the conditions of a PUT. Some stores (Garage) ignore them and
-//! answer 200, which only a try on a key of our own can tell.
+//! [`Conditions`]: the store's handling of the conditions of a PUT. Some stores (Garage) ignore them and
+//! answer 200. Only a test PUT to a key of the filesystem's own detects that.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::s3::api::{Condition, Objects, condition_failed, is_locked, nonce};
 use crate::s3::client::{Operation, Request, Response};
 use crate::s3::key::Key;
 
-/// What a store does with the conditions of a PUT (`If-None-Match`, `If-Match`). See
+/// A store's handling of the conditions of a PUT (`If-None-Match`, `If-Match`). See
 /// [`S3FsBuilder::conditions`](crate::S3FsBuilder::conditions).
 ///
 /// ```
@@ -23,36 +23,37 @@ use crate::s3::key::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConditionalWrites {
-    /// The store refuses a PUT whose condition does not hold.
+    /// The store rejects a PUT whose condition does not hold.
     Honoured,
     /// The store may store the object although the condition does not hold, as Garage does.
     Ignored,
 }
 
-/// What is known about the conditions of a PUT.
+/// The store's handling of the conditions of a PUT, as far as the filesystem has determined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
     Honoured,
-    /// As if they were not there, or nobody knows.
+    /// The store ignores them, or its behaviour could not be determined.
     Ignored,
-    /// The store refuses a request that has one.
+    /// The store rejects every request that has a condition.
     Refused,
 }
 
-/// What all clones of a filesystem know about the conditions of a PUT.
+/// The handling of PUT conditions, shared by all clones of a filesystem.
 pub(super) struct Conditions {
     known: OnceLock<Handling>,
-    /// Held by the thread that finds it out.
+    /// Held by the thread that runs the test.
     finding: Mutex<()>,
-    /// What the key of a try begins with.
+    /// Prefix of the test key.
     prefix: String,
 }
 
-/// How often a thread that waits for another's try looks whether it has ended, or was cancelled.
+/// Interval at which a thread that waits for another thread's test checks whether the test has ended or
+/// the call was cancelled.
 const POLL: Duration = Duration::from_millis(5);
 
 impl Conditions {
-    /// Of AWS it is known that conditions hold.
+    /// Creates the state. AWS is known to honour conditions; any other store is unknown at first.
     pub(super) fn new(is_aws: bool) -> Self {
         Self {
             known: match is_aws {
@@ -64,7 +65,7 @@ impl Conditions {
         }
     }
 
-    /// With the caller's setting, and the prefix of all keys of the filesystem.
+    /// Sets the caller's setting, if there is one, and the prefix of all keys of the filesystem.
     pub(super) fn with(self, given: Option<ConditionalWrites>, prefix: String) -> Self {
         let given = given.map(|given| match given {
             ConditionalWrites::Honoured => Handling::Honoured,
@@ -77,8 +78,8 @@ impl Conditions {
         }
     }
 
-    /// Looks at the error of a PUT that had to make a new object: a refusal shows that the store looks at the
-    /// condition. What the caller said of it stands.
+    /// Evaluates the error of a PUT that had to create a new object: a failed condition shows that the store
+    /// supports conditions. A handling that is already set, such as the caller's, does not change.
     pub(super) fn learn(&self, condition: Condition<'_>, error: &Error) {
         if condition == Condition::Absent && condition_failed(error) {
             let _ = self.known.set(Handling::Honoured);
@@ -97,17 +98,17 @@ impl Conditions {
 }
 
 impl Objects {
-    /// What the store does with the conditions of a PUT, if that is known. No request.
+    /// Returns the store's handling of the conditions of a PUT, or `None` if it is not known. Sends no request.
     pub(crate) fn known_handling(&self) -> Option<Handling> {
         self.conditions.known.get().copied()
     }
 
-    /// What the store does with the conditions of a PUT. Three requests where it is not known: once for all
-    /// clones.
+    /// Returns the store's handling of the conditions of a PUT. If it is not known, tests it with three requests
+    /// (one more where both test objects have a version id), once for all clones.
     ///
     /// # Errors
     ///
-    /// That of a try which says nothing of the conditions; the next call tries again.
+    /// Returns the error of a test that was inconclusive; the next call tests again.
     pub(crate) fn handling(&self) -> Result<Handling> {
         if let Some(known) = self.known_handling() {
             return Ok(known);
@@ -127,7 +128,7 @@ impl Objects {
         Ok(known)
     }
 
-    /// Stores an object of its own, and again on the condition that there is none; deletes it.
+    /// Stores a test object, stores it again on the condition that it does not exist, and deletes it.
     fn try_conditions(&self) -> Result<(Handling, String)> {
         let args = self.upload_args(&UploadArgs::new());
         if is_locked(&args.to_headers()?) {
@@ -174,7 +175,7 @@ impl Objects {
                 "the store ignores the conditions of a PUT".to_owned(),
             )),
             Err(error) if condition_failed(&error) => Ok((Handling::Honoured, String::new())),
-            // It may be that nothing may be replaced there.
+            // 403 may mean that the bucket forbids replacing objects.
             Err(error) if is_denied(&error) => Ok((Handling::Ignored, unknown(&error.to_string()))),
             Err(error) if is_refusal(&error) => Ok((
                 Handling::Refused,
@@ -184,7 +185,7 @@ impl Objects {
         }
     }
 
-    /// Deletes what was tried, although the call was cancelled. One request.
+    /// Deletes the test object, even if the call was cancelled. One request.
     fn delete_tried(&self, key: &Key, version: Option<&str>, time: Option<Duration>) {
         let time = time.or_else(|| cancel::is_cancelled().then_some(ABORT_TIMEOUT));
         let delete = || {
@@ -208,7 +209,7 @@ fn unknown(why: &str) -> String {
     format!("it is not known whether the store looks at the conditions of a PUT ({why})")
 }
 
-/// Whether the store has answered, and will answer the same again.
+/// Returns true if the store has answered, and a retry would get the same answer.
 fn is_refusal(error: &Error) -> bool {
     let status = error.s3().map(|s3| s3.status);
     !error.is_unsure() && matches!(status, Some(400 | 403 | 405 | 409 | 412 | 501))

@@ -1,4 +1,4 @@
-//! Copies on the server: of an object onto itself with other headers, and of one object to another.
+//! Server-side copies: of an object onto itself with other headers, and of one object to another.
 //!
 //! Source: [CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), and
 //! [Copying an object using multipart upload](https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html).
@@ -22,19 +22,19 @@ use crate::s3::read::object_version::ObjectVersion;
 use crate::s3::s3_info::s3_info;
 use crate::threads::ThreadPool;
 
-/// An object that is copied, where it is and as it was last seen.
+/// The source of a copy: the object's location and its state when it was last seen.
 pub(crate) struct Source<'a> {
     pub(crate) objects: &'a Arc<Objects>,
     pub(crate) key: &'a Key,
-    /// Empty if the store told none.
+    /// Empty if the store returned none.
     pub(crate) e_tag: &'a str,
     pub(crate) size: u64,
-    /// An old version; without it the current object.
+    /// An old version. `None` means the current object.
     pub(crate) version_id: Option<&'a str>,
 }
 
 impl Source<'_> {
-    /// How this object is read, and no other of its key.
+    /// Returns the options to read exactly this version.
     fn read_options(&self) -> ReadOptions {
         ReadOptions {
             version_id: self.version_id.map(str::to_owned),
@@ -42,14 +42,14 @@ impl Source<'_> {
         }
     }
 
-    /// The request, with the headers that name this as what is copied.
+    /// Adds the headers that name this object as the source of a copy.
     pub(super) fn name_in<'r>(&self, request: Request<'r>) -> Result<Request<'r>> {
-        // The path of the object's URL is the key percent-encoded, with the same rules.
+        // The object's URL path is the key, percent-encoded by the rules that the header requires.
         let bucket = self.objects.client.bucket();
         let url = bucket.object_url(self.key.as_str());
         let base = bucket.base_url().path();
         let encoded = url.path().strip_prefix(base).unwrap_or(url.path());
-        // No other character of a bucket's name is encoded: the `:` is that behind Ceph's tenants.
+        // The colon, which separates Ceph's tenant from the name, is the only character of a bucket name to encode.
         let name = bucket.name().replace(':', "%3A");
         let version = self.version_id.map(|id| {
             let id = utf8_percent_encode(id, QUERY);
@@ -69,7 +69,7 @@ impl Source<'_> {
         Ok(request)
     }
 
-    /// Reads a range of it: one request, more where a connection breaks.
+    /// Reads a range of the object: one request, more if a connection breaks.
     fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
         let length = usize::try_from(range.end - range.start).map_err(|_| {
             Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
@@ -91,8 +91,8 @@ impl Source<'_> {
         Ok(bytes)
     }
 
-    /// An error if it is another object by now, of which some parts may be: not every store looks at
-    /// the condition of a part. One request, none where the store does.
+    /// Returns an error if the object has changed, because some parts may then be copies of the new object: not
+    /// every store supports the condition of a part. One request, none if the store supports it.
     fn check_parts_unchanged(&self) -> Result<()> {
         if self.objects.heeds_conditions() && !etag::is_weak(self.e_tag) {
             return Ok(());
@@ -100,7 +100,7 @@ impl Source<'_> {
         self.check_unchanged()
     }
 
-    /// An error if it is another object by now. One request.
+    /// Returns an error if the object has changed. One request.
     fn check_unchanged(&self) -> Result<()> {
         if self.e_tag.is_empty() {
             return Ok(());
@@ -119,8 +119,9 @@ impl Source<'_> {
 impl Objects {
     /// Copies an object onto itself with other headers. One request; in parts above 5 GiB.
     ///
-    /// The headers replace all of its own, but for those that the copy keeps by itself; its tags stay. If its ETag is not this one any more, that
-    /// is `ResourceChanged` where the store looks at the condition.
+    /// The new headers replace all headers of the object except those that the copy preserves by itself. The tags
+    /// stay. Returns `ResourceChanged` if the object's ETag differs from `e_tag` and the store supports the
+    /// condition.
     pub(crate) fn rewrite(
         self: &Arc<Self>,
         key: &Key,
@@ -136,7 +137,7 @@ impl Objects {
             size,
             version_id: None,
         };
-        // S3 keeps no ACL in a copy: the object gets the one that the filesystem's uploads get.
+        // S3 does not copy the ACL: the object gets the ACL of the filesystem's uploads.
         let headers = [rewrite.headers, self.upload.access_headers()?].concat();
         if size > MAX_PART_BYTES && rewrite.keeps_content {
             return Err(Error::new(ErrorKind::Unsupported).with_message(
@@ -156,11 +157,11 @@ impl Objects {
         self.copy_at_once(&source, request, headers)
     }
 
-    /// Copies an object, whole. One request; above 5 GiB in parts, what it is copied with is asked
-    /// for, and, but on AWS, whether it is still the same.
+    /// Copies an object. One request up to 5 GiB. A larger object is copied in parts, which takes requests for
+    /// its headers and tags, and, except on AWS, one that checks that the source has not changed.
     ///
-    /// Metadata, content headers and tags come along; `kept` are the headers that say how the source is
-    /// stored, where that is known.
+    /// Metadata, content headers and tags are copied. `kept` holds the headers that describe how the source is
+    /// stored, if they are known.
     pub(crate) fn copy(
         &self,
         source: &Source<'_>,
@@ -182,7 +183,7 @@ impl Objects {
         self.copy_at_once(source, condition.put_on(request), headers)
     }
 
-    /// Adds what a copy keeps of its source, unless the filesystem's own arguments say otherwise.
+    /// Adds the source's headers that a copy keeps, unless the filesystem's own arguments set them.
     fn keep(&self, kept: Vec<(String, String)>, headers: &mut Vec<(String, String)>) {
         let encryption = self.upload.encryption();
         for (name, value) in kept {
@@ -199,7 +200,7 @@ impl Objects {
         request: Request<'_>,
         headers: Vec<(String, String)>,
     ) -> Result<()> {
-        // A weak ETag cannot be the condition: a look right before stands in for it.
+        // A weak ETag cannot be a condition: a HEAD request right before the copy replaces it.
         if etag::is_weak(source.e_tag) {
             source.check_unchanged()?;
         }
@@ -215,15 +216,15 @@ impl Objects {
             if !condition_failed(&error) || !error.is_unsure() {
                 return error;
             }
-            // Its own first attempt may be what the condition failed on.
+            // The condition may have failed because the first attempt succeeded.
             error
                 .with_kind(ErrorKind::OutcomeUnknown)
                 .with_hint("look at the target before you copy again")
         })
     }
 
-    /// The customer's key as the headers of a copy's target: a source that is under it stays under
-    /// it, unless the copy's own headers say how it is encrypted.
+    /// Returns the customer's key as the headers of a copy's target. An object encrypted with a customer's key
+    /// stays encrypted with it, unless the copy's own headers set an encryption.
     fn customer_key_of_copy(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
         const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
         if headers.iter().any(|(name, _)| name.starts_with(ENCRYPTION)) {
@@ -245,7 +246,7 @@ impl Objects {
         condition: Condition<'_>,
     ) -> Result<()> {
         check_object_size(source.size)?;
-        // Only a plain copy keeps the tags by itself.
+        // Only CopyObject copies the tags by itself.
         let no_more = DownloadArgs::new();
         if let Some(tags) =
             source
@@ -281,7 +282,7 @@ impl Objects {
                 false => self.send_copied(&upload, *number, source, range),
             })
         });
-        // What is copied onto itself is looked at by its own condition.
+        // A copy of an object onto itself checks the source by its own condition.
         let is_itself = condition == Condition::Match(source.e_tag);
         let checked = copied.and_then(|parts| match is_itself {
             true => Ok(parts),
@@ -306,7 +307,7 @@ impl Objects {
 }
 
 impl Objects {
-    /// Reads a range of an object and sends it as a part: two requests.
+    /// Reads a range of an object and sends it as a part. Two requests.
     fn send_copied(
         &self,
         upload: &Upload,
@@ -319,7 +320,7 @@ impl Objects {
     }
 }
 
-/// Parts of half a GiB, or larger where as many as there may be do not hold the object.
+/// Returns a part size of 512 MiB, or a larger one if `max_parts` parts of that size do not hold the object.
 fn copy_part_size(size: u64, max_parts: u32) -> u64 {
     const PART: u64 = 512 << 20;
     const STEP: u64 = 1 << 20;
@@ -334,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_in_parts_has_at_most_10000_legal_parts() {
+    fn a_copy_in_parts_has_at_most_10000_valid_parts() {
         for size in [(5 << 30) + 1, 1 << 40, 5 << 40, 50_000_000_000_000] {
             let part = copy_part_size(size, 10_000);
             assert!(size.div_ceil(part) <= 10_000, "{size}");

@@ -1,4 +1,4 @@
-//! Deleting many objects: 1,000 a request.
+//! Deletes many objects, 1,000 per request.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,20 +17,20 @@ use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::threads::ThreadPool;
 
-/// As many keys as one DeleteObjects takes.
+/// Maximum number of keys in one DeleteObjects request.
 pub(crate) const MAX_DELETED_KEYS: usize = 1000;
 
 impl Objects {
-    /// Deletes objects, 1,000 a request; what is not there is no error. Says which could not be
-    /// deleted, and why: `ResourceChanged` for one that has another ETag than it must have, on stores
-    /// that look at it.
+    /// Deletes objects, 1,000 per request. A missing object is not an error. Returns the keys that could not be
+    /// deleted, each with its error: `ResourceChanged` if the object's ETag is not the required one, on stores
+    /// that support conditional deletes.
     ///
-    /// Markers are deleted after all other keys, the deepest first: some stores keep a directory for
-    /// ever whose marker is deleted before what is in it.
+    /// Markers are deleted after all other keys, the deepest first: some stores keep a directory forever if its
+    /// marker is deleted before its contents.
     ///
-    /// A key that XML cannot carry is deleted by a request of its own, and so is every key on a
-    /// store that refuses this operation and deletes single objects, from the first refusal on until a
-    /// single delete fails.
+    /// A key that XML cannot represent is deleted by a request of its own. So is every key on a store that
+    /// rejects DeleteObjects but deletes single objects, from the first rejection on until a single delete
+    /// fails.
     ///
     /// Source: [DeleteObjects](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
     pub(crate) fn delete_many(&self, objects: &[Deletion<'_>]) -> Result<Vec<(String, Error)>> {
@@ -40,7 +40,7 @@ impl Objects {
             objects.iter().partition(|object| {
                 xml::body::xml_can_carry(object.key) && !object.e_tag.is_some_and(etag::is_weak)
             });
-        // First, because a marker that XML can carry may be above one that it cannot.
+        // These come first because a marker that XML can represent may be above one that it cannot.
         let mut failures = self.delete_each(&single);
         for batch in listed.chunks(MAX_DELETED_KEYS) {
             let refusals = self.refusals.of(batch);
@@ -67,18 +67,18 @@ impl Objects {
         Ok(failures)
     }
 
-    /// Deletes what one request can name, and asks again for the keys that failed for once.
+    /// Deletes the objects of one request, and retries the keys that failed temporarily.
     fn delete_batch(&self, objects: &[Deletion<'_>]) -> Result<Vec<DeleteFailure>> {
         let mut patience = self.client.patience(Operation::DeleteObjects);
         let mut left = objects.to_vec();
         let mut lasting = Vec::new();
         loop {
             let failed = self.delete_once(&left)?;
-            // Only what was asked for is asked for again.
+            // Only requested keys are retried.
             let (passing, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failure| {
                 is_among(objects, &failure.key) && patience.is_passing(&failure.code)
             });
-            // One that must have an ETag is reported as gone, which is the wanted result.
+            // A conditional delete of a missing object fails with this code. That is the wanted result.
             let others = others.into_iter();
             lasting.extend(others.filter(|failure| failure.code != "NoSuchKey"));
             let Some(failure) = passing.first() else {
@@ -90,7 +90,7 @@ impl Objects {
                 lasting.extend(passing);
                 return Ok(lasting);
             }
-            // The markers above them, too: they come after what is in them.
+            // Retries the markers above them, too: a marker is deleted after its contents.
             left.retain(|object| {
                 let is_above = object.key.ends_with(&self.delimiter);
                 passing.iter().any(|failure| {
@@ -112,9 +112,9 @@ impl Objects {
         self.client.ask(&request, xml::delete_failures)
     }
 
-    /// Deletes one by one what a refused request named. That the store refuses such requests is
-    /// remembered once a single delete succeeds. If the first ones are refused, too, the others are not
-    /// asked for: the credentials may delete nothing.
+    /// Deletes the objects of a rejected request one by one. Once a single delete succeeds, the store is marked
+    /// as one that rejects such requests. If all of the first batch are denied, too, the rest are not attempted:
+    /// the credentials may not allow any delete.
     fn delete_instead(
         &self,
         batch: &[Deletion<'_>],
@@ -124,7 +124,7 @@ impl Objects {
         let mut failures = self.delete_each(first);
         let is_denied = |(_, error): &(String, Error)| error.is(ErrorKind::PermissionDenied);
         if failures.len() == first.len() && failures.iter().all(is_denied) {
-            // The error of a single delete is about an object, and not about the operation.
+            // The error of a single delete names an object rather than the operation.
             let first = failures.into_iter().next();
             return Err(first.map_or(refused, |(_, error)| error));
         }
@@ -138,7 +138,7 @@ impl Objects {
         Ok(failures)
     }
 
-    /// One request each, several at a time. The keys are in the order of [`markers_last`].
+    /// Deletes each object by one request, several in parallel. The keys are in the order of [`markers_last`].
     fn delete_each(&self, objects: &[Deletion<'_>]) -> Vec<(String, Error)> {
         let depth = |object: &Deletion<'_>| marker_depth(object.key, &self.delimiter);
         let levels = objects.chunk_by(|one, next| depth(one) == depth(next));
@@ -157,7 +157,7 @@ impl Objects {
         let Some(e_tag) = object.e_tag else {
             return self.delete(&key, None);
         };
-        // A look right before stands in for a condition that the store does not know.
+        // On stores without conditional deletes, a HEAD request right before the delete replaces the condition.
         let look_and_delete = || {
             self.check(&key, Condition::Match(e_tag), &ReadOptions::default())?;
             self.delete(&key, None)
@@ -172,7 +172,7 @@ impl Objects {
         }
     }
 
-    /// The key that was not deleted, and why.
+    /// Returns the key that was not deleted, and its error.
     fn told(&self, asked: &[Deletion<'_>], failure: DeleteFailure) -> (String, Error) {
         let kind = match failure.code.as_str() {
             "AccessDenied" => ErrorKind::PermissionDenied,
@@ -191,13 +191,13 @@ impl Objects {
     }
 }
 
-/// How many directories deep a marker is; nothing for any other key.
+/// Returns the directory depth of a marker, or `None` for any other key.
 fn marker_depth(key: &str, delimiter: &str) -> Option<usize> {
     let is_marker = key.ends_with(delimiter);
     is_marker.then(|| key.matches(delimiter).count())
 }
 
-/// Puts markers behind all other keys, the deepest first.
+/// Moves markers behind all other keys, the deepest first.
 fn markers_last(objects: &mut [Deletion<'_>], delimiter: &str) {
     objects.sort_by_key(|object| match marker_depth(object.key, delimiter) {
         None => (false, Reverse(0)),
@@ -209,7 +209,7 @@ fn is_among(objects: &[Deletion<'_>], key: &str) -> bool {
     objects.iter().any(|object| object.key == key)
 }
 
-/// Whether the store refuses DeleteObjects that only name objects, and those that name their ETags, too.
+/// Whether the store rejects plain DeleteObjects requests, and those that contain ETags.
 #[derive(Default)]
 pub(super) struct Refusals {
     plain: AtomicBool,
@@ -217,7 +217,7 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Whether those like that one are known to be refused.
+    /// Returns the flag for requests of the same kind as this one (with or without ETags).
     fn of(&self, objects: &[Deletion<'_>]) -> &AtomicBool {
         match objects.iter().any(|object| object.e_tag.is_some()) {
             true => &self.on_condition,
@@ -226,9 +226,9 @@ impl Refusals {
     }
 }
 
-/// Whether DeleteObjects was refused as no single delete would be: the store does not know it, or not
-/// ETags in it, or something on the way forbids it. What a refused request says of the credentials, the
-/// bucket or the way there holds for all requests.
+/// Returns true if the rejection is specific to DeleteObjects, so that single deletes may succeed: the store
+/// does not support the operation, or ETags in it, or an intermediary forbids it. A rejection because of the
+/// credentials, the bucket or the connection holds for all requests.
 fn is_refused_as_such(error: &Error) -> bool {
     let Some(s3) = error.s3() else { return false };
     let code = s3.code.as_str();
@@ -250,7 +250,7 @@ mod tests {
     use crate::error::S3Error;
 
     #[test]
-    fn a_refusal_of_the_operation_is_told_from_one_of_the_request() {
+    fn a_rejected_operation_is_distinguished_from_a_rejected_request() {
         for (status, code, expected) in [
             (400, "InvalidArgument", true),
             (400, "MalformedXML", true),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_come_last_and_the_deepest_of_them_first() {
+    fn markers_are_deleted_last_with_the_deepest_first() {
         let keys = ["d/", "d/a", "d/e/", "d/e/f/", "d/e/f/x", "d/z/", "o"];
         let mut objects: Vec<Deletion<'_>> = keys.into_iter().map(Deletion::of).collect();
         markers_last(&mut objects, "/");

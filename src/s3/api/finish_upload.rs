@@ -1,5 +1,5 @@
-//! [`FinishUpload`]: how an upload in parts becomes an object, on a condition that the store may not look at,
-//! and what it means that its last answer was lost.
+//! [`FinishUpload`]: finishes a multipart upload, on a condition that the store may not support, and
+//! determines the outcome if the last answer is lost.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use crate::s3::client::Response;
 use crate::s3::etag;
 use crate::s3::key::Key;
 
-/// The metadata entry of an object that had to be new when it was written: by its random value the
-/// writer whose answer was lost knows its own object from another writer's.
+/// Metadata entry of an object that had to be new when it was written. Its value is random, so that a writer
+/// whose answer was lost can distinguish its own object from another writer's.
 pub(crate) const NONCE: &str = "s3fs-nonce";
 
-/// An upload whose parts are all there, and how its object is known.
+/// An upload whose parts are all uploaded, with the data to recognise its object.
 pub(crate) struct FinishUpload<'a> {
     pub(crate) upload: &'a Upload,
-    /// In any order.
+    /// Parts in any order.
     pub(crate) parts: Vec<UploadedPart>,
-    /// The number of parts that were begun.
+    /// The number of parts that were started.
     pub(crate) count: u32,
-    /// The bytes of all parts.
+    /// The total size of all parts, in bytes.
     pub(crate) size: u64,
     pub(crate) condition: Condition<'a>,
     /// The value of [`NONCE`], if the object has one.
     pub(crate) nonce: Option<&'a str>,
-    /// What the object can be looked at with.
+    /// Options for HEAD requests for the object.
     pub(crate) read: &'a ReadOptions,
 }
 
 impl FinishUpload<'_> {
-    /// Whether what was found is the object that the upload makes.
+    /// Determines whether the found object is the one that the upload makes.
     fn origin(&self, found: Option<&Response>) -> Origin {
         let Some(head) = found else {
             return Origin::Other;
@@ -61,37 +61,37 @@ impl FinishUpload<'_> {
     }
 }
 
-/// Where an object comes from.
+/// Origin of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// The upload made it.
     Own,
-    /// Its size, its number of parts and its time are those of the upload, on a store whose ETags say
-    /// nothing of the parts.
+    /// Its size, number of parts and time match the upload, on a store whose ETags do not depend on the
+    /// parts.
     Like,
-    /// Nothing speaks for the upload, and nothing against it.
+    /// There is no evidence for or against the upload.
     Unclear,
     /// The upload did not make it.
     Other,
 }
 
-/// What an object without a nonce shows.
+/// Properties of an object without a nonce.
 #[derive(Clone, Copy)]
 struct Found {
-    /// Whether its ETag is that of the parts, where their own are digests.
+    /// Whether its ETag is computed from the ETags of the parts, if these are digests.
     is_expected: bool,
     /// Whether it has the ETag of the object that the upload was to replace.
     is_old: bool,
     is_size: Option<bool>,
-    /// Whether it has as many parts, if its ETag says that.
+    /// Whether its number of parts matches, if its ETag contains one.
     is_count: Option<bool>,
-    /// For how long it has been there, by the server's clock.
+    /// Age of the object by the server's clock.
     age: Option<Duration>,
-    /// For how long the upload has been under way.
+    /// Time since the upload began.
     since: Duration,
 }
 
-/// Times in HTTP are whole seconds.
+/// Resolution of times in HTTP: whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
 fn origin(found: &Found) -> Origin {
@@ -109,31 +109,31 @@ fn origin(found: &Found) -> Origin {
     }
 }
 
-/// The number of parts at the end of an ETag.
+/// Returns the number of parts at the end of an ETag.
 fn count_of_parts(e_tag: &str) -> Option<u64> {
     let (_, count) = etag::opaque(e_tag).rsplit_once('-')?;
     count.parse().ok()
 }
 
-/// What became of an upload.
+/// Outcome of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// There is none any more, and nobody aborted it here.
+    /// The upload no longer exists, and this process did not abort it.
     Gone,
-    /// It was open, and is aborted.
+    /// It was open, and was aborted.
     Aborted,
-    /// The store says that it is aborted, which some say of a completed one, too.
+    /// The store reports that it was aborted. Some stores report that of a completed upload, too.
     SaidAborted,
 }
 
-/// Whether the object was stored, if that can be told.
+/// Returns whether the object was stored, or `None` if that cannot be determined.
 fn is_stored(fate: Fate, origin: Origin, has_nonce: bool) -> Option<bool> {
     match (fate, origin) {
         (Fate::Gone, Origin::Own | Origin::Like) => Some(true),
-        // The first look may have failed.
+        // The nonce proves it. The first HEAD request may have failed.
         (_, Origin::Own) if has_nonce => Some(true),
-        // It was not completed, and cannot be any more. Only the nonce tells the object from an older
-        // one of the same parts.
+        // The upload was not completed, and can no longer be. Without a nonce, an older object made of the same
+        // parts cannot be distinguished from it.
         (Fate::Aborted, Origin::Other | Origin::Unclear) => Some(false),
         (Fate::SaidAborted, Origin::Other) => Some(false),
         _ => None,
@@ -141,13 +141,14 @@ fn is_stored(fate: Fate, origin: Origin, has_nonce: bool) -> Option<bool> {
 }
 
 impl Objects {
-    /// Makes the object of its parts: one request; one more to look right before, for a condition that
-    /// the store may not look at, and more where an answer was lost.
+    /// Completes an upload. One request; one more right before it to check a condition that the store may not
+    /// support, and more if an answer is lost.
     ///
     /// # Errors
     ///
-    /// `FileExists` if the object had to be new, `ResourceChanged` if it had to have an ETag,
-    /// `OutcomeUnknown` if a lost answer cannot be made up for. But for that, the upload is aborted.
+    /// Returns `FileExists` if the object had to be new and exists, `ResourceChanged` if it does not have the
+    /// required ETag, and `OutcomeUnknown` if the outcome cannot be determined after a lost answer. The upload
+    /// is aborted except in the last case.
     pub(crate) fn end_upload(&self, mut ending: FinishUpload<'_>) -> Result<()> {
         if let Err(error) = put_in_order(&mut ending.parts, ending.count) {
             self.abandon_upload(ending.upload);
@@ -189,11 +190,11 @@ impl Objects {
         }
     }
 
-    /// What became of an upload whose completion was not answered.
+    /// Determines the outcome of an upload whose completion got no answer.
     ///
-    /// A listing of its parts, or an abort, tells whether it was completed: then there is no such upload
-    /// any more. But some stores say of a completed one that it is aborted, and some list no parts, so that
-    /// what is there is looked at, too.
+    /// A listing of its parts, or an abort, shows whether it was completed: a completed upload no longer exists.
+    /// But some stores report that a completed upload was aborted, and some do not list parts, so a HEAD request
+    /// for the object is sent, too.
     fn resolve(&self, ending: &FinishUpload<'_>, error: Error) -> Result<()> {
         let looked = || self.look(&ending.upload.key, ending.read);
         let origin = |found: &Result<Option<Response>>| match found {
@@ -232,7 +233,7 @@ impl Objects {
         }
     }
 
-    /// The error of a condition that did not hold.
+    /// Returns the error of a condition that did not hold.
     fn refused(&self, ending: &FinishUpload<'_>, error: Error) -> Error {
         match ending.condition {
             Condition::Absent if condition_failed(&error) => {
@@ -242,8 +243,8 @@ impl Objects {
         }
     }
 
-    /// The error of an object that had to be new, on a condition that failed. A conflict with another
-    /// request (409) says nothing of what is there: one more request then.
+    /// Returns the error for an object that had to be new and whose condition failed. A conflict with another
+    /// request (409) does not show whether the object exists: one more request in that case.
     pub(crate) fn not_new(&self, key: &Key, read: &ReadOptions, error: Error) -> Error {
         let is_conflict = error.s3().is_some_and(|s3| s3.status == 409);
         if is_conflict && !matches!(self.look(key, read), Ok(Some(_))) {
@@ -254,12 +255,12 @@ impl Objects {
         exists()
     }
 
-    /// An error unless the condition holds right now; for stores that do not look at it. One request,
-    /// none where there is no condition.
+    /// Returns an error unless the condition holds now. For stores that do not support conditions. One request,
+    /// none if there is no condition.
     ///
     /// # Errors
     ///
-    /// `FileExists` or `ResourceChanged`.
+    /// Returns `FileExists` or `ResourceChanged`.
     pub(crate) fn check(
         &self,
         key: &Key,
@@ -283,17 +284,17 @@ impl Objects {
         }
     }
 
-    /// The headers of what is there now. One request.
+    /// Returns the headers of the current object, or `None` if there is none. One request.
     pub(crate) fn look(&self, key: &Key, read: &ReadOptions) -> Result<Option<Response>> {
         found(self.glance(key, read, false))
     }
 }
 
-/// Sorts the parts by their numbers, since some stores join them as they are listed.
+/// Sorts the parts by their numbers, since some stores join them in the order of the request.
 ///
 /// # Errors
 ///
-/// `OperationFailed` unless each number from 1 to `count` is there once.
+/// Returns `OperationFailed` unless each number from 1 to `count` occurs exactly once.
 fn put_in_order(parts: &mut [UploadedPart], count: u32) -> Result<()> {
     parts.sort_by_key(|part| part.number);
     if parts.iter().map(|part| part.number).eq(1..=count) {
@@ -307,17 +308,17 @@ fn put_in_order(parts: &mut [UploadedPart], count: u32) -> Result<()> {
         .with_hint("nothing was stored; this is a fault of the library: please report it"))
 }
 
-/// The error of an object that had to be new.
+/// Returns the error for an object that had to be new.
 fn exists() -> Error {
     Error::new(ErrorKind::FileExists).with_message("it was created meanwhile, or was there before")
 }
 
-/// Whether the store answered that it does not implement what was asked.
+/// Returns true if the store answered that it does not implement the operation.
 pub(crate) fn is_unknown_to_store(error: &Error) -> bool {
     error.is(ErrorKind::Unsupported) && error.s3().is_some()
 }
 
-/// The error of a change of which nobody can say whether it took effect.
+/// Returns the error for a change whose outcome is unknown.
 pub(crate) fn unknown(error: Error) -> Error {
     let kind = match error.kind() {
         ErrorKind::Cancelled => ErrorKind::Cancelled,
@@ -328,12 +329,12 @@ pub(crate) fn unknown(error: Error) -> Error {
         .with_hint("look at the object before you write it again")
 }
 
-/// Whether the object is the one that was written with that nonce.
+/// Returns true if the object was written with that nonce.
 pub(crate) fn has_nonce(head: &Response, nonce: &str) -> bool {
     head.header(&format!("x-amz-meta-{NONCE}")) == Some(nonce)
 }
 
-/// The ETag of an object of these parts, where their own are MD5 digests.
+/// Returns the ETag of an object made of these parts, if their own ETags are MD5 digests.
 ///
 /// Source: [Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html),
 /// "Using part-level checksums for multipart uploads".
@@ -350,7 +351,7 @@ fn e_tag_of_parts(parts: &[UploadedPart]) -> Option<String> {
     Some(format!("\"{}-{}\"", hex(&digests.finalize()), parts.len()))
 }
 
-/// Bytes in hexadecimal digits, as ETags have them.
+/// Formats bytes as hexadecimal digits, as in ETags.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -389,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_known_by_its_etag_or_else_by_all_that_it_shows() {
+    fn an_object_is_identified_by_its_etag_or_else_by_all_its_properties() {
         let like = Found {
             is_expected: false,
             is_old: false,
@@ -449,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_to_be_stored_or_not_unless_that_is_sure() {
+    fn the_outcome_of_an_upload_is_reported_only_when_certain() {
         for (fate, origin, stored, stored_with_nonce) in [
             (Fate::Gone, Origin::Own, Some(true), Some(true)),
             (Fate::Gone, Origin::Like, Some(true), Some(true)),

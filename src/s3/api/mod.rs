@@ -1,5 +1,5 @@
-//! [`Objects`]: the objects of one bucket, one request of the S3 API a method, with the
-//! filesystem's own arguments on each.
+//! [`Objects`]: the objects of one bucket. Each method sends one request of the S3 API, with the
+//! filesystem's own arguments.
 
 mod conditions;
 mod copy;
@@ -41,16 +41,16 @@ use crate::s3::list::order::Shown;
 use crate::s3::read::answer::{self, Answer};
 use crate::s3::write::part_size::PartSizes;
 
-/// The type of an object whose name says nothing; S3's own default.
+/// Content type of an object whose name does not determine one; S3's own default.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 
-/// The header that says how an object is encrypted; those about the how begin with its name.
+/// Header that selects an object's encryption, and prefix of the headers with its parameters.
 pub(in crate::s3) const ENCRYPTION: &str = "x-amz-server-side-encryption";
 
-/// When a PUT may take effect.
+/// Condition on which a PUT takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition<'a> {
-    /// In any case.
+    /// Unconditionally.
     Any,
     /// Only if no object has the key.
     Absent,
@@ -59,7 +59,7 @@ pub(crate) enum Condition<'a> {
 }
 
 impl Condition<'_> {
-    /// The request, on this condition.
+    /// Adds this condition to the request.
     pub(in crate::s3) fn put_on(self, request: Request<'_>) -> Request<'_> {
         match self {
             Self::Any => request,
@@ -68,7 +68,7 @@ impl Condition<'_> {
         }
     }
 
-    /// What of it the store can be asked for.
+    /// Returns the condition that can be sent: none for a weak ETag.
     pub(in crate::s3) fn sendable(self) -> Self {
         match self {
             Self::Match(e_tag) if etag::is_weak(e_tag) => Self::Any,
@@ -77,8 +77,8 @@ impl Condition<'_> {
     }
 }
 
-/// Which object a read means, and on which condition. The condition is sent unless its ETag is weak, and the
-/// ETag of each answer is compared: not every store looks at it.
+/// Options of a read: the object version and the condition. The condition is sent unless its ETag is weak. The
+/// ETag of each answer is compared, too, because not every store supports the condition.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadOptions {
     pub(crate) download: DownloadArgs,
@@ -87,7 +87,7 @@ pub(crate) struct ReadOptions {
 }
 
 impl ReadOptions {
-    /// What a call's options say about reading.
+    /// Takes the read options from the options of a call.
     pub(crate) fn from_call(options: &OpenOptions) -> Self {
         Self {
             download: options.download.clone(),
@@ -97,7 +97,7 @@ impl ReadOptions {
     }
 }
 
-/// A range of an object's bytes, `end` included as HTTP has it; without `end`, to the last byte.
+/// A range of an object's bytes. `end` is inclusive, as in HTTP; without `end`, the range ends at the last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) start: u64,
@@ -105,7 +105,7 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// The value of the `Range` header.
+    /// Returns the value of the `Range` header.
     pub(crate) fn header(self) -> String {
         match self.end {
             Some(end) => format!("bytes={}-{end}", self.start),
@@ -114,13 +114,13 @@ impl Range {
     }
 }
 
-/// What to list.
+/// Parameters of a listing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing<'a> {
     pub(crate) prefix: &'a str,
-    /// With a delimiter, keys that have it after the prefix are folded into common prefixes.
+    /// Keys that contain the delimiter after the prefix are grouped into common prefixes.
     pub(crate) delimiter: Option<&'a str>,
-    /// Only keys, and common prefixes, that come after this one.
+    /// Lists only keys and common prefixes that come after this one.
     pub(crate) start_after: Option<&'a str>,
     pub(crate) max_keys: Option<u32>,
 }
@@ -128,23 +128,23 @@ pub(crate) struct Listing<'a> {
 /// The objects of one bucket.
 pub(crate) struct Objects {
     pub(in crate::s3) client: Client,
-    /// Where the last segment of a key, whose extension tells the content type, begins.
+    /// Separator of a key's segments. The extension of the last segment determines the content type.
     delimiter: String,
     pub(in crate::s3) upload: UploadArgs,
     pub(in crate::s3) download: DownloadArgs,
     pub(in crate::s3) max_workers: usize,
     part_sizes: PartSizes,
-    /// Whether the store is known to look at the conditions of every request.
+    /// Whether the store is known to honour the conditions of every request.
     heeds_conditions: bool,
-    /// What the listings of the store have shown.
+    /// Properties of the store that its listings have revealed.
     pub(in crate::s3) listings: Shown,
-    /// Whether what is read whole is checked against the store's digest.
+    /// Whether whole reads are verified against the store's checksum.
     verifies: bool,
-    /// Which requests that delete many objects the store refuses.
+    /// The kinds of DeleteObjects requests that the store rejects.
     refusals: delete::Refusals,
-    /// Whether the store has refused an upload whose parts had several sizes, and none of one size since.
+    /// Whether the store has rejected an upload with parts of several sizes, and since then none with equal parts.
     wants_equal_parts: AtomicBool,
-    /// What the store does with the conditions of a PUT.
+    /// The store's handling of the conditions of a PUT.
     conditions: Conditions,
     /// Whether the store copies ranges of objects whose keys have a `%`.
     copies_percent_keys: bool,
@@ -155,7 +155,7 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// The objects that this client reaches, with the arguments that every call has.
+    /// Creates the objects that `client` reaches. The arguments apply to every call.
     pub(crate) fn new(
         client: Client,
         delimiter: &str,
@@ -173,11 +173,7 @@ impl Objects {
             max_workers,
             part_sizes,
             heeds_conditions,
-            listings: if heeds_conditions {
-                Shown::in_bytes()
-            } else {
-                Shown::default()
-            },
+            listings: Shown::default(),
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
@@ -188,26 +184,26 @@ impl Objects {
         }
     }
 
-    /// How large objects are cut into parts.
+    /// Returns the rule for part sizes.
     pub(crate) fn part_sizes(&self) -> PartSizes {
         let are_equal = self.wants_equal_parts.load(Ordering::Relaxed);
         self.part_sizes
             .equal(are_equal || self.part_sizes.are_equal())
     }
 
-    /// Whether the store is known to look at the conditions of every request, those that complete an
-    /// upload among them.
+    /// Returns true if the store is known to honour the conditions of every request, including those that complete
+    /// an upload.
     pub(crate) fn heeds_conditions(&self) -> bool {
         self.heeds_conditions
     }
 
-    /// The same, which ask for the digests of what they read whole.
+    /// Sets whether whole reads request a checksum and are verified.
     pub(crate) fn verifying(mut self, verifies: bool) -> Self {
         self.verifies = verifies;
         self
     }
 
-    /// The same, with the caller's setting for the conditions of a PUT. `prefix` is that of all keys of the
+    /// Sets the caller's setting for the conditions of a PUT. `prefix` is the prefix of all keys of the
     /// filesystem.
     pub(crate) fn with_conditions(
         mut self,
@@ -218,31 +214,40 @@ impl Objects {
         self
     }
 
-    /// The same, where it is known whether the store copies ranges of objects whose keys have a `%`.
+    /// Sets whether the store copies ranges of objects whose keys contain `%`.
     pub(crate) fn copying_percent_keys(mut self, copies: bool) -> Self {
         self.copies_percent_keys = copies;
         self
     }
 
-    /// The same, which name a charset in the content types of text that they guess.
+    /// Sets whether the store is known to list in the order of bytes, and to honour `start-after`.
+    pub(crate) fn listing_in_byte_order(mut self, is_known: bool) -> Self {
+        self.listings = match is_known {
+            true => Shown::in_bytes(),
+            false => Shown::default(),
+        };
+        self
+    }
+
+    /// Sets the charset to append to guessed content types of text.
     pub(crate) fn with_text_charset(mut self, charset: Option<String>) -> Self {
         self.text_charset = charset;
         self
     }
 
-    /// Whether the store copies ranges of the object with this key. Ceph 16.2 decodes the source of
-    /// `UploadPartCopy` twice, and copies the object `xA` for `x%41`; it decodes that of `CopyObject`
+    /// Returns true if the store copies ranges of the object with this key. Ceph 16.2 decodes the source of
+    /// `UploadPartCopy` twice, and copies the object `xA` for `x%41`; it decodes the source of `CopyObject`
     /// once.
     pub(crate) fn copies_ranges_of(&self, key: &Key) -> bool {
         self.copies_percent_keys || !key.as_str().contains('%')
     }
 
-    /// The client behind it.
+    /// Returns the client.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The content type that the name of an object says.
+    /// Returns the content type for the key's name.
     pub(crate) fn content_type_of(&self, key: &Key) -> String {
         let name = key.as_str().rsplit(self.delimiter.as_str()).next();
         let guessed = name.and_then(guess_content_type);
@@ -254,22 +259,22 @@ impl Objects {
         }
     }
 
-    /// What a call's upload arguments come to, on top of the filesystem's.
+    /// Returns a call's upload arguments on top of the filesystem's.
     pub(crate) fn upload_args(&self, call: &UploadArgs) -> UploadArgs {
         call.over(&self.upload)
     }
 
-    /// The customer's key that a read with these arguments sends.
+    /// Returns the customer's key that a read with these arguments sends.
     pub(crate) fn customer_key(&self, call: &DownloadArgs) -> Option<SseCustomerKey> {
         call.over(&self.download).customer_key().cloned()
     }
 
-    /// The headers of an object, its length among them. One request; one more to tell why, if a refusal has no
-    /// words, and two more at most for a length that the answer does not say.
+    /// Returns the headers of an object, including its length. One request; one more to find the reason if an
+    /// error has no body, and at most two more if the answer has no length.
     ///
     /// # Errors
     ///
-    /// `ResourceChanged` if the object has not the ETag that it must have.
+    /// Returns `ResourceChanged` if the object does not have the required ETag.
     ///
     /// Source: [HeadObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
     pub(crate) fn head(
@@ -288,7 +293,7 @@ impl Objects {
         Ok(head.with_length(size))
     }
 
-    /// The size of an object whose HEAD does not say it: by a GET of its first byte, or by a listing.
+    /// Determines the size of an object whose HEAD answer lacks it, by a GET of its first byte or by a listing.
     fn measure(&self, key: &Key, options: &ReadOptions) -> Result<u64> {
         let first_byte = Range {
             start: 0,
@@ -296,14 +301,14 @@ impl Objects {
         };
         let answer = match self.get(key, Some(first_byte), options) {
             Err(error) if answer::says_empty(&error) => return Ok(0),
-            // Some stores refuse ranges of what is not empty.
+            // Some stores reject a range of a non-empty object.
             Err(error) if answer::is_range_refused(&error) => self.get(key, None, options)?,
             answer => answer?,
         };
         let facts = Answer::of(&answer);
         match facts.size()? {
             Some(size) if facts.length.is_some() => Ok(size),
-            // What ureq decodes has no length either. But one byte decoded is never one byte.
+            // An answer that ureq decodes has no length either. But one decoded byte is never exactly one byte.
             Some(size) => {
                 let mut byte = Vec::new();
                 let read = answer.into_reader().take(2).read_to_end(&mut byte);
@@ -332,7 +337,7 @@ impl Objects {
         }
     }
 
-    /// The headers of an object as they come.
+    /// Returns the headers of an object as the store sends them.
     fn glance(&self, key: &Key, options: &ReadOptions, with_checksums: bool) -> Result<Response> {
         let head = self.glance_at_any(key, options, with_checksums)?;
         answer::check_head(&head)?;
@@ -354,8 +359,8 @@ impl Objects {
             Err(error) => error,
             found => return found,
         };
-        // An answer to HEAD has no body: asking for a listing tells a wrong key from a wrong
-        // secret, a wrong region, a missing permission and a missing customer's key.
+        // An answer to HEAD has no body. A listing request distinguishes a wrong key from a wrong secret, a wrong
+        // region, a missing permission and a missing customer's key.
         let status = error
             .s3()
             .filter(|s3| s3.code.is_empty())
@@ -374,7 +379,7 @@ impl Objects {
         };
         match self.list(&listing, None) {
             Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => Err(told),
-            // It was the listing that heard of the right region, or that the credentials expired.
+            // The listing revealed the right region, or that the credentials had expired: retry.
             _ if self.client.lessons() != lessons => self.client.send(&request),
             Ok(page) if status == Some(400) && options.version_id.is_none() && is_first(&page) => {
                 Err(error
@@ -386,8 +391,8 @@ impl Objects {
         }
     }
 
-    /// Whether an object has that key: one request; one more if it is under a customer's key that
-    /// is not the filesystem's.
+    /// Returns true if an object has that key. One request; one more if the object is encrypted with a
+    /// customer's key other than the filesystem's.
     pub(crate) fn exists(&self, key: &Key) -> Result<bool> {
         match found(self.glance(key, &ReadOptions::default(), false)) {
             Ok(head) => Ok(head.is_some()),
@@ -396,12 +401,12 @@ impl Objects {
         }
     }
 
-    /// An object's bytes, or a range of them. One request. For the whole of it the store is asked for
-    /// its digest, too, where checksums are on.
+    /// Returns an object's bytes, or a range of them. One request. A request for the whole object also asks for
+    /// its checksum, if verification is on.
     ///
     /// # Errors
     ///
-    /// `ResourceChanged` if the object has not the ETag that it must have.
+    /// Returns `ResourceChanged` if the object does not have the required ETag.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
     pub(crate) fn get(
@@ -436,8 +441,8 @@ impl Objects {
 
     /// Stores an object. One request.
     ///
-    /// `args` are complete: see [`Self::upload_args`]. A condition that does not hold is
-    /// `ResourceChanged`.
+    /// `args` must be complete: see [`Self::upload_args`]. Returns `ResourceChanged` if the condition does not
+    /// hold.
     ///
     /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
     pub(crate) fn put(
@@ -471,8 +476,8 @@ impl Objects {
         answer.inspect_err(|error| self.conditions.learn(condition, error))
     }
 
-    /// Stores the first `size` bytes of a source as an object. `body` gives the same bytes while
-    /// they are sent. One request.
+    /// Stores the first `size` bytes of a source as an object. `body` yields the same bytes for the request's
+    /// body. One request.
     pub(crate) fn put_section(
         &self,
         key: &Key,
@@ -514,8 +519,8 @@ impl Objects {
         })
     }
 
-    /// Deletes an object, if its ETag is that one where one is given and the store looks at it;
-    /// that it is not there is no error. One request.
+    /// Deletes an object. With an ETag, only an object with that ETag is deleted, if the store supports the
+    /// condition. A missing object is not an error. One request.
     ///
     /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
     pub(crate) fn delete(&self, key: &Key, e_tag: Option<&str>) -> Result<()> {
@@ -525,7 +530,7 @@ impl Objects {
         self.client.tell(&request).map(|_| ())
     }
 
-    /// Deletes one version of an object, or a delete marker, for good; that it is not there is no error. One
+    /// Permanently deletes one version of an object, or a delete marker. A missing version is not an error. One
     /// request.
     ///
     /// Source: [DeleteObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html).
@@ -536,8 +541,8 @@ impl Objects {
         self.client.tell(&request).map(|_| ())
     }
 
-    /// One page of the versions of keys that begin with `prefix`, from behind that key and version on. One
-    /// request.
+    /// Returns one page of the versions of keys that begin with `prefix`, starting after the given key and
+    /// version. One request.
     ///
     /// Source: [ListObjectVersions](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
     pub(crate) fn list_versions(
@@ -557,7 +562,7 @@ impl Objects {
             .ask(&request, |body| xml::versions_page(body, prefix))
     }
 
-    /// One page of a listing. One request.
+    /// Returns one page of a listing. One request.
     ///
     /// Source: [ListObjectsV2](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
     pub(crate) fn list(&self, listing: &Listing<'_>, token: Option<&str>) -> Result<ListPage> {
@@ -575,7 +580,7 @@ impl Objects {
             .ask(&request, |body| xml::list_page(body, listing.prefix))
     }
 
-    /// The tags of an object. One request.
+    /// Returns the tags of an object. One request.
     ///
     /// Source: [GetObjectTagging](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html).
     pub(crate) fn tags(
@@ -592,7 +597,7 @@ impl Objects {
         Ok(tags.into_iter().collect())
     }
 
-    /// The tags of an object as a header of a PUT that replaces it; no request if it has none.
+    /// Returns the tags of an object as a header for a PUT that replaces it. One request, none without tags.
     pub(crate) fn tags_header(
         &self,
         key: &Key,
@@ -606,13 +611,13 @@ impl Objects {
         Ok(Some(tagging_header(&self.tags(key, version_id, call)?)))
     }
 
-    /// A page of the buckets of the endpoint. One request.
+    /// Returns one page of the buckets of the endpoint. One request.
     pub(crate) fn list_buckets(&self, token: Option<&str>) -> Result<xml::BucketsPage> {
         let request = Request::bucket(Operation::ListBuckets).query_if("continuation-token", token);
         self.client.ask(&request, xml::buckets_page)
     }
 
-    /// Who pays for requests, if it is not the owner of the bucket.
+    /// Returns the payer of requests, if it is not the bucket's owner.
     pub(crate) fn payer(&self) -> Option<&str> {
         self.download.payer()
     }
@@ -624,19 +629,19 @@ impl Objects {
         self.client.tell(&request).map(|_| ())
     }
 
-    /// Makes the bucket, in the client's region. One request.
+    /// Creates the bucket in the client's region. One request.
     ///
     /// Source: [CreateBucket](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
     pub(crate) fn create_bucket(&self) -> Result<()> {
         let body = xml::body::create_bucket(self.client.bucket().region());
         let request = Request::bucket(Operation::CreateBucket).body(body.as_bytes());
         match self.client.tell(&request) {
-            // The answer to a first attempt was lost, and a second one found a bucket, perhaps an older one.
+            // The first attempt's answer was lost, and the retry found a bucket, which may be an older one.
             Err(error) if error.is_unsure() && is_own_bucket(&error) => Err(error
                 .with_kind(ErrorKind::OutcomeUnknown)
                 .with_message("the bucket is there and is yours, and may have been there before")
                 .with_hint("look at what is in it before you use it as a new one")),
-            // AWS says nothing of one's own bucket there; others say that it is there.
+            // In this region, AWS returns success for a bucket that you already own; other stores return this error.
             Err(error)
                 if is_own_bucket(&error) && self.client.bucket().region() == DEFAULT_REGION =>
             {
@@ -647,7 +652,7 @@ impl Objects {
     }
 }
 
-/// The answer, if it is about the version that was asked for: not every store looks at `If-Match` on a read.
+/// Returns the answer if it is about the requested version: not every store supports `If-Match` on a read.
 fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
     let e_tag = answer.header("etag").unwrap_or_default();
     match &options.if_match {
@@ -659,7 +664,7 @@ fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
     }
 }
 
-/// The region in which one may make one's own bucket again.
+/// The region in which S3 allows creating a bucket that you already own.
 const DEFAULT_REGION: &str = "us-east-1";
 
 fn is_own_bucket(error: &Error) -> bool {
@@ -668,7 +673,7 @@ fn is_own_bucket(error: &Error) -> bool {
         .is_some_and(|s3| s3.code == "BucketAlreadyOwnedByYou")
 }
 
-/// The headers that the arguments say, and the kept ones that they do not.
+/// Returns the headers of the arguments, and the kept headers that the arguments do not set.
 pub(crate) fn with_kept(
     args: &UploadArgs,
     kept: &[(String, String)],
@@ -686,14 +691,14 @@ pub(crate) fn with_kept(
     Ok(headers)
 }
 
-/// Whether a kept header can stand beside what is now said of the encryption: S3 takes the headers
-/// of one kind only.
+/// Returns true if a kept header is compatible with the newly requested encryption: S3 accepts only the headers
+/// of one kind.
 pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
     now_said.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
         || !name.starts_with(ENCRYPTION)
 }
 
-/// Whether the object is there, and under a customer's key that was not given.
+/// Returns true if the object exists, but is encrypted with a customer's key that was not given.
 fn lacks_customer_key(error: &Error) -> bool {
     error.is(ErrorKind::PermissionDenied)
         && error
@@ -701,7 +706,7 @@ fn lacks_customer_key(error: &Error) -> bool {
             .is_some_and(|s3| s3.status == 400 && s3.code.is_empty())
 }
 
-/// Whether an object with these headers is locked: S3 wants a digest of what is sent then, if only
+/// Returns true if these headers lock the object. S3 then requires a digest of the body, at least
 /// `Content-MD5`.
 ///
 /// Source: [PutObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html), `Content-MD5`.
@@ -711,13 +716,13 @@ fn is_locked(headers: &[(String, String)]) -> bool {
         .any(|(name, _)| name.starts_with("x-amz-object-lock-"))
 }
 
-/// Thirty-two hexadecimal digits that no other writer has: each `RandomState` has other keys.
+/// Returns 32 random hexadecimal digits, unique to a writer: each `RandomState` has different keys.
 pub(crate) fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// Whether a conditional write failed on its condition.
+/// Returns true if a conditional write failed because of its condition.
 pub(crate) fn condition_failed(error: &Error) -> bool {
     error.is(ErrorKind::ResourceChanged)
 }
@@ -727,7 +732,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_win_over_what_is_kept() {
+    fn arguments_override_kept_properties() {
         let args = UploadArgs::new()
             .content_type("text/csv")
             .metadata("a", "1");
@@ -774,7 +779,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_written_as_http_has_it() {
+    fn a_range_header_follows_the_http_syntax() {
         let from = |start, end| Range { start, end }.header();
         assert_eq!(from(0, Some(9)), "bytes=0-9");
         assert_eq!(from(7, None), "bytes=7-");

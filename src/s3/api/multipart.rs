@@ -1,4 +1,4 @@
-//! Multipart uploads, one request of the S3 API a method: begin, send or copy a part, complete,
+//! Multipart uploads. Each method sends one request of the S3 API: create, upload or copy a part, complete,
 //! abort.
 //!
 //! Source: [Uploading and copying objects using multipart
@@ -21,8 +21,8 @@ use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::limits::MAX_OBJECT_BYTES;
 
-/// Returns an error if no store holds an object of that size: a caller that knows the size gets it before the first
-/// of them is sent.
+/// Returns an error if no store accepts an object of that size. A caller that knows the size gets the error
+/// before the first byte is sent.
 pub(crate) fn check_object_size(size: u64) -> Result<()> {
     if size <= MAX_OBJECT_BYTES {
         return Ok(());
@@ -32,28 +32,29 @@ pub(crate) fn check_object_size(size: u64) -> Result<()> {
     )))
 }
 
-/// How long the request that begins an upload may go on after the call was cancelled: without its answer,
-/// nobody knows the id by which to abort the upload.
+/// Time that the request that creates an upload has left after the call was cancelled. Without its answer,
+/// the upload id is unknown and the upload cannot be aborted.
 const CREATE_GRACE: Duration = Duration::from_secs(1);
 
-/// How long the abort of an upload, and the removal of a tried object, may take after a call has failed, so that the call returns soon.
+/// Timeout for aborting an upload, or removing a test object, after a call has failed, so that the call returns
+/// soon.
 pub(super) const ABORT_TIMEOUT: Duration = Duration::from_millis(1800);
 
-/// The headers that go with every request of an upload, and not only with its first.
+/// The headers that every request of an upload sends, and not only its first.
 const EVERY: [&str; 2] = ["x-amz-expected-bucket-owner", "x-amz-request-payer"];
 
-/// What an upload is begun with.
+/// Parameters of a new upload.
 pub(crate) struct NewUpload {
-    /// What the object will have.
+    /// The headers of the object.
     pub(crate) headers: Vec<(String, String)>,
-    /// The customer's key (SSE-C), which every part needs again.
+    /// The headers with the customer's key (SSE-C), which every part repeats.
     pub(crate) encryption: Vec<(String, String)>,
-    /// Who pays, and who must own the bucket.
+    /// The headers for the payer and the expected bucket owner.
     pub(crate) every: Vec<(String, String)>,
     pub(crate) checksum: Option<ChecksumAlgorithm>,
 }
 
-/// A multipart upload that was begun, and is neither completed nor aborted yet.
+/// A multipart upload that was created, and is neither completed nor aborted yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
     pub(crate) key: Key,
@@ -61,31 +62,31 @@ pub(crate) struct Upload {
     encryption: Vec<(String, String)>,
     every: Vec<(String, String)>,
     pub(crate) checksum: Option<ChecksumAlgorithm>,
-    /// Cancelled once no more parts are wanted.
+    /// Cancelled once no more parts are needed.
     signal: CancelToken,
     /// The error of the part that failed first.
     failure: Arc<Mutex<Option<Error>>>,
-    /// Whether every part goes with its `Content-MD5`.
+    /// Whether every part is sent with its `Content-MD5`.
     with_md5: bool,
-    /// When it was begun.
+    /// Time at which the upload was created.
     pub(crate) began: Instant,
-    /// Whether its parts have one size because the store has refused others.
+    /// Whether its parts have equal sizes because the store has rejected other uploads.
     are_equal: bool,
 }
 
 impl Upload {
-    /// Lets no more parts be sent or copied, and interrupts those that are under way.
+    /// Prevents further parts from being sent or copied, and interrupts those in progress.
     pub(crate) fn give_up(&self) {
         self.signal.cancel();
     }
 
-    /// Does what ends once no more parts are wanted.
+    /// Runs `work`, and interrupts it once no more parts are needed.
     pub(crate) fn while_wanted<T>(&self, work: impl FnOnce() -> T) -> T {
         self.signal.run(work)
     }
 
-    /// What came of a part. The first one that fails gives the upload up, and its error is that of all
-    /// others that fail then.
+    /// Passes on the result of a part. The first failed part gives the upload up; all parts that fail afterwards
+    /// return its error.
     pub(crate) fn watch<T>(&self, part: Result<T>) -> Result<T> {
         part.map_err(|error| {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,19 +96,19 @@ impl Upload {
         })
     }
 
-    /// Whether no more parts are wanted.
+    /// Returns true if no more parts are needed.
     pub(crate) fn is_given_up(&self) -> bool {
         self.signal.is_cancelled()
     }
 
-    /// A request about this upload.
+    /// Returns a request for this upload.
     fn request(&self, operation: Operation) -> Request<'_> {
         Request::object(operation, &self.key)
             .query("uploadId", self.id.as_str())
             .headers(self.every.clone())
     }
 
-    /// A request about a part of it.
+    /// Returns a request for a part of it.
     fn part(&self, operation: Operation, number: u32) -> Request<'_> {
         self.request(operation)
             .query("partNumber", number.to_string())
@@ -115,20 +116,20 @@ impl Upload {
     }
 }
 
-/// A part that the server has.
+/// An uploaded part.
 #[derive(Clone, Debug)]
 pub(crate) struct UploadedPart {
     /// From 1 to 10,000.
     pub(crate) number: u32,
-    /// As the answer gave it.
+    /// ETag as returned by the server.
     pub(crate) e_tag: String,
-    /// The element of its checksum, and its base64.
+    /// Name of the checksum's XML element, and the checksum in base64.
     pub(crate) checksum: Option<(&'static str, String)>,
 }
 
 impl Objects {
-    /// What an upload with these arguments is begun with, and the kept headers that they do not
-    /// say.
+    /// Returns the parameters of an upload with these arguments and the kept headers that the arguments do not
+    /// set.
     pub(crate) fn new_upload(
         &self,
         key: &Key,
@@ -154,8 +155,8 @@ impl Objects {
         })
     }
 
-    /// Begins an upload. One request. If its answer is lost, an upload of which nobody knows the id
-    /// may stay behind: that is logged, or that the request is made again.
+    /// Creates an upload. One request. If its answer is lost, an upload with an unknown id may stay behind; a
+    /// warning is logged then, and also if the request is retried.
     ///
     /// Source: [CreateMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html).
     pub(crate) fn create_upload(&self, key: &Key, new: NewUpload) -> Result<Upload> {
@@ -198,7 +199,7 @@ impl Objects {
         })
     }
 
-    /// Sends a part; `digest` is its checksum, where the upload has one. One request.
+    /// Sends a part. `digest` is its checksum, if the upload has one. One request.
     ///
     /// Source: [UploadPart](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html).
     pub(crate) fn send_part(
@@ -228,8 +229,8 @@ impl Objects {
         })
     }
 
-    /// Copies a range of an object as a part, on the server, with these headers and those of the
-    /// filesystem that they do not say. One request.
+    /// Copies a range of an object as a part, on the server, with these headers and those of the filesystem that
+    /// they do not set. One request.
     ///
     /// Source: [UploadPartCopy](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html).
     pub(crate) fn copy_part(
@@ -265,8 +266,7 @@ impl Objects {
         })
     }
 
-    /// Makes the object of its parts, if the condition holds where the store looks at it. One
-    /// request.
+    /// Completes the upload, if the condition holds and the store supports it. One request.
     ///
     /// Source: [CompleteMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
     pub(crate) fn complete_upload(
@@ -302,7 +302,7 @@ impl Objects {
         completed.map(|_| ()).map_err(|error| {
             self.conditions.learn(condition, &error);
             if upload.are_equal && error.s3().is_some_and(|s3| s3.status == 400) {
-                // It was not their sizes, then.
+                // The sizes were not the reason, then.
                 self.wants_equal_parts.store(false, Ordering::Relaxed);
             }
             if upload.are_equal || !wants_equal_parts(&error) {
@@ -313,7 +313,7 @@ impl Objects {
         })
     }
 
-    /// Whether an upload is neither completed nor aborted. One request.
+    /// Returns true if an upload is neither completed nor aborted. One request.
     ///
     /// Source: [ListParts](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html).
     pub(crate) fn is_open(&self, upload: &Upload) -> Result<bool> {
@@ -325,7 +325,7 @@ impl Objects {
         }
     }
 
-    /// Gives an upload up, so that its parts are kept no longer; `false` if there is none of that
+    /// Aborts an upload, so that the server deletes its parts. Returns `false` if there is no upload with that
     /// id. One request.
     ///
     /// Source: [AbortMultipartUpload](https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html).
@@ -342,7 +342,7 @@ impl Objects {
         }
     }
 
-    /// One page of the uploads of keys that begin with `prefix`, from behind that key and id on. One
+    /// Returns one page of the uploads of keys that begin with `prefix`, starting after the given key and id. One
     /// request.
     ///
     /// Source: [ListMultipartUploads](https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html).
@@ -361,7 +361,7 @@ impl Objects {
         self.client.ask(&request, xml::uploads_page)
     }
 
-    /// Gives up an upload that someone else began; `false` if there is none of that id. One request.
+    /// Aborts an upload that someone else created. Returns `false` if there is none with that id. One request.
     pub(crate) fn abort_listed(&self, key: Key, id: &str) -> Result<bool> {
         self.abort_upload(&Upload {
             key,
@@ -377,15 +377,15 @@ impl Objects {
         })
     }
 
-    /// The same, although the call was cancelled, and in little time then; an upload that may stay behind
-    /// is logged.
+    /// Like [`abort_upload`](Self::abort_upload), but also works if the call was cancelled, with a short timeout
+    /// in that case. If it fails, a warning is logged that the upload may stay behind.
     pub(crate) fn abort_or_log(&self, upload: &Upload) -> Result<bool> {
         self.abort_in(upload, cancel::is_cancelled().then_some(ABORT_TIMEOUT))
     }
 
-    /// The same in little time, of what has failed anyway.
+    /// Like [`abort_or_log`](Self::abort_or_log), but always with a short timeout, for an upload that has failed.
     pub(crate) fn abandon_upload(&self, upload: &Upload) {
-        // It is logged, and the error says why it was abandoned.
+        // The error is logged. The caller reports why the upload was abandoned.
         let _ = self.abort_in(upload, Some(ABORT_TIMEOUT));
     }
 
@@ -401,8 +401,8 @@ impl Objects {
     }
 }
 
-/// Whether an upload was refused because its parts had several sizes. There is no code for it: Cloudflare's R2
-/// answers `InvalidPart` with "All non-trailing parts must have the same length."
+/// Returns true if an upload was rejected because its parts had several sizes. There is no code for it:
+/// Cloudflare's R2 answers `InvalidPart` with "All non-trailing parts must have the same length."
 pub(crate) fn wants_equal_parts(error: &Error) -> bool {
     error.s3().is_some_and(|s3| {
         let message = s3.message.to_ascii_lowercase();
@@ -413,7 +413,7 @@ pub(crate) fn wants_equal_parts(error: &Error) -> bool {
     })
 }
 
-/// The error of an upload up to that part, with what to do if the store takes no part of that number.
+/// Adds a hint if the store rejected the part's number. `number` is the part's number, or the highest one.
 fn with_parts_hint(error: Error, number: u32) -> Error {
     let is_refused = error.s3().is_some_and(|s3| {
         let message = s3.message.to_ascii_lowercase();
@@ -436,14 +436,14 @@ fn with_parts_hint(error: Error, number: u32) -> Error {
     ))
 }
 
-/// Whether the server knows no upload of that id.
+/// Returns true if the server reports that there is no upload with that id.
 fn is_no_such_upload(error: &Error) -> bool {
     error
         .s3()
         .is_some_and(|s3| s3.status == 404 && s3.code != "NoSuchBucket")
 }
 
-/// Whether an upload could not go on because the server knows it no more.
+/// Returns true if an upload could not continue because it no longer exists on the server.
 pub(crate) fn is_gone(error: &Error) -> bool {
     error.s3().is_some_and(|s3| s3.code == "NoSuchUpload")
 }

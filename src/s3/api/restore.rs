@@ -10,7 +10,7 @@ use crate::s3::client::xml;
 use crate::s3::client::{Operation, Request};
 use crate::s3::key::Key;
 
-/// What a store answers to a request to restore an object.
+/// The store's answer to a restore request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestoreAnswer {
     Started,
@@ -19,7 +19,7 @@ pub(crate) enum RestoreAnswer {
 }
 
 impl Objects {
-    /// Asks for a readable copy of an archived object. One request.
+    /// Requests a readable copy of an archived object. One request.
     ///
     /// Source: [RestoreObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html).
     pub(crate) fn restore(
@@ -44,7 +44,7 @@ impl Objects {
     }
 }
 
-/// Whether an earlier request is still at work, which may be this one, if its answer was lost.
+/// Returns true if an earlier restore is in progress. It may be this request, if its answer was lost.
 fn is_running(error: &Error) -> bool {
     error
         .s3()

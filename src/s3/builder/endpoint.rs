@@ -1,11 +1,11 @@
-//! The endpoint's URL, looked at before anything is asked.
+//! The endpoint's URL, validated before any request.
 
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs_url::redacted;
 
-/// The endpoint that a text names, which was read from `origin`.
+/// Parses the URL of the endpoint. `origin` is the source of the text in errors.
 pub(super) fn parse_endpoint(text: &str, origin: &str) -> Result<Url> {
     let shown = match is_host_and_port(text) {
         true => text.to_owned(),
@@ -32,7 +32,7 @@ pub(super) fn parse_endpoint(text: &str, origin: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// Whether a text is `host:port`, as it is written by those who leave out the scheme. It holds no secret.
+/// Returns true if a text is `host:port`, as users write it without the scheme. Such a text contains no secret.
 fn is_host_and_port(text: &str) -> bool {
     let is_host = |host: &str| {
         let is_part = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
@@ -48,7 +48,7 @@ fn is_host_and_port(text: &str) -> bool {
         && port.chars().all(|c| c.is_ascii_digit())
 }
 
-/// AWS, which is the endpoint where none is named, is asked by https.
+/// Returns an error if the endpoint requires TLS and it is not built in. AWS, the default endpoint, uses https.
 pub(super) fn check_tls(endpoint: Option<&Url>) -> Result<()> {
     let is_https = endpoint.is_none_or(|url| url.scheme() == "https");
     if !is_https || cfg!(feature = "rustls") {

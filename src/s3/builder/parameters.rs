@@ -13,12 +13,12 @@ use crate::s3::builder::{AddressingStyle, S3FsBuilder};
 impl S3FsBuilder {
     /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
     ///
-    /// `allow_profile` says whether the URL may name a profile, which may run a command: only for
-    /// URLs that the program, and nobody else, wrote.
+    /// `allow_profile` allows the parameters `profile`, which may run a command, and `ca_bundle`. Set it only for
+    /// URLs that the program itself wrote.
     ///
     /// # Errors
     ///
-    /// [`ParseUrl`](ErrorKind::ParseUrl) naming the parameter that is unknown or wrong.
+    /// [`ParseUrl`](ErrorKind::ParseUrl) with the name of the unknown or invalid parameter.
     pub fn from_url(url: &FsUrl, allow_profile: bool) -> Result<Self> {
         let (bucket_name, dir_path) = url
             .resource()
@@ -33,8 +33,8 @@ impl S3FsBuilder {
         Ok(builder)
     }
 
-    /// Sets parameters by the names that they have in FS URLs ([`S3Opener`](crate::S3Opener) lists them), for
-    /// configuration files and other languages. `profile` and `ca_bundle` are allowed: the program chose them.
+    /// Sets parameters by their names in FS URLs ([`S3Opener`](crate::S3Opener) lists them), for
+    /// configuration files and other languages. `profile` and `ca_bundle` are allowed, because the program chooses them.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -48,7 +48,7 @@ impl S3FsBuilder {
     ///
     /// # Errors
     ///
-    /// [`ParseUrl`](ErrorKind::ParseUrl) naming the parameter that is unknown or wrong.
+    /// [`ParseUrl`](ErrorKind::ParseUrl) with the name of the unknown or invalid parameter.
     pub fn parameters<N: AsRef<str>, V: AsRef<str>>(
         self,
         parameters: impl IntoIterator<Item = (N, V)>,
@@ -59,7 +59,7 @@ impl S3FsBuilder {
         })
     }
 
-    /// Sets the parameter that an FS URL has under that name.
+    /// Sets the parameter with this name in FS URLs.
     fn set_parameter(mut self, name: &str, value: &str, allow_profile: bool) -> Result<Self> {
         let wrong = |message: String| Error::new(ErrorKind::ParseUrl).with_message(message);
         let seconds = |value: &str| {
@@ -121,6 +121,7 @@ impl S3FsBuilder {
                 });
             }
             "copy_percent_keys" => self = self.copy_percent_keys(flag(value)?),
+            "list_in_byte_order" => self = self.list_in_byte_order(flag(value)?),
             "max_attempts" => self = self.max_attempts(whole_number(name, value)?),
             "checksum" => {
                 let algorithm = match value {
@@ -162,8 +163,8 @@ impl S3FsBuilder {
     }
 }
 
-/// The names of all parameters that are no arguments of uploads.
-pub(super) const NAMES: [&str; 34] = [
+/// The names of all parameters except the arguments of uploads.
+pub(super) const NAMES: [&str; 35] = [
     "addressing_style",
     "anonymous",
     "aws_session_token",
@@ -172,6 +173,7 @@ pub(super) const NAMES: [&str; 34] = [
     "conditions",
     "connect_timeout",
     "copy_percent_keys",
+    "list_in_byte_order",
     "delimiter",
     "endpoint_url",
     "equal_parts",
@@ -200,7 +202,7 @@ pub(super) const NAMES: [&str; 34] = [
     "write_buffer",
 ];
 
-/// The parameter that a mistyped name is most like.
+/// Returns the parameter that is most similar to a mistyped name.
 fn nearest(name: &str) -> Option<&'static str> {
     let alias = match name {
         "endpoint" | "url" => Some("endpoint_url"),
@@ -218,7 +220,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     alias.or(nearest.map(|(_, known)| known))
 }
 
-/// How many letters are to be changed, added, left out or swapped with the next one.
+/// Returns the number of letters to change, add, remove or swap with the next one.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -265,7 +267,7 @@ mod tests {
              &strict=0&acl=private&cache_control=max-age%3D1&delimiter=%7C&read_only=1\
              &addressing_style=path&connect_timeout=1.5&response_timeout=2&stall_timeout=3\
              &max_attempts=7&retry_timeout=8&retry_base_delay=0.25&retry_max_delay=9\
-             &conditions=ignored&copy_percent_keys=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
+             &conditions=ignored&copy_percent_keys=1&list_in_byte_order=1&operation_timeout=10&max_workers=4&max_parts=1000&equal_parts=1&keep_encryption=1&user_agent_suffix=me&storage_class=STANDARD_IA&metadata.origin=x\
              &tag.team=y&checksum_algorithm=CRC32&request_payer=requester&aws_session_token=t\
              &requester_pays=1&expected_bucket_owner=1&proxy=http://127.0.0.1:8",
         )
@@ -280,6 +282,7 @@ mod tests {
         assert!(!builder.strict && builder.read_only);
         assert_eq!(builder.max_workers, 4);
         assert_eq!(builder.copy_percent_keys, Some(true));
+        assert_eq!(builder.list_in_byte_order, Some(true));
         assert_eq!(builder.conditions, Some(ConditionalWrites::Ignored));
         assert_eq!((builder.max_parts, builder.equal_parts), (1000, Some(true)));
         assert!(builder.keep_encryption);
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_with_a_wrong_parameter_says_which() {
+    fn an_error_about_a_url_names_the_wrong_parameter() {
         for (parameter, named) in [
             ("colour=red", "colour"),
             ("strict=maybe", "strict"),
@@ -325,6 +328,7 @@ mod tests {
             ("max_workers=-1", "max_workers"),
             ("conditions=maybe", "conditions"),
             ("copy_percent_keys=x", "copy_percent_keys"),
+            ("list_in_byte_order=x", "list_in_byte_order"),
             ("max_parts=-1", "max_parts"),
             ("equal_parts=often", "equal_parts"),
             ("max_attempts=many", "max_attempts"),
@@ -346,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_parameter_is_told_its_nearest_name() {
+    fn a_mistyped_parameter_gets_a_suggestion() {
         for (typed, meant) in [
             ("regoin", Some("region")),
             ("strickt", Some("strict")),

@@ -1,4 +1,4 @@
-//! The HTTP agent: how long it waits, what it keeps, and what it leaves to us.
+//! The HTTP agent: its timeouts, its buffers and its settings of ureq.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,30 +10,30 @@ use crate::s3::client::Operation;
 use crate::s3::client::proxy::Proxy;
 use crate::s3::client::transport::{self, Claim, Content};
 
-/// How long a server gets to say that a body may come; ureq then sends anyway.
+/// Time to wait for `100 Continue` before ureq sends the body anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
 
-/// How much is read from a connection at a time. A larger one no longer fits the cache of a processor, from which its
+/// Size of the read buffer of a connection. A larger one would not fit into the processor's cache, from which the
 /// bytes are copied, and ureq writes zeros into all of it before the first request.
 const INPUT_BUFFER: usize = 128 << 10;
 
-/// How much is written to a connection at a time.
+/// Size of the write buffer of a connection.
 const OUTPUT_BUFFER: usize = 128 << 10;
 
-/// How much longer than for other answers a server may take for what it does by itself, such as a
+/// Factor by which the response timeout is longer for operations that the server performs by itself, such as a
 /// copy, and for the whole of an answer that is not the content of an object.
 const LONG_FACTOR: u32 = 10;
 
-/// How long to wait for what.
+/// Timeouts of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
-    /// For a connection, TLS included.
+    /// Timeout for a connection, including TLS.
     pub(crate) connect: Duration,
-    /// For the whole header of an answer, once the request is sent; ten times that for the rest.
+    /// Timeout for the whole header of an answer, once the request is sent; ten times that for the rest.
     pub(crate) response: Duration,
-    /// For each read and write: how long a transfer may stand still.
+    /// Timeout for each read and write: the maximum pause in a transfer.
     pub(crate) stall: Duration,
-    /// For a request with all its attempts; the body of an object that is read is not in it.
+    /// Timeout for a request with all its attempts, excluding the body of an object that is read.
     pub(crate) operation: Option<Duration>,
 }
 
@@ -48,11 +48,11 @@ impl Default for Timeouts {
     }
 }
 
-/// The longest time that is waited: ten years. A longer one could end when no clock can say.
+/// The longest timeout: ten years. The end of a longer one could be beyond the range of a clock.
 pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl Timeouts {
-    /// None of them longer than [`LONGEST`].
+    /// Limits each timeout to [`LONGEST`].
     pub(crate) fn bounded(self) -> Self {
         Self {
             connect: self.connect.min(LONGEST),
@@ -62,19 +62,20 @@ impl Timeouts {
         }
     }
 
-    /// When a request that begins now must have its answer, which may take less time than others.
+    /// Returns the deadline for the answer to a request that begins now. `within` is the request's own timeout, which
+    /// applies if it is shorter.
     pub(super) fn deadline(&self, within: Option<Duration>) -> Option<Instant> {
         let operation = self.operation.unwrap_or(Duration::MAX);
         Instant::now().checked_add(operation.min(within.unwrap_or(Duration::MAX)))
     }
 }
 
-/// An agent that keeps a connection for each worker, and one for the caller's own thread. It trusts
-/// whom that file certifies, if there is one.
+/// Creates an agent that keeps a connection for each worker, and one for the caller's own thread. `ca_bundle` is a
+/// file with the trusted root certificates.
 ///
 /// # Errors
 ///
-/// `CreateFailed` for a file without certificates.
+/// Returns `CreateFailed` if the file has no certificates.
 pub(crate) fn agent(
     max_workers: usize,
     user_agent: &str,
@@ -87,7 +88,7 @@ pub(crate) fn agent(
     #[cfg(not(feature = "rustls"))]
     let _ = ca_bundle;
     let config = config
-        // ureq would read the environment of the process; each request has the proxy of its URL.
+        // Otherwise ureq would read the environment of the process. Each request sets the proxy for its URL.
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
@@ -100,7 +101,7 @@ pub(crate) fn agent(
     Ok(transport::agent(config, idle))
 }
 
-/// What the body of an answer can be read by without ureq.
+/// Access to the connection of an answer, to read its body without ureq.
 #[derive(Clone)]
 pub(super) struct Takeover {
     claim: Claim,
@@ -108,17 +109,17 @@ pub(super) struct Takeover {
 }
 
 impl Takeover {
-    /// The body of an answer, if it is of that length, at least 1.
+    /// Returns the body of an answer of that length, which must be at least 1.
     pub(super) fn of(self, body: ureq::Body, length: u64, is_kept: bool) -> Content {
         Content::claim(&self.claim, body, length, self.stall, is_kept)
     }
 }
 
-/// Sends a request, through the proxy if there is one, and waits for the header of its answer: as long as the
-/// operation may take, and not beyond the deadline.
+/// Sends a request, through the proxy if there is one, and waits for the header of its answer, at most as long as
+/// the operation may take, and not beyond the deadline.
 ///
-/// The content of an object may take as long as its reader wants, with pauses. All other answers are
-/// read at once, so that their time is limited, and no pause in them is shorter than the wait for their
+/// Reading the content of an object has no total timeout: its reader may pause. All other answers are read at
+/// once, so their total time is limited, and the timeout for a pause in them is at least the timeout for their
 /// header.
 pub(super) fn run(
     agent: &Agent,

@@ -1,5 +1,5 @@
-//! The body of a request: bytes, or a section of a source, of exactly its declared length. Each attempt
-//! sends it from its start.
+//! The body of a request: bytes, or a section of a source, of exactly the declared length. Each attempt
+//! sends it from the start.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -8,11 +8,11 @@ use std::time::Instant;
 use crate::error::{Error, ErrorKind};
 use crate::s3::checksum;
 
-/// What is sent with a request.
+/// The body of a request.
 pub(crate) enum Payload<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// So many bytes of a source, from that one on; each attempt reads them anew.
+    /// `length` bytes of a source, from `start` on. Each attempt reads them again.
     Section {
         source: &'a dyn ReadAt,
         start: u64,
@@ -21,7 +21,7 @@ pub(crate) enum Payload<'a> {
 }
 
 impl Payload<'_> {
-    /// How many bytes are sent.
+    /// Returns the number of bytes.
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -29,11 +29,11 @@ impl Payload<'_> {
         }
     }
 
-    /// The value of `Content-MD5` for it.
+    /// Returns the value of `Content-MD5` for the body.
     ///
     /// # Errors
     ///
-    /// Errors of the source, and an early end.
+    /// Returns the errors of the source, and an error if it ends too early.
     pub(crate) fn md5(&self) -> Result<String, Error> {
         match self {
             Self::Bytes(bytes) => checksum::md5_of(bytes, 0, bytes.len() as u64),
@@ -45,7 +45,7 @@ impl Payload<'_> {
         }
     }
 
-    /// It, from its start.
+    /// Returns a reader of the body, from its start.
     pub(super) fn outgoing(&self) -> Outgoing<'_> {
         let length = self.length();
         let source = match self {
@@ -64,7 +64,7 @@ impl Payload<'_> {
     }
 }
 
-/// A body on its way: it knows when its first byte was asked for, and whether its last one was.
+/// A reader of a body. It records when the first byte was requested, and how many bytes are left.
 pub(super) struct Outgoing<'a> {
     source: Source<'a>,
     left: u64,
@@ -77,12 +77,12 @@ enum Source<'a> {
 }
 
 impl Outgoing<'_> {
-    /// When its first byte was asked for.
+    /// Returns the time at which the first byte was requested.
     pub(super) fn started(&self) -> Option<Instant> {
         self.started.get()
     }
 
-    /// How much of it was not read: with any of that the server cannot have done what was asked.
+    /// Returns the number of bytes not read yet. If it is not 0, the server cannot have performed the request.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
@@ -102,13 +102,13 @@ impl Read for Outgoing<'_> {
     }
 }
 
-/// Bytes that can be read at any place, and again.
+/// Bytes that can be read at any offset, repeatedly.
 pub(crate) trait ReadAt: Sync {
-    /// Reads some of the bytes from that offset on; none only at the end.
+    /// Reads some bytes at that offset. Returns 0 only at the end.
     ///
     /// # Errors
     ///
-    /// Errors of the source.
+    /// Returns the errors of the source.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
@@ -142,12 +142,12 @@ impl ReadAt for std::fs::File {
 #[cfg(windows)]
 impl ReadAt for std::fs::File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        // The position that this moves is nobody's: a file that is read so is not read otherwise.
+        // This moves the file's position. Nothing depends on it: such a file is only read at offsets.
         std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
     }
 }
 
-/// A section of a source, from where it was not read yet.
+/// The unread rest of a section of a source.
 struct Section<'a> {
     source: &'a dyn ReadAt,
     position: u64,
@@ -176,7 +176,7 @@ impl Read for Section<'_> {
     }
 }
 
-/// An error of the caller's source, marked so that it is not taken for one of the connection.
+/// Marks an error of the caller's source, so that it is not mistaken for an error of the connection.
 fn of_source(error: io::Error) -> io::Error {
     Error::from(error).into()
 }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_that_its_source_does_not_have_is_an_error() {
+    fn a_section_beyond_its_source_is_an_error() {
         let content: &[u8] = b"tides";
         for start in [3, 5, 6, u64::MAX - 3] {
             let mut section = Section {
@@ -226,7 +226,7 @@ mod tests {
 
     #[cfg(any(unix, windows))]
     #[test]
-    fn a_file_is_read_at_any_place_and_again() {
+    fn a_file_can_be_read_at_any_position_repeatedly() {
         let mut file = tempfile();
         io::Write::write_all(&mut file, b"tides").unwrap();
         for _ in 0..2 {
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// A file that nothing else has, gone from its directory where the system allows that.
+    /// A file for this test only, removed from its directory where the system allows that.
     #[cfg(any(unix, windows))]
     fn tempfile() -> std::fs::File {
         let name = format!("s3fs-body-{}", std::process::id());

@@ -1,44 +1,44 @@
-//! The server's clock, as far as it is known: signatures are good for minutes, and a machine's own
-//! clock may be hours off.
+//! The server's clock, as far as it is known. Signatures are valid for minutes, and the clock of this
+//! machine may be hours off.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
-/// How far the clocks may be apart before a refusal is put down to that. A signature is good for
-/// five minutes, and S3 allows fifteen for the difference.
+/// Maximum difference of the clocks that is not considered the reason for a rejection. A signature is valid for
+/// five minutes, and S3 tolerates a difference of fifteen.
 const TOLERATED: Duration = Duration::from_secs(120);
 
-/// This machine's clock, and what is to be added to it.
+/// The clock of this machine, with the offset to the server's.
 #[derive(Default)]
 pub(super) struct Clock {
-    /// In milliseconds; no date that HTTP writes is further away.
+    /// Offset in milliseconds. Every date in HTTP is within its range.
     offset: AtomicI64,
 }
 
 impl Clock {
-    /// The time that the server has now.
+    /// Returns the current time by the server's clock.
     pub(super) fn now(&self) -> SystemTime {
         at_offset(self.offset.load(Ordering::Relaxed))
     }
 
-    /// What is to be added to this machine's clock, in milliseconds, to have the server's time; from a
-    /// refusal of what was signed for `signed`. Nothing if that was the server's time. A correction that
-    /// the refusal speaks against is dropped.
+    /// Returns the offset from this machine's clock to the server's, in milliseconds, from the rejection of a request
+    /// signed at the time `signed`. Returns `None` if that time was right. Drops the current correction if the
+    /// rejection contradicts it.
     pub(super) fn offset_to(&self, server: OffsetDateTime, signed: SystemTime) -> Option<i64> {
         let server = SystemTime::from(server);
         if apart(server, signed) <= TOLERATED {
             return None;
         }
-        // Another thread may have learned it meanwhile.
+        // Another thread may have corrected the clock in the meantime.
         if apart(server, self.now()) > TOLERATED {
             self.offset.store(0, Ordering::Relaxed);
         }
         Some(milliseconds(server, SystemTime::now()))
     }
 
-    /// Keeps what is to be added, once the server has accepted what was signed with it.
+    /// Keeps an offset with which the server has accepted a signature.
     pub(super) fn keep(&self, offset: i64) {
         let kept = self.offset.swap(offset, Ordering::Relaxed);
         if u128::from(kept.abs_diff(offset)) > TOLERATED.as_millis() {
@@ -50,7 +50,7 @@ impl Clock {
     }
 }
 
-/// This machine's time, and so many milliseconds.
+/// Returns this machine's time plus that many milliseconds.
 pub(super) fn at_offset(milliseconds: i64) -> SystemTime {
     shifted(SystemTime::now(), milliseconds)
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_difference_is_none() {
+    fn a_small_clock_difference_is_ignored() {
         let clock = Clock::default();
         let server = OffsetDateTime::now_utc() + Duration::from_secs(60);
         assert_eq!(clock.offset_to(server, clock.now()), None);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_follows_the_servers_both_ways() {
+    fn a_wrong_clock_is_corrected_in_both_directions() {
         let hour = Duration::from_secs(3600);
         let clock = Clock::default();
         for server in [
@@ -100,11 +100,11 @@ mod tests {
         ] {
             let signed = clock.now();
             let offset = clock.offset_to(server, signed).unwrap();
-            // The refusal speaks against what is kept, and for nothing yet.
+            // The rejection contradicts the kept offset, but does not set another one yet.
             assert!(apart(clock.now(), SystemTime::now()) < Duration::from_secs(10));
             clock.keep(offset);
             assert!(apart(clock.now(), server.into()) < Duration::from_secs(10));
-            // What others signed before is worth signing again, too; what is signed now is not.
+            // A request signed earlier by another thread must be signed again. A request signed now must not.
             assert!(clock.offset_to(server, signed).is_some());
             assert!(clock.offset_to(server, clock.now()).is_none());
             assert!(apart(clock.now(), server.into()) < Duration::from_secs(10));

@@ -1,7 +1,7 @@
 //! Conditions on servers that compare an ETag without its quotes.
 //!
-//! Some stores (Ceph's, of writes) answer 412 to a condition that holds, unless the ETag comes bare.
-//! So a 412 is looked at: one HEAD tells whether the object is still the one that was meant.
+//! Some stores (Ceph, for writes) answer 412 to a condition that holds, unless the ETag is sent without
+//! quotes. So after a 412, one HEAD request checks whether the object still has the expected ETag.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,17 +9,17 @@ use crate::error::{Error, ErrorKind};
 use crate::s3::client::corrections::Learned;
 use crate::s3::client::{Client, Operation, Refused, Request, Signing};
 
-/// The header whose ETag the server compares.
+/// The header whose ETag may be sent without quotes.
 const IF_MATCH: &str = "if-match";
 
-/// The headers that an object cannot be looked at without.
+/// The headers that a HEAD request for the object needs, too.
 const NEEDED: [&str; 3] = [
     "x-amz-expected-bucket-owner",
     "x-amz-request-payer",
     "x-amz-server-side-encryption-customer-",
 ];
 
-/// Of which requests the server compares the ETag without its quotes; remembered once it is known.
+/// Whether the server compares ETags without their quotes, in reads and in writes.
 #[derive(Default)]
 pub(super) struct BareETags {
     reads: AtomicBool,
@@ -27,7 +27,7 @@ pub(super) struct BareETags {
 }
 
 impl BareETags {
-    /// Whether an attempt of that operation sends them so.
+    /// Returns true if attempts of that operation send ETags without quotes.
     pub(super) fn are_sent(&self, operation: Operation) -> bool {
         self.flag(operation).load(Ordering::Relaxed)
     }
@@ -41,7 +41,7 @@ impl BareETags {
     }
 }
 
-/// The value of a header, where the server takes its ETag without the quotes.
+/// Returns the value of a header, without the quotes if it is the ETag of a condition.
 pub(super) fn without_quotes<'v>(name: &str, value: &'v str) -> &'v str {
     match bare(value) {
         Some(e_tag) if name == IF_MATCH => e_tag,
@@ -49,12 +49,12 @@ pub(super) fn without_quotes<'v>(name: &str, value: &'v str) -> &'v str {
     }
 }
 
-/// The ETag without its quotes, if it is a strong one in quotes.
+/// Returns the ETag without its quotes, if it is a strong one in quotes.
 fn bare(e_tag: &str) -> Option<&str> {
     e_tag.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The error of a store that refuses an object's own ETag: what it answers on a condition says nothing.
+/// Returns the error for a store that rejects an object's own ETag: its answers to conditions are meaningless.
 pub(super) fn unusable(error: Error) -> Error {
     error
         .with_kind(ErrorKind::Unsupported)
@@ -66,8 +66,8 @@ pub(super) fn unusable(error: Error) -> Error {
 }
 
 impl Client {
-    /// Whether a condition may have failed on the form of its ETag only: then the request is worth making
-    /// again in the other form.
+    /// Returns true if a condition may have failed only because of the form of its ETag. The request should then be
+    /// retried with the other form.
     pub(super) fn learn_quotes(
         &self,
         request: &Request<'_>,
@@ -85,24 +85,24 @@ impl Client {
             return false;
         };
         if signing.bare_e_tags {
-            // It may refuse what it took before.
+            // The server may reject the form that it accepted before.
             flag.store(false, Ordering::Relaxed);
         }
-        // What another request has learned since this attempt was sent is not asked again.
+        // A correction that another request has made since this attempt was sent needs no HEAD request.
         let is_known = !signing.bare_e_tags && flag.load(Ordering::Relaxed);
         let is_first = learned.bare_e_tags.is_none();
         let may_be_its_form = is_first && is_known || self.is_still(request, e_tag);
         if !may_be_its_form {
             return false;
         }
-        // In both forms the ETag was refused, although the object has it.
+        // The ETag was rejected in both forms, although the object has it.
         learned.no_condition_holds = !is_first;
         learned.bare_e_tags = Some(!signing.bare_e_tags);
         is_first
     }
 
-    /// Keeps the correction that ETags are sent without their quotes, once a request on such a
-    /// condition has succeeded: an object that changes to and fro looks like a server that needs it.
+    /// Keeps the correction that ETags are sent without quotes, once a request with such a condition has succeeded. An
+    /// object that changes back and forth can look like a server that needs the correction.
     pub(super) fn keep_quotes(&self, request: &Request<'_>, signing: &Signing) {
         let has_condition = request
             .headers
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Whether the object has that ETag.
+    /// Returns true if the object has that ETag. One request.
     fn is_still(&self, request: &Request<'_>, e_tag: &str) -> bool {
         let Some(key) = request.key else {
             return false;

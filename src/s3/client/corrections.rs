@@ -1,9 +1,9 @@
-//! Corrections that refusals teach: the server's clock, the bucket's region, the form of ETags, whether
-//! a digest goes with each body, whether `Expect: 100-continue` is understood.
+//! Corrections learned from rejected requests: the server's clock, the bucket's region, the form of ETags,
+//! whether a body needs a digest, whether `Expect: 100-continue` is supported.
 //!
-//! A refusal may have another reason than the one that it looks like. So a request tries a correction by
-//! itself. Later requests go by it once the request has succeeded with it, and no longer than until the
-//! first refusal that speaks against it.
+//! The apparent reason for a rejection may not be the real one. So the request itself tries a correction
+//! first. Later requests apply the correction once the request has succeeded with it, until the first
+//! rejection that contradicts it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,28 +14,28 @@ use rusty_s3::Bucket;
 use crate::s3::client::failure::{Cause, Failure, Refused};
 use crate::s3::client::{Client, Operation, Request, Signing, lacks_digest};
 
-/// What refusals taught in the course of one request: each kind once.
+/// Corrections made during one request, at most one of each kind.
 #[derive(Default)]
 pub(super) struct Learned {
-    /// What is added to this machine's clock, in milliseconds.
+    /// Offset to this machine's clock, in milliseconds.
     pub(super) clock: Option<i64>,
-    /// The bucket in its region.
+    /// The bucket in its corrected region.
     pub(super) bucket: Option<Arc<Bucket>>,
-    /// Whether it had other credentials.
+    /// Whether the credentials were renewed.
     pub(super) credentials: bool,
-    /// Whether the body goes with its digest.
+    /// Whether the body is sent with its digest.
     pub(super) with_digest: bool,
-    /// Whether the body does not wait for the server's word.
+    /// Whether the body is sent without waiting for `100 Continue`.
     pub(super) without_expect: bool,
-    /// Whether the next attempt sends ETags without their quotes, if this request has found that out.
+    /// Whether the next attempt sends ETags without quotes. `None` if this request has not determined it.
     pub(super) bare_e_tags: Option<bool>,
-    /// The store refuses an ETag in each form, although the object has it.
+    /// Whether the store rejects an ETag in both forms, although the object has it.
     pub(super) no_condition_holds: bool,
 }
 
 impl Client {
-    /// Learns from a refusal, each kind once in the course of a request. Whether the request is worth
-    /// making again at once.
+    /// Derives corrections from a rejection, each kind at most once per request. Returns true if the request should be
+    /// retried at once.
     pub(super) fn learn(
         &self,
         request: &Request<'_>,
@@ -62,7 +62,7 @@ impl Client {
         worth_it
     }
 
-    /// Keeps for later requests what this one has succeeded with.
+    /// Keeps the corrections with which this request has succeeded, for later requests.
     pub(super) fn keep(&self, request: &Request<'_>, signing: &Signing, learned: &mut Learned) {
         self.keep_signature(learned);
         self.keep_quotes(request, signing);
@@ -74,14 +74,14 @@ impl Client {
         }
     }
 
-    /// Notes that a request failed which tried a correction of its signature.
+    /// Counts a failed request that tried a correction of its signature.
     pub(super) fn note_failure(&self, learned: &Learned) {
         if learned.clock.is_some() || learned.bucket.is_some() {
             self.lessons.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Keeps what the server has accepted a signature with.
+    /// Keeps the corrections with which the server has accepted a signature.
     fn keep_signature(&self, learned: &mut Learned) {
         let offset = learned.clock.inspect(|offset| self.clock.keep(*offset));
         let bucket = learned.bucket.as_ref();
@@ -91,7 +91,8 @@ impl Client {
         }
     }
 
-    /// The region that the bucket is in. Without a signature, only the host of AWS has it.
+    /// Corrects the bucket's region. For an unsigned request, the region matters only on AWS, where it is part of the
+    /// host name.
     fn learn_bucket(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
         let elsewhere = matches!(refused.status, 301 | 302 | 307 | 308 | 400 | 403);
         let matters = signing.credentials.is_some() || self.route.is_aws();
@@ -109,7 +110,7 @@ impl Client {
         is_new
     }
 
-    /// The server's time: a refusal that comes from another time is put down to that.
+    /// Corrects the clock: a rejection (403) dated to another time than the signature is attributed to the clock.
     fn learn_time(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
         if refused.status != 403 || signing.credentials.is_none() {
             return false;
@@ -121,7 +122,7 @@ impl Client {
         is_new
     }
 
-    /// Other credentials, if those that were used have expired and there are any.
+    /// Renews the credentials, if those of the request have expired and there are new ones.
     fn renew(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
         let expired = matches!(
             refused.code.as_str(),
@@ -134,7 +135,7 @@ impl Client {
         first && self.credentials.renew(used, signing.began)
     }
 
-    /// That each body has to go with a digest, as in a bucket whose objects are locked by default.
+    /// Adds a digest to the body if the store requires one, as for a bucket whose objects are locked by default.
     fn learn_digest(
         &self,
         request: &Request<'_>,
@@ -150,8 +151,8 @@ impl Client {
         is_new
     }
 
-    /// A large body whose connection broke, and which did not wait for the server's word, may have been
-    /// refused: the next one waits again.
+    /// Makes the next large body wait for `100 Continue` again, after the connection broke while a large body was sent
+    /// without waiting: the server may have rejected it.
     fn doubt_silence(&self, request: &Request<'_>, failure: &Failure, signing: &Signing) {
         let is_broken = matches!(failure.cause, Cause::Connection);
         if is_broken && signing.is_large && !signing.expects && request.operation.changes() {
@@ -160,21 +161,21 @@ impl Client {
     }
 }
 
-/// That something on the way does not let `Expect: 100-continue` through: without it, the body may.
+/// Drops `Expect: 100-continue` after a 417: an intermediary does not support it, but may accept the body.
 fn learn_expectation(refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
     let is_refused = refused.status == 417 && signing.expects;
     learned.without_expect |= is_refused;
     is_refused
 }
 
-/// Whether the server has accepted the signature, and refuses for another reason. The answer to a HEAD
-/// has no code; an answer to anything else that has none comes from what stands between.
+/// Returns true if the server has accepted the signature and rejects the request for another reason. The answer to a
+/// HEAD has no code. Any other answer without a code comes from an intermediary.
 fn is_accepted(operation: Operation, refused: &Refused) -> bool {
     let is_s3 = operation == Operation::HeadObject || !refused.code.is_empty();
     is_s3 && refused.code != "NoSuchBucket" && matches!(refused.status, 404 | 409 | 412 | 416)
 }
 
-/// Whether a refusal that names no region is one of another region.
+/// Returns true if the rejection indicates a wrong region without naming the right one.
 fn is_of_region(refused: &Refused) -> bool {
     matches!(
         refused.code.as_str(),

@@ -1,4 +1,4 @@
-//! What a server's refusal, or a broken connection, means in words that a person can act on.
+//! Error messages for rejected requests and broken connections, with hints for the user.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use crate::s3::client::redact::Secrets;
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Proxy, Response};
 
-/// ureq's message for a proxy that wants another user or password.
+/// ureq's message for a proxy that requires another user or password.
 const PROXY_AUTHENTICATION: &str = "responded 407";
 
 const PROXY_PASSWORD: &str =
     "the proxy wants a user and a password: http://user:password@host:port, percent-encoded";
 
-/// How much of an answer that is not S3's is quoted.
+/// Maximum number of quoted characters of an answer that is not S3's.
 const QUOTED_CHARS: usize = 120;
 
-/// The error that an answer stands for which is not a success, or has an error in its body.
+/// Returns the error for an answer that is not a success, or has an error in its body.
 pub(super) fn refusal(
     response: &Response,
     body: &[u8],
@@ -62,7 +62,7 @@ pub(super) fn refusal(
             .with_s3(s3);
     }
     let mut meaning = meaning(&s3, response.operation(), bucket, anonymous);
-    // An answer without a word of S3 may be the proxy's own.
+    // An answer with neither an S3 code nor a request id may come from the proxy.
     if let Some(proxy) = proxy.filter(|_| s3.code.is_empty() && s3.request_id.is_empty()) {
         let hint = meaning.hint().map(|hint| format!("; otherwise {hint}"));
         let hint = hint.unwrap_or_default();
@@ -72,7 +72,7 @@ pub(super) fn refusal(
         ));
     }
     if is_foreign {
-        // A proxy or a web server answers so: the status tells the kind, and the page is quoted.
+        // A proxy or a web server answers like this: the status determines the kind, and the page is quoted.
         let asked = asked(bucket, proxy);
         return not_s3(response, body, "it is not S3's XML", &asked, secrets)
             .with_kind(meaning.kind())
@@ -81,8 +81,8 @@ pub(super) fn refusal(
     meaning.with_s3(s3)
 }
 
-/// The size of the object, where the refusal of a range says it: in the header, in the document, or in both
-/// the same.
+/// Returns the size of the object, if the rejection of a range contains it in the header or in the document. Returns
+/// `None` if the two differ.
 fn object_size(response: &Response, in_document: Option<u64>) -> Option<u64> {
     let header = response.header("content-range");
     let in_header = header.and_then(unsatisfied_size);
@@ -98,7 +98,7 @@ fn unsatisfied_size(content_range: &str) -> Option<u64> {
     size.trim().parse().ok()
 }
 
-/// The error of an answer that no S3 server gives; `asked` is [`asked`].
+/// Returns the error for an answer that is not from an S3 server. `asked` is the result of [`asked`].
 pub(super) fn not_s3(
     response: &Response,
     body: &[u8],
@@ -119,12 +119,12 @@ pub(super) fn not_s3(
         .with_hint("check that the endpoint is that of an S3 server")
 }
 
-/// The error of a request that got no answer.
+/// Returns the error for a request that got no answer.
 pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Proxy>) -> Error {
     let host = asked(bucket, proxy);
     let is_https = bucket.base_url().scheme() == "https";
     match error {
-        // What the caller's own source answered.
+        // An error of the caller's own source.
         ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
             Error::from(error)
         }
@@ -147,7 +147,7 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
                 .with_hint(hint)
                 .with_source(error)
         }
-        // rustls has no kind for it in an io error: it is known by the name of its own.
+        // rustls has no error kind for this inside an io error: it is recognised by its own error name.
         ureq::Error::Io(error)
             if is_of_handshake(&error) && error.to_string().contains("CaUsedAsEndEntity") =>
         {
@@ -162,7 +162,7 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
                 )
                 .with_source(error)
         }
-        // So rustls tells what is no TLS, and a certificate that it does not trust.
+        // rustls reports a peer without TLS, and an untrusted certificate, with this kind.
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData && is_https => {
             Error::new(ErrorKind::RemoteConnection)
                 .with_message(format!("no TLS connection to {host}: {error}"))
@@ -191,7 +191,7 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
         ureq::Error::TlsRequired => Error::new(ErrorKind::Unsupported)
             .with_message(format!("{host} is asked by https, and TLS is not built in"))
             .with_hint("turn the feature `rustls` of this crate on"),
-        // These quote the URL that was asked, which is signed.
+        // These quote the requested URL, which is signed.
         ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
             Error::new(ErrorKind::OperationFailed)
                 .with_message(format!("no URL can be made for {host}"))
@@ -205,14 +205,14 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
     }
 }
 
-/// Whether the error comes from the way to a connection, before the request is sent on it.
+/// Returns true if the error occurred while connecting, before the request was sent.
 pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Timeout(phase) => {
             matches!(phase, ureq::Timeout::Resolve | ureq::Timeout::Connect)
         }
         ureq::Error::Io(error) => {
-            // A network that goes down breaks connections that were made, too.
+            // A network failure breaks established connections, too, so its error kinds are not listed.
             is_of_lookup(error)
                 || is_of_handshake(error)
                 || matches!(
@@ -220,7 +220,7 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
                     io::ErrorKind::AddrNotAvailable | io::ErrorKind::ConnectionRefused
                 )
         }
-        // What ureq calls so comes after a request was sent.
+        // ureq reports these after the request was sent.
         ureq::Error::Protocol(_)
         | ureq::Error::LargeResponseHeader(..)
         | ureq::Error::BodyStalled => false,
@@ -228,8 +228,8 @@ pub(super) fn is_before_sending(error: &ureq::Error) -> bool {
     }
 }
 
-/// Whether a name could not be looked up, which std has no kind for: it is known by its words, and on
-/// Windows by its numbers (`WSAHOST_NOT_FOUND` to `WSANO_DATA`).
+/// Returns true if a host name could not be resolved. std has no error kind for it: it is recognised by its message,
+/// and on Windows by its codes (`WSAHOST_NOT_FOUND` to `WSANO_DATA`).
 fn is_of_lookup(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(code) => cfg!(windows) && (11001..=11004).contains(&code),
@@ -239,7 +239,7 @@ fn is_of_lookup(error: &io::Error) -> bool {
     }
 }
 
-/// Whether no address is known for the name, and not only for now. Every C library has words of its own for it.
+/// Returns true if the host name permanently has no address. Each C library has its own message for that.
 fn is_unknown_name(error: &io::Error) -> bool {
     const WORDS: [&str; 5] = [
         "Name or service not known",
@@ -257,14 +257,15 @@ fn is_unknown_name(error: &io::Error) -> bool {
     }
 }
 
-/// Whether a name could not be looked up now: another attempt may end otherwise, and many are not worth it, since the
-/// system has asked more than once by itself.
+/// Returns true if a host name could not be resolved temporarily. Another attempt may succeed, but many are not
+/// worthwhile, since the system has already tried more than once.
 pub(super) fn is_unresolved(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Io(error) if is_of_lookup(error) && !is_unknown_name(error))
 }
 
-/// Whether TLS did not begin, before anything else is sent: the server's certificate is not trusted, or the
-/// server speaks no TLS. rustls has no kinds for them in an io error: they are known by its words.
+/// Returns true if the TLS handshake failed, before the request was sent: the server's certificate is not trusted, or
+/// the server does not speak TLS. rustls has no error kinds for these inside an io error: they are recognised by their
+/// messages.
 fn is_of_handshake(error: &io::Error) -> bool {
     let words = error.to_string();
     error.kind() == io::ErrorKind::InvalidData
@@ -272,14 +273,14 @@ fn is_of_handshake(error: &io::Error) -> bool {
             || words == "received corrupt message of type InvalidContentType")
 }
 
-/// Whether an answer has more lines in its header than are read. What ureq says of protocols has no kinds
-/// here: it is known by its words.
+/// Returns true if the header of an answer has too many lines. ureq has no error kind for this protocol error: it is
+/// recognised by its message.
 fn has_too_many_headers(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Protocol(_)) && error.to_string().contains("too many headers")
 }
 
-/// Whether another attempt would end the same: nobody is certified otherwise, no URL becomes another
-/// one, no name is made up, a source that fails is the caller's, and a header has as many lines again.
+/// Returns true if another attempt would fail in the same way: an untrusted certificate, an invalid URL, an unknown host
+/// name, an error of the caller's source, or a header with too many lines.
 pub(super) fn is_final(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => {
@@ -287,19 +288,19 @@ pub(super) fn is_final(error: &ureq::Error) -> bool {
             is_of_source || error.kind() == io::ErrorKind::InvalidData || is_unknown_name(error)
         }
         ureq::Error::Protocol(_) => has_too_many_headers(error),
-        // ureq has the status in words only: a proxy that refuses does so again.
+        // ureq has the status only in its message. A proxy that rejects the request would reject it again.
         ureq::Error::ConnectProxyFailed(why) => why.contains("responded 4"),
         ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed | ureq::Error::BodyStalled => false,
         _ => true,
     }
 }
 
-/// The error of a body that broke off.
+/// Returns the error for a body that broke off.
 pub(super) fn while_reading(error: io::Error) -> Error {
     if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
         return Error::from(error);
     }
-    // ureq wraps its own errors in io errors, where the kind is lost.
+    // ureq wraps its own errors in io errors, which lose their kind.
     let kind = match error
         .get_ref()
         .and_then(|e| e.downcast_ref::<ureq::Error>())
@@ -320,7 +321,7 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// Who was asked: the endpoint, and the proxy in the way, if there is one.
+/// Describes the peer: the endpoint, and the proxy, if there is one.
 pub(super) fn asked(bucket: &Bucket, proxy: Option<&Proxy>) -> String {
     match proxy {
         Some(proxy) => format!("{} (through the proxy {})", host(bucket), proxy.name()),
@@ -328,16 +329,16 @@ pub(super) fn asked(bucket: &Bucket, proxy: Option<&Proxy>) -> String {
     }
 }
 
-/// Scheme, host and port of the bucket's URL, which hold no secret.
+/// Returns scheme, host and port of the bucket's URL, which contain no secret.
 fn host(bucket: &Bucket) -> String {
     bucket.base_url().origin().ascii_serialization()
 }
 
-/// The kind, the words and the advice for what the server said.
+/// Returns the kind, the message and the hint for an error answer.
 ///
 /// Source: [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool) -> Error {
-    // A proxy, or a server that is off, may name a region with any answer: only these are about it.
+    // A proxy, or a server with a fault, may return a region with any answer. Only these answers concern it.
     let is_elsewhere =
         matches!(s3.status, 301 | 302 | 307 | 308 | 400 | 403) && s3.code != "AccessDenied";
     if let Some(region) = s3.region.as_deref().filter(|r| *r != bucket.region())
@@ -468,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_name_that_cannot_be_looked_up_is_an_error_before_anything_is_sent() {
-        // A label of a name has 63 bytes at most, so that nobody is asked for this one.
+        // A label of a host name has at most 63 bytes, so no name server is queried for this one.
         let error = ("x".repeat(200).as_str(), 80)
             .to_socket_addrs()
             .unwrap_err();
@@ -476,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_known_is_told_from_one_that_cannot_be_looked_up_now() {
+    fn an_unknown_host_is_distinguished_from_a_temporary_lookup_failure() {
         let lookup = |words: &str| {
             let words = format!("failed to lookup address information: {words}");
             ureq::Error::from(io::Error::other(words))
@@ -499,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_break_a_connection_that_was_made_is_no_error_before_sending() {
+    fn errors_of_an_established_connection_do_not_count_as_before_sending() {
         for (kind, expected) in [
             (io::ErrorKind::AddrNotAvailable, true),
             (io::ErrorKind::ConnectionRefused, true),

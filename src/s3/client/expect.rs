@@ -1,32 +1,32 @@
-//! [`Expectation`]: whether a server is asked for its word (`Expect: 100-continue`) before a large body
-//! is sent.
+//! [`Expectation`]: whether to wait for `100 Continue` (`Expect: 100-continue`) before a large body is
+//! sent.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long a server that seems to ignore the question, or refuses it, is not asked. What took so
-/// long may have been the connection, which is not made for each request.
+/// Time for which `Expect` is not sent after a server seemed to ignore it, or rejected it. The delay may have been
+/// the time to connect, which not every request needs.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
-/// What is known of the server so far.
+/// State of the expectation for one server.
 #[derive(Default)]
 pub(super) struct Expectation {
     useless: Mutex<Option<Instant>>,
 }
 
 impl Expectation {
-    /// Whether the server is asked, at that time.
+    /// Returns true if `Expect` is sent at that time.
     pub(super) fn is_asked(&self, now: Instant) -> bool {
         let useless = *self.useless.lock().unwrap_or_else(PoisonError::into_inner);
         useless.is_none_or(|then| now.saturating_duration_since(then) >= FORGOTTEN_AFTER)
     }
 
-    /// The body of a request that asked waited, and went unasked then; or the question was refused (417).
+    /// Records that a body was sent after waiting for `100 Continue` in vain, or that `Expect` was rejected (417).
     pub(super) fn was_useless(&self, now: Instant) {
         *self.useless.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    /// The next large body asks again.
+    /// Makes the next large body wait again.
     pub(super) fn may_be_useful(&self) {
         *self.useless.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_was_slow_once_is_asked_again_later() {
+    fn expect_is_used_again_some_time_after_a_slow_response() {
         let expectation = Expectation::default();
         let now = Instant::now();
         assert!(expectation.is_asked(now));

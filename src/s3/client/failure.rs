@@ -1,4 +1,4 @@
-//! [`Failure`]: an attempt that failed, with what decides whether another one is worth it.
+//! [`Failure`]: a failed attempt, with the data that determines whether to retry.
 
 use std::time::Duration;
 
@@ -10,45 +10,45 @@ use crate::s3::client::retry::Outcome;
 use crate::s3::client::xml;
 use crate::s3::client::{Operation, Response};
 
-/// An attempt that failed.
+/// A failed attempt.
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) cause: Cause,
-    /// Whether what was asked for may have been done.
+    /// Whether the request may have taken effect.
     pub(super) unsure: bool,
 }
 
-/// Why an attempt failed.
+/// Cause of a failed attempt.
 pub(super) enum Cause {
-    /// Nothing that another attempt can change.
+    /// A cause that another attempt cannot change.
     Own,
-    /// The connection was not made, or broke.
+    /// The connection could not be established, or broke.
     Connection,
-    /// The host's name could not be looked up now.
+    /// The host's name could not be resolved temporarily.
     Unresolved,
-    /// Nothing came in time.
+    /// A timeout.
     TimedOut,
-    /// The server refused.
+    /// The server rejected the request.
     Refused(Box<Refused>),
 }
 
-/// A refusal in a form for machines.
+/// A rejection in machine-readable form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refused {
     pub(super) status: u16,
     pub(super) code: String,
-    /// The region that the bucket is in.
+    /// The region of the bucket.
     pub(super) region: Option<String>,
-    /// The server's clock.
+    /// Time of the server's clock.
     pub(super) date: Option<OffsetDateTime>,
-    /// How long to wait before the next attempt.
+    /// Time to wait before the next attempt.
     pub(super) retry_after: Option<Duration>,
     /// Whether a digest of the body is missing.
     pub(super) wants_digest: bool,
 }
 
 impl Failure {
-    /// One that would be the same again.
+    /// Creates a failure that would occur again.
     pub(super) fn own(error: Error) -> Self {
         Self {
             error,
@@ -57,7 +57,7 @@ impl Failure {
         }
     }
 
-    /// A connection that was not made, or broke, or was silent for too long.
+    /// Creates the failure of a connection that was not established, broke, or timed out.
     pub(super) fn lost(error: Error, unsure: bool) -> Self {
         let cause = match error.kind() {
             ErrorKind::Timeout => Cause::TimedOut,
@@ -71,7 +71,7 @@ impl Failure {
         }
     }
 
-    /// A refusal.
+    /// Creates the failure of a rejected request.
     pub(super) fn refused(error: Error, refused: Refused) -> Self {
         Self {
             unsure: refused.may_be_done(),
@@ -80,7 +80,7 @@ impl Failure {
         }
     }
 
-    /// What the policy makes of it.
+    /// Returns the outcome for the retry policy.
     pub(super) fn outcome(&self, operation: Operation) -> Outcome {
         match &self.cause {
             Cause::Own => Outcome::Final,
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// How long the server asks to wait.
+    /// Returns the wait that the server requests.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match &self.cause {
             Cause::Refused(refused) => refused.retry_after,
@@ -101,7 +101,7 @@ impl Failure {
 }
 
 impl Refused {
-    /// What an answer and the start of its body say.
+    /// Reads a rejection from an answer and the start of its body.
     pub(super) fn read(response: &Response, body: &[u8]) -> Self {
         let answer = xml::error_answer(body).unwrap_or_default();
         let header_date = response.header("date").and_then(http_date);
@@ -118,7 +118,7 @@ impl Refused {
     }
 
     /// Source: [Error responses](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html),
-    /// and what botocore retries (`_retry.json`).
+    /// and the errors that botocore retries (`_retry.json`).
     fn outcome(&self, operation: Operation) -> Outcome {
         match (self.code.as_str(), self.status) {
             (
@@ -138,9 +138,9 @@ impl Refused {
                 | "OperationAborted",
                 _,
             )
-            // 520 to 524: Cloudflare could not reach the server, or the server did not answer it.
+            // 520 to 524: Cloudflare could not reach the server, or got no answer from it.
             | (_, 408 | 500 | 502 | 504 | 520..=524) => Outcome::Transient,
-            // What it would complete must be uploaded anew.
+            // The parts of such an upload must be uploaded anew.
             ("ConditionalRequestConflict", _)
                 if operation != Operation::CompleteMultipartUpload =>
             {
@@ -150,8 +150,8 @@ impl Refused {
         }
     }
 
-    /// Whether a change may have been made although the server says so. A 5xx may come from what
-    /// stands between, or from a server that failed after the change.
+    /// Returns true if a change may have taken effect in spite of this answer. A 5xx may come from an intermediary, or
+    /// from a server that failed after the change.
     fn may_be_done(&self) -> bool {
         match self.code.as_str() {
             "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "NotImplemented" => false,
@@ -161,9 +161,9 @@ impl Refused {
     }
 }
 
-/// Whether a refusal says that `Content-MD5`, or a checksum, has to come with the body. There is no code for
-/// it: S3's is `InvalidRequest` with "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object
-/// requests with Object Lock parameters", of others `MissingContentMD5`.
+/// Returns true if a rejection demands `Content-MD5`, or a checksum, for the body. There is no code for it: S3's is
+/// `InvalidRequest` with "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object
+/// Lock parameters", other stores return `MissingContentMD5`.
 fn wants_digest(code: &str, message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let is_named = message.contains("content-md5") || message.contains("x-amz-checksum-");
@@ -171,7 +171,7 @@ fn wants_digest(code: &str, message: &str) -> bool {
     code == "MissingContentMD5" || is_named && is_missing
 }
 
-/// The time that a `Retry-After` says, in seconds or as a date beside the answer's own.
+/// Returns the wait of a `Retry-After` header: seconds, or a date relative to `date`, the date of the answer.
 ///
 /// Source: [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3).
 pub(super) fn wait(value: &str, date: Option<OffsetDateTime>) -> Option<Duration> {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_succeed_is_told_from_what_cannot() {
+    fn transient_failures_are_distinguished_from_final_ones() {
         for (status, code, outcome) in [
             (503, "SlowDown", Outcome::Throttled),
             (503, "", Outcome::Throttled),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_may_be_made_behind_an_internal_error_and_not_behind_a_refusal() {
+    fn an_internal_error_may_hide_a_change_and_a_rejection_does_not() {
         for (status, code, unsure) in [
             (500, "InternalError", true),
             (200, "InternalError", true),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_digest_is_known_by_its_words() {
+    fn a_missing_digest_is_recognized_by_the_error_message() {
         for (code, message, expected) in [
             (
                 "InvalidRequest",

@@ -1,10 +1,10 @@
-//! The one way to S3: a [`Request`] goes in, a checked [`Response`] comes out, and nothing else
-//! here knows about HTTP.
+//! The HTTP layer: sends a [`Request`] and returns a checked [`Response`]. No other module depends on
+//! HTTP.
 //!
-//! In the way of a request: [`request`] signs it, [`body`] is what it sends, [`agent`] sends it,
-//! [`response`] is what comes back, [`error`] says what a refusal means, and [`failure`] whether
-//! another attempt is worth it. [`retry`] says when that is made; [`route`], [`clock`] and
-//! [`conditions`] are what refusals teach, [`stats`] is what is counted.
+//! The modules in the order of a request: [`request`] signs it, [`body`] provides its body, [`agent`]
+//! sends it, [`response`] wraps the answer, [`error`] turns a rejection into an error, and [`failure`]
+//! classifies it for a retry. [`retry`] decides when to retry; [`route`], [`clock`] and [`conditions`]
+//! hold corrections learned from rejected requests; [`stats`] counts.
 
 mod agent;
 mod body;
@@ -67,19 +67,19 @@ use stats::Counters;
 pub use stats::Stats;
 use xml::XmlError;
 
-/// The longest error answer that is read; the rest of a longer one is not needed to tell the error.
+/// Maximum number of bytes read of an error answer. The rest of a longer one is not needed to identify the error.
 const MAX_ERROR_BYTES: u64 = 64 << 10;
 
-/// From this size on, a body waits for the server's word that it may come, so that a refusal
-/// arrives as S3's error and not as a broken connection.
+/// Minimum size of a body that waits for `100 Continue`, so that a rejection arrives as S3's error and not as a
+/// broken connection.
 const EXPECT_CONTINUE_BYTES: u64 = 1 << 20;
 
-/// The connection to one bucket.
+/// A client for one bucket.
 pub(crate) struct Client {
     agent: Agent,
     route: Route,
     credentials: Provider,
-    /// The region that came with the credentials is the one to begin with.
+    /// Ensures that the region that came with the credentials is applied once, at the start.
     region_found: Once,
     clock: Clock,
     timeouts: Timeouts,
@@ -87,35 +87,34 @@ pub(crate) struct Client {
     budget: Budget,
     counters: Arc<Counters>,
     bare_e_tags: BareETags,
-    /// How often a refusal taught something that later requests go by, or misled one.
+    /// Number of events after which a failed request may succeed: see the method `lessons`.
     lessons: AtomicU64,
     expectation: Expectation,
-    /// Whether the store wants a digest of each body that it keeps.
+    /// Whether the store requires a digest of each body that it stores.
     wants_digest: AtomicBool,
     proxies: Proxies,
 }
 
-/// What one attempt is signed with, and how it is put.
+/// The signing parameters of one attempt, and the form in which it is sent.
 struct Signing {
     bucket: Arc<Bucket>,
     credentials: Option<Arc<Credentials>>,
     time: SystemTime,
     began: Instant,
-    /// Whether the ETag of a condition is sent without its quotes.
+    /// Whether the ETag of a condition is sent without quotes.
     bare_e_tags: bool,
-    /// Whether the body is so large that it could wait for the server's word.
+    /// Whether the body is large enough to wait for `100 Continue`.
     is_large: bool,
-    /// Whether it does.
+    /// Whether the body waits for `100 Continue`.
     expects: bool,
-    /// Whether the body goes with its `Content-MD5`, if it has no other digest.
+    /// Whether the body is sent with its `Content-MD5`, if it has no other digest.
     with_digest: bool,
-    /// The proxy in the way, if there is one.
+    /// The proxy, if there is one.
     proxy: Option<Proxy>,
 }
 
 impl Client {
-    /// A client of the bucket at the end of that route; without credentials its requests are
-    /// anonymous.
+    /// Creates a client for the bucket of that route. Without credentials its requests are anonymous.
     pub(crate) fn new(
         route: Route,
         credentials: Provider,
@@ -142,49 +141,49 @@ impl Client {
         }
     }
 
-    /// The bucket as it was given, wherever it is asked.
+    /// Returns the bucket as the caller configured it, without corrections.
     pub(crate) fn bucket(&self) -> &Bucket {
         self.route.given()
     }
 
-    /// The region in which the bucket is asked now.
+    /// Returns the region that requests are currently signed for.
     pub(crate) fn region(&self) -> String {
         self.route.bucket().region().to_owned()
     }
 
-    /// Whether requests are unsigned.
+    /// Returns true if requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.credentials.is_anonymous()
     }
 
-    /// A text that came from the server, without the credentials that are in use.
+    /// Removes the credentials in use from a text that came from the server.
     pub(crate) fn hide(&self, text: &str) -> String {
         let credentials = self.credentials.kept();
         Secrets::of(credentials.as_deref(), &[]).hide(text)
     }
 
-    /// The time, as the server has it.
+    /// Returns the current time by the server's clock.
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
-    /// What was asked and moved so far.
+    /// Returns the counts of requests and bytes so far.
     pub(crate) fn stats(&self) -> Stats {
         self.counters.stats()
     }
 
-    /// How often a refusal taught something that later requests go by, or misled one: a request that
-    /// failed before may succeed now.
+    /// Returns the number of corrections kept for later requests, of renewed credentials, and of requests that failed with
+    /// a tried correction. If the number has changed, a request that failed before may succeed now.
     pub(crate) fn lessons(&self) -> u64 {
         self.lessons.load(Ordering::Relaxed)
     }
 
-    /// Sends a request. An answer that is not a success is an error.
+    /// Sends a request. Returns an error if the answer is not a success.
     pub(crate) fn send(&self, request: &Request<'_>) -> Result<Response> {
         self.perform(request, bytes_of(request), |response, _| Ok(response))
     }
 
-    /// Sends a request whose answer is a document, and reads that.
+    /// Sends a request whose answer is a document, and parses the document.
     pub(crate) fn ask<T>(
         &self,
         request: &Request<'_>,
@@ -193,8 +192,8 @@ impl Client {
         self.perform(request, bytes_of(request), |mut response, signing| {
             let body = document(&mut response)?;
             read(&body).map_err(|error| {
-                // The error quotes a piece of the answer: it is about the answer without its
-                // secrets, half of which a piece could have.
+                // The error quotes a piece of the answer. The answer is parsed again without its secrets, because a
+                // quoted piece could contain half a secret.
                 let secrets = signing.secrets(request);
                 let hidden = secrets.hide(&String::from_utf8_lossy(&body));
                 let error = read(hidden.as_bytes()).err().unwrap_or(error);
@@ -203,12 +202,12 @@ impl Client {
         })
     }
 
-    /// Sends a request whose answer says nothing more than that it succeeded.
+    /// Sends a request whose answer has no content besides its success.
     pub(crate) fn tell(&self, request: &Request<'_>) -> Result<Response> {
         self.tell_with(request, bytes_of(request))
     }
 
-    /// Sends a request with that body, whose answer says nothing more than that it succeeded.
+    /// Like [`tell`](Self::tell), but with the given body.
     pub(crate) fn tell_with(
         &self,
         request: &Request<'_>,
@@ -224,8 +223,8 @@ impl Client {
         })
     }
 
-    /// A presigned URL, valid for this number of seconds or until the credentials expire, and when it ends; `None`
-    /// if it is not signed.
+    /// Returns a presigned URL, valid for this number of seconds or until the credentials expire, and its expiry; `None`
+    /// as the expiry if the URL is not signed.
     pub(crate) fn presign(
         &self,
         method: Method,
@@ -249,7 +248,7 @@ impl Client {
                     .with_message("the credentials have expired, and so would the URL")
                     .with_hint("get new credentials"));
             };
-            // S3 takes whole seconds, and at least one.
+            // S3 accepts only whole seconds, at least one.
             let left = left.as_secs().max(1);
             if left < seconds {
                 log::warn!(
@@ -265,8 +264,8 @@ impl Client {
         Ok((url.into(), ends.filter(|_| credentials.is_some())))
     }
 
-    /// Makes a request until it succeeds or another attempt is not worth it; `finish` makes of a
-    /// success what the caller wants of it, and may find that it is none.
+    /// Sends a request until it succeeds or a retry is not worthwhile. `finish` converts a success to the caller's
+    /// result, and may reject it.
     fn perform<T>(
         &self,
         request: &Request<'_>,
@@ -274,7 +273,7 @@ impl Client {
         finish: impl Fn(Response, &Signing) -> Result<T, Failure>,
     ) -> Result<T> {
         let deadline = self.timeouts.deadline(request.within);
-        // A transfer may take longer than it is tried again for.
+        // The time of the first failure. The retry time is measured from it, since a transfer may take longer.
         let mut failed = None;
         let mut learned = Learned::default();
         let mut unsure = false;
@@ -319,7 +318,7 @@ impl Client {
             };
             let (name, subject) = (request.operation.name(), request.subject());
             match is_corrected {
-                // Nothing is wrong with the object or the server, whatever the refusal says.
+                // The object and the server are fine in spite of the rejection.
                 true => log::debug!("{name} {subject:?} is corrected: {}", failure.error),
                 false => log::warn!(
                     "{name} {subject:?} is tried again in {} ms: {}",
@@ -333,7 +332,7 @@ impl Client {
         }
     }
 
-    /// How long to wait before the next attempt, if there is one.
+    /// Returns the wait before the next attempt, or `None` if there is none.
     fn wait(
         &self,
         operation: Operation,
@@ -370,7 +369,7 @@ impl Client {
         cost.map(|_| wait)
     }
 
-    /// What is signed with now.
+    /// Returns the current signing parameters.
     fn signing(&self) -> Result<Signing> {
         let credentials = self.credentials.get()?;
         if let Some(region) = self.credentials.region() {
@@ -391,7 +390,7 @@ impl Client {
         })
     }
 
-    /// What the next attempt of a request is signed with, and how it is put.
+    /// Returns the signing parameters of a request's next attempt, and the form in which it is sent.
     fn signing_of(
         &self,
         request: &Request<'_>,
@@ -417,7 +416,7 @@ impl Client {
         })
     }
 
-    /// One attempt: its answer, if that is a success.
+    /// Makes one attempt. Returns its answer if that is a success.
     fn attempt(
         &self,
         request: &Request<'_>,
@@ -453,7 +452,7 @@ impl Client {
                             .map_err(Failure::own)?;
                         again
                     }
-                    // The store may not know how to answer otherwise.
+                    // The store may not support the changed response headers.
                     false if needed.is_certain() => again,
                     false => answer,
                 }
@@ -464,23 +463,23 @@ impl Client {
         if is_success && !lacks_e_tag(&response) {
             return Ok(response);
         }
-        // What was not read of a long one only costs the connection.
+        // An unread rest only costs the connection.
         let (body, broken) = response.read_start(MAX_ERROR_BYTES);
         let failure = if is_success {
-            // A portal or a proxy answers so, and would pass for a file or a finished write.
+            // A captive portal or a proxy answers like this, and would pass for a file or a finished write.
             misfit(request, signing, &response, &body, "it has no ETag")
         } else {
             refusal(request, signing, &response, &body)
         };
         let is_told = || xml::error_answer(&body).is_some_and(|answer| !answer.code.is_empty());
         Err(match broken {
-            // What the refusal is did not arrive.
+            // The rejection's details did not arrive.
             Some(error) if !is_told() => Failure::lost(error, failure.unsure),
             _ => failure,
         })
     }
 
-    /// One request, and its answer, whatever that is.
+    /// Sends one request and returns its answer, whatever its status.
     fn exchange(
         &self,
         request: &Request<'_>,
@@ -587,36 +586,36 @@ impl Client {
 }
 
 impl Signing {
-    /// What no text about that request may show.
+    /// Returns the secrets that no text about the request may contain.
     fn secrets<'a>(&'a self, request: &'a Request<'_>) -> Secrets<'a> {
         Secrets::of(self.credentials.as_deref(), &request.headers)
     }
 }
 
-/// Whether requests of that operation have a body, if only an empty one.
+/// Returns true if requests of that operation have a body, even an empty one.
 fn has_body(operation: Operation) -> bool {
     matches!(operation.method(), Method::Put | Method::Post)
 }
 
-/// Whether a request has a body that is kept, and no digest of it.
+/// Returns true if a request has a body that is stored, and no digest of it.
 fn lacks_digest(request: &Request<'_>) -> bool {
     let is_digest = |name: &str| name == "content-md5" || name.starts_with("x-amz-checksum-");
     request.operation.sends_content() && !request.headers.iter().any(|(name, _)| is_digest(name))
 }
 
-/// The body of a request that has it in memory, or none.
+/// Returns the body of a request that has it in memory, or an empty one.
 fn bytes_of<'a>(request: &Request<'a>) -> Payload<'a> {
     Payload::Bytes(request.body.unwrap_or_default())
 }
 
-/// The document of an answer, within the attempt: one that breaks off is asked for again.
+/// Reads the document of an answer as part of the attempt, so that an incomplete one is retried.
 fn document(response: &mut Response) -> Result<Vec<u8>, Failure> {
     response
         .read_document()
         .map_err(|error| Failure::lost(error, true))
 }
 
-/// What an answer of the server stands for.
+/// Returns the failure for an answer of the server.
 fn refusal(request: &Request<'_>, signing: &Signing, response: &Response, body: &[u8]) -> Failure {
     let secrets = signing.secrets(request);
     let anonymous = signing.credentials.is_none();
@@ -625,8 +624,8 @@ fn refusal(request: &Request<'_>, signing: &Signing, response: &Response, body: 
     Failure::refused(error, Refused::read(response, body))
 }
 
-/// A success that is not what was asked for: an error document, which a 200 may carry, or no answer
-/// of the S3 API.
+/// Returns the failure for a successful answer with unexpected content: an error document, which a 200 may contain,
+/// or an answer that is not of the S3 API.
 fn misfit(
     request: &Request<'_>,
     signing: &Signing,
@@ -641,19 +640,19 @@ fn misfit(
     let asked = error::asked(&signing.bucket, signing.proxy.as_ref());
     let error = error::not_s3(response, body, why, &asked, &secrets);
     Failure {
-        // What stands between may have spoilt the document of a change that was made. But where all is
-        // in the header, one without an ETag comes from a portal, which asked nobody.
+        // An intermediary may have damaged the document of a change that took effect. But if an answer whose content
+        // is all in its header lacks the ETag, it comes from a captive portal that did not forward the request.
         unsure: !lacks_e_tag(response),
         ..Failure::own(error)
     }
 }
 
-/// Whether an answer lacks the ETag that every S3 server gives to such a request.
+/// Returns true if an answer lacks the ETag that every S3 server returns for such a request.
 fn lacks_e_tag(response: &Response) -> bool {
     response.operation().answers_with_e_tag() && !response.headers().contains_key("etag")
 }
 
-/// The error of the last attempt, saying how many there were.
+/// Adds the number of attempts to the error of the last one.
 fn after(error: Error, attempts: u32) -> Error {
     match error.message() {
         Some(message) if attempts > 1 => {
@@ -667,14 +666,14 @@ fn after(error: Error, attempts: u32) -> Error {
 /// A request that got no answer.
 struct Lost {
     error: ureq::Error,
-    /// Whether the server may have had all of it.
+    /// Whether the server may have received all of it.
     may_have_arrived: bool,
-    /// Whether another attempt would end the same.
+    /// Whether another attempt would fail in the same way.
     is_final: bool,
 }
 
 impl Lost {
-    /// Before all of it was sent.
+    /// Creates the error of a request that was not sent completely.
     fn before(error: impl Into<ureq::Error>) -> Self {
         let error = error.into();
         Self {
@@ -684,8 +683,9 @@ impl Lost {
         }
     }
 
-    /// With that much of a body not sent yet: with a part of it only, the server cannot have done
-    /// anything, and a connection that sent all of it was made, whatever the error looks like.
+    /// Creates the error of a request with a body, of which `left` bytes were not sent. If only a part of the body was
+    /// sent, the server cannot have performed the request. If all of it was sent, the connection was established, whatever
+    /// the error is.
     fn with_body(error: ureq::Error, length: u64, left: u64) -> Self {
         match (length, left) {
             (0, _) => Self::after(error),
@@ -697,7 +697,7 @@ impl Lost {
         }
     }
 
-    /// When all of it may have been sent, unless the error is one of connecting.
+    /// Creates the error of a request that may have been sent completely, unless the error is one of connecting.
     fn after(error: ureq::Error) -> Self {
         Self {
             may_have_arrived: !error::is_before_sending(&error),
@@ -713,7 +713,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_was_sent_whole_may_have_arrived_whatever_the_error_is() {
+    fn a_completely_sent_body_may_have_arrived_despite_any_error() {
         for kind in [
             io::ErrorKind::InvalidData,
             io::ErrorKind::ConnectionRefused,

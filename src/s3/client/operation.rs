@@ -4,7 +4,7 @@ use rusty_s3::Method;
 
 use Property::{ChangesNothing, HasETag, IsAboutBuckets, IsLong, NeedsNoObject, SendsContent};
 
-/// An operation of the S3 API. Its properties stand in [`TABLE`].
+/// An operation of the S3 API. [`TABLE`] lists its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     AbortMultipartUpload,
@@ -42,17 +42,17 @@ struct Row {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Property {
-    /// Changes nothing that is stored.
+    /// The operation changes nothing that is stored.
     ChangesNothing,
     /// Every success has an ETag among its headers.
     HasETag,
-    /// Concerns a bucket or all of them, and not what is in one.
+    /// The operation concerns a bucket or all buckets rather than objects.
     IsAboutBuckets,
-    /// The server moves data by itself before it answers, which may take minutes.
+    /// The server moves data before it answers, which may take minutes.
     IsLong,
-    /// Lists or makes something, or deletes what need not exist, so that no object can be missing.
+    /// The operation lists or creates something, or deletes objects that need not exist, so that no object can be missing.
     NeedsNoObject,
-    /// The body is content that is stored.
+    /// The body is content to store.
     SendsContent,
 }
 
@@ -104,7 +104,7 @@ const TABLE: [Row; 20] = {
     ]
 };
 
-// The place of a row is the number of its operation.
+// The index of a row is the number of its operation.
 const _: () = {
     let mut number = 0;
     while number < TABLE.len() {
@@ -135,42 +135,42 @@ impl Operation {
         self.row().name
     }
 
-    /// The IAM action that allows it.
+    /// Returns the IAM action that allows it.
     pub(crate) fn permission(self) -> &'static str {
         self.row().permission
     }
 
-    /// Its HTTP method.
+    /// Returns its HTTP method.
     pub(crate) fn method(self) -> Method {
         self.row().method
     }
 
-    /// Whether the server moves data by itself before it answers, which may take minutes.
+    /// Returns true if the server moves data before it answers, which may take minutes.
     pub(crate) fn is_long(self) -> bool {
         self.has(IsLong)
     }
 
-    /// Whether it concerns a bucket or all of them, and not what is in one.
+    /// Returns true if it concerns a bucket or all buckets rather than objects.
     pub(super) fn is_about_buckets(self) -> bool {
         self.has(IsAboutBuckets)
     }
 
-    /// Whether it changes what is stored.
+    /// Returns true if it changes stored data.
     pub(crate) fn changes(self) -> bool {
         !self.has(ChangesNothing)
     }
 
-    /// Whether its body is content that is stored.
+    /// Returns true if its body is content to store.
     pub(super) fn sends_content(self) -> bool {
         self.has(SendsContent)
     }
 
-    /// Whether every success has an ETag among its headers.
+    /// Returns true if every success has an ETag among its headers.
     pub(crate) fn answers_with_e_tag(self) -> bool {
         self.has(HasETag)
     }
 
-    /// Whether no object can be missing.
+    /// Returns true if no object can be missing.
     pub(crate) fn needs_no_object(self) -> bool {
         self.has(NeedsNoObject)
     }

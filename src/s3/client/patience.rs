@@ -1,5 +1,5 @@
-//! [`Patience`]: trying again what an answer says has failed in part, such as some keys of many; and
-//! [`Breaks`]: reading on where an answer broke off.
+//! [`Patience`]: retries after a partial success, such as some failed keys of a batch; and [`Breaks`]:
+//! continues reading after an answer broke off.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::s3::client::failure::{Failure, Refused};
 use crate::s3::client::retry::Outcome;
 use crate::s3::client::{Client, Operation};
 
-/// How much of it is left for one call.
+/// The remaining retries of one call.
 pub(crate) struct Patience<'a> {
     client: &'a Client,
     operation: Operation,
@@ -20,7 +20,7 @@ pub(crate) struct Patience<'a> {
 }
 
 impl Client {
-    /// That of a call which begins now.
+    /// Returns the retries of a call that begins now.
     pub(crate) fn patience(&self, operation: Operation) -> Patience<'_> {
         Patience {
             client: self,
@@ -33,7 +33,7 @@ impl Client {
     }
 }
 
-/// The breaks in a row of the answers to one reader, none of which brought much.
+/// Consecutive interruptions of the answers to one reader, none of which delivered much.
 #[derive(Default)]
 pub(crate) struct Breaks {
     count: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Breaks {
 }
 
 impl Breaks {
-    /// The answer broke off. How long to wait before the rest of it is asked for, if it is.
+    /// Records an interruption. Returns the wait before the rest is requested, or `None` to give up.
     pub(crate) fn wait(&mut self, client: &Client, error: &Error) -> Option<Duration> {
         self.count += 1;
         client.counters.failure();
@@ -56,13 +56,13 @@ impl Breaks {
         );
         match wait {
             Some(_) => client.counters.retry(),
-            // Who reads on all the same begins anew.
+            // A caller that continues anyway starts with a new count.
             None => *self = Self::default(),
         }
         wait
     }
 
-    /// An answer brought enough: the next break is the first one.
+    /// Records that an answer delivered enough: the next interruption is counted as the first.
     pub(crate) fn end(&mut self, client: &Client) {
         if let Self {
             cost: cost @ Some(_),
@@ -75,19 +75,19 @@ impl Breaks {
 }
 
 impl Patience<'_> {
-    /// Nothing is left that failed: what the last attempt cost comes back.
+    /// Records that no failures are left, and returns the cost of the last retry to the budget.
     pub(crate) fn succeeded(self) {
         if self.cost.is_some() {
             self.client.budget.succeeded(self.cost);
         }
     }
 
-    /// Whether what failed with that code of S3's may succeed later.
+    /// Returns true if a failure with this S3 code may be temporary.
     pub(crate) fn is_passing(&self, code: &str) -> bool {
         failed(code).outcome(self.operation) != Outcome::Final
     }
 
-    /// Waits before the next attempt; `false` if there is none.
+    /// Waits before the next attempt. Returns `false` if there is none.
     pub(crate) fn wait(&mut self, code: &str) -> bool {
         let client = self.client;
         let failure = failed(code);
@@ -111,7 +111,7 @@ impl Patience<'_> {
     }
 }
 
-/// A failure with that code, within an answer that is a success.
+/// Creates a failure with that code, within an answer that is a success.
 fn failed(code: &str) -> Failure {
     let refused = Refused {
         status: 200,

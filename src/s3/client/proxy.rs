@@ -1,12 +1,12 @@
-//! The proxy before a server: the rules of curl and the AWS tools, as a function of variables and a URL.
+//! Selects the proxy for a URL from environment variables, by the rules of curl and the AWS tools.
 //!
 //! `http_proxy` is for http URLs and `https_proxy` for https URLs; `all_proxy` is for both if the other is not set.
-//! `no_proxy` lists the hosts that are asked directly. Each name is looked up in lower case first, then in upper
-//! case. See "Environment" in the manual of [curl](https://curl.se/docs/manpage.html), and "HTTP proxy configuration" in the
-//! AWS CLI User Guide.
+//! `no_proxy` lists the hosts that are reached directly. Each variable is read in lower case first, then in upper
+//! case. See "Environment" in the manual of [curl](https://curl.se/docs/manpage.html), and "HTTP proxy configuration"
+//! in the AWS CLI User Guide.
 //!
-//! An https URL goes through a tunnel (`CONNECT`), an http URL is sent to the proxy in absolute form, and a SOCKS
-//! proxy passes on every connection.
+//! An https URL uses a tunnel (`CONNECT`), an http URL is sent to the proxy in absolute form, and a SOCKS proxy
+//! forwards every connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The word that stands for no proxy, in the builder and in FS URLs.
+/// The value for no proxy, in the builder and in FS URLs.
 const NONE: &str = "none";
 
-/// Which proxy stands before which URL.
+/// The proxies to use for URLs.
 #[derive(Clone)]
 pub(crate) struct Proxies(Arc<Rules>);
 
@@ -32,17 +32,17 @@ struct Rules {
 }
 
 impl Proxies {
-    /// No proxy, whatever the environment says.
+    /// Returns the rules for no proxy, whatever the environment contains.
     pub(crate) fn none() -> Self {
         Self(Arc::default())
     }
 
-    /// The proxy that the program named, for every URL; or else the proxies in those variables.
+    /// Returns the proxy that the program set, for every URL; otherwise the proxies of the environment variables.
     ///
     /// # Errors
     ///
-    /// If the program named a proxy that cannot be used, or a variable is not UTF-8. A proxy in a variable is an
-    /// error only where it is needed.
+    /// Returns an error if the proxy that the program set is invalid, or a variable is not UTF-8. An invalid proxy in a
+    /// variable is an error only for a URL that needs it.
     pub(crate) fn find(
         named: Option<&str>,
         variable: impl Fn(&str) -> Result<Option<String>>,
@@ -58,7 +58,7 @@ impl Proxies {
                 direct: Vec::new(),
             })));
         }
-        // In a CGI program the header `Proxy` of a request is the variable HTTP_PROXY (httpoxy).
+        // In a CGI program, the request header `Proxy` becomes the variable HTTP_PROXY (httpoxy).
         let is_cgi = variable("REQUEST_METHOD")?.is_some();
         let http = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
         let https = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
@@ -86,7 +86,7 @@ impl Proxies {
         })))
     }
 
-    /// The proxy before that URL, if there is one.
+    /// Returns the proxy for that URL, if there is one.
     pub(crate) fn before(&self, url: &Url) -> Result<Option<Proxy>> {
         let proxy = match url.scheme() {
             "https" => &self.0.https,
@@ -100,15 +100,15 @@ impl Proxies {
     }
 }
 
-/// A proxy, which may have a user and a password.
+/// A proxy, optionally with a user and a password.
 #[derive(Clone)]
 pub(crate) struct Proxy(ureq::Proxy);
 
 impl Proxy {
-    /// The proxy of that URL; `place` is where it stands. Without a scheme it is an HTTP proxy, as in curl.
+    /// Parses a proxy URL from `place`, for the error message. Without a scheme it is an HTTP proxy, as in curl.
     fn parse(text: &str, place: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            // Not quoted: it may have a password.
+            // The URL is not quoted: it may contain a password.
             Error::new(ErrorKind::CreateFailed)
                 .with_message(format!("the proxy in {place} {why}"))
                 .with_hint("a proxy is http://host:port, https://host:port or socks5://host:port")
@@ -136,7 +136,7 @@ impl Proxy {
             }
             _ => return Err(wrong("has another scheme than http, https and socks5")),
         };
-        // The rest of a password with one of these would be taken for a path, and its start for a host.
+        // If a password contains one of these, its rest would be parsed as a path, and its start as a host.
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("has a path, a query or a fragment").with_hint(
                 "percent-encode /, ? and # in the user and the password: %2F, %3F, %23",
@@ -162,28 +162,28 @@ impl Proxy {
             }
             proxy = proxy.password(&decoded(password)?);
         }
-        // Not quoted either.
+        // The URL is not quoted here either.
         let proxy = proxy.build().map_err(|_| wrong("is not a URL"))?;
         Ok(Self(proxy))
     }
 
-    /// Host and port, without user and password.
+    /// Returns host and port, without user and password.
     pub(crate) fn name(&self) -> String {
         format!("{}:{}", self.0.host(), self.0.port())
     }
 
-    /// The proxy as ureq has it.
+    /// Returns the proxy in ureq's form.
     pub(crate) fn as_ureq(&self) -> &ureq::Proxy {
         &self.0
     }
 
-    /// Whether it is asked by TLS itself.
+    /// Returns true if the connection to the proxy itself uses TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.0.protocol() == ProxyProtocol::Https
     }
 }
 
-/// Hosts that are asked directly.
+/// Hosts that are reached directly.
 #[derive(Debug, PartialEq)]
 enum Exception {
     All,
@@ -192,7 +192,7 @@ enum Exception {
         name: String,
         port: Option<u16>,
     },
-    /// Addresses that begin with these bits.
+    /// Addresses with this prefix of `bits` bits.
     Network {
         address: IpAddr,
         bits: u32,
@@ -200,7 +200,7 @@ enum Exception {
     },
 }
 
-/// The entries of `NO_PROXY`, between commas and white space. An entry that is none of the known kinds is left out.
+/// Parses the entries of `NO_PROXY`, separated by commas and white space. Skips an unknown entry with a warning.
 fn exceptions(text: &str) -> Vec<Exception> {
     let entries = text.split(|c: char| c == ',' || c.is_whitespace());
     let entries = entries.filter(|entry| !entry.is_empty());
@@ -278,7 +278,7 @@ impl Exception {
     }
 }
 
-/// The address, with or without brackets.
+/// Parses an address, with or without brackets.
 fn address_of(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')
@@ -286,7 +286,7 @@ fn address_of(text: &str) -> Option<IpAddr> {
     bare.unwrap_or(text).parse().ok()
 }
 
-/// How many bits such an address has.
+/// Returns the number of bits of such an address.
 fn width(address: IpAddr) -> u32 {
     match address {
         IpAddr::V4(_) => 32,
@@ -294,9 +294,9 @@ fn width(address: IpAddr) -> u32 {
     }
 }
 
-/// Whether both addresses are of one kind and begin with the same bits.
+/// Returns true if both addresses are of the same family and have the same first bits.
 fn is_within(host: IpAddr, network: IpAddr, bits: u32) -> bool {
-    // The bits after the first ones are shifted out; all of them are if there are no first ones.
+    // The shift removes the bits after the prefix; with an empty prefix it removes all bits.
     match (host, network) {
         (IpAddr::V4(host), IpAddr::V4(network)) => {
             let differ = host.to_bits() ^ network.to_bits();
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_of_the_scheme_counts_in_lower_case_first_and_then_that_for_all() {
+    fn the_lower_case_variable_of_the_scheme_comes_first_and_all_proxy_last() {
         const HTTP: &str = "http://s3.example";
         const HTTPS: &str = "https://s3.example";
         let [a, b, c, d] = ["http://a:1", "http://b:2", "http://c:3", "http://d:4"];
@@ -357,7 +357,7 @@ mod tests {
                 Some("d:4"),
                 Some("b:2"),
             ),
-            // A header of a request sets it in CGI programs.
+            // In a CGI program, a request header sets this variable.
             (&[("HTTP_PROXY", a), ("REQUEST_METHOD", "GET")], None, None),
             (
                 &[
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_no_proxy_names_are_asked_directly() {
+    fn hosts_in_no_proxy_are_reached_directly() {
         for (no_proxy, url, is_direct) in [
             ("*", "http://a.example", true),
             ("x, *", "http://a.example", true),
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_an_error_where_it_is_needed() {
+    fn an_unusable_proxy_is_an_error_when_it_is_needed() {
         for text in [
             "http://",
             "ftp://someone:hidden@p",
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_that_the_program_names_is_for_every_url_and_none_is_no_proxy() {
+    fn an_explicit_proxy_applies_to_every_url_and_none_disables_proxies() {
         let url = Url::parse("https://s3.example").unwrap();
         let all = |name: &str| {
             let set = ["ALL_PROXY", "NO_PROXY"].contains(&name);

@@ -1,15 +1,15 @@
-//! What another crate of the program may turn on in ureq, and S3 must not have: answers that are
-//! decoded on their way.
+//! Undoes the decoding of answers, which another crate of the program can enable in ureq, and which breaks
+//! the content of objects.
 //!
-//! With its feature `gzip` (or `brotli`), ureq decompresses what has that `Content-Encoding`, and takes
-//! the header and `Content-Length` away; with `charset` it rewrites text as UTF-8. The content of an
-//! object would be another one, its size unknown, and a range of it broken. Cargo unifies features,
-//! and ureq has no setting against it. So an answer that was decoded is not read: the object is asked
-//! for again, under an encoding and a type that ureq leaves alone, which S3 answers on request
-//! (`response-content-encoding`, `response-content-type`), and the headers become the true ones again.
+//! With its feature `gzip` (or `brotli`), ureq decompresses an answer with that `Content-Encoding`, and
+//! removes that header and `Content-Length`. With `charset` it converts text to UTF-8. The content of an
+//! object would change, its size would be unknown, and a range of it would be broken. Cargo unifies
+//! features, and ureq has no setting against it. So a decoded answer is not read: the object is requested
+//! again with an encoding and a type that ureq leaves alone, which S3 returns on request
+//! (`response-content-encoding`, `response-content-type`), and the original headers are restored.
 //!
-//! An answer in chunks, or one that lacks its length even so, may be decoded or not. Its reader finds out
-//! ([`answer`](crate::s3::read::answer)).
+//! An answer in chunks, or one that still lacks its length, may be decoded or not. Its reader determines
+//! that ([`answer`](crate::s3::read::answer)).
 
 use std::io::Read as _;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::s3::client::{Operation, Request};
 use crate::s3::key::Key;
 
-/// How an answer that ureq decodes is asked for so that it does not.
+/// The changes to a request that keep ureq from decoding its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Undecoded {
     encoding: bool,
@@ -29,14 +29,14 @@ pub(super) struct Undecoded {
 }
 
 impl Undecoded {
-    /// What has to be asked for otherwise, if anything has: a look at an answer's headers.
+    /// Returns the changes that the headers of an answer require, or `None` if it was not decoded.
     pub(super) fn needed(
         operation: Operation,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Option<Self> {
         let is_read = matches!(operation, Operation::GetObject | Operation::HeadObject);
-        // What has no ETag is no object, whatever else it is.
+        // An answer without an ETag is not an object.
         if !is_read || !status.is_success() || !headers.contains_key(ETAG) {
             return None;
         }
@@ -47,7 +47,7 @@ impl Undecoded {
         (needed != Self::default()).then_some(needed)
     }
 
-    /// The request that is asked instead.
+    /// Returns the changed request.
     pub(super) fn request<'a>(self, request: &Request<'a>) -> Request<'a> {
         let mut request = request.clone();
         if self.encoding {
@@ -59,17 +59,17 @@ impl Undecoded {
         request
     }
 
-    /// Whether the answer is decoded for certain. One without a length may be as it is stored.
+    /// Returns true if the answer is certain to be decoded. An answer without a length may be as stored.
     pub(super) fn is_certain(self) -> bool {
         self.charset
     }
 
-    /// The headers of its answer as they are without that: those of `before` are true where they
-    /// are there.
+    /// Restores the headers of the changed request's answer. The headers `before`, of the first answer, are right
+    /// as far as they are present.
     ///
     /// # Errors
     ///
-    /// `Unsupported` if its text was rewritten all the same.
+    /// Returns `Unsupported` if the text was converted again.
     pub(super) fn restore(
         self,
         request: &Request<'_>,
@@ -83,8 +83,8 @@ impl Undecoded {
                 .get(CONTENT_ENCODING)
                 .is_some_and(|encoding| encoding == "identity")
         {
-            // The store never says a length, so that nobody knows whether ureq took one away. Any other
-            // encoding comes from what stands between, which compresses answers.
+            // The store never sends a length, so it is unknown whether ureq removed one. Any other encoding
+            // comes from an intermediary that compresses answers.
             headers.remove(CONTENT_ENCODING);
         }
         if self.charset {
@@ -99,7 +99,7 @@ impl Undecoded {
     }
 }
 
-/// The error of an answer that is decoded, and cannot be asked for otherwise.
+/// Returns the error for a decoded answer that cannot be requested in another form.
 pub(crate) fn unsupported() -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(
@@ -110,21 +110,22 @@ pub(crate) fn unsupported() -> Error {
         .with_hint("build without that feature, or give credentials")
 }
 
-/// S3 says how long an object is. Where neither length nor encoding is there, ureq took them away, most
-/// likely. Only content may come in chunks instead, from what stands between.
+/// Returns true if the answer was probably decompressed. S3 sends the length of an object, so if both length and
+/// encoding are missing, ureq most likely removed them. Content in chunks does not count, because it may come
+/// from an intermediary.
 fn is_decompressed(operation: Operation, headers: &HeaderMap) -> bool {
     let is_in_chunks = operation == Operation::GetObject && headers.contains_key(TRANSFER_ENCODING);
     let has_either = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(CONTENT_ENCODING);
     !has_either && !is_in_chunks
 }
 
-/// The encoding that ureq took away. It knows two, and does not say which one it was.
+/// Returns the encoding that ureq removed. ureq supports two, and does not report which one it was.
 fn encoding_of(key: Option<&Key>) -> HeaderValue {
     let brotli = key.is_some_and(|key| key.as_str().ends_with(".br"));
     HeaderValue::from_static(if brotli { "br" } else { "gzip" })
 }
 
-/// Whether ureq makes UTF-8 of the text that this is.
+/// Returns true if ureq converts this text to UTF-8.
 fn is_rewritten(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE);
     let Some(content_type) = content_type.and_then(|value| value.to_str().ok()) else {
@@ -140,7 +141,7 @@ fn has_other_charset(content_type: &str) -> bool {
     is_text && charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"))
 }
 
-/// Whether ureq was built to: a byte of Latin-1 tells.
+/// Whether ureq is built with `charset`, determined with a byte of Latin-1.
 static REWRITES: LazyLock<bool> = LazyLock::new(|| {
     let mut body = ureq::Body::builder()
         .mime_type("text/plain")
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_its_length_was_decompressed() {
+    fn a_response_without_its_length_was_decompressed() {
         let (length, chunked) = (("content-length", "5"), ("transfer-encoding", "chunked"));
         let close = ("connection", "close");
         let encoding = ("content-encoding", "gzip");
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn text_in_another_charset_is_what_could_be_rewritten() {
+    fn only_text_in_another_charset_could_be_rewritten() {
         for (content_type, expected) in [
             ("text/plain", false),
             ("text/plain; charset=utf-8", false),
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_true_headers_come_back() {
+    fn the_original_headers_are_restored() {
         let key = Key::new("a.txt").unwrap();
         let request = Request::object(Operation::GetObject, &key);
         let both = Undecoded {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_feature_is_known_to_be_off_here() {
+    fn the_decompression_feature_is_detected_as_off() {
         assert!(!*REWRITES);
     }
 }

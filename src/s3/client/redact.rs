@@ -1,27 +1,26 @@
-//! Takes secrets out of text that came from a server, before anybody sees it.
+//! Removes secrets from text that came from a server, before it reaches an error or a log.
 
 use crate::s3::credentials::Credentials;
 
-/// What stands where a secret was.
+/// Replacement for a secret.
 const HIDDEN: &str = "[hidden]";
 
-/// A credential that is shorter stands in other words by chance, and is hidden only where it is a
-/// word: an access key `a` must not make another error of `InvalidAccessKeyId`. Those of AWS have
-/// 16 characters and more.
+/// Minimum length of a secret that is hidden everywhere. A shorter one occurs in other words by chance, so it is
+/// hidden only as a whole word: an access key `a` must not change `InvalidAccessKeyId`. Credentials of AWS have at
+/// least 16 characters.
 const SHORT: usize = 8;
 
-/// The query parameters whose values are secret, in lower case; a server may quote the URL that it
-/// was asked.
+/// The query parameters whose values are secret, in lower case. A server may quote the requested URL.
 const PARAMETERS: [&str; 3] = [
     "x-amz-credential",
     "x-amz-security-token",
     "x-amz-signature",
 ];
 
-/// What the headers end with that carry a customer's key (SSE-C).
+/// Suffix of the headers that contain a customer's key (SSE-C).
 const CUSTOMER_KEY: &str = "-server-side-encryption-customer-key";
 
-/// What a request carries that no text may show.
+/// The secrets of a request, which no text may contain.
 pub(in crate::s3) struct Secrets<'a>(Vec<&'a str>);
 
 impl<'a> Secrets<'a> {
@@ -30,7 +29,7 @@ impl<'a> Secrets<'a> {
         Self(secrets)
     }
 
-    /// The credentials, and the customer's key among the headers.
+    /// Collects the credentials, and the customer's key from the headers.
     pub(in crate::s3) fn of(
         credentials: Option<&'a Credentials>,
         headers: &'a [(String, String)],
@@ -49,7 +48,7 @@ impl<'a> Secrets<'a> {
         Self(secrets)
     }
 
-    /// The text without them, and without the secret parts of signed URLs.
+    /// Returns the text without the secrets, and without the secret parts of signed URLs.
     pub(in crate::s3) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
@@ -79,7 +78,7 @@ fn hide(text: &str, secret: &str) -> String {
 }
 
 fn hide_parameter(text: &str, parameter: &str) -> String {
-    // In lower case, ASCII keeps its places.
+    // Converting ASCII to lower case does not change offsets.
     let lower = text.to_ascii_lowercase();
     let (mut rest, mut lower) = (text, lower.as_str());
     let mut result = String::with_capacity(text.len());
@@ -87,7 +86,7 @@ fn hide_parameter(text: &str, parameter: &str) -> String {
         let (before, after) = rest.split_at(at + parameter.len());
         result.push_str(before);
         (rest, lower) = (after, lower.split_at(at + parameter.len()).1);
-        // The second is how a URL stands in the query of another.
+        // The second form occurs when a URL is quoted in the query of another.
         for equals in ["=", "%3d"] {
             if let Some(value) = lower.strip_prefix(equals) {
                 let (shown, _) = rest.split_at(equals.len());
@@ -102,7 +101,7 @@ fn hide_parameter(text: &str, parameter: &str) -> String {
     result
 }
 
-/// How long the value is that the text begins with.
+/// Returns the length of the value at the start of the text.
 fn value_length(text: &str) -> usize {
     let ends = |c: char| matches!(c, '&' | '<' | '"' | '\'') || c.is_whitespace();
     let end = text.find(ends).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! [`Request`]: what is asked of S3, as a value, and the signed URL that asks it.
+//! [`Request`]: a request to S3 as a value, and its signed URL.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +11,10 @@ use crate::s3::client::operation::Operation;
 use crate::s3::credentials::Credentials;
 use crate::s3::key::Key;
 
-/// How long a request's signature is good for, in seconds: a captured URL is worth little.
+/// Validity of a request's signature, in seconds. It is short, so that a captured URL is of little use.
 const SIGNATURE_SECONDS: u64 = 300;
 
-/// The characters that a query keeps: RFC 3986's unreserved ones.
+/// The characters to encode in a query: all but RFC 3986's unreserved ones.
 pub(crate) const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,18 +25,18 @@ pub(crate) const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) operation: Operation,
-    /// `None` asks the bucket itself.
+    /// `None` for a request to the bucket itself.
     pub(crate) key: Option<&'a Key>,
     pub(crate) query: Vec<(&'static str, String)>,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<&'a [u8]>,
-    /// How long it may take with all its attempts, if that is less than for others.
+    /// Timeout for the request with all its attempts, if it is shorter than that of other requests.
     pub(crate) within: Option<Duration>,
 }
 
 impl<'a> Request<'a> {
-    /// A request about an object.
+    /// Creates a request for an object.
     pub(crate) fn object(operation: Operation, key: &'a Key) -> Self {
         Self {
             operation,
@@ -48,7 +48,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// A request about the bucket.
+    /// Creates a request for the bucket.
     pub(crate) fn bucket(operation: Operation) -> Self {
         Self {
             operation,
@@ -60,7 +60,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The key that it is about, or the prefix that a listing asks for. For the log.
+    /// Returns the key, or the prefix of a listing, for the log.
     pub(super) fn subject(&self) -> &str {
         let prefix = || {
             let pair = self.query.iter().find(|(name, _)| *name == "prefix");
@@ -70,19 +70,19 @@ impl<'a> Request<'a> {
         key.or_else(prefix).unwrap_or_default()
     }
 
-    /// The same, which may take no longer than that with all its attempts.
+    /// Sets the timeout for the request with all its attempts.
     pub(crate) fn within(mut self, time: Option<Duration>) -> Self {
         self.within = time;
         self
     }
 
-    /// The same, with that query parameter.
+    /// Adds a query parameter.
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
 
-    /// The same, with that query parameter if there is a value for it.
+    /// Adds a query parameter if there is a value for it.
     pub(crate) fn query_if(self, name: &'static str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.query(name, value),
@@ -90,13 +90,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The same, with that header, whose name is in lower case.
+    /// Adds a header. Its name must be in lower case.
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same, with that header if there is a value for it.
+    /// Adds a header if there is a value for it.
     pub(crate) fn header_if(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.header(name, value),
@@ -104,26 +104,26 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The same, with those headers.
+    /// Adds headers.
     pub(crate) fn headers(mut self, headers: Vec<(String, String)>) -> Self {
         self.headers.extend(headers);
         self
     }
 
-    /// The same, with the first of the headers that have one name.
+    /// Removes all but the first of the headers with the same name.
     pub(crate) fn without_repeats(mut self) -> Self {
         let mut seen = std::collections::BTreeSet::new();
         self.headers.retain(|(name, _)| seen.insert(name.clone()));
         self
     }
 
-    /// The same, with that body.
+    /// Sets the body.
     pub(crate) fn body(mut self, body: &'a [u8]) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// The URL that asks this now, signed if there are credentials.
+    /// Returns the request's URL, signed for the time `now` if there are credentials.
     pub(crate) fn url(
         &self,
         bucket: &Bucket,
@@ -150,12 +150,12 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What a request is about.
+/// The resource that a request is for.
 #[derive(Clone, Copy)]
 pub(crate) enum Resource<'a> {
     Object(&'a Key),
     Bucket,
-    /// The endpoint, whatever bucket the client has. Only in path style, where the bucket is not part of the host.
+    /// The endpoint, independent of the client's bucket. Only in path style, where the bucket is not part of the host.
     Endpoint,
 }
 
@@ -166,7 +166,7 @@ impl Resource<'_> {
             Self::Bucket => bucket.base_url().clone(),
             Self::Endpoint => {
                 let mut url = bucket.base_url().clone();
-                // A URL of http or https always has segments.
+                // An http or https URL always has path segments.
                 if let Ok(mut segments) = url.path_segments_mut() {
                     segments.pop_if_empty().pop().push("");
                 }
@@ -176,16 +176,16 @@ impl Resource<'_> {
     }
 }
 
-/// What a URL is made of before it is signed.
+/// The parts of a URL to sign.
 pub(crate) struct Unsigned<'a> {
     pub(crate) method: Method,
     pub(crate) on: Resource<'a>,
     pub(crate) query: &'a [(&'static str, String)],
-    /// Names in lower case; those that begin with `x-amz-` are signed, as S3 demands.
+    /// Names in lower case; those that begin with `x-amz-` are signed, as S3 requires.
     pub(crate) headers: &'a [(String, String)],
 }
 
-/// The URL, signed with Signature Version 4 in its query, or plain without credentials.
+/// Returns the URL, signed with Signature Version 4 in its query, or unsigned without credentials.
 ///
 /// Source: [Authenticating requests: query parameters](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
 pub(crate) fn sign(
@@ -260,7 +260,7 @@ mod tests {
         .unwrap()
     }
 
-    /// The example of AWS's "Authenticating requests: query parameters".
+    /// Checks the example in AWS's "Authenticating requests: query parameters".
     #[test]
     fn a_signed_url_is_the_one_that_aws_documents() {
         let credentials = Credentials::new(
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buckets_of_an_endpoint_are_asked_for_above_its_buckets() {
+    fn buckets_are_listed_at_the_root_of_the_endpoint() {
         for (endpoint, expected) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000/"),
             ("http://127.0.0.1:9000/s3/", "http://127.0.0.1:9000/s3/"),

@@ -13,21 +13,21 @@ use crate::s3::client::error;
 use crate::s3::client::stats::Counters;
 use crate::s3::client::transport::Content;
 
-/// The longest answer that is read as a document. A page of 1,000 keys of 1,024 bytes, each byte
+/// Maximum size of an answer that is read as a document. A page of 1,000 keys of 1,024 bytes, each byte
 /// percent-encoded, has about 4 MiB.
 const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
 
-/// For so much of a document at most, room is made before it comes.
+/// Maximum buffer capacity that is allocated before a document arrives.
 const MAX_RESERVED: u64 = 1 << 20;
 
-/// A successful answer: its headers, and its body, which is read when the caller asks for it.
+/// A successful answer: its headers, and its body, which is read on demand.
 pub(crate) struct Response {
     operation: Operation,
     status: StatusCode,
     headers: HeaderMap,
     body: ureq::Body,
     takeover: Option<Takeover>,
-    /// Whether the connection goes on after the answer.
+    /// Whether the connection stays open after the answer.
     is_kept: bool,
     counters: Arc<Counters>,
 }
@@ -55,46 +55,46 @@ impl Response {
         }
     }
 
-    /// The operation that was asked for.
+    /// Returns the requested operation.
     pub(super) fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(crate) fn status(&self) -> u16 {
         self.status.as_u16()
     }
 
-    /// Whether the status says success.
+    /// Returns true if the status is a success.
     pub(super) fn is_success(&self) -> bool {
         self.status.is_success()
     }
 
-    /// A header, if it is there and readable.
+    /// Returns a header, if it is present and readable.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// All headers.
+    /// Returns all headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The declared length of the body.
+    /// Returns the declared length of the body.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
     }
 
-    /// The same answer, to a HEAD, with the length of the object that it lacks.
+    /// Adds the object's length, which the answer to a HEAD lacks.
     pub(crate) fn with_length(mut self, length: u64) -> Self {
         self.headers.insert(CONTENT_LENGTH, length.into());
         self
     }
 
-    /// The body as a stream of exactly its declared length.
+    /// Returns the body as a stream of exactly its declared length.
     pub(crate) fn into_reader(self) -> BodyReader {
         let expected = self.content_length();
-        // ureq knows no length of what it decodes or dechunks, and has no connection for an empty body.
+        // ureq has no length for a body that it decodes or dechunks, and no connection for an empty body.
         let length =
             expected.filter(|length| *length > 0 && self.body.content_length() == expected);
         let reader = match (self.takeover, length) {
@@ -114,7 +114,7 @@ impl Response {
 
     pub(super) fn read_document(&mut self) -> Result<Vec<u8>> {
         let declared = self.content_length().unwrap_or_default();
-        // One byte more, so that the end is seen without more room.
+        // One extra byte, so that the end is detected without growing the buffer.
         let room = declared.min(MAX_RESERVED).saturating_add(1);
         let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
         let read = self
@@ -133,7 +133,7 @@ impl Response {
         Ok(bytes)
     }
 
-    /// The start of the body, and why it broke off if it did.
+    /// Reads the start of the body. Returns the error, too, if the body broke off.
     pub(super) fn read_start(&mut self, limit: u64) -> (Vec<u8>, Option<Error>) {
         let mut bytes = Vec::new();
         let mut reader = self.body.as_reader().take(limit);
@@ -152,7 +152,7 @@ pub(crate) struct BodyReader {
     counters: Arc<Counters>,
 }
 
-/// Where the bytes come from.
+/// Source of the bytes.
 enum Source {
     Ureq(ureq::BodyReader<'static>),
     Connection(Content),

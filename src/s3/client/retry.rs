@@ -1,5 +1,5 @@
-//! When a request is made again, and how long to wait before: a policy that takes values and gives
-//! one. Whoever follows it sleeps.
+//! The retry policy: decides whether to retry a request, and how long to wait. It is a function of values;
+//! the caller does the waiting.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use crate::s3::client::agent::LONGEST;
 
-/// How much is tried. The defaults are boto3's attempts, and a time that outlasts the restart of a
+/// Limits of retries. The default number of attempts is boto3's, and the default time outlasts the restart of a
 /// server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// How many attempts a request gets, the first one included.
+    /// Maximum number of attempts of a request, including the first.
     pub(crate) max_attempts: u32,
-    /// From the first failure on; no attempt begins later.
+    /// Retry time, measured from the first failure. No attempt begins later.
     pub(crate) timeout: Duration,
-    /// The longest wait before the second attempt; each later one may be twice as long.
+    /// Maximum wait before the second attempt. It doubles with each further attempt.
     pub(crate) base_delay: Duration,
-    /// The longest wait of all that are not the server's own wish.
+    /// Maximum wait before any attempt, except for waits that the server requests.
     pub(crate) max_delay: Duration,
 }
 
@@ -35,62 +35,62 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What became of an attempt that failed.
+/// Outcome of a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It would fail again.
+    /// A retry would fail again.
     Final,
-    /// The network or the server failed for once.
+    /// A temporary failure of the network or the server.
     Transient,
-    /// The host's name could not be looked up now.
+    /// The host's name could not be resolved temporarily.
     Unresolved,
-    /// No answer in time.
+    /// A timeout.
     TimedOut,
-    /// The server asks for fewer requests.
+    /// The server requests a lower request rate.
     Throttled,
 }
 
-/// An attempt that failed, as the policy looks at it.
+/// A failed attempt, as input to the policy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
-    /// The first one is 1.
+    /// Number of the attempt, starting at 1.
     pub(super) number: u32,
     pub(super) outcome: Outcome,
-    /// Since the first attempt failed.
+    /// Time since the first attempt failed.
     pub(super) elapsed: Duration,
-    /// How long the server asks to wait.
+    /// The wait that the server requests.
     pub(super) retry_after: Option<Duration>,
-    /// At least 0 and less than 1.
+    /// A random number, at least 0 and less than 1.
     pub(super) random: f64,
 }
 
-/// What to do after an attempt that failed.
+/// Decision after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Try again after that time.
+    /// Retry after that time.
     Again(Duration),
     GiveUp(Why),
 }
 
-/// Why no more is tried.
+/// Reason for not retrying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// It would fail again.
+    /// A retry would fail again.
     Final,
-    /// There were as many attempts as there may be.
+    /// The maximum number of attempts is reached.
     Attempts,
-    /// The time that there is would be over.
+    /// The next attempt would begin after the retry time.
     Time,
 }
 
-/// How many attempts there are at most to a host whose name cannot be looked up.
+/// Maximum number of attempts for a host whose name cannot be resolved.
 const LOOKUPS: u32 = 2;
 
-/// The factor on the wait after a server that asks for fewer requests, over that after a single failure.
+/// Factor by which the wait after throttling is longer than after another failure.
 const THROTTLED_FACTOR: u32 = 5;
 
 impl RetryPolicy {
-    /// No time in it longer than [`LONGEST`].
+    /// Limits each time to [`LONGEST`].
     pub(crate) fn bounded(self) -> Self {
         Self {
             max_attempts: self.max_attempts,
@@ -100,7 +100,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Whether to try again: exponential backoff with full jitter, the server's wish before that.
+    /// Decides whether to retry: exponential backoff with full jitter, and at least the wait that the server requests.
     ///
     /// Source: [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     pub(super) fn decide(&self, attempt: &Attempt) -> Decision {
@@ -133,8 +133,8 @@ impl RetryPolicy {
     }
 }
 
-/// What all clones of a client may spend on trying again: while most requests fail, fewer and fewer
-/// are made again, so that a server that is dying is not hammered.
+/// The retry budget, shared by all clones of a client. While most requests fail, fewer and fewer are retried, so
+/// that a failing server is not overloaded.
 ///
 /// Source: the retry quota of the standard mode, [Retry behavior](https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html).
 pub(super) struct Budget(Mutex<u32>);
@@ -145,12 +145,12 @@ impl Budget {
     const TIMEOUT: u32 = 10;
     const FIRST_SUCCESS: u32 = 1;
 
-    /// A full one.
+    /// Creates a full budget.
     pub(super) fn new() -> Self {
         Self(Mutex::new(Self::CAPACITY))
     }
 
-    /// Takes what another attempt costs, and says how much that is; `None` if there is not enough.
+    /// Takes the cost of a retry from the budget and returns it. Returns `None` if the budget does not suffice.
     pub(super) fn spend(&self, outcome: Outcome) -> Option<u32> {
         let cost = match outcome {
             Outcome::TimedOut => Self::TIMEOUT,
@@ -161,7 +161,7 @@ impl Budget {
         Some(cost)
     }
 
-    /// A request succeeded: what its last attempt cost comes back, and a little if it was the first.
+    /// Records a success: returns the cost of the request's last retry to the budget, or 1 if it had no retry.
     pub(super) fn succeeded(&self, last_cost: Option<u32>) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let more = last_cost.unwrap_or(Self::FIRST_SUCCESS);
@@ -169,10 +169,10 @@ impl Budget {
     }
 }
 
-/// A number from 0 to 1 that others do not draw at the same time.
+/// Returns a number in the range 0 to 1 (exclusive), different for concurrent callers.
 pub(super) fn random() -> f64 {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
-    // The keys of a `RandomState` come from the system; hashing spreads the counter.
+    // The keys of a `RandomState` are random; hashing them with the counter makes each number different.
     let bits = RandomState::new().hash_one(DRAWN.fetch_add(1, Ordering::Relaxed));
     let bits = u32::try_from(bits >> 32).unwrap_or_default();
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    /// A first attempt that failed for once, and waits as long as it may.
+    /// Returns a first attempt that failed temporarily, with the maximum wait.
     fn failed() -> Attempt {
         Attempt {
             number: 1,
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_cannot_be_looked_up_now_is_asked_for_twice_at_most() {
+    fn a_failed_name_lookup_is_retried_at_most_once() {
         let attempt = |number| Attempt {
             number,
             outcome: Outcome::Unresolved,
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_wishes_is_the_shortest_wait() {
+    fn retry_after_is_the_minimum_delay() {
         for (wish, random, seconds) in [(0, 1.0, 1), (3, 1.0, 3), (20, 0.0, 20)] {
             let attempt = Attempt {
                 retry_after: Some(Duration::from_secs(wish)),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gives_up_on_what_would_fail_again_and_when_attempts_or_time_are_over() {
+    fn retries_end_with_a_final_error_the_last_attempt_or_the_timeout() {
         let late = Duration::from_secs(29);
         for (attempt, why) in [
             (
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn one_attempt_is_no_retry() {
+    fn one_attempt_means_no_retry() {
         let once = RetryPolicy {
             max_attempts: 1,
             ..policy()
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_ends_and_comes_back_with_success() {
+    fn the_retry_budget_runs_out_and_success_refills_it() {
         let budget = Budget::new();
         let mut spent = 0;
         while let Some(cost) = budget.spend(Outcome::Transient) {

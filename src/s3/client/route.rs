@@ -1,5 +1,4 @@
-//! Where the bucket is asked: its endpoint, and the region that signatures name, which the server
-//! may correct.
+//! [`Route`]: the endpoint of the bucket, and the region for signatures, which the server may correct.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,23 +7,24 @@ use url::Url;
 
 use crate::s3::partition;
 
-/// The longest name that a region may have: it becomes a label of a host's name.
+/// Maximum length of a region's name, which becomes a label of a host name.
 const MAX_REGION: usize = 63;
 
-/// The bucket as it was given, and as the server says it is.
+/// The bucket as configured, and as corrected by the server.
 pub(crate) struct Route {
     given: Bucket,
     endpoint: Url,
     style: UrlStyle,
-    /// Of AWS the host names the region, and follows it. Other endpoints stay what they are.
+    /// Whether the endpoint is AWS's, whose host name contains the region and changes with it. Other endpoints do
+    /// not change.
     is_aws: bool,
-    /// Where it was asked before any refusal.
+    /// The bucket before any correction.
     first: RwLock<Arc<Bucket>>,
     now: RwLock<Arc<Bucket>>,
 }
 
 impl Route {
-    /// The way to a bucket at an endpoint, or at AWS's of that region.
+    /// Creates the route to a bucket at an endpoint. Without an endpoint, uses AWS's for that region.
     pub(crate) fn new(
         endpoint: Option<Url>,
         style: UrlStyle,
@@ -48,25 +48,25 @@ impl Route {
         })
     }
 
-    /// Whether the endpoint is AWS's own.
+    /// Returns true if the endpoint is AWS's own.
     pub(super) fn is_aws(&self) -> bool {
         self.is_aws
     }
 
-    /// The bucket as it was given: what it is, wherever it is asked.
+    /// Returns the bucket as configured, without corrections.
     pub(crate) fn given(&self) -> &Bucket {
         &self.given
     }
 
-    /// The bucket as it is asked now.
+    /// Returns the bucket with the current corrections.
     pub(super) fn bucket(&self) -> Arc<Bucket> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The bucket in the region that the answer to a request named which `asked` another one; nothing if
-    /// that is no other region. Later requests go there once it is [kept](Self::keep).
+    /// Returns the bucket in the region that the answer to a request for `asked` named, or `None` if that is the same
+    /// region or not a valid one. Later requests use it once it is [kept](Self::keep).
     ///
-    /// The server names a region, and never a host.
+    /// The server can only change the region, never the host.
     pub(super) fn in_place_of(&self, asked: &Bucket, region: &str) -> Option<Arc<Bucket>> {
         let is_other = is_region(region) && region != asked.region();
         is_other
@@ -75,7 +75,7 @@ impl Route {
             .map(Arc::new)
     }
 
-    /// Asks the bucket there from now on.
+    /// Uses that region for all later requests.
     pub(super) fn keep(&self, bucket: &Arc<Bucket>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         if now.region() != bucket.region() {
@@ -89,7 +89,7 @@ impl Route {
         }
     }
 
-    /// Asks the bucket where it was asked first, if it is still asked where it was refused.
+    /// Returns to the first region, if requests still use the region in which `refused` was rejected.
     pub(super) fn drop_correction(&self, refused: &Bucket) {
         let first = self.first.read().unwrap_or_else(PoisonError::into_inner);
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
@@ -98,8 +98,8 @@ impl Route {
         }
     }
 
-    /// Begins in the region that was found for a bucket whose region nobody named, unless the server has already
-    /// named one.
+    /// Sets the first region to the one found for a bucket whose region was not configured. A correction by the server
+    /// stays in effect.
     pub(super) fn begin_in(&self, region: &str) {
         let Some(bucket) = self.in_region(region).map(Arc::new) else {
             return;
@@ -122,19 +122,21 @@ impl Route {
     }
 }
 
-/// Whether an endpoint is one of AWS: none is that of the region.
+/// Returns true if an endpoint is AWS's. No endpoint means AWS's for the region.
 pub(crate) fn is_aws(endpoint: Option<&Url>) -> bool {
     let host = endpoint.map(|url| url.host_str().unwrap_or_default());
     host.is_none_or(partition::is_aws_host)
 }
 
+/// Returns AWS's endpoint for a region.
+///
 /// Source: [Amazon S3 endpoints](https://docs.aws.amazon.com/general/latest/gr/s3.html).
 fn aws_endpoint(region: &str) -> String {
     let domain = partition::domain(region);
     format!("https://s3.{region}.{domain}")
 }
 
-/// Whether a server's word can be a label of a host's name: no other host than AWS's comes of it.
+/// Returns true if a text from the server can be one label of a host name, so that the host stays AWS's.
 fn is_region(text: &str) -> bool {
     (1..=MAX_REGION).contains(&text.len())
         && text
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_is_asked_where_the_bucket_is() {
+    fn requests_to_aws_go_to_the_region_of_the_bucket() {
         let route = to_aws();
         let other = route.in_place_of(&route.bucket(), "cn-north-1").unwrap();
         route.keep(&other);
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn another_endpoint_stays_what_it_is() {
+    fn a_custom_endpoint_is_not_changed() {
         let endpoint = "http://127.0.0.1:9000/s3".parse().unwrap();
         let route = Route::new(Some(endpoint), UrlStyle::Path, "mybucket", "us-east-1").unwrap();
         let asked = route.bucket();
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_that_of_later_requests_from_when_it_is_kept_to_when_it_is_refused() {
+    fn a_corrected_region_applies_from_its_confirmation_until_it_is_rejected() {
         let route = to_aws();
         route.begin_in("eu-west-1");
         let first = route.bucket();
@@ -185,7 +187,7 @@ mod tests {
         assert_eq!(route.bucket().region(), "eu-west-1");
         route.keep(&second);
         assert_eq!(route.bucket().region(), "eu-west-2");
-        // A late refusal of the first one is not one of the second.
+        // A late rejection in the first region does not affect the second one.
         route.drop_correction(&first);
         assert_eq!(route.bucket().region(), "eu-west-2");
         route.drop_correction(&second);
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_not_followed() {
+    fn an_invalid_region_is_not_followed() {
         let route = to_aws();
         let long = "a".repeat(MAX_REGION + 1);
         for region in [

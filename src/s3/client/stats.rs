@@ -1,4 +1,4 @@
-//! What was asked and moved: counters that all clones of a filesystem share.
+//! Counters of requests and bytes, which all clones of a filesystem share.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::s3::client::Operation;
 
-/// What an [`S3Fs`](crate::S3Fs) and its clones have asked of the server so far:
+/// Counts of the requests that an [`S3Fs`](crate::S3Fs) and its clones have sent so far. Returned by
 /// [`S3Fs::stats`](crate::S3Fs::stats).
 ///
 /// ```
@@ -25,22 +25,22 @@ use crate::s3::client::Operation;
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The requests that were sent, each attempt counted.
+    /// Number of requests sent, counting each attempt.
     pub requests: u64,
-    /// How many of them were made again: after a failure, with what a refusal taught, or for the rest of
-    /// an answer that broke off.
+    /// Number of these requests that were retries: after a failure, with a correction learned from a rejected request,
+    /// or for the rest of an answer that broke off.
     pub retries: u64,
-    /// How many failed, for whatever reason: refused, no answer, an answer that broke off.
+    /// Number of failed requests, for any reason: rejected, without an answer, or with an answer that broke off.
     pub failures: u64,
-    /// The bytes of request bodies that were sent.
+    /// Number of bytes sent in request bodies.
     pub bytes_out: u64,
-    /// The bytes of answer bodies that were read.
+    /// Number of bytes read from answer bodies.
     pub bytes_in: u64,
     by_operation: [u64; Operation::COUNT],
 }
 
 impl Stats {
-    /// The operations of the S3 API that were asked for, by name, and how often.
+    /// Returns the name and the number of requests of each operation of the S3 API that was used.
     pub fn by_operation(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.by_operation;
         let pairs = Operation::all().map(Operation::name).zip(counts);
@@ -48,7 +48,7 @@ impl Stats {
     }
 }
 
-/// Operations with their names.
+/// Shows operations by their names.
 impl fmt::Debug for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by_operation: BTreeMap<&str, u64> = self.by_operation().collect();
@@ -63,7 +63,7 @@ impl fmt::Debug for Stats {
     }
 }
 
-/// The counters themselves.
+/// The counters behind [`Stats`].
 #[derive(Default)]
 pub(super) struct Counters {
     retries: AtomicU64,
@@ -96,7 +96,7 @@ impl Counters {
         add(&self.bytes_in, bytes);
     }
 
-    /// What they stand at.
+    /// Returns the current counts.
     pub(super) fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let by_operation = self.by_operation.each_ref().map(read);

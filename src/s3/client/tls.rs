@@ -1,4 +1,4 @@
-//! Whom https endpoints have to be certified by.
+//! Trusted root certificates for https endpoints.
 
 use std::fs;
 use std::io::Read as _;
@@ -8,11 +8,11 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The largest file of certificates that is read: that of a whole system has a quarter of a MiB.
+/// Maximum size of a file of certificates. That of a whole system has a quarter of a MiB.
 const MAX_BUNDLE_BYTES: u64 = 16 << 20;
 
-/// The certificates in that file, and no others; without one those of Mozilla, or with the feature
-/// `platform-verifier` what the system trusts.
+/// Returns a configuration that trusts only the certificates in that file. Without a file, it trusts Mozilla's root
+/// certificates, or those of the system if the feature `platform-verifier` is on.
 pub(crate) fn trusting(ca_bundle: Option<&Path>) -> Result<TlsConfig> {
     let roots = match ca_bundle {
         Some(file) => read(file)?,
@@ -29,7 +29,7 @@ fn read(file: &Path) -> Result<RootCerts> {
             .with_hint("it is a file of certificates in PEM form")
     };
     let unreadable = |error| failed("cannot be read").with_source(error);
-    // A pipe or a device may never end, or never begin.
+    // Reading a pipe or a device could block forever, or never end.
     if !fs::metadata(file).map_err(unreadable)?.is_file() {
         return Err(failed("is no regular file"));
     }
@@ -42,7 +42,7 @@ fn read(file: &Path) -> Result<RootCerts> {
     }
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        // Not quoted: a wrong file may hold a private key.
+        // The error is not quoted: a wrong file may contain a private key.
         match item.map_err(|_| failed("has something in it that is broken"))? {
             PemItem::Certificate(certificate) => certificates.push(certificate),
             _ => continue,

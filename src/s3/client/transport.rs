@@ -1,7 +1,7 @@
-//! The connections under the agent: ureq's own, with what ureq lacks. A refusal that comes before the
-//! body is sent arrives at once, another thread can interrupt the requests of one call, and an HTTP proxy gets
-//! requests for http URLs in absolute form. This is the only file that uses
-//! ureq's `unversioned` interface, which changes with ureq's minor versions; `Cargo.toml` pins one.
+//! The connections of the agent: ureq's own, with three additions. A rejection that arrives before the body is sent
+//! is returned at once, another thread can interrupt the requests of one call, and an HTTP proxy gets requests for
+//! http URLs in absolute form. This is the only file that uses ureq's `unversioned` interface, which changes with
+//! ureq's minor versions; `Cargo.toml` pins one.
 
 use std::cell::Cell;
 use std::fmt;
@@ -32,10 +32,10 @@ use crate::cancel::{self, CancelToken, Watch};
 #[cfg(test)]
 use loopback::Loopback as Lookup;
 
-/// An agent of that configuration, all of whose connections are [`Connection`]s, of which it keeps as many as `most` for
-/// later requests. The configuration has no proxy; a request may have one.
+/// Creates an agent of that configuration. All its connections are [`Connection`]s; at most `most` idle ones are kept
+/// for later requests. The configuration has no proxy; a request may have one.
 pub(in crate::s3) fn agent(config: ConfigBuilder<AgentScope>, most: usize) -> Agent {
-    // ureq keeps none itself.
+    // ureq itself keeps no idle connections.
     let config = config.max_idle_connections(0).build();
     let idle = Arc::new(Idle::new(most));
     let connect = Connect {
@@ -50,11 +50,11 @@ pub(in crate::s3) fn agent(config: ConfigBuilder<AgentScope>, most: usize) -> Ag
     Agent::with_parts(config, connect, resolve)
 }
 
-/// Connections that no request has. ureq's own store of them is locked while it looks at a connection, which takes system
-/// calls, and ureq looks the host's name up before it looks there.
+/// Idle connections. ureq's own pool is not used: it stays locked while it checks a connection, which takes system
+/// calls, and ureq resolves the host's name before it looks into the pool.
 struct Idle {
     most: usize,
-    /// The one that came last stands last.
+    /// Ordered by age, the newest last.
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -65,7 +65,7 @@ struct Kept {
     since: Instant,
 }
 
-/// Whom a connection is to.
+/// The peer of a connection.
 #[derive(Clone, PartialEq)]
 struct Peer {
     scheme: Option<Scheme>,
@@ -95,12 +95,12 @@ impl Idle {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is one to that peer, which may be closed.
+    /// Returns true if there is a connection to that peer. It may have been closed by the peer.
     fn has(&self, peer: &Peer) -> bool {
         self.lock().iter().any(|kept| kept.peer == *peer)
     }
 
-    /// The last one to that peer that is still open.
+    /// Removes and returns the newest connection to that peer that is still open.
     fn take(&self, peer: &Peer, config: &Config) -> Option<Kept> {
         loop {
             let (old, mut last) = {
@@ -111,7 +111,7 @@ impl Idle {
                 let last = all.iter().rposition(|kept| kept.peer == *peer);
                 (old, last.map(|last| all.remove(last)))
             };
-            // Closed without the lock.
+            // Closes them without holding the lock.
             drop(old);
             if last.as_mut()?.inner.is_open() {
                 return last;
@@ -130,12 +130,12 @@ impl Idle {
 }
 
 thread_local! {
-    /// That of the connection which the last request of this thread got.
+    /// The claim on the connection of this thread's last request.
     static LAST: Cell<Option<Claim>> = const { Cell::new(None) };
 }
 
-/// A claim on the connection of an answer, to read its body without ureq, which asks for each 16 bytes of a body whether
-/// they are logged.
+/// A claim on the connection of an answer, to read its body without ureq, which checks for each 16 bytes of a body
+/// whether to log them.
 #[derive(Clone, Default)]
 pub(super) struct Claim(Arc<Mutex<Claimed>>);
 
@@ -148,7 +148,7 @@ enum Claimed {
 }
 
 impl Claim {
-    /// The claim on the connection of the answer that this thread has just got.
+    /// Returns the claim on the connection of the answer that this thread has just received.
     pub(super) fn last() -> Option<Self> {
         LAST.take()
     }
@@ -157,7 +157,7 @@ impl Claim {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, which the body gives up; `None` if it has none any more.
+    /// Takes the connection from the body. Returns `None` if the body no longer has one.
     fn take(&self, body: ureq::Body) -> Option<Box<Connection>> {
         *self.lock() = Claimed::Wanted;
         drop(body);
@@ -170,16 +170,16 @@ impl Claim {
 
 /// The body of an answer of known length, from its connection.
 pub(super) struct Content {
-    /// None once all was read.
+    /// `None` once everything was read.
     connection: Option<Box<Connection>>,
     left: u64,
-    /// Whether the connection can have another request after that.
+    /// Whether the connection can be reused afterwards.
     is_kept: bool,
     timeout: NextTimeout,
 }
 
 impl Content {
-    /// So many bytes of an answer that nothing was read of, each read of which may take as long as `stall`.
+    /// Returns the `length` bytes of an unread answer's body. `stall` is the timeout of each read.
     pub(super) fn claim(
         claim: &Claim,
         body: ureq::Body,
@@ -221,20 +221,20 @@ impl Read for Content {
         self.left -= count as u64;
         if self.left == 0
             && let Some(mut connection) = self.connection.take()
-            // What comes after the answer belongs to no other.
+            // Surplus input after the answer makes the connection unusable.
             && connection.buffers().input().is_empty()
             && self.is_kept
         {
-            // It goes to those that are kept when it is dropped, if it was not interrupted.
+            // Marks the request as done: unless interrupted, the connection is kept when it is dropped.
             connection.is_open();
         }
         Ok(count)
     }
 }
 
-/// Looks names up, each on a thread of its own, which is left alone once the time is over or the call is
-/// cancelled; or here, if the system has no thread left: ureq's own resolver panics then. An address needs
-/// no thread, and a host to which a connection is kept is not looked up.
+/// Resolves each host name on a thread of its own, which is abandoned after the timeout or when the call is cancelled.
+/// If the system cannot start a thread, resolves on the current thread, whereas ureq's own resolver panics. An IP
+/// address needs no thread, and a host with an idle connection is not resolved.
 struct Resolve<R> {
     lookup: R,
     idle: Arc<Idle>,
@@ -281,7 +281,7 @@ impl<R: Resolver + Default> Resolve<R> {
         let found: Sender<Option<Result<ResolvedSocketAddrs, Error>>> = sender.clone();
         let work = move || {
             let answer = R::default().resolve(&asked, &configured, without_thread);
-            // Nobody receives it once the time is over or the call is cancelled.
+            // The receiver is gone after the timeout or when the call is cancelled.
             let _ = found.send(Some(answer));
         };
         let thread = thread::Builder::new().name("s3fs-resolve".to_owned());
@@ -306,7 +306,7 @@ impl<R: Resolver + Default> Resolve<R> {
     }
 }
 
-/// Makes the connections that ureq makes, proxies and TLS included, and wraps them.
+/// Makes connections with ureq's connector, including proxies and TLS, and wraps them.
 #[derive(Clone)]
 struct Connect {
     inner: Arc<DefaultConnector>,
@@ -336,7 +336,7 @@ impl Connector for Connect {
 }
 
 impl Connect {
-    /// A connection that was kept, or a new one.
+    /// Returns an idle connection, or a new one.
     fn find(
         &self,
         details: &ConnectionDetails<'_>,
@@ -347,7 +347,7 @@ impl Connect {
             return Ok(Some(self.connection(kept.inner, kept.socket, details)));
         }
         let addrs = match details.addrs.is_empty() && is_looked_up(details) {
-            // It was kept when the name would have been looked up.
+            // When the name was to be resolved, there was an idle connection, which is gone now.
             true => self
                 .resolve()
                 .look_up(details.uri, details.config, details.timeout)?,
@@ -372,7 +372,7 @@ impl Connect {
     }
 }
 
-/// Whether the host itself is looked up, and not its proxy alone.
+/// Returns true if the host itself is resolved, and not only its proxy.
 fn is_looked_up(details: &ConnectionDetails<'_>) -> bool {
     let proxy = details.config.proxy();
     proxy.is_none_or(|proxy| proxy.resolve_target() || proxy.is_no_proxy(details.uri))
@@ -391,7 +391,7 @@ impl Connect {
             .config
             .proxy()
             .filter(|proxy| is_relay(proxy, details.uri));
-        // The connection ends at the proxy, and is one to the proxy's own URL.
+        // The connection is made to the proxy's own URL.
         let (uri, addrs, config) = match relay {
             Some(proxy) => {
                 let resolver = details.resolver;
@@ -448,8 +448,8 @@ impl Connect {
         }
     }
 
-    /// Connects on a thread of its own, which is left alone once the call is cancelled: nothing else
-    /// ends an attempt to connect.
+    /// Connects on a thread of its own, which is abandoned when the call is cancelled: there is no other way to
+    /// interrupt an attempt to connect.
     fn connect_beside(
         &self,
         details: &ConnectionDetails<'_>,
@@ -477,12 +477,12 @@ impl Connect {
                 run_connector,
                 register_shutdown,
             };
-            // Nobody receives it once the call is cancelled.
+            // The receiver is gone if the call was cancelled.
             let _ = made.send(Some(connect.connect_here(&details, None)));
         };
         let thread = thread::Builder::new().name("s3fs-connect".to_owned());
         if thread.spawn(work).is_err() {
-            // The system has no thread left.
+            // The system cannot start a thread.
             return self.connect_here(details, None);
         }
         let _watch = token.watch(move || {
@@ -497,20 +497,20 @@ impl Connect {
 
 type Made = Result<Option<Connection>, Error>;
 
-/// Whether the proxy gets requests for that URL in absolute form. All other ways through a proxy are ureq's own: a
-/// tunnel for https, and SOCKS. ureq would ask for a tunnel here, too, which many proxies allow to port 443 only.
+/// Returns true if the proxy gets requests for that URL in absolute form. ureq handles all other proxying: a tunnel for
+/// https, and SOCKS. For http URLs, ureq would request a tunnel, too, which many proxies allow to port 443 only.
 fn is_relay(proxy: &Proxy, uri: &Uri) -> bool {
     let is_http_proxy = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
     is_http_proxy && uri.scheme_str() == Some("http")
 }
 
-/// What the head of a request to a proxy has and that of a request to the server lacks.
+/// The additions to the head of a request that is sent to a proxy instead of the server.
 ///
 /// Source: [RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
 struct RelayedHead {
-    /// Stands before the path.
+    /// Inserted before the path.
     origin: String,
-    /// A header line, or nothing.
+    /// A header line, or empty.
     authorization: String,
 }
 
@@ -528,7 +528,7 @@ impl RelayedHead {
         }
     }
 
-    /// The head as the proxy gets it; `None` if it does not begin with a whole request line.
+    /// Returns the head for the proxy, or `None` if `head` does not begin with a complete request line.
     fn of(&self, head: &[u8]) -> Option<Vec<u8>> {
         let line = head.windows(2).position(|pair| pair == b"\r\n")? + 2;
         let method = head[..line].iter().position(|byte| *byte == b' ')? + 1;
@@ -545,13 +545,13 @@ impl RelayedHead {
     }
 }
 
-/// The error of a request whose call was cancelled: of a connection that was not made if the kind is
-/// `ConnectionRefused`.
+/// Returns the error for a request whose call was cancelled. The kind `ConnectionRefused` means that no connection was
+/// made.
 fn interrupted(kind: io::ErrorKind) -> Error {
     io::Error::new(kind, cancel::cancelled()).into()
 }
 
-/// The socket of a connection, and whether the call that has it may shut it down.
+/// The socket of a connection, and whether the call that uses it may shut it down.
 #[derive(Clone, Default)]
 struct Socket(Arc<Mutex<State>>);
 
@@ -563,7 +563,7 @@ struct State {
 }
 
 impl Socket {
-    /// Shuts the socket down if the call still has it.
+    /// Shuts the socket down if the call still uses it.
     fn interrupt(&self) {
         let mut state = self.lock();
         if !state.is_in_use {
@@ -584,23 +584,23 @@ impl Socket {
     }
 }
 
-/// A connection whose input is offered to ureq until ureq has looked at it, and that ends with the call
-/// that has it, if that is cancelled.
+/// A connection that offers its input to ureq until ureq has processed it, and that is interrupted when the call that
+/// uses it is cancelled.
 struct Connection {
-    /// There is one until the connection is dropped.
+    /// `Some` until the connection is dropped.
     inner: Option<Box<dyn Transport>>,
-    /// The length of the input that was offered without reading more.
+    /// The length of the input that was offered again without reading more.
     counted: usize,
     socket: Socket,
     /// Interrupts the socket when the call is cancelled.
     watch: Option<Watch>,
-    /// What the request begins with, if a proxy gets it, until its start is sent.
+    /// The additions to the request's head, if it goes to a proxy, until the head is sent.
     head: Option<RelayedHead>,
     peer: Peer,
-    /// Where it is kept if its request is done when it is dropped.
+    /// The pool to which the connection returns when it is dropped, if its request is done.
     idle: Arc<Idle>,
     is_done: bool,
-    /// Who gets it if it is dropped before.
+    /// The claim that receives the connection if it is dropped before that.
     claim: Claim,
 }
 
@@ -646,7 +646,7 @@ impl Connection {
         inner.expect("it goes when the connection is dropped")
     }
 
-    /// Lets the call of the current thread interrupt the connection until it is kept for another one.
+    /// Lets the current thread's call interrupt the connection, until the connection returns to the pool.
     fn bind(&mut self) -> Result<(), Error> {
         if self.watch.is_none()
             && let Some(token) = cancel::current()
@@ -658,7 +658,7 @@ impl Connection {
         self.go_on(())
     }
 
-    /// Sends what ureq has written, of which the start is for the proxy if a request begins.
+    /// Sends ureq's output. If it is the start of a request to a proxy, adds the proxy's additions to the head.
     fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let Some(head) = self.head.take() else {
             return self.inner().transmit_output(amount, timeout);
@@ -679,7 +679,7 @@ impl Connection {
         Ok(())
     }
 
-    /// What an input or output gave, unless the connection was interrupted.
+    /// Returns the result of an input or output, or an error if the connection was interrupted.
     fn go_on<T>(&self, given: T) -> Result<T, Error> {
         match self.watch.is_some() && self.socket.is_interrupted() {
             true => Err(interrupted(io::ErrorKind::Other)),
@@ -687,8 +687,8 @@ impl Connection {
         }
     }
 
-    /// Skips an answer `100 Continue`, headers included, which ureq would take for the final answer if
-    /// it has any. The error makes ureq send the body.
+    /// Skips an answer `100 Continue` with its headers. If it has headers, ureq would mistake it for the final answer.
+    /// The returned error makes ureq send the body.
     ///
     /// Source: [RFC 9110, section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2).
     fn skip_continue(&mut self, timeout: NextTimeout) -> Result<(), Error> {
@@ -707,7 +707,7 @@ impl Connection {
     }
 }
 
-/// A timeout of some seconds in whole ones, rounded up: each other one costs a system call.
+/// Rounds a timeout above 5 seconds up to whole seconds: each distinct timeout costs a system call.
 fn coarse(timeout: NextTimeout) -> NextTimeout {
     const FINE: Duration = Duration::from_secs(5);
     let after = match timeout.after {
@@ -731,12 +731,12 @@ impl Transport for Connection {
         self.go_on(sent)?
     }
 
-    /// Offers input that is there once more, and only then waits for more of it. ureq calls this only if
-    /// it made no progress with the input that is there.
+    /// Offers the existing input once more before it waits for more input. ureq calls this only if it made no progress
+    /// with the existing input.
     ///
-    /// While ureq waits for `100 Continue`, it leaves a final answer in the buffer. Its own connections
-    /// then wait for input that does not come. An answer of which only a part is there is offered once,
-    /// so that waiting for the rest does not turn into a busy loop.
+    /// While ureq waits for `100 Continue`, it leaves a final answer in the buffer. ureq's own connections then wait for
+    /// input that does not come. An incomplete answer is offered only once, so that waiting for the rest does not become
+    /// a busy loop.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = coarse(timeout);
         let length = self.inner().buffers().input().len();
@@ -755,9 +755,9 @@ impl Transport for Connection {
         Ok(is_more)
     }
 
-    /// ureq asks this when an answer was read to its end and the connection can have another request. ureq itself keeps
-    /// none: it drops the connection next. Whether it is open is looked at before the next request. The call that had it
-    /// cannot interrupt it any more.
+    /// Marks the request as done. ureq calls this when an answer was read to its end and the connection can be reused, and
+    /// then drops the connection, since ureq itself keeps none. The check whether it is open happens before the next
+    /// request. From now on, the call that used the connection cannot interrupt it.
     fn is_open(&mut self) -> bool {
         self.watch = None;
         let mut state = self.socket.lock();
@@ -773,7 +773,7 @@ impl Transport for Connection {
     }
 }
 
-/// In the unit tests nothing but loopback is connected to.
+/// A resolver for the unit tests, which allows connections to loopback only.
 #[cfg(test)]
 mod loopback {
     use std::fmt;
@@ -800,7 +800,7 @@ mod loopback {
             config: &Config,
             timeout: NextTimeout,
         ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-            // A name is not looked up: that would be a packet already.
+            // The name is not resolved, because that would already send a packet.
             let host = uri.host().unwrap_or_default();
             let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
             let is_loopback = address.map_or(host == "localhost", |ip| ip.is_loopback());
@@ -818,7 +818,7 @@ mod tests {
 
     const LONG: std::time::Duration = std::time::Duration::from_secs(60);
 
-    /// A resolver to which no name server answers.
+    /// A resolver whose name server never answers.
     #[derive(Debug, Default)]
     struct Silent;
 
@@ -854,7 +854,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_ends_with_its_time_and_with_its_call() {
+    fn a_lookup_ends_at_its_timeout_and_when_its_call_is_cancelled() {
         let began = Instant::now();
         let resolver = resolver::<Silent>();
         let soon = Duration::from(std::time::Duration::from_millis(1));
@@ -890,7 +890,7 @@ mod tests {
         }
     }
 
-    /// Input that comes in pieces, and a count of the waits for it.
+    /// A transport whose input comes in pieces, and that counts the waits for it.
     #[derive(Debug)]
     struct Pieces {
         buffers: LazyBuffers,
@@ -953,7 +953,7 @@ mod tests {
     }
 
     #[test]
-    fn input_that_is_not_used_is_offered_once_more_and_then_waited_for() {
+    fn unused_input_is_offered_once_more_before_waiting() {
         let mut connection = connection(&[b"HTTP/1.1 ", b"403"]);
         let mut lengths = Vec::new();
         while connection
@@ -967,7 +967,7 @@ mod tests {
     }
 
     #[test]
-    fn a_continue_is_skipped_with_its_headers_and_nothing_else_is() {
+    fn only_a_100_continue_and_its_headers_are_skipped() {
         for pieces in [
             &[&b"HTTP/1.1 100 Continue\r\n\r\nrest"[..]][..],
             &[b"HTTP/1.1 100 Continue\r\nServer: a\r\n\r\nrest"],

@@ -13,17 +13,17 @@ use crate::s3::etag;
 use crate::s3::key::Key;
 use crate::s3::s3_info::s3_info;
 
-/// What an object was when it was copied: a move deletes this and nothing else.
+/// The object version that was copied. A move deletes only this version.
 struct Copied {
     key: Key,
     e_tag: String,
 }
 
 impl S3Fs {
-    /// Where the resource at that validated path is: the same for every handle on the bucket.
+    /// Returns the location of the resource with a validated path. It is equal for every handle on the bucket.
     ///
-    /// The realm is the bucket at its endpoint; on AWS the bucket alone, since its name is one of a
-    /// kind there, and any region's endpoint leads to it.
+    /// The realm is the bucket at its endpoint. On AWS it is only the bucket, because its name is unique there, and any
+    /// region's endpoint leads to it.
     pub(in crate::s3) fn place(&self, validated: &str) -> Result<Location> {
         let directory = self.shared.keys.directory(validated)?;
         let delimiter = self.shared.keys.delimiter();
@@ -37,7 +37,7 @@ impl S3Fs {
         )
     }
 
-    /// Whether the server of this bucket can read that other one.
+    /// Returns true if the server of this bucket can read the other bucket.
     pub(in crate::s3) fn reaches(&self, other: &S3Fs) -> bool {
         let url = |fs: &S3Fs| fs.objects().client().bucket().base_url().clone();
         let (own, others) = (url(self), url(other));
@@ -66,7 +66,7 @@ impl S3Fs {
         let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
         if source == target {
             return match self.stay(&source, src_path) {
-                // As in PyFilesystem, the target is looked at first, and a directory is one, too.
+                // As in PyFilesystem, the target is checked first, and a directory is a target, too.
                 Ok(()) if options.overwrite => Ok(()),
                 Err(error) if options.overwrite || !error.is(ErrorKind::FileExpected) => Err(error),
                 _ => Err(Error::new(ErrorKind::DestinationExists).with_path(dst_path)),
@@ -81,7 +81,7 @@ impl S3Fs {
             .map_err(|error| error.with_path(src_path))
     }
 
-    /// What a move of a file to where it is already needs: that the file is there.
+    /// Checks a move of a file onto itself: returns an error unless the file exists.
     fn stay(&self, validated: &str, path: &str) -> Result<()> {
         let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
         match self.is_object(&key)? {
@@ -90,13 +90,13 @@ impl S3Fs {
         }
     }
 
-    /// Deletes the source of a move, unless it is another object by now.
+    /// Deletes the source of a move, unless it was replaced meanwhile.
     fn delete_copied(&self, copied: &Copied) -> Result<()> {
         if etag::is_weak(&copied.e_tag) {
             return self.delete_unchanged(copied);
         }
         match self.objects().delete(&copied.key, Some(&copied.e_tag)) {
-            // The answer to a first attempt was lost, and a second one found nothing.
+            // The response to the first attempt was lost, and the second one found no object.
             Err(error) if error.is_unsure() && !self.is_object(&copied.key)? => Ok(()),
             Err(error) if condition_failed(&error) => Err(replaced(error)),
             Err(error) if is_unknown_to_store(&error) => self.delete_unchanged(copied),
@@ -104,7 +104,8 @@ impl S3Fs {
         }
     }
 
-    /// The same, on a store that does not look at the condition: a look right before.
+    /// Like [`delete_copied`](Self::delete_copied), but for a store that ignores the condition. Checks the object right
+    /// before.
     fn delete_unchanged(&self, copied: &Copied) -> Result<()> {
         let head = self.objects().look(&copied.key, &ReadOptions::default())?;
         match head.as_ref().map(|head| head.header("etag")) {
@@ -161,8 +162,8 @@ impl S3Fs {
         Ok(Copied { key, e_tag })
     }
 
-    /// Copies an object, over what is there only if that is wanted: the server decides, where it
-    /// looks at the condition.
+    /// Copies an object. Replaces an existing target only if `overwrite` is true. The server decides, if it honours the
+    /// condition.
     fn store_copy(
         &self,
         source: &Source<'_>,
@@ -180,7 +181,7 @@ impl S3Fs {
                 .copy(source, target, kept.to_vec(), condition)
         };
         let copied = match copy(Condition::Absent) {
-            // What came since the first look is seen by another right before.
+            // Another check right before the copy detects an object that was stored since the first check.
             Err(error) if is_unknown_to_store(&error) => self
                 .objects()
                 .check(target, Condition::Absent, &ReadOptions::default())
@@ -191,7 +192,7 @@ impl S3Fs {
             Err(error) if error.is(ErrorKind::FileExists) => {
                 Err(error.with_kind(ErrorKind::DestinationExists))
             }
-            // The condition may be the one on the source.
+            // The failed condition may be the one on the source.
             Err(error) if condition_failed(&error) && self.is_object(target)? => {
                 Err(error.with_kind(ErrorKind::DestinationExists))
             }
@@ -199,7 +200,7 @@ impl S3Fs {
         }
     }
 
-    /// An error if anything is at the target.
+    /// Returns an error if anything exists at the target.
     fn refuse_existing(&self, path: &str) -> Result<()> {
         let (validated, key) = self.file_key(path, ErrorKind::DestinationExists)?;
         let exists = self.is_object(&key)?
@@ -210,7 +211,7 @@ impl S3Fs {
         Ok(())
     }
 
-    /// Copies a file that another handle reaches, if the server can: `FileSystem::copy_from`.
+    /// Copies a file of another handle, if the server can. Implements `FileSystem::copy_from`.
     pub(in crate::s3) fn copy_reached(&self, source: &Location, dst_path: &str) -> Result<bool> {
         self.check_writeable(dst_path)?;
         let (validated, target) = self.file_key(dst_path, ErrorKind::FileExpected)?;
@@ -245,35 +246,35 @@ impl S3Fs {
         let kept = class_and_encryption(&s3_info(head.headers()))?;
         let copied = self.objects().copy(&object, &target, kept, Condition::Any);
         match copied {
-            // These credentials may not read there: the caller's two handles can.
+            // These credentials may not read the source. The caller can copy with its two handles.
             Err(error) if error.is(ErrorKind::PermissionDenied) => Ok(false),
             result => result.map(|()| true),
         }
     }
 }
 
-/// The error of the source of a move that is another object by now.
+/// Returns the error for the source of a move that was replaced meanwhile.
 fn replaced(error: Error) -> Error {
     error
         .with_message("it was copied, and replaced before it could be removed")
         .with_hint("both are there: move it again for the newer content")
 }
 
-/// What a location of S3 leads back to.
+/// The handle and the path behind a location on S3.
 pub(crate) struct Reached {
     pub(crate) fs: S3Fs,
     pub(crate) path: String,
 }
 
 impl Reached {
-    /// What the keys of the directory begin with.
+    /// Returns the prefix of the keys in the directory.
     pub(in crate::s3) fn prefix(&self) -> Result<String> {
         let validated = self.fs.validatepath(&self.path)?;
         self.fs.prefix(&validated, &self.path)
     }
 }
 
-/// What [`Location`] calls the bucket at that endpoint; without one it is on AWS.
+/// Returns the realm of [`Location`] for the bucket at an endpoint. Without an endpoint, the bucket is on AWS.
 fn realm(endpoint: Option<&Url>, bucket: &str) -> String {
     match endpoint.filter(|_| !is_aws(endpoint)) {
         None => format!("s3://{bucket}"),

@@ -1,13 +1,13 @@
-//! Values of headers that other clients wrote: as text, and as they can be sent again. Pure.
+//! Values of headers that other clients wrote: conversion to text, and to a form that can be sent again. Pure.
 //!
-//! A value may be UTF-8 as it is, or encoded words of
-//! [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047#section-2), as S3 answers what is not ASCII
+//! A value may be plain UTF-8, or encoded words of [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047#section-2), in which
+//! S3 returns non-ASCII text
 //! ([Working with object metadata](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html)).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-/// The text of a value: encoded words decoded, bytes that are not UTF-8 taken for Latin-1.
+/// Returns the text of a value. Decodes encoded words, and interprets bytes that are not UTF-8 as Latin-1.
 pub(crate) fn text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) if text.contains("=?") => decoded(text),
@@ -16,13 +16,13 @@ pub(crate) fn text(value: &[u8]) -> String {
     }
 }
 
-/// The value as it can be sent again, unchanged, in a header that is signed; `None` if there is no way: it is
-/// not UTF-8, or has whitespace that a signature takes for a plain space.
+/// Returns the value if it can be sent again, unchanged, in a signed header. `None` if it is not UTF-8, or has whitespace
+/// that a signature treats as a plain space.
 pub(crate) fn resendable(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     let is_odd = |c: char| c.is_control() || c.is_whitespace() && c != ' ';
     let is_sent = !text.is_empty() && text.trim() == text && !text.contains(is_odd);
-    // What was read as text where it was none.
+    // A replacement character means that bytes were read as text although they were not.
     is_sent
         .then_some(text)
         .filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))
@@ -32,8 +32,8 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// The text with its encoded words decoded. Between two of them a space is no part of the text, and what one
-/// begins of a character may be ended by the next.
+/// Returns the text with its encoded words decoded. A space between two encoded words is not part of the text. A
+/// character may be split between two successive words.
 fn decoded(text: &str) -> String {
     let mut result = String::new();
     let mut run: Option<Run> = None;
@@ -59,7 +59,7 @@ fn decoded(text: &str) -> String {
     result
 }
 
-/// The bytes of encoded words that follow each other in one charset.
+/// The bytes of successive encoded words in one charset.
 struct Run {
     is_utf8: bool,
     bytes: Vec<u8>,
@@ -74,7 +74,7 @@ impl Run {
     }
 }
 
-/// `=?charset?B?base64?=` or `=?charset?Q?quoted?=`, if the piece is one, in a charset that is known.
+/// Decodes `=?charset?B?base64?=` or `=?charset?Q?quoted?=`, if the piece is an encoded word in a supported charset.
 fn word(piece: &str) -> Option<Run> {
     let inner = piece.strip_prefix("=?")?.strip_suffix("?=")?;
     let mut parts = inner.splitn(3, '?');
@@ -92,7 +92,7 @@ fn word(piece: &str) -> Option<Run> {
     Some(Run { is_utf8, bytes })
 }
 
-/// The bytes of the "Q" encoding: `_` is a space, `=` begins two hexadecimal digits.
+/// Returns the bytes of the "Q" encoding: `_` is a space, `=` begins two hexadecimal digits.
 fn quoted(content: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = content.as_bytes();
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encoded_words_become_the_text_that_they_are() {
+    fn encoded_words_are_decoded() {
         for (value, expected) in [
             ("plain", "plain"),
             ("café", "café"),
@@ -127,11 +127,11 @@ mod tests {
             ("=?UTF-8?Q?caf=C3=A9_au_lait?=", "café au lait"),
             ("=?ISO-8859-1?Q?caf=E9?=", "café"),
             ("=?UTF-8?Q?a?= =?UTF-8?Q?b?=", "ab"),
-            // A character in two words, and a run of two charsets.
+            // A character split between two words, and a run of two charsets.
             ("=?UTF-8?B?Y2Fmww==?= =?UTF-8?B?qQ==?=", "café"),
             ("=?UTF-8?Q?a?= =?ISO-8859-1?Q?=E9?=", "aé"),
             ("a =?UTF-8?Q?b?= c  d", "a b c  d"),
-            // What is none stays as it is.
+            // Text that is not an encoded word stays unchanged.
             ("=?UTF-8?B?!?=", "=?UTF-8?B?!?="),
             ("=?UTF-8?Q?=4?=", "=?UTF-8?Q?=4?="),
             ("=?koi8-r?Q?a?=", "=?koi8-r?Q?a?="),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_sent_again_is_told_from_what_would_change() {
+    fn only_metadata_that_a_header_carries_unchanged_is_sent_again() {
         for value in [
             "plain",
             "café",

@@ -1,5 +1,4 @@
-//! What `setinfo` changes: from the raw info that the caller gives to the headers that replace an
-//! object's own.
+//! The changes of `setinfo`: conversion of the caller's raw info to the headers that replace an object's own.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +11,14 @@ use crate::filesystem::options::{check_metadata_name, check_value};
 use crate::s3::api::fits_encryption;
 use crate::s3::copy::metadata;
 
-/// The times of the `details` namespace: PyFilesystem's tests demand that they are taken, and S3
-/// cannot keep them.
+/// The times of the `details` namespace. PyFilesystem's tests require that they are accepted, but S3
+/// cannot store them.
 const TIMES: [&str; 4] = ["accessed", "created", "metadata_changed", "modified"];
 
-/// The changes that `wanted` asks of the object or directory that is `current`: by key of the `s3`
+/// Returns the changes that `wanted` makes to the object or directory `current`, by key of the `s3`
 /// namespace.
 ///
-/// What is already so is no change, so that a whole raw info can be given back with one value
+/// A value that is equal to the current one is not a change, so that a caller can return a whole raw info with one value
 /// changed.
 pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<String, Value>> {
     let raw = current.raw();
@@ -27,7 +26,7 @@ pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<Strin
     for namespace in wanted.namespaces() {
         for (key, value) in wanted.values(namespace) {
             let is_time = namespace == "details" && TIMES.contains(&key);
-            // A download URL is made anew for each info, and no two are the same.
+            // A download URL is generated for each info, and no two are equal.
             let same = raw.get(namespace, key) == Some(value);
             if is_time && !matches!(value, Value::Int(_) | Value::Float(_) | Value::Null) {
                 return Err(wrong_type(key, "seconds since 1970, or null"));
@@ -47,19 +46,19 @@ pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<Strin
     Ok(changes)
 }
 
-/// The headers that an object keeps when it is written anew: its content headers, metadata,
+/// Returns the headers that an object keeps when it is written again: its content headers, metadata,
 /// storage class, encryption and locks.
 ///
-/// Tags and the ACL are not among its headers.
+/// Tags and the ACL are not headers of the object.
 pub(crate) fn kept_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
     Ok([content_headers(info)?, stored_headers(info)?].concat())
 }
 
-/// The headers that a copy keeps by itself, unless it is to replace them: content headers and metadata.
+/// Returns the headers that a copy keeps automatically, unless it replaces them: content headers and metadata.
 ///
 /// # Errors
 ///
-/// `Unsupported` if some of it cannot be sent again: it would be lost.
+/// `Unsupported` if some of them cannot be sent again and would be lost.
 fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
     if let Some(missing) = info.missing_meta.filter(|missing| *missing > 0) {
         return Err(Error::new(ErrorKind::Unsupported).with_message(format!(
@@ -76,18 +75,18 @@ fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
     Ok(headers)
 }
 
-/// The headers that say how an object is stored, which no copy keeps by itself.
+/// Returns the headers of an object's storage (locks, redirect, class, encryption), which no copy keeps automatically.
 pub(crate) fn stored_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
     headers_of(info, &[Role::Lock, Role::Redirect, Role::Storage])
 }
 
-/// The storage class and the encryption of an object, which its copies keep, too: the key of KMS, if it is
-/// under one, and whether the bucket has a key of its own for it.
+/// Returns the storage class and the encryption of an object, which its copies keep, too. The encryption includes the KMS
+/// key, if there is one, and whether a bucket key is enabled.
 pub(crate) fn class_and_encryption(info: &S3Info) -> Result<Vec<(String, String)>> {
     headers_of(info, &[Role::Storage])
 }
 
-/// The headers in these roles that the object has.
+/// Returns the headers of the object in these roles.
 fn headers_of(info: &S3Info, roles: &[Role]) -> Result<Vec<(String, String)>> {
     let mut headers = Vec::new();
     for arg in TABLE.iter().filter(|arg| roles.contains(&arg.role)) {
@@ -101,25 +100,25 @@ fn headers_of(info: &S3Info, roles: &[Role]) -> Result<Vec<(String, String)>> {
     Ok(headers)
 }
 
-/// Whether a key of the `s3` namespace can be changed.
+/// Returns true if a key of the `s3` namespace can be changed.
 fn is_writeable(key: &str) -> bool {
     key == "metadata" || header_args::of_name(key).is_some_and(|arg| arg.role.is_writeable())
 }
 
-/// What replaces the headers of an object.
+/// The headers that replace those of an object.
 pub(crate) struct Rewrite {
     pub(crate) headers: Vec<(String, String)>,
-    /// Whether content headers and metadata are the old ones, as they are.
+    /// Whether content headers and metadata are kept unchanged.
     pub(crate) keeps_content: bool,
 }
 
 impl Rewrite {
-    /// The headers after the changes. What cannot be sent again is kept by the copy itself, if nothing of its
-    /// kind changes.
+    /// Returns the headers after the changes. If headers cannot be sent again, and the changes do not affect their kind,
+    /// the copy itself keeps them.
     ///
     /// # Errors
     ///
-    /// `Unsupported` if something would be lost, `InvalidArgument` for a value that cannot be.
+    /// `Unsupported` if something would be lost. `InvalidArgument` for an invalid value.
     pub(crate) fn new(info: &S3Info, changes: &BTreeMap<String, Value>) -> Result<Self> {
         let stored = stored_headers(info)?;
         match content_headers(info) {
@@ -136,7 +135,7 @@ impl Rewrite {
     }
 }
 
-/// Whether a copy that keeps content headers and metadata can make these changes. S3 takes none that changes
+/// Returns true if a copy that keeps content headers and metadata can make these changes. S3 rejects a copy that changes
 /// nothing.
 fn only_storage_changes(changes: &BTreeMap<String, Value>) -> bool {
     let is_of_storage = |key: &String| {
@@ -146,7 +145,7 @@ fn only_storage_changes(changes: &BTreeMap<String, Value>) -> bool {
     changes.keys().all(is_of_storage) && changes.values().any(|value| *value != Value::Null)
 }
 
-/// The headers after the changes.
+/// Returns the headers after the changes.
 fn apply(
     mut headers: Vec<(String, String)>,
     changes: &BTreeMap<String, Value>,
@@ -181,7 +180,7 @@ fn apply(
     Ok(headers)
 }
 
-/// The entries of the metadata that is given. One that is as it was is sent as it came.
+/// Returns the headers of the new metadata. An entry that is unchanged is sent in its original form.
 fn metadata_headers(value: &Value, info: &S3Info) -> Result<Vec<(String, String)>> {
     let entries = match value {
         Value::Map(entries) => entries,
@@ -212,7 +211,7 @@ fn wrong_type(key: &str, expected: &str) -> Error {
         .with_message(format!("the value of {key:?} is not {expected}"))
 }
 
-/// A value that is sent again as it came; refused where it would change on the way.
+/// Returns a value that can be sent again unchanged. A value that would change is an error.
 fn keepable(header: &str, value: &[u8]) -> Result<String> {
     let value = metadata::resendable(value).map(str::to_owned);
     value.ok_or_else(|| {
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_named_stays() {
+    fn attributes_that_are_not_named_stay() {
         let wanted = RawInfo::new().with("s3", "content_type", "text/csv");
         let headers = headers_after(&wanted).unwrap();
         assert_eq!(headers["content-type"], "text/csv");
@@ -271,14 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_info_given_back_changes_nothing() {
+    fn setting_an_unmodified_raw_info_changes_nothing() {
         assert!(changes(&file().raw(), &file()).unwrap().is_empty());
         let times = RawInfo::new().with("details", "modified", Value::Float(1.0));
         assert!(changes(&times, &file()).unwrap().is_empty());
     }
 
     #[test]
-    fn what_cannot_be_changed_is_refused_by_name() {
+    fn attributes_that_cannot_be_changed_are_refused_by_name() {
         for (namespace, key) in [
             ("s3", "e_tag"),
             ("details", "size"),
@@ -308,7 +307,7 @@ mod tests {
         }
     }
 
-    /// An object whose entry `a` has that value.
+    /// Returns an object whose entry `a` has the value `value`.
     fn with_entry(value: &[u8]) -> S3Info {
         let mut info = S3Info::default();
         info.metadata.insert("a".into(), metadata::text(value));
@@ -321,12 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_sent_again_as_it_came() {
+    fn metadata_is_sent_again_unchanged() {
         for value in ["é", "a  b", "=?UTF-8?B?w6k=?="] {
             let info = with_entry(value.as_bytes());
             let kept = ("x-amz-meta-a".to_owned(), value.to_owned());
             assert_eq!(kept_headers(&info).unwrap(), std::slice::from_ref(&kept));
-            // What is read is given back with an entry more.
+            // The current metadata is set again with one more entry.
             let mut entries = info.metadata.clone();
             entries.insert("b".into(), "new".into());
             let change = change("metadata", Value::from(entries));
@@ -337,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_that_would_be_lost_is_named_and_kept_by_a_copy_where_it_can_be() {
+    fn metadata_that_no_header_carries_is_named_and_kept_by_a_copy_if_possible() {
         let missing = S3Info {
             missing_meta: Some(1),
             ..S3Info::default()

@@ -1,5 +1,4 @@
-//! Whole-tree work, flat: the keys below a prefix, 1,000 a request, whatever directories they are
-//! in.
+//! Operations on whole trees, done flat: the keys below a prefix, 1,000 per request, regardless of their directories.
 
 use crate::s3::S3Fs;
 use std::collections::{HashMap, HashSet};
@@ -16,26 +15,27 @@ use crate::s3::copy::file::Reached;
 use crate::s3::copy::setinfo::class_and_encryption;
 use crate::s3::directories::no_directory_below;
 use crate::s3::key::{Key, MAX_KEY_BYTES};
+use crate::s3::list::all_keys::AllKeys;
 use crate::s3::list::pages::Pages;
 use crate::s3::markers::Wanted;
 use crate::s3::s3_info::{s3_info, stamp};
 
-/// How many markers wait in memory for what is below them to go.
+/// Maximum number of markers that wait in memory until the keys below them are deleted.
 const MAX_WAITING_MARKERS: usize = 100_000;
 
-/// How many keys an error names.
+/// Maximum number of keys in an error message.
 const NAMED_KEYS: usize = 3;
 
 impl S3Fs {
-    /// Removes all keys below a directory: 2 requests for each 1,000 of them, and in strict mode
-    /// the look at the parent and its marker. A directory that stays has its own marker before
-    /// anything is removed: one request more where it had none.
+    /// Removes all keys below a directory. Makes 2 requests for each 1,000 keys, and in strict mode those for the parent
+    /// and its marker. A directory that stays gets its own marker before anything is removed, with one more request if it
+    /// had none.
     pub(in crate::s3) fn remove_tree(&self, path: &str, stays: bool) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
         let is_root = validated == "/";
-        let mut pages = Pages::new(self.objects(), &prefix, None);
+        let mut pages = AllKeys::new(self.objects(), &prefix, self.shared.max_workers);
         let first = pages.next().transpose()?.unwrap_or_default();
         if first.objects.is_empty() {
             return if is_root {
@@ -61,7 +61,7 @@ impl S3Fs {
                 if object.unreadable.is_some() {
                     unreadable.push(object.shown_key().into_owned());
                 } else if !stays || object.key != prefix {
-                    // What stays keeps its marker.
+                    // A directory that stays keeps its marker.
                     doomed.add(object.key);
                 }
             }
@@ -82,8 +82,8 @@ impl S3Fs {
         not_deleted(&failures)
     }
 
-    /// Deletes the markers below a prefix, the deepest first, where they are too many to be held: another
-    /// listing finds them. A marker waits until the listing has passed all keys below it.
+    /// Deletes the markers below a prefix, the deepest first, if there are too many for memory. Finds them with another
+    /// listing. A marker waits until the listing has passed all keys below it.
     fn delete_markers(
         &self,
         prefix: &str,
@@ -112,8 +112,8 @@ impl S3Fs {
         delete(passed)
     }
 
-    /// Before all keys below a prefix go: the marker of the directory itself, if it is to stay, or that of
-    /// the one it is in, which in strict mode stays. Says whether the directory stays; a root always does.
+    /// Prepares the removal of all keys below a prefix. Writes the marker of the directory itself, if it stays, or of its
+    /// parent, which stays in strict mode. Returns true if the directory stays. A root always stays.
     fn keep_directories(
         &self,
         validated: &str,
@@ -198,8 +198,8 @@ impl S3Fs {
         copied.outcome(src_path)
     }
 
-    /// Makes the target of a copy, which is known not to be there, and those above it. Its marker is a
-    /// copy of the source's own, if that has one.
+    /// Creates the target of a copy, which does not exist, and its missing parents. Its marker is a copy of the source's
+    /// own marker, if the source has one.
     fn make_target(
         &self,
         validated: &str,
@@ -220,8 +220,8 @@ impl S3Fs {
         self.copy_marker(source, own, &deepest.1, Some(&TargetMarkers::none()))
     }
 
-    /// Whether the markers at the target must be known before others are copied there: some stores
-    /// do not look at the condition of a copy.
+    /// Returns true if the markers at the target must be known before others are copied there, because some stores
+    /// ignore the condition of a copy.
     fn asks_for_markers(&self, plan: &Plan<'_>, own: Option<&ListedObject>) -> bool {
         let delimiter = self.shared.keys.delimiter();
         let mut keys = plan.jobs.iter().map(|(object, ..)| *object);
@@ -229,8 +229,7 @@ impl S3Fs {
         has_markers && !self.objects().heeds_conditions()
     }
 
-    /// Copies what is in a directory that another handle reaches, if the server can:
-    /// `FileSystem::copydir_from`.
+    /// Copies the content of a directory of another handle, if the server can. Implements `FileSystem::copydir_from`.
     pub(in crate::s3) fn copy_reached_directory(
         &self,
         source: &Location,
@@ -264,7 +263,7 @@ impl S3Fs {
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
         let copied = match self.copy_keys(&reached.fs, plan, there.as_ref()) {
-            // These credentials may not read there: the caller's two handles can.
+            // These credentials may not read the source. The caller can copy with its two handles.
             Err(error) if error.is(ErrorKind::PermissionDenied) => return Ok(false),
             copied => copied?,
         };
@@ -278,13 +277,13 @@ impl S3Fs {
 
     fn all_keys(&self, prefix: &str) -> Result<Vec<ListedObject>> {
         let mut keys = Vec::new();
-        for page in Pages::new(self.objects(), prefix, None) {
+        for page in AllKeys::new(self.objects(), prefix, self.shared.max_workers) {
             keys.extend(page?.objects);
         }
         Ok(keys)
     }
 
-    /// Copies what is planned from that filesystem, verbatim and in parallel.
+    /// Copies the planned keys from the source filesystem, verbatim and in parallel.
     fn copy_keys<'a>(
         &self,
         source: &S3Fs,
@@ -294,12 +293,12 @@ impl S3Fs {
         let delimiter = self.shared.keys.delimiter();
         let copy = |object: &ListedObject, from: &Key, to: &Key| {
             if is_marker(object, delimiter) {
-                // A marker with content that is there already must not become empty.
+                // An existing marker with content must not become empty.
                 return self.copy_marker(source, object, to, there);
             }
             self.copy_key(source, object, from, to, Condition::Any)
         };
-        // After one that fails no other is begun.
+        // After a failure no other copy is started.
         self.threads().each(plan.jobs.len(), |number| {
             let Some((object, from, to)) = plan.jobs.get(number) else {
                 return Ok(());
@@ -321,7 +320,7 @@ impl S3Fs {
         })
     }
 
-    /// Copies an object with what it is kept with.
+    /// Copies an object with its storage class and, if configured, its encryption.
     fn copy_key(
         &self,
         source: &S3Fs,
@@ -347,8 +346,8 @@ impl S3Fs {
         self.objects().copy(&source, to, kept, condition)
     }
 
-    /// Copies a marker with its metadata, unless one is there already. One request; one more where
-    /// that is not known of the target, but on AWS.
+    /// Copies a marker with its metadata, unless it exists already. Makes one request, and one more if
+    /// the target's markers are not known, except on AWS.
     fn copy_marker(
         &self,
         source: &S3Fs,
@@ -372,11 +371,11 @@ impl S3Fs {
         let copy = |condition| self.copy_key(source, object, &from, to, condition);
         match copy(Condition::Absent) {
             Err(error) if is_unknown_to_store(&error) => copy(Condition::Any),
-            // On a store that keeps directories by themselves, a marker is nothing that can be copied.
+            // On a store with directories of its own, a marker is not an object that can be copied.
             Err(error) if error.is(ErrorKind::ResourceNotFound) => {
                 self.put_marker(to, Wanted::Marker).map(|_| ())
             }
-            // One that is there already will do, and so will that of an attempt whose answer was lost.
+            // An existing marker is sufficient, and so is that of an attempt whose response was lost.
             Err(error)
                 if (condition_failed(&error) || error.is(ErrorKind::OutcomeUnknown))
                     && is_there()? =>
@@ -387,7 +386,7 @@ impl S3Fs {
         }
     }
 
-    /// The markers that are at the target of a copy, and whether anything is: one request.
+    /// Returns the markers at the target of a copy, and whether the target exists. Makes one request.
     fn target_markers(&self, prefix: &str) -> Result<TargetMarkers> {
         let mut there = TargetMarkers::none();
         let mut pages = Pages::new(self.objects(), prefix, None);
@@ -405,8 +404,8 @@ impl S3Fs {
         Ok(there)
     }
 
-    /// Removes the objects that a move has copied, and no other: none that was replaced meanwhile.
-    /// A directory that stays has its own marker before anything is removed, as in
+    /// Removes the objects that a move has copied, and no others. Objects that were replaced meanwhile are kept.
+    /// A directory that stays gets its own marker before anything is removed, as in
     /// [`remove_tree`](Self::remove_tree).
     fn remove_copied(
         &self,
@@ -460,8 +459,8 @@ impl S3Fs {
             .with_hint("they are still there: move them again for the newer content"))
     }
 
-    /// Deletes an object of which the store says that it has another ETag, if it has not: some compare
-    /// wrongly. Whether it is gone. Two requests at most.
+    /// Deletes an object that the store reported as changed, if its ETag is in fact the same, because some stores compare
+    /// wrongly. Returns true if the object no longer exists. Makes at most two requests.
     fn delete_as_it_was(&self, object: &ListedObject) -> Result<bool> {
         let key = Key::new(object.key.as_str())?;
         let Some(head) = self.objects().look(&key, &ReadOptions::default())? else {
@@ -475,7 +474,7 @@ impl S3Fs {
     }
 }
 
-/// The storage class that a listing tells, as the header of a copy.
+/// Returns the storage class in a listing as the header of a copy.
 fn listed_class(object: &ListedObject) -> Vec<(String, String)> {
     let class = object.storage_class.iter();
     let class = class.filter(|class| *class != "STANDARD");
@@ -488,11 +487,11 @@ fn is_marker(object: &ListedObject, delimiter: &str) -> bool {
     object.size == 0 && object.key.ends_with(delimiter)
 }
 
-/// The markers at the target of a copy, as the first page of its listing has them.
+/// The markers at the target of a copy, from the first page of its listing.
 struct TargetMarkers {
     is_there: bool,
     markers: HashSet<String>,
-    /// Whether there is no other page.
+    /// Whether there is only one page.
     is_whole: bool,
 }
 
@@ -505,20 +504,20 @@ impl TargetMarkers {
         }
     }
 
-    /// Whether that marker is there, if that is known.
+    /// Returns whether the marker exists, if that is known.
     fn has(&self, marker: &str) -> Option<bool> {
         let has = self.markers.contains(marker);
         (has || self.is_whole).then_some(has)
     }
 }
 
-/// The keys of a tree that are to be deleted, 1,000 a request, and its markers after all others.
+/// The keys of a tree to delete, 1,000 per request, with its markers after all others.
 struct Doomed<'a> {
     delimiter: &'a str,
     max_markers: usize,
     keys: Vec<String>,
     markers: Vec<String>,
-    /// Whether there were more markers than are held.
+    /// Whether there were more markers than the maximum in memory.
     overflowed: bool,
 }
 
@@ -544,12 +543,12 @@ impl<'a> Doomed<'a> {
         }
     }
 
-    /// At most the number of keys that one request takes; no markers.
+    /// Returns the keys of one full request, without markers, if there are enough.
     fn full_request(&mut self) -> Option<Vec<String>> {
         (self.keys.len() >= MAX_DELETED_KEYS).then(|| self.keys.drain(..MAX_DELETED_KEYS).collect())
     }
 
-    /// Whether the rest has all markers. If it does not, it has none.
+    /// Returns true if the rest contains all markers. Otherwise it contains none.
     fn has_all_markers(&self) -> bool {
         !self.overflowed
     }
@@ -559,17 +558,17 @@ impl<'a> Doomed<'a> {
     }
 }
 
-/// Which keys are copied where, decided before anything changes.
+/// The keys to copy with their targets, decided before anything changes.
 struct Plan<'a> {
     jobs: Vec<(&'a ListedObject, Key, Key)>,
-    /// The source's own marker: the target has one of its own, or none is wanted.
+    /// The source's own marker. It is not in `jobs`, because the target may have its own, or need none.
     marker: Option<&'a ListedObject>,
-    /// Keys that no URL can name.
+    /// Keys that no URL can represent.
     left: Vec<String>,
 }
 
 impl<'a> Plan<'a> {
-    /// Every key below one prefix to the same below another; an error if one does not fit there.
+    /// Maps every key below one prefix to the same key below another. Returns an error if one would be too long.
     fn new(
         keys: &'a [ListedObject],
         src_prefix: &str,
@@ -609,15 +608,15 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What a copy of a tree did.
+/// The result of copying a tree.
 struct Copied<'a> {
     objects: Vec<&'a ListedObject>,
-    /// Keys that no URL can name.
+    /// Keys that no URL can represent.
     left: Vec<String>,
 }
 
 impl Copied<'_> {
-    /// An error if keys were left out.
+    /// Returns an error if keys were left out.
     fn outcome(&self, path: &str) -> Result<()> {
         if self.left.is_empty() {
             return Ok(());
@@ -677,7 +676,7 @@ mod tests {
     }
 
     #[test]
-    fn of_more_markers_than_are_held_none_is_held() {
+    fn no_marker_is_held_if_there_are_too_many() {
         let keys = ["t/", "t/a/", "t/a/f", "t/b/", "t/c/"].map(str::to_owned);
         let doomed = doomed(2, keys);
         assert!(!doomed.has_all_markers());

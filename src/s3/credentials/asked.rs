@@ -1,4 +1,4 @@
-//! [`Asked`]: what the sources are chosen by.
+//! [`Asked`]: the inputs by which the sources are chosen.
 
 use super::profile::LazyProfile;
 use super::{Environment, Settings};

@@ -8,22 +8,22 @@ use super::sts::{Role, Sts};
 use super::{Credentials, failed};
 use crate::error::Result;
 
-/// The most profiles that `source_profile` may lead through: each is a request to STS.
+/// Maximum number of profiles in a chain of `source_profile`. Each is a request to STS.
 const MAX_ROLES: usize = 32;
 
 /// Returns the credentials that assume a role.
 pub(super) type Assumer = Box<dyn Fn() -> Result<Credentials> + Send + Sync>;
 
-/// Where the credentials that assume a role come from.
+/// Origin of the credentials that assume a role.
 pub(super) enum Origin<'p> {
     Environment,
     Container,
     Instance,
-    /// What a profile has besides a role.
+    /// The credentials of a profile other than its role.
     Profile(&'p Profile),
 }
 
-/// Chooses the source at an origin. `None` if nothing is configured there.
+/// Chooses the source at an origin. Returns `None` if nothing is configured there.
 type Choose<'c> = dyn Fn(Origin<'_>) -> Result<Option<Assumer>> + 'c;
 
 /// A role, and the source of the credentials that assume it.
@@ -34,7 +34,7 @@ pub(super) struct AssumeRole {
 }
 
 impl AssumeRole {
-    /// The role of a profile that has `role_arn` and no web identity.
+    /// Returns the role of a profile that has `role_arn` and no web identity.
     pub(super) fn configured(
         asked: &Asked<'_>,
         profile: &Profile,
@@ -89,7 +89,7 @@ impl AssumeRole {
                 arn,
                 session_name: text("role_session_name")?,
                 external_id: text("external_id")?,
-                // botocore overlooks what is no number, too.
+                // botocore ignores a value that is not a number, too.
                 duration_seconds: text("duration_seconds")?.and_then(|text| text.parse().ok()),
             },
             with,
@@ -140,7 +140,7 @@ fn source_profile(
             profile.title()
         ))
     })?;
-    // A profile may name itself for the keys that are in it.
+    // A profile may name itself to use its own keys.
     let is_itself_with_keys = name == profile.name() && source.has_keys();
     if visited.iter().any(|seen| seen == name) && !is_itself_with_keys {
         return Err(failed(format!(
@@ -177,7 +177,7 @@ mod tests {
     use super::super::testing::{Home, Script, assumed, given};
 
     #[test]
-    fn a_chain_of_roles_without_end_is_an_error() {
+    fn an_endless_chain_of_roles_is_an_error() {
         let mut config = String::new();
         for number in 0..2000 {
             config += &format!(
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_assumed_with_what_the_environment_or_a_container_has() {
+    fn a_role_is_assumed_with_credentials_of_the_environment_or_a_container() {
         let sts = Script::start(|_| assumed("AssumeRole", "role-key"));
         let container = Script::start(|_| {
             super::super::testing::Reply::new(

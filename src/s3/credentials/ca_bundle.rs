@@ -1,5 +1,5 @@
-//! The file of certificates that an https endpoint has to be certified by, from the caller, the
-//! environment or the profile; none of them means those that come with the program.
+//! The file of trusted root certificates for https endpoints, from the caller, the environment or the
+//! profile. Without one, the default certificates of the build apply.
 //!
 //! See `verify` and `ca_bundle` in botocore's configuration.
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 
-/// The path of the file, if anything says one.
+/// Returns the path of the file, if one is configured.
 pub(super) fn find(
     given: Option<&Path>,
     environment: &Environment,
@@ -22,8 +22,8 @@ pub(super) fn find(
     }
     let said = match environment.text(VARIABLE)? {
         Some(path) => Some(path),
-        // A broken file does not stop who gave everything else: without what it may say here, a
-        // server is trusted less, and not more.
+        // An unreadable profile is no error for a caller that configured everything else. Without its
+        // ca_bundle, fewer servers are trusted, not more.
         None => match profile.get() {
             Ok(profile) => profile.text("ca_bundle")?,
             Err(_) => None,
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caller_then_the_environment_then_the_profile() {
+    fn the_caller_comes_before_the_environment_and_then_the_profile() {
         let config = "[default]\nca_bundle = /in/file";
         for (given, variable, config, expected) in [
             (Some("/given"), "/variable", config, Some("/given")),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_home() {
+    fn a_tilde_is_the_home_directory() {
         let home = Home::new();
         let environment = home.environment([(VARIABLE, "~/ca.pem")]);
         let profile = LazyProfile::new(None, &environment);

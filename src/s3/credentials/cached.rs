@@ -1,4 +1,4 @@
-//! [`CachedCredentials`]: keeps what a source gave, and asks it again before that expires.
+//! [`CachedCredentials`]: caches the credentials of a source and refreshes them before they expire.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
@@ -7,30 +7,31 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Credentials, CredentialsProvider, failed};
 use crate::error::{Error, Result};
 
-/// How long before they expire credentials are refreshed. Instance metadata has new ones by then.
+/// Time before the expiry at which credentials are refreshed. By then, instance metadata has new ones.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// How long credentials are used that had expired when they came: the clock of this machine may be wrong, and
-/// the server decides.
+/// Time for which credentials are used that had already expired when the source returned them. The clock of this
+/// machine may be wrong, so the server decides.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// The longest pause after an early refresh that failed.
+/// Maximum pause after an early refresh that failed.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Keeps the credentials of a source and refreshes them before they expire. Clones share what is kept.
+/// Caches the credentials of a source and refreshes them before they expire. Clones share the cache.
 ///
 /// [`S3FsBuilder::credentials_provider`](crate::S3FsBuilder::credentials_provider) wraps its source in one. A
 /// program needs this type only to share one source between several filesystems.
 ///
-/// - The source is asked at the first use. Credentials without an expiry are kept until a server calls them
+/// - The source is called on first use. Credentials without an expiry are kept until a server rejects them as
 ///   expired.
-/// - From five minutes before they expire on (or the last quarter of their time, if that is less), one thread
-///   asks the source for new ones; other threads go on with the old ones.
-/// - If that fails while the old ones are valid, they are used, and the source is asked again later (after at
-///   most a minute). The log has a warning.
-/// - Once they have expired, one thread asks the source, and the others wait for what it gets, an error included.
-/// - Credentials that have expired when they come are used for a minute: the clock may be wrong, and the server
-///   decides.
+/// - Starting five minutes before the expiry (or in the last quarter of the lifetime, if that is shorter), one
+///   thread gets new credentials from the source. Other threads continue with the old ones.
+/// - If that fails while the old credentials are valid, they stay in use, and the source is called again later
+///   (after at most a minute). A warning is logged.
+/// - Once the credentials have expired, one thread calls the source, and the others wait for its result, which
+///   may be an error.
+/// - Credentials that have already expired when the source returns them are used for a minute: the clock may be
+///   wrong, so the server decides.
 ///
 /// ```
 /// use s3fs::{CachedCredentials, Credentials, S3Fs};
@@ -50,27 +51,27 @@ pub struct CachedCredentials(Arc<Inner>);
 struct Inner {
     source: Box<dyn CredentialsProvider>,
     held: RwLock<Option<Arc<Held>>>,
-    /// Whoever asks the source holds it.
+    /// Held by the thread that calls the source.
     gate: Mutex<Gate>,
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
-/// Credentials, and until when they are good for what.
+/// Credentials with the times at which they are refreshed and expire.
 struct Held {
     credentials: Arc<Credentials>,
-    /// From when on one thread refreshes them.
+    /// Time from which on one thread refreshes them.
     refresh_at: Option<SystemTime>,
-    /// When nobody uses them any more.
+    /// Time at which they are no longer used.
     until: Option<SystemTime>,
 }
 
 #[derive(Default)]
 struct Gate {
-    /// No early refresh before.
+    /// Time before which no early refresh is attempted.
     rests_until: Option<SystemTime>,
-    /// When the source last failed, and how.
+    /// Time and error of the source's last failure.
     failed: Option<(Instant, Error)>,
-    /// When the source last had nothing but what a server had called expired.
+    /// Time at which the source last returned only credentials that a server had rejected as expired, or failed.
     in_vain: Option<Instant>,
 }
 
@@ -115,7 +116,7 @@ impl Held {
 }
 
 impl CachedCredentials {
-    /// Keeps what that source gives. The source is asked at the first use.
+    /// Creates a cache for that source. The source is called on first use.
     pub fn new(source: impl CredentialsProvider + 'static) -> Self {
         Self::with_clock(source, SystemTime::now)
     }
@@ -132,18 +133,18 @@ impl CachedCredentials {
         }))
     }
 
-    /// The same, which has these credentials already.
+    /// Stores credentials in the cache.
     pub(super) fn holding(self, credentials: Credentials) -> Self {
         self.0.store(credentials);
         self
     }
 
-    /// What is kept, if anything is; the source is not asked.
+    /// Returns the cached credentials, if there are any. Does not call the source.
     pub(super) fn kept(&self) -> Option<Arc<Credentials>> {
         self.0.held().map(|held| Arc::clone(&held.credentials))
     }
 
-    /// The credentials to sign with now.
+    /// Returns the credentials to sign with now.
     pub(super) fn get(&self) -> Result<Arc<Credentials>> {
         let inner = &*self.0;
         let began = Instant::now();
@@ -155,7 +156,7 @@ impl CachedCredentials {
             }
         }
         let mut gate = inner.gate();
-        // Another thread may have asked while this one waited.
+        // Another thread may have called the source while this one waited.
         if let Some(held) = inner.held()
             && held.age((inner.clock)()) != Age::Expired
         {
@@ -175,10 +176,10 @@ impl CachedCredentials {
         }
     }
 
-    /// Asks the source again, after a server called those expired that were used since `since`. Returns whether
-    /// there are others now.
+    /// Calls the source again after a server rejected the credentials `used` as expired. `since` is the time at which
+    /// the rejected request was signed. Returns true if there are other credentials now.
     ///
-    /// One thread asks; those that were refused meanwhile wait for what it gets.
+    /// One thread calls the source. Other threads whose requests were rejected in the meantime wait for its result.
     pub(super) fn renew_used(&self, used: &Credentials, since: Instant) -> bool {
         let inner = &*self.0;
         let mut gate = inner.gate();
@@ -221,7 +222,7 @@ impl Inner {
         credentials
     }
 
-    /// New credentials, or the old ones while another thread refreshes them or the source fails.
+    /// Returns new credentials, or the old ones while another thread refreshes them or the source fails.
     fn refresh_early(&self, old: &Arc<Held>) -> Arc<Credentials> {
         let mut gate = match self.gate.try_lock() {
             Ok(gate) => gate,
@@ -251,7 +252,7 @@ impl Inner {
     }
 }
 
-/// Credentials that a request can be signed with.
+/// Returns an error unless a request can be signed with the credentials.
 fn usable(credentials: Credentials) -> Result<Credentials> {
     let keys = [credentials.access_key_id(), credentials.secret_access_key()];
     match keys.iter().any(|key| key.trim().is_empty()) {
@@ -290,7 +291,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// A clock that the test sets, in seconds after 1970.
+    /// A clock that the test sets, in seconds since 1970.
     #[derive(Clone, Default)]
     struct Watch(Arc<AtomicU64>);
 
@@ -304,7 +305,8 @@ mod tests {
         }
     }
 
-    /// The first, second ... credentials, each for an hour; what the source does before it answers.
+    /// Returns a cache with the first, second ... credentials, each valid for an hour. The source calls `before`
+    /// first.
     fn numbered(
         watch: &Watch,
         before: impl Fn(u64) -> Result<()> + Send + Sync + 'static,
@@ -337,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_asked_at_the_first_use_and_five_minutes_before_the_expiry() {
+    fn credentials_are_fetched_at_first_use_and_five_minutes_before_the_expiry() {
         let watch = Watch::default();
         let (cached, asked) = numbered(&watch, |_| Ok(()));
         assert_eq!(asked.load(Ordering::Relaxed), 0);
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_for_a_short_time_are_refreshed_in_its_last_quarter() {
+    fn short_lived_credentials_are_refreshed_in_the_last_quarter() {
         let watch = Watch::default();
         let (source_watch, clock) = (watch.clone(), watch.clone());
         let asked = Arc::new(AtomicU64::new(0));
@@ -392,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_refreshes_while_the_others_go_on() {
+    fn one_thread_refreshes_while_the_others_continue() {
         let watch = Watch::default();
         let (ask, is_asked) = mpsc::channel();
         let (answer, may_answer) = mpsc::channel::<()>();
@@ -438,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_waited_share_the_error_of_the_one_that_asked() {
+    fn waiting_threads_share_the_error_of_the_refresh() {
         let watch = Watch::default();
         let (ask, is_asked) = mpsc::channel();
         let (answer, may_answer) = mpsc::channel::<()>();
@@ -457,17 +459,17 @@ mod tests {
             let began = Instant::now();
             answer.send(()).unwrap();
             assert!(first.join().unwrap());
-            // As a thread that began to wait before the source failed.
+            // Simulates a thread that began to wait before the source failed.
             let gate = cached.0.gate();
             assert!(gate.failed.as_ref().is_some_and(|(at, _)| *at > began));
         });
-        // Whoever comes later asks again.
+        // A later caller calls the source again.
         assert_eq!(key(&cached), "key2");
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]
-    fn a_refresh_that_fails_while_the_old_ones_live_is_made_again_later() {
+    fn a_failed_refresh_is_retried_later_while_the_old_credentials_are_valid() {
         let watch = Watch::default();
         let (cached, asked) = numbered(&watch, |number| match number {
             2 | 3 => Err(failed("the source is down")),
@@ -488,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_when_the_old_ones_are_gone_is_an_error() {
+    fn a_failed_refresh_after_the_expiry_is_an_error() {
         let watch = Watch::default();
         let (cached, _) = numbered(&watch, |number| match number {
             2 => Err(failed("the source is down")),
@@ -502,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_had_expired_when_they_came_are_used_for_a_minute() {
+    fn credentials_that_arrive_expired_are_used_for_a_minute() {
         let watch = Watch::default();
         let clock = watch.clone();
         let asked = Arc::new(AtomicU64::new(0));
@@ -531,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_in_a_cache_passes_on_what_a_server_refused() {
+    fn a_nested_cache_passes_rejections_on() {
         let watch = Watch::default();
         let (inner, asked) = numbered(&watch, |_| Ok(()));
         let outer = CachedCredentials::new(inner.clone());
@@ -543,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_what_is_kept() {
+    fn debug_shows_nothing_of_the_cached_credentials() {
         let cached = CachedCredentials::new(|| Ok(Credentials::new("hidden", "hidden")));
         cached.get().unwrap();
         assert_eq!(format!("{cached:?}"), "CachedCredentials { .. }");

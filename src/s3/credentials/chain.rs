@@ -1,10 +1,10 @@
-//! The chain: which source has the credentials, and what it gives.
+//! The chain: chooses the source of the credentials and gets them from it.
 //!
 //! The order is that of botocore's `create_credential_resolver`: environment, a role of the profile, web identity,
 //! single sign-on, credentials file, console login, `credential_process`, config file, container endpoint, instance
-//! metadata. Choosing reads variables and files and never asks a server: the first source that is configured is the
-//! one, and what fails there is an error, because the next source would be another identity. Only instance
-//! metadata needs no configuration, which is why it comes last.
+//! metadata. Choosing reads variables and files, and never sends a request: the first configured source is used. If
+//! it fails, the error is returned, because the next source would be another identity. Only instance metadata needs
+//! no configuration, which is why it comes last.
 
 use super::asked::Asked;
 #[cfg(feature = "aws-chain")]
@@ -28,7 +28,7 @@ use super::web_identity::WebIdentity;
 use super::{Credentials, CredentialsProvider, Environment, Settings, environment, failed};
 use crate::error::{Error, Result};
 
-/// The source that has the credentials.
+/// The chosen source of the credentials.
 pub(super) enum Source {
     Environment(Credentials),
     CredentialsFile(Credentials),
@@ -50,7 +50,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Its name in the log.
+    /// Returns its name for the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Environment(_) => "environment",
@@ -73,12 +73,12 @@ impl Source {
         }
     }
 
-    /// Whether no profile was needed to find it.
+    /// Returns true if it was found without a profile.
     pub(super) fn is_environment(&self) -> bool {
         matches!(self, Self::Environment(_))
     }
 
-    /// The credentials, if choosing has read them already.
+    /// Returns the credentials, if they were read while choosing the source.
     pub(super) fn at_hand(&self) -> Option<&Credentials> {
         match self {
             Self::Environment(found) | Self::CredentialsFile(found) | Self::ConfigFile(found) => {
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    /// The credentials, from another program or a server where they come from one.
+    /// Returns the credentials, running a program or sending requests if the source requires it.
     #[cfg(feature = "aws-chain")]
     pub(super) fn credentials(&self) -> Result<Credentials> {
         match self {
@@ -112,13 +112,13 @@ impl Source {
     }
 }
 
-/// The source that is configured.
+/// Returns the configured source.
 pub(super) fn choose(asked: &Asked<'_>) -> Result<Source> {
     let is_named = asked.settings.profile.is_some();
     if !is_named && let Some(found) = environment::credentials(asked.environment)? {
         return Ok(Source::Environment(found));
     }
-    // botocore looks at the profile's role before it looks at the web identity of the environment.
+    // botocore checks the profile's role before the web identity of the environment.
     #[cfg(not(feature = "aws-chain"))]
     if !is_named {
         unsupported::refuse_web_identity(asked.environment)?;
@@ -151,7 +151,7 @@ pub(super) fn choose(asked: &Asked<'_>) -> Result<Source> {
     Err(nothing_found(asked, profile, &why))
 }
 
-/// The credentials that assume a role.
+/// Returns the source of the credentials that assume a role.
 #[cfg(feature = "aws-chain")]
 fn assumer(asked: &Asked<'_>, origin: Origin<'_>) -> Result<Option<Assumer>> {
     let source = match origin {
@@ -167,7 +167,7 @@ fn assumer(asked: &Asked<'_>, origin: Origin<'_>) -> Result<Option<Assumer>> {
     Ok(source.map(|source| -> Assumer { Box::new(move || source.credentials()) }))
 }
 
-/// What a profile has: the order is that of botocore's `ProfileProviderBuilder`.
+/// Returns the source that a profile configures. The order is that of botocore's `ProfileProviderBuilder`.
 fn from_profile(
     asked: &Asked<'_>,
     profile: &Profile,
@@ -202,7 +202,8 @@ fn from_profile(
     Ok(found.map(Source::ConfigFile))
 }
 
-/// The error that lists every source in order, and why it had nothing; `last` is the one of the last.
+/// Returns the error that lists every source in order with the reason why it has no credentials. `last` is the reason
+/// of the last one.
 fn nothing_found(asked: &Asked<'_>, profile: &Profile, last: &str) -> Error {
     let is_named = asked.settings.profile.is_some();
     let mut tried = vec!["the program gave none".to_owned()];
@@ -242,11 +243,11 @@ fn nothing_found(asked: &Asked<'_>, profile: &Profile, last: &str) -> Error {
     )
 }
 
-/// The chain as a source: it is gone through each time, so that what the files say meanwhile counts.
+/// The chain as a source. It is evaluated each time, so that changes of the files take effect.
 pub(super) struct Chain {
     pub(super) settings: Settings,
     pub(super) environment: Environment,
-    /// Where the region goes that instance metadata names; `None` if another is configured.
+    /// Receives the region from instance metadata; `None` if a region or an endpoint is configured.
     pub(super) region: Option<Region>,
 }
 
@@ -341,13 +342,13 @@ mod tests {
         ];
         const CONTAINER: (&str, &str) = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x");
 
-        /// Everything at once, and then one less each time, in the order of botocore 1.44's resolver.
+        /// Starts with everything configured, then removes one source each time, in the order of botocore 1.44's resolver.
         #[test]
         fn the_order_is_that_of_botocore() {
             let role = format!("{ROLE}source_profile = y\n");
             let of_config = [&*role, SSO, LOGIN, PROCESS, KEYS];
-            // What is left of the config file, whether keys are in the credentials file, the web identity of
-            // the environment, and the container.
+            // The rest of the config file, whether the credentials file has keys, whether the environment has a web
+            // identity, and whether it has a container.
             let table = [
                 (&of_config[..], true, true, true, "assumed role"),
                 (&of_config[1..], true, true, true, "web identity"),
@@ -381,8 +382,8 @@ mod tests {
                 let environment = home.with_metadata([one, two, container, ("AWS_PROFILE", "x")]);
                 let found = chosen(&Settings::default(), &environment).unwrap();
                 assert_eq!(found, expected);
-                // The environment's keys come before all of them, unless the caller named the profile; and
-                // its web identity does not count then.
+                // The environment's keys come before all of them, unless the caller named the profile. In that case,
+                // its web identity is ignored, too.
                 let keys = ("AWS_ACCESS_KEY_ID", "K");
                 let secret = ("AWS_SECRET_ACCESS_KEY", "S");
                 let environment =
@@ -423,7 +424,7 @@ mod tests {
                     ),
                     Ok(()),
                 ),
-                // A profile may name itself for its own keys.
+                // A profile may name itself to use its own keys.
                 (format!("source_profile = a\n{KEYS}"), Ok(())),
                 (format!("source_profile = b\n[profile b]\n{SSO}"), Ok(())),
                 (
@@ -489,7 +490,7 @@ mod tests {
         }
 
         #[test]
-        fn a_source_that_is_half_configured_is_an_error_that_says_what_is_missing() {
+        fn an_incomplete_source_is_an_error_that_names_the_missing_setting() {
             for (config, pairs, words) in [
                 ("web_identity_token_file = /t", [("X", "")], "AWS_ROLE_ARN"),
                 ("", [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], "AWS_ROLE_ARN"),
@@ -515,7 +516,7 @@ mod tests {
             }
         }
 
-        /// The credentials are those of the instance, and so is the region where nothing else names one.
+        /// Checks that the credentials come from the instance, and the region, too, if nothing else is configured.
         #[test]
         fn instance_metadata_comes_last_and_brings_the_region() {
             use super::super::super::resolve;
@@ -554,7 +555,7 @@ mod tests {
         }
 
         #[test]
-        fn metadata_that_has_nothing_is_the_end_of_the_list() {
+        fn instance_metadata_without_credentials_ends_the_list() {
             use super::super::super::testing::{Reply, Script, given};
 
             let server = Script::start(|_| Reply::new(404, ""));
@@ -573,7 +574,7 @@ mod tests {
         }
 
         #[test]
-        fn where_nothing_is_found_every_source_is_listed_in_order() {
+        fn without_credentials_the_error_lists_every_source_in_order() {
             let home = Home::new();
             home.write(".aws/config", "[profile x]\nregion = r-1\n");
             let error = message(&Settings::default(), &home.environment([]));
@@ -608,7 +609,7 @@ mod tests {
 
     #[cfg(not(feature = "aws-chain"))]
     #[test]
-    fn a_source_that_is_not_built_in_is_refused_where_it_would_be_used() {
+    fn a_source_without_its_feature_is_refused_when_it_would_be_used() {
         let sections = |credentials: &str, config: &str| {
             Home::with(
                 &format!("[x]\n{credentials}"),
@@ -630,7 +631,7 @@ mod tests {
             let config = format!("{KEYS}{setting} = v\n");
             let error = message(&named("x"), &sections("", &config).environment([]));
             assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
-            // Keys in the credentials file come before these in botocore.
+            // In botocore, keys in the credentials file come before these.
             assert!(chosen(&named("x"), &sections(KEYS, &config).environment([])).is_ok());
         }
         for variable in [

@@ -1,4 +1,4 @@
-//! What the environment and the profile say about requests: addressing style, checksums, attempts.
+//! Settings of requests from the environment and the profile: addressing style, checksums, attempts.
 //!
 //! See `DEFAULT_S3_CONFIG_VARS` and `BOTOCORE_DEFAUT_SESSION_VARIABLES` in botocore's `configprovider.py`.
 
@@ -7,7 +7,7 @@ use super::{Environment, failed};
 use crate::error::Result;
 use crate::s3::builder::AddressingStyle;
 
-/// Endpoints of AWS that only an endpoint's URL can name here: the variable, the setting, and such a URL.
+/// AWS endpoints that must be configured by URL here: variable, setting, and URL.
 const OTHER_ENDPOINTS: [(Option<&str>, &str, &str); 3] = [
     (
         Some("AWS_USE_DUALSTACK_ENDPOINT"),
@@ -20,7 +20,7 @@ const OTHER_ENDPOINTS: [(Option<&str>, &str, &str); 3] = [
         "https://s3-fips.REGION.amazonaws.com",
     ),
     (
-        // The AWS tools have no variable for it.
+        // The AWS tools have no variable for this one.
         None,
         "use_accelerate_endpoint",
         "https://s3-accelerate.amazonaws.com with the addressing style `virtual`",
@@ -29,24 +29,24 @@ const OTHER_ENDPOINTS: [(Option<&str>, &str, &str); 3] = [
 
 const RETRY_MODES: [&str; 3] = ["legacy", "standard", "adaptive"];
 
-/// Settings that count where the program gave none.
+/// Settings that apply where the program set none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Configured {
     pub(crate) addressing_style: Option<AddressingStyle>,
-    /// Whether uploads carry a checksum.
+    /// Whether uploads send a checksum.
     pub(crate) checksums_of_requests: Option<bool>,
-    /// Whether downloads are checked against one.
+    /// Whether downloads are verified against a checksum.
     pub(crate) checksums_of_responses: Option<bool>,
     pub(crate) max_attempts: Option<u32>,
 }
 
 impl Configured {
-    /// The settings.
+    /// Reads the settings.
     ///
     /// # Errors
     ///
-    /// `CreateFailed` for a value that is none, and for endpoints of AWS that are not here, unless the endpoint is
-    /// named anyway.
+    /// Returns `CreateFailed` for an invalid value, and for a setting that selects an AWS endpoint not supported here,
+    /// unless an endpoint is configured.
     pub(super) fn find(
         environment: &Environment,
         profile: &LazyProfile<'_>,
@@ -75,14 +75,14 @@ impl Configured {
     }
 }
 
-/// Where settings stand.
+/// The places that contain settings.
 struct Places<'a> {
     environment: &'a Environment,
     profile: &'a LazyProfile<'a>,
 }
 
 impl Places<'_> {
-    /// The value of a variable, or else of a setting, and the name of what has it.
+    /// Returns the value of a variable, or else of a profile setting, with the name of the one that has it.
     fn find<'n>(&self, variable: &'n str, setting: &'n str) -> Result<Option<(&'n str, String)>> {
         match self.environment.text(variable)? {
             Some(text) => Ok(Some((variable, text))),
@@ -90,7 +90,7 @@ impl Places<'_> {
         }
     }
 
-    /// A setting in the block `s3 =`.
+    /// Returns a setting in the block `s3 =`.
     fn nested(&self, setting: &str) -> Result<Option<String>> {
         let profile = self.profile.settings()?;
         Ok(profile.and_then(|profile| profile.nested("s3", setting)))
@@ -136,7 +136,7 @@ impl Places<'_> {
         }
     }
 
-    /// All modes are retried in the same way here.
+    /// Checks that the retry mode is valid. The retries are the same in all modes here.
     fn check_retry_mode(&self) -> Result<()> {
         match self.find("AWS_RETRY_MODE", "retry_mode")? {
             Some((name, text)) if !RETRY_MODES.contains(&text.as_str()) => Err(failed(format!(
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_of_the_profile_are_read_and_variables_win() {
+    fn variables_override_the_settings_of_the_profile() {
         let config = "[default]\nrequest_checksum_calculation = when_required\n\
                       response_checksum_validation = WHEN_SUPPORTED\nmax_attempts = 3\n\
                       retry_mode = adaptive\ns3 =\n  addressing_style = virtual\n";
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_none_is_an_error_that_names_the_setting() {
+    fn an_invalid_value_is_an_error_that_names_the_setting() {
         for (config, variable, words) in [
             ("s3 =\n  addressing_style = host", "X", "addressing_style"),
             (
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_of_aws_that_are_not_here_are_refused_by_name_unless_one_is_given() {
+    fn unsupported_aws_endpoints_are_refused_by_name_unless_an_endpoint_is_set() {
         for (config, variable) in [
             ("use_dualstack_endpoint = true", "X"),
             ("use_fips_endpoint = True", "X"),

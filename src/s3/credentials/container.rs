@@ -1,4 +1,4 @@
-//! The source of containers: an endpoint that ECS, EKS Pod Identity, or a helper on this machine offers.
+//! The source for containers: an endpoint of ECS, EKS Pod Identity, or a helper on this machine.
 //!
 //! Source: [Container credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
 
@@ -18,10 +18,10 @@ pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// Where ECS answers.
+/// The endpoint of ECS.
 const ECS: &str = "http://169.254.170.2";
 
-/// Hosts that may be asked without TLS, beside those of loopback: ECS, and EKS Pod Identity.
+/// Hosts that are allowed without TLS, besides loopback: ECS, and EKS Pod Identity.
 const PLAIN_HTTP: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
 
 const LIMITS: Limits = Limits {
@@ -30,7 +30,7 @@ const LIMITS: Limits = Limits {
     attempts: 3,
 };
 
-/// An endpoint, and what opens it.
+/// An endpoint, and the token for it.
 pub(super) struct Container {
     url: Url,
     token: Token,
@@ -39,7 +39,7 @@ pub(super) struct Container {
 enum Token {
     None,
     Text(String),
-    /// It is read each time: the token is replaced before it expires.
+    /// The file is read each time, because the token is replaced before it expires.
     File(PathBuf),
 }
 
@@ -113,14 +113,14 @@ impl Container {
     }
 }
 
-/// The URL of a path at ECS. What is no path must not lead to another host.
+/// Returns the URL of a path at ECS. Rejects a text that is not a path, which could lead to another host.
 fn relative(path: &str) -> Result<Url> {
     let url = Url::parse(&format!("{ECS}{path}")).ok();
     url.filter(|url| path.starts_with('/') && url.origin().ascii_serialization() == ECS)
         .ok_or_else(|| failed(format!("{RELATIVE_URI} is not a path that begins with /")))
 }
 
-/// A URL that may be asked: by https, or on this machine.
+/// Parses a URL and checks that it is allowed: https, or a host on this machine or one of [`PLAIN_HTTP`].
 fn full(text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|_| failed(format!("{FULL_URI} is not a URL")))?;
     let is_allowed = match (url.scheme(), url.host()) {
@@ -154,7 +154,7 @@ mod tests {
     const GOOD: &str = r#"{"AccessKeyId":"key","SecretAccessKey":"hidden","Token":"hidden","Expiration":"2126-11-28T12:00:00Z","RoleArn":"arn:aws:iam::1:role/r"}"#;
 
     #[test]
-    fn a_relative_path_is_one_of_ecs_and_leads_nowhere_else() {
+    fn a_relative_path_leads_only_to_ecs() {
         assert_eq!(
             relative("/v2/credentials/id?x=1").unwrap().as_str(),
             "http://169.254.170.2/v2/credentials/id?x=1"
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_alone() {
+    fn plain_http_is_allowed_for_this_machine_only() {
         for (url, allowed) in [
             ("https://example.com/x", true),
             ("http://localhost:99/x", true),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_asked_with_its_token_as_documented() {
+    fn the_endpoint_gets_its_token_as_documented() {
         let server = Script::start(|_| Reply::new(200, GOOD));
         let found = container(&server, [(TOKEN, "Basic hidden")])
             .credentials()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_file_is_read_again_each_time_and_wins_over_the_token() {
+    fn the_token_file_is_read_each_time_and_overrides_the_token() {
         let server = Script::start(|_| Reply::new(200, GOOD));
         let home = Home::new();
         home.write("token", "one");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_an_error_that_quotes_nothing() {
+    fn unusable_credentials_are_an_error_that_quotes_nothing() {
         for (status, body, words) in [
             (401, "hidden", "answered with 401"),
             (404, "hidden", "answered with 404"),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_fails_for_once_is_asked_again() {
+    fn a_request_that_fails_once_is_retried() {
         let server = Script::start(|number| match number {
             1 => Reply::new(500, ""),
             _ => Reply::new(200, GOOD),

@@ -1,4 +1,4 @@
-//! What the files and variables say, as lines: for the test that compares this crate with botocore.
+//! Describes the content of the files and variables as lines, for the test that compares this crate with botocore.
 
 use super::asked::Asked;
 use super::chain::choose;
@@ -9,7 +9,7 @@ use super::profile::LazyProfile;
 use super::{Environment, Settings, endpoint, region, words};
 use crate::error::Result;
 
-/// One line for each thing.
+/// Returns one line for each item.
 pub(super) fn lines(environment: &Environment) -> Vec<String> {
     let mut lines = Vec::new();
     match File::credentials(environment) {

@@ -1,4 +1,4 @@
-//! The endpoint, from the caller, the environment or the profile; none of them means AWS.
+//! The endpoint, from the caller, the environment or the profile. Without one, AWS is used.
 //!
 //! See "Service-specific endpoints" in the AWS SDKs and Tools Reference Guide, and
 //! `ConfiguredEndpointProvider` in botocore.
@@ -33,13 +33,13 @@ pub(super) const SSO: Service = Service {
     variables: ["AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL"],
 };
 
-/// The URL of an endpoint, and what it was read from.
+/// The URL of an endpoint, and the place that it was read from.
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) origin: String,
 }
 
-/// The endpoint's URL, if it is configured.
+/// Returns the endpoint's URL, if it is configured.
 #[cfg(any(feature = "aws-chain", feature = "fuzzing"))]
 pub(super) fn find(
     service: Service,
@@ -51,7 +51,7 @@ pub(super) fn find(
     Ok(found.map(|found| found.url))
 }
 
-/// The same, and what it was read from.
+/// Like `find`, but also returns the place that the URL was read from.
 pub(super) fn find_with_origin(
     service: Service,
     given: Option<&str>,
@@ -78,7 +78,7 @@ pub(super) fn find_with_origin(
         .transpose()
 }
 
-/// Whether only what the caller gave counts.
+/// Returns true if endpoints of the environment and the profile are ignored.
 fn configured_are_ignored(environment: &Environment, profile: &LazyProfile<'_>) -> Result<bool> {
     let flag = match environment.text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
         None => profile.text("ignore_configured_endpoint_urls")?,
@@ -87,8 +87,8 @@ fn configured_are_ignored(environment: &Environment, profile: &LazyProfile<'_>) 
     Ok(flag.is_some_and(|flag| flag.eq_ignore_ascii_case("true")))
 }
 
-/// The `endpoint_url` in the block of the service (such as `s3 =`) of the section that the profile's `services`
-/// names.
+/// Returns the `endpoint_url` in the service's block (such as `s3 =`) of the section that the profile's `services`
+/// setting names.
 fn of_services(profile: &Profile, service: &str) -> Result<Option<String>> {
     let Some(name) = profile.text("services")? else {
         return Ok(None);
@@ -115,7 +115,8 @@ fn of_services(profile: &Profile, service: &str) -> Result<Option<String>> {
     }
 }
 
-/// Parsing a URL drops line ends and outer spaces; what remains could be another host.
+/// Rejects a blank URL and one with white space or control characters: parsing would drop line ends and outer spaces,
+/// and the rest could be another host.
 fn checked(url: String, origin: &str) -> Result<Endpoint> {
     if url.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(failed(format!(
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_then_the_environment_then_the_services_then_the_profile() {
+    fn the_order_is_caller_environment_services_profile() {
         let own_without = "[default]\nservices = own\nendpoint_url = http://profile\n\
                            [services own]\nsts =\n  endpoint_url = http://sts\n";
         for (given, of_s3, of_all, config, expected) in [
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn configured_endpoints_can_be_ignored_and_the_callers_never() {
+    fn configured_endpoints_can_be_ignored_but_not_an_explicit_one() {
         let ignoring = "[default]\nendpoint_url = http://profile\n\
                         ignore_configured_endpoint_urls = TRUE\n";
         for (given, flag, config, expected) in [
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_services_section_that_cannot_be_used_is_named() {
+    fn an_unusable_services_section_is_named() {
         for (services, words) in [
             (
                 "",
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_with_white_space_is_an_error_that_says_where_it_stands() {
+    fn an_endpoint_with_white_space_is_an_error_that_names_its_source() {
         for (given, variable, config, words) in [
             (Some(""), "", "", "endpoint_url is"),
             (None, "http://x\n", "", "AWS_ENDPOINT_URL_S3"),

@@ -1,5 +1,5 @@
-//! The environment as a value, so that every source is a function of what it is given; and the
-//! source that reads credentials from it.
+//! The environment as a value, so that every source is a function of its arguments; and the source that reads
+//! credentials from it.
 //!
 //! See "Environment variables to configure the AWS CLI" in the AWS CLI User Guide.
 
@@ -17,22 +17,22 @@ const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 /// The tokens' names in botocore's order; the first is the older one.
 const TOKENS: [&str; 2] = ["AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"];
 
-/// When temporary credentials expire.
+/// The variable with the expiry of temporary credentials.
 const EXPIRY: &str = "AWS_CREDENTIAL_EXPIRATION";
 
-/// From a variable's name to its value.
+/// Returns the value of a variable by its name.
 type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
-/// Environment variables, and the home directory that `~` stands for.
+/// Environment variables, and the home directory that replaces `~`.
 #[derive(Clone)]
 pub(crate) struct Environment {
     variable: Arc<Lookup>,
-    /// Where the home is when no variable says it, as for a service that systemd started.
+    /// Returns the home directory if no variable contains it, as in a service that systemd started.
     account_home: fn() -> Option<PathBuf>,
 }
 
 impl Environment {
-    /// This process's environment, looked up each time.
+    /// Returns this process's environment. Each lookup reads it again.
     pub(crate) fn process() -> Self {
         Self {
             variable: Arc::new(|name| std::env::var_os(name)),
@@ -40,7 +40,7 @@ impl Environment {
         }
     }
 
-    /// Nothing but these variables. Without `HOME` among them there is no home directory.
+    /// Returns an environment with only these variables. Without `HOME` among them there is no home directory.
     pub(crate) fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
@@ -56,7 +56,7 @@ impl Environment {
         }
     }
 
-    /// A variable's value; a blank one counts as unset.
+    /// Returns a variable's value; a blank one counts as unset.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
         match (self.variable)(name).map(OsString::into_string) {
             None => Ok(None),
@@ -67,7 +67,7 @@ impl Environment {
         }
     }
 
-    /// The first of these variables that is set, and its name.
+    /// Returns the name and the value of the first of these variables that is set.
     pub(super) fn first_text<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, String)>> {
         for name in names {
             if let Some(value) = self.text(name)? {
@@ -77,12 +77,12 @@ impl Environment {
         Ok(None)
     }
 
-    /// The path in a variable, or else that default.
+    /// Returns the path in a variable, or else that default.
     pub(super) fn path_or(&self, name: &str, default: &str) -> PathBuf {
         PathBuf::from(self.set(name).unwrap_or_else(|| default.into()))
     }
 
-    /// The path with a leading `~` replaced by the home directory, or `None` if there is no home.
+    /// Replaces a leading `~` of the path by the home directory. Returns `None` if there is no home directory.
     pub(super) fn expand(&self, path: &Path) -> Option<PathBuf> {
         match path.strip_prefix("~") {
             Ok(rest) => Some(self.home()?.join(rest)),
@@ -90,8 +90,8 @@ impl Environment {
         }
     }
 
-    /// `HOME` on every system, then `USERPROFILE`: "Location of the shared config and credentials
-    /// files" in the AWS SDKs and Tools Reference Guide.
+    /// Returns the home directory: `HOME` on every system, then `USERPROFILE`. See "Location of the shared config and
+    /// credentials files" in the AWS SDKs and Tools Reference Guide.
     fn home(&self) -> Option<PathBuf> {
         self.set("HOME")
             .or_else(|| self.set("USERPROFILE"))
@@ -104,7 +104,7 @@ impl Environment {
     }
 }
 
-/// The credentials in the environment.
+/// Returns the credentials in the environment.
 pub(super) fn credentials(environment: &Environment) -> Result<Option<Credentials>> {
     let parts = Parts {
         access_key_id: environment.text(KEY)?,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_token_variable_is_asked_first_as_botocore_does() {
+    fn the_older_token_variable_comes_first_as_in_botocore() {
         for (security, session, token) in [
             ("old", "new", Some("old")),
             ("old", "", Some("old")),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_names_the_half_that_is_missing() {
+    fn an_incomplete_key_pair_is_an_error_that_names_the_missing_half() {
         for (set, missing) in [
             ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
             ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_home_directory_and_nothing_else_is() {
+    fn only_a_leading_tilde_is_the_home_directory() {
         let both = [("HOME", "/h"), ("USERPROFILE", "/u")];
         let blank = [("HOME", ""), ("USERPROFILE", "/u")];
         let none = [("HOME", ""), ("USERPROFILE", "")];
@@ -220,8 +220,8 @@ mod tests {
     }
 
     #[test]
-    fn the_process_environment_is_looked_up_by_name() {
-        // Cargo sets this one for every test it runs.
+    fn the_process_environment_is_read_by_name() {
+        // Cargo sets this variable for every test that it runs.
         let name = "CARGO_MANIFEST_DIR";
         assert_eq!(
             Environment::process().text(name).unwrap(),

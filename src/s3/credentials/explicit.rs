@@ -1,4 +1,4 @@
-//! The source that comes first: what the caller gave.
+//! The first source: credentials passed by the caller.
 
 use super::{Credentials, Parts, failed};
 use crate::error::Result;
@@ -6,10 +6,10 @@ use crate::error::Result;
 const KEY: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
 
-/// The credentials that the caller gave.
+/// Returns the credentials that the caller passed.
 ///
-/// A blank one is an error, not an absent one: a program that passes on an empty variable must not
-/// end up signing as whoever comes next in the chain.
+/// A blank one is an error instead of an absent one: if a program passes on an empty variable, requests must not be
+/// signed with the identity of the next source in the chain.
 pub(super) fn credentials(parts: &Parts) -> Result<Option<Credentials>> {
     for (name, value) in [
         (KEY, &parts.access_key_id),
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_set_is_taken_and_nothing_is_nothing() {
+    fn a_complete_set_is_used_and_an_empty_one_is_none() {
         let found = credentials(&given(Some("K"), Some("S"), Some("T")))
             .unwrap()
             .unwrap();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_blank_is_named() {
+    fn a_missing_or_blank_value_is_named() {
         for (parts, words) in [
             (
                 given(Some("K"), None, None),

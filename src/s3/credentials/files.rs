@@ -1,4 +1,4 @@
-//! The two shared files, credentials and config, from the disk to sections of settings.
+//! The two shared files, credentials and config: reads them from disk into sections of settings.
 //!
 //! See "Location of the shared config and credentials files" in the AWS SDKs and Tools Reference
 //! Guide.
@@ -12,19 +12,19 @@ use super::ini::{self, Ini};
 use super::{Environment, failed};
 use crate::error::Result;
 
-/// More than any such file holds; what is larger is something else.
+/// Maximum size of a shared file. A larger file is something else.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A shared file, which may be absent.
 pub(super) struct File {
     path: PathBuf,
-    /// Why nothing was read, if nothing was.
+    /// The reason why nothing was read, if so.
     absent: Option<String>,
     ini: Ini,
 }
 
 impl File {
-    /// `~/.aws/credentials`, or what `AWS_SHARED_CREDENTIALS_FILE` names.
+    /// Reads `~/.aws/credentials`, or the file that `AWS_SHARED_CREDENTIALS_FILE` names.
     pub(super) fn credentials(environment: &Environment) -> Result<Self> {
         Self::read(
             environment.path_or("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
@@ -32,7 +32,7 @@ impl File {
         )
     }
 
-    /// `~/.aws/config`, or what `AWS_CONFIG_FILE` names.
+    /// Reads `~/.aws/config`, or the file that `AWS_CONFIG_FILE` names.
     pub(super) fn config(environment: &Environment) -> Result<Self> {
         Self::read(
             environment.path_or("AWS_CONFIG_FILE", "~/.aws/config"),
@@ -48,8 +48,8 @@ impl File {
         let Some(path) = environment.expand(&path) else {
             return Ok(Self::absent(path, "no home directory is known"));
         };
-        // botocore asks `os.path.isfile` too: whatever is no regular file, /dev/null for one, or
-        // cannot be looked at, such as the home of the user who called sudo, is absent.
+        // botocore checks `os.path.isfile`, too. A path counts as absent if it is not a regular file, such as
+        // /dev/null, or is inaccessible, such as the home directory of the user who called sudo.
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::absent(path, "not there"))
@@ -68,7 +68,7 @@ impl File {
         }
     }
 
-    /// A file of that text.
+    /// Creates a file with that text.
     #[cfg(feature = "fuzzing")]
     pub(super) fn of_text(name: &str, text: &str) -> Result<Self> {
         Self::parse(name.into(), text.as_bytes())
@@ -104,7 +104,7 @@ impl File {
     }
 }
 
-/// The path, and why nothing was read.
+/// Formats the path, and the reason if nothing was read.
 impl fmt::Display for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.path)?;
@@ -116,7 +116,7 @@ impl fmt::Display for File {
 }
 
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would be waited for as long as nobody writes to it.
+    // Opening a pipe would block until a writer opens it.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -136,7 +136,7 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a small file, such as a token. The error says why and shows nothing of the content.
+/// Reads a small text file, such as a token. The error contains the reason and nothing of the content.
 #[cfg(feature = "aws-chain")]
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let in_file = |error: io::Error| io::Error::new(error.kind(), format!("{path:?}: {error}"));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_absent_and_says_why() {
+    fn a_path_without_a_regular_file_is_absent_with_the_reason() {
         let home = Home::new();
         home.write("directory/file", "");
         for (path, reason) in [
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_up_to_its_bound() {
+    fn a_file_is_read_up_to_the_size_limit() {
         let home = Home::new();
         let environment = home.environment([]);
         let bound = usize::try_from(MAX_BYTES).unwrap();
@@ -219,14 +219,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_file_that_cannot_be_read_is_an_error_that_names_it() {
-        // A regular file whose first byte is at an address that no process has, for root too.
+        // A regular file whose first byte is at an address that no process can read, not even as root.
         let environment = Environment::from_pairs([("AWS_CONFIG_FILE", "/proc/self/mem")]);
         let error = File::config(&environment).err().unwrap().to_string();
         assert!(error.contains("cannot read \"/proc/self/mem\""), "{error}");
     }
 
     #[test]
-    fn a_file_that_cannot_be_understood_is_named_by_path_and_line_and_not_quoted() {
+    fn a_parse_error_has_path_and_line_and_quotes_nothing() {
         for (bytes, words) in [
             (
                 &b"[a]\nhidden\n"[..],

@@ -1,4 +1,4 @@
-//! How the sources ask their servers: one blocking request, with limits on time, size and attempts.
+//! HTTP requests of the sources: blocking, with limits on time, size and attempts.
 
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -15,49 +15,49 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::transport;
 use crate::s3::client::{Proxies, Proxy};
 
-/// More than any answer of these servers has.
+/// Maximum size of an answer, more than any of these servers sends.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// How many connections are kept for later requests.
+/// Maximum number of idle connections kept for later requests.
 const KEPT: usize = 3;
 
-/// The wait before the second attempt; the third waits twice as long.
+/// Wait before the second attempt. The wait before the third is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A request to a server that gives credentials.
+/// A request to a server for credentials.
 pub(super) struct Call<'a> {
     /// The server's name in errors, such as "the container endpoint".
     pub(super) server: &'a str,
     pub(super) method: &'static str,
-    /// It may be secret, as the path of a container's credentials is: errors show its origin alone.
+    /// The URL may be secret, such as the path of a container's credentials. Errors contain only its origin.
     pub(super) url: &'a str,
     pub(super) headers: &'a [(&'static str, &'a str)],
     pub(super) body: Option<&'a [u8]>,
     pub(super) limits: Limits,
 }
 
-/// How long a request may take, and how often it is made.
+/// Limits on the time and the attempts of a request.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) timeout: Duration,
-    /// When all attempts of all requests must have ended.
+    /// The deadline for all attempts of all requests.
     pub(super) deadline: Option<Instant>,
     pub(super) attempts: u32,
 }
 
-/// What a server answered, whatever the status is.
+/// An answer with any status.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
-/// The connection to those servers.
+/// An HTTP client for these servers.
 pub(super) struct Http {
     agent: Agent,
     proxies: Proxies,
 }
 
-/// What the services of AWS are asked with: the certificates that S3 is trusted by, and the proxies before S3.
+/// Connection settings for AWS services: the same trusted root certificates and proxies as for S3.
 #[derive(Clone)]
 pub(super) struct Way {
     ca_bundle: Option<PathBuf>,
@@ -79,7 +79,7 @@ impl Way {
 }
 
 impl Http {
-    /// To a server on this machine or its network, such as instance metadata: no proxy stands before it.
+    /// Creates a client for a server on this machine or its network, such as instance metadata, without a proxy.
     pub(super) fn direct() -> Self {
         Self {
             agent: transport::agent(Agent::config_builder().proxy(None), KEPT),
@@ -87,7 +87,7 @@ impl Http {
         }
     }
 
-    /// To a service of AWS.
+    /// Creates a client for an AWS service.
     pub(super) fn to_service(way: &Way) -> Result<Self> {
         let config = Agent::config_builder().proxy(None);
         #[cfg(feature = "rustls")]
@@ -100,11 +100,11 @@ impl Http {
         })
     }
 
-    /// Asks, and asks again after a broken connection, a timeout, 429 or 5xx.
+    /// Sends a request, and retries it after a broken connection, a timeout, 429 or 5xx.
     pub(super) fn ask(&self, call: &Call<'_>) -> Result<Answer> {
         let mut number = 1;
         loop {
-            // A cancelled call waits for the credentials: other calls may wait for the same ones.
+            // Even a cancelled call finishes this, because other calls may wait for the same credentials.
             let outcome = cancel::regardless(|| self.attempt(call));
             let is_worth_another = match &outcome {
                 Ok(answer) => answer.status == 429 || answer.status >= 500,
@@ -207,7 +207,7 @@ impl Call<'_> {
         ))
     }
 
-    /// The error without the URL, which some errors of ureq quote.
+    /// Returns an error without the URL, which some errors of ureq quote.
     fn transport(&self, error: &ureq::Error, proxy: Option<&Proxy>) -> Error {
         let unanswered = |kind, what: &str| self.unanswered(kind, what, proxy);
         match error {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_succeed_later_is_asked_three_times_and_what_will_not_once() {
+    fn transient_failures_get_three_attempts_and_final_ones_get_one() {
         for (status, attempts) in [(200, 1), (301, 1), (404, 1), (429, 3), (500, 3)] {
             let server = Script::start(move |_| Reply::new(status, "body"));
             let answer = get(&server.url("/x"), LIMITS).unwrap();
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_answer_is_a_timeout() {
+    fn a_silent_server_is_a_timeout() {
         let server = Script::start(|_| Reply::never());
         let limits = Limits {
             timeout: Duration::from_millis(100),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_server_is_named_without_the_path() {
+    fn an_unreachable_server_is_named_without_the_path() {
         let url = Script::start(|_| Reply::new(200, "")).url("/secret");
         let error = get(&url, LIMITS).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::RemoteConnection);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_end_is_an_error() {
+    fn an_endless_response_is_an_error() {
         let server = Script::start(|_| Reply::new(200, "x".repeat(MAX_BYTES as usize + 1)));
         let limits = Limits {
             attempts: 1,

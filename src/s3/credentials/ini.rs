@@ -1,23 +1,23 @@
-//! The format of the shared credentials and config files: text in, sections of settings out.
+//! The format of the shared credentials and config files: parses text into sections of settings.
 //!
-//! It reads what botocore reads, which is Python's `configparser.RawConfigParser` and blocks of
+//! It accepts the format of botocore, which is Python's `configparser.RawConfigParser` plus blocks of
 //! indented settings (`configloader.py`):
 //!
 //! - a setting is `name = value` or `name: value`; names are not case-sensitive, sections are;
 //! - a line indented deeper than the setting above it continues its value; if the value's first
 //!   line is empty, the lines below are a block of settings of their own (`s3 =`);
-//! - a comment is a whole line that begins with `#` or `;`: behind a value they belong to the
-//!   value;
-//! - a section, or a setting in a section, that is there twice is an error;
-//! - the settings of `[DEFAULT]`, in capitals, hold in every section.
+//! - a comment is a whole line that begins with `#` or `;`. After a value, these characters belong
+//!   to the value;
+//! - a duplicate section, or a duplicate setting in a section, is an error;
+//! - the settings of `[DEFAULT]`, in capitals, apply to every section.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// The section whose settings hold in every other one.
+/// The section whose settings apply to every other one.
 const EVERYWHERE: &str = "DEFAULT";
 
-/// The sections of a file, in their order.
+/// The sections of a file, in file order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ini {
     sections: Vec<(String, Section)>,
@@ -34,12 +34,12 @@ type Settings = BTreeMap<String, Value>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Lines joined by `\n`, where the value had more than one.
+    /// Lines joined by `\n`, if the value has more than one.
     Text(String),
     Block(BTreeMap<String, String>),
 }
 
-/// Why a text is not of this format. It never carries a line's content, which may be a secret.
+/// Reason why a text is not in this format. It never contains a line's content, which may be a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub(super) line: usize,
@@ -53,7 +53,7 @@ impl Section {
             .or_else(|| self.everywhere.get(setting))
     }
 
-    /// Every setting, those of `[DEFAULT]` included.
+    /// Returns every setting, including those of `[DEFAULT]`.
     #[cfg(any(feature = "aws-chain", feature = "fuzzing"))]
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &Value)> {
         let elsewhere = self
@@ -75,11 +75,11 @@ impl Ini {
     }
 }
 
-/// Reads a text.
+/// Parses a text.
 pub(super) fn parse(text: &str) -> Result<Ini, Malformed> {
-    // Windows editors put a byte order mark in front, which Python would stumble over.
+    // Windows editors write a byte order mark at the start, on which Python would fail.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Python's universal newlines.
+    // Normalizes line ends like Python's universal newlines.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut reader = Reader::default();
     for (index, line) in text.split('\n').enumerate() {
@@ -119,7 +119,7 @@ impl<'t> Line<'t> {
         }
     }
 
-    /// The name in `[name]`, up to the last `]`; what stands behind it is ignored.
+    /// Returns the name in `[name]`, up to the last `]`. Any text after it is ignored.
     fn section_name(self) -> Option<&'t str> {
         let inner = self.text.strip_prefix('[')?;
         let end = inner.rfind(']').filter(|&end| end > 0)?;
@@ -132,9 +132,9 @@ impl<'t> Line<'t> {
 struct Reader<'t> {
     sections: Vec<(&'t str, BTreeMap<String, Vec<Line<'t>>>)>,
     names: BTreeSet<&'t str>,
-    /// The setting in the last section that the next line may continue.
+    /// The last section's setting that the next line may continue.
     setting: Option<String>,
-    /// How deep the last line that was no continuation is indented.
+    /// Indentation of the last line that was not a continuation.
     indent: usize,
 }
 
@@ -144,7 +144,7 @@ impl<'t> Reader<'t> {
         if line.text.starts_with(['#', ';']) {
             return Ok(());
         }
-        // An empty line is part of a value that goes on below it.
+        // An empty line is part of a value that continues below it.
         let continues = line.text.is_empty() || raw.indent() > self.indent;
         if continues && self.continue_value(line) || line.text.is_empty() {
             return Ok(());
@@ -254,7 +254,7 @@ mod tests {
         )
     }
 
-    /// The value of `a` in the only section.
+    /// Returns the value of `a` in the only section.
     fn value_in(text: &str) -> Value {
         let ini = parse(text).unwrap();
         let (_, section) = ini.sections().next().unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_name_is_what_stands_between_the_brackets() {
+    fn a_section_name_is_the_text_between_the_brackets() {
         for (line, name) in [
             ("[default]", "default"),
             ("[default] # mine", "default"),
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_told_by_line_and_reason() {
+    fn malformed_text_is_reported_with_line_and_reason() {
         for (input, line, reason) in [
             ("a = 1\n", 1, "must come first"),
             ("\n  stray\n[s]\n", 2, "must come first"),
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn no_text_makes_the_parser_panic() {
-        // Every text of up to six of these, which are all that the format gives a meaning.
+        // Every text of up to six of these, which include all characters with a meaning in the format.
         let alphabet = ["[", "]", "=", ":", "#", "\n", " ", "\u{e4}", "\r"];
         for length in 0..=6_u32 {
             for mut number in 0..alphabet.len().pow(length) {

@@ -1,4 +1,4 @@
-//! The source of EC2 instances: instance metadata, version 2, which gives a token before anything else.
+//! The source for EC2 instances: instance metadata, version 2, which requires a session token.
 //!
 //! Source: [Use the Instance Metadata Service](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html)
 //! and [IMDS credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
@@ -31,10 +31,10 @@ const ATTEMPTS: [&str; 2] = [
 const IPV4: &str = "http://169.254.169.254";
 const IPV6: &str = "http://[fd00:ec2::254]";
 
-/// How long a token is asked for, in seconds; it is used at once.
+/// Requested lifetime of a token, in seconds. The token is used at once.
 const TOKEN_SECONDS: &str = "300";
 
-/// What is left out of two timeouts, so that a machine without metadata waits less than 2 s in all.
+/// Deduction from the total timeout, so that a machine without metadata waits less than 2 s in all.
 const MARGIN: Duration = Duration::from_millis(100);
 
 /// Instance metadata.
@@ -44,11 +44,11 @@ pub(super) struct Instance {
     attempts: u32,
 }
 
-/// Why instance metadata gave nothing.
+/// Reason why instance metadata returned no credentials.
 pub(super) struct Nothing(pub(super) String);
 
 impl Instance {
-    /// `None` if it is switched off.
+    /// Reads the configuration. Returns `None` if instance metadata is disabled.
     pub(super) fn configured(
         environment: &Environment,
         profile: &LazyProfile<'_>,
@@ -88,7 +88,7 @@ impl Instance {
         }))
     }
 
-    /// The credentials of the instance's role, and its region if `with_region`.
+    /// Returns the credentials of the instance's role, and its region if `with_region`.
     pub(super) fn credentials(
         &self,
         with_region: bool,
@@ -112,13 +112,13 @@ impl Instance {
     }
 }
 
-/// Whether the environment switches instance metadata off.
+/// Returns true if the environment disables instance metadata.
 pub(super) fn is_disabled(environment: &Environment) -> Result<bool> {
     let flag = environment.text(DISABLED)?;
     Ok(flag.is_some_and(|flag| flag.trim().eq_ignore_ascii_case("true")))
 }
 
-/// A token, and what it opens.
+/// A token, with the client to use it.
 struct Session<'a> {
     instance: &'a Instance,
     http: Http,
@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
         };
         self.http.ask(&call).map_err(|error| {
             let hint = match error.kind() {
-                // The answer with the token does not get past the hop limit of 1.
+                // The answer with the token does not pass a hop limit of 1.
                 ErrorKind::Timeout => "; in a container on EC2 the hop limit must be 2",
                 _ => "",
             };
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The text at that path; what is missing is `absent`.
+    /// Returns the text at that path. If it is missing (404), `absent` is the reason.
     fn text(&self, path: &str, absent: &str) -> std::result::Result<String, Nothing> {
         let answer = self.ask("GET", path, &[("x-aws-ec2-metadata-token", &self.token)])?;
         match (answer.status, String::from_utf8(answer.body)) {
@@ -186,14 +186,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is no region is none.
+    /// Returns the region, or `None` if it is missing or invalid.
     fn region(&self) -> Option<String> {
         let region = self.text("/latest/meta-data/placement/region", "").ok()?;
         region::checked(region.trim().to_owned(), "the region of the instance").ok()
     }
 }
 
-/// Whether a header can carry it.
+/// Returns true if a header can contain the token.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -208,7 +208,7 @@ mod tests {
     fn instance(server: &Script) -> Instance {
         let home = Home::new();
         let url = server.url("/");
-        // Generous, for machines that are busy; a test of its own is about the limit.
+        // A long timeout, for busy machines; another test checks the limit.
         let environment = home.with_metadata([(ENDPOINT[0], &*url), (TIMEOUT[0], "20")]);
         let lazy = LazyProfile::new(None, &environment);
         Instance::configured(&environment, &lazy).unwrap().unwrap()
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_asked_for_a_token_then_the_role_then_its_credentials_and_the_region() {
+    fn metadata_requests_are_for_token_role_credentials_and_region() {
         let server = Script::by_path(metadata);
         let Ok((found, region)) = instance(&server).credentials(true) else {
             panic!("there should be credentials");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_metadata_has_not_is_said() {
+    fn missing_metadata_is_named() {
         for (path, reply, words) in [
             ("/latest/api/token", Reply::new(403, ""), "switched off"),
             (
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_is_none_is_left_out() {
+    fn an_invalid_region_is_left_out() {
         let server = Script::by_path(|path| match path {
             "/latest/meta-data/placement/region" => Reply::new(200, "evil.example/"),
             path => metadata(path),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_never_comes_is_put_down_to_the_hop_limit_in_less_than_two_seconds() {
+    fn a_token_timeout_is_attributed_to_the_hop_limit_within_two_seconds() {
         let server = Script::start(|_| Reply::never());
         let home = Home::new();
         let url = server.url("");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_metadata_is_noticed() {
+    fn a_machine_without_metadata_is_detected() {
         let url = Script::start(|_| Reply::new(200, "")).url("");
         let home = Home::new();
         let environment = home.with_metadata([(ENDPOINT[0], &*url)]);

@@ -1,4 +1,4 @@
-//! JSON objects, of which the sources need a few texts.
+//! JSON objects, from which the sources read a few strings.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::dates::iso_date;
 pub(super) struct Object(Map<String, Value>);
 
 impl Object {
-    /// The object that the text is; `None` for anything else.
+    /// Parses an object. Returns `None` for anything else.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         match serde_json::from_slice(text).ok()? {
             Value::Object(fields) => Some(Self(fields)),
@@ -17,7 +17,7 @@ impl Object {
         }
     }
 
-    /// A text that is not blank.
+    /// Returns a string that is not blank.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name)?.as_str()?;
         (!text.trim().is_empty()).then_some(text)
@@ -34,8 +34,8 @@ impl Object {
         }
     }
 
-    /// The credentials in fields of those names, or the name of the field that is missing or wrong. A token and an
-    /// expiry may be missing.
+    /// Returns the credentials in fields of those names, or the name of the field that is missing or wrong. The token and
+    /// the expiry are optional.
     pub(super) fn credentials(
         &self,
         [key, secret, token, expiry]: [&'static str; 4],
@@ -53,13 +53,13 @@ impl Object {
     }
 }
 
-/// A date as AWS writes it: RFC 3339, with `UTC` for `Z` in old files of the AWS CLI.
+/// Parses a date as AWS writes it: RFC 3339, with `UTC` for `Z` in old files of the AWS CLI.
 pub(super) fn date(text: &str) -> Option<time::OffsetDateTime> {
     let text = text.trim();
     if let Some(date) = text.strip_suffix("UTC") {
         return iso_date(&format!("{date}Z"));
     }
-    // `date +%z` has no colon in the offset, and some have hours alone.
+    // The offset of `date +%z` has no colon, and some offsets have only hours.
     let (date, offset) = text
         .split_at_checked(text.rfind(['+', '-'])?.max(10))
         .unwrap_or((text, ""));
@@ -81,7 +81,7 @@ mod tests {
     const NAMES: [&str; 4] = ["Key", "Secret", "Token", "Expiration"];
 
     #[test]
-    fn credentials_are_read_and_what_is_missing_is_named() {
+    fn credentials_are_read_and_missing_fields_are_named() {
         for (text, expected) in [
             (
                 r#"{"Key":"k","Secret":"s","Token":"t","Expiration":"2026-11-28T12:00:00Z"}"#,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_none_and_depth_is_bounded() {
+    fn a_value_that_is_no_object_is_none_and_depth_is_bounded() {
         let deep = "[".repeat(100_000);
         for text in ["", "[]", "7", "{", "{}}", "\"x\"", &deep] {
             assert!(Object::parse(text.as_bytes()).is_none());

@@ -1,7 +1,7 @@
-//! The source of console logins: `login_session`, whose credentials `aws login` keeps in a cache.
+//! The source for console logins: `login_session`, whose credentials `aws login` caches.
 //!
-//! They live 15 minutes and are used while they live. They are not refreshed here: that needs the proof of a key
-//! that belongs to the AWS CLI.
+//! They are valid for 15 minutes and used until they expire. They are not refreshed here: that requires a proof with a
+//! key that belongs to the AWS CLI.
 //!
 //! Source: [Login for AWS local development](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html).
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_read_from_the_cache_of_the_cli_wherever_that_is() {
+    fn a_login_is_read_from_the_cache_directory_of_the_cli() {
         let home = Home::with("", CONFIG);
         home.write(
             &format!(".aws/login/cache/{}", file()),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_is_over_says_what_to_do() {
+    fn an_expired_login_is_an_error_with_a_hint() {
         let home = Home::with("", CONFIG);
         let environment = home.environment([]);
         let expired = cached("2020-11-28T12:00:00Z");

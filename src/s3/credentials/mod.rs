@@ -1,14 +1,14 @@
-//! Whose access key, which region and which endpoint: one chain of sources, one file a source.
+//! Credentials, region and endpoint: a chain of sources, one file per source.
 //!
-//! What the caller gave comes first ([`explicit`]), then the order of botocore ([`chain`]): the environment
+//! The caller's own settings come first ([`explicit`]), then the order of botocore ([`chain`]): the environment
 //! ([`environment`]) unless the caller named a profile, the profile in the shared credentials and config files
-//! ([`profile`]) with what it may name, a container's endpoint, instance metadata. Sources that ask a server or run
-//! a program belong to the feature `aws-chain`, and are asked at the first request; without the feature they are
-//! refused by name ([`unsupported`]).
+//! ([`profile`]) with the sources that it may name, a container's endpoint, instance metadata. Sources that send
+//! requests or run a program require the feature `aws-chain`, and are used at the first request. Without the feature
+//! they are rejected by name ([`unsupported`]).
 //!
 //! [`region`], [`endpoint`], [`ca_bundle`] and [`configured`] are chains of the same kind for settings. The files
-//! ([`files`], [`ini`], [`words`]) are read when something first needs them. [`cached`] keeps what a source gave and
-//! refreshes it; [`provider`] is what a client signs with.
+//! ([`files`], [`ini`], [`words`]) are read on first use. [`cached`] caches the credentials of a source and
+//! refreshes them; [`provider`] holds the credentials of a client.
 
 mod asked;
 #[cfg(feature = "aws-chain")]
@@ -67,14 +67,14 @@ use profile::LazyProfile;
 pub(crate) use provider::{Provider, Region};
 pub use value::{Credentials, CredentialsProvider};
 
-/// Whether the text can be read as one of the shared files.
+/// Returns true if the text can be parsed as one of the shared files.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn is_shared_file(text: &str) -> bool {
     ini::parse(text).is_ok()
 }
 
-/// What a profile of two shared files, from their texts, has of credentials and settings; and the words of
-/// its name.
+/// Reads the credentials and some settings of a profile from the texts of the two shared files, and its name as a
+/// section's name.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_profile(
     name: &str,
@@ -93,14 +93,14 @@ pub(crate) fn read_profile(
     profile.keys()
 }
 
-/// What the files that these variables name say, and what is chosen by them: one line for each thing, to be compared
-/// with what botocore says.
+/// Describes the files that these variables name, and the choices made from them: one line for each item, to be
+/// compared with botocore.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn described(environment: &Environment) -> Vec<String> {
     describe::lines(environment)
 }
 
-/// The words of a section's name.
+/// Splits a section's name into words.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn words_of(text: &str) -> Option<Vec<String>> {
     words::split(text)
@@ -115,10 +115,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// The credentials, or `None` if the source has neither key nor secret.
+    /// Returns the credentials, or `None` if the source has neither key nor secret.
     ///
-    /// Half of a pair is an error that begins with `source`. botocore overlooks a secret without
-    /// its key; a typing error in the key's name would then sign as someone else.
+    /// Half of a pair is an error, whose message begins with `source`. botocore ignores a secret without its key. With a
+    /// typing error in the key's name, requests would then be signed with another identity.
     fn complete(self, source: &str, [key, secret]: [&str; 2]) -> Result<Option<Credentials>> {
         let (has, lacks) = match (self.access_key_id, self.secret_access_key) {
             (Some(access_key_id), Some(secret_access_key)) => {
@@ -143,13 +143,13 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// What the caller asked for, in the constructor or the FS URL.
+/// The caller's settings, from the constructor or the FS URL.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) explicit: Parts,
-    /// A source of the caller's own, instead of the chain.
+    /// A source of the caller's own, used instead of the chain.
     pub(crate) provider: Option<CachedCredentials>,
-    /// A profile named here is asked before the environment, and must exist.
+    /// The caller's profile. It precedes the environment, and must exist.
     pub(crate) profile: Option<String>,
     pub(crate) anonymous: bool,
     pub(crate) region: Option<String>,
@@ -159,24 +159,24 @@ pub(crate) struct Settings {
     pub(crate) proxy: Option<String>,
 }
 
-/// What the chain found.
+/// Result of the chain.
 pub(crate) struct Resolved {
     pub(crate) provider: Provider,
-    /// Fit to be part of a host name.
+    /// Valid as part of a host name.
     pub(crate) region: Option<String>,
-    /// Without white space and not empty; nothing else of it has been looked at.
+    /// Not empty and without white space. Nothing else has been checked.
     pub(crate) endpoint_url: Option<String>,
-    /// What the endpoint was read from: a parameter, a variable, a profile.
+    /// The place that the endpoint was read from: a parameter, a variable, a profile.
     pub(crate) endpoint_origin: Option<String>,
-    /// Whom an https endpoint has to be certified by.
+    /// The file of trusted root certificates for an https endpoint.
     pub(crate) ca_bundle: Option<PathBuf>,
-    /// What the environment and the profile say about requests.
+    /// The settings of requests from the environment and the profile.
     pub(crate) configured: Configured,
-    /// Where the credentials come from, for the log.
+    /// Name of the credentials' source, for the log.
     pub(crate) source: &'static str,
 }
 
-/// Chooses the source of the credentials, and reads the settings. No server is asked.
+/// Chooses the source of the credentials, and reads the settings. Sends no request.
 pub(crate) fn resolve(settings: &Settings, environment: &Environment) -> Result<Resolved> {
     let profile = LazyProfile::new(settings.profile.as_deref(), environment);
     if settings.profile.is_some() {
@@ -227,14 +227,14 @@ pub(crate) fn resolve(settings: &Settings, environment: &Environment) -> Result<
 struct FoundCredentials {
     credentials: Found,
     source: &'static str,
-    /// Whether nothing else is needed: a profile that is missing or cannot be read is no error then.
+    /// Whether no profile is needed. A profile that is missing or unreadable is then not an error.
     is_enough: bool,
 }
 
 enum Found {
     Anonymous,
     Own(CachedCredentials),
-    /// The chain, and its credentials if it has them at hand.
+    /// The chain, and its credentials if they are already read.
     Chain(Option<Credentials>),
 }
 
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_is_asked_for_and_keeps_region_and_endpoint() {
+    fn anonymous_access_is_explicit_and_keeps_region_and_endpoint() {
         let home = Home::with(FILE, "[default]\nregion = r-1\nendpoint_url = http://e\n");
         let anonymous = Settings {
             anonymous: true,
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_or_a_missing_profile_stops_nobody_who_has_a_key_pair() {
+    fn a_key_pair_works_despite_a_broken_file_or_a_missing_profile() {
         let broken = [("nonsense hidden", ""), ("", "nonsense hidden"), ("", "")];
         for (credentials, config) in broken {
             let home = Home::with(credentials, config);
@@ -429,7 +429,7 @@ mod tests {
                 ..Settings::default()
             };
             assert!(resolve(&anonymous, &missing).is_ok());
-            // A profile that the caller named is needed.
+            // A profile that the caller named must exist.
             let also_a_profile = Settings {
                 profile: Some("missing".into()),
                 ..settings
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_stops_who_needs_it() {
+    fn a_broken_file_is_an_error_when_it_is_needed() {
         for (credentials, config) in [("nonsense hidden", ""), ("", "nonsense hidden")] {
             let home = Home::with(credentials, config);
             let error = message(&Settings::default(), &home.environment([]));
@@ -449,11 +449,11 @@ mod tests {
         }
     }
 
-    /// Nothing is read from the disk when there is nothing to look for.
+    /// Checks that no file is read if every setting was given.
     #[cfg(target_os = "linux")]
     #[test]
-    fn no_file_is_read_for_who_gave_everything() {
-        // Reading it is an error.
+    fn no_file_is_read_if_all_settings_are_given() {
+        // Reading one of these would be an error.
         let unreadable = [
             ("AWS_CONFIG_FILE", "/proc/self/mem"),
             ("AWS_SHARED_CREDENTIALS_FILE", "/proc/self/mem"),
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_never_goes_on_to_the_next_source() {
+    fn an_incomplete_key_pair_never_falls_through_to_the_next_source() {
         let home = Home::with(FILE, "");
         let (key, secret) = (explicit().access_key_id, explicit().secret_access_key);
         for (access_key_id, secret_access_key) in [(key, None), (None, secret)] {

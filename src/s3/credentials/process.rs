@@ -1,4 +1,4 @@
-//! The source of credentials that another program prints: `credential_process`.
+//! The source for credentials that another program prints: `credential_process`.
 //!
 //! Source: [Process credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html).
 
@@ -13,16 +13,16 @@ use super::profile::Profile;
 use super::{Credentials, failed, words};
 use crate::error::{Error, Result};
 
-/// How long the program may take. It may ask a person, in a browser for example.
+/// Timeout for the program. It may interact with the user, for example in a browser.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much of its output is read.
+/// Maximum size of its output.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// How often the program is looked at that has printed everything.
+/// Interval at which a program that has closed its output is checked for its exit.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A program and its arguments. No shell reads them.
+/// A program and its arguments, which are not passed to a shell.
 pub(super) struct Process {
     program: String,
     arguments: Vec<String>,
@@ -69,7 +69,7 @@ impl Process {
             .map_err(|field| wrong(&format!("no {field} that can be used")))
     }
 
-    /// What the program printed. Neither that nor its standard error is ever quoted: both may hold
+    /// Runs the program and returns its output. Neither the output nor its standard error is ever quoted: both may contain
     /// secrets.
     fn run(&self) -> Result<Vec<u8>> {
         let mut child = Command::new(&self.program)
@@ -82,7 +82,7 @@ impl Process {
         let ends = Instant::now() + self.timeout;
         let output = self.read(&mut child, ends);
         if output.is_err() {
-            // It may have ended by itself.
+            // The program may have exited by itself.
             let _ = child.kill();
         }
         let status = loop {
@@ -104,8 +104,8 @@ impl Process {
         Ok(output)
     }
 
-    /// Reads to the end of the output. On a thread of its own, which stays behind if the program left its output
-    /// open to another one that does not end.
+    /// Reads the output to its end, on a thread of its own. The thread stays behind if the program passed its output on to
+    /// another program that does not exit.
     fn read(&self, child: &mut Child, ends: Instant) -> Result<Vec<u8>> {
         let Some(stdout) = child.stdout.take() else {
             return Err(self.failed("has no output"));
@@ -115,7 +115,7 @@ impl Process {
         let work = move || {
             let mut output = Vec::new();
             let read = stdout.take(MAX_BYTES + 1).read_to_end(&mut output);
-            // Nobody waits any more once it took too long.
+            // The receiver is gone after the timeout.
             let _ = send.send(read.map(|_| output));
         };
         reader
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_prints_is_read() {
+    fn the_output_of_a_program_is_read() {
         let found = printed(GOOD).unwrap();
         assert_eq!(found.access_key_id(), "key");
         assert_eq!(found.session_token(), Some("hidden"));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_an_error_that_quotes_nothing() {
+    fn unusable_credentials_are_an_error_that_quotes_nothing() {
         for (text, words) in [
             ("", "no JSON object"),
             ("hidden", "no JSON object"),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_fails_says_how_it_ended_and_not_what_it_said() {
+    fn a_failed_program_is_reported_with_its_exit_status_and_not_its_output() {
         let script = "echo hidden; echo hidden >&2; exit 3";
         let error = process(&["/bin/sh", "-c", script])
             .credentials()
@@ -216,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_killed() {
+    fn a_program_that_runs_too_long_is_killed() {
         let hanging = Process {
             timeout: Duration::from_millis(200),
             ..process(&["/bin/sleep", "3600"])
         };
         let error = hanging.credentials().unwrap_err();
         assert!(error.to_string().contains("took more than"), "{error}");
-        // Its output is closed, and it goes on.
+        // The program closes its output and continues to run.
         let script = "exec >&-; exec /bin/sleep 3600";
         let silent = Process {
             timeout: Duration::from_millis(500),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_without_end_is_not_read_to_it() {
+    fn the_output_of_a_program_is_bounded() {
         let error = process(&["/bin/cat", "/dev/zero"])
             .credentials()
             .unwrap_err();
@@ -257,7 +257,7 @@ mod tests {
         let process = Process::configured(lazy.get().unwrap()).unwrap().unwrap();
         assert_eq!(process.arguments.len(), 3);
         assert_eq!(process.arguments[2], "`id`");
-        // What follows the object makes it no object.
+        // Text after the object makes the JSON invalid.
         assert!(process.credentials().is_err());
         assert!(!home.path("made").exists());
     }

@@ -1,7 +1,7 @@
 //! The profile: its settings in the two shared files, and the source that reads credentials there.
 //!
-//! A setting in the credentials file wins over the same one in the config file
-//! (`Session.full_config` in botocore). An access key and its secret come from one file.
+//! A setting in the credentials file overrides the same one in the config file (`Session.full_config` in
+//! botocore). An access key and its secret come from the same file.
 
 use std::cell::{Cell, OnceCell};
 #[cfg(feature = "aws-chain")]
@@ -22,7 +22,7 @@ const TOKENS: [&str; 2] = ["aws_security_token", "aws_session_token"];
 /// The variables that name a profile, in botocore's order.
 const VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
-/// The profile, whose files are read when something first asks for it.
+/// The profile, whose files are read on first use.
 pub(super) struct LazyProfile<'a> {
     named: Option<&'a str>,
     environment: &'a Environment,
@@ -31,7 +31,7 @@ pub(super) struct LazyProfile<'a> {
 }
 
 impl<'a> LazyProfile<'a> {
-    /// The profile that the caller named, or else the environment, or else `default`.
+    /// Creates the profile that the caller named, or else the one of the environment, or else `default`.
     pub(super) fn new(named: Option<&'a str>, environment: &'a Environment) -> Self {
         Self {
             named,
@@ -41,8 +41,8 @@ impl<'a> LazyProfile<'a> {
         }
     }
 
-    /// From here on a profile that is missing or cannot be read has no settings, and is no error: the caller has
-    /// the credentials without it.
+    /// Makes the profile optional, because the credentials are complete without it: if it is missing or unreadable, it has
+    /// no settings, which is not an error.
     pub(super) fn make_optional(&self) {
         self.is_optional.set(true);
     }
@@ -54,7 +54,7 @@ impl<'a> LazyProfile<'a> {
             .map_err(Error::clone)
     }
 
-    /// The profile for its settings; `None` if it can be done without.
+    /// Returns the profile for its settings, or `None` if it is unavailable and optional.
     pub(super) fn settings(&self) -> Result<Option<&Profile>> {
         let was_read = self.read.get().is_some();
         match self.get() {
@@ -69,7 +69,7 @@ impl<'a> LazyProfile<'a> {
         }
     }
 
-    /// A setting's value, if the profile has it.
+    /// Returns a setting's value, if the profile has it.
     pub(super) fn text(&self, setting: &str) -> Result<Option<String>> {
         match self.settings()? {
             Some(profile) => profile.text(setting),
@@ -86,7 +86,7 @@ pub(super) struct Profile {
     config: Rc<File>,
 }
 
-/// Who named the profile.
+/// Origin of the profile's name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Caller,
@@ -123,7 +123,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The profile of that name in files of these texts.
+    /// Creates the profile of that name from the texts of the two files.
     #[cfg(feature = "fuzzing")]
     pub(super) fn of_texts(name: &str, credentials: &str, config: &str) -> Result<Self> {
         Ok(Self {
@@ -134,7 +134,7 @@ impl Profile {
         })
     }
 
-    /// The profile's name for an error, and who named it.
+    /// Returns the profile's name for an error, with the variable that named it.
     pub(super) fn title(&self) -> String {
         match self.origin {
             Origin::Variable(variable) => format!("profile {:?} (from {variable})", self.name),
@@ -150,7 +150,7 @@ impl Profile {
         &self.config
     }
 
-    /// A setting's value; a blank one counts as absent.
+    /// Returns a setting's value; a blank one counts as absent.
     pub(super) fn text(&self, setting: &str) -> Result<Option<String>> {
         match self.text_in(&self.credentials, self.credentials_section(), setting)? {
             None => self.text_in(&self.config, self.config_section(), setting),
@@ -158,7 +158,7 @@ impl Profile {
         }
     }
 
-    /// Another profile of the same files, if it exists.
+    /// Returns another profile of the same files, if it exists.
     #[cfg(feature = "aws-chain")]
     pub(super) fn sibling(&self, name: &str) -> Option<Self> {
         let sibling = Self {
@@ -170,7 +170,7 @@ impl Profile {
         sibling.exists().then_some(sibling)
     }
 
-    /// Whether the setting is there, whatever its value is.
+    /// Returns true if the setting is present with any value.
     #[cfg(feature = "aws-chain")]
     pub(super) fn has(&self, setting: &str) -> bool {
         let sections = [self.credentials_section(), self.config_section()];
@@ -178,7 +178,7 @@ impl Profile {
         sections.any(|section| section.get(setting).is_some())
     }
 
-    /// A setting in the indented block of that name, such as `addressing_style` in `s3 =`.
+    /// Returns a setting in the indented block of that name, such as `addressing_style` in `s3 =`.
     pub(super) fn nested(&self, block: &str, setting: &str) -> Option<String> {
         let sections = [self.credentials_section(), self.config_section()];
         let value = sections
@@ -194,12 +194,12 @@ impl Profile {
         }
     }
 
-    /// The settings of `[services name]`.
+    /// Returns the settings of `[services name]`.
     pub(super) fn services(&self, name: &str) -> Option<&Section> {
         section_of_kind(&self.config, "services", name)
     }
 
-    /// The settings of `[sso-session name]`: those with a value of one line.
+    /// Returns the settings of `[sso-session name]` that have a value of one line.
     #[cfg(feature = "aws-chain")]
     pub(super) fn sso_session(&self, name: &str) -> Option<BTreeMap<String, String>> {
         let section = section_of_kind(&self.config, "sso-session", name)?;
@@ -214,17 +214,17 @@ impl Profile {
         Some(texts.collect())
     }
 
-    /// The access key and its secret in the credentials file.
+    /// Returns the access key and its secret in the credentials file.
     pub(super) fn keys_in_credentials_file(&self) -> Result<Option<Credentials>> {
         self.keys_in(&self.credentials, self.credentials_section())
     }
 
-    /// The access key and its secret in the config file.
+    /// Returns the access key and its secret in the config file.
     pub(super) fn keys_in_config_file(&self) -> Result<Option<Credentials>> {
         self.keys_in(&self.config, self.config_section())
     }
 
-    /// The access key and its secret in either file.
+    /// Returns the access key and its secret in either file.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn keys(&self) -> Result<Option<Credentials>> {
         match self.keys_in_credentials_file()? {
@@ -233,7 +233,7 @@ impl Profile {
         }
     }
 
-    /// Whether one of the files has an access key or a secret for it.
+    /// Returns true if one of the files has an access key or a secret for it.
     #[cfg(feature = "aws-chain")]
     pub(super) fn has_keys(&self) -> bool {
         self.has(KEY) || self.has(SECRET)
@@ -248,13 +248,13 @@ impl Profile {
         self.credentials_section().is_some() || self.config_section().is_some()
     }
 
-    /// `[name]`.
+    /// Returns the section `[name]`.
     fn credentials_section(&self) -> Option<&Section> {
         let mut sections = self.credentials.ini().sections();
         sections.find_map(|(name, section)| (name == self.name).then_some(section))
     }
 
-    /// `[profile name]`; `[default]` needs no `profile`.
+    /// Returns the section `[profile name]`, or `[default]`, which needs no `profile`.
     fn config_section(&self) -> Option<&Section> {
         section_of_kind(&self.config, "profile", &self.name)
     }
@@ -285,8 +285,8 @@ impl Profile {
             None => Ok(None),
             Some(Value::Text(text)) if text.is_empty() => Ok(None),
             Some(Value::Text(text)) if !text.contains('\n') => Ok(Some(text.clone())),
-            // The lines below may be settings that were indented by mistake, a secret among them,
-            // which must not go out as part of this one.
+            // The lines below may be settings that were indented by mistake. One of them may be a secret,
+            // which must not be sent as part of this value.
             Some(_) => Err(failed(format!(
                 "{setting} of {} in {file} has more than one line",
                 self.title()
@@ -296,7 +296,7 @@ impl Profile {
     }
 }
 
-/// The section `[kind name]` of the config file, the last one if quotation marks made several.
+/// Returns the section `[kind name]` of the config file, the last one if quotation marks make several equal.
 fn section_of_kind<'f>(file: &'f File, kind: &str, name: &str) -> Option<&'f Section> {
     let is_it = |header: &str| {
         kind == "profile" && header == "default" && name == "default"
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_section_of_a_profile_is_the_one() {
+    fn the_last_section_of_a_profile_counts() {
         for (config, expected) in [
             ("[default]\nregion = a\n[profile default]\nregion = b", "b"),
             ("[profile default]\nregion = b\n[default]\nregion = a", "a"),
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_in_either_file_but_not_half_in_each() {
+    fn a_key_pair_comes_from_one_of_the_two_files() {
         const KEYS: &str = "aws_access_key_id = K\naws_secret_access_key = S\n";
         for (credentials, config) in [
             (format!("[x]\n{KEYS}"), String::new()),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_token_setting_is_asked_first_as_botocore_does() {
+    fn the_older_token_setting_comes_first_as_in_botocore() {
         for (tokens, expected) in [
             ("aws_session_token = new", Some("new")),
             (
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_was_asked_for_must_exist() {
+    fn a_requested_profile_must_exist() {
         let home = Home::with("[other]\n", "");
         for (named, variable, title) in [
             (Some("x"), None, "profile \"x\" is neither"),
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_names_the_profile_before_the_environment_does() {
+    fn the_profile_of_the_caller_overrides_the_environment() {
         let home = Home::with("[a]\n[b]\n[c]\n", "");
         for (named, default_profile, profile, expected) in [
             (Some("a"), "b", "c", "a"),

@@ -1,4 +1,4 @@
-//! [`Provider`]: what all clones of a client sign with.
+//! [`Provider`]: the credentials of a client, shared by all its clones.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,20 +6,20 @@ use std::time::Instant;
 use super::{CachedCredentials, Credentials};
 use crate::error::Result;
 
-/// The credentials of a client; none is anonymous, which is never a fallback: the caller asked for it.
+/// The credentials of a client. Without any, requests are anonymous, which only the caller can choose.
 pub(crate) struct Provider {
     cached: Option<CachedCredentials>,
     region: Region,
 }
 
-/// The region that the source of the credentials found, where nothing else named one.
+/// The region that the source of the credentials returned, if no other is configured.
 #[derive(Clone, Default)]
 pub(crate) struct Region(Arc<std::sync::OnceLock<String>>);
 
 impl Region {
     #[cfg(feature = "aws-chain")]
     pub(super) fn set(&self, region: String) {
-        // The first one stays.
+        // The first value stays.
         let _ = self.0.set(region);
     }
 }
@@ -29,28 +29,28 @@ impl Provider {
         Self { cached, region }
     }
 
-    /// Whether requests are unsigned.
+    /// Returns true if requests are unsigned.
     pub(crate) fn is_anonymous(&self) -> bool {
         self.cached.is_none()
     }
 
-    /// The credentials to sign with; their source is asked if there are none, or if they expire soon.
+    /// Returns the credentials to sign with. Calls their source if there are none, or if they expire soon.
     pub(crate) fn get(&self) -> Result<Option<Arc<Credentials>>> {
         self.cached.as_ref().map(CachedCredentials::get).transpose()
     }
 
-    /// The credentials that are there, without asking for any.
+    /// Returns the cached credentials without calling their source.
     pub(crate) fn kept(&self) -> Option<Arc<Credentials>> {
         self.cached.as_ref().and_then(CachedCredentials::kept)
     }
 
-    /// The region that came with the credentials.
+    /// Returns the region that came with the credentials.
     pub(crate) fn region(&self) -> Option<&str> {
         self.region.0.get().map(String::as_str)
     }
 
-    /// Asks the source again, after a server called those expired that were used since `since`. Returns whether
-    /// there are others now.
+    /// Calls the source again after a server rejected the credentials `used` as expired. `since` is the time at which
+    /// the rejected request was signed. Returns true if there are other credentials now.
     pub(crate) fn renew(&self, used: &Credentials, since: Instant) -> bool {
         let cached = self.cached.as_ref();
         cached.is_some_and(|cached| cached.renew_used(used, since))
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_chain_has_meanwhile_is_found() {
+    fn a_renewal_finds_the_new_credentials_of_the_chain() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
         let used = used(&provider);
@@ -92,14 +92,14 @@ mod tests {
         assert_eq!(key(&provider), "old");
         assert!(provider.renew(&used, Instant::now()));
         assert_eq!(key(&provider), "new");
-        // Who used the old ones meanwhile has nothing to ask for.
+        // A request signed with the old ones in the meantime does not call the source.
         home.write(".aws/credentials", file("newest"));
         assert!(provider.renew(&used, Instant::now()));
         assert_eq!(key(&provider), "new");
     }
 
     #[test]
-    fn the_same_again_is_no_renewal_and_is_asked_for_once() {
+    fn unchanged_credentials_are_no_renewal_and_are_fetched_once() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
         let used = used(&provider);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_breaks_changes_nothing() {
+    fn an_error_in_the_chain_changes_nothing() {
         let home = Home::with(&file("old"), "");
         let provider = provider(&home);
         let used = used(&provider);

@@ -4,10 +4,10 @@ use super::profile::LazyProfile;
 use super::{Environment, failed};
 use crate::error::Result;
 
-/// The other SDKs read the first, botocore the second.
+/// The other SDKs read the first, botocore reads the second.
 const VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// The region to use, if anything says one.
+/// Returns the configured region, if there is one.
 pub(super) fn find(
     given: Option<&str>,
     environment: &Environment,
@@ -42,7 +42,7 @@ pub(super) fn checked(region: String, origin: &str) -> Result<String> {
         .with_hint("a region is letters, digits and hyphens, such as us-east-1"))
 }
 
-/// The region becomes part of a host name; the rule is botocore's `validate_region_name`.
+/// Returns true if the region can be part of a host name. The rule is botocore's `validate_region_name`.
 fn is_host_label(region: &str) -> bool {
     (1..=63).contains(&region.len())
         && region
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_then_the_environment_then_the_profile() {
+    fn the_caller_comes_before_the_environment_and_then_the_profile() {
         let config = "[default]\nregion = in-file";
         for (given, aws_region, default_region, config, expected) in [
             (Some("given"), "one", "two", config, Some("given")),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_fit_to_be_part_of_a_host_name() {
+    fn a_region_must_be_a_valid_part_of_a_host_name() {
         let longest = "r".repeat(63);
         for good in ["us-east-1", "auto", "RegionOne", "0-a", longest.as_str()] {
             assert!(is_host_label(good), "{good}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_region_is_an_error_that_says_where_it_stands() {
+    fn an_invalid_region_is_an_error_that_names_its_source() {
         for (given, variable, config, words) in [
             (
                 Some("a/b"),

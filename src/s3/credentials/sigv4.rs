@@ -8,17 +8,17 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::Credentials;
 
-/// A request before it is signed.
+/// A request to sign.
 pub(super) struct Unsigned<'a> {
     pub(super) method: &'a str,
-    /// Encoded, without a query.
+    /// Encoded path, without a query.
     pub(super) path: &'a str,
-    /// In lower case, sorted by name, without `x-amz-date` and `x-amz-security-token`; `host` is one of them.
+    /// Headers in lower case, sorted by name, including `host`, without `x-amz-date` and `x-amz-security-token`.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
 }
 
-/// The headers to add to a request: `x-amz-date`, `x-amz-security-token` and `authorization`.
+/// Returns the headers to add to a request: `x-amz-date`, `x-amz-security-token` and `authorization`.
 pub(super) fn sign(
     request: &Unsigned<'_>,
     credentials: &Credentials,
@@ -81,7 +81,7 @@ pub(super) fn sign(
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // HMAC takes keys of any length: what cannot fail has no signature to give.
+    // HMAC accepts keys of any length, so this cannot fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return Vec::new();
     };
@@ -89,7 +89,7 @@ fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Bytes as hexadecimal digits in lower case.
+/// Formats bytes as hexadecimal digits in lower case.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -109,10 +109,10 @@ mod tests {
 
     const TOKEN: &str = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==";
 
-    /// AWS's published test suite (aws-sig-v4-test-suite): `get-vanilla`, `post-vanilla`,
+    /// Vectors of AWS's published test suite (aws-sig-v4-test-suite): `get-vanilla`, `post-vanilla`,
     /// `post-x-www-form-urlencoded`, `post-sts-header-before`, `get-header-value-trim`.
     #[test]
-    fn the_published_vectors_of_aws_are_signed_as_published() {
+    fn the_test_vectors_of_aws_have_the_published_signatures() {
         let host = ("host", "example.amazonaws.com");
         let form = ("content-type", "application/x-www-form-urlencoded");
         let trim = [

@@ -1,7 +1,7 @@
-//! The source of single sign-on (IAM Identity Center): a login that `aws sso login` made, and a role of it.
+//! The source for single sign-on (IAM Identity Center): a role, accessed with the login of `aws sso login`.
 //!
-//! The token of the login is read from the cache of the AWS CLI and never refreshed: that would replace what the
-//! CLI has stored.
+//! The token of the login is read from the cache of the AWS CLI and never refreshed: that would replace the CLI's
+//! own token.
 //!
 //! Source: [IAM Identity Center credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html)
 //! and [GetRoleCredentials](https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html).
@@ -31,7 +31,7 @@ const LIMITS: Limits = Limits {
     attempts: 3,
 };
 
-/// What a profile must say of itself or by its session.
+/// Settings that a profile or its session must contain.
 const REQUIRED: [&str; 4] = [
     "sso_start_url",
     "sso_region",
@@ -45,7 +45,7 @@ pub(super) struct Sso {
     token_file: PathBuf,
     url: Url,
     way: Way,
-    /// What a person runs to log in.
+    /// The command that logs the user in.
     login: String,
 }
 
@@ -98,7 +98,7 @@ impl Sso {
         parse_url(&base, "single sign-on")?;
         let url = Url::parse(&query)
             .map_err(|_| failed("the endpoint of single sign-on is not a URL"))?;
-        // As botocore names the file: by the session, or by the URL of a login without one.
+        // The file's name is that of botocore: from the session, or from the URL of a login without one.
         let key = hex(&Sha1::digest(session.as_deref().unwrap_or(start_url)));
         let token_file = format!("~/.aws/sso/cache/{key}.json");
         let token_file = asked
@@ -159,7 +159,7 @@ impl Sso {
         let found = role
             .credentials(["accessKeyId", "secretAccessKey", "sessionToken", ""])
             .map_err(|_| unreadable())?;
-        // In milliseconds since 1970.
+        // The expiration is in milliseconds since 1970.
         let expiry = role
             .number("expiration")
             .and_then(|milliseconds| OffsetDateTime::from_unix_timestamp(milliseconds / 1000).ok());
@@ -206,7 +206,7 @@ mod tests {
                           sso_account_id = 123\nsso_role_name = a b\n";
     const GOOD: &str = r#"{"roleCredentials":{"accessKeyId":"key","secretAccessKey":"hidden","sessionToken":"hidden","expiration":4951627200000}}"#;
 
-    /// The file of the token: SHA-1 of `my-sso`, or of the start URL.
+    /// Returns the name of the token's file: SHA-1 of `my-sso`, or of the start URL.
     fn token_file(config: &str) -> String {
         let key = if config == SESSION {
             "my-sso"
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_is_over_says_how_to_log_in_and_nothing_is_written() {
+    fn an_expired_login_is_an_error_with_the_login_command_and_nothing_is_written() {
         let server = Script::start(|_| Reply::new(401, "hidden"));
         let url = server.url("");
         for (config, login) in [
@@ -284,12 +284,12 @@ mod tests {
             let kept = std::fs::read_to_string(home.path(&token_file(config))).unwrap();
             assert_eq!(kept, good);
         }
-        // Only the token that was good was shown to the server.
+        // Only the valid token was sent to the server.
         assert_eq!(server.requests().len(), 2);
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_is_an_error_that_quotes_nothing() {
+    fn an_unreadable_response_is_an_error_that_quotes_nothing() {
         for (status, body) in [
             (200, "hidden"),
             (200, "{}"),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_and_its_session_must_agree() {
+    fn a_profile_and_its_session_must_be_consistent() {
         let config = format!("{SESSION}\n").replacen(
             "sso_account_id",
             "sso_region = us-east-1\nsso_account_id",

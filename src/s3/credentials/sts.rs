@@ -1,4 +1,4 @@
-//! STS: AssumeRole, which is signed, and AssumeRoleWithWebIdentity, whose token is the proof.
+//! STS: AssumeRole, which is signed, and AssumeRoleWithWebIdentity, which is authenticated by its token.
 //!
 //! Source: [AWS STS API Reference](https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
 
@@ -17,7 +17,7 @@ use crate::s3::client::redact::Secrets;
 use crate::s3::client::xml;
 use crate::s3::partition;
 
-/// As botocore's: a connection that hangs must not hold requests for long.
+/// The limits of botocore: a hanging connection must not delay requests for long.
 const LIMITS: Limits = Limits {
     timeout: Duration::from_secs(20),
     deadline: None,
@@ -26,14 +26,14 @@ const LIMITS: Limits = Limits {
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
-/// What a form's value keeps as it is: RFC 3986's unreserved characters.
+/// The characters to encode in a form's value: all but RFC 3986's unreserved ones.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Where STS is asked.
+/// The endpoint of STS.
 #[derive(Clone)]
 pub(super) struct Sts {
     url: Url,
@@ -41,19 +41,18 @@ pub(super) struct Sts {
     way: Way,
 }
 
-/// A role, and how it is assumed.
+/// A role, with the parameters to assume it.
 #[derive(Clone)]
 pub(super) struct Role {
     pub(super) arn: String,
-    /// `s3fs-` and the time, if there is none.
+    /// Session name. Defaults to `s3fs-` and the time.
     pub(super) session_name: Option<String>,
     pub(super) external_id: Option<String>,
     pub(super) duration_seconds: Option<u32>,
 }
 
 impl Sts {
-    /// The endpoint that the configuration names (`AWS_ENDPOINT_URL_STS`, a `[services]` section ...), or that of
-    /// the region.
+    /// Uses the configured endpoint (`AWS_ENDPOINT_URL_STS`, a `[services]` section ...), or else the region's.
     pub(super) fn configured(
         settings: &Settings,
         environment: &Environment,
@@ -78,7 +77,7 @@ impl Sts {
         self.ask("AssumeRole", role, &[], Some(with), &secrets)
     }
 
-    /// Assumes the role with that token.
+    /// Assumes the role with that web identity token.
     pub(super) fn assume_role_with_web_identity(
         &self,
         role: &Role,
@@ -193,7 +192,7 @@ fn refusal(action: &str, role: &Role, answer: &Answer, secrets: &Secrets<'_>) ->
         .with_hint(hint)
 }
 
-/// The URL of a service, which must be http or https.
+/// Parses the URL of a service, which must be http or https.
 pub(super) fn parse_url(text: &str, service: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -318,7 +317,7 @@ mod tests {
             authorization.contains("/eu-west-1/sts/aws4_request"),
             "{authorization}"
         );
-        // The signature of what arrived is the one that arrived.
+        // The signature computed from the received request is the one that it contains.
         let date = header("x-amz-date");
         let moment = time::Date::from_calendar_date(
             date[..4].parse().unwrap(),
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_sts_says_without_secrets() {
+    fn a_rejection_by_sts_is_quoted_without_secrets() {
         let server = Script::start(|_| {
             Reply::new(
                 403,
@@ -370,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_is_an_error_that_quotes_nothing() {
+    fn an_unreadable_response_is_an_error_that_quotes_nothing() {
         for body in [
             "",
             "hidden",
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn sts_is_asked_again_after_a_failure() {
+    fn requests_to_sts_are_retried_after_a_failure() {
         let server = Script::start(|number| match number {
             1 => Reply::new(503, ""),
             _ => assumed("AssumeRole", "role-key"),

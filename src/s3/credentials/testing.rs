@@ -1,6 +1,6 @@
-//! A home directory for tests, the environment of the user who lives there, and a server that answers by a script.
+//! A home directory for tests, the environment of its user, and a server that answers by a script.
 
-// The scripted servers are for the sources that ask one.
+// The scripted servers are for the sources that send requests.
 #![cfg_attr(not(feature = "aws-chain"), allow(dead_code))]
 
 use std::fs;
@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 
 use super::Environment;
 
-/// A directory of its own, gone when this is dropped.
+/// A temporary directory, removed when this is dropped.
 pub(in crate::s3) struct Home(PathBuf);
 
 impl Home {
@@ -26,7 +26,7 @@ impl Home {
         Self(path)
     }
 
-    /// A home with those two files.
+    /// Creates a home directory with those two files.
     pub(in crate::s3) fn with(credentials: &str, config: &str) -> Self {
         let home = Self::new();
         home.write(".aws/credentials", credentials);
@@ -44,7 +44,7 @@ impl Home {
         fs::write(path, content).unwrap();
     }
 
-    /// `HOME` and those variables; instance metadata is switched off.
+    /// Returns an environment with `HOME` and those variables. Instance metadata is disabled.
     pub(in crate::s3) fn environment<const N: usize>(
         &self,
         pairs: [(&str, &str); N],
@@ -54,7 +54,7 @@ impl Home {
         Environment::from_pairs(pairs.into_iter().chain([off, home]))
     }
 
-    /// `HOME` and those variables.
+    /// Returns an environment with `HOME` and those variables. Instance metadata is enabled.
     pub(in crate::s3) fn with_metadata<const N: usize>(
         &self,
         pairs: [(&str, &str); N],
@@ -78,13 +78,13 @@ impl Reply {
         Self(Some((status, body.into())))
     }
 
-    /// None at all, while the connection stays open.
+    /// Sends no answer, and keeps the connection open.
     pub(in crate::s3) fn never() -> Self {
         Self(None)
     }
 }
 
-/// A request that a [`Script`] got.
+/// A request that a [`Script`] received.
 #[derive(Clone)]
 pub(in crate::s3) struct Received {
     pub(in crate::s3) line: String,
@@ -129,7 +129,7 @@ impl Received {
     }
 }
 
-/// A server on loopback that answers by a script. It ends when this is dropped.
+/// A server on loopback that answers by a script. It stops when this is dropped.
 pub(in crate::s3) struct Script {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Received>>>,
@@ -137,7 +137,7 @@ pub(in crate::s3) struct Script {
 }
 
 impl Script {
-    /// Answers the first, second ... request.
+    /// Answers by the number of the request.
     pub(in crate::s3) fn start(answer: impl Fn(usize) -> Reply + Send + 'static) -> Self {
         Self::answering(move |number, _| answer(number))
     }
@@ -161,7 +161,7 @@ impl Script {
             let mut open = Vec::new();
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
-                // Whoever drops the server connects and says nothing.
+                // Dropping the server opens a connection without sending a request.
                 let Some(request) = Received::read(&stream) else {
                     return;
                 };
@@ -208,7 +208,7 @@ impl Drop for Script {
     }
 }
 
-/// What STS answers to that action.
+/// Returns an answer of STS to that action.
 #[cfg(feature = "aws-chain")]
 pub(in crate::s3) fn assumed(action: &str, key: &str) -> Reply {
     Reply::new(
@@ -224,7 +224,7 @@ pub(in crate::s3) fn assumed(action: &str, key: &str) -> Reply {
     )
 }
 
-/// What the chain gives at its first use.
+/// Returns the credentials that the chain returns on first use.
 #[cfg(feature = "aws-chain")]
 pub(in crate::s3) fn given(environment: &Environment) -> crate::error::Result<super::Credentials> {
     let resolved = super::resolve(&super::Settings::default(), environment)?;

@@ -1,12 +1,12 @@
-//! The sources that a build without the feature `aws-chain` lacks: each is refused by name.
+//! The sources that require the feature `aws-chain`: a build without it rejects each of them by name.
 //!
-//! Where botocore would use one of them, the next source in the chain would be another identity.
+//! If botocore would use one of them, continuing with the next source in the chain would use another identity.
 
 use super::profile::Profile;
 use super::{Environment, failed};
 use crate::error::{Error, Result};
 
-/// A setting of a profile, and what it asks for.
+/// A setting of a profile, and the source that it selects.
 pub(super) type Unsupported = (&'static str, &'static str);
 
 /// Settings that botocore prefers to the keys in the credentials file.
@@ -23,7 +23,7 @@ pub(super) const BEFORE_CONFIG_FILE: [Unsupported; 2] = [
     ("credential_process", "credentials from another program"),
 ];
 
-/// Refuses what comes between the environment's keys and the profile.
+/// Rejects the source between the environment's keys and the profile.
 pub(super) fn refuse_web_identity(environment: &Environment) -> Result<()> {
     refuse_variables(
         environment,
@@ -32,7 +32,7 @@ pub(super) fn refuse_web_identity(environment: &Environment) -> Result<()> {
     )
 }
 
-/// Refuses what comes after the profile.
+/// Rejects the source after the profile.
 pub(super) fn refuse_container(environment: &Environment) -> Result<()> {
     refuse_variables(
         environment,
@@ -44,7 +44,7 @@ pub(super) fn refuse_container(environment: &Environment) -> Result<()> {
     )
 }
 
-/// Refuses what comes in a profile before its keys.
+/// Rejects the sources in a profile that precede its keys.
 pub(super) fn refuse(profile: &Profile, settings: &[Unsupported]) -> Result<()> {
     for (setting, what) in settings {
         if profile.text(setting)?.is_some() {
@@ -61,7 +61,7 @@ fn refuse_variables(environment: &Environment, names: &[&str], what: &str) -> Re
     }
 }
 
-/// The error about a setting, or a variable, that asks for what is not built in.
+/// Returns the error for a setting, or a variable, that selects a source that is not built in.
 fn refusal(setting: &str, what: &str) -> Error {
     failed(format!("{setting} asks for {what}, which is not built in")).with_hint(
         "turn the feature `aws-chain` of this crate on, or give an access key and its secret",

@@ -1,4 +1,4 @@
-//! [`Credentials`], and [`CredentialsProvider`], which gives them.
+//! [`Credentials`], and [`CredentialsProvider`], a source of them.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// An access key, its secret, and for temporary credentials the session token and the expiry.
 ///
-/// `Debug` shows the expiry and nothing else.
+/// `Debug` shows only the expiry.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -31,7 +31,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// An access key and its secret, which do not expire.
+    /// Creates credentials from an access key and its secret, without an expiry.
     pub fn new(access_key_id: impl Into<String>, secret_access_key: impl Into<String>) -> Self {
         Self {
             access_key_id: access_key_id.into(),
@@ -41,14 +41,14 @@ impl Credentials {
         }
     }
 
-    /// The same, with the session token that belongs to temporary credentials.
+    /// Sets the session token of temporary credentials.
     #[must_use]
     pub fn with_session_token(mut self, token: impl Into<String>) -> Self {
         self.session_token = Some(token.into());
         self
     }
 
-    /// The same, which expire then. They are refreshed before: see
+    /// Sets the expiry. The credentials are refreshed before it: see
     /// [`CachedCredentials`](crate::CachedCredentials).
     #[must_use]
     pub fn with_expiry(mut self, expiry: impl Into<SystemTime>) -> Self {
@@ -56,27 +56,27 @@ impl Credentials {
         self
     }
 
-    /// The access key.
+    /// Returns the access key.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// The secret of the access key.
+    /// Returns the secret of the access key.
     pub fn secret_access_key(&self) -> &str {
         &self.secret_access_key
     }
 
-    /// The session token, if these are temporary credentials.
+    /// Returns the session token, if these are temporary credentials.
     pub fn session_token(&self) -> Option<&str> {
         self.session_token.as_deref()
     }
 
-    /// When they expire; `None` if that is not known.
+    /// Returns the expiry, or `None` if it is not known.
     pub fn expiry(&self) -> Option<SystemTime> {
         self.expiry
     }
 
-    /// Whether these sign as the others do.
+    /// Returns true if the keys and the session token are equal.
     pub(super) fn are_keys_of(&self, other: &Self) -> bool {
         self.access_key_id == other.access_key_id
             && self.secret_access_key == other.secret_access_key
@@ -95,9 +95,9 @@ impl fmt::Debug for Credentials {
 /// A source of credentials: a program's own, or one of this crate's.
 ///
 /// Closures that return `Result<Credentials>` are sources, and so are [`Credentials`] themselves and
-/// [`CachedCredentials`](crate::CachedCredentials). A source may be slow: it is asked when there are no valid
-/// credentials, and again before they expire, by one thread at a time. It must not panic, must not wait for
-/// ever, and must not use a filesystem that it gives credentials to: requests wait for it.
+/// [`CachedCredentials`](crate::CachedCredentials). A source may be slow: it is called when there are no valid
+/// credentials, and again before they expire, by one thread at a time. It must not panic, must not block forever,
+/// and must not use a filesystem for which it is the source: the requests of that filesystem wait for it.
 ///
 /// ```
 /// use s3fs::{Credentials, CredentialsProvider, Error, ErrorKind, Result, S3Fs};
@@ -120,20 +120,20 @@ impl fmt::Debug for Credentials {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait CredentialsProvider: Send + Sync {
-    /// Returns credentials that are valid now.
+    /// Returns credentials that are currently valid.
     ///
     /// # Errors
     ///
-    /// Whatever the source says; operations that need credentials return it. The error must not contain a
+    /// Returns any error of the source. Operations that need credentials return the same error. It must not contain a
     /// secret.
     fn credentials(&self) -> Result<Credentials>;
 
-    /// Returns credentials after a server refused `refused` as expired, whatever their expiry says. Asks
-    /// [`credentials`](Self::credentials) unless a source has a better way, such as leaving a cache out.
+    /// Returns credentials after a server rejected `refused` as expired, regardless of their expiry. Calls
+    /// [`credentials`](Self::credentials) unless a source has a better way, such as bypassing a cache.
     ///
     /// # Errors
     ///
-    /// As [`credentials`](Self::credentials).
+    /// Returns the same errors as [`credentials`](Self::credentials).
     fn renew(&self, refused: &Credentials) -> Result<Credentials> {
         let _ = refused;
         self.credentials()

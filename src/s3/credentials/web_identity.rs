@@ -1,4 +1,4 @@
-//! The source of roles that a web identity may assume, such as a service account of EKS (IRSA) or a job of a CI.
+//! The source for roles assumed with a web identity, such as a service account of EKS (IRSA) or a job of a CI.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ const TOKEN_FILE: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_toke
 const ROLE_ARN: [&str; 2] = ["AWS_ROLE_ARN", "role_arn"];
 const SESSION_NAME: [&str; 2] = ["AWS_ROLE_SESSION_NAME", "role_session_name"];
 
-/// A role, and the file of the token that proves who may assume it.
+/// A role, and the file with the token that authenticates it.
 pub(super) struct WebIdentity {
     token_file: PathBuf,
     role: Role,
@@ -20,7 +20,7 @@ pub(super) struct WebIdentity {
 }
 
 impl WebIdentity {
-    /// What the environment, unless it is left out, and the profile say: each setting by itself, as in botocore.
+    /// Reads each setting by itself, as botocore does, from the environment, if `with_environment`, or else the profile.
     pub(super) fn configured(
         asked: &Asked<'_>,
         profile: &Profile,
@@ -55,7 +55,7 @@ impl WebIdentity {
         }))
     }
 
-    /// The file is read each time: its token is replaced before it expires.
+    /// Assumes the role. The file is read each time, because its token is replaced before it expires.
     pub(super) fn credentials(&self) -> Result<Credentials> {
         let token = files::read_text(&self.token_file)
             .map_err(|error| failed(format!("cannot read the web identity token: {error}")))?;
@@ -72,7 +72,7 @@ mod tests {
     const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r");
 
     #[test]
-    fn the_token_file_is_read_again_at_every_refresh_and_the_request_is_not_signed() {
+    fn the_token_file_is_read_at_every_refresh_and_the_request_is_unsigned() {
         let server = Script::start(|_| assumed("AssumeRoleWithWebIdentity", "role-key"));
         let home = Home::new();
         home.write("token", "one.token\n");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_missing_or_refused_is_an_error_without_the_token() {
+    fn a_missing_or_rejected_token_is_an_error_that_does_not_quote_it() {
         let server = Script::start(|_| {
             Reply::new(
                 400,

@@ -1,8 +1,8 @@
-//! The words in the name of a section, such as `profile "my team"`, split as a POSIX shell does.
+//! Splits the name of a section, such as `profile "my team"`, into words as a POSIX shell does.
 //!
 //! botocore splits them with Python's `shlex.split` (`configloader.py`).
 
-/// The words of a text, or `None` if a quotation mark or an escape is left open.
+/// Returns the words of a text, or `None` if a quotation mark or an escape is left open.
 pub(super) fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -15,7 +15,7 @@ pub(super) fn split(text: &str) -> Option<Vec<String>> {
                 loop {
                     match rest.next()? {
                         end if end == quote => break,
-                        // Between double quotes, only these two can be escaped.
+                        // Between double quotes, only these two characters can be escaped.
                         '\\' if quote == '"' => match rest.next()? {
                             escaped @ ('"' | '\\') => word.push(escaped),
                             other => word.extend(['\\', other]),
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_has_no_words() {
+    fn text_with_an_open_quote_has_no_words() {
         for text in ["profile \"x", "profile 'x", "profile x\\", "\"\\"] {
             assert_eq!(split(text), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! Info structs: of one resource, and of the entries of a listing.
+//! Info structs of single resources, and of the entries of a listing.
 
 use time::OffsetDateTime;
 
@@ -66,7 +66,7 @@ impl S3Fs {
         Ok(Some(directory))
     }
 
-    /// The entries of a directory as the listing has them; the first page is asked for here.
+    /// Returns the listed entries of a directory. The first page is requested here.
     pub(in crate::s3) fn scan(&self, path: &str) -> Result<Scan<'_>> {
         let validated = self.normalize(path)?;
         let prefix = self.prefix(&validated, path)?;
@@ -83,7 +83,7 @@ impl S3Fs {
         Err(self.no_directory(&validated, path))
     }
 
-    /// Entries as info structs, with as many HEAD requests as the namespaces need.
+    /// Converts entries to info structs, with as many HEAD requests as the namespaces require.
     pub(in crate::s3) fn infos<'a>(
         &'a self,
         scan: Scan<'a>,
@@ -120,7 +120,7 @@ impl S3Fs {
         infos.into_iter().filter_map(Result::transpose).collect()
     }
 
-    /// An entry of a listing as an info struct.
+    /// Converts an entry of a listing to an info struct.
     pub(in crate::s3) fn listed(
         &self,
         prefix: &str,
@@ -140,7 +140,7 @@ impl S3Fs {
         }
     }
 
-    /// Adds the namespaces that a listing does not contain; nothing if the file no longer exists.
+    /// Adds the namespaces that a listing does not contain. Returns `None` if the file no longer exists.
     pub(in crate::s3) fn complete(
         &self,
         mut info: Info,

@@ -1,9 +1,9 @@
-//! The order in which a store lists, as its pages show it, and entries that come twice.
+//! Detection of the order in which a store lists, and of duplicate entries.
 //!
 //! S3 lists in the order of UTF-8 bytes. Some stores list directory by directory: all of `a/` before
 //! `a-b`, although `-` is before `/`. Both orders keep a directory's keys together, and most listings
-//! do not show which of the two it is. An entry that is before another one in both orders, but comes after
-//! it, either has come before or shows that the store lists in no order.
+//! fit both. If an entry comes after another one, but precedes it in both orders, it is either a duplicate, or the store
+//! lists in no order.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering as Memory};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many entries of a listing are remembered while it is not clear in which order the store lists.
+/// Maximum number of entries of a listing that are remembered while the order of the store is not known.
 const REMEMBERED: usize = 8192;
 
 /// The order of a store's listings.
@@ -28,7 +28,7 @@ pub(crate) enum Order {
     None,
 }
 
-/// What the listings of a store have shown, for all clones of a filesystem.
+/// Properties of a store that its listings have shown, shared by all clones of a filesystem.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
     order: AtomicU8,
@@ -38,7 +38,7 @@ pub(crate) struct Shown {
 impl Shown {
     const ORDERS: [Order; 4] = [Order::Unknown, Order::Bytes, Order::Segments, Order::None];
 
-    /// A store that is known to list in the order of bytes, and to honour `start-after`.
+    /// Returns the properties of a store that lists in the order of bytes and honours `start-after`.
     pub(crate) fn in_bytes() -> Self {
         let shown = Self::default();
         shown.note(Order::Bytes);
@@ -51,12 +51,12 @@ impl Shown {
         Self::ORDERS.get(order).copied().unwrap_or(Order::None)
     }
 
-    /// Remembers an order. Evidence against the order of bytes outweighs evidence for it.
+    /// Records an order. Evidence against the order of bytes has precedence over evidence for it.
     fn note(&self, order: Order) {
         self.order.fetch_max(order as u8, Memory::Relaxed);
     }
 
-    /// Whether the store honours `start-after`; nothing if no answer has shown it.
+    /// Returns whether the store honours `start-after`. `None` if no response has shown it.
     pub(crate) fn start_after(&self) -> Option<bool> {
         match self.start_after.load(Memory::Relaxed) {
             0 => None,
@@ -64,7 +64,7 @@ impl Shown {
         }
     }
 
-    /// Remembers whether it does. Evidence against it outweighs evidence for it.
+    /// Records whether the store honours `start-after`. Evidence against it has precedence over evidence for it.
     pub(crate) fn note_start_after(&self, is_honoured: bool) {
         let is_honoured = if is_honoured { 1 } else { 2 };
         self.start_after.fetch_max(is_honoured, Memory::Relaxed);
@@ -79,21 +79,21 @@ fn by_segments(one: &[u8], other: &[u8]) -> Ordering {
     one.get(equal).map(rank).cmp(&other.get(equal).map(rank))
 }
 
-/// What has been listed of one listing: which orders it still fits, and which entries have come.
+/// The state of one listing: the orders that it still fits, and its entries so far.
 pub(crate) struct Seen {
-    /// The last entry in the order of bytes, as long as all entries fit it.
+    /// The last entry in the order of bytes, while all entries fit that order.
     bytes: Option<Vec<u8>>,
-    /// The same in the order of segments.
+    /// The last entry in the order of segments, while all entries fit that order.
     segments: Option<Vec<u8>>,
-    /// All entries, as long as they can matter.
+    /// Hashes of all entries, while they are needed.
     all: Option<HashSet<(u64, u64)>>,
-    /// The entries of the page before, and of this one.
+    /// Hashes of the entries of the previous page and of this one.
     recent: [HashSet<(u64, u64)>; 2],
     hashes: (RandomState, RandomState),
 }
 
 impl Seen {
-    /// Nothing yet, of a store that lists in that order.
+    /// Returns the state before the first page, for a store that lists in `order`.
     pub(crate) fn new(order: Order) -> Self {
         let is_possible = |other| order == Order::Unknown || order == other;
         Self {
@@ -105,7 +105,7 @@ impl Seen {
         }
     }
 
-    /// The order that the listing fits.
+    /// Returns the order that the listing fits.
     pub(crate) fn order(&self) -> Order {
         match (&self.bytes, &self.segments) {
             (Some(_), Some(_)) => Order::Unknown,
@@ -115,10 +115,10 @@ impl Seen {
         }
     }
 
-    /// Takes the lists of a page, each in the order in which it came, and says of each entry whether it is
-    /// new. What the store lists shows in `shown`.
+    /// Processes the lists of a page, each in its listed order, and returns for each entry whether it is
+    /// new. Records the order in `shown`.
     ///
-    /// An error if the entries are in no order and it is not known any more whether one came before.
+    /// Returns an error if the entries are in no order and earlier entries are no longer remembered.
     pub(crate) fn take_page<const N: usize>(
         &mut self,
         lists: [Vec<&[u8]>; N],
@@ -146,7 +146,7 @@ impl Seen {
         Ok(taken)
     }
 
-    /// Takes an entry that came after the `last` ones in its list.
+    /// Processes an entry that follows the `last` ones in its list. Returns true if it is new.
     fn take<'e>(
         &mut self,
         entry: &'e [u8],
@@ -183,7 +183,7 @@ impl Seen {
     }
 }
 
-/// Keeps the later one of two entries, or none where the order does not hold.
+/// Keeps the later one of two entries, or none if the order does not hold.
 fn keep_last(
     last: &mut Option<Vec<u8>>,
     fits: bool,
@@ -200,7 +200,7 @@ fn keep_last(
     }
 }
 
-/// The error for a listing that cannot be gone on with.
+/// Returns the error for a listing that cannot be continued.
 pub(crate) fn no_order() -> Error {
     Error::new(ErrorKind::OperationFailed)
         .with_message("the store lists in no order, which shows in the middle of the listing")
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_shows_its_order() {
+    fn the_order_of_a_listing_is_detected() {
         for (page, order) in [
             (["a", "a/b", "b"], Order::Unknown),
             (["a-b", "a/b", "b"], Order::Bytes),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_comes_twice_is_new_once() {
+    fn a_repeated_entry_is_new_only_once() {
         for order in Shown::ORDERS {
             let (mut seen, shown) = (Seen::new(order), Shown::default());
             assert_eq!(take(&mut seen, &shown, &["a", "b"]), [true, true]);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_store_with_an_order_few_entries_are_remembered_and_disorder_is_an_error() {
+    fn with_ordered_pages_few_entries_are_remembered_and_disorder_is_an_error() {
         let (mut seen, shown) = (Seen::new(Order::Unknown), Shown::default());
         let keys: Vec<String> = (0..3 * REMEMBERED).map(|n| format!("{n:06}")).collect();
         for page in keys.chunks(1000) {

@@ -1,4 +1,4 @@
-//! A listing as an iterator of pages, checked on the way, and a page as entries of a directory.
+//! A listing as an iterator of validated pages, and the conversion of a page to entries of a directory.
 
 use std::collections::HashSet;
 
@@ -8,18 +8,18 @@ use crate::s3::client::xml::{ListPage, ListedObject};
 use crate::s3::key::{KeyMap, Place};
 use crate::s3::list::order::{Order, Seen};
 
-/// How many entries a page of a listing has.
+/// Maximum number of entries of a page of a listing.
 pub(crate) const PAGE: usize = 1000;
 
-/// The pages of a listing, each asked for when it is wanted. No page is empty but the last one, and no
-/// entry comes twice, whatever the store answers.
+/// Iterator over the pages of a listing, each requested when it is needed. No page except the last one is empty, and no
+/// entry comes twice, regardless of the store's responses.
 pub(crate) struct Pages<'a> {
     objects: &'a Objects,
     prefix: String,
     delimiter: Option<String>,
-    /// What the first page comes after; the tokens of the others know it.
+    /// The `start-after` of the first page. The continuation tokens of the others include it.
     start_after: Option<String>,
-    /// As many as a page has at most; [`PAGE`] if it is not said.
+    /// Maximum number of entries of a page. `None` means [`PAGE`].
     max_keys: Option<u32>,
     token: Option<String>,
     watch: TokenWatch,
@@ -27,13 +27,11 @@ pub(crate) struct Pages<'a> {
     ended: bool,
 }
 
-/// How many pages of a listing in a row may have nothing in them. Stores answer such pages where much was
-/// deleted.
+/// Maximum number of successive empty pages of a listing. Stores return such pages after many deletions.
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// Sees that a listing goes round in a circle, of whatever length, and keeps but one token: that of
-/// the last page whose number is a power of two (Brent's cycle detection). Sees, too, that page after page
-/// has nothing in it.
+/// Detects a listing that repeats in a cycle of any length. Keeps only one token: that of the last page whose
+/// number is a power of two (Brent's cycle detection). Also detects too many successive empty pages.
 #[derive(Default)]
 pub(in crate::s3) struct TokenWatch {
     pages: u64,
@@ -42,7 +40,8 @@ pub(in crate::s3) struct TokenWatch {
 }
 
 impl TokenWatch {
-    /// An error if the listing does not end: `token` leads to the page after one that is empty or not.
+    /// Returns an error if the listing does not end. `token` is the token in a page, and `is_empty` is true if that page
+    /// is empty.
     pub(in crate::s3) fn check(&mut self, token: &str, is_empty: bool) -> Result<()> {
         let endless = |why: &str| {
             Err(Error::new(ErrorKind::OperationFailed)
@@ -61,8 +60,7 @@ impl TokenWatch {
         Ok(())
     }
 
-    /// Whether that token of the next page was there before. A circle is seen on its third round
-    /// at the latest.
+    /// Returns true if this token of the next page is a repetition. A cycle is detected in its third round at the latest.
     fn repeats(&mut self, token: &str) -> bool {
         if self.kept.as_deref() == Some(token) {
             return true;
@@ -76,7 +74,7 @@ impl TokenWatch {
 }
 
 impl<'a> Pages<'a> {
-    /// All keys that begin with `prefix`, folded at the delimiter if there is one.
+    /// Returns all keys that begin with `prefix`, grouped at the delimiter if there is one.
     pub(crate) fn new(objects: &'a Objects, prefix: &str, delimiter: Option<&str>) -> Self {
         Self {
             objects,
@@ -91,7 +89,7 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// Only what comes after that key, where it has the prefix: of one before, all comes after it.
+    /// Lists only keys after `key`. A `key` without the prefix has no effect.
     pub(crate) fn after(mut self, key: &str) -> Self {
         self.start_after = Some(key)
             .filter(|key| !key.is_empty() && key.starts_with(&self.prefix))
@@ -99,18 +97,18 @@ impl<'a> Pages<'a> {
         self
     }
 
-    /// So many keys a page at most.
+    /// Sets the maximum number of keys of a page.
     pub(crate) fn at_most(mut self, max_keys: u32) -> Self {
         self.max_keys = Some(max_keys);
         self
     }
 
-    /// Whether there are no more pages.
+    /// Returns true if there are no more pages.
     pub(crate) fn is_ended(&self) -> bool {
         self.ended
     }
 
-    /// The order that the pages so far fit.
+    /// Returns the order that the pages so far fit.
     pub(crate) fn order(&self) -> Order {
         self.seen.order()
     }
@@ -136,7 +134,7 @@ impl<'a> Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Takes out what came before.
+    /// Removes the entries that were listed before.
     fn keep_new(&mut self, page: &mut ListPage) -> Result<()> {
         let objects = page.objects.iter().map(ListedObject::key_bytes).collect();
         let prefixes = page.prefixes.iter().map(String::as_bytes).collect();
@@ -158,7 +156,7 @@ impl Iterator for Pages<'_> {
         if self.ended {
             return None;
         }
-        // Of an empty page that is not the last one, nobody wants to know.
+        // Skips empty pages that are not the last one.
         loop {
             let page = self.fetch();
             self.ended |= page.is_err();
@@ -169,12 +167,12 @@ impl Iterator for Pages<'_> {
     }
 }
 
-/// Whether nothing is listed, also nothing that no path can name.
+/// Returns true if a page lists nothing, not even keys that no path can name.
 pub(crate) fn is_empty(page: &ListPage) -> bool {
     page.objects.is_empty() && page.prefixes.is_empty() && page.unreadable_prefixes.is_empty()
 }
 
-/// A listing has what was asked for, or nothing in it can be trusted.
+/// Returns an error if a listing contains a key without the requested prefix. Nothing in such a listing can be trusted.
 pub(crate) fn check_prefix(objects: &Objects, page: &ListPage, prefix: &str) -> Result<()> {
     match foreign_key(page, prefix) {
         Some(key) => Err(not_asked_for(objects, &key, prefix)),
@@ -182,7 +180,7 @@ pub(crate) fn check_prefix(objects: &Objects, page: &ListPage, prefix: &str) -> 
     }
 }
 
-/// The error of a listing of that prefix which has that key.
+/// Returns the error for a listing of a prefix that contains a key without it.
 pub(crate) fn not_asked_for(objects: &Objects, key: &str, prefix: &str) -> Error {
     let key = objects.client().hide(key);
     Error::new(ErrorKind::OperationFailed)
@@ -201,7 +199,7 @@ fn foreign_key(page: &ListPage, prefix: &str) -> Option<String> {
     Some(String::from_utf8_lossy(foreign).into_owned())
 }
 
-/// An entry of a directory, as a listing has it.
+/// An entry of a directory in a listing.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Entry {
     /// An object.
@@ -210,9 +208,9 @@ pub(crate) enum Entry {
     Directory(String),
 }
 
-/// The entries of a page, in the order of their keys, without the directory's own marker.
+/// Returns the entries of a page, in the order of their keys, without the directory's own marker.
 ///
-/// Keys that no path names are counted in `unnameable`.
+/// Adds the number of keys that no path can name to `unnameable`.
 pub(crate) fn entries(
     page: ListPage,
     prefix: &str,
@@ -246,7 +244,7 @@ pub(crate) fn entries(
     entries
 }
 
-/// The names of entries, each once: an object `x` and keys below `x/` are one name.
+/// Returns the names of entries without duplicates. An object `x` and keys below `x/` are one name.
 pub(crate) fn names(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
     let mut known = HashSet::new();
     let mut names = Vec::new();
@@ -259,7 +257,7 @@ pub(crate) fn names(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
     names
 }
 
-/// Says once that a listing left keys out.
+/// Logs one warning if a listing left keys out.
 pub(crate) fn warn_unnameable(count: usize, prefix: &str) {
     if count > 0 {
         log::warn!("{count} keys below {prefix:?} are left out: no path can name them");
@@ -315,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_no_path_names_are_left_out_and_counted() {
+    fn keys_without_a_path_are_left_out_and_counted() {
         let page = page(
             &[("d/", 7), ("d/.", 1), ("d/..", 1), ("d/ok", 1)],
             &["d//", "d/../"],
@@ -324,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_file_and_directory_is_named_once() {
+    fn a_name_that_is_both_file_and_directory_is_listed_once() {
         let entries = vec![
             Entry::File("x".into(), object("x", 1)),
             Entry::File("x-y".into(), object("x-y", 1)),
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_go_round_are_seen_soon_and_others_never() {
+    fn cycles_of_tokens_are_detected_soon_and_without_false_alarms() {
         for length in 1..50 {
             for tail in [0, 1, 7, 100] {
                 let mut watch = TokenWatch::default();
@@ -355,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_not_asked_for_is_seen() {
+    fn a_key_outside_the_requested_prefix_is_detected() {
         let foreign = |page: &ListPage| foreign_key(page, "d/");
         assert_eq!(foreign(&page(&[("d/a", 1)], &["d/b/"])), None);
         let other = foreign(&page(&[("d/a", 1), ("e/a", 1)], &[]));

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::s3::key::KeyMap;
 use crate::s3::list::pages::{Entry, Pages, entries, warn_unnameable};
 
-/// The entries of a directory, one after the other; pages are asked for when they are wanted.
+/// Iterator over the entries of a directory. Pages are requested when they are needed.
 pub(in crate::s3) struct Scan<'a> {
     pages: Pages<'a>,
     prefix: Arc<str>,
@@ -16,7 +16,7 @@ pub(in crate::s3) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    /// The entries that these pages, folded at the delimiter, have below that prefix.
+    /// Returns the entries below a prefix in these pages, which are grouped at the delimiter.
     pub(in crate::s3) fn new(pages: Pages<'a>, prefix: String, keys: &'a KeyMap) -> Self {
         Self {
             pages,
@@ -27,12 +27,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// What the keys in the directory begin with.
+    /// Returns the prefix of the keys in the directory.
     pub(in crate::s3) fn prefix(&self) -> Arc<str> {
         Arc::clone(&self.prefix)
     }
 
-    /// Asks for the first page, and says whether any key is there at all, marker included.
+    /// Requests the first page. Returns true if any key exists, including the marker.
     pub(in crate::s3) fn begin(&mut self) -> Result<bool> {
         let Some(page) = self.pages.next().transpose()? else {
             return Ok(false);
@@ -42,7 +42,7 @@ impl<'a> Scan<'a> {
         Ok(is_there)
     }
 
-    /// The entries that are there without another request, or else those of the next page; nothing
+    /// Returns the entries that are available without another request, or else those of the next page. Returns `None`
     /// after the last.
     pub(in crate::s3) fn next_page(&mut self) -> Option<Result<Vec<Entry>>> {
         loop {

@@ -1,27 +1,25 @@
 //! The entries of a tree in the order of its keys: `FileSystem::scantree`.
 //!
-//! A tree of which nothing is left out is one flat listing, 1,000 keys a request. Where directories
-//! are left out there are two ways, and neither is always the cheaper one:
+//! A tree without excluded directories is one flat listing, 1,000 keys per request. If directories are excluded, there
+//! are two ways, and neither is always the cheaper one:
 //!
-//! - *flat*: the keys of what is left out are passed over, and where a page ends among them the next
-//!   listing begins after them (`start-after`). Never more requests than without leaving out; but of
-//!   1,000 large neighbours that are left out, each costs one.
-//! - *by directory*: each directory that is entered is listed by itself, folded at the delimiter, so
-//!   that what is left out costs nothing; but of 1,000 small neighbours that are entered, each costs
-//!   one.
+//! - *flat*: excluded keys are skipped, and if a page ends among them the next listing begins after them (`start-after`).
+//!   This never makes more requests than a listing without exclusions. But of 1,000 large excluded neighbours, each costs
+//!   one request.
+//! - *by directory*: each entered directory is listed on its own, grouped at the delimiter. Excluded directories cost
+//!   nothing. But of 1,000 small entered neighbours, each costs one request.
 //!
-//! How large a directory is shows when it has been paid for. Therefore: a flat page that had keys in
-//! it that are left out, and on which less than one listing by directory would have begun, is a debt.
-//! While there is one, the innermost directory is listed by itself, which pays one off; what that
-//! shows is kept, and so is never asked for twice.
+//! The size of a directory is known only after it has been listed. Therefore, a flat page that contains
+//! excluded keys, and on which less than one listing by directory would have begun, is a debt.
+//! While there is a debt, the innermost directory is listed on its own, which pays one off. The results of that
+//! listing are kept, and so are never requested twice.
 //!
-//! With *F* requests of the flat way alone and *D* of the other, that is at most 2 *F*, and at most
-//! 4 *D* + 2. The flat pages are at most *F*: each begins where the same page of the flat way begins,
-//! or later. Each directory page is paid for by a flat page, or follows one of 1,000 entries of which
-//! none was entered, for which the flat way pays as well: so they are at most *F*, too. They are also
-//! at most *D*, since none is asked for twice. Flat pages without anything left out have 1,000 entries,
-//! which are at most *D* + 1 pages; each other one is worth a listing of the other way, or is paid
-//! off by a directory page, but for the last: 2 *D* + 1 together.
+//! With *F* requests of the flat way alone and *D* of the other, the total is at most 2 *F*, and at most 4 *D* + 2. The
+//! flat pages are at most *F*: each begins where the same page of the flat way begins, or later. Each directory page is
+//! paid for by a flat page, or follows one of 1,000 entries of which none was entered, for which the flat way pays as
+//! well. So they are at most *F*, too. They are also at most *D*, since none is requested twice. Flat pages without
+//! excluded keys have 1,000 entries, which are at most *D* + 1 pages. Each other one corresponds to a listing of the
+//! other way, or is paid off by a directory page, except for the last: 2 *D* + 1 together.
 
 use std::collections::VecDeque;
 
@@ -32,19 +30,20 @@ use crate::filesystem::{FileSystem as _, TreeEntries};
 use crate::s3::S3Fs;
 use crate::s3::client::xml::ListedObject;
 use crate::s3::key::{MAX_KEY_BYTES, Place};
+use crate::s3::list::all_keys::{AllKeys, honours_start_after};
 use crate::s3::list::entries::directory_info;
 use crate::s3::list::order::{Order, no_order};
 use crate::s3::list::pages::{PAGE, Pages, warn_unnameable};
 use crate::threads::ThreadPool;
 
-/// How many names of a directory are looked at before a listing jumps in a store whose order is not known.
+/// Maximum number of names of a directory that are checked before a listing jumps in a store whose order is not known.
 const MOST_NAMES: usize = 10_000;
 
-/// The character after which, in the order of UTF-8, there is none.
+/// The last character in the order of UTF-8.
 const LAST: char = '\u{10FFFF}';
 
 impl S3Fs {
-    /// The entries below a directory, without what is in those that are not entered.
+    /// Returns the entries below a directory, without those in directories that are not entered.
     pub(in crate::s3) fn scan_tree<'a>(
         &'a self,
         path: &str,
@@ -74,7 +73,7 @@ impl S3Fs {
             ended: false,
         };
         let is_there = match tree.begin() {
-            // The first page shows it, and nothing has been given or entered yet.
+            // The first page shows the disorder, before any entry was returned or entered.
             Err(_) if tree.is_disordered => {
                 return self.scan_directories(path, namespaces, tree.descend);
             }
@@ -91,9 +90,9 @@ impl S3Fs {
 }
 
 impl S3Fs {
-    /// Whether the names in the directory whose keys begin with that prefix are in the same places in the
-    /// order of bytes and in that of segments: no name is a directory's name with a character before the
-    /// slash behind it. Of more than [`MOST_NAMES`] names, that is not looked for.
+    /// Returns true if the names in the directory with this prefix have the same positions in the order of bytes and in
+    /// the order of segments. This is the case if no name is a directory's name followed by a character that is before
+    /// the slash. With more than [`MOST_NAMES`] names, this is not checked, and the result is false.
     fn names_are_clear(&self, prefix: &str) -> Result<bool> {
         let delimiter = self.shared.keys.delimiter();
         let mut names: Vec<String> = Vec::new();
@@ -109,7 +108,7 @@ impl S3Fs {
         Ok(are_clear(&names, prefix, delimiter))
     }
 
-    /// The same of a store that lists in no order, directory by directory.
+    /// Like [`scan_tree`](Self::scan_tree), but for a store that lists in no order. Lists directory by directory.
     fn scan_directories<'a>(
         &'a self,
         path: &str,
@@ -122,23 +121,23 @@ impl S3Fs {
     }
 }
 
-/// The entries of a tree, each directory after what is in it. Holds one page, the directories from
-/// the root to where it is, and of those that were listed by themselves what is still to come.
+/// Iterator over the entries of a tree, each directory after its content. Holds one page, the directories from
+/// the root to the current one, and the remaining entries of those that were listed on their own.
 struct Tree<'a> {
     fs: &'a S3Fs,
-    /// What all keys of the tree begin with.
+    /// Prefix of all keys of the tree.
     prefix: String,
     namespaces: Namespaces,
-    /// Nothing if all directories are entered.
+    /// `None` if all directories are entered.
     descend: Option<Descend<'a>>,
     open: Vec<Open<'a>>,
     /// The flat listing whose next page begins after the cursor.
     flat: Option<Flat<'a>>,
     /// The first key of the tree.
     first: Option<String>,
-    /// Up to here, in the order of the keys, everything has been come by.
+    /// The key up to which, in the order of the keys, everything has been processed.
     cursor: String,
-    /// What the keys of the directory begin with that was left out last.
+    /// Prefix of the keys in the directory that was excluded last.
     left_out: Option<String>,
     tally: Tally,
     debt: u64,
@@ -149,28 +148,28 @@ struct Tree<'a> {
     ended: bool,
 }
 
-/// A directory that the walk is in.
+/// A directory that contains the current position.
 struct Open<'a> {
-    /// The path of the directory that it is in.
+    /// The path of its parent directory.
     parent: String,
     path: String,
-    /// What the keys in it begin with.
+    /// Prefix of the keys in the directory.
     prefix: String,
-    /// Nothing for the root, which is no entry.
+    /// `None` for the root, which is not an entry.
     info: Option<Info>,
-    /// How many entries in it have been come by.
+    /// Number of its entries that were processed.
     entries: usize,
     own: Option<Own<'a>>,
-    /// Whether its names are in the same places in both orders; nothing if they were not looked at.
+    /// Whether its names have the same positions in both orders. `None` if this was not checked.
     is_clear: Option<bool>,
 }
 
-/// The listing of one directory, folded at the delimiter.
+/// The listing of one directory, grouped at the delimiter.
 struct Own<'a> {
     pages: Pages<'a>,
-    /// Where the cursor was when it began.
+    /// The cursor at the start of the listing.
     from: String,
-    /// What of the last page has not been come by.
+    /// The entries of the last page that have not been processed.
     entries: VecDeque<Listed>,
     /// The last entry of the last page.
     end: String,
@@ -178,32 +177,32 @@ struct Own<'a> {
     is_barren: bool,
 }
 
-/// The listing of the whole tree, from a key on.
+/// The listing of the whole tree, starting after a key.
 struct Flat<'a> {
-    pages: Pages<'a>,
-    /// What it begins after.
+    pages: AllKeys<'a>,
+    /// The key after which it starts.
     from: String,
 }
 
-/// What stands in a listing that is folded at the delimiter.
+/// An item of a listing that is grouped at the delimiter.
 enum Listed {
     Object(ListedObject),
     Prefix(String),
 }
 
-/// An entry of the tree, as the listing tells it.
+/// An entry of the tree, as found in a listing.
 struct Found {
     directory: String,
     info: Info,
     key: String,
 }
 
-/// What a flat page was worth.
+/// Evaluation of a flat page.
 #[derive(Default)]
 struct Tally {
-    /// Whether there were keys in it that are left out.
+    /// Whether it contained excluded keys.
     has_waste: bool,
-    /// How many listings by directory would have begun.
+    /// Number of listings by directory that would have begun.
     listings: u64,
 }
 
@@ -231,12 +230,12 @@ impl Listed {
 }
 
 impl Own<'_> {
-    /// Whether its next page begins at the cursor, or before.
+    /// Returns true if its next page begins at the cursor or before it.
     fn reaches(&self, cursor: &str) -> bool {
         cursor <= self.end.as_str() || cursor.starts_with(&self.end) || cursor == self.from
     }
 
-    /// Asks for a page, and says how many prefixes in it cannot be read.
+    /// Requests a page, and returns the number of its unreadable prefixes.
     fn ask(&mut self) -> Result<usize> {
         let page = self.pages.next().transpose()?.unwrap_or_default();
         let objects = page.objects.into_iter().map(Listed::Object);
@@ -253,7 +252,7 @@ impl Own<'_> {
 }
 
 impl Tree<'_> {
-    /// Asks for the first page, and says whether any key is there at all, marker included.
+    /// Requests the first page. Returns true if any key exists, including the marker.
     fn begin(&mut self) -> Result<bool> {
         let mut found = Vec::new();
         let is_there = self.ask_flat(&mut found)?;
@@ -261,7 +260,7 @@ impl Tree<'_> {
         Ok(is_there)
     }
 
-    /// Comes by what is known, or else asks for more, until an entry is ready or none is left.
+    /// Processes known entries, or else requests more, until an entry is ready or none is left.
     fn go_on(&mut self) -> Result<()> {
         let mut found = Vec::new();
         while !self.ended {
@@ -276,7 +275,7 @@ impl Tree<'_> {
         self.finish(found)
     }
 
-    /// Comes by what the own listing of the innermost directory has shown; whether that was anything.
+    /// Processes entries of the innermost directory's own listing. Returns true if there was any progress.
     fn take_known(&mut self, found: &mut Vec<Found>) -> bool {
         let Some(own) = self.open.last_mut().and_then(|open| open.own.as_mut()) else {
             return false;
@@ -318,7 +317,7 @@ impl Tree<'_> {
         self.ask_own()
     }
 
-    /// Asks for a page of the innermost directory's own listing.
+    /// Requests a page of the innermost directory's own listing.
     fn ask_own(&mut self) -> Result<()> {
         let (fs, cursor) = (self.fs, &self.cursor);
         let Some(open) = self.open.last_mut() else {
@@ -346,15 +345,19 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Asks for a page of the whole tree, and says whether there was a key in it.
+    /// Requests a page of the whole tree. Returns true if it contained a key.
     fn ask_flat(&mut self, found: &mut Vec<Found>) -> Result<bool> {
         self.tally = Tally {
             has_waste: false,
-            // The root's.
+            // The listing of the root.
             listings: u64::from(self.cursor.is_empty()),
         };
+        let objects = self.fs.objects();
         let mut flat = self.flat.take().unwrap_or_else(|| Flat {
-            pages: Pages::new(self.fs.objects(), &self.prefix, None).after(&self.cursor),
+            pages: match &self.descend {
+                None => AllKeys::new(objects, &self.prefix, self.fs.shared.max_workers),
+                Some(_) => AllKeys::after(objects, &self.prefix, &self.cursor),
+            },
             from: self.cursor.clone(),
         });
         let page = flat.pages.next().transpose()?.unwrap_or_default();
@@ -389,8 +392,8 @@ impl Tree<'_> {
         Ok(is_there)
     }
 
-    /// Notes that the store lists in no order, in which the keys of a directory are not together.
-    fn check_order(&mut self, pages: &Pages<'_>) -> Result<()> {
+    /// Returns an error if the store lists in no order, because the keys of a directory are then not together.
+    fn check_order(&mut self, pages: &AllKeys<'_>) -> Result<()> {
         self.is_disordered = pages.order() == Order::None;
         if self.is_disordered {
             return Err(no_order());
@@ -398,10 +401,10 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Whether a listing may begin after what is left out, so that it loses nothing: the store must be
-    /// known to list in the order of bytes, and to honour `start-after`. As long as its order is not
-    /// known, the names in the directories from the root to here must be in the same places in any order,
-    /// for which one of these directories is listed at a time.
+    /// Returns true if a listing can begin after excluded keys without losing any. The store must be known to list in the
+    /// order of bytes, and to honour `start-after`. While its order is not known, the names in the directories from the
+    /// root to the current one must have the same positions in both orders. To check that, one of these directories is
+    /// listed at a time.
     fn may_jump(&mut self) -> Result<bool> {
         let fs = self.fs;
         let shown = &fs.objects().listings;
@@ -418,11 +421,14 @@ impl Tree<'_> {
         }
         match shown.start_after() {
             Some(is_honoured) => Ok(is_honoured),
-            None => self.try_start_after(),
+            None => match &self.first {
+                Some(first) => honours_start_after(fs.objects(), &self.prefix, first, &self.cursor),
+                None => Ok(false),
+            },
         }
     }
 
-    /// Whether the directories from the root to here are clear. Looks at one of them at most.
+    /// Returns true if the directories from the root to the current one are clear. Checks at most one of them.
     fn is_clear(&mut self) -> Result<bool> {
         let fs = self.fs;
         let unclear = self
@@ -437,35 +443,13 @@ impl Tree<'_> {
         Ok(self.open.iter().all(|open| open.is_clear == Some(true)))
     }
 
-    /// Asks for a key that is known to be there, by what it comes after: one request, once for a store.
-    fn try_start_after(&self) -> Result<bool> {
-        let shown = &self.fs.objects().listings;
-        let mut before = self.cursor.clone();
-        before.pop();
-        if self.first.as_ref().is_none_or(|first| *first > before) {
-            return Ok(false);
-        }
-        let mut pages = Pages::new(self.fs.objects(), &self.prefix, None)
-            .after(&before)
-            .at_most(1);
-        let page = pages.next().transpose()?.unwrap_or_default();
-        let is_right = match page.objects.first().map(|object| &*object.key) {
-            // The key that was there is gone, which shows nothing.
-            Some(key) if key > &*self.cursor => return Ok(false),
-            Some(key) => *key > *before,
-            None => false,
-        };
-        shown.note_start_after(is_right);
-        Ok(is_right)
-    }
-
     fn move_to(&mut self, key: String) {
         if key > self.cursor {
             self.cursor = key;
         }
     }
 
-    /// Closes the directories that the key is not in, opens those that it is in, and adds it.
+    /// Closes the directories that do not contain the key, opens those that contain it, and adds the object.
     fn take_object(&mut self, object: ListedObject, found: &mut Vec<Found>) {
         let is_in = |prefix: &String| object.key.starts_with(prefix);
         if self.left_out.as_ref().is_some_and(is_in) {
@@ -510,7 +494,7 @@ impl Tree<'_> {
         }
     }
 
-    /// The marker of the innermost directory knows when it was made; what has content is no marker.
+    /// Adds the time of the innermost directory's marker to its info. An object with content is not a marker.
     fn take_marker(&mut self, object: &ListedObject) {
         if object.size > 0 || object.unreadable.is_some() {
             self.unnameable += 1;
@@ -519,7 +503,7 @@ impl Tree<'_> {
         }
     }
 
-    /// A directory in the innermost one, of its own listing.
+    /// Processes a directory in the innermost one, from the innermost one's own listing.
     fn take_prefix(&mut self, prefix: &str, found: &mut Vec<Found>) {
         let depth = self.open.len();
         let start = self.open.last().map_or(0, |open| open.prefix.len());
@@ -533,7 +517,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Comes to a directory in the innermost one, and says whether it enters it.
+    /// Processes a directory in the innermost one. Returns true if it is entered.
     fn take_directory(&mut self, with_delimiter: &str, found: &mut Vec<Found>) -> bool {
         let Some(open) = self.open.last_mut() else {
             return false;
@@ -576,7 +560,7 @@ impl Tree<'_> {
         false
     }
 
-    /// Closes the innermost directory, and gives what the keys in it begin with.
+    /// Closes the innermost directory, and returns the prefix of its keys.
     fn close_last(&mut self, found: &mut Vec<Found>) -> Option<String> {
         let closed = self.open.pop()?;
         if let Some(info) = closed.info {
@@ -595,7 +579,7 @@ impl Tree<'_> {
         warn_unnameable(self.unnameable, &self.prefix);
     }
 
-    /// Adds what the namespaces ask for beyond the listing.
+    /// Adds the requested namespaces that are not in the listing.
     fn finish(&mut self, entries: Vec<Found>) -> Result<()> {
         let (fs, namespaces) = (self.fs, self.namespaces);
         let complete = |found: &Found| {
@@ -617,7 +601,7 @@ impl Tree<'_> {
 }
 
 impl Open<'_> {
-    /// Counts an entry, and says how many listings that would have begun: one for each 1,000.
+    /// Counts an entry, and returns the number of listings that this would have started: one for each 1,000.
     fn count(&mut self) -> u64 {
         self.entries += 1;
         u64::from(self.entries > PAGE && self.entries % PAGE == 1)
@@ -643,7 +627,7 @@ impl Iterator for Tree<'_> {
     }
 }
 
-/// Whether no sorted name is between a directory's name without the delimiter and the same with it.
+/// Returns true if no sorted name is between a directory's name without the delimiter and the same name with it.
 fn are_clear(sorted: &[String], prefix: &str, delimiter: &str) -> bool {
     let name = |key: &str| key.get(prefix.len()..).unwrap_or_default().to_owned();
     let has_slash = |key: &String| name(key).trim_end_matches(delimiter).contains('/');
@@ -657,8 +641,8 @@ fn are_clear(sorted: &[String], prefix: &str, delimiter: &str) -> bool {
     })
 }
 
-/// A key after all that begin with the prefix, but for names that begin with the last character, which
-/// are come by and left out one by one. Where there is no room for it, the prefix.
+/// Returns a key after all keys with the prefix, except for those whose next character is the last one in the order,
+/// which are processed and excluded one by one. If it would be too long, returns the prefix.
 fn past(prefix: &str) -> String {
     let mut key = prefix.to_owned();
     if key.len() + LAST.len_utf8() <= MAX_KEY_BYTES {
@@ -672,7 +656,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_clear_that_are_in_the_same_places_in_both_orders() {
+    fn only_names_with_the_same_positions_in_both_orders_are_clear() {
         let clear = |names: &[&str]| {
             let mut names: Vec<String> = names.iter().map(|name| format!("d/{name}")).collect();
             names.sort_unstable();

@@ -1,63 +1,65 @@
-//! What an answer to a read is worth: which bytes of the object its body has. Every reader asks here, so
-//! that each gets the right bytes or an error.
+//! Validation of the responses to reads: which bytes of the object a body contains. Every reader uses this module, so
+//! that it gets the right bytes or an error.
 //!
-//! What counts is what an answer says of its bytes, not its status alone:
+//! The description of the bytes in a response counts, not its status alone:
 //!
-//! - An answer with `Content-Range` has that range, be its status 200 or 206. It must begin at the byte
-//!   that was asked for. It may end later, or earlier: proxies limit ranges, and the rest is asked for.
-//! - 200 without it has the whole object, and 206 without it has nobody knows which bytes.
-//! - `Content-Length` must agree with the range. Without it, a body of its own cannot show that it was
-//!   cut (it may end with the connection), nor that ureq decoded it, which takes the header away. So the
-//!   object is looked at first: a HEAD, a GET of one byte or a listing says its size.
-//! - 416 says that the object is empty only if it says its size. The object is asked for without a range
+//! - A response with `Content-Range` contains that range, with status 200 or 206. It must begin at the requested
+//!   byte. It may end later, or earlier: proxies limit ranges, and the rest is then requested.
+//! - A response with status 200 without `Content-Range` contains the whole object. With status 206 without it, the bytes
+//!   are unknown.
+//! - `Content-Length` must agree with the range. Without it, a body alone cannot show that it was truncated (it may end
+//!   with the connection), nor that ureq decoded it, which removes the header. Therefore the size is requested first, by
+//!   a HEAD, a GET of one byte or a listing.
+//! - Status 416 means that the object is empty only if the response contains its size. Otherwise the object is requested
+//!   without a range.
 //!   otherwise.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::client::Response;
 use crate::s3::limits::MAX_OBJECT_BYTES;
 
-/// The fewest bytes of an answer that ends before the range that was asked for. With fewer, an object
-/// would take too many requests.
+/// Minimum number of bytes of a response that ends before the requested range. Smaller responses would take too many
+/// requests for an object.
 const LEAST: u64 = 64 << 10;
 
-/// The description of an answer's body.
+/// The description of a response body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::s3) struct Answer<'a> {
     pub(in crate::s3) status: u16,
     pub(in crate::s3) content_range: Option<&'a str>,
-    /// `Content-Length`; none if the body comes in chunks, ends with the connection, or was decoded.
+    /// `Content-Length`. `None` if the body is chunked, ends with the connection, or was decoded.
     pub(in crate::s3) length: Option<u64>,
     pub(in crate::s3) content_type: Option<&'a str>,
 }
 
-/// The bytes that the body of a first answer has: from the first one on.
+/// The bytes in the body of a first response. They begin with the first byte of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::s3) struct Part {
-    /// Where in the object the body ends.
+    /// The position in the object at which the body ends.
     pub(in crate::s3) end: u64,
     /// The size of the object.
     pub(in crate::s3) size: u64,
 }
 
-/// What a first answer is worth.
+/// Evaluation of a first response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::s3) enum First {
-    /// These bytes.
+    /// The body contains these bytes.
     Part(Part),
-    /// The object has to be looked at first: the answer lacks its size, or its own length.
+    /// The size must be requested first, because the response lacks the size of the object or its own length.
     Unmeasured,
 }
 
-/// The range of the bytes in an answer.
+/// The range of the bytes in a response.
 struct Extent {
-    /// Where in the object the body ends; none if only the size of the object would tell.
+    /// The position in the object at which the body ends. `None` if it can be derived only from the size of the object.
     end: Option<u64>,
-    /// The size of the object, where the answer says it.
+    /// The size of the object, if the response contains it.
     size: Option<u64>,
 }
 
 impl<'a> Answer<'a> {
-    /// The description in this answer.
+    /// Returns the description in this response.
     pub(in crate::s3) fn of(response: &'a Response) -> Self {
         Self {
             status: response.status(),
@@ -67,13 +69,13 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// What the first answer about an object is worth, which was asked for the bytes from the first one
-    /// on. `looked` is the size of the object, once it was looked at.
+    /// Evaluates the first response about an object, to a request for the bytes from the first one on. `looked` is the
+    /// size of the object, if it was requested separately.
     ///
     /// # Errors
     ///
-    /// `OperationFailed` for an answer that has other bytes or contradicts itself, `ResourceChanged` if
-    /// the object had another size when it was looked at.
+    /// `OperationFailed` for a response that has other bytes or contradicts itself. `ResourceChanged` if the separate
+    /// request returned another size.
     pub(in crate::s3) fn first(&self, looked: Option<u64>) -> Result<First> {
         let extent = self.extent(0)?;
         let size = match (extent.size, looked) {
@@ -91,12 +93,12 @@ impl<'a> Answer<'a> {
         Ok(First::Part(Part { end, size }))
     }
 
-    /// Where in the object a later answer ends, which was asked for `start` to `end` of an object of
-    /// that size: at `end`, behind it, or before it.
+    /// Returns the position in the object at which a later response ends. The request was for `start` to `end` of an
+    /// object of `size` bytes. The position can be `end`, or after or before it.
     ///
     /// # Errors
     ///
-    /// As [`first`](Self::first), and `Unsupported` for the whole object in place of a range.
+    /// Those of [`first`](Self::first), and `Unsupported` for the whole object in place of a range.
     pub(in crate::s3) fn next(&self, start: u64, end: u64, size: u64) -> Result<u64> {
         let extent = self.extent(start)?;
         if extent.size.is_some_and(|said| said != size) {
@@ -114,11 +116,12 @@ impl<'a> Answer<'a> {
         Ok(answered)
     }
 
-    /// The size of the object, by an answer that was asked for its first bytes; none if it does not say it.
+    /// Returns the size of the object from the response to a request for its first bytes. `None` if the response lacks
+    /// it.
     ///
     /// # Errors
     ///
-    /// As [`first`](Self::first).
+    /// Those of [`first`](Self::first).
     pub(in crate::s3) fn size(&self) -> Result<Option<u64>> {
         self.extent(0).map(|extent| extent.size)
     }
@@ -150,7 +153,7 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// What an answer without `Content-Range` has.
+    /// Returns the range of a response without `Content-Range`.
     fn whole(&self, start: u64) -> Result<Extent> {
         if self.status == 206 {
             return Err(wrong(
@@ -166,7 +169,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// An error for an answer to a HEAD that is not about the object itself.
+/// Returns an error for a response to a HEAD that does not describe the object itself.
 pub(in crate::s3) fn check_head(head: &Response) -> Result<()> {
     match head.status() {
         200 => Ok(()),
@@ -175,33 +178,33 @@ pub(in crate::s3) fn check_head(head: &Response) -> Result<()> {
     }
 }
 
-/// Whether a refusal of a range that begins with the first byte says that there is none: a 416 that has the
-/// size of the object in its `Content-Range` or, as on AWS, in its document, and no other size beside it.
+/// Returns true if the rejection of a range that begins with the first byte means that the object is empty: a 416 that
+/// has the size 0 in its `Content-Range` or, as on AWS, in its document, and no other size beside it.
 pub(in crate::s3) fn says_empty(error: &Error) -> bool {
     let s3 = error.s3().filter(|s3| s3.status == 416);
     s3.is_some_and(|s3| s3.object_size == Some(0))
 }
 
-/// Whether the store refused a range.
+/// Returns true if the store rejected a range.
 pub(in crate::s3) fn is_range_refused(error: &Error) -> bool {
     let s3 = error.s3();
     s3.is_some_and(|s3| s3.status == 416 || s3.code == "InvalidRange")
 }
 
-/// An error for an answer with other bytes than those that were asked for.
+/// Returns an error for a response with bytes other than the requested ones.
 pub(in crate::s3) fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!("the answer to GetObject {what}"))
         .with_hint("something between here and the store may have changed the answer")
 }
 
-/// The error for an object that has another size than before.
+/// Returns the error for an object whose size has changed.
 pub(in crate::s3) fn other_size() -> Error {
     Error::new(ErrorKind::ResourceChanged)
         .with_message("the object has another size than when it was opened")
 }
 
-/// The size, if an object can have it: what is planned by it must not be endless.
+/// Returns the size, or an error if no object can have it. Plans made from the size must not be endless.
 pub(in crate::s3) fn checked_size(size: Option<u64>) -> Result<Option<u64>> {
     match size {
         Some(size) if size > MAX_OBJECT_BYTES => Err(Error::new(ErrorKind::OperationFailed)
@@ -212,9 +215,9 @@ pub(in crate::s3) fn checked_size(size: Option<u64>) -> Result<Option<u64>> {
     }
 }
 
-/// Where the answered range ends (exclusive), and the size of the object, if it is known.
+/// Returns the end of the returned range (exclusive), and the size of the object, if it is known.
 pub(in crate::s3) fn content_range(header: &str, start: u64) -> Result<(u64, Option<u64>)> {
-    // Numbers are repeated in the error; text may quote the request.
+    // The error repeats numbers only, because text may quote the request.
     let has = match parse_content_range(header) {
         Some((first, last, size))
             if first == start && first <= last && last < size.unwrap_or(MAX_OBJECT_BYTES) =>
@@ -228,7 +231,7 @@ pub(in crate::s3) fn content_range(header: &str, start: u64) -> Result<(u64, Opt
     Err(wrong(format!("{has}, and byte {start} was asked for")))
 }
 
-/// First byte, last byte and size. Source: RFC 9110, section 14.4.
+/// Returns first byte, last byte and size. Source: RFC 9110, section 14.4.
 fn parse_content_range(header: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, size) = unit(header)?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_answer_has_the_bytes_that_it_says() {
+    fn a_first_response_has_the_bytes_that_its_headers_declare() {
         let part = |end, size| Some(First::Part(Part { end, size }));
         for (status, range, length, looked, expected) in [
             (206, Some("bytes 0-9/100"), Some(10), None, part(10, 100)),
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_answer_begins_where_it_was_asked_to() {
+    fn a_later_response_begins_at_the_requested_offset() {
         const MANY: u64 = 1 << 20;
         for (status, range, length, start, end, expected) in [
             (206, "bytes 5-9/1048576", Some(5), 5, 10, Some(10)),
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answered_range_must_be_the_one_that_was_asked() {
+    fn a_returned_range_must_begin_where_it_was_requested() {
         assert_eq!(content_range("bytes 5-9/100", 5).unwrap(), (10, Some(100)));
         assert_eq!(content_range("bytes 5-9/*", 5).unwrap(), (10, None));
         for (header, start) in [
@@ -377,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_that_says_so_is_about_an_empty_object() {
+    fn only_a_416_with_size_0_means_an_empty_object() {
         for (status, object_size, expected) in [
             (416, Some(0), true),
             (416, Some(10), false),

@@ -1,4 +1,4 @@
-//! Reading objects: open files, whole reads, and what their answers are worth.
+//! Reading objects: open files, whole reads, and the validation of responses.
 
 pub(in crate::s3) mod answer;
 pub(in crate::s3) mod object_version;

@@ -1,5 +1,4 @@
-//! [`ObjectVersion`]: one object as it was when it was first looked at, read by ranges that go on where a
-//! connection broke.
+//! [`ObjectVersion`]: a fixed version of an object, read by ranges that continue where a connection broke.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -15,35 +14,35 @@ use crate::s3::client::{BodyReader, Breaks, Response};
 use crate::s3::key::Key;
 use crate::s3::read::answer::{self, Answer, First, Part};
 
-/// What an answer must have brought before it broke off, or it broke off early.
+/// Minimum number of bytes before a response breaks off. With fewer, it broke off early.
 const FRUITFUL: u64 = 64 << 10;
 
-/// The longest first range: more than any object has, and a number that every server can read.
+/// Maximum size of the first range: more than the size of any object, and a number that every server can parse.
 const MAX_FIRST_WINDOW: u64 = 1 << 50;
 
-/// An object as it was when it was first looked at: everything that is read through this is of that
-/// one, or it is [`ResourceChanged`](ErrorKind::ResourceChanged).
+/// An object as it was at the first request. All bytes that are read through this value are of that version; otherwise
+/// the read is [`ResourceChanged`](ErrorKind::ResourceChanged).
 pub(crate) struct ObjectVersion {
     objects: Arc<Objects>,
     key: Key,
-    /// With the ETag of the first answer.
+    /// Options with the ETag of the first response.
     options: ReadOptions,
     size: u64,
-    /// Of the first answer; none if that was only that the object is empty.
+    /// Headers of the first response. Empty if that response only reported an empty object.
     headers: HeaderMap,
 }
 
 impl ObjectVersion {
-    /// Looks at the object without reading it: one request.
+    /// Requests the headers of the object without reading it. Makes one request.
     pub(crate) fn look(objects: Arc<Objects>, key: Key, options: ReadOptions) -> Result<Arc<Self>> {
         let head = objects.head(&key, &options, false)?;
         let size = answer::checked_size(head.content_length())?.unwrap_or_default();
         Ok(Arc::new(Self::new(objects, key, options, &head, size)))
     }
 
-    /// Looks at the object by reading its first bytes, at most `window` of them: one request. One more
-    /// on a store that refuses the range and does not say that the object is empty, and on one that
-    /// does not say how long its answer is. An empty object has no range to read.
+    /// Reads the first bytes of the object, at most `window`. Makes one request. Makes one more on a store that rejects
+    /// the range and does not report that the object is empty, and on a store that does not report the length of its
+    /// response. An empty object has no range to read.
     pub(crate) fn begin(
         objects: Arc<Objects>,
         key: Key,
@@ -57,7 +56,7 @@ impl ObjectVersion {
         match objects.get(&key, Some(range), &options) {
             Ok(answer) => Self::first(objects, key, options, answer)
                 .map(|(pinned, range)| (pinned, Some(range))),
-            // No byte of an empty object is in any range.
+            // An empty object has no byte in any range.
             Err(error) if answer::says_empty(&error) => {
                 let pinned = Self {
                     objects,
@@ -68,7 +67,7 @@ impl ObjectVersion {
                 };
                 Ok((Arc::new(pinned), None))
             }
-            // Some stores refuse a range that ends behind the object.
+            // Some stores reject a range that ends after the object.
             Err(error) if answer::is_range_refused(&error) => {
                 let answer = objects.get(&key, None, &options)?;
                 let (pinned, range) = Self::first(objects, key, options, answer)?;
@@ -79,7 +78,7 @@ impl ObjectVersion {
         }
     }
 
-    /// The object that the first answer is about, and what that answer has of it.
+    /// Returns the object of the first response, and a reader of the bytes in that response.
     fn first(
         objects: Arc<Objects>,
         key: Key,
@@ -108,8 +107,8 @@ impl ObjectVersion {
         Ok((pinned, range))
     }
 
-    /// An object whose ETag and size are known: no request. Without an ETag (an empty one) nobody
-    /// notices if it is replaced.
+    /// Returns an object with a known ETag and size. Makes no request. Without an ETag (an empty one), a replacement of
+    /// the object is not detected.
     pub(crate) fn known(
         objects: Arc<Objects>,
         key: Key,
@@ -131,7 +130,7 @@ impl ObjectVersion {
         })
     }
 
-    /// The object that an answer is about which has all of it, or its start, and a reader of the whole.
+    /// Returns a reader of the whole object, for a response with all of it or its start.
     pub(in crate::s3) fn whole(
         objects: Arc<Objects>,
         key: Key,
@@ -143,7 +142,7 @@ impl ObjectVersion {
         Ok(range)
     }
 
-    /// All later requests mean what this answer was about.
+    /// Creates the value. All later requests are for the object version of this response.
     fn new(
         objects: Arc<Objects>,
         key: Key,
@@ -161,24 +160,24 @@ impl ObjectVersion {
         }
     }
 
-    /// The headers of the first answer; none if that was only that the object is empty.
+    /// Returns the headers of the first response. They are empty if that response only reported an empty object.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// When the object was stored, where the first answer said so.
+    /// Returns the time at which the object was stored, if the first response contains it.
     pub(crate) fn modified(&self) -> Option<OffsetDateTime> {
         http_date(self.headers.get("last-modified")?.to_str().ok()?)
     }
 
-    /// What time it was at the server at the first answer; here, if the answer does not say it.
+    /// Returns the server's time in the first response, or the local time if the response lacks it.
     pub(crate) fn answered(&self) -> OffsetDateTime {
         let date = self.headers.get("date").and_then(|date| date.to_str().ok());
         date.and_then(http_date)
             .unwrap_or_else(OffsetDateTime::now_utc)
     }
 
-    /// What names this content, and no other, for certain: for those who come back to it.
+    /// Returns a unique identifier of this object version, to resume a download.
     pub(crate) fn name(&self) -> String {
         let bucket = self.objects.client().bucket();
         let e_tag = self.options.if_match.as_deref();
@@ -193,23 +192,23 @@ impl ObjectVersion {
         )
     }
 
-    /// The encoding of the content, by the first answer.
+    /// Returns the content encoding in the first response.
     fn encoding(&self) -> Option<&str> {
         self.headers.get("content-encoding")?.to_str().ok()
     }
 
-    /// The size of the object in bytes.
+    /// Returns the size of the object in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// The size of the ranges that it is fetched in by several at a time.
+    /// Returns the size of the ranges for parallel downloads.
     pub(crate) fn part_size(&self) -> u64 {
         self.objects.part_sizes().for_size(self.size).first()
     }
 
-    /// Asks for the bytes from `start` up to `end`, which is not before it and not behind the
-    /// object's: one request, none if there are none.
+    /// Requests the bytes from `start` to `end`, with `start <= end` and `end` within the object. Makes one request, or
+    /// none if the range is empty.
     pub(crate) fn range(self: &Arc<Self>, start: u64, end: u64) -> Result<RangeReader> {
         let mut range = RangeReader {
             pinned: Arc::clone(self),
@@ -226,19 +225,19 @@ impl ObjectVersion {
         Ok(range)
     }
 
-    /// The body of an answer that begins at `start`, and where it ends: at `end`, or before or behind it.
+    /// Returns the body of a response that begins at `start`, and its end: at `end`, or before or after it.
     fn ask(&self, start: u64, end: u64) -> Result<(BodyReader, u64)> {
         let range = Range {
             start,
             end: Some(end - 1).filter(|last| last + 1 < self.size),
         };
         let answer = self.objects.get(&self.key, Some(range), &self.options)?;
-        // A proxy that compresses answers by its own lights gives bytes of something else.
+        // A proxy that compresses responses on its own returns other bytes.
         let is_known = self.headers.contains_key("etag");
         if is_known && answer.header("content-encoding") != self.encoding() {
             return Err(answer::wrong("has another Content-Encoding than before"));
         }
-        // Nobody knows whether that is the object's own.
+        // This encoding may not be the object's own.
         let is_encoded = answer.header("content-encoding").is_some();
         if !is_known && is_encoded && answer.content_length().is_none() {
             return Err(answer::wrong("has a Content-Encoding and no length"));
@@ -248,15 +247,15 @@ impl ObjectVersion {
     }
 }
 
-/// All later requests mean what this answer was about.
+/// Restricts later requests to the object version of this response.
 fn fix_version(options: &mut ReadOptions, answer: &Response) {
     if let Some(e_tag) = answer.header("etag") {
         options.if_match = Some(e_tag.to_owned());
     }
 }
 
-/// What a first answer has that says too little: the object is looked at. The look also shows that ureq did not
-/// decode the answer, for which it would have taken the length away there, too.
+/// Returns the bytes of a first response that lacks its size or length, after a HEAD request for the size. The HEAD also
+/// shows that ureq did not decode the response, because ureq would have removed the length there, too.
 fn measured(
     objects: &Objects,
     key: &Key,
@@ -275,35 +274,34 @@ fn measured(
     }
 }
 
-/// A range of a [`ObjectVersion`] object as a stream. A connection that breaks is replaced by another one,
-/// from the byte where it broke.
+/// A range of an [`ObjectVersion`] as a stream. If a connection breaks, another one continues at the byte where it broke.
 pub(crate) struct RangeReader {
     pinned: Arc<ObjectVersion>,
     body: Option<BodyReader>,
-    /// Where in the object this answer begins.
+    /// The position in the object at which this response begins.
     asked: u64,
-    /// Where in the object this answer ends.
+    /// The position in the object at which this response ends.
     answered: u64,
-    /// Where in the object the next byte is.
+    /// The position in the object of the next byte.
     position: u64,
-    /// Where in the object the range ends.
+    /// The position in the object at which the range ends.
     end: u64,
-    /// How often in a row an answer broke off early.
+    /// The number of successive responses that broke off early.
     breaks: Breaks,
 }
 
 impl RangeReader {
-    /// Where in the object the next byte is.
+    /// Returns the position in the object of the next byte.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Where in the object the range ends.
+    /// Returns the position in the object at which the range ends.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Reads some bytes; none only at the end, or into no buffer.
+    /// Reads some bytes. Returns 0 only at the end, or for an empty buffer.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         if buffer.is_empty() || self.position >= self.end {
             return Ok(0);
@@ -350,12 +348,12 @@ impl RangeReader {
         }
     }
 
-    /// Where reading this answer stops.
+    /// Returns the position at which reading of this response stops.
     fn stop(&self) -> u64 {
         self.end.min(self.answered)
     }
 
-    /// Asks for what is left.
+    /// Requests the remaining bytes.
     fn ask(&mut self) -> Result<()> {
         let (body, answered) = self.pinned.ask(self.position, self.end)?;
         self.asked = self.position;
@@ -364,8 +362,8 @@ impl RangeReader {
         Ok(())
     }
 
-    /// Reads what is left, so that the connection can be used again. What cannot be read only costs
-    /// the connection.
+    /// Reads the remaining bytes, so that the connection can be reused. If they cannot be read, only the connection is
+    /// lost.
     pub(crate) fn finish_quietly(self) {
         let left = self.end - self.position;
         if let Some(mut body) = self.body
@@ -376,20 +374,20 @@ impl RangeReader {
         }
     }
 
-    /// Reads past the last byte, which lets the connection go back to the pool.
+    /// Reads past the last byte, so that the connection returns to the pool.
     fn finish(&mut self) -> Result<()> {
         let Some(mut body) = self.body.take() else {
             return Ok(());
         };
         self.breaks.end(self.pinned.objects.client());
-        // It goes on behind the range: what is not wanted costs the connection.
+        // The response continues after the range. Its unwanted rest costs the connection.
         if self.answered > self.end {
             return Ok(());
         }
         match body.read(&mut [0]) {
             Ok(1..) => Err(Error::new(ErrorKind::OperationFailed)
                 .with_message("the answer to GetObject is longer than its range")),
-            // All that was asked for is there, whatever happens to the connection.
+            // All requested bytes have arrived. The state of the connection does not matter.
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! [`ReadAhead`]: the rest of an object in windows that threads fetch before they are asked for.
+//! [`ReadAhead`]: the rest of an object in windows that threads fetch in advance.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -10,34 +10,34 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::s3::read::object_version::ObjectVersion;
 use crate::threads::{Begun, begin};
 
-/// How many bytes a window has, but for the last one.
+/// Size of a window in bytes, except for the last one.
 pub(in crate::s3) const WINDOW: u64 = 4 << 20;
 
-/// The most windows that are fetched at a time.
+/// Maximum number of windows that are fetched at a time.
 pub(in crate::s3) const MAX_WINDOWS: usize = 64;
 
-/// The object from some byte to its end. As many windows as were asked for are on their way, or
-/// wait, in the order of the object, and one more is being read: no more is held in memory.
+/// The object from some byte to its end. The requested number of windows is being fetched or waits, in the order of the
+/// object. One more window is being read. No more is held in memory.
 pub(in crate::s3) struct ReadAhead {
     version: Arc<ObjectVersion>,
     windows: usize,
-    /// In the order of the object.
+    /// Fetched windows, in the order of the object.
     fetched: VecDeque<Begun<Result<Vec<u8>>>>,
-    /// Where the first window begins that nobody fetches yet.
+    /// Start of the first window that is not being fetched yet.
     next: u64,
     window: Vec<u8>,
-    /// The memory of windows that were read, for the next ones: what one thread frees is not there for
-    /// another one with every allocator.
+    /// Buffers of windows that were read, for the next ones. They are kept because some allocators do not reuse memory
+    /// across threads.
     spare: Vec<Vec<u8>>,
-    /// How much of the window was read.
+    /// Number of bytes of the window that were read.
     done: usize,
     position: u64,
-    /// Ends the threads once nobody wants what they fetch.
+    /// Ends the threads when their windows are not needed any more.
     abandoned: CancelToken,
     threads: Threads,
 }
 
-/// The threads of one reader that still run, those among them whose windows nobody wants any more.
+/// The running threads of one reader, including those whose windows are not needed any more.
 #[derive(Clone, Default)]
 pub(in crate::s3) struct Threads(Arc<()>);
 
@@ -48,7 +48,7 @@ impl Threads {
 }
 
 impl ReadAhead {
-    /// Begins to fetch from that byte on: one request for each window.
+    /// Starts to fetch from `position` on. Makes one request for each window.
     pub(in crate::s3) fn start(
         version: &Arc<ObjectVersion>,
         position: u64,
@@ -71,17 +71,17 @@ impl ReadAhead {
         ahead
     }
 
-    /// Where in the object the next byte is.
+    /// Returns the position in the object of the next byte.
     pub(in crate::s3) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Where in the object it ends.
+    /// Returns the position at which the object ends.
     pub(in crate::s3) fn end(&self) -> u64 {
         self.version.size()
     }
 
-    /// Reads some bytes; none only at the end, or into no buffer.
+    /// Reads some bytes. Returns 0 only at the end, or for an empty buffer.
     pub(in crate::s3) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         while self.done == self.window.len() {
             let old = std::mem::take(&mut self.window);
@@ -110,7 +110,7 @@ impl ReadAhead {
         Ok(count)
     }
 
-    /// Lets as many windows be fetched as there may be.
+    /// Starts to fetch windows up to the maximum.
     fn fill(&mut self) {
         while self.fetched.len() < self.windows && self.next < self.version.size() {
             let start = self.next;
@@ -125,7 +125,7 @@ impl ReadAhead {
                 drop(running);
                 window
             });
-            // If the system has no thread left, one at a time.
+            // If the system has no thread left, one window is fetched at a time.
             let is_done = matches!(window, Begun::Done(_));
             self.fetched.push_back(window);
             self.next = end;
@@ -142,7 +142,7 @@ impl Drop for ReadAhead {
     }
 }
 
-/// All bytes of a range, in that memory.
+/// Fetches all bytes of a range into the buffer `bytes`.
 fn fetch(
     version: &Arc<ObjectVersion>,
     start: u64,

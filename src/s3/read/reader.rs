@@ -1,4 +1,4 @@
-//! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object as it was when opened.
+//! [`S3Reader`]: a file opened with `r`, streamed by ranges of the object version that was opened.
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
@@ -14,25 +14,25 @@ use crate::s3::key::Key;
 use crate::s3::read::object_version::{ObjectVersion, RangeReader};
 use crate::s3::read::read_ahead::{ReadAhead, Threads};
 
-/// What is read over, or asked for anew, rather than paid for with another request or connection:
-/// the gap of a short seek, the rest of a window that is left, and the first window after a seek.
+/// Maximum number of bytes that are skipped by reading, or read again, to save a request or a connection: the gap of a
+/// short seek, the rest of an abandoned window, and the first window after a seek.
 const SMALL: u64 = 64 << 10;
 
-/// How much larger each window is than the one before it.
+/// Factor between the sizes of successive windows.
 const GROWTH: u64 = 4;
 
-/// The largest window; after it the rest is asked for at once.
+/// Maximum size of a window. After it, the whole rest is requested at once.
 const MAX_WINDOW: u64 = 16 << 20;
 
-/// How much a reader keeps for those who read a few bytes at a time, or by lines.
+/// Size of the buffer for reads of a few bytes at a time, or by lines.
 const BUFFER_BYTES: usize = 8 << 10;
 
-/// How files are opened for reading.
+/// Options for opening files for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::s3) struct Reading {
-    /// How many bytes the first request asks for; with 0 it is a HEAD.
+    /// Number of bytes in the first request. 0 means a HEAD request.
     pub(in crate::s3) first_window: u64,
-    /// How many windows are fetched before they are asked for.
+    /// Number of windows that are fetched in advance.
     pub(in crate::s3) read_ahead: usize,
 }
 
@@ -46,7 +46,7 @@ impl Default for Reading {
 }
 
 impl Reading {
-    /// What a call's options say, and this where they say nothing.
+    /// Returns the options of a call, with these values as defaults.
     pub(in crate::s3) fn unless_said(self, call: &OpenOptions) -> Self {
         Self {
             first_window: call.first_window.unwrap_or(self.first_window),
@@ -57,19 +57,17 @@ impl Reading {
 
 /// A file opened for reading: `Read`, [`BufRead`] and `Seek` over one version of the object.
 ///
-/// Opening asks for the first MiB (see [`first_window`](OpenOptions::first_window)), and reading on
-/// for the rest in one request. A seek of at most 64 KiB forward reads on; any other asks for a
-/// window of 64 KiB, or as much as is read at once, and the windows grow while reading stays
-/// sequential. Every request after the first carries the ETag of the first answer, so that an
-/// object that is replaced meanwhile is [`ResourceChanged`](crate::ErrorKind::ResourceChanged) and
-/// never a mixture.
+/// Opening requests the first MiB (see [`first_window`](OpenOptions::first_window)). Reading on requests the rest in one
+/// request. A seek of at most 64 KiB forward reads on. Any other seek requests a window of 64 KiB, or the size of the
+/// read if that is larger. Windows grow while reading stays sequential. Every request after the first carries the ETag of
+/// the first response. If the object is replaced meanwhile, reading fails with
+/// [`ResourceChanged`](crate::ErrorKind::ResourceChanged) and never returns a mixture.
 ///
-/// A connection that breaks, or that the server closes because the reader was left idle, is
-/// replaced by another one from the byte where it broke, with a warning in the log. That fails if
-/// five in a row break within 64 KiB.
+/// If a connection breaks, or the server closes it because the reader was idle, another one continues at the byte where
+/// it broke, with a warning in the log. Reading fails if five connections in a row break within 64 KiB.
 ///
-/// Of what was not read yet, 8 KiB at most are held here, and what a connection's buffers take. With
-/// [`read_ahead`](OpenOptions::read_ahead), threads fetch windows before they are asked for.
+/// At most 8 KiB of unread bytes are held here, in addition to a connection's buffers. With
+/// [`read_ahead`](OpenOptions::read_ahead), threads fetch windows in advance.
 ///
 /// ```no_run
 /// use std::io::{BufRead, Read, Seek, SeekFrom};
@@ -90,14 +88,14 @@ pub struct S3Reader {
     path: String,
     position: u64,
     source: Option<Source>,
-    /// Where in the object the source is, or was: reading is sequential from there.
+    /// The position of the source in the object, or its last position. Reading is sequential from there.
     reached: Option<u64>,
-    /// The size of the window that was asked for last; `None` if it was not one of those that grow.
+    /// The size of the last requested window. `None` if it was not one of the growing windows.
     window: Option<u64>,
     read_ahead: usize,
     threads: Threads,
     buffer: Buffer,
-    /// How many requests one call makes at a time.
+    /// Maximum number of parallel requests of one call.
     workers: usize,
     closed: bool,
 }
@@ -113,7 +111,7 @@ impl fmt::Debug for S3Reader {
 }
 
 impl S3Reader {
-    /// Opens the object: one request.
+    /// Opens the object. Makes one request.
     pub(in crate::s3) fn open(
         objects: Arc<Objects>,
         key: Key,
@@ -140,7 +138,7 @@ impl S3Reader {
         })
     }
 
-    /// The same, which makes that many requests at a time.
+    /// Sets the maximum number of parallel requests.
     pub(in crate::s3) fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -150,12 +148,12 @@ impl S3Reader {
         self.workers
     }
 
-    /// Returns another reader of the same version of the file, with a position of its own that begins where this
-    /// one is. It can be used by another thread. No request.
+    /// Returns another reader of the same object version, with a position of its own, which begins at the position of
+    /// this reader. Another thread can use it. Makes no request.
     ///
     /// # Errors
     ///
-    /// [`OperationFailed`](ErrorKind::OperationFailed) if this reader was closed.
+    /// [`OperationFailed`](ErrorKind::OperationFailed) if this reader is closed.
     pub fn try_clone(&self) -> Result<Self> {
         self.check_open()?;
         Ok(Self {
@@ -173,24 +171,24 @@ impl S3Reader {
         })
     }
 
-    /// Returns an error if this reader was closed.
+    /// Returns an error if this reader is closed.
     pub(in crate::s3) fn check_open(&self) -> Result<()> {
         self.usable().map_err(Error::from)
     }
 
-    /// The error, about this file.
+    /// Adds the path of this file to an error.
     pub(in crate::s3) fn about(&self, error: Error) -> Error {
         error.with_path(&self.path)
     }
 
-    /// The size of the object in bytes.
+    /// Returns the size of the object in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.pinned.size()
     }
 
-    /// Fills the buffer with what the object has from that position on, and asks for nothing else: one
-    /// request. The position of this reader stays.
+    /// Fills the buffer with the bytes of the object from `position` on, and requests no others. Makes one request. Does
+    /// not change the position of this reader.
     pub(in crate::s3) fn read_range(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let end = position.saturating_add(buffer.len() as u64);
         let mut range = self.pinned.range(position, end)?;
@@ -207,7 +205,7 @@ impl S3Reader {
         Ok(())
     }
 
-    /// The headers of the first answer; none if that was only that the object is empty.
+    /// Returns the headers of the first response. They are empty if that response only reported an empty object.
     pub(in crate::s3) fn headers(&self) -> &HeaderMap {
         self.pinned.headers()
     }
@@ -219,7 +217,7 @@ impl S3Reader {
         Ok(())
     }
 
-    /// Reads from the object at the position. A source that fails is not asked again.
+    /// Reads from the object at the position. A source that fails is not used again.
     fn read_object(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut source = self.source(buffer.len())?;
         let count = source.read(buffer)?;
@@ -228,7 +226,7 @@ impl S3Reader {
         Ok(count)
     }
 
-    /// A source whose next byte is the one at the position, for a read of that many bytes.
+    /// Returns a source whose next byte is at the position, for a read of `wanted` bytes.
     fn source(&mut self, wanted: usize) -> Result<Source> {
         let gap = self
             .reached
@@ -251,9 +249,9 @@ impl S3Reader {
         }
     }
 
-    /// Asks for what comes at the position; `sequential` if that is where reading has come to.
+    /// Requests bytes from the position on. `sequential` means that the position continues the last read.
     fn ask(&mut self, sequential: bool, wanted: usize) -> Result<Source> {
-        // Threads that were left by a seek end with what they are reading. Until then there are no more.
+        // Threads abandoned by a seek end after their current read. No others start before that.
         if sequential && self.read_ahead > 0 && !self.threads.are_running() {
             let (position, windows) = (self.position, self.read_ahead);
             let ahead = ReadAhead::start(&self.pinned, position, windows, &self.threads);
@@ -285,7 +283,7 @@ impl S3Reader {
         Ok(count)
     }
 
-    /// Some bytes at the position, from the buffer or into it; none only at the end.
+    /// Returns some bytes at the position, after filling an empty buffer. The result is empty only at the end.
     fn buffered(&mut self) -> Result<&[u8]> {
         if self.buffer.at(self.position).is_empty() && self.position < self.size() {
             let position = self.position;
@@ -298,15 +296,15 @@ impl S3Reader {
         Ok(self.buffer.at(self.position))
     }
 
-    /// The error, about this file.
+    /// Adds the path of this file to an error.
     fn named(&self, error: crate::Error) -> io::Error {
         self.about(error).into()
     }
 }
 
-/// What a reader reads from.
+/// The source of a reader's bytes.
 enum Source {
-    /// An answer that is being read.
+    /// A response that is being read.
     Range(RangeReader),
     /// Windows that threads fetch.
     Ahead(ReadAhead),
@@ -334,7 +332,7 @@ impl Source {
         }
     }
 
-    /// Reads over what is before that position.
+    /// Skips the bytes before `position` by reading them.
     fn skip_to(&mut self, position: u64) -> Result<()> {
         let mut scratch = [0; BUFFER_BYTES];
         while self.position() < position {
@@ -350,13 +348,13 @@ impl Source {
 /// A few bytes of the object.
 #[derive(Default)]
 struct Buffer {
-    /// Where in the object they are.
+    /// The position of the bytes in the object.
     position: u64,
     bytes: Vec<u8>,
 }
 
 impl Buffer {
-    /// What it has from that position on.
+    /// Returns the buffered bytes from `position` on.
     fn at(&self, position: u64) -> &[u8] {
         let offset = position.checked_sub(self.position);
         offset

@@ -1,5 +1,5 @@
-//! [`Whole`]: all of an object, once, from its first byte to its last. It goes on where a connection
-//! broke, and what arrives is checked against the digest that the store keeps.
+//! [`Whole`]: a verified read of a whole object, from its first byte to its last. It continues where a connection
+//! broke, and the received bytes are verified against the digest that the store keeps.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::s3::client::Response;
 use crate::s3::key::Key;
 use crate::s3::read::object_version::{ObjectVersion, RangeReader};
 
-/// How many bytes are passed on at a time.
+/// Number of bytes that are passed on at a time.
 const BUFFER: usize = 256 << 10;
 
-/// The most that is set aside for an object before its bytes arrive: a server may lie about its size.
+/// Maximum memory that is reserved for an object before its bytes arrive, because a server may report a wrong size.
 const MAX_RESERVED: u64 = 16 << 20;
 
-/// All of an object as it was when its first byte was asked for.
+/// All bytes of the object version that was first requested.
 struct Whole {
     range: RangeReader,
     expected: Option<Expected>,
 }
 
-/// The digest that the store keeps of the whole object, and that of what came so far.
+/// The store's digest of the whole object, and the digest of the bytes received so far.
 struct Expected {
     algorithm: ChecksumAlgorithm,
     value: String,
@@ -32,8 +32,8 @@ struct Expected {
 }
 
 impl Objects {
-    /// An object's bytes: one request, one more for each connection that breaks, and again if they
-    /// arrive damaged.
+    /// Returns an object's bytes. Makes one request, one more for each connection that breaks, and repeats the read if
+    /// the bytes arrive damaged.
     pub(crate) fn read_whole(
         self: &Arc<Self>,
         key: &Key,
@@ -55,8 +55,8 @@ impl Objects {
         }
     }
 
-    /// Passes an object's bytes on, and says how many: one request, and one more for each connection
-    /// that breaks. No byte is passed on twice.
+    /// Writes an object's bytes to `target`, and returns their number. Makes one request, and one more for each
+    /// connection that breaks. No byte is written twice.
     pub(crate) fn copy_whole(
         self: &Arc<Self>,
         key: &Key,
@@ -103,8 +103,8 @@ impl Whole {
 }
 
 impl Expected {
-    /// The checksum of the whole object in an answer. A digest of the digests of parts says nothing of
-    /// the bytes in their order.
+    /// Returns the checksum of the whole object in a response. A digest of the digests of parts is ignored, because it
+    /// does not verify the bytes in their order.
     ///
     /// Source: [GetObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html),
     /// `x-amz-checksum-type`.
@@ -142,7 +142,7 @@ fn damaged(algorithm: ChecksumAlgorithm) -> Error {
         .with_source(Damaged)
 }
 
-/// Says of an error that bytes arrived damaged.
+/// Marks an error as caused by damaged bytes.
 #[derive(Debug)]
 struct Damaged;
 

@@ -1,4 +1,4 @@
-//! Writing objects: open files, uploads in parts, updates.
+//! Writing objects: open files, multipart uploads, updates.
 
 pub(in crate::s3) mod part_queue;
 pub(in crate::s3) mod part_size;

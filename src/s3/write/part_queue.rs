@@ -1,4 +1,4 @@
-//! [`PartQueue`]: an object on its way in parts, which go up on threads while the next one is made.
+//! [`PartQueue`]: a multipart upload whose parts are sent by threads while the caller prepares the next part.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,29 +13,29 @@ use crate::s3::client::{Payload, ReadAt};
 use crate::s3::key::Key;
 use crate::threads::{Begun, begin};
 
-/// A multipart upload under way. Dropped before it is [completed](Self::take), it ends its threads
-/// and aborts.
+/// A multipart upload in progress. If it is dropped before [`take`](Self::take), it ends its threads and aborts the
+/// upload.
 pub(in crate::s3) struct PartQueue {
     objects: Arc<Objects>,
     upload: Arc<Upload>,
-    /// The oldest first.
+    /// Threads that send parts, the oldest first.
     running: VecDeque<JoinHandle<Option<Sent>>>,
     done: Vec<UploadedPart>,
     spare: Spare,
     next: u32,
-    /// The bytes of all parts that were begun.
+    /// The total size of all started parts.
     size: u64,
     ended: bool,
 }
 
-/// How the sending of a part ended, and the buffer that it was in.
+/// The result of sending a part, and the buffer of the part.
 struct Sent {
     part: Result<UploadedPart>,
     buffer: Vec<u8>,
 }
 
 impl PartQueue {
-    /// Begins an upload: one request.
+    /// Starts an upload. Makes one request.
     pub(in crate::s3) fn begin(objects: &Arc<Objects>, key: &Key, new: NewUpload) -> Result<Self> {
         let upload = objects.create_upload(key, new)?;
         Ok(Self {
@@ -50,32 +50,33 @@ impl PartQueue {
         })
     }
 
-    /// The bytes of all parts that were begun.
+    /// Returns the total size of all started parts.
     pub(in crate::s3) fn size(&self) -> u64 {
         self.size
     }
 
-    /// The number of the next part.
+    /// Returns the number of the next part.
     pub(in crate::s3) fn next_number(&self) -> u32 {
         self.next
     }
 
-    /// An empty buffer for a part of that size, once at most `on_their_way` parts are.
+    /// Returns an empty buffer for a part of `size` bytes, after waiting until at most `on_their_way` parts are being
+    /// sent.
     ///
     /// # Errors
     ///
-    /// What became of an earlier part.
+    /// The error of an earlier part.
     pub(in crate::s3) fn buffer(&mut self, size: u64, on_their_way: usize) -> Result<Vec<u8>> {
         self.collect(on_their_way)?;
         Ok(self.spare.take(size))
     }
 
-    /// Sends the next part while the caller goes on, with at most `on_their_way` parts under way; with 0,
-    /// before it returns. One request, now or later.
+    /// Sends the next part on a thread, with at most `on_their_way` parts being sent. With 0, sends it before returning.
+    /// Makes one request, now or later.
     ///
     /// # Errors
     ///
-    /// What became of an earlier part, too.
+    /// Also the error of an earlier part.
     pub(in crate::s3) fn send(&mut self, bytes: Vec<u8>, on_their_way: usize) -> Result<()> {
         let objects = Arc::clone(&self.objects);
         let upload = Arc::clone(&self.upload);
@@ -101,12 +102,12 @@ impl PartQueue {
         })
     }
 
-    /// Makes the next part, of `length` bytes, by `make`, which is given the upload and the part's number, while the
-    /// caller goes on, as [`send`](Self::send) does.
+    /// Creates the next part, of `length` bytes, on a thread as [`send`](Self::send) does. `make` gets the upload and the
+    /// number of the part.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Those of [`send`](Self::send).
     pub(in crate::s3) fn add(
         &mut self,
         length: u64,
@@ -123,11 +124,11 @@ impl PartQueue {
         })
     }
 
-    /// The number of a part that is made next.
+    /// Reserves the number of the next part.
     ///
     /// # Errors
     ///
-    /// `Unsupported` if an upload has no more parts.
+    /// `Unsupported` if the upload has its maximum number of parts.
     pub(in crate::s3) fn take_number(&mut self) -> Result<u32> {
         let max_parts = self.objects.part_sizes().max_parts();
         if self.next > max_parts {
@@ -166,7 +167,7 @@ impl PartQueue {
         }
     }
 
-    /// Waits until at most `left` parts are on their way, and for all that have ended.
+    /// Waits until at most `left` parts are being sent, and collects all finished ones.
     fn collect(&mut self, left: usize) -> Result<()> {
         while let Some(first) = self.running.front() {
             if self.running.len() <= left && !first.is_finished() {
@@ -193,13 +194,13 @@ impl PartQueue {
         self.collect(0)
     }
 
-    /// The upload and its parts, to be completed by the caller; nothing is aborted any more.
+    /// Returns the upload and its parts, for the caller to complete. The upload is not aborted after that.
     pub(in crate::s3) fn take(mut self) -> (Arc<Upload>, Vec<UploadedPart>) {
         self.ended = true;
         (Arc::clone(&self.upload), std::mem::take(&mut self.done))
     }
 
-    /// Takes note of parts that the caller sent by itself, and of their bytes, instead of [`send`](Self::send).
+    /// Registers parts that the caller sent itself, and their total size, instead of [`send`](Self::send).
     pub(in crate::s3) fn have(&mut self, parts: Vec<UploadedPart>, size: u64) {
         self.done = parts;
         self.size = size;
@@ -212,43 +213,43 @@ impl PartQueue {
 }
 
 impl Drop for PartQueue {
-    /// What is still being sent would stay behind, if it arrived after the abort.
+    /// Waits for the threads before the abort, because a part that arrives after the abort would remain in the store.
     fn drop(&mut self) {
         if self.ended {
             return;
         }
         self.upload.give_up();
         for thread in self.running.drain(..) {
-            // How a part ended that nobody wants is nobody's concern.
+            // The result of an unneeded part does not matter.
             let _ = thread.join();
         }
         self.objects.abandon_upload(&self.upload);
     }
 }
 
-/// The error of a part of whose thread nothing came.
+/// Returns the error for a part whose thread panicked.
 fn panicked() -> Error {
     Error::new(ErrorKind::OperationFailed).with_message("sending a part panicked")
 }
 
-/// Buffers of parts that were sent, to be filled again.
+/// Reusable buffers of parts that were sent.
 #[derive(Default)]
 struct Spare {
     buffers: Vec<Vec<u8>>,
-    /// As many as there may be, those on their way among them.
+    /// Maximum number of buffers, including those of parts being sent.
     most: usize,
 }
 
 impl Spare {
-    /// An empty buffer, one that was used before if it is large enough. Smaller ones go: they would
-    /// be held beside those that are needed.
+    /// Returns an empty buffer, reused if it is large enough. Smaller buffers are dropped, because they would take memory
+    /// in addition to the needed ones.
     fn take(&mut self, size: u64) -> Vec<u8> {
         self.buffers
             .retain(|buffer| buffer.capacity() as u64 >= size);
         self.buffers.pop().unwrap_or_default()
     }
 
-    /// Keeps a buffer, if there are not enough with those on their way.
+    /// Keeps a buffer, if it and the buffers of parts being sent do not exceed the maximum.
     fn keep(&mut self, mut buffer: Vec<u8>, on_their_way: usize) {
         if buffer.capacity() > 0 && self.buffers.len() + on_their_way < self.most {
             buffer.clear();
@@ -257,7 +258,7 @@ impl Spare {
     }
 }
 
-/// The bytes of a part, until the upload is given up.
+/// The bytes of a part, readable until the upload is given up.
 struct Part<'a> {
     bytes: &'a [u8],
     upload: &'a Upload,
@@ -266,7 +267,7 @@ struct Part<'a> {
 impl ReadAt for Part<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if self.upload.is_given_up() {
-            // Why it was given up, another part has said, or the call was cancelled.
+            // The reason is in the error of another part, or the call was cancelled.
             return Err(cancel::cancelled().into());
         }
         self.bytes.read_at(buffer, offset)
@@ -289,8 +290,8 @@ mod tests {
     const PART: usize = 64;
     const PARTS: usize = 6;
 
-    /// A store that joins the parts as they are listed. It answers the parts before `first` only
-    /// after that one.
+    /// A store that joins the parts in the order of the list. It responds to the parts before `first` only after that
+    /// one.
     struct Store {
         listener: TcpListener,
         first: usize,
@@ -309,7 +310,7 @@ mod tests {
             })
         }
 
-        /// The filesystem on it, for which the system has a limited number of threads.
+        /// Opens the filesystem on this store, with a limited number of threads of the system.
         fn open(&self, threads: usize) -> S3Fs {
             let mut fs = S3Fs::builder("bucket")
                 .endpoint_url(format!("http://{}", self.listener.local_addr().unwrap()))
@@ -328,7 +329,7 @@ mod tests {
             fs
         }
 
-        /// Answers a number of requests, each on a connection of its own.
+        /// Responds to a number of requests, each on its own connection.
         fn serve(self: Arc<Self>, requests: usize) {
             let serving: Vec<_> = (0..requests)
                 .map(|_| {
@@ -396,7 +397,7 @@ mod tests {
             drop(changed.wait_while(answered, |answered| !*answered).unwrap());
         }
 
-        /// The numbers of the parts, as they were listed.
+        /// Returns the numbers of the parts in the order of the list.
         fn listed(&self) -> Vec<usize> {
             let listed = self.listed.lock().unwrap();
             let numbers = listed.split("<PartNumber>").skip(1);
@@ -407,17 +408,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_joined_in_their_order_wherever_the_system_runs_out_of_threads() {
+    fn parts_keep_their_order_wherever_the_system_runs_out_of_threads() {
         let content: Vec<u8> = (0..PART * PARTS).map(|at| (at / PART) as u8).collect();
         for mode in ["w", "x", "w+", "x+"] {
             for threads in 0..=PARTS {
-                // The part that gets no thread is answered before all earlier ones; but a writer
-                // waits for these before it sends the last one.
+                // The store responds to the part without a thread before all earlier ones. But a writer waits for the
+                // earlier parts before it sends the last one.
                 let refused = threads + 1;
                 let store = Store::new(if refused < PARTS { refused } else { 1 });
                 let fs = store.open(threads);
                 let exclusive = mode.starts_with('x');
-                // One looks right before the end where the object must be new.
+                // If the object must be new, one request checks right before the end.
                 let requests = PARTS + 2 + usize::from(exclusive);
                 let serving = Arc::clone(&store);
                 let serving = thread::spawn(move || serving.serve(requests));
@@ -450,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_buffers_are_kept_than_may_be_on_their_way() {
+    fn no_more_buffers_are_kept_than_parts_may_be_in_flight() {
         let mut spare = Spare {
             most: 2,
             ..Spare::default()

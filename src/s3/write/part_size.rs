@@ -1,31 +1,31 @@
-//! [`PartSizes`]: how large the parts of an upload are, and how many of them are held at a time. Pure.
+//! [`PartSizes`]: the sizes of the parts of an upload, and the number of parts held at a time. Pure.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::s3::limits::{MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES};
 
-/// The size of the first parts, unless the builder says another: 8 MiB.
+/// Default size of the first parts: 8 MiB.
 pub(crate) const DEFAULT_PART_BYTES: u64 = 8 << 20;
 
-/// The bytes that an open file holds at most, unless the builder says another: 40 MiB.
+/// Default maximum number of bytes that an open file holds: 40 MiB.
 pub(crate) const DEFAULT_BUFFER_BYTES: u64 = 40 << 20;
 
-/// So many thousandths of the parts that an upload may have are of one size, as some stores want all of
-/// them: 4,500 of 10,000, which are 35 GiB of parts of 8 MiB.
+/// Thousandths of the maximum number of parts that have equal sizes, as some stores require for all parts: 4,500 of
+/// 10,000, which are 35 GiB in parts of 8 MiB.
 const ALIKE_THOUSANDTHS: u32 = 450;
 
-/// The size doubles after each further step of this many thousandths: 10,000 parts from 5 MiB on hold more
+/// Thousandths of the maximum number of parts after which the size doubles again. 10,000 parts from 5 MiB on hold more
 /// than 5 TiB.
 const DOUBLED_THOUSANDTHS: u32 = 55;
 
-/// How an object is cut into parts.
+/// The division of an object into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartSizes {
     first: u64,
     least: u64,
     buffer: u64,
-    /// How many parts an upload has at most.
+    /// Maximum number of parts of an upload.
     max_parts: u32,
-    /// Whether all parts but the last have one size.
+    /// Whether all parts except the last have equal sizes.
     are_equal: bool,
 }
 
@@ -42,12 +42,12 @@ impl Default for PartSizes {
 }
 
 impl PartSizes {
-    /// Parts that begin with that size, for a store that takes none under `least`; of them open files
-    /// hold that number of bytes.
+    /// Returns sizes that begin with `first`, for a store that rejects parts smaller than `least`. Open files hold at
+    /// most `buffer` bytes of parts.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for a size that the store does not take.
+    /// `InvalidArgument` for a size that the store does not accept.
     pub(crate) fn new(first: u64, least: u64, buffer: u64) -> Result<Self> {
         if least > 0 && (least..=MAX_PART_BYTES).contains(&first) {
             return Ok(Self {
@@ -66,11 +66,11 @@ impl PartSizes {
             )))
     }
 
-    /// The same sizes, for a store that takes that many parts at most.
+    /// Limits the number of parts to `max_parts`.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for none, or more than any store takes.
+    /// `InvalidArgument` for 0, or for more than any store accepts.
     pub(crate) fn at_most(self, max_parts: u32) -> Result<Self> {
         if (1..=MAX_PARTS).contains(&max_parts) {
             return Ok(Self { max_parts, ..self });
@@ -80,32 +80,32 @@ impl PartSizes {
             .with_hint(format!("it is between 1 and {MAX_PARTS}")))
     }
 
-    /// The same sizes, of parts that all have one size, but for the last, if that is `true`.
+    /// Sets whether all parts except the last have equal sizes.
     pub(crate) fn equal(self, are_equal: bool) -> Self {
         Self { are_equal, ..self }
     }
 
-    /// Whether all parts but the last must have one size.
+    /// Returns true if all parts except the last must have equal sizes.
     pub(crate) fn are_equal(self) -> bool {
         self.are_equal
     }
 
-    /// How many parts an upload has at most.
+    /// Returns the maximum number of parts of an upload.
     pub(crate) fn max_parts(self) -> u32 {
         self.max_parts
     }
 
-    /// The smallest part that the store takes, but for the last.
+    /// Returns the minimum size of a part that the store accepts, except for the last part.
     pub(crate) fn least(self) -> u64 {
         self.least
     }
 
-    /// The size of the first part, and of what is stored in one request.
+    /// Returns the size of the first part, which is also the maximum size of content stored in one request.
     pub(crate) fn first(self) -> u64 {
         self.first
     }
 
-    /// The size of a part, from 1 on, of an object whose size is not known.
+    /// Returns the size of the part `number`, counted from 1, of an object of unknown size.
     pub(crate) fn of(self, number: u32) -> u64 {
         let thousandths = |count: u32| (self.max_parts * count / 1000).max(1);
         let grown = number.saturating_sub(thousandths(ALIKE_THOUSANDTHS));
@@ -117,7 +117,7 @@ impl PartSizes {
         self.first.saturating_mul(factor).min(MAX_PART_BYTES)
     }
 
-    /// The same sizes for what has that many bytes in all, of which all parts are alike.
+    /// Returns the sizes for an object of `size` bytes. All its parts have equal sizes.
     pub(crate) fn for_size(self, size: u64) -> Self {
         const STEP: u64 = 1 << 20;
         let needed = size.div_ceil(self.max_parts.into());
@@ -130,8 +130,8 @@ impl PartSizes {
         }
     }
 
-    /// How many parts of that size may be on their way while the next one is filled; with none, a
-    /// part is sent before the next is begun.
+    /// Returns the maximum number of parts of `part_size` bytes that are sent while the next one is filled. With 0, a
+    /// part is sent before the next one is started.
     pub(crate) fn on_their_way(self, part_size: u64, workers: usize) -> usize {
         let held = self.buffer / part_size.max(1);
         workers.min(usize::try_from(held).unwrap_or(workers).saturating_sub(1))
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_fewer_parts_gets_larger_ones() {
+    fn a_lower_part_limit_means_larger_parts() {
         for max_parts in [1, 2, 3, 10, 30, 100, 1000, 9999] {
             let sizes = PartSizes::default().at_most(max_parts).unwrap();
             assert_eq!(sizes.of(1), 8 << 20, "{max_parts}");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_stays_within_the_buffer() {
+    fn parts_in_flight_fit_into_the_buffer() {
         for first in [MIN_PART_BYTES, DEFAULT_PART_BYTES, 13 << 20, 40 << 20] {
             for workers in [1, 4, 100] {
                 let at_a_time = sizes(first).on_their_way(first, workers);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_size_that_s3_does_not_take_is_refused() {
+    fn a_part_size_that_s3_does_not_accept_is_refused() {
         for size in [0, MIN_PART_BYTES - 1, MAX_PART_BYTES + 1] {
             let error = PartSizes::new(size, MIN_PART_BYTES, 0).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);

@@ -1,5 +1,5 @@
-//! [`Target`]: how the content of a file becomes the object. By one PUT or by an upload in parts, on a
-//! condition or on none; and what it means that the answer to a PUT was lost.
+//! [`Target`]: stores the content of a file as an object, by one PUT or by a multipart upload, with or without a
+//! condition. Also resolves the outcome of a PUT whose response was lost.
 
 use std::sync::Arc;
 
@@ -18,30 +18,30 @@ use crate::s3::key::Key;
 use crate::s3::write::part_queue::PartQueue;
 use crate::threads::ThreadPool;
 
-/// Where a written file goes.
+/// The target of a written file.
 #[derive(Clone)]
 pub(in crate::s3) struct Target {
     pub(in crate::s3) objects: Arc<Objects>,
     pub(in crate::s3) key: Key,
     pub(in crate::s3) path: String,
-    /// Complete: the filesystem's and the call's.
+    /// Combined arguments of the filesystem and the call.
     pub(in crate::s3) args: UploadArgs,
 }
 
-/// An upload in parts to a target, and how its object would be known.
+/// A multipart upload to a target, and the nonce that identifies its object.
 pub(in crate::s3) struct Begun {
     pub(in crate::s3) parts: PartQueue,
     nonce: Option<String>,
 }
 
 impl Target {
-    /// Stores an object in one request, on that condition; more where an answer was lost, or where
-    /// the store does not know conditions.
+    /// Stores an object in one request, on a condition. Makes more requests if a response is lost, or if the store does
+    /// not support conditions.
     ///
     /// # Errors
     ///
-    /// `FileExists` if it had to be new, `ResourceChanged` if it had to have an ETag,
-    /// `OutcomeUnknown` if a lost answer cannot be made up for.
+    /// `FileExists` if it had to be new. `ResourceChanged` if it had to have an ETag.
+    /// `OutcomeUnknown` if the outcome of a request without a response cannot be determined.
     pub(in crate::s3) fn put(
         &self,
         bytes: &[u8],
@@ -66,13 +66,14 @@ impl Target {
         self.objects.put(&self.key, bytes, args, kept, condition)
     }
 
-    /// An object that must not be there yet: the server decides, or, where it does not know how, a
-    /// look right before.
+    /// Stores an object that must not exist yet. The server decides or, if it does not support conditions, a check right
+    /// before.
     pub(in crate::s3) fn put_new(&self, bytes: &[u8]) -> Result<()> {
         self.put_new_after(bytes, &|| self.check(Condition::Absent))
     }
 
-    /// The same, with another look: an error if the object may not be stored without a condition.
+    /// Like [`put_new`](Self::put_new), but with another check. `look` returns an error if the object may not be stored
+    /// without a condition.
     pub(in crate::s3) fn put_new_after(
         &self,
         bytes: &[u8],
@@ -95,13 +96,13 @@ impl Target {
         match self.look() {
             Ok(Some(head)) if has_nonce(&head, &nonce) => Ok(()),
             Ok(Some(_)) => Err(self.objects.not_new(&self.key, &self.read(), error)),
-            // It was never stored, or is gone again.
+            // The object was never stored, or was removed again.
             Ok(None) => Err(error),
             Err(_) => Err(unknown(error)),
         }
     }
 
-    /// An object in place of the one with that ETag.
+    /// Stores an object in place of the one with this ETag.
     fn put_over(&self, bytes: &[u8], kept: &[(String, String)], e_tag: &str) -> Result<()> {
         let put = |condition| self.put_once(bytes, &self.args, kept, condition);
         let look = || self.check(Condition::Match(e_tag));
@@ -121,7 +122,7 @@ impl Target {
         let head = self.look();
         let now = head.map(|head| head.and_then(|head| head.header("etag").map(str::to_owned)));
         match now {
-            // What is there is what it was, whether this has the same bytes or was never stored.
+            // The object has its old content. Either the new bytes are identical, or they were never stored.
             Ok(Some(now)) if etag::is_same(&now, e_tag) && is_md5(&now, bytes) => {
                 Err(unknown(error))
             }
@@ -131,8 +132,8 @@ impl Target {
         }
     }
 
-    /// The condition that is sent: none to a store that refuses them. Looks right before, unless the store is
-    /// known to look at it itself.
+    /// Returns the condition to send: none to a store that rejects conditions. Calls `look` right before, unless the
+    /// store is known to honour conditions.
     fn sent_after<'a>(
         &self,
         condition: Condition<'a>,
@@ -148,7 +149,7 @@ impl Target {
         })
     }
 
-    /// Begins an upload in parts of what will be stored on that condition: one request.
+    /// Starts a multipart upload that will be stored on a condition. Makes one request.
     pub(in crate::s3) fn begin(
         &self,
         kept: &[(String, String)],
@@ -164,11 +165,11 @@ impl Target {
         Ok(Begun { parts, nonce })
     }
 
-    /// Completes an upload: [`Objects::end_upload`].
+    /// Completes an upload with [`Objects::end_upload`].
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put). But for `OutcomeUnknown`, the upload is aborted then.
+    /// Those of [`put`](Self::put). The upload is then aborted, except for `OutcomeUnknown`.
     pub(in crate::s3) fn complete(&self, begun: Begun, condition: Condition<'_>) -> Result<()> {
         let Begun { mut parts, nonce } = begun;
         let ended = parts.wait().and_then(|()| {
@@ -188,8 +189,8 @@ impl Target {
         ended.map_err(|error| self.explained(error, condition).with_path(&self.path))
     }
 
-    /// The error of an upload. One that is gone may mean that the condition does not hold: some stores
-    /// (Garage) drop the uploads of a key with a PUT of it. One request then.
+    /// Explains the error of an upload. A missing upload may mean that the condition does not hold, because some stores
+    /// (Garage) remove the uploads of a key when a PUT stores it. Makes one request in that case.
     pub(in crate::s3) fn explained(&self, error: Error, condition: Condition<'_>) -> Error {
         if !is_gone(&error) || error.is_unsure() || error.is(ErrorKind::OutcomeUnknown) {
             return error;
@@ -202,13 +203,13 @@ impl Target {
         }
     }
 
-    /// Stores the first `size` bytes of a source in parts of one size, as many at a time as there are threads.
-    /// Nothing of them is held here. `body` has the same bytes, and is read while they are sent. `sent` is called with the size of each part that has arrived, and may
-    /// end it all.
+    /// Stores the first `size` bytes of a source in parts of one size, as many in parallel as the pool has threads. Holds
+    /// no part in memory. `body` has the same bytes, and is read while they are sent. Calls `sent` with the size of each
+    /// part that has arrived; an error of `sent` ends the upload.
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), and what `source` and `sent` say.
+    /// Those of [`put`](Self::put), and errors of `source` and `sent`.
     pub(in crate::s3) fn put_in_parts(
         &self,
         source: &dyn ReadAt,
@@ -255,17 +256,17 @@ impl Target {
         self.complete(begun, condition)
     }
 
-    /// An error unless the condition holds right now: [`Objects::check`].
+    /// Returns an error unless the condition holds right now. See [`Objects::check`].
     pub(in crate::s3) fn check(&self, condition: Condition<'_>) -> Result<()> {
         self.objects.check(&self.key, condition, &self.read())
     }
 
-    /// The headers of what is there now. One request.
+    /// Returns the headers of the current object. Makes one request.
     fn look(&self) -> Result<Option<Response>> {
         self.objects.look(&self.key, &self.read())
     }
 
-    /// What the object can be looked at with.
+    /// Returns the options for requests that read the object.
     fn read(&self) -> ReadOptions {
         let key = self.args.customer_key().cloned();
         ReadOptions {
@@ -277,8 +278,8 @@ impl Target {
     }
 }
 
-/// Whether the ETag is that of an object with these bytes, put in one piece. That of an object under
-/// a key of KMS never is.
+/// Returns true if the ETag is that of an object with these bytes, stored in one request. This is never true for an
+/// object encrypted with a KMS key.
 fn is_md5(e_tag: &str, bytes: &[u8]) -> bool {
     etag::opaque(e_tag) == hex(&Md5::digest(bytes))
 }
@@ -288,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_in_one_piece_is_known_by_its_digest() {
+    fn an_object_stored_in_one_request_is_identified_by_its_digest() {
         assert!(is_md5("\"0cc175b9c0f1b6a831c399e269772661\"", b"a"));
         assert!(!is_md5("\"0cc175b9c0f1b6a831c399e269772661\"", b"b"));
     }

@@ -1,5 +1,5 @@
-//! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`, whose changes are laid over the
-//! object and stored by `close`.
+//! [`S3Updater`]: a file opened with `a`, `r+`, `a+`, `w+` or `x+`. `close` merges its changes with the object and stores
+//! the result.
 
 mod old;
 mod overlay;
@@ -22,39 +22,36 @@ pub(in crate::s3) use old::Old;
 use overlay::{Content, Overlay};
 use plan::{Limits, Part, plan, plan_equal};
 
-/// Unchanged bytes of a part that lie so near to each other are read in one request: what is between
-/// them costs less than one more.
+/// Maximum gap between unchanged bytes of a part that are read in one request. Reading the gap costs less than another
+/// request.
 const NEAR: u64 = 64 << 10;
 
-/// A file opened with `a`, `r+`, `a+`, `w+` or `x+`: what is written lies over the object, and reads
-/// see it, until [`close`](File::close) stores both as one. Nothing is seen by others before.
+/// A file opened with `a`, `r+`, `a+`, `w+` or `x+`. Reads see the written bytes over the object. [`close`](File::close)
+/// stores both as one object. Others see no change before that.
 ///
-/// Of a large object only what changed is sent: `close` makes the new one of parts, which the server
-/// copies from the old one where nothing changed. Parts have 5 MiB at least, so that a change in the
-/// middle is sent with unchanged bytes around it, which are read before; what is appended is sent
-/// alone. Of more than 4,000 stretches that did not change only the longest are copied. An object that
-/// has less than 5 MiB to copy is sent whole. Metadata, content headers, storage
-/// class, encryption and tags are kept; an ACL is not.
+/// For a large object, only the changes are sent. `close` creates the new object from parts, and the server copies
+/// unchanged parts from the old object. Parts have at least 5 MiB. Therefore a change in the middle is sent with
+/// unchanged bytes around it, which are read first. Appended bytes are sent alone. If there are more than 4,000 unchanged
+/// ranges, only the longest are copied. An object with less than 5 MiB to copy is sent as a whole. Metadata, content
+/// headers, storage class, encryption and tags are kept. An ACL is not.
 ///
-/// Opening reads the first 32 KiB, and reading on what is asked for. What was written is held in
-/// memory up to 16 MiB, in pages of 4 KiB with one bit for each byte, however many writes there are.
-/// What does not fit is in a temporary file without a name: there each 256 KiB of the file that were
-/// written to take 288 KiB at most, where the disk leaves holes only the blocks of 4 KiB that were written
-/// to and at most as much again for their bits, and 40 bytes of memory. What is written over or cut off takes no more
-/// room. `close` holds what a writer holds besides
-/// ([`write_buffer`](crate::S3FsBuilder::write_buffer), 40 MiB).
-/// [`set_len`](File::set_len) cuts the file, or fills it up with zeros, which take no room until they
-/// are sent.
+/// Opening reads the first 32 KiB. Reading requests further bytes as needed. Written bytes are held in memory up to
+/// 16 MiB, in pages of 4 KiB with one bit for each byte, for any number of writes. Bytes beyond that are in a temporary file
+/// without a name. In that file, each written region of 256 KiB takes at most 288 KiB. If the disk supports holes, it
+/// takes only the written blocks of 4 KiB, and at most as much again for their bits. Each region also takes 40 bytes of
+/// memory. Overwriting takes no additional room, and the room of truncated bytes is reused. `close` also holds the memory
+/// of a writer ([`write_buffer`](crate::S3FsBuilder::write_buffer), 40 MiB). [`set_len`](File::set_len) truncates the
+/// file, or extends it with zeros, which take no room until they are sent.
 ///
-/// If someone else replaced the object meanwhile, `close` is
-/// [`ResourceChanged`](ErrorKind::ResourceChanged) and the other's object stands. Some stores (Ceph's
-/// gateway) do not look at the conditions of copied parts and of the request that ends an upload; so,
-/// but on AWS, one more request looks right before it. What another writer stores after that look is
-/// replaced there.
+/// If another writer replaced the object meanwhile, `close` fails with
+/// [`ResourceChanged`](ErrorKind::ResourceChanged) and does not change the other object. Some stores (Ceph's gateway)
+/// ignore the conditions of copied parts and of the request that completes an upload. Therefore, except on AWS, one more
+/// request checks right before it. On such stores, an object that another writer stores after that check is replaced.
 ///
-/// Requests: one to open the file (two if it is empty). To store it, one; or, of a large object, one
-/// to begin, one for each part, one to look (not on AWS) and one to end, and one for each stretch of
-/// unchanged bytes that is sent again; those of a part that are at most 64 KiB apart are one. One more
+/// Requests: one to open the file (two if it is empty). Storing it takes one request. For a large object, it takes one to
+/// start, one for each part, one to check (not on AWS), one to complete, and one for each range of unchanged bytes that
+/// is sent again; ranges of a part that are at most 64 KiB apart share a request. One more request is made for tags, if
+/// the object has any.
 /// for its tags, if it has some.
 pub struct S3Updater {
     target: Target,
@@ -63,24 +60,24 @@ pub struct S3Updater {
     base: Base,
     position: u64,
     changed: bool,
-    /// A write did not go in whole: what is there is not what the caller meant.
+    /// A write failed partway, so that the content is not the intended one.
     failed: bool,
-    /// What came of closing it.
+    /// The result of closing it.
     closed: Option<Result<()>>,
 }
 
-/// What the file was when it was opened.
+/// The state of the file when it was opened.
 pub(in crate::s3) enum Base {
-    /// Its content does not matter (`w+`), but its ETag may.
+    /// Its content does not matter (`w+`), but its ETag may matter.
     Replaced { if_match: Option<String> },
-    /// It must not have been there (`x+`, or `a` on nothing).
+    /// It did not exist and must not exist (`x+`, or `a` on a missing file).
     Absent,
-    /// An object.
+    /// An existing object.
     Object(Box<Old>),
 }
 
 impl Base {
-    /// On which condition it may be replaced.
+    /// Returns the condition on which it may be replaced.
     fn condition(&self) -> Condition<'_> {
         match self {
             Self::Absent => Condition::Absent,
@@ -104,7 +101,7 @@ impl fmt::Debug for S3Updater {
 }
 
 impl S3Updater {
-    /// The file over that base. No request.
+    /// Returns the file with this base. Makes no request.
     pub(in crate::s3) fn new(target: Target, mode: Mode, base: Base) -> Self {
         let old = match &base {
             Base::Object(old) => old.size(),
@@ -115,7 +112,7 @@ impl S3Updater {
             mode,
             content: Overlay::new(old),
             position: if mode.appending() { old } else { 0 },
-            // What is created is stored even if nothing is written.
+            // A created file is stored even if nothing is written.
             changed: !matches!(base, Base::Object(_)),
             base,
             failed: false,
@@ -133,7 +130,7 @@ impl S3Updater {
         Ok(())
     }
 
-    /// Checks that the file may have that size.
+    /// Returns an error if the file may not have this size.
     fn check_size(&mut self, size: u64) -> io::Result<()> {
         check_object_size(size).map_err(|error| {
             self.failed = true;
@@ -141,7 +138,7 @@ impl S3Updater {
         })
     }
 
-    /// Reads some bytes of the file, all from one place.
+    /// Reads some bytes of the file, all from the same source.
     fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let (content, end) = self.content.at(position)?;
         let room = usize::try_from(end - position).unwrap_or(usize::MAX);
@@ -155,8 +152,8 @@ impl S3Updater {
         Ok(count)
     }
 
-    /// Reads that range of the file into an empty buffer: one request for each stretch of the object,
-    /// and one for those together between which there are at most `near` bytes.
+    /// Reads a range of the file into an empty buffer. Makes one request for each range of the object. Ranges that are at
+    /// most `near` bytes apart share a request.
     fn fill(&mut self, range: &Range<u64>, near: u64, buffer: &mut Vec<u8>) -> Result<()> {
         let length = usize::try_from(range.end - range.start).map_err(|_| {
             Error::new(ErrorKind::Unsupported).with_message("a part does not fit into memory")
@@ -170,7 +167,7 @@ impl S3Updater {
                 old.read_range(stretch.start, stretch_of_buffer)?;
             }
         }
-        // What is not the object's lies over it.
+        // Overwrites the bytes that are not from the object.
         let mut position = range.start;
         let mut rest = buffer.as_mut_slice();
         while !rest.is_empty() {
@@ -188,8 +185,7 @@ impl S3Updater {
         Ok(())
     }
 
-    /// Stores the file. If the store refuses parts of several sizes, which changes nothing, once more in
-    /// parts of one size.
+    /// Stores the file. If the store rejects unequal parts, which changes nothing, stores it again in parts of one size.
     fn publish(&mut self) -> Result<()> {
         let sizes = self.target.objects.part_sizes();
         match self.publish_in(sizes) {
@@ -208,7 +204,7 @@ impl S3Updater {
             parts: usize::try_from(sizes.max_parts()).unwrap_or(usize::MAX),
             sent: sizes.for_size(size).first(),
         };
-        // What the store cannot copy is read and sent.
+        // Ranges that the store cannot copy are read and sent.
         let unchanged = match self.target.objects.copies_ranges_of(&self.target.key) {
             true => self.content.unchanged(limits.least)?,
             false => Vec::new(),
@@ -225,7 +221,7 @@ impl S3Updater {
             Base::Object(old) => old.kept_with_tags(&self.target)?,
             Base::Replaced { .. } | Base::Absent => Vec::new(),
         };
-        // One request, unless the copies save more than a part.
+        // Uses one request, unless the copies save more than a part.
         let saved = size - plan::sent(&parts);
         if size <= sizes.first() && saved < limits.least {
             let mut bytes = Vec::new();
@@ -240,8 +236,8 @@ impl S3Updater {
             .map_err(|error| self.explained(error))
     }
 
-    /// The error of an update, which may mean that the object is another by now: a store that looks at
-    /// no condition refuses to copy a range that the new one does not have. One request then.
+    /// Explains the error of an update, which may mean that the object was replaced. A store that ignores conditions
+    /// rejects the copy of a range that the new object does not have. Makes one request in that case.
     fn explained(&self, error: Error) -> Error {
         let is_of_a_range = error
             .s3()
@@ -258,7 +254,7 @@ impl S3Updater {
         }
     }
 
-    /// Makes the next part of an upload, while the one after it is prepared.
+    /// Creates the next part of an upload on a thread, so that the caller can prepare the one after it.
     fn make(&mut self, upload: &mut PartQueue, part: Part) -> Result<()> {
         let objects = &self.target.objects;
         let workers = objects.max_workers;
@@ -315,7 +311,7 @@ impl Write for S3Updater {
         Ok(bytes.len())
     }
 
-    /// Never publishes: only `close` does.
+    /// Does nothing. Only `close` stores the file.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -346,7 +342,7 @@ impl File for S3Updater {
             return before.clone();
         }
         let failed = Err(file::failed_before(&self.target.path));
-        // What a panic would leave.
+        // This result remains if a panic occurs.
         self.closed = Some(failed.clone());
         let closed = match self.changed {
             _ if self.failed => failed,

@@ -8,47 +8,47 @@ use crate::filesystem::file::{self, File};
 use crate::s3::api::Condition;
 use crate::s3::write::publish::{Begun, Target};
 
-/// A file opened with `w` or `x`: what is written becomes the object when [`close`](File::close)
-/// returns `Ok`, and nothing of it is seen before, or without it.
+/// A file opened with `w` or `x`. The written bytes become the object when [`close`](File::close) returns `Ok`. Nothing
+/// is visible before that, or without it.
 ///
-/// What fits into one part (8 MiB, [`part_size`](crate::S3FsBuilder::part_size)) is stored by `close`
-/// in one request. More goes up in parts while the caller writes, several at a time, and `close` puts
-/// them together: one request to begin, one for each part, one to end. At most 40 MiB are held in
-/// memory ([`write_buffer`](crate::S3FsBuilder::write_buffer)). The first 4,500 parts (35 GiB) have
-/// one size; then they become larger with their number (16 MiB, 32 MiB after 43 GiB ...), and what is held
-/// becomes so, too, once a part is larger than that: 64 MiB for an object of 61 GiB, 1 GiB for one of 1 TiB. Where the size is known
-/// before, [`upload_sized`](crate::FileSystem::upload_sized) takes parts of one size.
+/// `close` stores content of up to one part (8 MiB, [`part_size`](crate::S3FsBuilder::part_size)) in one request. Larger
+/// content is sent in parts while the caller writes, several at a time, and `close` completes the upload: one request to
+/// start, one for each part, one to complete. At most 40 MiB are held in memory
+/// ([`write_buffer`](crate::S3FsBuilder::write_buffer)). The first 4,500 parts (35 GiB) have equal sizes. After that,
+/// parts grow with their number (16 MiB, 32 MiB after 43 GiB ...). The memory grows too, once a part is larger than the
+/// limit: 64 MiB for an object of 61 GiB, 1 GiB for one of 1 TiB. If the size is known in advance,
+/// [`upload_sized`](crate::FileSystem::upload_sized) uses parts of one size.
 ///
-/// A file that is dropped without `close`, or after a write that failed, aborts its upload: what was
-/// there before stands. An upload that cannot be aborted is logged with its id. `flush` publishes
-/// nothing. `seek` and `set_len` work within the part that is not sent yet, which is the whole file up to `part_size`. What
-/// is sent cannot be changed: that is [`Unsupported`](ErrorKind::Unsupported), and the mode `w+` can do it.
+/// A file that is dropped without `close`, or after a failed write, aborts its upload and leaves the old object
+/// unchanged. An upload that cannot be aborted is logged with its id. `flush` stores nothing. `seek` and `set_len` work
+/// within the part that is not sent yet, which is the whole file up to `part_size`. Changing bytes that were sent is
+/// [`Unsupported`](ErrorKind::Unsupported). The mode `w+` supports it.
 ///
-/// With `x` the server decides that the object is new. Some stores (Ceph's gateway) do not look at the
-/// condition where an upload in parts ends; so, but on AWS, one more request looks right before. What
-/// another writer creates in between is replaced there.
+/// With `x`, the server decides whether the object is new. Some stores (Ceph's gateway) ignore the condition of the
+/// request that completes a multipart upload. Therefore, except on AWS, one more request checks right before it. On such
+/// stores, an object that another writer creates in between is replaced.
 pub struct S3Writer {
     target: Target,
     /// The part that is being filled.
     buffer: Vec<u8>,
-    /// What is on its way, once there is more than one part.
+    /// The upload, once there is more than one part.
     begun: Option<Begun>,
-    /// The bytes of the parts before the one that is being filled.
+    /// The total size of the parts before the one that is being filled.
     sent: u64,
-    /// The place in the file where the next byte goes: in the part that is being filled, or at its end.
+    /// The position in the file of the next byte: in the part that is being filled, or at its end.
     position: u64,
     exclusive: bool,
     if_match: Option<String>,
-    /// Of what size is known before, all parts have one size.
+    /// The part size, if the size of the file is known in advance. All parts have this size then.
     part_size: Option<u64>,
     state: State,
 }
 
 enum State {
     Open,
-    /// A write did not go in whole: what is there is not what the caller meant.
+    /// A write failed partway, so that the content is not the intended one.
     Failed,
-    /// With what came of it.
+    /// Closed, with the result.
     Closed(Result<()>),
 }
 
@@ -76,14 +76,14 @@ impl S3Writer {
         }
     }
 
-    /// The same, for that many bytes: parts of one size, and as few as need be.
+    /// Uses parts of one size for a file of `size` bytes, with the fewest parts necessary.
     pub(in crate::s3) fn for_size(mut self, size: u64) -> Self {
         let sizes = self.target.objects.part_sizes().for_size(size);
         self.part_size = Some(sizes.first());
         self
     }
 
-    /// Writes all that `source` gives, and says how many bytes that were.
+    /// Writes all bytes of `source`, and returns their number.
     pub(in crate::s3) fn write_from(&mut self, source: &mut dyn Read) -> Result<u64> {
         let begun = self.size();
         loop {
@@ -94,7 +94,7 @@ impl S3Writer {
             if count < room {
                 return Ok(self.position - begun);
             }
-            // A full part is sent once it is known that more comes behind it.
+            // A full part is sent only after at least one more byte was read.
             let mut more = [0];
             let read = read_some(source, &mut more);
             if read.map_err(|error| self.failed(Error::from_caller(error)))? == 0 {
@@ -104,19 +104,19 @@ impl S3Writer {
         }
     }
 
-    /// The size of the file so far.
+    /// Returns the size of the file so far.
     fn size(&self) -> u64 {
         self.sent + self.buffer.len() as u64
     }
 
-    /// The part that is being filled, with zeros up to a place that lies behind its end.
+    /// Extends the part that is being filled with zeros up to `offset`, if it is shorter.
     fn fill_up_to(&mut self, offset: usize) {
         if self.buffer.len() < offset {
             self.buffer.resize(offset, 0);
         }
     }
 
-    /// An offset in the part that is being filled, if a place in the file lies in it or at its end.
+    /// Returns the offset in the part that is being filled, if a position in the file is in it or at its end.
     fn in_part(&self, place: u64) -> Option<usize> {
         let offset = place.checked_sub(self.sent)?;
         let offset = Some(offset).filter(|offset| *offset <= self.current_part());
@@ -131,14 +131,14 @@ impl S3Writer {
         }
     }
 
-    /// How many bytes the part that is being filled has at most.
+    /// Returns the maximum size of the part that is being filled.
     fn current_part(&self) -> u64 {
         let sizes = self.target.objects.part_sizes();
         let number = self.begun.as_ref().map_or(1, |b| b.parts.next_number());
         self.part_size.unwrap_or_else(|| sizes.of(number))
     }
 
-    /// Sends the part that is full, and takes an empty one.
+    /// Sends the full part, and gets an empty buffer.
     fn send(&mut self) -> Result<()> {
         let begun = match self.begun.take() {
             Some(begun) => begun,
@@ -160,7 +160,7 @@ impl S3Writer {
         Ok(())
     }
 
-    /// Remembers that the file is not what the caller meant, and gives up what is on its way.
+    /// Marks the file as failed, and gives up the upload.
     fn failed(&mut self, error: Error) -> Error {
         self.state = State::Failed;
         self.begun = None;
@@ -200,7 +200,7 @@ impl S3Writer {
     }
 }
 
-/// Reads some bytes, whatever interrupts.
+/// Reads some bytes, and repeats interrupted reads.
 fn read_some(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match source.read(buffer) {
@@ -235,7 +235,7 @@ impl Write for S3Writer {
         Ok(count)
     }
 
-    /// Never publishes: only `close` does.
+    /// Does nothing. Only `close` stores the file.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -271,7 +271,7 @@ impl File for S3Writer {
     }
 
     fn close(&mut self) -> Result<()> {
-        // What a panic would leave.
+        // This result remains if a panic occurs.
         let failed = State::Closed(Err(file::failed_before(&self.target.path)));
         let closed = match std::mem::replace(&mut self.state, failed) {
             State::Closed(before) => before,

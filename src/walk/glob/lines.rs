@@ -1,11 +1,11 @@
-//! Counting lines, of any length, without keeping them.
+//! Counts lines of any length without storing them.
 
 use std::io::{BufRead, BufReader, Read};
 
 use super::LineCounts;
 use crate::error::Result;
 
-/// Adds the lines of a file; one that the end of the file ends is a line, too.
+/// Adds the lines of a file. A last line without a line end counts as well.
 pub(super) fn count(file: impl Read, counts: &mut LineCounts) -> Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut line = Line::default();
@@ -28,7 +28,7 @@ pub(super) fn count(file: impl Read, counts: &mut LineCounts) -> Result<()> {
     Ok(())
 }
 
-/// The line that is being read.
+/// State of the line that is being read.
 struct Line {
     is_begun: bool,
     is_blank_so_far: bool,
@@ -50,7 +50,7 @@ impl Line {
     }
 }
 
-/// White space as Python has it, with the vertical tab that Rust leaves out.
+/// Returns true for white space as in Python, which includes the vertical tab. Rust does not.
 fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'\x0b'
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_counted_as_python_counts_them() {
+    fn lines_are_counted_as_in_python() {
         assert_eq!(counted(b""), (0, 0));
         assert_eq!(counted(b"\n"), (1, 0));
         assert_eq!(counted(b"a"), (1, 1));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_be_longer_than_what_is_read_at_a_time() {
+    fn a_line_may_be_longer_than_one_read() {
         let mut content = vec![b' '; 200_000];
         content.extend(b"x\n");
         content.extend([b' '; 70_000]);

@@ -1,7 +1,7 @@
 //! Glob patterns: wildcards for whole paths.
 //!
-//! A pattern is a path in which each name may be a [`wildcard`](crate::wildcard), and `**` is any
-//! number of directories, or none:
+//! A pattern is a path in which each name may be a [`wildcard`](crate::wildcard). `**` matches any number of directories,
+//! including none:
 //!
 //! | pattern | matches |
 //! | --- | --- |
@@ -14,9 +14,9 @@
 //! | `**/` | all directories |
 //! | `*/` | the directories in the root |
 //!
-//! A pattern that ends with `/` matches directories, one that ends with `**` both, and any other
-//! one files. Patterns and paths may begin with `/` or not: they start at the root, also where
-//! [`Glob::path`] names a directory to search in.
+//! A pattern that ends with `/` matches directories. One that ends with `**` matches both directories and files. Any other
+//! pattern matches files. Patterns and paths may begin with `/` or not: they always start at the root, even if
+//! [`Glob::path`] sets a directory to search.
 //!
 //! ```no_run
 //! use s3fs::{FileSystemExt, Namespaces, S3Fs};
@@ -30,10 +30,9 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! Source: [`fs.glob`](https://docs.pyfilesystem.org/en/latest/reference/glob.html). PyFilesystem
-//! translates to regular expressions, in which `?` and `[!seq]` match a `/`, `src/*` matches `/src/`
-//! itself, and `src/**` matches `/srcs`; here nothing but `**` goes from one directory to another,
-//! and no name is empty.
+//! Source: [`fs.glob`](https://docs.pyfilesystem.org/en/latest/reference/glob.html). PyFilesystem translates patterns to
+//! regular expressions, in which `?` and `[!seq]` match a `/`, `src/*` matches `/src/` itself, and `src/**` matches `/srcs`.
+//! Here only `**` crosses directories, and no name is empty.
 
 mod lines;
 mod pattern;
@@ -54,7 +53,7 @@ use crate::filesystem::options::OpenOptions;
 use crate::filesystem::{self, FileSystem, removing};
 use crate::walk::{Walked, until_error};
 
-/// Whether a path matches a pattern: PyFilesystem's `match`. The path of a directory ends with `/`.
+/// Returns true if a path matches a pattern: PyFilesystem's `match`. The path of a directory ends with `/`.
 ///
 /// ```
 /// use s3fs::glob;
@@ -67,14 +66,13 @@ use crate::walk::{Walked, until_error};
 ///
 /// # Errors
 ///
-/// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if the pattern leads above the
-/// root.
+/// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) if the pattern leads above the root.
 #[doc(alias = "match")]
 pub fn matches(pattern: &str, path: &str) -> Result<bool> {
     Ok(GlobPattern::new(pattern, true)?.matches(path))
 }
 
-/// Whether a path matches a pattern, whatever the case of both: PyFilesystem's `imatch`.
+/// Returns true if a path matches a pattern, ignoring case: PyFilesystem's `imatch`.
 ///
 /// ```
 /// assert!(s3fs::glob::imatches("**/*.PY", "/fs/glob.py")?);
@@ -89,50 +87,48 @@ pub fn imatches(pattern: &str, path: &str) -> Result<bool> {
     Ok(GlobPattern::new(pattern, false)?.matches(path))
 }
 
-/// What a pattern matched.
+/// A match of a pattern.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GlobMatch {
-    /// The absolute path; that of a directory ends with `/`.
+    /// Absolute path. The path of a directory ends with `/`.
     pub path: String,
-    /// What is known of it.
+    /// Information about the resource.
     pub info: Info,
 }
 
-/// What [`Glob::count`] counts.
+/// Result of [`Glob::count`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Directories.
+    /// Number of directories.
     pub directories: u64,
-    /// Bytes in the files; `u64::MAX` if their listed sizes add up to more.
+    /// Number of bytes in the files. `u64::MAX` if their listed sizes add up to more.
     pub data: u64,
 }
 
-/// What [`Glob::count_lines`] counts.
+/// Result of [`Glob::count_lines`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineCounts {
-    /// Lines.
+    /// Number of lines.
     pub lines: u64,
-    /// Lines with something else than white space.
+    /// Number of lines with other characters than white space.
     pub non_blank: u64,
 }
 
-/// A pattern in a filesystem, from [`FileSystemExt::glob`](crate::FileSystemExt::glob):
-/// PyFilesystem's `Globber`.
+/// A pattern in a filesystem, from [`FileSystemExt::glob`](crate::FileSystemExt::glob): PyFilesystem's `Globber`.
 ///
-/// Only what can match is asked for. Names without a wildcard are followed and not listed; a
-/// wildcard lists the entries that begin as it does; from the first `**` on, the tree is walked
-/// through [`FileSystem::scantree`]. Of `a/b*/c.txt` that is one listing of what begins with `b` in
-/// `a`, and one look at `c.txt` in each directory found. Such looks go through
-/// [`FileSystem::getinfo_many`], 64 at a time at most, of which S3 is asked several at once.
+/// The search requests only resources that can match. Names without a wildcard are followed without a listing. A wildcard
+/// lists the entries that begin with its literal prefix. From the first `**` on, the search walks the tree with
+/// [`FileSystem::scantree`]. For example, `a/b*/c.txt` takes one listing of the entries of `a` that begin with `b`, and one
+/// check of `c.txt` in each directory found. These checks use [`FileSystem::getinfo_many`], at most 64 at a time. On S3
+/// several of them are sent in parallel.
 ///
-/// Matches come in the order in which directories list them, those of `**` depth-first, each
-/// directory after what is in it. A directory on the way that is not there is no error: nothing
-/// matches.
+/// Matches come in the order of the directory listings. Matches of `**` come depth-first, each directory after its content.
+/// If a directory on the way does not exist, there is no error and nothing matches.
 #[must_use]
 pub struct Glob<'a, F: ?Sized> {
     fs: &'a F,
@@ -164,9 +160,9 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         }
     }
 
-    /// Only what is below that directory, which must be there: one look more. The pattern is for the
-    /// whole path all the same, and not for what is left of it below the directory.
-    /// [`opendir`](crate::FileSystemExt::opendir) is for patterns that start there.
+    /// Searches only below this directory, which must exist. Checking it takes one more request. The pattern still applies
+    /// to the whole path, not to the part below the directory. Use [`opendir`](crate::FileSystemExt::opendir) for patterns
+    /// that start in the directory.
     ///
     /// ```
     /// use s3fs::{FileSystem, FileSystemExt, MemoryFs};
@@ -187,14 +183,14 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         self
     }
 
-    /// Whether case counts; by default it does. If not, every directory on the way is listed.
+    /// Whether matching is case-sensitive. Defaults to true. If false, every directory on the way is listed.
     pub fn case_sensitive(mut self, case_sensitive: bool) -> Self {
         self.case_sensitive = case_sensitive;
         self
     }
 
-    /// Leaves out directories whose names match one of these [wildcards](crate::wildcard), and all
-    /// that is below them, which `**` skips as a [walk](crate::Walker#order-and-requests) does.
+    /// Excludes directories whose names match one of these [wildcards](crate::wildcard), and everything below them. `**`
+    /// skips them like a [walk](crate::Walker#order-and-requests).
     pub fn exclude_dirs<I>(mut self, patterns: I) -> Self
     where
         I: IntoIterator,
@@ -204,7 +200,7 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         self
     }
 
-    /// What matches.
+    /// Returns the matches.
     ///
     /// ```no_run
     /// use s3fs::{FileSystemExt, Namespaces, S3Fs};
@@ -218,12 +214,10 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     ///
     /// # Errors
     ///
-    /// The iterator gives what [`scandir`](FileSystem::scandir) and
-    /// [`getinfo`](FileSystem::getinfo) answer,
+    /// The iterator returns the errors of [`scandir`](FileSystem::scandir) and [`getinfo`](FileSystem::getinfo),
     /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) and
     /// [`DirectoryExpected`](crate::ErrorKind::DirectoryExpected) for the [`path`](Self::path), and
-    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a pattern that leads
-    /// above the root.
+    /// [`IllegalBackReference`](crate::ErrorKind::IllegalBackReference) for a pattern that leads above the root.
     pub fn iter(&self, namespaces: Namespaces) -> Walked<'a, GlobMatch> {
         self.matches(namespaces, None)
     }
@@ -273,11 +267,11 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         Ok(counts)
     }
 
-    /// Counts the lines in the files, which are read one after the other.
+    /// Counts the lines in the files. The files are read one after the other.
     ///
     /// # Errors
     ///
-    /// As [`iter`](Self::iter), and what reading answers.
+    /// As [`iter`](Self::iter), and errors while reading.
     pub fn count_lines(&self) -> Result<LineCounts> {
         let mut counts = LineCounts::default();
         for found in self.iter(Namespaces::BASIC) {
@@ -292,13 +286,13 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         Ok(counts)
     }
 
-    /// Removes what matches, directories with all that is in them, and says how many matches there
-    /// were. Everything is found before anything is removed; what is gone by then, through a link to
-    /// the same directory or because another program removed it, counts as removed.
+    /// Removes the matches, directories with all their content. Returns the number of matches. All matches are found before
+    /// anything is removed. A match that no longer exists, because of a link to the same directory or because another
+    /// program removed it, counts as removed.
     ///
-    /// Files go first, as [`remove_many`](FileSystem::remove_many) removes them: on S3 1,000 in a request, and in strict
-    /// mode without another look at what the glob has listed. Their directories stay there, with a marker if nothing else
-    /// is in them.
+    /// Files are removed first, like with [`remove_many`](FileSystem::remove_many): on S3 up to 1,000 with one request, and
+    /// in strict mode without further requests for entries that the glob has listed. Their directories are kept, with a
+    /// marker if nothing else is in them.
     ///
     /// ```no_run
     /// use s3fs::{FileSystemExt, S3Fs};
@@ -310,16 +304,15 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     ///
     /// # Errors
     ///
-    /// As [`iter`](Self::iter), [`remove`](FileSystem::remove) and
-    /// [`removetree`](FileSystem::removetree): the first error. The other files are removed all the same, and no
-    /// directory is then.
+    /// As [`iter`](Self::iter), [`remove`](FileSystem::remove) and [`removetree`](FileSystem::removetree). Returns the first
+    /// error. If a file fails, the other files are still removed, but no directories.
     pub fn remove(&self) -> Result<u64> {
         let seen = Arc::default();
         let found: Result<Vec<_>> = self.matches(self.namespaces(), Some(&seen)).collect();
         let found = found?;
         let directories = found.iter().filter(|found| found.info.is_dir());
         let directories: HashSet<&str> = directories.map(|found| found.path.as_str()).collect();
-        // What is in a directory that matches goes with it.
+        // The content of a matching directory is removed with the directory.
         let alone = |found: &&GlobMatch| {
             let mut parents = parents(&found.path);
             !parents.any(|parent| directories.contains(parent))
@@ -334,13 +327,13 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
         drop(seen);
         let trees = trees.iter().map(|found| self.fs.removetree(&found.path));
         for removed in removed.into_iter().chain(trees) {
-            // What is gone already is what was wanted.
+            // Another program may have removed it already.
             filesystem::found(removed)?;
         }
         Ok(found.len() as u64)
     }
 
-    /// What is asked for to remove what matches: on S3 the details of a directory say whether it has a marker, and cost
+    /// Namespaces needed to remove the matches. On S3 the details of a directory show whether it has a marker, and cost
     /// nothing.
     fn namespaces(&self) -> Namespaces {
         match self.fs.getmeta().network {
@@ -350,7 +343,7 @@ impl<'a, F: FileSystem + ?Sized> Glob<'a, F> {
     }
 }
 
-/// What matches, with the `basic` namespace.
+/// Iterates over the matches, with the `basic` namespace.
 impl<'a, F: FileSystem + ?Sized> IntoIterator for Glob<'a, F> {
     type Item = Result<GlobMatch>;
     type IntoIter = Walked<'a, GlobMatch>;
@@ -360,7 +353,7 @@ impl<'a, F: FileSystem + ?Sized> IntoIterator for Glob<'a, F> {
     }
 }
 
-/// The directories that a path lies in, each with its `/` at the end.
+/// Returns the parent directories of a path, each with a `/` at its end.
 fn parents(path: &str) -> impl Iterator<Item = &str> {
     let own = path.trim_end_matches('/');
     let slashes = own.match_indices('/').map(|(at, _)| at);

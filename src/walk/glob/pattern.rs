@@ -1,28 +1,28 @@
-//! A glob pattern, matched against paths: pure.
+//! Matches glob patterns against paths, without a filesystem.
 
 use crate::error::Result;
 use crate::path;
 use crate::wildcard::{Pattern, follow};
 
-/// What one component of a glob pattern stands for.
+/// A component of a glob pattern.
 #[derive(Clone, Debug)]
 pub(crate) enum Component {
-    /// `**`: any number of directories, or none.
+    /// `**`: any number of directories, including none.
     AnyDepth,
     /// One name.
     Name(Pattern),
 }
 
-/// A glob pattern, ready to be matched.
+/// A parsed glob pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct GlobPattern {
     components: Vec<Component>,
-    /// It ends with a `/`.
+    /// The pattern ends with a `/`.
     directories_only: bool,
 }
 
 impl GlobPattern {
-    /// Errors as [`path::normpath`].
+    /// Parses a pattern. Returns the errors of [`path::normpath`].
     pub(crate) fn new(pattern: &str, case_sensitive: bool) -> Result<Self> {
         let component = |name| match name {
             "**" => Component::AnyDepth,
@@ -37,7 +37,7 @@ impl GlobPattern {
         })
     }
 
-    /// All of the patterns.
+    /// Parses several patterns.
     pub(crate) fn all<I>(patterns: I, case_sensitive: bool) -> Result<Vec<Self>>
     where
         I: IntoIterator,
@@ -53,27 +53,27 @@ impl GlobPattern {
         &self.components
     }
 
-    /// Whether a path matches; one that ends with `/` is a directory's.
+    /// Returns true if a path matches. A path that ends with `/` is a directory.
     pub(crate) fn matches(&self, path: &str) -> bool {
         self.takes_kind(path.ends_with('/')) && reaches_end(&self.components, names(path))
     }
 
-    /// Whether the path of a directory, with or without `/` at its end, matches.
+    /// Returns true if the path of a directory, with or without `/` at its end, matches.
     pub(crate) fn matches_directory(&self, path: &str) -> bool {
         reaches_end(&self.components, names(path))
     }
 
-    /// Whether a path that begins with that one can match.
+    /// Returns true if a path that begins with `path` can match.
     pub(crate) fn leads_below(&self, path: &str) -> bool {
         ways(&self.components, names(path)).contains(&true)
     }
 
-    /// Whether it can match in every directory.
+    /// Returns true if the pattern can match in every directory.
     pub(crate) fn leads_anywhere(&self) -> bool {
         matches!(self.components.first(), Some(Component::AnyDepth))
     }
 
-    /// Whether it can match a directory, or a file: `**` at the end matches both.
+    /// Returns true if the pattern can match a directory, or a file. `**` at the end matches both.
     pub(crate) fn takes_kind(&self, is_dir: bool) -> bool {
         match self.components.last() {
             _ if self.directories_only => is_dir,
@@ -83,7 +83,7 @@ impl GlobPattern {
     }
 }
 
-/// Whether names, one below the other, match all of the components.
+/// Returns true if a sequence of names matches all components.
 pub(crate) fn reaches_end<'n>(
     components: &[Component],
     names: impl IntoIterator<Item = &'n str>,
@@ -100,7 +100,7 @@ fn ways<'n>(components: &[Component], names: impl IntoIterator<Item = &'n str>) 
     follow(components, is_star, takes, names)
 }
 
-/// The names of an absolute or relative path, which is taken as it is.
+/// Returns the names of an absolute or relative path. The path is not normalized.
 pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !name.is_empty())
 }
@@ -116,9 +116,9 @@ mod tests {
         "/b/c/d/a.py", "/a/b", "/a/b/", "/a/b/c.txt", "/a/x/c.txt", "/ab/c.txt", "/a/x/y/c.txt", "/.git/", "/.git/config", "/[x]/a.py",
     ];
 
-    /// What PyFilesystem 2.4.16 answers: a pattern, and for each of `PATHS` whether it matches. A
-    /// `+` is a match of its regular expression alone, which lets `?` and `[!z]` match a `/`, `*` a
-    /// name without characters, and `a/**` begin in the middle of a name.
+    /// Results of PyFilesystem 2.4.16: a pattern, and for each of `PATHS` whether it matches. A `+` marks a match of
+    /// PyFilesystem's regular expression only, in which `?` and `[!z]` match a `/`, `*` matches an empty name, and `a/**`
+    /// begins in the middle of a name.
     #[rustfmt::skip]
     const TABLE: &[(&str, &str)] = &[
         ("*", "x.x.xx..............."),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_what_they_match_in_pyfilesystem() {
+    fn patterns_match_as_in_pyfilesystem() {
         for (text, expected) in TABLE {
             let pattern = pattern(text);
             let marks = PATHS.map(|path| if pattern.matches(path) { 'x' } else { '.' });
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn case_counts_or_not() {
+    fn patterns_can_ignore_case() {
         assert!(!pattern("**/*.PY").matches("/b/a.py"));
         assert!(
             GlobPattern::new("B/*.PY", false)
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn many_any_depths_take_no_longer_than_the_product_of_the_lengths() {
+    fn many_double_stars_take_time_proportional_to_the_product_of_the_lengths() {
         let path = "/a".repeat(500);
         assert!(!pattern(&format!("{}b", "**/a/".repeat(50))).matches(&path));
         assert!(pattern(&"**/a/".repeat(50)).matches(&format!("{path}/")));

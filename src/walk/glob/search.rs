@@ -1,4 +1,4 @@
-//! Finding what a glob pattern matches, and asking for no more than can match.
+//! Finds the matches of a glob pattern. Requests only resources that can match.
 
 use std::collections::HashSet;
 use std::iter;
@@ -14,7 +14,7 @@ use crate::path;
 use crate::walk::{Search, Walked, Walker};
 use crate::wildcard::{Pattern, Patterns};
 
-/// How many names are looked at in one call, at most.
+/// Maximum number of names to check in one call.
 const LOOKS: usize = 64;
 
 /// Follows a pattern through a filesystem, component by component.
@@ -26,21 +26,21 @@ struct Parts<'a, F: ?Sized> {
     exclude_dirs: Vec<String>,
     excluded: Patterns,
     namespaces: Namespaces,
-    /// Only for those who remove what matches.
+    /// Only for removing the matches.
     seen: Option<Arc<Mutex<Seen>>>,
 }
 
-/// What else was seen in the directories of the matches.
+/// Other content of the directories of the matches.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// The directories with something that does not match, if only a marker.
+    /// Directories with an entry that does not match, or at least a marker.
     holding: HashSet<String>,
-    /// The directories of which all entries were listed.
+    /// Directories of which all entries were listed.
     whole: HashSet<String>,
 }
 
 impl Seen {
-    /// What stays in a directory when all matches have gone from it.
+    /// Returns the content of a directory that remains after all matches are removed.
     pub(super) fn rest(&self, directory: &str) -> Rest {
         if self.holding.contains(directory) {
             Rest::Something
@@ -52,7 +52,7 @@ impl Seen {
     }
 }
 
-/// Adds a directory to one of the sets, if it is not there.
+/// Adds a directory to a set, if it is missing.
 fn add(directories: &mut HashSet<String>, directory: &str) {
     if !directories.contains(directory) {
         directories.insert(directory.to_owned());
@@ -82,7 +82,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }))
     }
 
-    /// The same, which notes what else is in the directories of the matches.
+    /// Records the other content of the directories of the matches in `seen`.
     pub(super) fn noting(mut self, seen: &Arc<Mutex<Seen>>) -> Self {
         if let Some(parts) = Arc::get_mut(&mut self.0) {
             parts.seen = Some(Arc::clone(seen));
@@ -96,7 +96,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }
     }
 
-    /// All matches below a directory. Nothing is asked for before the first one is wanted.
+    /// Returns all matches below a directory. Sends no requests before the first match is requested.
     pub(super) fn matches(self, path: String) -> Walked<'a, GlobMatch> {
         let within = move || {
             let matches = self.within(&path);
@@ -105,7 +105,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         Box::new(iter::once_with(within).flatten())
     }
 
-    /// The matches below a directory, which must be there.
+    /// Returns the matches below a directory, which must exist.
     fn within(&self, path: &str) -> Result<Walked<'a, GlobMatch>> {
         let directory = self.0.fs.validatepath(path)?;
         if directory == "/" {
@@ -116,7 +116,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         let depth = names(&directory).count();
         let is_star = |component: &Component| matches!(component, Component::AnyDepth);
         if components.iter().take(depth).any(is_star) {
-            // There is more than one way to come here.
+            // Several sequences of components can match this directory.
             return Ok(match self.0.pattern.leads_below(&directory) {
                 true => self.tree(&directory, 0, 0),
                 false => Box::new(iter::empty()),
@@ -129,17 +129,17 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         })
     }
 
-    /// The components from that one on.
+    /// Returns the components from index `at` on.
     fn rest(&self, at: usize) -> &[Component] {
         self.0.pattern.components().get(at..).unwrap_or_default()
     }
 
-    /// Whether the components up to that one are enough for a match.
+    /// Returns true if the components up to index `at` can be a complete match.
     fn is_enough(&self, at: usize) -> bool {
         reaches_end(self.rest(at + 1), [])
     }
 
-    /// What is asked for of an entry that the component matches.
+    /// Namespaces to request for an entry that matches the component at index `at`.
     fn namespaces(&self, at: usize) -> Namespaces {
         match self.is_enough(at) {
             true => self.0.namespaces,
@@ -147,7 +147,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }
     }
 
-    /// The matches below a directory, of the components from that one on.
+    /// Returns the matches of the components from index `at` on, below a directory.
     fn below(&self, directory: &str, at: usize) -> Walked<'a, GlobMatch> {
         match self.rest(at) {
             [] => Box::new(iter::empty()),
@@ -159,8 +159,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }
     }
 
-    /// From a `**` on: the tree, of which each path is matched from `start` on with the components
-    /// from that one on.
+    /// Walks the tree from a `**` on. Matches the part of each path from `start` on with the components from index `at` on.
     fn tree(&self, directory: &str, start: usize, at: usize) -> Walked<'a, GlobMatch> {
         let parts = &self.0;
         let walker = Walker::new()
@@ -178,7 +177,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
                 && reaches_end(matcher.rest(at), names(below));
             matcher.note(|seen| {
                 if info.is_dir() && info.modified().is_some() {
-                    // It has a marker.
+                    // The directory has a marker.
                     add(&mut seen.holding, &path);
                 }
                 let parent = path::dirname(&path);
@@ -192,7 +191,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }))
     }
 
-    /// A wildcard: the entries that begin as it does.
+    /// Matches a wildcard: lists the entries that begin with its literal prefix.
     fn listed(&self, directory: &str, pattern: &Pattern, at: usize) -> Walked<'a, GlobMatch> {
         let prefix = pattern.literal_prefix();
         let entries = self
@@ -239,8 +238,8 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         self.look_in_each(directories, last)
     }
 
-    /// If all components from that one on, up to the first that can be a match, are names without a
-    /// wildcard: those before it, and which one it is.
+    /// If all components from index `at` up to the first that can complete a match are names without a wildcard, returns the
+    /// names before that component and its index.
     fn names_before_a_look(&self, at: usize) -> Option<(Vec<String>, usize)> {
         let mut names = Vec::new();
         for at in at.. {
@@ -256,7 +255,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         None
     }
 
-    /// The name that a component without a wildcard is.
+    /// Returns the name of a component without a wildcard.
     fn literal(&self, at: usize) -> Option<String> {
         match self.rest(at).first()? {
             Component::Name(pattern) => pattern.literal(),
@@ -264,7 +263,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }
     }
 
-    /// A name without a wildcard, which is looked at only if it can be a match.
+    /// Matches a name without a wildcard. Checks the name only if it can complete a match.
     fn named(&self, directory: &str, name: &str, at: usize) -> Walked<'a, GlobMatch> {
         if self.is_enough(at) {
             return self.look(vec![Ok(directory.to_owned())], at);
@@ -275,8 +274,8 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         self.below(&path::combine(directory, name), at + 1)
     }
 
-    /// A name that can be a match, in each of many directories: first in one, and then in ever more
-    /// at a time, so that who stops early has not asked for more than twice as many.
+    /// Checks a name that can complete a match in each of many directories: first in one directory, then in twice as many
+    /// each time, so that a caller that stops early causes at most twice the necessary checks.
     fn look_in_each(
         &self,
         directories: impl Iterator<Item = Result<String>> + Send + 'a,
@@ -308,7 +307,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         }))
     }
 
-    /// The matches of a name in a directory, of which `getinfo` told.
+    /// Returns the matches of a name in a directory, given the result of `getinfo`.
     fn found(
         &self,
         directory: String,
@@ -323,8 +322,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         })))
     }
 
-    /// The file of that name, or the directory. On S3 there may be both, of which `getinfo` tells
-    /// the file.
+    /// Returns the file or directory with this name. On S3 both may exist. `getinfo` then returns the file.
     fn entries_named(
         &self,
         directory: &str,
@@ -347,7 +345,7 @@ impl<'a, F: FileSystem + ?Sized> Matcher<'a, F> {
         entries.filter(is_named).collect()
     }
 
-    /// The match that an entry is, and those below it.
+    /// Returns the match of an entry itself, and the matches below it.
     fn follow(&self, directory: &str, info: Info, at: usize) -> Walked<'a, GlobMatch> {
         if info.is_dir() && self.0.excluded.any(info.name()) {
             self.note(|seen| add(&mut seen.holding, directory));
@@ -380,7 +378,7 @@ fn is_missing(error: &Error) -> bool {
     error.is(ErrorKind::ResourceNotFound) || error.is(ErrorKind::DirectoryExpected)
 }
 
-/// The entries of a directory of which the pattern told, and which need not be there. The root is.
+/// Returns the entries of a directory from the pattern, which may be missing. The root always exists.
 fn if_there<'a, T: 'a>(directory: &str, entries: Walked<'a, T>) -> Walked<'a, T> {
     if directory == "/" {
         return entries;

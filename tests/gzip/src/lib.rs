@@ -1,4 +1,4 @@
-//! What is stored is what is read, though another crate of the program has turned on in ureq what decodes answers.
+//! Reads return the stored bytes, although another crate of the program enables the decompression feature of ureq.
 #![cfg(test)]
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -39,12 +39,12 @@ fn open(server: &Server) -> S3Fs {
         .expect("parameters that can be")
 }
 
-/// One that keeps its connections, and one that closes each after its answer.
+/// One server that keeps its connections, and one that closes each after its response.
 fn servers() -> [Server; 2] {
     [false, true].map(|closes| Server::builder().close_connections(closes).start())
 }
 
-/// Without this the others would show nothing.
+/// Without this, the other tests would prove nothing.
 #[test]
 fn ureq_decodes_in_this_program() {
     let server = Server::builder().public_read(true).start();
@@ -61,7 +61,7 @@ fn ureq_decodes_in_this_program() {
 }
 
 #[test]
-fn content_is_read_as_it_is_stored_in_every_way() {
+fn every_way_of_reading_gives_the_stored_content() {
     for server in servers() {
         let fs = open(&server);
         for (path, stored) in [
@@ -82,7 +82,7 @@ fn content_is_read_as_it_is_stored_in_every_way() {
 }
 
 #[test]
-fn a_part_of_a_file_is_that_part() {
+fn a_range_of_a_file_has_the_stored_bytes() {
     for server in servers() {
         let fs = open(&server);
         for (path, stored) in [("packed", packed()), ("latin", LATIN.to_vec())] {
@@ -104,7 +104,7 @@ fn a_part_of_a_file_is_that_part() {
 }
 
 #[test]
-fn sizes_encodings_and_types_are_those_that_are_stored() {
+fn sizes_encodings_and_types_are_the_stored_ones() {
     for server in servers() {
         let fs = open(&server);
         let namespaces = Namespaces::DETAILS | Namespaces::S3;
@@ -123,7 +123,7 @@ fn sizes_encodings_and_types_are_those_that_are_stored() {
 }
 
 #[test]
-fn a_changed_file_keeps_what_was_not_changed() {
+fn an_update_keeps_the_unchanged_bytes() {
     let server = Server::start();
     let fs = open(&server);
     fs.appendbytes("packed", b"more").expect("a file");
@@ -133,7 +133,7 @@ fn a_changed_file_keeps_what_was_not_changed() {
 }
 
 #[test]
-fn what_is_written_with_an_encoding_is_read_as_it_was_written() {
+fn a_file_written_with_an_encoding_is_read_unchanged() {
     let server = Server::start();
     let fs = open(&server);
     let args = UploadArgs::new().content_encoding("gzip");

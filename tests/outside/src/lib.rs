@@ -1,4 +1,4 @@
-//! A filesystem outside of the crate: a tree of directories in a `BTreeMap`, which implements no more than the
+//! A filesystem outside of the crate: a tree of directories in a `BTreeMap`, which implements only the
 //! essential methods of `FileSystem`.
 
 use std::collections::BTreeMap;
@@ -12,10 +12,10 @@ use s3fs::{
 };
 use time::OffsetDateTime;
 
-/// What [`FileSystem::setinfo`] can change.
+/// Attributes that [`FileSystem::setinfo`] can change.
 const WRITEABLE: &[(&str, &[&str])] = &[("details", &["modified"])];
 
-/// The times of the `details` namespace: all may be given, and `modified` is kept.
+/// The times of the `details` namespace: all are accepted, and `modified` is kept.
 const TIMES: &[&str] = &["accessed", "created", "metadata_changed", "modified"];
 
 /// An entry of the tree.
@@ -28,7 +28,7 @@ enum Node {
     },
 }
 
-/// Entries by their absolute paths; the root is not among them.
+/// Entries by their absolute paths, without the root.
 type Nodes = Arc<Mutex<BTreeMap<String, Node>>>;
 
 /// A filesystem in memory.
@@ -39,12 +39,12 @@ pub struct TreeFs {
 }
 
 impl TreeFs {
-    /// A new filesystem, empty.
+    /// Creates an empty filesystem.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The absolute path, and the node there.
+    /// Returns the absolute path, and the node there.
     fn find(&self, path: &str) -> Result<(String, Option<Node>)> {
         let path = self.validatepath(path)?;
         let node = match path.as_str() {
@@ -54,7 +54,7 @@ impl TreeFs {
         Ok((path, node))
     }
 
-    /// Fails unless the parent of that absolute path is a directory, with an error of that kind if it is a file.
+    /// Returns an error unless the parent of that absolute path is a directory; the error has that kind if it is a file.
     fn check_parent(&self, absolute: &str, path: &str, if_file: ErrorKind) -> Result<()> {
         match self.find(path::dirname(absolute))?.1 {
             Some(Node::Directory) => Ok(()),

@@ -1,4 +1,4 @@
-//! The whole suite, on a filesystem that is opened through a registry.
+//! The whole suite, on a filesystem opened through a registry.
 
 use s3fs::{FileSystem, FsUrl, Registry};
 use s3fs_outside::TreeFs;

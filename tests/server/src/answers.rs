@@ -1,4 +1,4 @@
-//! S3's error documents and the headers that every answer carries.
+//! S3's error documents and the headers of every response.
 //!
 //! Source: "Error responses", Amazon S3 API Reference.
 
@@ -11,7 +11,7 @@ use s3s::{Body, S3Error, S3ErrorCode};
 
 use super::content::mix;
 
-/// An error answer that the server makes itself, before `s3s` sees the request.
+/// An error response that the server creates itself, before `s3s` gets the request.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: StatusCode,
@@ -57,7 +57,7 @@ impl Refusal {
     }
 }
 
-/// An S3 error document, without the request id (every answer gets that on its way out).
+/// An S3 error document, without the request id, which is added to every response later.
 pub fn document(code: &str, message: &str, details: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{}</Message>{details}</Error>",
@@ -113,25 +113,25 @@ pub fn error(code: S3ErrorCode) -> S3Error {
     S3Error::with_message(code, message)
 }
 
-/// An `s3s` error with a message of its own.
+/// An `s3s` error with a custom message.
 pub fn error_with(code: S3ErrorCode, message: impl Into<String>) -> S3Error {
     S3Error::with_message(code, message.into())
 }
 
-/// An `s3s` error with a code that `s3s` does not know, or with another status than it thinks.
+/// An `s3s` error with a code that is unknown to `s3s`, or with a different status than in `s3s`.
 pub fn error_custom(status: StatusCode, code: &'static str, message: &'static str) -> S3Error {
     let mut error = error_with(S3ErrorCode::Custom(code.into()), message);
     error.set_status_code(status);
     error
 }
 
-/// Ids as S3 writes them: sixteen hexadecimal digits, different for each request.
+/// An id in the form of S3: sixteen hexadecimal digits, different for each request.
 pub fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("{:016X}", mix(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Completes an error document with what S3 puts into each: a message, the resource, and the ids.
+/// Adds the elements that every error document of S3 has: a message, the resource, and the ids.
 pub fn complete_document(xml: &str, resource: &str, id: &str) -> String {
     let mut xml = xml.to_owned();
     if !xml.contains("<Message>")
@@ -153,7 +153,7 @@ pub fn complete_document(xml: &str, resource: &str, id: &str) -> String {
     xml.replace("</Error>", &tail)
 }
 
-/// The document as S3 writes it: quotes of ETags and control characters as references.
+/// Returns the document in the form of S3: quotes of ETags and control characters as references.
 pub fn as_s3_writes(xml: &str) -> String {
     let (declaration, rest) = xml.split_at(xml.find("?>").map_or(0, |end| end + 2));
     let quoted = rest
@@ -166,13 +166,13 @@ pub fn as_s3_writes(xml: &str) -> String {
     declaration.to_owned() + &written.collect::<String>()
 }
 
-/// The text of the first `<name>` element.
+/// Returns the text of the first `<name>` element.
 pub fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0)
 }
 
-/// `x-amz-request-id`, `x-amz-id-2`, `Date` and `Server`, which every answer carries.
+/// Adds `x-amz-request-id`, `x-amz-id-2`, `Date` and `Server`, which every response has.
 pub fn add_common_headers(headers: &mut HeaderMap, id: &str, now: SystemTime) {
     headers.insert("x-amz-request-id", header_value(id));
     headers.insert("x-amz-id-2", header_value(&host_id(id)));
@@ -186,7 +186,7 @@ fn host_id(id: &str) -> String {
     super::checksum::base64(id.as_bytes())
 }
 
-/// A date as HTTP headers have it.
+/// Formats a date for HTTP headers.
 pub fn http_date(time: SystemTime) -> String {
     let mut text = Vec::new();
     Timestamp::from(time)
@@ -199,7 +199,7 @@ pub fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Text as XML holds it; control characters as S3 writes them, `&#x1;`.
+/// Escapes text for XML; control characters have the form of S3, `&#x1;`.
 pub fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut xml, c| {
         match c {

@@ -1,8 +1,8 @@
-//! What a PUT, CopyObject or CreateMultipartUpload says about the object in its headers, and what GET and HEAD
-//! repeat of it.
+//! Headers of PUT, CopyObject and CreateMultipartUpload that describe the object, and that GET and HEAD
+//! return.
 //!
-//! The raw headers are read, not `s3s`'s input structs: one function serves the three operations, and values
-//! come back as they came in.
+//! These functions read the raw headers instead of `s3s`'s input structs: one function serves the three operations,
+//! and values are returned unchanged.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ const CUSTOMER: &str = "x-amz-server-side-encryption-customer-";
 /// S3's limit for all user metadata of an object, names and values.
 const METADATA_LIMIT: usize = 2048;
 
-/// The object that these request headers describe, still without content.
+/// Returns the object that these request headers describe, still without content.
 pub fn from_request(headers: &HeaderMap) -> S3Result<Object> {
     let mut object = Object::new(Content::from(Vec::new()));
     object.headers.append(&mut metadata(headers)?);
@@ -51,7 +51,7 @@ pub fn from_request(headers: &HeaderMap) -> S3Result<Object> {
     Ok(object)
 }
 
-/// The replaceable part: the standard headers and the user metadata.
+/// Returns the replaceable part: the standard headers and the user metadata.
 pub fn metadata(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
     let mut kept = BTreeMap::new();
     let mut size = 0;
@@ -73,7 +73,7 @@ pub fn metadata(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
     Ok(kept)
 }
 
-/// Encryption and locks, which a copy does not inherit.
+/// Returns encryption and locks, which a copy does not inherit.
 pub fn per_request(headers: &HeaderMap) -> BTreeMap<String, String> {
     PER_REQUEST
         .into_iter()
@@ -87,7 +87,7 @@ pub fn is_metadata(name: &str) -> bool {
     name.starts_with("x-amz-meta-") || STANDARD.contains(&name)
 }
 
-/// `aws-chunked` says how the request travelled, not what the object is.
+/// Removes `aws-chunked`, which describes the request and not the object.
 fn strip_aws_chunked(headers: &mut BTreeMap<String, String>) {
     let Some(encoding) = headers.remove("content-encoding") else {
         return;
@@ -102,7 +102,7 @@ fn strip_aws_chunked(headers: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The request's storage class, else STANDARD, whatever the source of a copy has.
+/// Returns the request's storage class, or STANDARD, whatever class the source of a copy has.
 pub fn storage_class(headers: &HeaderMap) -> S3Result<String> {
     const KNOWN: [&str; 9] = [
         "STANDARD",
@@ -123,7 +123,7 @@ pub fn storage_class(headers: &HeaderMap) -> S3Result<String> {
     Err(error_with(S3ErrorCode::InvalidStorageClass, message))
 }
 
-/// The tags of `x-amz-tagging`, which is written like a query string.
+/// Returns the tags of `x-amz-tagging`, which has the form of a query string.
 pub fn tags(headers: &HeaderMap) -> S3Result<Vec<(String, String)>> {
     let tagging = text(headers, "x-amz-tagging").unwrap_or_default();
     let tags = super::request::query_pairs(tagging);
@@ -131,7 +131,7 @@ pub fn tags(headers: &HeaderMap) -> S3Result<Vec<(String, String)>> {
     Ok(tags)
 }
 
-/// The MD5 of the customer's encryption key, checked against the key. `prefix` names the headers: an object's
+/// Returns the MD5 of the customer key, checked against the key. `prefix` selects the headers: an object's
 /// own, or the copy source's.
 pub fn customer_key(headers: &HeaderMap, prefix: &str) -> S3Result<Option<String>> {
     let invalid = |message| error_with(S3ErrorCode::InvalidArgument, message);
@@ -160,7 +160,7 @@ pub fn customer_key(headers: &HeaderMap, prefix: &str) -> S3Result<Option<String
     Ok(Some(md5.to_owned()))
 }
 
-/// Refuses to read an SSE-C object without its key, or another object with one.
+/// Refuses to read an SSE-C object without its key, or any other object with a key.
 pub fn check_customer_key(object: &Object, headers: &HeaderMap, prefix: &str) -> S3Result<()> {
     let given = customer_key(headers, prefix)?;
     if given == object.customer_key_md5 {
@@ -174,7 +174,7 @@ pub fn check_customer_key(object: &Object, headers: &HeaderMap, prefix: &str) ->
     Err(error_with(S3ErrorCode::InvalidRequest, message))
 }
 
-/// The ETag of an object whose content has this one. Under SSE-KMS and SSE-C it is not the MD5 of the content
+/// Returns the ETag of an object for the ETag of its content. Under SSE-KMS and SSE-C it is not the MD5 of the content
 /// ("Object", Amazon S3 API Reference, ETag).
 pub fn etag(object: &Object, of_content: String) -> String {
     let class = object.headers.get("x-amz-server-side-encryption");
@@ -187,7 +187,7 @@ pub fn etag(object: &Object, of_content: String) -> String {
     checksum::hex(&checksum::md5(salted.as_bytes()))
 }
 
-/// The headers with which GET and HEAD describe an object.
+/// Returns the headers with which GET and HEAD describe an object.
 pub fn to_response(object: &Object, with_checksums: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &object.headers {
@@ -213,7 +213,7 @@ pub fn to_response(object: &Object, with_checksums: bool) -> HeaderMap {
     headers
 }
 
-/// The headers of an object that are not ASCII, as they were stored.
+/// Sets the headers of an object that are not ASCII, as they were stored.
 pub fn set_raw(headers: &mut HeaderMap, object: &Object) {
     for (name, value) in object.headers.iter().filter(|(_, value)| !value.is_ascii()) {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
@@ -222,7 +222,7 @@ pub fn set_raw(headers: &mut HeaderMap, object: &Object) {
     }
 }
 
-/// The headers with which a write confirms how the object is encrypted.
+/// Returns the headers with which a write confirms the encryption of the object.
 pub fn encryption(object: &Object) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &object.headers {
@@ -237,7 +237,7 @@ pub fn encryption(object: &Object) -> HeaderMap {
     headers
 }
 
-/// `x-amz-checksum-*`, for answers that carry them in headers.
+/// Adds `x-amz-checksum-*`, for responses that have them in headers.
 pub fn add_checksums(headers: &mut HeaderMap, object: &Object) {
     for (algorithm, value) in &object.checksums {
         set(headers, &format!("x-amz-checksum-{algorithm}"), value);
@@ -253,7 +253,7 @@ pub fn set(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// S3 returns a value that is not ASCII as an RFC 2047 word ("Working with object metadata").
+/// Encodes a value that is not ASCII as an RFC 2047 word, as S3 does ("Working with object metadata").
 fn encoded(value: &str) -> HeaderValue {
     if value.is_ascii() {
         return header_value(value);
@@ -264,7 +264,7 @@ fn encoded(value: &str) -> HeaderValue {
     ))
 }
 
-/// All values of a header, as S3 joins them.
+/// Returns all values of a header, joined as by S3.
 fn joined(headers: &HeaderMap, name: &str) -> String {
     let values = headers.get_all(name).iter();
     let texts: Vec<_> = values
@@ -273,7 +273,7 @@ fn joined(headers: &HeaderMap, name: &str) -> String {
     texts.join(",")
 }
 
-/// The value of a header, if it is there and is ASCII.
+/// Returns the value of a header, if it exists and is ASCII.
 pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -1,7 +1,7 @@
-//! Who may do what: the checks that `s3s` leaves to the store, and the two hooks that it offers.
+//! Permissions: the checks that `s3s` leaves to the store, and the two hooks that it offers.
 //!
-//! `s3s` verifies signatures, dates and the credential's form. Here are the region, the session token, the
-//! seven-day limit, headers that were not signed, and what anonymous requests may do.
+//! `s3s` verifies signatures, dates and the form of the credential. This module checks the region, the session token, the
+//! seven-day limit, unsigned headers, and anonymous requests.
 //! Source: "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)", Amazon S3 API Reference.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +19,10 @@ use super::attributes::text;
 use super::clock::{self, Clock, parse_date};
 use super::request::Target;
 
-/// What a server expects of its callers. Clones share what changes.
+/// The requirements of a server on its callers. Clones share later changes.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Those that the server started with.
+    /// The initial credentials.
     pub keys: Keys,
     pub region: String,
     /// Whether anyone may read and list.
@@ -40,21 +40,21 @@ pub struct Keys {
     pub token: Option<String>,
 }
 
-/// What has become of the credentials since the server started.
+/// Changes of the credentials since the server started.
 #[derive(Debug, Default)]
 pub struct Changed {
-    /// Whether the first ones have expired.
+    /// Whether the initial credentials have expired.
     pub expired: bool,
-    /// Others, which are accepted too.
+    /// Additional credentials, which are also accepted.
     pub more: Vec<Keys>,
 }
 
-/// How far the clocks of client and server may be apart.
+/// Maximum difference between the clocks of client and server.
 const SKEW: Duration = Duration::from_secs(15 * 60);
 
 const WEEK: u64 = 7 * 24 * 60 * 60;
 
-/// The parts of a signature that are checked here, from the query or from the `Authorization` header.
+/// The parts of a signature that this module checks, from the query or from the `Authorization` header.
 struct Signature {
     in_query: bool,
     credential: String,
@@ -86,7 +86,7 @@ impl Signature {
     }
 
     fn region(&self) -> Option<&str> {
-        // <key>/<date>/<region>/s3/aws4_request; the key may hold slashes.
+        // <key>/<date>/<region>/s3/aws4_request; the key may contain slashes.
         self.credential.rsplit('/').nth(2)
     }
 
@@ -96,7 +96,7 @@ impl Signature {
     }
 }
 
-/// The request as `s3s` has to see it, if the server's clock is not the machine's.
+/// Returns the URI that `s3s` needs if the server's clock differs from the machine's.
 pub fn signed_now(policy: &Policy, parts: &Parts, target: &Target) -> Option<Uri> {
     let signature = Signature::of(parts, target).filter(|_| !policy.clock.is_right())?;
     let keys = policy.keys_of(signature.access_key())?;
@@ -112,14 +112,14 @@ impl Policy {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The credentials with this access key.
+    /// Returns the credentials with this access key.
     fn keys_of(&self, access_key: &str) -> Option<Keys> {
         let changed = self.changed();
         let mut known = changed.more.iter().chain([&self.keys]);
         known.find(|keys| keys.access_key == access_key).cloned()
     }
 
-    /// The checks before `s3s`'s own.
+    /// Runs the checks that precede those of `s3s`.
     pub fn check(&self, parts: &Parts, target: &Target) -> Result<(), Refusal> {
         let Some(signature) = Signature::of(parts, target) else {
             return Ok(());
@@ -163,7 +163,7 @@ impl Policy {
             let given = signature.token.as_deref().unwrap_or_default();
             Refusal::new(StatusCode::BAD_REQUEST, code, message).detail("Token-0", given)
         };
-        // Whose token an unknown key would have cannot be told: `s3s` refuses the key.
+        // An unknown key has no expected token: `s3s` refuses the key.
         if keys.is_some() && signature.token.as_ref() != wanted {
             let message = "The provided token is malformed or otherwise invalid.";
             return Err(refuse("InvalidToken", message));
@@ -188,8 +188,8 @@ fn check_expires(target: &Target) -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::BAD_REQUEST, code, message))
 }
 
-/// A presigned URL holds from its date on, give or take a quarter of an hour, until it expires. Both refusals are
-/// AccessDenied, unlike RequestTimeTooSkewed, which only signatures in headers get.
+/// A presigned URL is valid from its date, with a tolerance of 15 minutes, until it expires. Both errors are
+/// AccessDenied, unlike RequestTimeTooSkewed, which is only for signatures in headers.
 fn check_date(target: &Target, now: SystemTime) -> Result<(), Refusal> {
     let date = target.query("X-Amz-Date").and_then(parse_date);
     let expires = target
@@ -218,7 +218,7 @@ fn iso_date(time: SystemTime) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Every `x-amz-*` header must be among the signed ones.
+/// Checks that every `x-amz-*` header is signed.
 fn check_all_signed(parts: &Parts, signature: &Signature) -> Result<(), Refusal> {
     let signed: Vec<_> = signature.signed_headers.split(';').collect();
     let unsigned: Vec<_> = parts

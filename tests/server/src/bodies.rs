@@ -1,4 +1,4 @@
-//! The bodies on their way: counted in both directions, and cut, stopped or changed where a fault says.
+//! Bodies in transit: counted in both directions, and cut, stalled or changed by faults.
 
 use std::fmt;
 use std::future::Future as _;
@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 use super::log::Entry;
 use super::wire::Control;
 
-/// Says to hyper that the connection is to be cut.
+/// Makes hyper cut the connection.
 #[derive(Debug)]
 pub struct Cut;
 
@@ -32,19 +32,19 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// A request body that counts what is read of it.
+/// A request body that counts the bytes that are read.
 pub struct Counted {
-    /// `None` when it has been left to a task that reads the rest.
+    /// `None` once a task reads the rest.
     inner: Option<Incoming>,
     entry: Arc<Entry>,
-    /// Whether the client sends its body only when told to.
+    /// Whether the client waits for a 100 Continue before it sends its body.
     waits: bool,
     limit: Option<Limit>,
-    /// How many bytes come before the one that is damaged.
+    /// Number of bytes before the damaged one.
     damaged: Option<u64>,
 }
 
-/// How many more bytes of a request body come, and who is told when they have.
+/// The remaining number of bytes of a request body, and the notification at their end.
 struct Limit {
     left: u64,
     is_reached: bool,
@@ -52,7 +52,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// How many of these bytes are let through. Fewer than came are the last.
+    /// Returns how many of these bytes pass. If they are fewer than `came`, the limit is reached.
     fn take(&mut self, came: u64) -> u64 {
         let taken = came.min(self.left);
         self.left -= taken;
@@ -75,7 +75,7 @@ impl Counted {
         }
     }
 
-    /// Of a body that has more than `left` bytes, no more than those come. What it answers is told when they have.
+    /// Limits a body to `left` bytes. If it has more, the returned `Notify` is notified after the last permitted one.
     pub fn limit(&mut self, left: u64) -> Arc<Notify> {
         let reached = Arc::new(Notify::new());
         self.limit = Some(Limit {
@@ -86,12 +86,12 @@ impl Counted {
         reached
     }
 
-    /// The lowest bit of this byte is turned over when it comes.
+    /// Flips the lowest bit of this byte when it arrives.
     pub fn corrupt(&mut self, at: u64) {
         self.damaged = Some(at);
     }
 
-    /// What came, as it is seen.
+    /// Returns the arrived bytes, damaged if a fault requires it.
     fn arrive(&mut self, data: Bytes) -> Bytes {
         let Some(at) = self.damaged else { return data };
         let left = at.checked_sub(data.len() as u64);
@@ -102,8 +102,8 @@ impl Counted {
         }
     }
 
-    /// Reads what the client is sending anyway, so that the connection can be used again. A client that waits for
-    /// `100 Continue` is answered at once, as S3 does.
+    /// Reads a body that the client sends anyway, so that the connection can be used again. A client that waits for
+    /// `100 Continue` gets the response at once, as from S3.
     pub async fn drain(mut self) {
         if !self.waits {
             while let Some(Ok(_)) = self.frame().await {}
@@ -149,8 +149,8 @@ impl HttpBody for Counted {
     }
 }
 
-/// What is left of a refused body is read up to here: hyper closes the connection on what is not read, and a
-/// client that is still sending might then miss the answer.
+/// Maximum rest of a refused body that is read: hyper closes the connection on an unread body, and a
+/// client that is still sending might then miss the response.
 const SMALL: u64 = 1024 * 1024;
 
 impl Drop for Counted {
@@ -166,28 +166,28 @@ impl Drop for Counted {
             limit: None,
             damaged: None,
         };
-        // Without a runtime the server is being stopped, and nobody waits for the answer.
+        // Without a runtime the server is stopping, and no client waits for the response.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { while let Some(Ok(_)) = rest.frame().await {} });
         }
     }
 }
 
-/// The same bytes, but for the lowest bit of that one.
+/// Flips the lowest bit of one byte.
 fn turned(data: Bytes, at: u64) -> Bytes {
     let mut changed = BytesMut::from(data);
     changed[at as usize] ^= 1;
     changed.freeze()
 }
 
-/// How far the body of an answer gets, and how.
+/// The end of the body of a response.
 #[derive(Clone, Copy)]
 pub enum End {
     Whole,
     Cut(u64),
     Reset(u64),
     Stall(u64),
-    /// All of it comes, with the lowest bit of this byte turned over.
+    /// The whole body, with the lowest bit of this byte flipped.
     Corrupt(u64),
 }
 
@@ -200,22 +200,22 @@ impl End {
     }
 }
 
-/// A response body that counts what is sent of it, and ends early if a fault says so.
+/// A response body that counts the sent bytes, and ends early if a fault requires it.
 pub struct Outgoing {
     inner: Body,
     entry: Arc<Entry>,
     control: Arc<Control>,
     end: End,
     sent: u64,
-    /// The time that what was sent before a cut has to leave.
+    /// Delay before a cut, in which the sent bytes can leave.
     leaving: Option<Pin<Box<Sleep>>>,
 }
 
-/// hyper forgets what it has not written when a body fails.
+/// hyper discards unwritten bytes when a body fails.
 const TIME_TO_LEAVE: Duration = Duration::from_millis(30);
 
 impl Outgoing {
-    /// The answer with its body, which is counted from here on.
+    /// Returns the response with a body that is counted from now on.
     pub fn of(
         response: Response<Body>,
         entry: Arc<Entry>,
@@ -241,7 +241,7 @@ impl Outgoing {
         Poll::Ready(Some(Err(Box::new(Cut))))
     }
 
-    /// The frame as it leaves.
+    /// Returns the frame to send, truncated or damaged if a fault requires it.
     fn leave(&mut self, mut data: Bytes, left: Option<u64>) -> Bytes {
         data.truncate(usize::try_from(left.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
         if let End::Corrupt(at) = self.end

@@ -30,7 +30,7 @@ pub fn create(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let mut buckets = service.store.buckets();
     let name = req.input.bucket;
-    // us-east-1 answers 200 for a bucket that one has already (CreateBucket, "Errors").
+    // us-east-1 returns 200 for a bucket that the caller already owns (CreateBucket, "Errors").
     let refuses = service.region != "us-east-1" || service.settings.makes_buckets;
     if buckets.contains_key(&name) && refuses {
         return Err(error(S3ErrorCode::BucketAlreadyOwnedByYou));

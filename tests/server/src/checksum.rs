@@ -19,7 +19,7 @@ pub const ALGORITHMS: [&str; 5] = ["crc32", "crc32c", "crc64nvme", "sha1", "sha2
 /// Base64 digests by algorithm.
 pub type Checksums = BTreeMap<&'static str, String>;
 
-/// The checksums that a request's headers (or trailers) declare.
+/// Returns the checksums that a request's headers (or trailers) declare.
 pub fn declared(headers: &HeaderMap) -> Checksums {
     let value = |name| headers.get(format!("x-amz-checksum-{name}"))?.to_str().ok();
     ALGORITHMS
@@ -28,14 +28,14 @@ pub fn declared(headers: &HeaderMap) -> Checksums {
         .collect()
 }
 
-/// The algorithm with this name, in any case, as `x-amz-checksum-algorithm` has it.
+/// Returns the algorithm with this name, in any case, as in `x-amz-checksum-algorithm`.
 pub fn algorithm(name: &str) -> Option<&'static str> {
     ALGORITHMS
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// A hasher for these algorithms, in one pass.
+/// Returns a hasher for these algorithms, in one pass.
 pub fn hasher<'a>(algorithms: impl IntoIterator<Item = &'a str>) -> ChecksumHasher {
     let mut hasher = ChecksumHasher::default();
     for name in algorithms {
@@ -51,7 +51,7 @@ pub fn hasher<'a>(algorithms: impl IntoIterator<Item = &'a str>) -> ChecksumHash
     hasher
 }
 
-/// What a hasher found.
+/// Returns the checksums of a hasher.
 pub fn finish(hasher: ChecksumHasher) -> Checksums {
     let found = hasher.finalize();
     [
@@ -66,14 +66,14 @@ pub fn finish(hasher: ChecksumHasher) -> Checksums {
     .collect()
 }
 
-/// The checksum of some bytes.
+/// Returns the checksum of some bytes.
 pub fn of(algorithm: &'static str, frames: impl Iterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hasher = hasher([algorithm]);
     frames.for_each(|frame| hasher.update(frame.as_ref()));
     finish(hasher).remove(algorithm).expect("a known algorithm")
 }
 
-/// The element form, for the answers that carry checksums in XML.
+/// Returns the form for responses that have checksums in XML.
 pub fn to_dto(sums: &Checksums) -> dto::Checksum {
     let get = |name| sums.get(name).cloned();
     dto::Checksum {
@@ -86,9 +86,9 @@ pub fn to_dto(sums: &Checksums) -> dto::Checksum {
     }
 }
 
-/// The ETag of content stored as one piece: the hexadecimal MD5, without quotes.
+/// Returns the ETag of content stored in one piece: the hexadecimal MD5, without quotes.
 ///
-/// Content that is not kept gets a made-up one, since hashing gigabytes would take as long as sending them.
+/// Discarded content gets an artificial ETag, since hashing gigabytes would take as long as sending them.
 pub fn etag(content: &Content) -> String {
     if !content.is_kept() {
         return hex(&md5(format!("{content:?}").as_bytes()));
@@ -98,7 +98,7 @@ pub fn etag(content: &Content) -> String {
     hex(md5.finalize().as_ref())
 }
 
-/// The ETag of a multipart object: the MD5 of the parts' MD5s, a dash, and the number of parts.
+/// Returns the ETag of a multipart object: the MD5 of the parts' MD5s, a dash, and the number of parts.
 pub fn multipart_etag<'a>(etags: impl Iterator<Item = &'a str>) -> String {
     let mut md5 = Md5::new();
     let mut count = 0;

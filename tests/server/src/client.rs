@@ -1,4 +1,4 @@
-//! A small S3 client: it signs with `rusty_s3`, sends with `ureq`, and shows the answer as it is.
+//! A small S3 client: it signs with `rusty_s3`, sends with `ureq`, and returns the response unchanged.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::Server;
 
-/// A request under construction; `send` signs it for the server's credentials unless told otherwise.
+/// A request under construction; `send` signs it for the server's credentials by default.
 pub struct Call<'a> {
     pub server: &'a Server,
     pub method: Method,
@@ -88,13 +88,13 @@ impl Call<'_> {
         self
     }
 
-    /// A signed header.
+    /// Adds a signed header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.insert(name, value.into());
         self
     }
 
-    /// A header that is sent without being signed.
+    /// Adds a header that is not signed.
     pub fn unsigned(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.unsigned.push((name, value.into()));
         self
@@ -196,7 +196,7 @@ impl Reply {
         std::str::from_utf8(&self.body).unwrap_or("(not text)")
     }
 
-    /// The text of the first element of this name; empty if there is none.
+    /// Returns the text of the first element of this name; empty if there is none.
     pub fn xml(&self, name: &str) -> &str {
         self.all_xml(name).first().copied().unwrap_or_default()
     }
@@ -246,12 +246,12 @@ pub fn decode(text: &str) -> String {
     pairs.next().expect("one pair").1.into_owned()
 }
 
-/// Sends bytes as they are and reads until the server closes.
+/// Sends the bytes unchanged and reads until the server closes the connection.
 pub fn raw(server: &Server, request: &str) -> String {
     String::from_utf8_lossy(&raw_bytes(server, request)).into_owned()
 }
 
-/// A GET as it is sent, signed.
+/// Returns a signed GET request as text.
 pub fn raw_get(server: &Server, key: &str) -> String {
     let url = get(server, key).signed_url();
     let path = &url[url::Position::BeforePath..];
@@ -263,7 +263,7 @@ pub fn raw_bytes(server: &Server, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
-    // A connection that a fault cuts ends with an error; what came before it counts.
+    // A connection that a fault cuts ends with an error; the bytes before it count.
     let _ = stream.read_to_end(&mut answer);
     answer
 }
@@ -278,7 +278,7 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
     s3s::crypto::Md5::checksum(bytes)
 }
 
-/// A multipart upload of these parts, up to but without its completion: the id and the body that completes it.
+/// Uploads these parts without completing the upload: returns the id and the body of the completion.
 pub fn upload_parts(server: &Server, key: &str, parts: &[&[u8]]) -> (String, String) {
     let created = post(server, key, "").query("uploads", "").send().ok();
     let id = created.xml("UploadId").to_owned();

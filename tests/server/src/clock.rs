@@ -1,7 +1,7 @@
-//! A server whose clock is wrong: it judges signatures and says dates by its own time.
+//! A server with a wrong clock: it checks signatures and sends dates by its own time.
 //!
-//! `s3s` reads the machine's clock. What was signed for the server's time is checked here, and signed again for the
-//! machine's before `s3s` sees it.
+//! `s3s` reads the machine's clock. This module checks requests that are signed for the server's time, and signs them
+//! again for the machine's time before `s3s` gets them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,7 @@ use super::attributes::text;
 use super::auth::Keys;
 use super::request::Target;
 
-/// The server's clock, by how many seconds it is ahead.
+/// The server's clock, as the number of seconds that it is ahead.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Arc<AtomicI64>);
 
@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-/// The same request, signed for the machine's clock, if it was signed rightly for the server's.
+/// Signs the request again for the machine's clock, if it is correctly signed for the server's.
 pub fn signed_now(parts: &Parts, target: &Target, keys: &Keys, region: &str) -> Option<Uri> {
     let date = parse_date(target.query("X-Amz-Date")?)?;
     let asked = target.query("X-Amz-Signature")?;

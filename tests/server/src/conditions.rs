@@ -1,4 +1,4 @@
-//! `If-Match` and its kin: on reads, on copy sources, on writes.
+//! `If-Match` and related headers: on reads, on copy sources, on writes.
 //!
 //! Sources: GetObject, CopyObject and PutObject in the Amazon S3 API Reference; RFC 9110, section 13.2.2.
 
@@ -13,7 +13,7 @@ use super::answers::{error, error_with};
 use super::attributes::{set, text};
 use super::store::Object;
 
-/// A request that may have conditions, and on which stores differ.
+/// A request with possible conditions, in whose handling stores differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Guarded {
     Put,
@@ -25,19 +25,19 @@ pub enum Guarded {
     Delete,
 }
 
-/// What a store makes of conditions. AWS honours all of them.
+/// How a store handles conditions. AWS respects all of them.
 #[derive(Default)]
 pub struct Manners {
-    /// As if they were not there.
+    /// Requests whose conditions are ignored.
     pub ignored: BTreeSet<Guarded>,
-    /// They are answered 501.
+    /// Requests whose conditions are refused with 501.
     pub refused: BTreeSet<Guarded>,
     /// `If-Match` of a write matches only an ETag without its quotes.
     pub quoted_never_matches: bool,
 }
 
 impl Manners {
-    /// Whether conditions count, for a request that has some.
+    /// Whether the conditions of this request count.
     fn count(&self, what: Guarded) -> S3Result<bool> {
         if self.refused.contains(&what) {
             return Err(not_implemented());
@@ -51,7 +51,7 @@ fn not_implemented() -> S3Error {
     error_with(S3ErrorCode::NotImplemented, message)
 }
 
-/// Conditions of GET and HEAD: 412, or 304 with the ETag.
+/// Checks the conditions of GET and HEAD: 412, or 304 with the ETag.
 pub fn check_read(object: &Object, headers: &HeaderMap) -> S3Result<()> {
     match failed(object, headers, "") {
         None => Ok(()),
@@ -60,7 +60,7 @@ pub fn check_read(object: &Object, headers: &HeaderMap) -> S3Result<()> {
     }
 }
 
-/// Conditions on the source of a copy: always 412.
+/// Checks the conditions on the source of a copy: always 412.
 pub fn check_copy_source(manners: &Manners, object: &Object, headers: &HeaderMap) -> S3Result<()> {
     match failed(object, headers, "x-amz-copy-source-") {
         Some(_) if manners.count(Guarded::CopySource)? => {
@@ -70,7 +70,7 @@ pub fn check_copy_source(manners: &Manners, object: &Object, headers: &HeaderMap
     }
 }
 
-/// Conditions of PutObject, CompleteMultipartUpload and the destination of CopyObject.
+/// Checks the conditions of PutObject, CompleteMultipartUpload and the destination of CopyObject.
 pub fn check_write(
     manners: &Manners,
     what: Guarded,
@@ -90,7 +90,7 @@ pub fn check_write(
     check_match(manners, matches, existing)
 }
 
-/// `If-Match` of DeleteObject.
+/// Checks `If-Match` of DeleteObject.
 pub fn check_delete(
     manners: &Manners,
     existing: Option<&Object>,
@@ -119,7 +119,7 @@ enum Failed {
     NoneMatch,
 }
 
-/// An ETag condition makes S3 ignore the date condition beside it.
+/// With an ETag condition, S3 ignores the date condition beside it.
 fn failed(object: &Object, headers: &HeaderMap, prefix: &str) -> Option<Failed> {
     let etag = |name| text(headers, &format!("{prefix}{name}"));
     let date = |name| text(headers, &format!("{prefix}{name}")).and_then(parse_date);
@@ -140,7 +140,7 @@ fn failed(object: &Object, headers: &HeaderMap, prefix: &str) -> Option<Failed> 
     unchanged.then_some(Failed::NoneMatch)
 }
 
-/// Whether the list of ETags, quoted or not, names this object's.
+/// Whether the list of ETags, quoted or not, includes that of this object.
 fn matches_etag(list: &str, object: &Object) -> bool {
     list.split(',')
         .map(str::trim)

@@ -1,4 +1,4 @@
-//! What the bytes of an object are: kept, computed on the fly, joined from parts, or only counted.
+//! The bytes of an object: kept, computed on the fly, joined from parts, or only counted.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use futures_util::Stream;
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 
-/// Bodies leave the server in frames of this size, however large the object is.
+/// Maximum size of a frame of a body, however large the object is.
 const FRAME: u64 = 64 * 1024;
 
 /// The bytes of an object or of a part.
@@ -22,14 +22,14 @@ pub enum Content {
     Bytes(Bytes),
     /// The parts of a multipart upload, one after the other; joining them copies nothing.
     Joined(Vec<Content>),
-    /// `len` bytes of the endless sequence that `seed` names, from `offset` on: no memory, any size.
+    /// `len` bytes of the endless sequence of `seed`, from `offset` on: any size, without memory.
     Synthetic { seed: u64, offset: u64, len: u64 },
-    /// An upload larger than the server was told to keep: it reads back as zeros.
+    /// An upload larger than the configured limit: it reads back as zeros.
     Discarded { len: u64 },
 }
 
 impl Content {
-    /// The first `len` bytes of the sequence of `seed`.
+    /// Returns the first `len` bytes of the sequence of `seed`.
     pub fn synthetic(seed: u64, len: u64) -> Self {
         Self::Synthetic {
             seed,
@@ -59,7 +59,7 @@ impl Content {
         }
     }
 
-    /// A part of this content, without copying. The range lies within the content.
+    /// Returns a range of this content, without copying. The range lies within the content.
     pub fn slice(&self, range: Range<u64>) -> Self {
         let len = range.end - range.start;
         match self {
@@ -74,13 +74,13 @@ impl Content {
         }
     }
 
-    /// All of it, for assertions; panics on content of more than 1 GiB, which no test means to hold.
+    /// Returns the whole content, for assertions; panics on content of more than 1 GiB, which no test should hold.
     pub fn to_vec(&self) -> Vec<u8> {
         assert!(self.len() <= 1 << 30, "too large to hold: {}", self.len());
         self.frames().flatten().collect()
     }
 
-    /// The bytes in frames, front to back.
+    /// Returns the bytes in frames, from first to last.
     pub fn frames(&self) -> Frames {
         Frames {
             rest: VecDeque::from([self.clone()]),
@@ -113,9 +113,9 @@ fn to_usize(range: Range<u64>) -> Range<usize> {
     bound(range.start)..bound(range.end)
 }
 
-/// Bytes `offset..offset + len` of the sequence of `seed`, as a synthetic object has them.
+/// Returns the bytes `offset..offset + len` of the sequence of `seed`, as in a synthetic object.
 ///
-/// Every block of 64 bytes begins with a word that only this block of this seed has; the rest is the same noise
+/// Every block of 64 bytes begins with a word that is unique to this block of this seed; the rest is the same noise
 /// for all, since a test in a debug build should get gigabytes in seconds.
 pub fn synthetic_bytes(seed: u64, offset: u64, len: usize) -> Vec<u8> {
     let first = offset / BLOCK;
@@ -137,7 +137,7 @@ pub fn synthetic_bytes(seed: u64, offset: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// How often a synthetic object says where one is in it.
+/// Distance between the words that identify the position in a synthetic object.
 const BLOCK: u64 = 64;
 
 /// A frame of noise.
@@ -150,7 +150,7 @@ fn noise() -> &'static [u8] {
     &NOISE
 }
 
-/// `SplitMix64`'s output function: any position is computed without the ones before it.
+/// The output function of `SplitMix64`: computes any position without the ones before it.
 pub fn mix(position: u64) -> u64 {
     let mut z = position.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -158,7 +158,7 @@ pub fn mix(position: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// An iterator over the frames of some content, which is also the body of an HTTP answer.
+/// An iterator over the frames of some content, which is also the body of an HTTP response.
 pub struct Frames {
     rest: VecDeque<Content>,
 }
@@ -186,7 +186,7 @@ impl Iterator for Frames {
     }
 }
 
-/// The bytes of a content no longer than a frame.
+/// Returns the bytes of a content no longer than a frame.
 fn read(content: &Content) -> Bytes {
     match content {
         Content::Bytes(bytes) => bytes.clone(),

@@ -115,7 +115,7 @@ pub fn part(
     ))
 }
 
-/// What `x-amz-copy-source` names.
+/// The source that `x-amz-copy-source` names.
 struct Source<'a> {
     bucket: &'a str,
     key: &'a str,
@@ -177,7 +177,7 @@ fn changes_nothing(headers: &HeaderMap) -> bool {
     !replaces && !headers.keys().any(changes)
 }
 
-/// The copy: content, metadata and tags from the source unless replaced; storage class, encryption, locks and
+/// Returns the copy: content, metadata and tags from the source unless replaced; storage class, encryption, locks and
 /// redirect from the request alone.
 fn copied(source: &Object, headers: &HeaderMap) -> S3Result<Object> {
     let mut copy = Object {
@@ -206,7 +206,7 @@ fn copied(source: &Object, headers: &HeaderMap) -> S3Result<Object> {
     Ok(copy)
 }
 
-/// The algorithm that the request asks for, else the source's; always of the whole object.
+/// Returns checksums of the requested algorithm, or else that of the source; always of the whole object.
 fn checksums(source: &Object, headers: &HeaderMap) -> checksum::Checksums {
     let asked = text(headers, "x-amz-checksum-algorithm").and_then(checksum::algorithm);
     let inherited = source.checksums.keys().copied();
@@ -240,7 +240,7 @@ fn too_large() -> s3s::S3Error {
     error_with(S3ErrorCode::InvalidRequest, message)
 }
 
-/// `bytes=first-last`, both given and inside the source: nothing else is a copy range.
+/// Parses `bytes=first-last`, both given and inside the source: only this is a copy range.
 fn part_range(range: &str, len: u64) -> S3Result<Range<u64>> {
     let bounds = || {
         let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;

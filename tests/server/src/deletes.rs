@@ -11,13 +11,13 @@ use super::directories;
 use super::service::Service;
 use super::store::BucketData;
 
-/// The most keys that one DeleteObjects may name.
+/// Maximum number of keys in one DeleteObjects.
 const MOST: usize = 1000;
 
-/// What a deletion did.
+/// The result of a deletion.
 #[derive(Default)]
 pub struct Outcome {
-    /// The version removed, or the delete marker made.
+    /// The removed version, or the created delete marker.
     pub version: Option<String>,
     /// Whether that version is a delete marker.
     pub is_marker: bool,
@@ -116,7 +116,7 @@ fn delete_version(bucket: &mut BucketData, key: &str, version: &str) -> Outcome 
     }
 }
 
-/// Deletes without naming a version: for good, or by a marker if versions are kept. What is not there can be
+/// Deletes without a version id: permanently, or by a marker if versions are kept. A missing key can be
 /// deleted too.
 pub fn delete_current(bucket: &mut BucketData, key: &str) -> Outcome {
     if bucket.versioning.is_none() {

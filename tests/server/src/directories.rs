@@ -1,16 +1,16 @@
-//! Directories as stores have them that keep objects in a file system of their own, such as SeaweedFS 4.48: a
-//! key below `d/` makes the directory `d`, which answers for the key `d/` although no object has it, and which no
-//! listing shows as a key.
+//! Directories of stores that keep objects in a file system, such as SeaweedFS 4.48: a
+//! key below `d/` creates the directory `d`. The store responds to requests for the key `d/` although no object has it,
+//! and no listing includes it as a key.
 
 use super::objects::Found;
 use super::service::Service;
 use super::store::{BucketData, Object};
 
-/// What the last character of a directory's key is.
+/// The last character of a directory's key.
 const DELIMITER: char = '/';
 
-/// What answers for a directory's key on such a store: the object of the same name without the delimiter, or an
-/// empty one that says that it is a directory.
+/// Returns the object for a directory's key on such a store: the object of the same name without the delimiter, or an
+/// empty one with the type of a directory.
 pub fn answers(service: &Service, bucket: &BucketData, key: &str) -> Option<Object> {
     let name = key.strip_suffix(DELIMITER);
     let name = name.filter(|_| service.settings.keeps_directories)?;
@@ -25,7 +25,7 @@ pub fn answers(service: &Service, bucket: &BucketData, key: &str) -> Option<Obje
     })
 }
 
-/// The same, as what a request for that key finds.
+/// Like `answers`, in the form of a found object.
 pub fn found(service: &Service, bucket: &BucketData, key: &str) -> Option<Found> {
     let object = answers(service, bucket, key)?;
     Some(Found {
@@ -34,7 +34,7 @@ pub fn found(service: &Service, bucket: &BucketData, key: &str) -> Option<Found>
     })
 }
 
-/// After an object was stored: a directory takes the place of a file, and a file that of a marker.
+/// After an object is stored: a directory replaces a file, and a file replaces a marker.
 pub fn after_put(service: &Service, bucket: &mut BucketData, key: &str) {
     if !service.settings.keeps_directories {
         return;
@@ -46,7 +46,7 @@ pub fn after_put(service: &Service, bucket: &mut BucketData, key: &str) {
     };
 }
 
-/// After an object was deleted: a directory that is not empty stays, and nothing but its own deletion ends it.
+/// After an object is deleted: a directory that is not empty stays until it is deleted itself.
 pub fn after_delete(service: &Service, bucket: &mut BucketData, key: &str) {
     if !service.settings.keeps_directories || !key.ends_with(DELIMITER) {
         return;

@@ -1,4 +1,4 @@
-//! Faults on demand: rules that choose requests, and what goes wrong with them.
+//! Faults on demand: rules that select requests, and the faults that affect them.
 //!
 //! ```ignore
 //! server.faults().add(Rule::on("PutObject").key("a.txt"), Fault::error(503, "SlowDown"));
@@ -6,8 +6,8 @@
 //! server.faults().add(Rule::any(), Fault::DropAfter);
 //! ```
 //!
-//! The first rule that chooses a request and is not used up decides. To add a kind of fault, add a variant and
-//! its arm in `http.rs`, the only place that looks at variants.
+//! The first rule that matches a request and is not used up decides. To add a kind of fault, add a variant and
+//! its arm in `http.rs`, the only file that matches on variants.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,50 +23,50 @@ use super::attributes::set;
 use super::content::mix;
 use super::log::LoggedRequest;
 
-/// What goes wrong.
+/// A fault.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This answer instead of handling the request.
+    /// This response is sent instead of handling the request.
     Answer(Answer),
-    /// The connection is closed without an answer; the request has no effect.
+    /// The connection is closed without a response; the request has no effect.
     DropBefore,
-    /// The connection is reset without an answer; the request has no effect.
+    /// The connection is reset without a response; the request has no effect.
     ResetBefore,
-    /// No answer ever comes, and the connection stays open; the request has no effect.
+    /// No response is ever sent, and the connection stays open; the request has no effect.
     Stall,
-    /// When more than this many bytes of the request's body have come, the connection is reset; the request has no
-    /// effect. What has a shorter body gets through.
+    /// The connection is reset once more than this many bytes of the request's body have arrived; the request has no
+    /// effect. A request with a shorter body succeeds.
     ResetUpload(u64),
-    /// After this many bytes of the request's body no more are taken, and the connection stays open; the request
-    /// has no effect. What has a shorter body gets through.
+    /// After this many bytes of the request's body no more are read, and the connection stays open; the request
+    /// has no effect. A request with a shorter body succeeds.
     StallUpload(u64),
-    /// One bit of this byte of the request's body is another when it comes; its length is true.
+    /// One bit of this byte of the request's body is flipped on arrival; the length stays correct.
     CorruptUpload(u64),
-    /// The request is handled this much later.
+    /// The request is handled after this delay.
     Delay(Duration),
     /// The request is handled when the test opens the gate.
     Hold(Hold),
 
-    /// The request takes effect, its answer is lost.
+    /// The request takes effect, and its response is lost.
     DropAfter,
-    /// The request takes effect; the connection is reset after this many bytes of its answer, head included.
+    /// The request takes effect; the connection is reset after this many bytes of its response, header included.
     Reset(u64),
-    /// The request takes effect; after this many bytes of its answer, head included, no more come, and the
+    /// The request takes effect; after this many bytes of its response, header included, no more are sent, and the
     /// connection stays open.
     StallAnswer(u64),
-    /// The request takes effect; its answer, head included, comes this many bytes at a time, with a pause after each.
+    /// The request takes effect; its response, header included, is sent in pieces of this many bytes with pauses.
     Drip { bytes: u64, pause: Duration },
-    /// The connection is closed after this many bytes of the answer's body; `Content-Length` says otherwise.
+    /// The connection is closed after this many bytes of the response's body, contrary to `Content-Length`.
     Truncate(u64),
-    /// The same with a reset.
+    /// The connection is reset after this many bytes of the response's body.
     ResetBody(u64),
-    /// After this many bytes of the answer's body no more come, and the connection stays open.
+    /// After this many bytes of the response's body no more are sent, and the connection stays open.
     StallBody(u64),
-    /// One bit of this byte of the answer's body is another; its length is true.
+    /// One bit of this byte of the response's body is flipped; the length stays correct.
     Corrupt(u64),
 }
 
-/// A gate in front of the server: requests that meet it wait until the test opens it, and take effect then.
+/// A gate in front of the server: matching requests wait until the test opens it, and take effect then.
 #[derive(Clone, Debug)]
 pub struct Hold(Arc<Semaphore>);
 
@@ -77,7 +77,7 @@ impl Default for Hold {
 }
 
 impl Hold {
-    /// A closed gate.
+    /// Creates a closed gate.
     pub fn new() -> Self {
         Self(Arc::new(Semaphore::new(0)))
     }
@@ -87,9 +87,9 @@ impl Hold {
         self.0.close();
     }
 
-    /// Ends when the gate is open.
+    /// Waits until the gate is open.
     pub async fn passed(&self) {
-        // A semaphore without permits answers only when it is closed.
+        // A semaphore without permits responds only when it is closed.
         let _ = self.0.acquire().await;
     }
 }
@@ -100,12 +100,12 @@ impl Fault {
         Self::Answer(Answer::error(status, code))
     }
 
-    /// An error that asks to be left alone for so many seconds.
+    /// An error with a `Retry-After` of `seconds`.
     pub fn retry_after(status: u16, code: &str, seconds: u64) -> Self {
         Self::Answer(Answer::error(status, code).header("retry-after", &seconds.to_string()))
     }
 
-    /// What another region's endpoint says of the bucket: 301 `PermanentRedirect`, or 400
+    /// The response of another region's endpoint for the bucket: 301 `PermanentRedirect`, or 400
     /// `AuthorizationHeaderMalformed`.
     pub fn wrong_region(status: u16, region: &str) -> Self {
         let code = match status {
@@ -117,13 +117,13 @@ impl Fault {
         Self::Answer(answer.header("x-amz-bucket-region", region))
     }
 
-    /// What the answer to temporary credentials is that are temporary no more.
+    /// The response to expired temporary credentials.
     pub fn expired_token() -> Self {
         Self::error(400, "ExpiredToken")
     }
 }
 
-/// An answer made up by a test, sent as it is.
+/// A response of a test, sent unchanged.
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: u16,
@@ -145,7 +145,7 @@ impl Answer {
         Self::error_with(status, code, "")
     }
 
-    /// The same with more elements in the document.
+    /// Like [`Self::error`], with more elements in the document.
     pub fn error_with(status: u16, code: &str, details: &str) -> Self {
         let id = answers::request_id();
         let document = answers::document(code, "A fault made by the test", details);
@@ -154,7 +154,7 @@ impl Answer {
             .header("x-amz-request-id", &id)
     }
 
-    /// What a proxy in front of S3 says.
+    /// A response of a proxy in front of S3.
     pub fn html(status: u16, page: &str) -> Self {
         Self::new(status, page.to_owned()).header("content-type", "text/html")
     }
@@ -175,7 +175,7 @@ impl Answer {
 
 type Predicate = Box<dyn Fn(&LoggedRequest) -> bool + Send>;
 
-/// Which requests a fault meets: every one of the criteria holds.
+/// Selects the requests that a fault affects: every one of the criteria must hold.
 pub struct Rule {
     operation: Option<String>,
     key: Option<String>,
@@ -185,7 +185,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The next request, whatever it is.
+    /// Matches the next request of any kind.
     pub fn any() -> Self {
         Self {
             operation: None,
@@ -196,7 +196,7 @@ impl Rule {
         }
     }
 
-    /// The next request of this operation, by S3's name for it.
+    /// Matches the next request of this operation, by S3's name for it.
     pub fn on(operation: &str) -> Self {
         Self {
             operation: Some(operation.into()),
@@ -204,35 +204,35 @@ impl Rule {
         }
     }
 
-    /// Only requests for this key.
+    /// Restricts the rule to requests for this key.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Only requests that this says yes to.
+    /// Restricts the rule to requests for which `chooses` returns true.
     #[must_use]
     pub fn when(mut self, chooses: impl Fn(&LoggedRequest) -> bool + Send + 'static) -> Self {
         self.predicate = Some(Box::new(chooses));
         self
     }
 
-    /// The first fault is at the nth request that matches, counting from 1.
+    /// The fault begins at the nth matching request, counting from 1.
     #[must_use]
     pub fn nth(mut self, nth: usize) -> Self {
         self.skip = nth.saturating_sub(1);
         self
     }
 
-    /// From there on this many in a row; 1 if not said.
+    /// The fault affects this many requests in a row. Defaults to 1.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Every one from there on.
+    /// The fault affects every request from there on.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
@@ -246,7 +246,7 @@ impl Rule {
             && self.predicate.as_ref().is_none_or(|yes| yes(request))
     }
 
-    /// Counts a request that matched; whether it is its turn.
+    /// Counts a matching request, and returns whether the fault affects it.
     fn fires(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
@@ -275,7 +275,7 @@ pub struct Faults {
     chance: Mutex<Option<Chance>>,
 }
 
-/// Faults that come by chance, the same ones for the same seed and order of requests.
+/// Random faults, which are the same for the same seed and order of requests.
 struct Chance {
     seed: u64,
     per_mille: u64,
@@ -302,7 +302,7 @@ impl Faults {
         self.rules().push((rule, fault));
     }
 
-    /// From here on so many of 1,000 requests that no rule chooses meet one of these faults.
+    /// From now on, `per_mille` of 1,000 requests without a matching rule meet one of these faults.
     pub fn by_chance(&self, seed: u64, per_mille: u64, faults: Vec<Fault>) {
         assert!(!faults.is_empty(), "something must go wrong");
         *self.chance() = Some(Chance {
@@ -314,18 +314,18 @@ impl Faults {
         });
     }
 
-    /// How many faults came by chance.
+    /// Number of random faults so far.
     pub fn came_by_chance(&self) -> usize {
         self.chance().as_ref().map_or(0, |chance| chance.came)
     }
 
-    /// Forgets all rules and chances.
+    /// Removes all rules and random faults.
     pub fn clear(&self) {
         self.rules().clear();
         *self.chance() = None;
     }
 
-    /// How many rules are not used up, so that a test can say that its faults happened.
+    /// Number of rules that are not used up, so that a test can check that its faults occurred.
     pub fn pending(&self) -> usize {
         self.rules()
             .iter()
@@ -333,7 +333,7 @@ impl Faults {
             .count()
     }
 
-    /// The fault that this request meets.
+    /// Returns the fault for this request.
     pub fn next(&self, request: &LoggedRequest) -> Option<Fault> {
         let mut rules = self.rules();
         let matching = rules.iter_mut().filter(|(rule, _)| rule.matches(request));

@@ -1,4 +1,4 @@
-//! The HTTP side: connections, the way of a request through log, faults, checks and `s3s`, and byte counts.
+//! The HTTP side: connections, the steps of a request (log, faults, checks and `s3s`), and byte counts.
 
 use std::future::pending;
 use std::pin::pin;
@@ -37,14 +37,14 @@ const DELETE_LIMIT: usize = 2 * 1024 * 1024;
 const MALFORMED: &str =
     "The XML you provided was not well-formed or did not validate against our published schema";
 
-/// What every connection of a server shares.
+/// State that all connections of a server share.
 pub struct Shared {
     pub s3: S3Service,
     pub policy: Policy,
     pub log: Log,
     pub faults: Faults,
     pub connections: AtomicUsize,
-    /// How many connections are open now.
+    /// Number of connections that are open now.
     pub open_connections: AtomicUsize,
     pub network: Network,
 }
@@ -65,14 +65,14 @@ impl Drop for Open<'_> {
     }
 }
 
-/// How the server is reached.
+/// Network properties of the server.
 #[derive(Default)]
 pub struct Network {
-    /// Bytes a second that each connection moves, in each direction; as many as can be if not said.
+    /// Maximum bytes per second of each connection, in each direction. Unlimited by default.
     pub rate: Option<u64>,
-    /// How much later each request is looked at.
+    /// Delay before each request is handled.
     pub latency: Duration,
-    /// Whether every connection is closed after its first answer.
+    /// Whether every connection is closed after its first response.
     pub closes: bool,
     pub tls: Option<TlsAcceptor>,
 }
@@ -80,7 +80,7 @@ pub struct Network {
 /// Accepts connections until the task is dropped.
 pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
-        // A connection that is gone before it is accepted is the client's business.
+        // A connection that is closed before it is accepted is ignored.
         if let Ok((stream, _)) = listener.accept().await {
             let number = shared.connections.fetch_add(1, Ordering::AcqRel) + 1;
             tokio::spawn(begin_connection(stream, number, Arc::clone(&shared)));
@@ -90,7 +90,7 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn begin_connection(stream: TcpStream, number: usize, shared: Arc<Shared>) {
     let _open = Open::new(&shared);
-    // Small answers leave at once. Where that cannot be set, the server is only slower.
+    // Sends small responses at once. If the option cannot be set, the server is only slower.
     let _ = stream.set_nodelay(true);
     let control = Arc::new(Control::default());
     let wire = Wire::new(stream, Arc::clone(&control), shared.network.rate);
@@ -123,13 +123,13 @@ async fn serve_connection(
             Ok::<_, Cut>(response)
         }
     });
-    // An error here is a connection that the client or a fault has cut.
+    // An error here means that the client or a fault has cut the connection.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// The way of one request. An error makes hyper cut the connection.
+/// Handles one request. An error makes hyper cut the connection.
 async fn handle(
     shared: Arc<Shared>,
     control: Arc<Control>,
@@ -172,7 +172,7 @@ async fn handle(
         Some(Fault::ResetUpload(at) | Fault::StallUpload(at)) => {
             let reached = body.limit(at);
             let answer = pin!(answer(&shared, parts, target, body));
-            // Both futures live on while the connection stands still.
+            // Both futures stay alive while the connection stalls.
             let response = match select(answer, pin!(reached.notified())).await {
                 Either::Left((response, _)) => response?,
                 Either::Right(_) if matches!(fault, Some(Fault::ResetUpload(_))) => {
@@ -197,7 +197,7 @@ async fn handle(
     Ok(Outgoing::of(response, entry, control, end))
 }
 
-/// Answers that a test made up have the server's time too, unless they say another.
+/// Adds the server's time to responses of tests, unless they have a date.
 fn dated(mut response: Response<Body>, policy: &Policy) -> Response<Body> {
     let date = || answers::header_value(&answers::http_date(policy.now()));
     let headers = response.headers_mut();
@@ -205,7 +205,7 @@ fn dated(mut response: Response<Body>, policy: &Policy) -> Response<Body> {
     response
 }
 
-/// The S3 answer to a request.
+/// Returns the S3 response to a request.
 async fn answer(
     shared: &Shared,
     mut parts: Parts,
@@ -237,8 +237,8 @@ async fn answer(
     Ok(response)
 }
 
-/// S3 sends the whole object for a `Range` that it cannot read, or that has more than one part; `s3s` would refuse.
-/// A range that was signed stays, since the signature is of it.
+/// S3 sends the whole object for a `Range` that it cannot parse, or that has more than one part; `s3s` would refuse it.
+/// A signed range stays, since the signature covers it.
 fn ignore_odd_range(parts: &mut Parts, target: &Target) {
     let signed = target.query("X-Amz-SignedHeaders").unwrap_or_default();
     let is_odd = |range: &header::HeaderValue| {
@@ -263,7 +263,7 @@ fn check(shared: &Shared, parts: &Parts, target: &Target) -> Result<(), Refusal>
     shared.policy.check(parts, target)
 }
 
-/// DeleteObjects must carry a digest of its body, and the digest must be right; `s3s` looks at neither.
+/// DeleteObjects must have a correct digest of its body; `s3s` checks neither.
 async fn check_delete_digest(
     parts: &Parts,
     target: &Target,
@@ -303,7 +303,7 @@ async fn check_delete_digest(
     Ok(Body::from(body))
 }
 
-/// What `s3s` leaves to be done: ids and standard headers, complete error documents, no body where HTTP has none.
+/// Adds what `s3s` leaves out: ids, standard headers and complete error documents; removes bodies where HTTP allows none.
 fn finish(
     mut response: Response<Body>,
     method: &Method,
@@ -343,7 +343,7 @@ fn finish(
     response
 }
 
-/// The document in an answer. Objects are streams, so they are not mistaken for one.
+/// Returns the document of a response. Objects are streams, so they are not mistaken for one.
 fn xml(response: &Response<Body>) -> Option<String> {
     let body = response.body().bytes().filter(|body| !body.is_empty())?;
     Some(String::from_utf8_lossy(&body).into_owned())

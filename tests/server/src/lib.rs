@@ -9,17 +9,17 @@
 //! assert!(server.requests().is_empty());
 //! ```
 //!
-//! The tour, in the way of a request:
+//! The modules, in the order of a request:
 //!
-//! - `http`: connections, the steps that each request takes; `wire` and `bodies`: the bytes on their way, counted,
+//! - `http`: connections, the steps of each request; `wire` and `bodies`: the bytes in transit, counted,
 //!   slowed down, cut; `tls`: the certificate of an https server
-//! - `request`: which bucket, key and operation it names; `log`: what tests ask about it afterwards
-//! - `faults`: what goes wrong on demand
-//! - `auth`: who may do what; `clock`: when; `answers`: S3's error documents
-//! - `service`: the operations there are, each of which is in `buckets`, `objects`, `deletes`, `copy`,
+//! - `request`: the bucket, key and operation of a request; `log`: the requests, for the assertions of tests
+//! - `faults`: faults on demand
+//! - `auth`: permissions; `clock`: the time; `answers`: S3's error documents
+//! - `service`: the supported operations, each of which is in `buckets`, `objects`, `deletes`, `copy`,
 //!   `multipart`, `listing`, `versioning` or `tagging`, with `attributes`, `conditions`, `checksum`, `directories`
 //!   and `upload` as their helpers
-//! - `store`: what is kept; `content`: the bytes; `numbered`: keys that are only counted
+//! - `store`: the stored data; `content`: the bytes; `numbered`: keys that are only counted
 //!
 //! Dropping the server stops it and waits for its thread.
 //!
@@ -98,12 +98,12 @@ pub struct Server {
     honours_conditions: bool,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// While it is stopped.
+    /// Keeps the port while the server is stopped.
     reserved: Option<TcpSocket>,
 }
 
 impl Server {
-    /// A server as most tests want it: region `us-east-1`, one empty bucket named `bucket`.
+    /// Starts a server for most tests: region `us-east-1`, one empty bucket named `bucket`.
     pub fn start() -> Self {
         Self::builder().start()
     }
@@ -128,7 +128,7 @@ impl Server {
         }
     }
 
-    /// `http://127.0.0.1:PORT`, for path-style requests; `https` if the server was started so.
+    /// `http://127.0.0.1:PORT`, for path-style requests; `https` if the server was started with TLS.
     pub fn endpoint(&self) -> String {
         let scheme = if self.ca_pem.is_some() {
             "https"
@@ -163,22 +163,22 @@ impl Server {
         &self.shared.policy.region
     }
 
-    /// Every request so far, in order of arrival.
+    /// Returns every request so far, in order of arrival.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.log.requests()
     }
 
-    /// The requests since the last time, so that a test can count what one call costs.
+    /// Returns the requests since the last call, so that a test can count the requests of one call.
     pub fn take_requests(&self) -> Vec<LoggedRequest> {
         self.shared.log.take()
     }
 
-    /// How many connections were accepted.
+    /// Number of accepted connections.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Acquire)
     }
 
-    /// How many connections are open.
+    /// Number of open connections.
     pub fn open_connections(&self) -> usize {
         self.shared.open_connections.load(Ordering::Acquire)
     }
@@ -187,22 +187,22 @@ impl Server {
         &self.shared.faults
     }
 
-    /// Whether a PUT whose condition does not hold is refused.
+    /// Whether a PUT with a failed condition is refused.
     pub fn honours_conditions(&self) -> bool {
         self.honours_conditions
     }
 
-    /// What trusts an https server, as PEM; empty for an http server.
+    /// The root certificate of an https server, as PEM; empty for an http server.
     pub fn ca_pem(&self) -> &str {
         self.ca_pem.as_deref().unwrap_or_default()
     }
 
-    /// The credentials that the server started with expire now.
+    /// Makes the initial credentials expire now.
     pub fn expire_token(&self) {
         self.shared.policy.changed().expired = true;
     }
 
-    /// Other credentials, which are accepted from here on.
+    /// Adds credentials, which are accepted from now on.
     pub fn add_credentials(&self, access_key: &str, secret_key: &str, token: Option<&str>) {
         self.shared.policy.changed().more.push(Keys {
             access_key: access_key.into(),
@@ -211,12 +211,12 @@ impl Server {
         });
     }
 
-    /// From here on the server's clock is so many seconds ahead of the machine's, behind if negative.
+    /// From now on, the server's clock is `seconds` ahead of the machine's, or behind it if negative.
     pub fn set_clock_ahead(&self, seconds: i64) {
         self.shared.policy.clock.set_ahead(seconds);
     }
 
-    /// Closes all connections and accepts no more, until `restart`. Nobody else gets the port meanwhile.
+    /// Closes all connections and accepts no more, until `restart`. Meanwhile the port stays reserved.
     pub fn stop(&mut self) {
         self.end();
         if self.reserved.is_none() {
@@ -228,7 +228,7 @@ impl Server {
     fn end(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic on the server's thread has been printed; dropping must not panic too.
+            // A panic on the server's thread has already been printed; dropping must not panic too.
             let _ = thread.join();
         }
     }
@@ -250,7 +250,7 @@ impl Server {
         self.stop = Some(stop);
     }
 
-    /// The store behind the server, without HTTP. A bucket that does not exist is made.
+    /// Returns a bucket of the store, without HTTP. A missing bucket is created.
     pub fn bucket(&self, name: &str) -> Bucket {
         self.store
             .buckets()
@@ -269,7 +269,7 @@ impl Drop for Server {
     }
 }
 
-/// What can be different from the usual server.
+/// Configures a server.
 pub struct Builder {
     policy: Policy,
     settings: Settings,
@@ -279,14 +279,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The region that signatures must name.
+    /// The region that signatures must have.
     #[must_use]
     pub fn region(mut self, region: &str) -> Self {
         self.policy.region = region.into();
         self
     }
 
-    /// A bucket to start with, instead of `bucket`. May be said more than once.
+    /// A bucket to start with, instead of `bucket`. Can be called more than once.
     #[must_use]
     pub fn bucket(mut self, name: &str) -> Self {
         self.buckets.push(name.into());
@@ -300,90 +300,90 @@ impl Builder {
         self
     }
 
-    /// The credentials are temporary: every request must carry this session token.
+    /// Makes the credentials temporary: every request must have this session token.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.policy.keys.token = Some(token.into());
         self
     }
 
-    /// Anyone may read and list.
+    /// Allows anonymous reads and listings.
     #[must_use]
     pub fn public_read(mut self, public: bool) -> Self {
         self.policy.public_read = public;
         self
     }
 
-    /// The smallest part that is not the last, 5 MiB if not said.
+    /// Minimum size of all parts except the last. Defaults to 5 MiB.
     #[must_use]
     pub fn min_part_size(mut self, bytes: u64) -> Self {
         self.settings.min_part_size = bytes;
         self
     }
 
-    /// Behaves as servers that do not know `encoding-type=url`.
+    /// Behaves like servers that do not support `encoding-type=url`.
     #[must_use]
     pub fn ignore_encoding_type(mut self, ignore: bool) -> Self {
         self.settings.ignore_encoding_type = ignore;
         self
     }
 
-    /// Behaves as servers that do not know `start-after`.
+    /// Behaves like servers that do not support `start-after`.
     #[must_use]
     pub fn ignore_start_after(mut self, ignore: bool) -> Self {
         self.settings.ignore_start_after = ignore;
         self
     }
 
-    /// How listings differ from those of S3.
+    /// Sets differences of listings from those of S3.
     #[must_use]
     pub fn listings(mut self, manners: ListingManners) -> Self {
         self.settings.listings = manners;
         self
     }
 
-    /// The most entries of a page of a listing, 1,000 if not said.
+    /// Maximum number of entries in a page of a listing. Defaults to 1,000.
     #[must_use]
     pub fn page_size(mut self, entries: i32) -> Self {
         self.settings.page_size = entries;
         self
     }
 
-    /// Of larger bodies only the length and the digests are kept, so that a test can upload gigabytes.
+    /// Keeps only the length and the digests of larger bodies, so that a test can upload gigabytes.
     #[must_use]
     pub fn discard_over(mut self, bytes: u64) -> Self {
         self.settings.discard_over = bytes;
         self
     }
 
-    /// Every connection moves so many bytes a second at most, in each direction.
+    /// Limits every connection to this many bytes per second, in each direction.
     #[must_use]
     pub fn throttle(mut self, bytes_per_second: u64) -> Self {
         self.network.rate = Some(bytes_per_second);
         self
     }
 
-    /// Every request is looked at so much later.
+    /// Delays every request by this time.
     #[must_use]
     pub fn latency(mut self, time: Duration) -> Self {
         self.network.latency = time;
         self
     }
 
-    /// Every connection is closed after its first answer, which says so.
+    /// Closes every connection after its first response, which announces it.
     #[must_use]
     pub fn close_connections(mut self, closes: bool) -> Self {
         self.network.closes = closes;
         self
     }
 
-    /// The server speaks https, with a certificate for `127.0.0.1` and `localhost` that only `ca_pem` vouches for.
+    /// Uses https, with a certificate for `127.0.0.1` and `localhost` that only `ca_pem` certifies.
     #[must_use]
     pub fn tls(self) -> Self {
         self.identity(Identity::new(&["127.0.0.1", "localhost", "*.localhost"]))
     }
 
-    /// The server speaks https with that certificate.
+    /// Uses https with that certificate.
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.network.tls = Some(identity.acceptor);
@@ -391,105 +391,105 @@ impl Builder {
         self
     }
 
-    /// The server's clock is so many seconds ahead of the machine's, behind if negative.
+    /// The server's clock is `seconds` ahead of the machine's, or behind it if negative.
     #[must_use]
     pub fn clock_ahead(self, seconds: i64) -> Self {
         self.policy.clock.set_ahead(seconds);
         self
     }
 
-    /// Conditions of these requests are taken for absent.
+    /// Ignores the conditions of these requests.
     #[must_use]
     pub fn ignore_conditions(mut self, of: impl IntoIterator<Item = Guarded>) -> Self {
         self.settings.conditions.ignored.extend(of);
         self
     }
 
-    /// Conditions of these requests are answered 501.
+    /// Refuses the conditions of these requests with 501.
     #[must_use]
     pub fn refuse_conditions(mut self, of: impl IntoIterator<Item = Guarded>) -> Self {
         self.settings.conditions.refused.extend(of);
         self
     }
 
-    /// A quoted `If-Match` of a write is answered 412, whatever the object's ETag; without quotes it is understood.
+    /// Refuses a quoted `If-Match` of a write with 412, whatever the object's ETag; one without quotes works.
     #[must_use]
     pub fn quoted_etags_never_match(mut self, never: bool) -> Self {
         self.settings.conditions.quoted_never_matches = never;
         self
     }
 
-    /// CompleteMultipartUpload is refused if it leaves out a part that was uploaded.
+    /// Refuses CompleteMultipartUpload if it leaves out an uploaded part.
     #[must_use]
     pub fn want_every_part(mut self, wants: bool) -> Self {
         self.settings.wants_every_part = wants;
         self
     }
 
-    /// The answer to CompleteMultipartUpload does not tell the ETag.
+    /// Leaves the ETag out of the response to CompleteMultipartUpload.
     #[must_use]
     pub fn complete_without_etag(mut self, without: bool) -> Self {
         self.settings.completes_without_etag = without;
         self
     }
 
-    /// There are no multipart uploads: they are answered 501.
+    /// Refuses multipart uploads with 501.
     #[must_use]
     pub fn without_multipart(mut self, without: bool) -> Self {
         self.settings.lacks_multipart = without;
         self
     }
 
-    /// CompleteMultipartUpload refuses parts of several sizes, as Cloudflare's R2 does.
+    /// Refuses parts of different sizes in CompleteMultipartUpload, like Cloudflare's R2.
     #[must_use]
     pub fn want_equal_parts(mut self, wants: bool) -> Self {
         self.settings.wants_equal_parts = wants;
         self
     }
 
-    /// Metadata that is not ASCII is answered as it was stored, as Ceph's radosgw and moto do.
+    /// Returns metadata that is not ASCII as it was stored, like Ceph's radosgw and moto.
     #[must_use]
     pub fn answer_raw(mut self, raw: bool) -> Self {
         self.settings.answers_raw = raw;
         self
     }
 
-    /// The most parts of an upload, 10,000 if not said.
+    /// Maximum number of parts of an upload. Defaults to 10,000.
     #[must_use]
     pub fn max_parts(mut self, parts: i32) -> Self {
         self.settings.max_parts = parts;
         self
     }
 
-    /// PutObject removes the open uploads of its key, as Garage does.
+    /// Removes the open uploads of a key with PutObject, like Garage.
     #[must_use]
     pub fn put_drops_uploads(mut self, drops: bool) -> Self {
         self.settings.put_drops_uploads = drops;
         self
     }
 
-    /// The ETag of an object of parts says nothing of them but their number, as where objects are encrypted.
+    /// The ETag of an object of parts reveals only the number of parts, as for encrypted objects.
     #[must_use]
     pub fn etags_of_its_own(mut self, has: bool) -> Self {
         self.settings.has_etags_of_its_own = has;
         self
     }
 
-    /// AbortMultipartUpload is answered 204, whatever became of the upload.
+    /// Responds to AbortMultipartUpload with 204, whatever the state of the upload.
     #[must_use]
     pub fn abort_anything(mut self, aborts: bool) -> Self {
         self.settings.aborts_anything = aborts;
         self
     }
 
-    /// UploadPartCopy decodes the key of its source twice, as Ceph's radosgw 16.2 does.
+    /// Decodes the key of the source of UploadPartCopy twice, like Ceph's radosgw 16.2.
     #[must_use]
     pub fn decode_copy_source_twice(mut self, decodes: bool) -> Self {
         self.settings.decodes_copy_source_twice = decodes;
         self
     }
 
-    /// All that Ceph's radosgw does otherwise with writes.
+    /// All differences of Ceph's radosgw in writes.
     #[must_use]
     pub fn like_radosgw(self) -> Self {
         use Guarded::{Complete, Copy, CopySource, Delete};
@@ -500,10 +500,10 @@ impl Builder {
             .decode_copy_source_twice(true)
     }
 
-    /// What SeaweedFS does otherwise with directories and buckets: the key `d/` of a directory without a marker is
-    /// answered for, and not listed; a PUT of it on a condition fails, and one without destroys a file `d`; a
-    /// directory whose marker is deleted before what is in it stays; a marker cannot be copied; a PUT makes the
-    /// bucket; and to make one's own bucket again is refused.
+    /// All differences of SeaweedFS in directories and buckets: HEAD and GET of the key `d/` of a directory without a marker
+    /// succeed, and listings do not include it; a conditional PUT of it fails, and one without a condition destroys a file
+    /// `d`; a directory whose marker is deleted before its contents stays; a marker cannot be copied; a PUT creates the
+    /// bucket; and creating an owned bucket again is refused.
     #[must_use]
     pub fn like_seaweedfs(mut self) -> Self {
         self.settings.keeps_directories = true;
@@ -553,10 +553,10 @@ impl Builder {
     }
 }
 
-/// Keeps a port at which nobody listens from all others.
+/// Reserves a port without a listener.
 fn reserve(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // For the connections that were just closed.
+    // Because of the connections that were just closed.
     socket.set_reuseaddr(true)?;
     socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
     socket.set_reuseaddr(false)?;
@@ -572,8 +572,8 @@ fn s3_service(service: Service, policy: &Policy, port: u16) -> s3s::service::S3S
     builder.build()
 }
 
-/// Runs the server on a thread of its own until the sender of `stopped` is dropped. Requests that are still
-/// running, stalled ones among them, end with it.
+/// Runs the server on its own thread until the sender of `stopped` is dropped. Running requests, including stalled ones,
+/// end with it.
 fn run(
     listener: TcpListener,
     shared: Arc<Shared>,
@@ -597,14 +597,14 @@ fn run(
         .expect("a thread")
 }
 
-/// A bucket of the store, around HTTP: for arranging and asserting. Nothing it does is logged or can fail.
+/// A bucket of the store without HTTP, to arrange and to check content. Its methods are not logged and cannot fail.
 pub struct Bucket {
     store: Arc<Store>,
     name: String,
 }
 
 impl Bucket {
-    /// Puts an object as a plain PUT would.
+    /// Puts an object like a plain PUT.
     pub fn put(&self, key: &str, content: impl Into<Content>) {
         self.put_with(key, Object::new(content));
     }
@@ -615,55 +615,55 @@ impl Bucket {
         self.with(|bucket| bucket.push(key, Some(object)));
     }
 
-    /// Puts `len` bytes that take no memory; `synthetic_bytes(seed, ..)` says what they are.
+    /// Puts `len` bytes that take no memory; `synthetic_bytes(seed, ..)` returns them.
     pub fn put_synthetic(&self, key: &str, seed: u64, len: u64) {
         self.put(key, Content::synthetic(seed, len));
     }
 
-    /// Lists so many keys besides, up to a million, which take no memory: 100 files in each directory of
-    /// 100 in each of 100. Nothing else than a listing knows them.
+    /// Adds this many keys to listings, up to a million, which take no memory: 100 files in each directory of
+    /// 100 in each of 100. Only listings include them.
     pub fn number(&self, prefix: &str, count: u32) {
         self.with(|bucket| bucket.numbered = Some(Numbered::new(prefix, count)));
     }
 
-    /// The current object, if there is one.
+    /// Returns the current object, if there is one.
     pub fn get(&self, key: &str) -> Option<Object> {
         self.with(|bucket| bucket.current(key).cloned())
     }
 
-    /// All keys with an object, in order of their UTF-8 bytes.
+    /// Returns all keys with an object, in order of their UTF-8 bytes.
     pub fn keys(&self) -> Vec<String> {
         self.with(|bucket| bucket.live().map(|(key, _)| key.into_owned()).collect())
     }
 
-    /// Removes an object, or marks it deleted if versions are kept. Whether it was there.
+    /// Removes an object, or marks it deleted if versions are kept. Returns whether it existed.
     pub fn remove(&self, key: &str) -> bool {
         let existed = self.get(key).is_some();
         self.with(|bucket| deletes::delete_current(bucket, key));
         existed
     }
 
-    /// The multipart uploads that are neither completed nor aborted.
+    /// Returns the multipart uploads that are neither completed nor aborted.
     pub fn uploads(&self) -> Vec<Upload> {
         self.with(|bucket| bucket.uploads.values().cloned().collect())
     }
 
-    /// Aborts all multipart uploads, as somebody else may.
+    /// Aborts all multipart uploads, as another client may.
     pub fn drop_uploads(&self) {
         self.with(|bucket| bucket.uploads.clear());
     }
 
-    /// All versions of a key, oldest first.
+    /// Returns all versions of a key, oldest first.
     pub fn versions(&self, key: &str) -> Vec<Version> {
         self.with(|bucket| bucket.keys.get(key).cloned().unwrap_or_default())
     }
 
-    /// Lets every deletion of this key fail with AccessDenied, alone and inside DeleteObjects.
+    /// Makes every deletion of this key fail with AccessDenied, alone and inside DeleteObjects.
     pub fn refuse_delete(&self, key: &str) {
         self.with(|bucket| bucket.undeletable.insert(key.to_owned()));
     }
 
-    /// The directories that stay although no key is in them, on a store that keeps directories.
+    /// Returns the directories that exist without any key, on a store with real directories.
     pub fn stuck(&self) -> Vec<String> {
         self.with(|bucket| bucket.stuck.iter().cloned().collect())
     }
@@ -674,7 +674,7 @@ impl Bucket {
 
     fn with<T>(&self, work: impl FnOnce(&mut BucketData) -> T) -> T {
         let mut buckets = self.store.buckets();
-        // A test may have deleted the bucket over HTTP; its handle then makes it anew.
+        // A test may have deleted the bucket over HTTP; its handle then creates it again.
         work(
             buckets
                 .entry(self.name.clone())

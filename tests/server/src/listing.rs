@@ -1,4 +1,4 @@
-//! ListObjectsV2, and ListObjects before it.
+//! ListObjectsV2, and the older ListObjects.
 //!
 //! Source: ListObjectsV2, Amazon S3 API Reference.
 
@@ -20,7 +20,7 @@ pub struct Manners {
     pub encoding: Encoding,
     /// Each page begins with the last entry of the one before.
     pub repeats: bool,
-    /// Each page has a key that was not asked for, where it can have one.
+    /// Each page has a key outside of the requested prefix, if it can have one.
     pub has_foreign_keys: bool,
     /// Keys are listed in Latin-1: `é` as `%E9`.
     pub is_latin_1: bool,
@@ -30,9 +30,9 @@ pub struct Manners {
 pub enum ListOrder {
     #[default]
     Bytes,
-    /// By the names between the slashes.
+    /// In the order of the names between the slashes.
     Segments,
-    /// By nothing that a client knows.
+    /// In no order that a client can derive.
     Scattered,
 }
 
@@ -41,21 +41,21 @@ pub enum StartAfter {
     /// In the order of the listing.
     #[default]
     Honoured,
-    /// Only what has greater bytes, whatever the order of the listing is.
+    /// Only entries with greater bytes, whatever the order of the listing.
     ByBytes,
     Ignored,
-    /// The answer is empty.
+    /// The response is empty.
     Empty,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Encoding {
-    /// As it is asked for.
+    /// As requested.
     #[default]
     Asked,
-    /// Keys are encoded, and the answer does not say so.
+    /// Keys are encoded, and the response does not declare it.
     Unsaid,
-    /// The answer says that keys are encoded, and they are not.
+    /// The response declares encoded keys, but they are not encoded.
     OnlySaid,
 }
 
@@ -67,7 +67,7 @@ impl Manners {
             && !self.has_foreign_keys
     }
 
-    /// What an entry is sorted by.
+    /// Returns the sort key of an entry.
     fn rank(&self, key: &str) -> Vec<u8> {
         match self.order {
             ListOrder::Bytes => key.as_bytes().to_vec(),
@@ -83,7 +83,7 @@ impl Manners {
         }
     }
 
-    /// A page of the entries in this order; `after` comes from a token if `goes_on`.
+    /// Returns a page of the entries in this order; `after` comes from a token if `goes_on`.
     fn page(&self, query: &Query, bucket: &BucketData, goes_on: bool) -> Page {
         let mut entries: Vec<(Vec<u8>, String, Option<store::Object>)> = Vec::new();
         for (key, object) in bucket.live_from(&query.prefix) {
@@ -210,12 +210,12 @@ pub fn v1(
     }))
 }
 
-/// The encoding that the answer has and says it has.
+/// Returns the encoding that the response uses and declares.
 pub fn encoding(service: &Service, asked: Option<EncodingType>) -> Option<EncodingType> {
     asked.filter(|_| !service.settings.ignore_encoding_type)
 }
 
-/// The key encoded as if it were in Latin-1, whose characters are the first of Unicode.
+/// Encodes a key as if it were in Latin-1, whose characters are the first of Unicode.
 fn latin_1(key: &str) -> String {
     key.chars()
         .map(|c| match u8::try_from(u32::from(c)) {
@@ -246,7 +246,7 @@ fn entry(key: String, object: &store::Object, owner: Option<Owner>) -> Object {
     }
 }
 
-/// How many entries a page has, if that many are asked for.
+/// Returns the maximum number of entries in a page, for the requested maximum.
 pub fn most(service: &Service, asked: Option<i32>) -> S3Result<usize> {
     let most = service.settings.page_size;
     usize::try_from(asked.unwrap_or(most).min(most)).map_err(|_| {
@@ -255,11 +255,11 @@ pub fn most(service: &Service, asked: Option<i32>) -> S3Result<usize> {
     })
 }
 
-/// What a listing asks for.
+/// The parameters of a listing.
 struct Query {
     prefix: String,
     delimiter: Option<String>,
-    /// Entries up to here, keys and common prefixes, have been listed or are to be skipped.
+    /// Entries up to here, keys and common prefixes, have been listed or are skipped.
     after: String,
     most: usize,
 }
@@ -296,7 +296,7 @@ impl Query {
             }
             let common = self.common_prefix(&key);
             let entry = common.unwrap_or(&key);
-            // Every key below a common prefix is the same entry.
+            // All keys below a common prefix are the same entry.
             if *entry <= *self.after || (common.is_some() && *entry == *last) {
                 continue;
             }
@@ -317,7 +317,7 @@ impl Query {
         page
     }
 
-    /// The key up to the first delimiter after the prefix.
+    /// Returns the key up to the first delimiter after the prefix.
     fn common_prefix<'a>(&self, key: &'a str) -> Option<&'a str> {
         let delimiter = self.delimiter.as_ref()?;
         let at = key[self.prefix.len()..].find(delimiter.as_str())?;
@@ -326,7 +326,7 @@ impl Query {
 }
 
 impl Page {
-    /// The elements of the answer.
+    /// Returns the elements of the response.
     fn entries(
         self,
         name: impl Fn(String) -> String,
@@ -341,7 +341,7 @@ impl Page {
     }
 }
 
-/// An opaque token: clients must send it back as it is, whatever is in it.
+/// An opaque token: clients must send it back unchanged.
 fn token(last: &str) -> String {
     let sum = checksum::md5(last.as_bytes());
     checksum::base64(&[&sum[..4], last.as_bytes()].concat())
@@ -353,7 +353,7 @@ fn untoken(token: &str) -> Option<String> {
     (checksum::md5(last)[..4] == *sum).then(|| String::from_utf8(last.to_vec()).ok())?
 }
 
-/// `encoding-type=url` as S3 does it: like a form, but slashes stay.
+/// Encodes a key like S3 with `encoding-type=url`: like a form, but with unchanged slashes.
 pub fn encode(key: &str) -> String {
     key.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {

@@ -1,4 +1,4 @@
-//! The log: every request that reached the server, in order of arrival, with what really travelled.
+//! The log: every request that reached the server, in order of arrival, with its actual size.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -9,30 +9,30 @@ use http::request::Parts;
 
 use super::request::Target;
 
-/// One request, as the server saw it.
+/// One request, as the server received it.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     /// S3's name for it, such as `GetObject` or `ListObjectsV2`.
     pub operation: &'static str,
     pub method: String,
-    /// The path as it stood in the request line, without the query.
+    /// The path in the request line, without the query.
     pub path: String,
-    /// Decoded; empty if the request named none.
+    /// Decoded; empty if the request has none.
     pub bucket: String,
-    /// Decoded; empty if the request named none.
+    /// Decoded; empty if the request has none.
     pub key: String,
-    /// Decoded pairs, without those that only sign (`X-Amz-*`).
+    /// Decoded pairs, without those of the signature (`X-Amz-*`).
     pub query: Vec<(String, String)>,
     /// By lowercase name.
     pub headers: BTreeMap<String, String>,
-    /// The number of its connection, from 1 on in order of acceptance.
+    /// The number of its connection, from 1 in order of acceptance.
     pub connection: usize,
-    /// `None` while there is no answer, and for good if the connection was dropped instead.
+    /// `None` until there is a response, and permanently if the connection was dropped instead.
     pub status: Option<u16>,
     /// Bytes of the request body that the server has read.
     pub bytes_in: u64,
-    /// Bytes of the response body that the server has sent. What a client that hung up did not read of them may
-    /// include what the operating system had buffered.
+    /// Bytes of the response body that the server has sent. If the client closed the connection, these may
+    /// include bytes that the operating system had buffered.
     pub bytes_out: u64,
 }
 
@@ -49,10 +49,10 @@ impl LoggedRequest {
     }
 }
 
-/// A request whose counts still grow.
+/// A request whose counts may still grow.
 pub struct Entry {
     request: LoggedRequest,
-    /// Zero while there is no answer.
+    /// Zero until there is a response.
     status: AtomicU16,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
@@ -93,7 +93,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Notes a request that has arrived.
+    /// Logs a request that has arrived.
     pub fn begin(&self, parts: &Parts, target: &Target, connection: usize) -> Arc<Entry> {
         let entry = Arc::new(Entry {
             request: logged(parts, target, connection),
@@ -112,7 +112,7 @@ impl Log {
             .collect()
     }
 
-    /// The same, and starts afresh.
+    /// Returns all requests so far, and clears the log.
     pub fn take(&self) -> Vec<LoggedRequest> {
         let entries = mem::take(&mut *self.entries());
         entries.iter().map(|entry| entry.snapshot()).collect()

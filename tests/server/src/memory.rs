@@ -1,6 +1,6 @@
-//! What the process holds, as Linux counts it.
+//! The memory of the process, as reported by Linux.
 
-/// The most memory that the process has had, in bytes.
+/// Returns the peak memory of the process, in bytes.
 pub fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

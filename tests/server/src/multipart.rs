@@ -55,7 +55,7 @@ pub fn create(
     Ok(S3Response::with_headers(output, answer))
 }
 
-/// Digests of digests unless asked otherwise; CRC64NVME is always of the whole object, SHA never
+/// Composite by default; CRC64NVME is always of the full object, SHA never
 /// ("Full object and composite checksum types", S3 User Guide).
 fn checksum_type(headers: &HeaderMap, algorithm: Option<&str>) -> S3Result<&'static str> {
     let asked = text(headers, "x-amz-checksum-type");
@@ -102,7 +102,7 @@ pub async fn upload_part(
     ))
 }
 
-/// The upload that a request names, as it is now.
+/// Returns the upload of a request, in its current state.
 pub fn upload(service: &Service, bucket: &str, key: &str, id: &str) -> S3Result<Upload> {
     service
         .store
@@ -116,7 +116,7 @@ fn find<'a>(bucket: &'a mut BucketData, key: &str, id: &str) -> S3Result<&'a mut
         .ok_or_else(|| error(S3ErrorCode::NoSuchUpload))
 }
 
-/// A part's number is in range and its customer key, if any, is the upload's.
+/// Checks that a part's number is in range and that its customer key, if any, is the upload's.
 pub fn check_part(
     service: &Service,
     upload: &Upload,
@@ -136,7 +136,7 @@ pub fn check_part(
     Err(error_with(S3ErrorCode::InvalidRequest, message))
 }
 
-/// Keeps a part, in place of an earlier one of the same number.
+/// Keeps a part, and replaces an earlier one of the same number.
 pub fn keep_part(
     service: &Service,
     bucket: &str,
@@ -214,7 +214,7 @@ pub fn complete(
     Ok(S3Response::with_headers(output, answer))
 }
 
-/// The parts that a complete request lists, which must be there, in order, and large enough.
+/// Returns the parts in a completion, which must exist, in order, and with sufficient sizes.
 fn choose(upload: &Upload, listed: &[CompletedPart], min: u64) -> S3Result<Vec<store::Part>> {
     let mut parts: Vec<store::Part> = Vec::new();
     for asked in listed {
@@ -234,7 +234,7 @@ fn choose(upload: &Upload, listed: &[CompletedPart], min: u64) -> S3Result<Vec<s
     Ok(parts)
 }
 
-/// Whether all parts have one size, but for the last, which may be smaller.
+/// Whether all parts have one size, except for the last, which may be smaller.
 fn are_equal(parts: &[store::Part]) -> bool {
     let Some((last, others)) = parts.split_last() else {
         return true;
@@ -243,7 +243,7 @@ fn are_equal(parts: &[store::Part]) -> bool {
     others.iter().all(|part| part.content.len() == size) && last.content.len() <= size
 }
 
-/// Whether the checksums that a complete request lists are the part's.
+/// Whether the checksums in a completion are those of the part.
 fn agrees(part: &store::Part, asked: &CompletedPart) -> bool {
     let same = |name, asked: &Option<String>| {
         let known: Option<&String> = part.checksums.get(name);
@@ -256,7 +256,7 @@ fn agrees(part: &store::Part, asked: &CompletedPart) -> bool {
         && same("sha256", &asked.checksum_sha256)
 }
 
-/// The object that the parts make.
+/// Returns the object of the parts.
 fn joined(upload: Upload, parts: Vec<store::Part>) -> store::Object {
     let content = Content::Joined(parts.iter().map(|part| part.content.clone()).collect());
     let checksums = upload.algorithm.into_iter().map(|name| {
@@ -277,7 +277,7 @@ fn joined(upload: Upload, parts: Vec<store::Part>) -> store::Object {
     }
 }
 
-/// The digest of the parts' digests, a dash, and the number of parts.
+/// Returns the digest of the parts' digests, a dash, and the number of parts.
 fn composite(algorithm: &'static str, parts: &[store::Part]) -> String {
     let digests = parts.iter().filter_map(|part| {
         let sum: &Checksums = &part.checksums;
@@ -294,7 +294,7 @@ fn check_size(object: &store::Object, declared: Option<i64>) -> S3Result<()> {
     Err(error_with(S3ErrorCode::InvalidRequest, message))
 }
 
-/// The checksum of the whole, if the complete request declares one.
+/// Checks the checksum of the whole object, if the completion declares one.
 fn check_whole(object: &store::Object, headers: &HeaderMap) -> S3Result<()> {
     let declared = checksum::declared(headers);
     let wrong = |(name, sum): (&&str, &String)| {
@@ -371,7 +371,7 @@ fn listed(part: &store::Part) -> Part {
     }
 }
 
-/// Uploads in order of key and then of age. Delimiters are not looked at.
+/// Lists uploads in order of key and then of age. Delimiters are ignored.
 pub fn list_uploads(
     service: &Service,
     req: S3Request<ListMultipartUploadsInput>,
@@ -418,12 +418,12 @@ pub fn list_uploads(
     Ok(S3Response::new(output))
 }
 
-/// The end of an id counts them.
+/// Returns the end of an id, which counts the ids.
 fn age(id: &str) -> String {
     id[id.len() - 8..].to_owned()
 }
 
-/// How many uploads the markers pass over.
+/// Number of uploads that the markers skip.
 fn after(uploads: &[Upload], key: Option<&str>, id: Option<&str>) -> usize {
     let Some(key) = key else { return 0 };
     let named = id.and_then(|id| uploads.iter().position(|upload| upload.id == id));

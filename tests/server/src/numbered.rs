@@ -1,18 +1,18 @@
-//! Keys that are counted and not kept, so that a bucket can list a million of them. Nothing else than a
-//! listing knows them.
+//! Keys that are counted and not kept, so that a bucket can list a million of them. Only
+//! listings include them.
 
 use std::borrow::Cow;
 
 use super::store::Object;
 
-/// The most keys: two digits for each of three levels.
+/// Maximum number of keys: two digits for each of three levels.
 const MOST: u32 = 1_000_000;
 
 /// `prefix` + `00/00/00`, `00/00/01` and so on: 100 files in each directory of 100 in each of 100.
 pub struct Numbered {
     prefix: String,
     count: u32,
-    /// What all of them are.
+    /// The object of all keys.
     object: Object,
 }
 
@@ -26,7 +26,7 @@ impl Numbered {
         }
     }
 
-    /// The keys that are not before `start`, in order.
+    /// Returns the keys from `start` on, in order.
     pub fn from<'a>(&'a self, start: &str) -> impl Iterator<Item = (Cow<'a, str>, &'a Object)> {
         let (mut first, mut end) = (0, self.count);
         while first < end {

@@ -27,7 +27,7 @@ pub async fn put(
         let manners = &service.settings.conditions;
         conditions::check_write(manners, Guarded::Put, existing, &headers)
     };
-    // Refused before the body is read where that is possible, so that `Expect: 100-continue` saves the upload.
+    // Refused before the body is read if possible, so that `Expect: 100-continue` avoids the upload.
     if service.settings.makes_buckets {
         let mut buckets = service.store.buckets();
         let bucket = buckets.entry(input.bucket.clone());
@@ -120,7 +120,7 @@ pub fn head(
     Ok(S3Response::with_headers(output, headers))
 }
 
-/// What GET and HEAD have in common.
+/// The common part of GET and HEAD.
 struct Read<'a> {
     service: &'a Service,
     bucket: &'a str,
@@ -133,7 +133,7 @@ struct Read<'a> {
     anonymous: bool,
 }
 
-/// An object that a request names, and its version if the bucket keeps versions.
+/// An existing object, and its version if the bucket keeps versions.
 pub struct Found {
     pub object: store::Object,
     pub version: Option<String>,
@@ -148,7 +148,7 @@ impl Read<'_> {
         Ok(found)
     }
 
-    /// Which bytes the answer is about, and its headers.
+    /// Returns the range of the response, and its headers.
     fn describe(&self, found: &Found) -> S3Result<(Range<u64>, HeaderMap)> {
         let object = &found.object;
         let asked = self.slice(object)?;
@@ -173,12 +173,12 @@ impl Read<'_> {
         Ok((asked.unwrap_or(0..object.len()), headers))
     }
 
-    /// The part of the object that `Range` or `partNumber` asks for.
+    /// Returns the part of the object that `Range` or `partNumber` selects.
     fn slice(&self, object: &store::Object) -> S3Result<Option<Range<u64>>> {
         match (self.range, self.part) {
             (None, None) => Ok(None),
             (Some(range), None) => {
-                // A suffix of nothing is not satisfiable either.
+                // An empty suffix is not satisfiable either.
                 let slice = range.check(object.len()).ok();
                 let slice = slice.filter(|slice| !slice.is_empty());
                 Ok(Some(slice.ok_or_else(|| invalid_range(object))?))
@@ -191,7 +191,7 @@ impl Read<'_> {
         }
     }
 
-    /// `response-content-type` and its kin ("Overriding response header values", GetObject).
+    /// Applies `response-content-type` and related parameters ("Overriding response header values", GetObject).
     fn override_headers(&self, headers: &mut HeaderMap) -> S3Result<()> {
         for (name, value) in query_pairs(self.uri.query().unwrap_or_default()) {
             let Some(name) = name.strip_prefix("response-") else {
@@ -211,7 +211,7 @@ impl Read<'_> {
 fn part_slice(object: &store::Object, number: i32) -> S3Result<Option<Range<u64>>> {
     let whole = 0..object.len();
     if object.parts.is_empty() && number == 1 {
-        // An empty object has no range to speak of.
+        // An empty object has no range.
         return Ok(Some(whole).filter(|whole| !whole.is_empty()));
     }
     let mut start = 0;
@@ -239,7 +239,7 @@ fn invalid_range(object: &store::Object) -> S3Error {
     error
 }
 
-/// Finds the object that a request names. A delete marker is 404, or 405 when named by its version id
+/// Finds the object of a request. A delete marker is 404, or 405 when requested by its version id
 /// ("Working with delete markers", S3 User Guide).
 pub fn find(service: &Service, bucket: &str, key: &str, version: Option<&str>) -> S3Result<Found> {
     service.store.with(bucket, |bucket| {
@@ -320,7 +320,7 @@ fn parts(object: &store::Object) -> Option<GetObjectAttributesParts> {
     })
 }
 
-/// A length as `s3s` has it.
+/// Returns the length in the type of `s3s`.
 pub fn size(content: &Content) -> i64 {
     i64::try_from(content.len()).unwrap_or(i64::MAX)
 }

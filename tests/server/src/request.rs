@@ -1,6 +1,6 @@
-//! What an HTTP request asks for, in S3's words: the bucket, the key, the operation.
+//! The bucket, the key and the operation of an HTTP request, in S3's terms.
 //!
-//! `s3s` works this out too, but says so only after it has checked the signature; the log and the faults need it
+//! `s3s` determines these too, but only after it has checked the signature; the log and the faults need them
 //! for every request.
 
 use http::header::HOST;
@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 pub struct Target {
     pub bucket: String,
     pub key: String,
-    /// S3's name, such as `GetObject`; `Unknown` for what S3 does not have.
+    /// S3's name, such as `GetObject`; `Unknown` for operations that S3 does not have.
     pub operation: &'static str,
     /// Every pair of the query, decoded.
     pub query: Vec<(String, String)>,
@@ -46,7 +46,7 @@ impl Target {
     }
 }
 
-/// The bucket in a virtual-hosted `Host`, `bucket.localhost`. Addresses are not virtual hosts.
+/// Returns the bucket in a virtual-hosted `Host`, `bucket.localhost`. Addresses are not virtual hosts.
 fn host_bucket(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -114,7 +114,7 @@ fn object_operation(parts: &Parts, has: &dyn Fn(&str) -> bool) -> &'static str {
     }
 }
 
-/// The pairs of a query string or form, decoded (`+` is a space).
+/// Returns the pairs of a query string or form, decoded (`+` is a space).
 pub fn query_pairs(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| percent_decode(&text.replace('+', " "));
     query
@@ -125,7 +125,7 @@ pub fn query_pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// `%XX` decoded; anything else stays.
+/// Decodes `%XX`; everything else stays.
 pub fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

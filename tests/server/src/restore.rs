@@ -1,4 +1,4 @@
-//! RestoreObject: an archived object is being restored until a test says that it has been.
+//! RestoreObject: the restore of an archived object is in progress until a test finishes it.
 
 use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
@@ -8,7 +8,7 @@ use super::attributes::set;
 use super::service::Service;
 use super::tagging::with_object;
 
-/// The header for an answer with status 202, which `s3s` cannot give. No client sees it.
+/// The header for a response with status 202, which `s3s` does not support. Clients never get it.
 pub const STARTED: &str = "x-test-restore-started";
 
 pub fn object(

@@ -1,4 +1,4 @@
-//! The operations that the server has, each with the module that does it.
+//! The supported operations, each with its module.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::conditions::Manners;
 use super::store::Store;
 use super::{buckets, copy, deletes, listing, multipart, objects, restore, tagging, versioning};
 
-/// The store, and how this server differs from others.
+/// The store, and the differences of this server from others.
 pub struct Service {
     pub store: Arc<Store>,
     pub region: String,
@@ -17,39 +17,39 @@ pub struct Service {
 }
 
 pub struct Settings {
-    /// The smallest part that is not the last.
+    /// Minimum size of all parts except the last.
     pub min_part_size: u64,
-    /// Of larger bodies only length and digests are kept.
+    /// Only length and digests of larger bodies are kept.
     pub discard_over: u64,
     pub ignore_encoding_type: bool,
     pub ignore_start_after: bool,
     pub listings: super::listing::Manners,
-    /// The most entries of a page of a listing.
+    /// Maximum number of entries in a page of a listing.
     pub page_size: i32,
     pub conditions: Manners,
-    /// CompleteMultipartUpload must list every part that was uploaded.
+    /// CompleteMultipartUpload must list every uploaded part.
     pub wants_every_part: bool,
-    /// The answer to CompleteMultipartUpload has an `<ETag/>` without text.
+    /// The response to CompleteMultipartUpload has an `<ETag/>` without text.
     pub completes_without_etag: bool,
-    /// CreateMultipartUpload is answered 501.
+    /// CreateMultipartUpload is refused with 501.
     pub lacks_multipart: bool,
-    /// All parts but the last have one size, and the last is not larger.
+    /// All parts except the last have one size, and the last is not larger.
     pub wants_equal_parts: bool,
-    /// How many parts an upload has at most.
+    /// Maximum number of parts of an upload.
     pub max_parts: i32,
     /// PutObject removes the open uploads of its key.
     pub put_drops_uploads: bool,
-    /// The ETag of an object of parts says nothing of them but their number.
+    /// The ETag of an object of parts reveals only the number of parts.
     pub has_etags_of_its_own: bool,
-    /// AbortMultipartUpload succeeds, whatever became of the upload.
+    /// AbortMultipartUpload succeeds, whatever the state of the upload.
     pub aborts_anything: bool,
     /// UploadPartCopy decodes the key of its source twice.
     pub decodes_copy_source_twice: bool,
-    /// Headers of objects that are not ASCII come back as they were stored, and not as encoded words.
+    /// Headers of objects that are not ASCII are returned as they were stored, and not as encoded words.
     pub answers_raw: bool,
-    /// A directory is something of its own: see `directories`.
+    /// The store has real directories: see `directories`.
     pub keeps_directories: bool,
-    /// A PUT makes the bucket that it names, and nobody makes their own bucket twice.
+    /// A PUT creates the bucket that it names, and an owned bucket cannot be created again.
     pub makes_buckets: bool,
 }
 
@@ -79,7 +79,7 @@ impl Default for Settings {
     }
 }
 
-/// Writes the methods of the trait that only hand on to a function.
+/// Writes the methods of the trait that only call a function.
 macro_rules! operations {
     ($($name:ident($input:ty) -> $output:ty = $function:path $(, $wait:ident)?;)*) => {
         #[async_trait::async_trait]

@@ -13,20 +13,20 @@ use super::checksum::{self, Checksums};
 use super::content::{Content, mix};
 use super::numbered::Numbered;
 
-/// Everything that a server holds.
+/// All data of a server.
 #[derive(Default)]
 pub struct Store {
     buckets: Mutex<BTreeMap<String, BucketData>>,
 }
 
 impl Store {
-    /// All buckets. One lock, held only while the data changes hands: every operation is atomic, as in S3.
+    /// Returns all buckets. One lock, held only while data is read or changed: every operation is atomic, as in S3.
     pub fn buckets(&self) -> MutexGuard<'_, BTreeMap<String, BucketData>> {
-        // A test that panicked while holding the lock has failed already; the others go on.
+        // A test that panicked while holding the lock has already failed; the others continue.
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something with a bucket, or answers `NoSuchBucket`.
+    /// Calls a function with a bucket, or returns `NoSuchBucket`.
     pub fn with<T>(
         &self,
         bucket: &str,
@@ -40,15 +40,15 @@ impl Store {
     }
 }
 
-/// An object, with all that S3 remembers about it.
+/// An object, with all its properties in S3.
 #[derive(Clone, Debug)]
 pub struct Object {
     pub content: Content,
     /// Without the quotes.
     pub etag: String,
-    /// Whole seconds, as S3 keeps it.
+    /// Whole seconds, as in S3.
     pub modified: SystemTime,
-    /// What PUT said and GET repeats, by lowercase header name: `content-type`, `cache-control`,
+    /// Headers of the PUT that GET returns, by lowercase header name: `content-type`, `cache-control`,
     /// `x-amz-meta-*`, `x-amz-server-side-encryption`, `x-amz-object-lock-mode` ...
     pub headers: BTreeMap<String, String>,
     pub storage_class: String,
@@ -56,16 +56,16 @@ pub struct Object {
     pub checksums: Checksums,
     /// `FULL_OBJECT` or `COMPOSITE`.
     pub checksum_type: &'static str,
-    /// The parts of a multipart upload; empty for an object that was put in one piece.
+    /// The parts of a multipart upload; empty for an object that was stored in one piece.
     pub parts: Vec<Part>,
-    /// The MD5 of the customer's key, for an object stored under SSE-C.
+    /// The MD5 of the customer key, for an object stored with SSE-C.
     pub customer_key_md5: Option<String>,
-    /// What `x-amz-restore` says, for an archived object.
+    /// The value of `x-amz-restore`, for an archived object.
     pub restore: Option<String>,
 }
 
 impl Object {
-    /// An object as a plain PUT makes it.
+    /// Creates an object like a plain PUT.
     pub fn new(content: impl Into<Content>) -> Self {
         let content = content.into();
         let content_type = ("content-type".into(), "binary/octet-stream".into());
@@ -84,7 +84,7 @@ impl Object {
         }
     }
 
-    /// The same object with one more header, such as `("x-amz-meta-colour", "red")`.
+    /// Adds a header, such as `("x-amz-meta-colour", "red")`.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_lowercase(), value.into());
@@ -99,12 +99,12 @@ impl Object {
         self.content.is_empty()
     }
 
-    /// The content, whole.
+    /// Returns the whole content.
     pub fn bytes(&self) -> Vec<u8> {
         self.content.to_vec()
     }
 
-    /// Glacier's storage classes hold what cannot be read before it is restored.
+    /// Objects in Glacier's storage classes cannot be read before they are restored.
     pub fn is_archived(&self) -> bool {
         matches!(self.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE")
             && !self.restore.as_deref().is_some_and(is_restored)
@@ -118,7 +118,7 @@ fn is_restored(restore: &str) -> bool {
 /// One entry in the history of a key. `object` is `None` for a delete marker.
 #[derive(Clone, Debug)]
 pub struct Version {
-    /// `null` for what was written before versioning was enabled.
+    /// `null` for versions that were written before versioning was enabled.
     pub id: String,
     pub object: Option<Object>,
     pub modified: SystemTime,
@@ -139,25 +139,25 @@ pub struct Part {
 pub struct Upload {
     pub id: String,
     pub key: String,
-    /// What the object will be, but for its content.
+    /// The future object, without its content.
     pub object: Object,
-    /// The checksum algorithm asked for at creation.
+    /// The checksum algorithm requested at creation.
     pub algorithm: Option<&'static str>,
     pub parts: BTreeMap<i32, Part>,
 }
 
-/// A bucket. Rust's `String` orders by bytes of UTF-8, as S3 lists.
+/// A bucket. Rust's `String` sorts by bytes of UTF-8, like S3 listings.
 pub struct BucketData {
     pub created: SystemTime,
     /// `None` if versioning was never set, else `Enabled` or `Suspended`.
     pub versioning: Option<String>,
     pub keys: BTreeMap<String, Vec<Version>>,
-    /// Keys that are listed besides, and not kept.
+    /// Additional keys that are listed, but not kept.
     pub numbered: Option<Numbered>,
     pub uploads: BTreeMap<String, Upload>,
     /// Keys whose deletion is refused with AccessDenied.
     pub undeletable: BTreeSet<String>,
-    /// Directories that no key is in, with the delimiter, on a store that keeps directories.
+    /// Directories without any key, with the delimiter, on a store with real directories.
     pub stuck: BTreeSet<String>,
 }
 
@@ -174,12 +174,12 @@ impl BucketData {
         }
     }
 
-    /// The current object, if the key has one.
+    /// Returns the current object, if the key has one.
     pub fn current(&self, key: &str) -> Option<&Object> {
         self.keys.get(key)?.last()?.object.as_ref()
     }
 
-    /// One version of a key, or its newest.
+    /// Returns one version of a key, or its newest.
     pub fn version(&self, key: &str, id: Option<&str>) -> Option<&Version> {
         let versions = self.keys.get(key)?;
         match id {
@@ -196,7 +196,7 @@ impl BucketData {
         }
     }
 
-    /// Makes `object` (or a delete marker) the newest version and answers its id, if versions are kept.
+    /// Makes `object` (or a delete marker) the newest version and returns its id, if versions are kept.
     pub fn push(&mut self, key: &str, object: Option<Object>) -> Option<String> {
         let keeps = self.versioning.as_deref() == Some("Enabled");
         let id = if keeps { self.new_id() } else { "null".into() };
@@ -211,7 +211,7 @@ impl BucketData {
         self.versioning.is_some().then_some(id)
     }
 
-    /// Removes one version for good.
+    /// Removes one version permanently.
     pub fn remove_version(&mut self, key: &str, id: &str) -> Option<Version> {
         let versions = self.keys.get_mut(key)?;
         let at = versions.iter().position(|version| version.id == id)?;
@@ -222,19 +222,19 @@ impl BucketData {
         Some(removed)
     }
 
-    /// An id for a version or an upload: opaque, and never used twice, by no server of this program.
+    /// Returns an id for a version or an upload: opaque, and unique among all servers of this process.
     pub fn new_id(&mut self) -> String {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         format!("{:016x}{number:08x}", mix(number ^ 0x5eed))
     }
 
-    /// The keys that a listing shows, in order.
+    /// Returns the keys that a listing includes, in order.
     pub fn live(&self) -> impl Iterator<Item = (Cow<'_, str>, &Object)> {
         self.live_from("")
     }
 
-    /// The keys from `start` on, and the directories that no key is in, which have no object.
+    /// Returns the keys from `start` on, and the directories without any key, which have no object.
     pub fn listed_from<'a>(
         &'a self,
         start: &str,
@@ -251,7 +251,7 @@ impl BucketData {
         })
     }
 
-    /// The keys that a listing shows, from `start` on.
+    /// Returns the keys that a listing includes, from `start` on.
     pub fn live_from<'a>(
         &'a self,
         start: &str,
@@ -271,7 +271,7 @@ impl BucketData {
     }
 }
 
-/// Now, in whole seconds: S3 keeps no fractions.
+/// Returns the current time, in whole seconds: S3 keeps no fractions.
 pub fn now() -> SystemTime {
     whole_seconds(SystemTime::now())
 }

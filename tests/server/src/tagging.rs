@@ -55,7 +55,7 @@ pub fn delete(
     }))
 }
 
-/// At most ten tags with different keys ("Object tagging", S3 User Guide).
+/// Checks for at most ten tags with different keys ("Object tagging", S3 User Guide).
 pub fn check(tags: &[(String, String)]) -> S3Result<()> {
     if tags.len() > 10 {
         let message = "Object tags cannot be greater than 10";

@@ -1,4 +1,4 @@
-//! A certificate of the server's own, which nobody trusts who was not given it.
+//! The server's own certificate, which only clients with its root certificate trust.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// What a server shows, and what a client must be given to trust it.
+/// The certificate of a server, and the root certificate for its clients.
 pub struct Identity {
     pub acceptor: TlsAcceptor,
     pub ca_pem: String,
 }
 
 impl Identity {
-    /// A new certificate authority, and a certificate of it for these names.
+    /// Creates a certificate authority, and a certificate signed by it for these names.
     pub fn new(names: &[&str]) -> Self {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
@@ -32,8 +32,8 @@ impl Identity {
         Self::with(&certificate.pem(), &key.serialize_pem(), ca_pem)
     }
 
-    /// A certificate that is one of an authority, and that the server shows as its own, as `openssl req -x509` makes
-    /// it: it is what a client is given, too.
+    /// Creates a certificate of an authority that the server also uses as its own, as `openssl req -x509` does: it is also
+    /// the root certificate of the client.
     pub fn of_authority(names: &[&str]) -> Self {
         let key = KeyPair::generate().expect("a key");
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -43,7 +43,7 @@ impl Identity {
         Self::with(&pem, &key.serialize_pem(), pem.clone())
     }
 
-    /// A certificate and its key as files have them, and what a client is given.
+    /// Uses a certificate and its key in PEM, and the root certificate for clients.
     pub fn with(certificate: &str, key: &str, ca_pem: String) -> Self {
         let certificates = CertificateDer::pem_slice_iter(certificate.as_bytes());
         let certificates = certificates.collect::<Result<Vec<_>, _>>();

@@ -1,4 +1,4 @@
-//! Receiving a body: keep it, digest it as it comes, and hold it against what the request declared.
+//! Receives a body: keeps it, digests it on arrival, and compares it with the values that the request declares.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -12,7 +12,7 @@ use super::attributes::text;
 use super::checksum::{self, Checksums};
 use super::content::Content;
 
-/// A body that has arrived whole and unharmed.
+/// A complete and intact body.
 pub struct Received {
     pub content: Content,
     pub etag: String,
@@ -59,7 +59,7 @@ fn trailing_algorithm(trailer: &str) -> Option<&'static str> {
     checksum::algorithm(trailer.trim().strip_prefix("x-amz-checksum-")?)
 }
 
-/// The body broke off, or `s3s` found that it does not have its signed digest.
+/// The error of an incomplete body, or of one for which `s3s` found a wrong signed digest.
 fn broken(error: &StdError, headers: &HeaderMap) -> S3Error {
     let signed = text(headers, "x-amz-content-sha256").is_some_and(|digest| digest.len() == 64);
     if signed && !error.is::<hyper::Error>() {
@@ -115,7 +115,7 @@ fn digest_len(base64: &str) -> Option<usize> {
     Some(checksum::unbase64(base64)?.len())
 }
 
-/// The bytes of a body, as long as there are not too many.
+/// The bytes of a body, up to a limit.
 struct Kept {
     bytes: BytesMut,
     len: u64,

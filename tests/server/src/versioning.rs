@@ -44,10 +44,10 @@ pub fn put(
     Ok(S3Response::new(PutBucketVersioningOutput::default()))
 }
 
-/// The header that tells [`in_order`] where the delete markers stand. No client sees it.
+/// The header with the positions of the delete markers for [`in_order`]. Clients never get it.
 pub const MARKERS: &str = "x-test-delete-markers";
 
-/// Every version under a prefix, a page at a time: keys in order, newest version first, delete markers among
+/// Returns every version under a prefix, a page at a time: keys in order, newest version first, delete markers among
 /// them. There is no delimiter.
 pub fn list(
     service: &Service,
@@ -83,7 +83,7 @@ pub fn list(
                 (Some(after), _) if key.as_str() < after => continue,
                 (Some(after), None) if key == after => continue,
                 (Some(after), Some(id)) if key == after => {
-                    // What comes behind the version of the marker.
+                    // The versions after that of the marker follow.
                     history.by_ref().find(|(_, version)| version.id == id);
                 }
                 _ => {}
@@ -125,7 +125,7 @@ pub fn list(
     Ok(S3Response::with_headers(output, headers))
 }
 
-/// The document with the delete markers at these positions among the versions: `s3s` writes them apart.
+/// Inserts the delete markers into the document at these positions among the versions: `s3s` writes them separately.
 pub fn in_order(document: &str, positions: &str) -> String {
     let mut rest = document;
     let (mut outside, mut versions, mut markers) = (String::new(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! A connection as networks have it: as fast as the server is told to be, and stopped or reset where a fault says.
+//! A connection with the properties of a network: a limited rate, and stalls and resets by faults.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection's requests tell its wire.
+/// Instructions of the requests of a connection to its wire.
 #[derive(Default)]
 pub struct Control {
     state: Mutex<State>,
@@ -23,29 +23,29 @@ struct State {
     resets: bool,
 }
 
-/// How the bytes of an answer leave, its head among them.
+/// How the bytes of a response are sent, header included.
 #[derive(Clone, Copy)]
 pub enum Gate {
-    /// So many, then the connection is reset.
+    /// This many bytes, then the connection is reset.
     Reset(u64),
-    /// So many, then none.
+    /// This many bytes, then none.
     Stall(u64),
-    /// So many at a time, and then a pause.
+    /// This many bytes at a time, followed by a pause.
     Drip(u64, Duration),
 }
 
 impl Control {
-    /// A new request is there: what the one before it met is over.
+    /// Begins a new request: the fault of the previous one ends.
     pub fn begin(&self) {
         self.state().gate = None;
     }
 
-    /// The answer that comes leaves through this gate.
+    /// Sends the next response through this gate.
     pub fn set(&self, gate: Gate) {
         self.state().gate = Some(gate);
     }
 
-    /// When the connection is closed, it is by RST.
+    /// Closes the connection with RST.
     pub fn reset(&self) {
         self.state().resets = true;
     }
@@ -64,7 +64,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// `rate` is in bytes a second, for each direction.
+    /// `rate` is in bytes per second, for each direction.
     pub fn new(stream: TcpStream, control: Arc<Control>, rate: Option<u64>) -> Self {
         Self {
             stream,
@@ -74,7 +74,7 @@ impl Wire {
         }
     }
 
-    /// How many of `wanted` bytes may be written now.
+    /// Returns how many of `wanted` bytes may be written now.
     fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
         let may = ready!(self.writing.poll(context, wanted));
         let gate = self.control.state().gate;
@@ -162,7 +162,7 @@ impl AsyncWrite for Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.control.state().resets {
-            // Without it the connection ends with FIN, and a test of resets fails and says so.
+            // Without it the connection ends with FIN, and a test of resets fails with a clear message.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -171,15 +171,15 @@ impl Drop for Wire {
 /// One direction of a connection.
 struct Pace {
     rate: Option<u64>,
-    /// When the next byte may move.
+    /// The time at which the next byte may be transferred.
     next: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-/// How much may move at once, of a second's bytes: timers are accurate to a millisecond.
+/// Fraction of a second's bytes that may be transferred at once: timers are accurate to a millisecond.
 const PIECES: u64 = 100;
 
-/// An idle connection saves up no more time than this.
+/// Maximum time that an idle connection saves up.
 const SAVED: Duration = Duration::from_millis(20);
 
 impl Pace {
@@ -191,12 +191,12 @@ impl Pace {
         }
     }
 
-    /// Whether nothing has to be waited for, ever.
+    /// Whether there is no limit.
     fn is_free(&self) -> bool {
         self.rate.is_none() && self.sleep.is_none()
     }
 
-    /// How many of `wanted` bytes may move, when some may.
+    /// Returns how many of `wanted` bytes may be transferred, once some may.
     fn poll(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<usize> {
         if let Some(sleep) = &mut self.sleep {
             ready!(sleep.as_mut().poll(context));
@@ -207,7 +207,7 @@ impl Pace {
         Poll::Ready(wanted.min(piece.unwrap_or(usize::MAX)))
     }
 
-    /// Bytes have moved: the next ones wait for their turn.
+    /// Counts transferred bytes: the next ones wait for their turn.
     fn moved(&mut self, count: usize) {
         let Some(rate) = self.rate else { return };
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! A `TcpStream` that moves the bytes: the least that any client takes.
+//! A `TcpStream` that transfers the bytes: the minimum for any client.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -60,7 +60,7 @@ impl Raw {
         })
     }
 
-    /// Sends the request, and gives what comes to `sink`.
+    /// Sends the request, and passes the body to `sink`.
     fn request(
         &self,
         method: &str,
@@ -219,11 +219,11 @@ impl Peer for Raw {
         Ok(())
     }
 
-    /// Each page is read for the token of the next one, and its keys are counted.
+    /// Reads the token of the next page from each page, and counts the keys.
     fn list(&self) -> Outcome {
         let (mut buffer, mut count, mut token) = (vec![0; MIB], 0, None);
         loop {
-            // In the order in which they are signed.
+            // In the order that signatures require.
             let mut query =
                 Vec::from_iter(token.as_deref().map(|token| ("continuation-token", token)));
             query.extend([("list-type", "2"), ("prefix", "listed/")]);

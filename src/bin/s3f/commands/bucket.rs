@@ -50,7 +50,7 @@ fn buckets(
 ) -> Result<Outcome, Failure> {
     let mut tally = Tally::default();
     let mut open = Vec::new();
-    // All are looked at before any is touched.
+    // All operands are checked before any bucket is changed.
     for operand in words.operands() {
         let place = Place::parse(operand)?;
         if !matches!(&place, Place::S3 { path, .. } if path.is_empty()) {

@@ -38,11 +38,11 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-/// Which bytes.
+/// A range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Range {
     From(u64),
-    /// Both ends included.
+    /// From the first to the last position, both included.
     Between(u64, u64),
     Last(u64),
 }
@@ -80,7 +80,7 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     Ok(tally.outcome())
 }
 
-/// A file by its name: no look at it before.
+/// Writes a whole file, without checking it first.
 fn whole(session: &Session, operand: &str, out: &mut Out) -> Result<(), Failure> {
     let at = expand::single(session, operand)?;
     let written = at.fs().download(&at.path, out.bytes());
@@ -103,7 +103,7 @@ fn write(entry: &Entry, range: Option<Range>, out: &mut Out) -> Result<(), Failu
     if count == 0 || from >= size {
         return Ok(());
     }
-    // Nothing is read that is not asked for.
+    // No bytes are read before the range.
     let options = OpenOptions::new().first_window(0);
     let mut file = at
         .fs()

@@ -1,4 +1,4 @@
-//! `check`: which credentials, region, endpoint and clock, and whether they work.
+//! `check`: shows credentials, region, endpoint and clock, and whether they work.
 
 use std::time::{Duration, SystemTime};
 
@@ -76,7 +76,8 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// How far the machine's clock is from the server's, as far as the server complained.
+/// Returns the difference between the machine's clock and the server's. It is known only if the server has rejected a
+/// request because of it.
 fn clock(here: SystemTime, server: SystemTime) -> String {
     let (difference, word) = match server.duration_since(here) {
         Ok(behind) => (behind, "behind"),
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_off_is_said_to_be() {
+    fn a_clock_difference_is_reported() {
         let now = SystemTime::now();
         let off = Duration::from_secs(3600);
         assert_eq!(clock(now, now), "the server accepts it");

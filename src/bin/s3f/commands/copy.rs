@@ -130,23 +130,23 @@ enum Way {
     Move,
 }
 
-/// One file or directory, and where it goes.
+/// A file or directory to copy, and its target.
 struct Job {
     source: Entry,
     target: Located,
 }
 
-/// How everything of one call is copied.
+/// The options for all copies of one call.
 struct Terms {
     way: Way,
     condition: Condition,
     preserve: bool,
     resume: bool,
     dry_run: bool,
-    /// Of all files together.
+    /// Maximum bandwidth of all files together.
     max_bandwidth: u64,
     workers_of_file: usize,
-    /// How many files are copied at a time.
+    /// Maximum number of files that are copied at a time.
     files_at_a_time: u64,
     args: s3fs::UploadArgs,
 }
@@ -239,7 +239,7 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         dry_run,
         max_bandwidth: words.size("max-bandwidth")?.unwrap_or_default(),
         files_at_a_time: session.workers().min(files.len()) as u64,
-        // Many files at a time, or many parts of one.
+        // Either many files at a time, or many parts of one file.
         workers_of_file: if files.len() == 1 {
             session.workers()
         } else {
@@ -286,7 +286,7 @@ fn condition(words: &Words) -> Condition {
     }
 }
 
-/// Where each source goes. Two that would go to one place are an error.
+/// Returns the target of each source. Two sources with the same target are an error.
 fn jobs(
     session: &Session,
     entries: Vec<Entry>,
@@ -307,7 +307,7 @@ fn jobs(
             let at = session.locate(target)?;
             let is_dir = at.fs().isdir(&at.path).map_err(Failure::at(at.shown()))?;
             let is_file = || at.fs().isfile(&at.path).map_err(Failure::at(at.shown()));
-            // What is not there yet becomes a directory.
+            // A missing target becomes a directory.
             if several && !is_dir && is_file()? {
                 return Err(Usage::new("several sources need a directory as the target").into());
             }
@@ -318,7 +318,7 @@ fn jobs(
     let mut jobs = Vec::new();
     for source in entries {
         let name = source.at.name().to_owned();
-        // The root of a bucket has no name: what is in it goes into the target.
+        // The root of a bucket has no name. Its content is copied into the target.
         let target = if is_into && !name.is_empty() {
             below(session, target, &name, dry_run)?
         } else if source.is_dir() || matches!(target, Place::S3 { .. }) {
@@ -338,13 +338,13 @@ fn jobs(
     Ok(jobs)
 }
 
-/// A name in the target directory.
+/// Returns the location of a name in the target directory.
 fn below(session: &Session, target: &Place, name: &str, dry_run: bool) -> Result<Located, Failure> {
     let directory = at_itself(session, target, dry_run)?;
     Ok(directory.with_path(path::combine(&directory.path, name)))
 }
 
-/// The target as a directory. In a dry run, one of the local disk that is not there is not made.
+/// Returns the target as a directory. A dry run does not create a missing local directory.
 fn at_itself(session: &Session, target: &Place, dry_run: bool) -> Result<Located, Failure> {
     match target {
         Place::Local { path, .. } if dry_run && !path.is_dir() => session.locate(target),
@@ -352,7 +352,7 @@ fn at_itself(session: &Session, target: &Place, dry_run: bool) -> Result<Located
     }
 }
 
-/// Copies or moves one file. Whether it did.
+/// Copies or moves one file. Returns true if it was not skipped.
 fn file(session: &Session, job: &Job, terms: &Terms) -> Result<bool, Failure> {
     let (source, target) = (&job.source.at, &job.target);
     let seen = AtomicU64::new(0);
@@ -378,10 +378,10 @@ fn file(session: &Session, job: &Job, terms: &Terms) -> Result<bool, Failure> {
     Ok(did)
 }
 
-/// Copies or moves a directory: how many files, and how it ended.
+/// Copies or moves a directory. Returns the number of files and the outcome.
 fn directory(session: &Session, job: &Job, terms: &Terms) -> Result<(u64, Outcome), Failure> {
     let (source, target) = (&job.source.at, &job.target);
-    // A dry run makes no local directory: one that would be new is as good as an empty one.
+    // A dry run creates no local directory. A missing one is treated as an empty one.
     let empty = MemoryFs::new();
     let is_missing = terms.dry_run
         && matches!(&target.fs, Root::Local(_))
@@ -404,13 +404,13 @@ fn directory(session: &Session, job: &Job, terms: &Terms) -> Result<(u64, Outcom
     ended(session, report, source, &target, &pair)
 }
 
-/// The options, with progress, and each error told when it comes.
+/// Adds progress to the options, and prints each error when it occurs.
 pub fn watched<'a>(
     session: &'a Session,
     options: TransferOptions<'a>,
     pair: &'a str,
 ) -> TransferOptions<'a> {
-    // Of this transfer; there may have been others.
+    // The counts of this transfer. There may have been others.
     let mut before = (0, 0);
     options
         .progress(move |done, total| {
@@ -432,7 +432,7 @@ pub fn watched<'a>(
         })
 }
 
-/// How a tree ended, after what was done is named if that is asked for: how many files, and the outcome.
+/// Prints the actions if requested, and returns the number of files and the outcome of a tree.
 pub fn ended(
     session: &Session,
     result: Result<Report, Error>,
@@ -443,7 +443,7 @@ pub fn ended(
     let (report, outcome) = match result {
         Ok(report) => (report, Outcome::Done),
         Err(error) => match Failures::of(&error) {
-            // Each was told when it came.
+            // Each failure was printed when it occurred.
             Some(failures) => (failures.report().clone(), Outcome::SomeFailed),
             None => return Err(Failure::of(pair.to_owned(), error)),
         },
@@ -465,7 +465,7 @@ pub fn ended(
     Ok((copied, outcome))
 }
 
-/// Prints what was done, or would be, if that is asked for.
+/// Prints the actions that were done, or would be done, if requested.
 fn actions(
     session: &Session,
     report: &Report,
@@ -518,7 +518,7 @@ fn name_it(session: &Session, way: Way, source: &str, target: &str) -> Result<()
     out.end()
 }
 
-/// What was done, for a person who looks.
+/// Prints a summary, if progress is shown.
 pub fn summary(session: &Session, what: &str, files: u64, dry_run: bool) {
     session.progress().clear();
     if session.progress().is_shown() && !dry_run {
@@ -552,7 +552,7 @@ fn from_stdin(
         return Ok(Outcome::Done);
     }
     match write_stream(session, &at, args, "x") {
-        // It is left alone, as any file that is there.
+        // The file is not changed, like any existing file.
         Err(Failure::At(_, error)) if error.is(s3fs::ErrorKind::FileExists) => Ok(Outcome::Done),
         written => written.map(|()| Outcome::Done),
     }

@@ -1,4 +1,4 @@
-//! `du`: how much is below a directory.
+//! `du`: the total size below a directory.
 
 use s3fs::Namespaces;
 

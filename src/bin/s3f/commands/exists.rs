@@ -1,4 +1,4 @@
-//! `exists`: an answer for scripts.
+//! `exists`: checks for scripts.
 
 use crate::args::Words;
 use crate::expand;
@@ -43,7 +43,7 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     let is = match kind.as_deref() {
         Some("f") => at.fs().isfile(&at.path),
         Some(_) => at.fs().isdir(&at.path),
-        // The root is always there, and the bucket need not be: a listing tells.
+        // The root always exists, but the bucket may not. A listing checks that.
         None if at.path == "/" => at.fs().isempty("/").map(|_| true),
         None if place.is_directory() => at.fs().isdir(&at.path),
         None => at.fs().exists(&at.path),

@@ -60,7 +60,7 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-/// What an entry has to be.
+/// The conditions for entries.
 #[derive(Debug, Default)]
 struct Conditions {
     is_dir: Option<bool>,
@@ -105,7 +105,7 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     )?;
     let names: Vec<&str> = words.values("name").collect();
     let conditions = Conditions {
-        // A name that is asked for is a file's.
+        // A given name is that of a file.
         is_dir: is_dir.or((!names.is_empty()).then_some(false)),
         larger: words.size("larger")?,
         smaller: words.size("smaller")?,

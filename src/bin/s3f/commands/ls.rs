@@ -1,4 +1,4 @@
-//! `ls`: what is in a bucket or directory; the buckets of an endpoint.
+//! `ls`: the content of a bucket or directory; the buckets of an endpoint.
 
 use s3fs::{ErrorKind, Info, Namespaces};
 
@@ -43,7 +43,7 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-/// How entries are shown.
+/// The output format of entries.
 struct Form {
     long: bool,
     recursive: bool,

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what is made from the table of commands.
+//! `completions` and `man`: output generated from the table of commands.
 
 use crate::args::Usage;
 use crate::report::Failure;

@@ -1,4 +1,4 @@
-//! The commands, one file each or for a pair that belongs together.
+//! The commands, one file for each command or pair of related commands.
 
 pub mod bucket;
 pub mod cat;
@@ -31,7 +31,7 @@ use crate::report::{Failure, Tally};
 use crate::session::{Located, Root, Session};
 use crate::spec::Flag;
 
-/// An entry of a listing as JSON; `path` is absolute in the filesystem of `at`.
+/// Returns an entry of a listing as JSON. `path` is absolute in the filesystem of `at`.
 fn json(at: &Located, path: &str, info: &Info) -> Object {
     let object = Object::new().text("name", info.name());
     let object = match &at.fs {
@@ -50,7 +50,7 @@ fn kind(info: &Info) -> &'static str {
     if info.is_dir() { "directory" } else { "file" }
 }
 
-/// Does something with each item, several at a time, and counts what failed. A failure that ends the command ends the
+/// Processes all items, several at a time, and counts failures. A failure that ends the command stops the
 /// others, too.
 fn each<T: Sync>(
     session: &Session,
@@ -60,7 +60,8 @@ fn each<T: Sync>(
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Ok(Tally::default()));
     let threads = session.workers().min(items.len());
-    // What a thread does is bound to the signal by hand: the call's own binding is that of the main thread.
+    // Each thread is bound to the cancel token explicitly, because the binding of the call applies only to the main
+    // thread.
     let work_on = || {
         session.cancel().run(|| {
             while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -78,7 +79,7 @@ fn each<T: Sync>(
         });
     };
     thread::scope(|scope| {
-        // The main thread is one of them, and the only one if the system has no more.
+        // The main thread is one of the workers, and the only one if the system has no more threads.
         let begins = |_: &usize| thread::Builder::new().spawn_scoped(scope, work_on).is_ok();
         (1..threads).take_while(begins).for_each(drop);
         work_on();
@@ -88,7 +89,7 @@ fn each<T: Sync>(
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Does one thing with everything that the operands stand for, one after the other.
+/// Processes all entries of the operands, one after the other.
 fn each_entry(
     session: &Session,
     words: &Words,
@@ -108,7 +109,7 @@ fn each_entry(
     Ok(tally)
 }
 
-/// The options of what is stored.
+/// The options of uploads.
 const UPLOAD: [Flag; 8] = [
     Flag::of(
         "content-type",
@@ -132,21 +133,21 @@ const UPLOAD: [Flag; 8] = [
     Flag::of("tag", "NAME=VALUE", "a tag; may be repeated"),
 ];
 
-/// Whether times are kept.
+/// The option to keep times.
 const PRESERVE: Flag = Flag::new(
     "preserve",
     "keep the time of the last change: objects have it in their metadata, as mtime",
 )
 .short('p');
 
-/// How fast files are copied at most.
+/// The option for the maximum bandwidth.
 const MAX_BANDWIDTH: Flag = Flag::of(
     "max-bandwidth",
     "SIZE",
     "read and send at most that much a second, such as 2M",
 );
 
-/// What these options say.
+/// Returns the values of these options.
 fn upload_args(words: &Words) -> Result<s3fs::UploadArgs, Usage> {
     let mut args = s3fs::UploadArgs::new();
     if let Some(value) = words.value("content-type") {

@@ -1,4 +1,4 @@
-//! `presign`: URLs for those without credentials.
+//! `presign`: URLs for users without credentials.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `rm`: files, and directories with all that is in them.
+//! `rm`: removes files, and directories with their content.
 
 use s3fs::Namespaces;
 
@@ -77,7 +77,7 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     Ok(tally.outcome())
 }
 
-/// The root of the local disk, and directories that are named by where one is, are not removed.
+/// Rejects the root of the local disk, and relative directories (`.`, `..`).
 fn refuse_roots(operand: &str) -> Result<(), Failure> {
     match Place::parse(operand)? {
         Place::Local { path, .. } if path.file_name().is_none() => {
@@ -101,7 +101,7 @@ fn refuse_roots(operand: &str) -> Result<(), Failure> {
     }
 }
 
-/// Whether a path that is written is the root of its bucket, such as `a/..`.
+/// Returns true if a written path leads to the root of its bucket, such as `a/..`.
 fn leads_back(place: &Place) -> bool {
     let Place::S3 { path, .. } = place else {
         return false;

@@ -1,4 +1,4 @@
-//! `stat`: all that is known of files and directories.
+//! `stat`: all attributes of files and directories.
 
 use s3fs::{Info, Namespaces, Value};
 
@@ -77,7 +77,7 @@ fn show(entry: &Entry, as_json: bool, out: &mut Out) -> Result<(), Failure> {
         rows.extend(metadata.map(|(name, value)| (format!("metadata.{name}"), value.clone())));
     }
     for (name, value) in rows {
-        // A value comes from the server: whatever reads the lines gets one for each.
+        // Values come from the server. They are escaped, so that each takes one line.
         out.line(&format!(
             "{:<16} {}",
             text::printable(&name),
@@ -87,7 +87,7 @@ fn show(entry: &Entry, as_json: bool, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The attributes on S3 beyond size, time and metadata.
+/// Returns the attributes on S3 except size, time and metadata.
 fn headers(info: &Info) -> Vec<(String, String)> {
     let raw = info.raw();
     let values = raw.values("s3");

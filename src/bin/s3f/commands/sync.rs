@@ -1,4 +1,4 @@
-//! `sync`: a directory like another.
+//! `sync`: makes a directory equal to another.
 
 use std::collections::HashSet;
 
@@ -103,7 +103,7 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     let src = session.root_at(&source, false)?;
     let is_new = matches!(&target, Place::Local { path, .. } if dry_run && !path.exists());
     let dst = match is_new {
-        // A dry run makes no directory: one that would be new is as good as an empty one.
+        // A dry run creates no directory. A missing one is treated as an empty one.
         true => src.as_base(&target.shown()),
         false => session.root_at(&target, !dry_run)?,
     };
@@ -127,12 +127,12 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// The walker of patterns that are names or paths.
+/// Returns the walker for patterns that are names or paths.
 fn walker<'w>(
     include: impl Iterator<Item = &'w str>,
     exclude: impl Iterator<Item = &'w str>,
 ) -> Walker {
-    // Each pattern once: it may be given by a script many times.
+    // Removes duplicate patterns, because a script may give a pattern many times.
     let globs = |patterns: &mut dyn Iterator<Item = &'w str>| -> Vec<String> {
         let globs: HashSet<String> = patterns.map(glob).collect();
         globs.into_iter().collect()
@@ -143,7 +143,7 @@ fn walker<'w>(
         .exclude_glob(globs(&mut exclude))
 }
 
-/// The glob pattern of a name at any level, or of a path from the directory on.
+/// Returns the glob pattern of a name at any level, or of a path from the directory on.
 fn glob(pattern: &str) -> String {
     match pattern.trim_end_matches('/').contains('/') {
         true => pattern.to_owned(),

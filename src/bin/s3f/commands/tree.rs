@@ -1,4 +1,4 @@
-//! `tree`: directories, drawn.
+//! `tree`: draws directories.
 
 use s3fs::{FileSystemExt as _, TreeOptions};
 

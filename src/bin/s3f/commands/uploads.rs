@@ -1,4 +1,4 @@
-//! `uploads`: what killed programs left of uploads in parts.
+//! `uploads`: unfinished multipart uploads of killed programs.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::session::{Root, Session};
 use crate::spec::{Command, Flag, JSON};
 use crate::text;
 
-/// A safe age for uploads that nobody sends any more.
+/// A safe age of uploads that no program is still sending.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub const COMMAND: Command = Command {

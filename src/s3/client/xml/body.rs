@@ -1,18 +1,18 @@
-//! The XML that requests carry, written without a declaration as S3 takes it.
+//! The XML bodies of requests, without a declaration, which S3 accepts.
 //!
-//! A quotation mark stays as it is: in text it need not be escaped, and the commonest clients
-//! write it so in an ETag.
+//! Quotation marks are not escaped: XML does not require it in text, and the most common clients do not escape
+//! those of an ETag either.
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// A part of a multipart upload that was sent.
+/// An uploaded part of a multipart upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CompletedPart<'a> {
     /// From 1 to 10,000.
     pub(crate) number: u32,
-    /// As the answer to the part gave it, quotation marks and all.
+    /// ETag as returned by the server, including its quotation marks.
     pub(crate) etag: &'a str,
-    /// The element of the part's checksum, such as `ChecksumCRC32C`, and its base64.
+    /// Name of the checksum's XML element, such as `ChecksumCRC32C`, and the checksum in base64.
     pub(crate) checksum: Option<(&'static str, &'a str)>,
 }
 
@@ -20,18 +20,18 @@ pub(crate) struct CompletedPart<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Deletion<'a> {
     pub(crate) key: &'a str,
-    /// The one that it must have, as a listing gave it, quotation marks and all.
+    /// The required ETag, as in a listing, including its quotation marks.
     pub(crate) e_tag: Option<&'a str>,
 }
 
 impl<'a> Deletion<'a> {
-    /// Of whatever is there.
+    /// Creates an unconditional deletion.
     pub(crate) fn of(key: &'a str) -> Self {
         Self { key, e_tag: None }
     }
 }
 
-/// The body of [CompleteMultipartUpload][1], for parts in ascending order.
+/// Returns the body of [CompleteMultipartUpload][1], for parts in ascending order.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 pub(crate) fn complete_upload(parts: &[CompletedPart<'_>]) -> String {
@@ -48,8 +48,8 @@ pub(crate) fn complete_upload(parts: &[CompletedPart<'_>]) -> String {
     })
 }
 
-/// The body of [CreateBucket][1]; empty where a bucket goes to `us-east-1`, which must not be
-/// named.
+/// Returns the body of [CreateBucket][1]. It is empty for a bucket in `us-east-1`, which S3 does not accept as a
+/// location.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
 pub(crate) fn create_bucket(region: &str) -> String {
@@ -61,8 +61,8 @@ pub(crate) fn create_bucket(region: &str) -> String {
     })
 }
 
-/// The body of [DeleteObjects][1], quiet, so that the answer lists the failures alone, for keys
-/// that [`xml_can_carry`].
+/// Returns the body of [DeleteObjects][1] in quiet mode, so that the answer lists only the failures. All keys must
+/// satisfy [`xml_can_carry`].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 pub(crate) fn delete(objects: &[Deletion<'_>]) -> String {
@@ -79,7 +79,7 @@ pub(crate) fn delete(objects: &[Deletion<'_>]) -> String {
     })
 }
 
-/// The body of [RestoreObject][1].
+/// Returns the body of [RestoreObject][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html
 pub(crate) fn restore(days: Option<u32>, tier: &str) -> String {
@@ -93,7 +93,7 @@ pub(crate) fn restore(days: Option<u32>, tier: &str) -> String {
     })
 }
 
-/// Whether [XML 1.0](https://www.w3.org/TR/xml/#charsets) has all characters of that text.
+/// Returns true if [XML 1.0](https://www.w3.org/TR/xml/#charsets) can represent all characters of the text.
 ///
 /// An object whose key fails this is deleted by a request of its own.
 pub(crate) fn xml_can_carry(text: &str) -> bool {
@@ -133,7 +133,7 @@ fn field(body: &mut String, name: &str, text: &str) {
                 '&' => body.push_str("&amp;"),
                 '<' => body.push_str("&lt;"),
                 '>' => body.push_str("&gt;"),
-                // A parser would read a bare one as a line feed.
+                // A parser would convert an unescaped one to a line feed.
                 '\r' => body.push_str("&#13;"),
                 _ => body.push(character),
             }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restoration_has_days_unless_the_class_takes_none() {
+    fn a_restore_request_has_days_unless_the_class_forbids_them() {
         let job = "<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>";
         let root = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
         let with_days = format!("{root}<Days>7</Days>{job}");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_xml_cannot_carry_is_told() {
+    fn a_key_that_xml_cannot_carry_is_an_error() {
         for key in ["a\0", "\u{7}", "\u{1f}", "x\u{fffe}", "\u{ffff}y"] {
             assert!(!xml_can_carry(key), "{key:?}");
         }

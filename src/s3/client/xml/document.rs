@@ -1,5 +1,5 @@
-//! The pull reader under the parsers: elements by their local name, text by field, and nothing
-//! allocated that is not kept.
+//! The pull reader for the parsers: returns elements by their local names, and text by field. It allocates
+//! nothing but the returned values.
 
 use std::borrow::Cow;
 
@@ -9,21 +9,21 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use crate::s3::client::xml::{Result, XmlError};
 
-/// S3's documents are at most six elements deep.
+/// Maximum depth of elements. S3's documents are at most six elements deep.
 const MAX_DEPTH: usize = 32;
 
-/// The longest text of a field. A key has at most 1,024 bytes, 3,072 when percent-encoded.
+/// Maximum length of a field's text. A key has at most 1,024 bytes, 3,072 when percent-encoded.
 const MAX_TEXT: usize = 8 * 1024;
 
 /// An XML document, read from its first byte to its last.
 pub(super) struct Document<'a> {
     reader: Reader<&'a [u8]>,
     depth: usize,
-    /// The text of a field that came in more than one piece.
+    /// The text of a field that arrived in several pieces.
     joined: String,
 }
 
-/// What becomes of a text that is too long, or has elements in it.
+/// Handling of a text that is too long, or contains elements.
 #[derive(Clone, Copy, PartialEq)]
 enum Rule {
     Refuse,
@@ -31,7 +31,7 @@ enum Rule {
 }
 
 impl<'a> Document<'a> {
-    /// The document in that text, and the start tag of its root.
+    /// Opens the document and returns it with the start tag of its root.
     pub(super) fn open(text: &'a str) -> Result<(Self, BytesStart<'a>)> {
         let mut reader = Reader::from_str(text);
         reader.config_mut().expand_empty_elements = true;
@@ -47,9 +47,9 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Gives each child of the element that was just entered to `each`, up to the end tag.
+    /// Calls `each` for each child of the element that was just entered, up to its end tag.
     ///
-    /// What `each` leaves unread of a child is skipped, however deep it is.
+    /// Any rest of a child that `each` does not read is skipped, at any depth.
     pub(super) fn children(
         &mut self,
         mut each: impl FnMut(&mut Self, &str) -> Result<()>,
@@ -68,13 +68,12 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The whole text of the element that was just entered, not trimmed.
+    /// Returns the whole text of the element that was just entered, not trimmed.
     pub(super) fn text(&mut self) -> Result<&str> {
         self.collect(Rule::Refuse)
     }
 
-    /// The text of an element for people to read: trimmed, cut when it is too long, without the
-    /// elements in it.
+    /// Returns the text of an element for display: trimmed, cut if it is too long, without nested elements.
     pub(super) fn words(&mut self) -> Result<&str> {
         let text = self.collect(Rule::Cut)?;
         let mut end = text.len().min(MAX_TEXT);
@@ -94,13 +93,13 @@ impl<'a> Document<'a> {
 
     fn collect(&mut self, rule: Rule) -> Result<&str> {
         let inside = self.depth;
-        // Nearly every text comes in one piece, which is not copied.
+        // Nearly every text is one piece, which is not copied.
         let mut only: &'a str = "";
         self.joined.clear();
         loop {
             match self.event()? {
-                // Line ends are not normalized: no writer breaks a line within a key, so that a
-                // carriage return there is the key's own.
+                // Line ends are not normalized: no store breaks a line within a key, so a carriage return
+                // belongs to the key.
                 Event::Text(piece) => match piece.into_inner() {
                     Cow::Borrowed(piece) if only.is_empty() && self.joined.is_empty() => {
                         only = piece;
@@ -146,7 +145,7 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// The first event outside the root that is neither white space nor a comment.
+    /// Returns the first event outside the root that is neither white space nor a comment.
     ///
     /// S3 sends white space while a long copy or complete runs, before the document or after its
     /// declaration.
@@ -189,7 +188,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// That text, short and printable enough for an error message.
+/// Shortens and escapes the text for an error message.
 pub(super) fn clip(text: &str) -> String {
     const MOST: usize = 80;
     let mut clipped: String = text
@@ -203,10 +202,10 @@ pub(super) fn clip(text: &str) -> String {
     clipped
 }
 
-/// A character reference, or one of XML's own five entities. S3 declares no others, and a
-/// document that declares some is refused.
+/// Resolves a character reference, or one of XML's own five entities. S3 declares no others, and a document that
+/// declares some is rejected.
 ///
-/// References to characters that XML 1.0 cannot carry (`&#x7;`) are read: S3 writes them
+/// References to characters that XML 1.0 does not allow (`&#x7;`) are accepted, because S3 writes them
 /// (boto/botocore#3496).
 fn resolve(reference: &BytesRef<'_>) -> Result<char> {
     let unknown = || XmlError::malformed(format!("a reference &{};", clip(reference)));

@@ -1,8 +1,8 @@
-//! S3's XML: answers are read here, the bodies of requests are written in [`body`].
+//! S3's XML: parses answers; [`body`] writes the bodies of requests.
 //!
-//! Elements are matched by their local names, in any namespace or none; what is not known is
-//! skipped, and what a store leaves out is tolerated where it can be. What would name another
-//! key, or end a listing too early, is an error.
+//! Elements are matched by their local names, in any namespace or none. Unknown elements are skipped, and
+//! missing ones are tolerated where possible. Content that would lead to a wrong key, or end a listing too
+//! early, is an error.
 
 pub(crate) mod body;
 mod document;
@@ -17,7 +17,7 @@ use document::{Document, clip};
 
 type Result<T, E = XmlError> = std::result::Result<T, E>;
 
-/// Why an answer could not be read.
+/// Reason why an answer could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum XmlError {
     /// The document is an `<Error>`. S3 sends it with status 200, too, when a long [copy][1] or
@@ -25,11 +25,11 @@ pub(crate) enum XmlError {
     ///
     /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     Refused(Box<ErrorAnswer>),
-    /// The answer is not the document that was asked for.
+    /// The answer is not the requested document.
     Malformed {
-        /// The elements that lead to the fault, as `<ListBucketResult><Contents>`.
+        /// The path of elements to the fault, such as `<ListBucketResult><Contents>`.
         place: String,
-        /// What is wrong there.
+        /// Description of the fault.
         what: String,
     },
 }
@@ -42,7 +42,7 @@ impl XmlError {
         }
     }
 
-    /// The same error, in an element of that name.
+    /// Adds the name of the enclosing element to the place of the error.
     fn within(mut self, name: &str) -> Self {
         if let Self::Malformed { place, .. } = &mut self {
             place.insert_str(0, &format!("<{}>", clip(name)));
@@ -73,7 +73,7 @@ impl fmt::Display for XmlError {
 
 impl std::error::Error for XmlError {}
 
-/// One page of [ListObjectsV2][1], keys and prefixes decoded.
+/// One page of [ListObjectsV2][1], with keys and prefixes decoded.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,44 +82,44 @@ pub(crate) struct ListPage {
     pub(crate) prefixes: Vec<String>,
     /// The bytes of the prefixes that are not UTF-8.
     pub(crate) unreadable_prefixes: Vec<Vec<u8>>,
-    /// The token that asks for the next page; none on the last one.
+    /// The token to request the next page; none on the last one.
     pub(crate) next_token: Option<String>,
 }
 
-/// One object of a listing. Stores leave out everything but the key.
+/// One object of a listing. Stores may leave out everything but the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedObject {
-    /// Of a key that is not UTF-8, what can be read of its beginning: see [`is`](Self::is).
+    /// The key. If it is not UTF-8, only its readable beginning: see [`is`](Self::is).
     pub(crate) key: String,
-    /// The bytes of a key that is not UTF-8. No path and no request can name it.
+    /// The bytes of a key that is not UTF-8. No path and no request can represent it.
     pub(crate) unreadable: Option<Box<[u8]>>,
     pub(crate) size: u64,
     pub(crate) last_modified: Option<OffsetDateTime>,
-    /// As the store gives it, in its quotation marks.
+    /// As returned by the store, including its quotation marks.
     pub(crate) etag: Option<String>,
     pub(crate) storage_class: Option<String>,
 }
 
 impl ListedObject {
-    /// Whether that is its key.
+    /// Returns true if the object has that key.
     pub(crate) fn is(&self, key: &str) -> bool {
         self.unreadable.is_none() && self.key == key
     }
 
-    /// The bytes of its key.
+    /// Returns the bytes of its key.
     pub(crate) fn key_bytes(&self) -> &[u8] {
         self.unreadable.as_deref().unwrap_or(self.key.as_bytes())
     }
 
-    /// Its key for people to read.
+    /// Returns its key for display.
     pub(crate) fn shown_key(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(self.key_bytes())
     }
 }
 
-/// Reads a page of the listing of that prefix.
+/// Parses a page of the listing of that prefix.
 ///
-/// A key that is not UTF-8 is marked as such, and the others are read all the same.
+/// A key that is not UTF-8 is marked as such. It does not prevent the other keys from being read.
 pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
     let (readable, mark) = readable(body)?;
     let mut page = ListPage::default();
@@ -151,7 +151,7 @@ pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
         Some(false) => page.next_token = None,
         Some(true) | None => {}
     }
-    // Some stores send EncodingType after the keys, so that these are decoded at the end.
+    // The names are decoded at the end because some stores send EncodingType after the keys.
     let names = page.objects.iter().map(|object| &object.key);
     let names: Vec<&str> = names.chain(&page.prefixes).map(String::as_str).collect();
     let encoded = encoded && are_encoded(&names, prefix);
@@ -177,9 +177,9 @@ pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
     Ok(page)
 }
 
-/// Whether the keys and prefixes of a page are URL-encoded, as its `EncodingType` says. Some stores say so
-/// and send them as they are: a character that is always encoded shows it, and a key that has the prefix
-/// only as it is.
+/// Returns true if the names of a page are URL-encoded, as its `EncodingType` declares. Some stores declare it, but send
+/// the names unencoded. Evidence for that is a character that is always encoded, or a key that has the prefix only in
+/// its unencoded form.
 fn are_encoded(names: &[&str], prefix: &str) -> bool {
     let is_never_sent = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'<' | b'>');
     let mut fit_decoded = true;
@@ -194,11 +194,11 @@ fn are_encoded(names: &[&str], prefix: &str) -> bool {
     fit_decoded || !names.iter().all(|name| name.starts_with(prefix))
 }
 
-/// What stands before each byte of a body that is not UTF-8, which is written in hexadecimal after it: a
-/// character without a meaning that is not in the body.
+/// An otherwise unused character that does not occur in the body. It precedes each byte that is not UTF-8, which is
+/// written in hexadecimal after it.
 type Mark = Option<char>;
 
-/// The body in UTF-8.
+/// Converts the body to UTF-8.
 fn readable(body: &[u8]) -> Result<(Cow<'_, str>, Mark)> {
     let not_utf8 = match utf8(body) {
         Ok(text) => return Ok((text.into(), None)),
@@ -222,7 +222,7 @@ fn readable(body: &[u8]) -> Result<(Cow<'_, str>, Mark)> {
     Ok((text.into(), Some(mark)))
 }
 
-/// The bytes of a key or prefix as it was listed.
+/// Returns the bytes of a listed key or prefix.
 fn key_bytes(text: String, encoded: bool, mark: Mark) -> Result<Vec<u8>> {
     let Some(mark) = mark.filter(|mark| text.contains(*mark)) else {
         if encoded && let Cow::Owned(decoded) = url_decoded(&text)? {
@@ -266,40 +266,40 @@ fn listed_object(document: &mut Document<'_>) -> Result<ListedObject> {
 
 /// The server's description of an [error][1].
 ///
-/// Nothing else is kept of the document, which may quote the request's token and signature.
+/// The rest of the document is dropped, because it may quote the request's token and signature.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ErrorAnswer {
     pub(crate) code: String,
-    /// Google's `Details` are the end of it.
+    /// Google's `Details` are appended to it.
     pub(crate) message: String,
     pub(crate) request_id: String,
     pub(crate) host_id: String,
-    /// The region that the bucket is in: `Region`, or the one in the name of Amazon's `Endpoint`.
+    /// The region of the bucket: `Region`, or the region in the name of Amazon's `Endpoint`.
     pub(crate) region: Option<String>,
-    /// The host that the request should go to.
+    /// The host to which the request should be sent.
     pub(crate) endpoint: Option<String>,
-    /// The headers that came without a signature.
+    /// The headers that were sent without a signature.
     pub(crate) headers_not_signed: Option<String>,
     /// The header that the store does not implement.
     pub(crate) header: Option<String>,
-    /// The server's clock, when the request's is off.
+    /// Time of the server's clock, if the request's time is wrong.
     pub(crate) server_time: Option<OffsetDateTime>,
-    /// The size of the object, when it does not have the range.
+    /// The size of the object, if the range is beyond it.
     pub(crate) object_size: Option<u64>,
 }
 
-/// Reads an error; `None` if the body is anything else, such as a proxy's HTML.
+/// Parses an error document. Returns `None` if the body is anything else, such as a proxy's HTML.
 ///
-/// Of a document that is cut or broken, what was read before.
+/// If the document is incomplete or broken, the fields before the fault are returned.
 pub(crate) fn error_answer(body: &[u8]) -> Option<ErrorAnswer> {
     let text = String::from_utf8_lossy(body);
     let (mut document, root) = Document::open(&text).ok()?;
     is_error(root.local_name().into_inner()).then(|| read_error(&mut document))
 }
 
-/// Whether the body is an XML document that is neither an error nor a web page.
+/// Returns true if the body is an XML document that is neither an error nor a web page.
 pub(crate) fn is_other_document(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     Document::open(&text).is_ok_and(|(_, root)| {
@@ -308,7 +308,8 @@ pub(crate) fn is_other_document(body: &[u8]) -> bool {
     })
 }
 
-/// `ErrorResponse` is how STS, and stores that resemble it, wrap the same fields.
+/// Returns true if the root element is that of an error. STS, and stores that resemble it, use `ErrorResponse` with
+/// the same fields.
 fn is_error(root: &str) -> bool {
     matches!(root, "Error" | "ErrorResponse")
 }
@@ -316,7 +317,7 @@ fn is_error(root: &str) -> bool {
 fn read_error(document: &mut Document<'_>) -> ErrorAnswer {
     let mut answer = ErrorAnswer::default();
     let mut details = String::new();
-    // An error within an error says less than what was read before it.
+    // If the error document itself is broken, the fields read before are returned.
     let _ = error_fields(document, &mut answer, &mut details);
     if !details.is_empty() {
         if !answer.message.is_empty() {
@@ -356,9 +357,10 @@ fn error_fields(
     })
 }
 
-/// `eu-west-1` of `bucket.s3.eu-west-1.amazonaws.com` and of the older `bucket.s3-eu-west-1...`.
+/// Returns the region in an endpoint's host name, such as `eu-west-1` in `bucket.s3.eu-west-1.amazonaws.com` and in
+/// the older `bucket.s3-eu-west-1...`.
 ///
-/// The global `s3.amazonaws.com` names no region, and `s3-external-1` is not one.
+/// The global `s3.amazonaws.com` contains no region, and `s3-external-1` is not one.
 fn region_of_endpoint(host: &str) -> Option<&str> {
     let host = host.strip_suffix(".cn").unwrap_or(host);
     let host = host.strip_suffix(".amazonaws.com")?;
@@ -380,11 +382,11 @@ fn region_of_endpoint(host: &str) -> Option<&str> {
 pub(crate) struct CopyResult {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<OffsetDateTime>,
-    /// The checksums, by the names of their elements.
+    /// The checksums, with the names of their elements.
     pub(crate) checksums: Vec<(String, String)>,
 }
 
-/// Reads the answer to [CopyObject][1] or [UploadPartCopy][2].
+/// Parses the answer to [CopyObject][1] or [UploadPartCopy][2].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 /// [2]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
@@ -420,7 +422,7 @@ pub(crate) struct AssumedRole {
     pub(crate) expiration: OffsetDateTime,
 }
 
-/// Reads the answer of STS to [AssumeRole][1] and to AssumeRoleWithWebIdentity.
+/// Parses the answer of STS to [AssumeRole][1] and to AssumeRoleWithWebIdentity.
 ///
 /// [1]: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 #[cfg(feature = "aws-chain")]
@@ -456,7 +458,7 @@ pub(crate) fn assumed_role(body: &[u8]) -> Result<AssumedRole> {
     })
 }
 
-/// Reads the upload id in the answer to [CreateMultipartUpload][1].
+/// Parses the upload id in the answer to [CreateMultipartUpload][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
 pub(crate) fn created_upload(body: &[u8]) -> Result<String> {
@@ -474,24 +476,24 @@ pub(crate) fn created_upload(body: &[u8]) -> Result<String> {
     id.ok_or_else(|| XmlError::malformed("no UploadId"))
 }
 
-/// Checks that an answer is one to [ListParts][1], whose parts are not needed.
+/// Checks that an answer is one to [ListParts][1]. Its parts are not needed.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
 pub(crate) fn listed_parts(body: &[u8]) -> Result<()> {
     read(body, &["ListPartsResult"], |_, _| Ok(()))
 }
 
-/// One page of [ListMultipartUploads][1], keys decoded.
+/// One page of [ListMultipartUploads][1], with keys decoded.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UploadsPage {
     pub(crate) uploads: Vec<ListedUpload>,
-    /// The key and the id that the next page comes after; none on the last one.
+    /// The key and the id after which the next page starts; none on the last one.
     pub(crate) next: Option<(String, String)>,
 }
 
-/// An upload that was begun and not ended.
+/// An upload that is neither completed nor aborted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedUpload {
     pub(crate) key: String,
@@ -499,7 +501,7 @@ pub(crate) struct ListedUpload {
     pub(crate) initiated: Option<OffsetDateTime>,
 }
 
-/// Reads a page of uploads.
+/// Parses a page of uploads.
 pub(crate) fn uploads_page(body: &[u8]) -> Result<UploadsPage> {
     let mut page = UploadsPage::default();
     let mut truncated = false;
@@ -550,16 +552,16 @@ fn listed_upload(document: &mut Document<'_>) -> Result<ListedUpload> {
     Ok(upload)
 }
 
-/// One page of [ListObjectVersions][1], keys decoded.
+/// One page of [ListObjectVersions][1], with keys decoded.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct VersionsPage {
-    /// By key, and of each key from the newest to the oldest.
+    /// Sorted by key, and the versions of each key from the newest to the oldest.
     pub(crate) versions: Vec<ListedVersion>,
-    /// How many have a key that is not UTF-8. No path and no request can name them.
+    /// Number of versions whose key is not UTF-8. No path and no request can represent them.
     pub(crate) unreadable: usize,
-    /// The key and the version id that the next page comes after; none on the last one.
+    /// The key and the version id after which the next page starts; none on the last one.
     pub(crate) next: Option<(String, String)>,
 }
 
@@ -567,13 +569,13 @@ pub(crate) struct VersionsPage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListedVersion {
     pub(crate) object: ListedObject,
-    /// `null` if the bucket kept no versions when it was stored.
+    /// `null` if versioning was not enabled when it was stored.
     pub(crate) version_id: String,
     pub(crate) is_latest: bool,
     pub(crate) is_delete_marker: bool,
 }
 
-/// Reads a page of the versions of keys that begin with that prefix.
+/// Parses a page of the versions of keys that begin with that prefix.
 pub(crate) fn versions_page(body: &[u8], prefix: &str) -> Result<VersionsPage> {
     let (readable, mark) = readable(body)?;
     let mut versions = Vec::new();
@@ -621,8 +623,8 @@ pub(crate) fn versions_page(body: &[u8], prefix: &str) -> Result<VersionsPage> {
     Ok(page)
 }
 
-/// Puts delete markers where they belong if the store lists all of them after the versions. S3 lists both
-/// in one order, which stays: times alone do not tell it, since an upload in parts has that of its beginning.
+/// Moves delete markers to their place if the store lists all of them after the versions. S3 lists both in one order,
+/// which is kept: times alone do not determine it, since a multipart upload has the time of its beginning.
 fn interleave(versions: &mut [ListedVersion]) {
     let first_marker = versions.iter().position(|version| version.is_delete_marker);
     let last_version = versions
@@ -636,7 +638,7 @@ fn interleave(versions: &mut [ListedVersion]) {
             let keys = one.object.key.cmp(&other.object.key);
             keys.then(other.is_latest.cmp(&one.is_latest))
                 .then(other.object.last_modified.cmp(&one.object.last_modified))
-                // Of one second, nobody knows which came first.
+                // Within one second, the order is unknown.
                 .then(other.is_delete_marker.cmp(&one.is_delete_marker))
         });
     }
@@ -676,7 +678,7 @@ fn listed_version(document: &mut Document<'_>, is_delete_marker: bool) -> Result
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BucketsPage {
     pub(crate) buckets: Vec<ListedBucket>,
-    /// The token that asks for the next page; none on the last one.
+    /// The token to request the next page; none on the last one.
     pub(crate) next_token: Option<String>,
 }
 
@@ -726,11 +728,11 @@ fn listed_bucket(document: &mut Document<'_>) -> Result<ListedBucket> {
 /// The answer to CompleteMultipartUpload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CompletedUpload {
-    /// Some stores leave it empty.
+    /// Empty for some stores.
     pub(crate) etag: Option<String>,
 }
 
-/// Reads the answer to [CompleteMultipartUpload][1].
+/// Parses the answer to [CompleteMultipartUpload][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 pub(crate) fn completed_upload(body: &[u8]) -> Result<CompletedUpload> {
@@ -748,7 +750,7 @@ pub(crate) fn completed_upload(body: &[u8]) -> Result<CompletedUpload> {
     Ok(upload)
 }
 
-/// Reads the tags, keys and values, in the answer to [GetObjectTagging][1].
+/// Parses the tags, as keys and values, in the answer to [GetObjectTagging][1].
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
 pub(crate) fn tagging(body: &[u8]) -> Result<Vec<(String, String)>> {
@@ -781,7 +783,7 @@ fn tag(document: &mut Document<'_>) -> Result<(String, String)> {
     Ok((key, value))
 }
 
-/// A key that DeleteObjects did not delete, and why.
+/// A key that DeleteObjects did not delete, with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeleteFailure {
     pub(crate) key: String,
@@ -789,7 +791,7 @@ pub(crate) struct DeleteFailure {
     pub(crate) message: String,
 }
 
-/// Reads the failures in the answer to [DeleteObjects][1], quiet or not.
+/// Parses the failures in the answer to [DeleteObjects][1], in quiet mode or not.
 ///
 /// [1]: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 pub(crate) fn delete_failures(body: &[u8]) -> Result<Vec<DeleteFailure>> {
@@ -817,7 +819,7 @@ fn delete_failure(document: &mut Document<'_>) -> Result<DeleteFailure> {
     Ok(failure)
 }
 
-/// Reads a document whose root is one of `roots`, giving each of its children to `child`.
+/// Parses a document whose root is one of `roots`, passing each of its children to `child`.
 fn read(
     body: &[u8],
     roots: &[&str],
@@ -833,7 +835,7 @@ fn utf8(body: &[u8]) -> Result<&str> {
     })
 }
 
-/// The same of a document whose text is known.
+/// Like [`read`], but for a document that is already text.
 fn read_text(
     text: &str,
     roots: &[&str],
@@ -859,7 +861,7 @@ fn kept(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A number of bytes; an empty element is 0.
+/// Parses a number of bytes; an empty element is 0.
 fn number(text: &str) -> Result<u64> {
     let text = text.trim_ascii();
     if text.is_empty() {
@@ -880,7 +882,7 @@ fn boolean(text: &str) -> Result<bool> {
     }
 }
 
-/// Whether the keys are URL-encoded. Reading an encoding that is not known would name other keys.
+/// Returns true if the keys are URL-encoded. An unknown encoding is an error, because it would lead to wrong keys.
 fn url_encoding(text: &str) -> Result<bool> {
     match text.trim_ascii() {
         "" => Ok(false),
@@ -902,7 +904,7 @@ fn wrongly_encoded() -> XmlError {
     XmlError::malformed("a key or prefix is not URL-encoded as EncodingType says")
 }
 
-/// Undoes `encoding-type=url`: a plus is a space, then %XX.
+/// Decodes `encoding-type=url`: a plus is a space, then %XX.
 fn url_decoded(text: &str) -> Result<Cow<'_, [u8]>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Ok(text.as_bytes().into());

@@ -1,4 +1,4 @@
-//! Golden documents as real stores answer them, and every way in which they can be broken.
+//! Golden documents from real stores, and all the ways in which they can be broken.
 
 use crate::s3::client::xml::*;
 
@@ -63,7 +63,7 @@ fn fault<T: fmt::Debug>(result: Result<T>) -> String {
 }
 
 #[test]
-fn amazon_s_listing_is_read_and_decoded() {
+fn a_listing_of_amazon_is_read_and_decoded() {
     let page = list_page(AWS_LIST.as_bytes(), "").unwrap();
     assert_eq!(
         page.objects,
@@ -98,7 +98,7 @@ fn the_token_is_never_decoded() {
 }
 
 #[test]
-fn radosgw_s_listing_is_read() {
+fn a_listing_of_radosgw_is_read() {
     let page = list_page(RADOSGW_LIST.as_bytes(), "").unwrap();
     assert_eq!(page.objects[0].key, "a/b c");
     assert_eq!(page.prefixes, ["dir/"]);
@@ -106,7 +106,7 @@ fn radosgw_s_listing_is_read() {
 }
 
 #[test]
-fn moto_s_listing_is_read_trimmed_only_where_it_may_be() {
+fn a_listing_of_moto_is_read_and_only_insignificant_space_is_trimmed() {
     let page = list_page(MOTO_LIST.as_bytes(), "").unwrap();
     assert_eq!(page.objects.len(), 1);
     assert_eq!(page.objects[0].key, " a+b%41 ");
@@ -114,7 +114,7 @@ fn moto_s_listing_is_read_trimmed_only_where_it_may_be() {
 }
 
 #[test]
-fn google_s_listing_without_etag_and_class_is_read() {
+fn a_listing_of_google_without_etag_and_class_is_read() {
     let page = list_page(GCS_LIST.as_bytes(), "").unwrap();
     let object = &page.objects[0];
     assert_eq!((object.key.as_str(), object.size), ("x", 7));
@@ -134,7 +134,7 @@ fn a_prefix_of_the_namespace_makes_no_difference() {
 }
 
 #[test]
-fn keys_are_decoded_only_if_the_answer_says_so() {
+fn keys_are_decoded_only_if_the_response_declares_an_encoding() {
     let raw = "<Contents><Key>a+b%41</Key></Contents>";
     assert_eq!(listing(raw).unwrap().objects[0].key, "a+b%41");
     let empty = format!("<EncodingType/>{raw}");
@@ -148,7 +148,7 @@ fn keys_are_decoded_only_if_the_answer_says_so() {
 }
 
 #[test]
-fn a_key_that_is_said_to_be_encoded_and_is_not_stays_as_it_is() {
+fn a_key_wrongly_declared_as_encoded_is_unchanged() {
     assert_eq!(encoded_key("%c3%A9%2f/~").unwrap(), "é//~");
     for plain in ["%", "a%4", "%zz", "%+1", "%41é"] {
         assert_eq!(encoded_key(plain).unwrap(), plain);
@@ -217,7 +217,7 @@ fn no_entity_is_ever_expanded() {
 }
 
 #[test]
-fn what_is_not_known_is_skipped_however_deep() {
+fn unknown_elements_are_skipped_at_any_depth() {
     let page = listing(
         "<New><Contents><Key>no</Key></Contents></New>text<Contents a='>'><Key>yes</Key>\
          <Owner><Key>no</Key><Size>x</Size></Owner><New/></Contents><?pi?><!-- -->",
@@ -312,7 +312,7 @@ fn a_truncated_listing_needs_a_token() {
 }
 
 #[test]
-fn an_answer_that_is_not_the_document_says_what_it_is() {
+fn an_error_about_an_unexpected_document_describes_it() {
     for (body, words) in [
         ("", "the answer is empty"),
         (" \n", "the answer is empty"),
@@ -334,7 +334,7 @@ fn an_answer_that_is_not_the_document_says_what_it_is() {
         let error = fault(list_page(body.as_bytes(), ""));
         assert!(error.contains(words), "{body}: {error}");
     }
-    // A name that is not UTF-8 spoils no listing.
+    // A name that is not UTF-8 does not make the listing fail.
     let latin = b"<ListBucketResult><Name>\xe9</Name></ListBucketResult>";
     assert_eq!(list_page(latin, ""), Ok(ListPage::default()));
 }
@@ -374,7 +374,7 @@ fn a_redirect_names_its_region_and_endpoint() {
 }
 
 #[test]
-fn a_region_said_outright_comes_first() {
+fn an_explicit_region_comes_first() {
     let answer = error_answer(
         b"<Error><Code>AuthorizationQueryParametersError</Code><Region>ap-south-1</Region>\
           <Endpoint>s3.eu-west-1.amazonaws.com</Endpoint></Error>",
@@ -404,7 +404,7 @@ fn the_region_of_an_endpoint_is_found_in_every_form() {
 }
 
 #[test]
-fn what_an_error_is_about_is_read() {
+fn the_resource_of_an_error_is_read() {
     let answer = error_answer(
         b"<Error><Code> AccessDenied\n</Code><Message>There were headers present in the request \
           which were not signed</Message><HeadersNotSigned>x-amz-acl, x-amz-meta-a\
@@ -420,7 +420,7 @@ fn what_an_error_is_about_is_read() {
 }
 
 #[test]
-fn google_s_details_and_sts_s_wrapping_are_read() {
+fn details_of_google_and_the_wrapper_of_sts_are_read() {
     let google = error_answer(
         b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>AccessDenied</Code>\
           <Message>Access denied.</Message><Details>Anonymous caller &quot;x&quot;</Details></Error>",
@@ -443,7 +443,7 @@ fn google_s_details_and_sts_s_wrapping_are_read() {
 }
 
 #[test]
-fn a_token_that_an_error_quotes_is_not_kept() {
+fn a_token_quoted_in_an_error_is_not_kept() {
     let answer = error_answer(
         b"<Error><Code>ExpiredToken</Code><Message>expired</Message><Token-0>SECRET</Token-0>\
           <StringToSign>SECRET</StringToSign><AWSAccessKeyId>SECRET</AWSAccessKeyId></Error>",
@@ -452,7 +452,7 @@ fn a_token_that_an_error_quotes_is_not_kept() {
 }
 
 #[test]
-fn an_error_that_is_cut_or_broken_says_what_it_can() {
+fn a_truncated_or_broken_error_document_is_read_as_far_as_possible() {
     for body in [
         &b"<Error><Code>SlowDown</Code><Message>Please re"[..],
         b"<Error><Code>SlowDown</Code><Message>\xff\xfe</Message></Error>",
@@ -485,7 +485,7 @@ fn a_long_message_is_cut_and_markup_in_it_dropped() {
 }
 
 #[test]
-fn what_is_not_an_error_document_is_none() {
+fn a_document_that_is_no_error_is_none() {
     for body in [
         "",
         " ",
@@ -501,7 +501,7 @@ fn what_is_not_an_error_document_is_none() {
 }
 
 #[test]
-fn an_error_with_status_200_is_told_from_every_answer() {
+fn every_parser_recognizes_an_error_with_status_200() {
     let body = AWS_ERROR.as_bytes();
     let whole = error_answer(body).unwrap();
     let faults = [
@@ -587,7 +587,7 @@ fn keys_that_were_not_deleted_are_named_with_their_reason() {
     assert_eq!(delete_failures(b"<DeleteResult/>"), Ok(Vec::new()));
 }
 
-/// A small generator of numbers, the same in every run.
+/// A small random number generator, with the same sequence in every run.
 struct Random(u64);
 
 impl Random {
@@ -733,8 +733,8 @@ fn a_page_of_uploads_that_ends_too_early_is_an_error() {
     );
 }
 
-/// The document, with each version as `key id kind seconds`: `v` is a version, `m` a delete marker, a capital
-/// the latest.
+/// Returns a document with each version given as `key id kind seconds`: `v` is a version, `m` a delete marker, a
+/// capital letter the latest.
 fn versions_document(versions: &[&str], after: &str) -> String {
     let element = |text: &&str| {
         let mut words = text.split(' ');
@@ -765,7 +765,7 @@ fn version_ids(document: &str, prefix: &str) -> Vec<String> {
 fn versions_are_read_in_the_order_of_the_store() {
     let after = "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
                  <NextKeyMarker>b%2Bc</NextKeyMarker><NextVersionIdMarker>7</NextVersionIdMarker>";
-    // An upload in parts has the time of its beginning: the times do not fall.
+    // A multipart upload has the time of its beginning, so the times are not in descending order.
     let listed = ["a+b 3 V 01", "a+b 2 m 05", "a+b 1 v 03", "b%2Bc 7 M 09"];
     let document = versions_document(&listed, after);
     assert_eq!(
@@ -785,7 +785,7 @@ fn versions_are_read_in_the_order_of_the_store() {
 }
 
 #[test]
-fn delete_markers_that_a_store_lists_apart_come_where_they_belong() {
+fn delete_markers_listed_separately_are_sorted_in() {
     let listed = ["a 3 v 06", "a 1 v 03", "b 1 V 04", "a 4 M 06", "a 2 m 04"];
     let document = versions_document(&listed, "");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! [`Old`]: the object that a file is opened over, as it was then.
+//! [`Old`]: the object version over which a file is opened.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -17,14 +17,14 @@ use crate::s3::read::reader::Reading;
 use crate::s3::s3_info::s3_info;
 use crate::s3::write::publish::Target;
 
-/// What opening reads of the object: most small ones are there whole, and an append to a large one
-/// wastes little.
+/// Number of bytes of the object that opening reads. Most small objects are read completely, and an append to a large one
+/// reads few unneeded bytes.
 const FIRST_BYTES: u64 = 32 << 10;
 
-/// The object as it was when the file was opened.
+/// The object version at the time when the file was opened.
 pub(in crate::s3) struct Old {
     e_tag: String,
-    /// What it keeps when it is stored anew, without its tags.
+    /// The headers that are kept when the object is stored again, without its tags.
     kept: Vec<(String, String)>,
     tag_count: Option<u64>,
     download: DownloadArgs,
@@ -33,7 +33,7 @@ pub(in crate::s3) struct Old {
     reader: S3Reader,
 }
 
-/// What copying a part of it takes, on a thread of its own.
+/// The data for copying a part of the object, on a thread of its own.
 pub(super) struct Copy {
     key: Key,
     e_tag: String,
@@ -42,7 +42,7 @@ pub(super) struct Copy {
 }
 
 impl Old {
-    /// Opens the object: one request, two if it is empty.
+    /// Opens the object. Makes one request, or two if it is empty.
     pub(in crate::s3) fn open(target: &Target, read: &ReadOptions) -> Result<Self> {
         let first = Reading {
             first_window: FIRST_BYTES,
@@ -62,11 +62,11 @@ impl Old {
         let looked;
         let headers: &HeaderMap = match reader.headers() {
             headers if headers.contains_key("etag") => headers,
-            // The answer that no byte is in the range says nothing of the object.
+            // A response that only reports an empty range does not describe the object.
             _ => {
                 looked = objects.head(key, read, false)?;
                 if looked.content_length() != Some(0) {
-                    // Another writer was there between: its bytes are not among those that were read.
+                    // Another writer replaced the object in between. Its bytes are not among the bytes that were read.
                     return Err(Error::new(ErrorKind::ResourceChanged)
                         .with_message("it was empty, and is no more"));
                 }
@@ -92,7 +92,7 @@ impl Old {
         self.reader.size()
     }
 
-    /// The headers that it keeps, its tags among them: one request if it has some.
+    /// Returns the headers that are kept, including tags. Makes one request if the object has tags.
     pub(super) fn kept_with_tags(&self, target: &Target) -> Result<Vec<(String, String)>> {
         let objects = &target.objects;
         let tags = objects.tags_header(&target.key, None, self.tag_count, &self.download)?;
@@ -101,7 +101,7 @@ impl Old {
         Ok(kept)
     }
 
-    /// Reads some bytes at that position, which lies within it.
+    /// Reads some bytes at `position`, which is within the object.
     pub(super) fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let offset = usize::try_from(position).unwrap_or(usize::MAX);
         match self.start.get(offset..) {
@@ -113,7 +113,7 @@ impl Old {
         }
     }
 
-    /// Fills the buffer from that position on, and asks for nothing else: one request, none for the
+    /// Fills the buffer from `position` on, and requests no other bytes. Makes one request, or none for the
     /// first bytes.
     pub(super) fn read_range(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let offset = usize::try_from(position).unwrap_or(usize::MAX);
@@ -124,7 +124,7 @@ impl Old {
         self.reader.read_range(position, rest)
     }
 
-    /// What copying a part of it takes.
+    /// Returns the data for copying a part of the object.
     pub(super) fn copy(&self, key: &Key) -> Copy {
         Copy {
             key: key.clone(),
@@ -136,7 +136,7 @@ impl Old {
 }
 
 impl Copy {
-    /// Copies that range as a part: one request.
+    /// Copies `range` as a part. Makes one request.
     pub(super) fn run(
         &self,
         objects: &Arc<Objects>,
@@ -158,8 +158,8 @@ impl Copy {
             .map_err(|error| self.explain(objects, error))
     }
 
-    /// A store that does not look at the condition refuses a range that the object of another writer
-    /// does not have: one request to tell.
+    /// Explains the error of a copied part. A store that ignores the condition rejects a range that the object of another
+    /// writer does not have. Makes one request to detect that.
     fn explain(&self, objects: &Objects, error: Error) -> Error {
         let is_refused = error.s3().is_some_and(|s3| matches!(s3.status, 400 | 416));
         if !is_refused {

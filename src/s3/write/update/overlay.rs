@@ -1,31 +1,31 @@
-//! [`Overlay`]: what was written over an object, and where the object still shows.
+//! [`Overlay`]: the bytes written over an object, and the ranges in which the object is unchanged.
 
 use std::io;
 use std::ops::Range;
 
 use crate::s3::write::update::scratch::Scratch;
 
-/// The content of a file that is changed: the old object's, where nothing was written over it.
+/// The content of a changed file: written bytes, and the old object's bytes everywhere else.
 pub(super) struct Overlay {
     size: u64,
-    /// Up to here the old object shows through. What was cut off does not come back.
+    /// The end of the old object's bytes. Bytes that were truncated do not return.
     old: u64,
-    /// Nothing of it is behind the end of the file.
+    /// Written bytes. None is after the end of the file.
     scratch: Scratch,
 }
 
-/// What stands at a position.
+/// The kind of content at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// The old object's bytes, at the same position.
     Old,
     Zeros,
-    /// What was written: see [`Overlay::read_written`].
+    /// Written bytes. See [`Overlay::read_written`].
     Written,
 }
 
 impl Overlay {
-    /// Nothing over an old object of that size.
+    /// Returns an overlay without changes over an old object of `old` bytes.
     pub(super) fn new(old: u64) -> Self {
         Self {
             size: old,
@@ -34,16 +34,17 @@ impl Overlay {
         }
     }
 
-    /// The size of the file, in bytes.
+    /// Returns the size of the file in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// What stands at that position, which lies within the file, and up to where at least.
+    /// Returns the kind of content at `position`, which is within the file, and a position up to which it is of that
+    /// kind.
     ///
     /// # Errors
     ///
-    /// Errors of the disk, here and below.
+    /// Errors of the disk. This applies to the methods below, too.
     pub(super) fn at(&mut self, position: u64) -> io::Result<(Content, u64)> {
         let (is_written, end) = self.scratch.run(position)?;
         let end = end.min(self.size);
@@ -54,8 +55,8 @@ impl Overlay {
         })
     }
 
-    /// Where in that range, which lies within the file, the old object shows: in ascending order, and
-    /// as one where at most `near` bytes are between.
+    /// Returns the ranges of the old object's bytes within `range`, which is within the file, in ascending order. Ranges
+    /// that are at most `near` bytes apart are joined.
     pub(super) fn old_in(&mut self, range: &Range<u64>, near: u64) -> io::Result<Vec<Range<u64>>> {
         let mut old: Vec<Range<u64>> = Vec::new();
         let mut position = range.start;
@@ -70,13 +71,13 @@ impl Overlay {
         Ok(old)
     }
 
-    /// Reads what was written at that position.
+    /// Reads written bytes at `position`.
     pub(super) fn read_written(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.scratch.read(position, buffer)
     }
 
-    /// Writes bytes at that position. What is between the end and there becomes zeros. After an error,
-    /// the content is not what was meant.
+    /// Writes bytes at `position`. Bytes between the end of the file and `position` become zeros. After an error,
+    /// the content is not the intended one.
     pub(super) fn write(&mut self, position: u64, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
@@ -86,7 +87,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Cuts the file, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     pub(super) fn set_len(&mut self, size: u64) -> io::Result<()> {
         if size < self.size {
             self.scratch.cut(size)?;
@@ -96,15 +97,15 @@ impl Overlay {
         Ok(())
     }
 
-    /// Where the old object shows, in ascending order: stretches of `least` bytes, and what the file ends
-    /// with.
+    /// Returns the ranges of the old object's bytes, in ascending order: those of at least `least` bytes, and the last
+    /// one of any length if it reaches the end of the file.
     pub(super) fn unchanged(&mut self, least: u64) -> io::Result<Vec<Range<u64>>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         let mut position = 0;
         while position < self.old {
             let (content, end) = self.at(position)?;
             if content == Content::Old {
-                // The one before is whole once another one does not touch it.
+                // The previous range is complete if this one does not touch it.
                 ranges.pop_if(|last| last.end < position && last.end - last.start < least);
                 join(&mut ranges, position..end, 0);
             }
@@ -116,7 +117,7 @@ impl Overlay {
     }
 }
 
-/// Adds a range behind the others: to the last one if at most `near` bytes are between.
+/// Adds a range after the others. Extends the last one if at most `near` bytes are between.
 fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>, near: u64) {
     match ranges.last_mut() {
         Some(last) if range.start - last.end <= near => last.end = range.end,
@@ -132,7 +133,7 @@ fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>, near: u64) {
 mod tests {
     use super::*;
 
-    /// The content of the file, with the old object's bytes as they are given.
+    /// Returns the content of the file over the old object's bytes `old`.
     fn content(overlay: &mut Overlay, old: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < overlay.size() {
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn random_changes_give_what_the_same_changes_give_to_a_vec() {
+    fn random_changes_have_the_same_result_as_in_a_vec() {
         let mut seed = 3_u64;
         let mut random = |bound: usize| {
             seed ^= seed << 13;
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_that_do_not_fit_into_memory_are_the_same() {
+    fn changes_that_do_not_fit_into_memory_have_the_same_result() {
         const SIZE: usize = 40 << 20;
         let old = vec![1; SIZE];
         let mut overlay = Overlay::new(SIZE as u64);
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn random_changes_on_the_disk_give_what_the_same_changes_give_to_a_vec() {
+    fn random_changes_on_the_disk_have_the_same_result_as_in_a_vec() {
         let mut seed = 5_u64;
         let mut random = |bound: usize| {
             seed ^= seed << 13;
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_are_near_are_one() {
+    fn nearby_ranges_are_merged() {
         let check = |given: &[(u64, u64)], near, expected: &[(u64, u64)]| {
             let mut joined = Vec::new();
             for (start, end) in given {
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_off_does_not_come_back() {
+    fn truncated_bytes_do_not_come_back() {
         let mut overlay = Overlay::new(10);
         overlay.set_len(4).unwrap();
         overlay.set_len(8).unwrap();

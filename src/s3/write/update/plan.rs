@@ -1,7 +1,7 @@
-//! The plan of an update: which parts of a changed object are copied from the old one on the server, and
-//! which are sent. Pure.
+//! The plan of an update: the parts of a changed object that the server copies from the old one, and the parts that are
+//! sent. Pure.
 //!
-//! What is unchanged stands where it stood before, so that a part is copied from where it belongs:
+//! Unchanged bytes keep their position, so that a part is copied from the same range:
 //!
 //! ```text
 //! old object    |======================================|
@@ -11,30 +11,30 @@
 //! parts         |  copy  |sent |     copy    |sent| copy |sent|
 //! ```
 //!
-//! Every part but the last has a size that the store takes: 5 MiB to 5 GiB. A change that is smaller
-//! is sent with unchanged bytes before it, or after it where there are too few. What is sent in all is
-//! the least that these sizes allow, as long as at most 4,000 unchanged ranges are large enough to be
-//! copied, and there are parts enough for all. Above that, the shorter ranges are sent, too.
+//! Every part except the last has a size that the store accepts: 5 MiB to 5 GiB. A smaller change is sent with unchanged
+//! bytes before it, or after it if there are too few before it. The plan sends the minimum number of bytes that these
+//! sizes allow, as long as at most 4,000 unchanged ranges are large enough to be copied, and the number of parts
+//! suffices. Otherwise the shorter ranges are sent, too.
 
 use std::ops::Range;
 
-/// What the store takes, and what this side wants to hold.
+/// The limits of the store, and the preferred size of sent parts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// The smallest part that is not the last.
+    /// Minimum size of a part that is not the last.
     pub(super) least: u64,
-    /// The largest part.
+    /// Maximum size of a part.
     pub(super) most: u64,
-    /// How many parts there may be.
+    /// Maximum number of parts.
     pub(super) parts: usize,
-    /// How large sent parts are, where that is legal.
+    /// Preferred size of sent parts, if the other limits allow it.
     pub(super) sent: u64,
 }
 
 /// A part of the new object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// These bytes of the old object, copied on the server.
+    /// These bytes of the old object, copied by the server.
     Copy(Range<u64>),
     /// These bytes of the new object, sent.
     Send(Range<u64>),
@@ -48,18 +48,18 @@ impl Part {
     }
 }
 
-/// How many bytes a plan sends.
+/// Returns the number of bytes that a plan sends.
 pub(super) fn sent(parts: &[Part]) -> u64 {
     let sent = parts.iter().filter(|part| matches!(part, Part::Send(_)));
     sent.map(|part| part.range().end - part.range().start).sum()
 }
 
-/// The maximum number of unchanged ranges that are looked at, the longest ones; the others are sent, whether that
-/// is the least or not: the time that a plan takes is bounded.
+/// Maximum number of unchanged ranges that are considered, the longest ones. The others are sent, even if this is not the
+/// minimum, so that planning takes a bounded time.
 const MAX_RANGES: usize = 4000;
 
-/// The parts of an object of that size, of which these ranges are those of the old one: in ascending
-/// order, none empty, none touching another. `None` if no plan has so few parts.
+/// Returns the parts of an object of `size` bytes, in which the ranges `unchanged` are from the old object. The ranges
+/// are in ascending order; none is empty, and none touches another. `None` if no plan has few enough parts.
 pub(super) fn plan(size: u64, unchanged: &[Range<u64>], limits: Limits) -> Option<Vec<Part>> {
     let mut ranges: Vec<Range<u64>> = unchanged
         .iter()
@@ -81,8 +81,8 @@ pub(super) fn plan(size: u64, unchanged: &[Range<u64>], limits: Limits) -> Optio
     }
 }
 
-/// The same for a store that takes parts of one size only, but for the last: each is copied that did not
-/// change at all. `None` if so few parts do not hold the object.
+/// Like [`plan`], but for a store that accepts only parts of one size, except for the last. Each part without any change
+/// is copied. `None` if the maximum number of parts does not hold the object.
 pub(super) fn plan_equal(size: u64, unchanged: &[Range<u64>], limits: Limits) -> Option<Vec<Part>> {
     let one = limits.sent.clamp(limits.least.max(1), limits.most);
     let count = size.div_ceil(one);
@@ -107,7 +107,7 @@ fn length(range: &Range<u64>) -> u64 {
     range.end - range.start
 }
 
-/// What a copy from that range has at least: the last part of the object may be of any size.
+/// Returns the minimum size of a copy from a range. The last part of the object may be of any size.
 fn least(range: &Range<u64>, size: u64, limits: Limits) -> u64 {
     if range.end == size { 1 } else { limits.least }
 }
@@ -122,26 +122,26 @@ fn keep_longest(ranges: &mut Vec<Range<u64>>, count: usize) {
 
 /// A way to copy some of the ranges, up to one of them.
 struct State {
-    /// Which range was copied last.
+    /// Index of the range that was copied last.
     range: usize,
-    /// Where its copy begins; where it ends depends on what comes behind it.
+    /// The start of its copy. Its end depends on the following copies.
     start: u64,
-    /// What was sent before that.
+    /// The number of bytes sent before that.
     sent: u64,
-    /// The state that this one continues, and where its copy ends.
+    /// The state that this one continues, and the end of its copy.
     before: Option<(usize, u64)>,
 }
 
-/// What is copied, so that the least is sent: each within one of the ranges, and what lies between
-/// two of them large enough for a part.
+/// Returns the copies with which the plan sends the fewest bytes. Each copy is within one of the ranges, and the gap
+/// between two of them is large enough for a part.
 ///
-/// From one copied range to the next, what lacks in the gap is taken from the end of the first as
-/// long as enough is left of it: it costs the same as the start of the next one, which then stays
-/// whole. So for each range only the ways there matter that are not worse in both, what was sent and
-/// where its copy begins.
+/// If a gap between two copied ranges is too small, the missing bytes are taken from the end of the first range as long
+/// as enough of it is left. This costs the same as taking them from the start of the next range, which then stays whole.
+/// Therefore, for each range only those ways matter that are not worse than another both in the number of sent bytes and
+/// in the start of the copy.
 fn copies(size: u64, ranges: &[Range<u64>], limits: Limits) -> Vec<Range<u64>> {
     let mut states: Vec<State> = Vec::new();
-    // Where the states of each range begin.
+    // The index of the first state of each range.
     let mut first_state = Vec::with_capacity(ranges.len());
     for (index, range) in ranges.iter().enumerate() {
         let enough = least(range, size, limits);
@@ -160,7 +160,7 @@ fn copies(size: u64, ranges: &[Range<u64>], limits: Limits) -> Vec<Range<u64>> {
                     limits,
                 ));
             }
-            // A range as long as this is copied in any case: leaving it out would cost more.
+            // A range of this length is always copied, because leaving it out would cost more.
             if length(&ranges[previous]) >= 3 * limits.least {
                 break;
             }
@@ -172,7 +172,7 @@ fn copies(size: u64, ranges: &[Range<u64>], limits: Limits) -> Vec<Range<u64>> {
     trace(size, ranges, &states)
 }
 
-/// The first copy.
+/// Returns the state in which a range is copied first.
 fn from_start(range: &Range<u64>, index: usize, limits: Limits) -> State {
     let start = match range.start {
         0 => 0,
@@ -186,7 +186,7 @@ fn from_start(range: &Range<u64>, index: usize, limits: Limits) -> State {
     }
 }
 
-/// The copy of a range after that of another.
+/// Returns the state in which a range is copied after another one.
 fn after(
     number: usize,
     state: &State,
@@ -207,7 +207,7 @@ fn after(
     }
 }
 
-/// The ways that are not worse than another in both.
+/// Returns the ways that are not worse than another both in sent bytes and in the start.
 fn best(mut ways: Vec<State>) -> Vec<State> {
     ways.sort_by_key(|way| (way.sent, way.start));
     let mut best: Vec<State> = Vec::new();
@@ -219,7 +219,7 @@ fn best(mut ways: Vec<State>) -> Vec<State> {
     best
 }
 
-/// The copies of the best way of all.
+/// Returns the copies of the best way.
 fn trace(size: u64, ranges: &[Range<u64>], states: &[State]) -> Vec<Range<u64>> {
     let in_all = |state: &State| state.sent + (size - ranges[state.range].end);
     let last = states
@@ -238,14 +238,14 @@ fn trace(size: u64, ranges: &[Range<u64>], states: &[State]) -> Vec<Range<u64>> 
     copies
 }
 
-/// The copies and what is between them, cut into parts.
+/// Returns the copies and the ranges between them, divided into parts.
 fn parts(size: u64, copies: &[Range<u64>], limits: Limits) -> Vec<Part> {
     let copied: u64 = copies.iter().map(length).sum();
     let copy_parts: u64 = copies
         .iter()
         .map(|copy| length(copy).div_ceil(limits.most))
         .sum();
-    // Larger parts where there would be too many; a gap has one more than its share at most.
+    // Parts are larger if there would be too many. A gap has at most one part more than its share.
     let room = (limits.parts as u64).saturating_sub(copy_parts + copies.len() as u64 + 1);
     let sent = (size - copied).div_ceil(room.max(1)).max(limits.sent);
     let sent = sent.clamp(limits.least, limits.most);
@@ -261,7 +261,7 @@ fn parts(size: u64, copies: &[Range<u64>], limits: Limits) -> Vec<Part> {
     parts
 }
 
-/// What is sent, in parts of about that size; only the last of the object may be a small one.
+/// Adds a sent range in parts of about `size` bytes. Only the last part of the object may be a small one.
 fn send(parts: &mut Vec<Part>, range: Range<u64>, size: u64, limits: Limits, is_last: bool) {
     if is_last {
         let mut start = range.start;
@@ -278,7 +278,7 @@ fn send(parts: &mut Vec<Part>, range: Range<u64>, size: u64, limits: Limits, is_
     cut(&range, pieces, |piece| parts.push(Part::Send(piece)));
 }
 
-/// Cuts a range into `count` pieces whose sizes differ by at most a byte.
+/// Divides a range into `pieces` pieces whose sizes differ by at most one byte.
 fn cut(range: &Range<u64>, pieces: u64, mut piece: impl FnMut(Range<u64>)) {
     let mut start = range.start;
     for left in (1..=pieces).rev() {
@@ -299,7 +299,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
     const GIB: u64 = 1 << 30;
 
-    /// S3's.
+    /// The limits of S3.
     const S3: Limits = Limits {
         least: 5 * MIB,
         most: 5 * GIB,
@@ -307,7 +307,7 @@ mod tests {
         sent: 8 * MIB,
     };
 
-    /// Small enough to try everything.
+    /// Limits that are small enough to try all combinations.
     const TINY: Limits = Limits {
         least: 3,
         most: 7,
@@ -315,7 +315,7 @@ mod tests {
         sent: 4,
     };
 
-    /// Numbers that look random, the same in each run.
+    /// A pseudorandom generator with the same numbers in each run.
     struct Random(u64);
 
     impl Random {
@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    /// The ranges of what is not changed.
+    /// Returns the ranges of unchanged bytes.
     fn runs(unchanged: &[bool]) -> Vec<Range<u64>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
         for (at, _) in (0..).zip(unchanged).filter(|(_, unchanged)| **unchanged) {
@@ -339,7 +339,8 @@ mod tests {
         runs
     }
 
-    /// Every byte once, in order; only what is unchanged is copied; sizes that the store takes.
+    /// Checks that the parts contain every byte once, in order, that only unchanged bytes are copied, and that the sizes
+    /// are within the limits.
     fn check(size: u64, unchanged: &[Range<u64>], limits: Limits, parts: &[Part]) {
         let mut position = 0;
         for (number, part) in parts.iter().enumerate() {
@@ -359,7 +360,7 @@ mod tests {
         assert!(parts.len() <= limits.parts);
     }
 
-    /// The least that can be sent, found by trying every place where a part can end.
+    /// Returns the minimum number of sent bytes, found by trying every possible end of a part.
     fn least_sent(unchanged: &[bool], limits: Limits) -> u64 {
         let size = unchanged.len();
         let mut least: Vec<Option<u64>> = vec![None; size + 1];
@@ -380,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn every_plan_is_legal_and_sends_the_least_that_is_possible() {
+    fn every_plan_is_legal_and_sends_as_little_as_possible() {
         for size in 0..=14_u32 {
             for bits in 0..1_u32 << size {
                 let unchanged: Vec<bool> = (0..size).map(|at| bits >> at & 1 == 1).collect();
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_plans_have_one_size_and_copy_each_part_that_did_not_change() {
+    fn equal_plans_have_one_part_size_and_copy_each_unchanged_part() {
         for size in 0..=14_u32 {
             for bits in 0..1_u32 << size {
                 let unchanged: Vec<bool> = (0..size).map(|at| bits >> at & 1 == 1).collect();
@@ -419,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_plans_send_the_least_that_is_possible_too() {
+    fn longer_plans_also_send_as_little_as_possible() {
         let mut random = Random(7);
         for _ in 0..2000 {
             let size = 20 + random.below(60);
@@ -454,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_is_one_copy_and_what_is_new() {
+    fn an_append_is_one_copy_and_the_new_bytes() {
         let size = GIB + 1024;
         assert_eq!(
             plan(size, &[0..GIB], S3).unwrap(),
@@ -467,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_change_is_sent_with_what_is_before_it() {
+    fn a_small_change_is_sent_with_the_bytes_before_it() {
         let changed = 512 * MIB;
         let unchanged = [0..changed, changed + 1024..GIB];
         let parts = plan(GIB, &unchanged, S3).unwrap();
@@ -480,13 +481,13 @@ mod tests {
                 Part::Copy(end..GIB)
             ]
         );
-        // At the start there is nothing before it.
+        // At the start there are no bytes before the change.
         let parts = plan(GIB, &[1024..GIB], S3).unwrap();
         assert_eq!(parts, [Part::Send(0..5 * MIB), Part::Copy(5 * MIB..GIB)]);
     }
 
     #[test]
-    fn what_is_too_small_to_be_copied_is_sent() {
+    fn ranges_too_small_to_be_copied_are_sent() {
         assert_eq!(
             plan(3 * MIB, &[0..2 * MIB], S3).unwrap(),
             [Part::Send(0..3 * MIB)]
@@ -496,7 +497,7 @@ mod tests {
 
     #[test]
     fn thousands_of_changes_fit_into_ten_thousand_parts() {
-        // A byte in every 6 MiB of 100 GiB.
+        // One changed byte in every 6 MiB of 100 GiB.
         let step = 6 * MIB;
         let size = 100 * GIB;
         let runs: Vec<_> = (0..size / step)
@@ -504,7 +505,7 @@ mod tests {
             .collect();
         let parts = plan(size, &runs, S3).unwrap();
         check(size, &runs, S3, &parts);
-        // Nothing is left of it.
+        // An object without unchanged bytes.
         let parts = plan(60 * 1024 * GIB / 10, &[], S3).unwrap();
         assert!(parts.len() <= 10_000);
         assert_eq!(plan(60 * 1024 * GIB, &[], S3), None);

@@ -1,5 +1,5 @@
-//! [`Scratch`]: bytes that were written and are not stored yet, in memory up to a bound, then in a
-//! temporary file that nobody else can open.
+//! [`Scratch`]: written bytes that are not stored yet, in memory up to a limit, then in a temporary file that no other
+//! user can open.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "what is cast is within a region of 256 KiB"
@@ -15,35 +15,35 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind};
 use crate::s3::api::nonce;
 
-/// How many bytes are held in memory: 16 MiB.
+/// Maximum memory in bytes: 16 MiB.
 const MAX_MEMORY_BYTES: usize = 16 << 20;
 
-/// How many bytes of the file a page has.
+/// Number of bytes of the file in a page.
 const PAGE: usize = 4 << 10;
 
-/// How many pages are held in memory, with their bits and their place in the map.
+/// Maximum number of pages in memory, with their bits and their entries in the map.
 const MAX_PAGES: usize = MAX_MEMORY_BYTES / (PAGE + PAGE / 8 + 64);
 
-/// How many bytes of the file a region of the temporary file has.
+/// Number of bytes of the file in a region of the temporary file.
 const REGION: u64 = 256 << 10;
 
-/// The bits of a region come before its bytes.
+/// Size of the bits of a region, which are stored before its bytes.
 const REGION_BITS: u64 = REGION / 8;
 
-/// What a region takes in the temporary file. What was not written takes no room on most disks.
+/// Size of a region in the temporary file. Unwritten bytes take no room on most disks.
 const SLOT: u64 = REGION_BITS + REGION;
 
-/// How many bytes of the file the bits are of that are read at a time.
+/// Number of bytes of the file whose bits are read at a time.
 const BLOCK: u64 = 32 << 10;
 
-/// Bytes by their position in the file, and one bit for each that tells whether it was written: however
-/// many writes there were, it takes no more than that.
+/// Written bytes by their position in the file, with one bit for each byte that shows whether it was written. The size
+/// does not depend on the number of writes.
 pub(super) enum Scratch {
     Memory(BTreeMap<u64, Box<Page>>),
     Disk(Regions),
 }
 
-/// Some bytes of the file, and which of them were written.
+/// Bytes of the file, and the bits that show which of them were written.
 pub(super) struct Page {
     bytes: [u8; PAGE],
     bits: [u8; PAGE / 8],
@@ -52,13 +52,13 @@ pub(super) struct Page {
 /// Parts of the file that are in a temporary file.
 pub(super) struct Regions {
     file: TemporaryFile,
-    /// In which slot each region is.
+    /// The slot of each region.
     slots: BTreeMap<u64, u64>,
-    /// Slots that were cut off.
+    /// Slots freed by truncation.
     free: Vec<u64>,
-    /// How many slots the temporary file has.
+    /// Number of slots of the temporary file.
     count: u64,
-    /// The bits that were read last, and where they are.
+    /// The bits that were read last, and their position.
     block: Option<(u64, Vec<u8>)>,
 }
 
@@ -74,7 +74,7 @@ impl Scratch {
         matches!(self, Self::Disk(_))
     }
 
-    /// Writes bytes at that position.
+    /// Writes bytes at `position`.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Whether the byte at that position was written, and up to where that is the same at least.
+    /// Returns whether the byte at `position` was written, and a position up to which all bytes have this state.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Scratch {
         Ok((is_written, number * size + end as u64))
     }
 
-    /// Reads bytes from that position on, as many as the buffer takes: all of them were written.
+    /// Reads bytes from `position` on, until the buffer is full. All of them must have been written.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Forgets what was written from that position on. What it took is free.
+    /// Removes written bytes from `position` on, and frees their room.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Page {
 }
 
 impl Regions {
-    /// A temporary file with what was in memory.
+    /// Creates a temporary file with the bytes that were in memory.
     fn of(mut pages: BTreeMap<u64, Box<Page>>) -> io::Result<Self> {
         let mut regions = Self {
             file: TemporaryFile::create()?,
@@ -195,7 +195,7 @@ impl Regions {
         Ok(regions)
     }
 
-    /// Where the slot of a region begins, which is made if it is not there.
+    /// Returns the start of the slot of a region, and creates the slot if it does not exist.
     fn make_slot(&mut self, region: u64) -> io::Result<u64> {
         if let Some(slot) = self.slots.get(&region) {
             return Ok(slot * SLOT);
@@ -217,7 +217,7 @@ impl Regions {
         Ok(slot * SLOT)
     }
 
-    /// The bits around that position, of a region that is there, and where they are in the file.
+    /// Returns the bits around `position`, in an existing slot, and their position in the temporary file.
     fn block(&mut self, slot: u64, position: u64) -> io::Result<(u64, &mut Vec<u8>)> {
         let at = slot + position % REGION / BLOCK * (BLOCK / 8);
         let block = match self.block.take() {
@@ -233,7 +233,7 @@ impl Regions {
         Ok((at, bits))
     }
 
-    /// Sets the bits of a range that lies within one block.
+    /// Sets the bits of a range within one block.
     fn mark(&mut self, slot: u64, range: Range<u64>, is_written: bool) -> io::Result<()> {
         let (at, bits) = self.block(slot, range.start)?;
         let first = place(range.start, BLOCK);
@@ -308,13 +308,13 @@ impl Regions {
     }
 }
 
-/// Where in its page, block or region of that size a position is.
+/// Returns the offset of a position in its page, block or region of `size` bytes.
 fn place(position: u64, size: u64) -> usize {
-    // No size is over 256 KiB.
+    // The size is at most 256 KiB.
     (position % size) as usize
 }
 
-/// Sets the bits of that range.
+/// Sets or clears the bits of a range.
 fn fill_bits(bits: &mut [u8], range: Range<usize>, is_set: bool) {
     let mut at = range.start;
     while at < range.end {
@@ -328,7 +328,7 @@ fn fill_bits(bits: &mut [u8], range: Range<usize>, is_set: bool) {
     }
 }
 
-/// The bit there, and where the bits end that are the same.
+/// Returns the bit at an index, and the end of the run of equal bits.
 fn run_of(bits: &[u8], at: usize) -> (bool, usize) {
     let bit = |at: usize| bits[at / 8] >> (at % 8) & 1 == 1;
     let is_set = bit(at);
@@ -352,11 +352,11 @@ fn lost() -> io::Error {
         .into()
 }
 
-/// A file in the directory for temporary files, which only its user may open, and which is gone when
-/// it is dropped; on Unix at once, so that it does not even outlive a program that is killed.
+/// A file in the directory for temporary files, which only its user can open. It is deleted when it is dropped. On Unix
+/// it is deleted at once, so that it does not outlive a killed program.
 struct TemporaryFile {
     file: File,
-    /// Where it can still be found.
+    /// The path, if the file still has one.
     path: Option<PathBuf>,
 }
 
@@ -394,7 +394,8 @@ impl TemporaryFile {
     }
 }
 
-/// The error of a temporary file. That it is not there, or not allowed, says nothing of the object.
+/// Returns the error for a temporary file. A missing or forbidden temporary file must not look like an error of the
+/// object.
 fn unavailable(what: &str, error: io::Error) -> io::Error {
     let directory = env::temp_dir();
     let message = format!(
@@ -447,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_scattered_writes_take_the_memory_of_few() {
+    fn a_million_scattered_writes_stay_within_the_memory_limit() {
         let mut scratch = Scratch::default();
         for at in 0..1_000_000 {
             scratch.write(at * 50, &[1]).unwrap();
@@ -476,14 +477,14 @@ mod tests {
             };
             assert_eq!(regions.count, 80, "{round}");
             assert_eq!(regions.file.file.metadata().unwrap().len(), 80 * SLOT);
-            // All of it goes, or half of it.
+            // Truncates all of it, or half of it.
             scratch.cut(if round < 3 { 0 } else { 10 << 20 }).unwrap();
         }
     }
 
     #[cfg(unix)]
     #[test]
-    fn nobody_finds_the_temporary_file() {
+    fn the_temporary_file_has_no_visible_name() {
         let file = TemporaryFile::create().unwrap();
         assert_eq!(file.path, None);
         use std::os::unix::fs::MetadataExt as _;

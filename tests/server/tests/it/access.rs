@@ -1,4 +1,4 @@
-//! Who may do what: signatures, regions, tokens, anonymous readers.
+//! Permissions: signatures, regions, tokens, anonymous readers.
 
 use std::time::{Duration, SystemTime};
 
@@ -53,7 +53,7 @@ fn a_url_from_the_future_is_refused() {
 }
 
 #[test]
-fn a_server_judges_by_its_own_clock_and_says_what_that_is() {
+fn a_server_uses_its_own_clock_and_sends_its_date() {
     for ahead in [3600, -3600] {
         let server = Server::builder().clock_ahead(ahead).start();
         server.bucket("bucket").put("a b//ö", "x");
@@ -88,7 +88,7 @@ fn httpdate(text: &str) -> SystemTime {
 }
 
 #[test]
-fn made_up_answers_have_the_servers_date() {
+fn scripted_responses_have_the_date_of_the_server() {
     let server = Server::builder().clock_ahead(-86_400).start();
     server
         .faults()
@@ -98,7 +98,7 @@ fn made_up_answers_have_the_servers_date() {
 }
 
 #[test]
-fn credentials_expire_and_others_take_their_place() {
+fn credentials_expire_and_are_replaced() {
     let server = Server::builder().token("token").start();
     server.bucket("bucket").put("a", "x");
     server.add_credentials("AKIANEW", "new secret", Some("new token"));
@@ -188,7 +188,7 @@ fn an_unsigned_amz_header_is_refused() {
 }
 
 #[test]
-fn anonymous_requests_may_read_only_what_is_public() {
+fn anonymous_requests_may_read_only_public_buckets() {
     let server = Server::start();
     get(&server, "a")
         .send_anonymous()

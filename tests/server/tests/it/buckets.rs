@@ -4,7 +4,7 @@ use test_server::Server;
 use test_server::client::{delete, get, head, list, put};
 
 #[test]
-fn buckets_come_and_go() {
+fn buckets_are_created_and_deleted() {
     let server = Server::builder()
         .region("eu-west-1")
         .bucket("other")

@@ -86,7 +86,7 @@ fn a_copy_onto_itself_must_change_something() {
 }
 
 #[test]
-fn copies_honour_conditions_on_both_ends() {
+fn copies_respect_conditions_on_source_and_target() {
     let server = Server::start();
     let etag = put(&server, "a", "x").send().header("etag").to_owned();
     put(&server, "b", "y").send().ok();
@@ -118,7 +118,7 @@ fn copies_honour_conditions_on_both_ends() {
 }
 
 #[test]
-fn more_than_five_gib_is_not_copied_at_once() {
+fn more_than_five_gib_is_not_copied_with_one_request() {
     let server = Server::start();
     server.bucket("bucket").put_synthetic("a", 1, (5 << 30) + 1);
     copy(&server, "a", "b")

@@ -17,7 +17,7 @@ fn delete_body(keys: &[&str], quiet: bool) -> String {
 }
 
 #[test]
-fn many_are_deleted_and_each_failure_is_told() {
+fn many_keys_are_deleted_and_each_failure_is_reported() {
     let server = Server::start();
     stock(&server, &["a", "b", "c", "locked"]);
     server.bucket("bucket").refuse_delete("locked");
@@ -44,7 +44,7 @@ fn many_are_deleted_and_each_failure_is_told() {
 }
 
 #[test]
-fn keys_that_xml_cannot_carry_are_not_deleted_in_a_list() {
+fn keys_that_xml_cannot_carry_are_not_deleted_in_bulk() {
     let server = Server::start();
     for key in ["a\u{1}", "a&#x1;"] {
         let body = delete_body(&[key], false);
@@ -56,7 +56,7 @@ fn keys_that_xml_cannot_carry_are_not_deleted_in_a_list() {
 }
 
 #[test]
-fn deleting_many_needs_a_digest_and_the_right_one() {
+fn a_bulk_delete_needs_a_correct_digest() {
     let server = Server::start();
     stock(&server, &["a"]);
     let body = delete_body(&["a"], false);
@@ -75,7 +75,7 @@ fn deleting_many_needs_a_digest_and_the_right_one() {
 }
 
 #[test]
-fn more_than_a_thousand_are_not_deleted_at_once() {
+fn a_bulk_delete_takes_at_most_a_thousand_keys() {
     let server = Server::start();
     let body = delete_body(&vec!["a"; 1001], false);
     delete_many(&server, &body)

@@ -7,7 +7,7 @@ use test_server::client::{agent, get, put, raw_bytes, raw_get};
 use test_server::{Answer, Fault, LoggedRequest, Rule, SECRET_KEY, Server, synthetic_bytes};
 
 #[test]
-fn an_error_is_answered_instead_of_the_nth_request_and_then_no_more() {
+fn an_error_replaces_only_the_nth_response() {
     let server = Server::start();
     let slow = Answer::error(503, "SlowDown").header("retry-after", "1");
     server.faults().add(
@@ -38,7 +38,7 @@ fn an_error_can_come_with_status_200() {
 }
 
 #[test]
-fn faults_meet_the_requests_that_a_test_chooses() {
+fn faults_apply_to_the_requests_that_match_their_rule() {
     let server = Server::start();
     let second_part = |request: &LoggedRequest| request.query("partNumber") == Some("2");
     server.faults().add(
@@ -64,7 +64,7 @@ fn faults_meet_the_requests_that_a_test_chooses() {
 }
 
 #[test]
-fn any_answer_can_be_given() {
+fn any_response_can_be_scripted() {
     let server = Server::start();
     server.faults().add(
         Rule::any(),
@@ -79,7 +79,7 @@ fn any_answer_can_be_given() {
 }
 
 #[test]
-fn an_answered_fault_keeps_the_connection() {
+fn a_fault_with_a_response_keeps_the_connection() {
     let server = Server::start();
     server
         .faults()
@@ -94,7 +94,7 @@ fn an_answered_fault_keeps_the_connection() {
 }
 
 #[test]
-fn a_connection_dropped_before_has_no_effect_and_one_dropped_after_has() {
+fn a_request_dropped_before_has_no_effect_and_one_dropped_after_has() {
     let server = Server::start();
     server
         .faults()
@@ -146,7 +146,7 @@ fn truncated_at(at: u64) {
 }
 
 #[test]
-fn delays_and_stalls_take_their_time() {
+fn delays_and_stalls_last_as_long_as_configured() {
     let server = Server::start();
     server.bucket("bucket").put("a", "0123456789");
     server.faults().add(

@@ -1,4 +1,4 @@
-//! Keys, odd ones above all.
+//! Keys, especially odd ones.
 
 use test_server::Server;
 use test_server::client::{decode, delete, get, list, put, raw};
@@ -106,7 +106,7 @@ fn odd_keys_survive_put_get_list_delete() {
 }
 
 #[test]
-fn nothing_normalizes_dot_segments_or_slashes() {
+fn dot_segments_and_slashes_are_not_normalized() {
     let server = Server::builder().public_read(true).start();
     for key in [
         ".",

@@ -8,7 +8,7 @@ use test_server::client::{get, head, hex, md5, put};
 use test_server::{Content, Server, synthetic_bytes};
 
 #[test]
-fn a_synthetic_object_is_the_same_bytes_wherever_it_is_read() {
+fn a_synthetic_object_has_the_same_bytes_at_every_offset() {
     let server = Server::start();
     server.bucket("bucket").put_synthetic("big", 7, 3 << 30);
     assert_eq!(
@@ -37,7 +37,7 @@ fn a_synthetic_object_is_the_same_bytes_wherever_it_is_read() {
 }
 
 #[test]
-fn a_client_that_hangs_up_is_sent_little_more_than_it_read() {
+fn a_client_that_closes_the_connection_gets_little_more_than_it_read() {
     let server = Server::start();
     server.bucket("bucket").put_synthetic("big", 7, 3 << 30);
     let path = get(&server, "big").signed_url();

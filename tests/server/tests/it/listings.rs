@@ -10,7 +10,7 @@ pub fn stock(server: &Server, keys: &[&str]) {
 }
 
 #[test]
-fn a_listing_has_prefix_delimiter_and_what_s3_says_of_each_object() {
+fn a_listing_has_prefix_delimiter_and_the_properties_of_each_object() {
     let server = Server::start();
     stock(&server, &["a/1", "a/2", "a/b/3", "a/c/4", "b"]);
     let reply = list(&server)
@@ -41,7 +41,7 @@ fn a_listing_has_prefix_delimiter_and_what_s3_says_of_each_object() {
 }
 
 #[test]
-fn pages_are_a_thousand_long_and_continue_where_they_ended() {
+fn pages_have_a_thousand_keys_and_continue_where_they_ended() {
     let server = Server::start();
     for n in 0..2050 {
         server.bucket("bucket").put(&format!("{n:04}"), "");
@@ -124,7 +124,7 @@ fn start_after_inside_a_common_prefix_hides_it() {
 #[test]
 fn keys_are_listed_in_order_of_their_bytes() {
     let server = Server::start();
-    // U+FFFD comes before U+1F600 in UTF-8, after it in UTF-16.
+    // U+FFFD comes before U+1F600 in UTF-8, and after it in UTF-16.
     stock(
         &server,
         &["\u{1f600}", "\u{fffd}", "Z", "a", "a-", "a/", "a0"],
@@ -137,7 +137,7 @@ fn keys_are_listed_in_order_of_their_bytes() {
 }
 
 #[test]
-fn names_are_encoded_as_s3_does_it_when_asked() {
+fn names_are_encoded_like_s3_on_request() {
     let server = Server::start();
     stock(&server, &["a b/c+d%é~*\u{1}"]);
     let reply = list(&server).query("encoding-type", "url").send().ok();
@@ -154,7 +154,7 @@ fn names_are_encoded_as_s3_does_it_when_asked() {
 }
 
 #[test]
-fn the_first_version_of_listing_goes_on_from_a_marker() {
+fn the_first_version_of_listings_continues_from_a_marker() {
     let server = Server::start();
     stock(&server, &["a/1", "a/2", "b", "c"]);
     let call = || {

@@ -1,4 +1,4 @@
-//! The embedded server does what S3 does. What the other tests rely on is proved here, over HTTP.
+//! The embedded server behaves like S3. These tests prove over HTTP the behavior on which the other tests rely.
 
 mod access;
 mod buckets;

@@ -9,7 +9,7 @@ pub fn complete<'a>(server: &'a Server, key: &str, id: &str, body: &str) -> Call
 }
 
 #[test]
-fn parts_become_an_object() {
+fn completed_parts_become_an_object() {
     let server = Server::builder().min_part_size(4).start();
     let (id, body) = upload_parts(&server, "a", &[b"0123", b"4567", b"8"]);
     assert_eq!(server.bucket("bucket").uploads().len(), 1);
@@ -63,7 +63,7 @@ fn parts_become_an_object() {
 }
 
 #[test]
-fn a_completion_must_list_parts_that_are_there_in_order_and_large_enough() {
+fn a_completion_must_list_existing_parts_in_order_and_of_sufficient_size() {
     let server = Server::start();
     let (id, body) = upload_parts(&server, "a", &[b"0123", b"4"]);
     complete(&server, "a", &id, &body)
@@ -110,7 +110,7 @@ fn a_completion_must_list_parts_that_are_there_in_order_and_large_enough() {
 }
 
 #[test]
-fn a_completion_honours_if_none_match() {
+fn a_completion_respects_if_none_match() {
     let server = Server::start();
     let (id, body) = upload_parts(&server, "a", &[b"new"]);
     put(&server, "a", "old").send().ok();
@@ -128,7 +128,7 @@ fn a_completion_honours_if_none_match() {
 }
 
 #[test]
-fn an_upload_keeps_what_its_creation_said() {
+fn an_upload_keeps_the_properties_of_its_creation() {
     let server = Server::start();
     let created = post(&server, "a", "")
         .query("uploads", "")

@@ -1,4 +1,4 @@
-//! Connections that are slow, cut, reset or encrypted, and a server that comes back.
+//! Connections that are slow, cut, reset or encrypted, and a server that restarts.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use test_server::client::{Reply, agent, get, put, raw_get};
 use test_server::{Fault, Rule, Server, synthetic_bytes};
 
-/// The head and the body of an answer.
+/// Splits a response into header and body.
 fn split(reply: &[u8]) -> (String, &[u8]) {
     let end = reply.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.expect("a head") + 4;
@@ -20,7 +20,7 @@ fn is_reset(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::ConnectionReset
 }
 
-/// Sends a GET and reads until the connection ends: what came, and whether it ended by a reset.
+/// Sends a GET and reads until the connection ends: returns the bytes, and whether the connection was reset.
 fn read_all(server: &Server, key: &str) -> (Vec<u8>, bool) {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
     stream
@@ -32,7 +32,7 @@ fn read_all(server: &Server, key: &str) -> (Vec<u8>, bool) {
 }
 
 #[test]
-fn a_connection_is_reset_where_the_fault_says() {
+fn a_connection_is_reset_at_the_configured_point() {
     let server = Server::start();
     server.bucket("bucket").put_synthetic("a", 1, 100_000);
     let reset_by = |fault| {
@@ -58,7 +58,7 @@ fn a_connection_is_reset_where_the_fault_says() {
 }
 
 #[test]
-fn a_reset_answer_means_an_effect_and_a_reset_before_means_none() {
+fn a_reset_response_has_an_effect_and_a_reset_before_has_none() {
     let server = Server::start();
     for (key, fault) in [
         ("before", Fault::ResetBefore),
@@ -73,7 +73,7 @@ fn a_reset_answer_means_an_effect_and_a_reset_before_means_none() {
 }
 
 #[test]
-fn an_upload_is_reset_at_a_byte_of_it_and_has_no_effect() {
+fn an_upload_reset_at_a_byte_has_no_effect() {
     let server = Server::start();
     let rule = || Rule::on("PutObject").always();
     server.faults().add(rule(), Fault::ResetUpload(100_000));
@@ -85,7 +85,7 @@ fn an_upload_is_reset_at_a_byte_of_it_and_has_no_effect() {
     assert_eq!(server.requests()[0].bytes_in, 100_000);
 }
 
-/// Sends with a client that waits for 200 ms at most.
+/// Sends with a client whose timeout is 200 ms.
 fn send_impatiently(call: &test_server::client::Call<'_>) -> Result<Reply, ureq::Error> {
     let agent = ureq::Agent::config_builder()
         .proxy(None)
@@ -96,7 +96,7 @@ fn send_impatiently(call: &test_server::client::Call<'_>) -> Result<Reply, ureq:
 }
 
 #[test]
-fn a_server_stands_still_while_it_takes_an_upload_or_inside_of_a_head() {
+fn a_server_stalls_during_an_upload_or_within_a_header() {
     let server = Server::start();
     server.bucket("bucket").put("a", "x");
     let faults = server.faults();
@@ -133,7 +133,7 @@ fn a_corrupted_upload_differs_in_one_bit_and_has_its_length() {
 }
 
 #[test]
-fn an_answer_can_drip() {
+fn a_response_can_be_sent_byte_by_byte() {
     let server = Server::start();
     server.bucket("bucket").put("a", "0123456789");
     let drip = Fault::Drip {
@@ -143,12 +143,12 @@ fn an_answer_can_drip() {
     server.faults().add(Rule::on("GetObject"), drip);
     let start = Instant::now();
     assert_eq!(get(&server, "a").send().body, b"0123456789");
-    // The head alone has more than 200 bytes.
+    // The header alone has more than 200 bytes.
     assert!(start.elapsed() >= Duration::from_millis(50));
 }
 
 #[test]
-fn faults_by_chance_are_as_many_as_asked_for_and_the_same_for_the_same_seed() {
+fn random_faults_have_the_configured_rate_and_depend_only_on_the_seed() {
     let meets = |seed| -> Vec<u16> {
         let server = Server::start();
         let faults = vec![
@@ -174,7 +174,7 @@ fn faults_by_chance_are_as_many_as_asked_for_and_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn a_throttled_connection_moves_so_many_bytes_a_second_each_way() {
+fn a_throttled_connection_has_the_configured_rate_in_both_directions() {
     let server = Server::builder().throttle(4_000_000).start();
     server.bucket("bucket").put_synthetic("a", 1, 1_000_000);
     let start = Instant::now();
@@ -190,7 +190,7 @@ fn a_throttled_connection_moves_so_many_bytes_a_second_each_way() {
 }
 
 #[test]
-fn latency_comes_with_every_request() {
+fn every_request_has_the_configured_latency() {
     let latency = Duration::from_millis(30);
     let server = Server::builder().latency(latency).start();
     for _ in 0..3 {
@@ -201,7 +201,7 @@ fn latency_comes_with_every_request() {
 }
 
 #[test]
-fn a_server_comes_back_on_its_port_with_what_it_held() {
+fn a_restarted_server_keeps_its_port_and_its_data() {
     let mut server = Server::start();
     put(&server, "a", "x").send().ok();
     server.stop();
@@ -213,7 +213,7 @@ fn a_server_comes_back_on_its_port_with_what_it_held() {
 }
 
 #[test]
-fn an_https_server_is_trusted_by_who_has_its_certificate_and_nobody_else() {
+fn only_clients_with_the_certificate_trust_an_https_server() {
     use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
     let server = Server::builder().tls().start();
@@ -238,7 +238,7 @@ fn put_over(server: &Server, agent: &ureq::Agent) -> Result<Reply, ureq::Error> 
 }
 
 #[test]
-fn nobody_gets_the_port_of_a_stopped_server() {
+fn the_port_of_a_stopped_server_stays_reserved() {
     let mut server = Server::start();
     server.stop();
     let address = (Ipv4Addr::LOCALHOST, server.port());

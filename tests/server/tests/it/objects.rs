@@ -1,4 +1,4 @@
-//! Objects: what is put comes back, conditions, ranges, checksums, encryption, tags.
+//! Objects: storing and returning, conditions, ranges, checksums, encryption, tags.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use test_server::client::{
 use test_server::{Object, Server};
 
 #[test]
-fn what_was_put_comes_back() {
+fn a_stored_object_is_returned() {
     let server = Server::start();
     let reply = put(&server, "a", "hello").send().ok();
     assert_eq!(reply.header("etag"), "\"5d41402abc4b2a76b9719d911017c592\"");
@@ -29,7 +29,7 @@ fn what_was_put_comes_back() {
 }
 
 #[test]
-fn the_headers_of_a_put_come_back_with_get_and_head() {
+fn get_and_head_return_the_headers_of_a_put() {
     let server = Server::start();
     let headers = [
         ("cache-control", "max-age=60"),
@@ -79,7 +79,7 @@ fn aws_chunked_is_not_kept_as_an_encoding() {
 }
 
 #[test]
-fn metadata_beyond_ascii_comes_back_as_an_encoded_word() {
+fn metadata_beyond_ascii_is_returned_as_an_encoded_word() {
     let server = Server::start();
     let object = Object::new("x").header("x-amz-meta-name", "ö");
     server.bucket("bucket").put_with("a", object);
@@ -90,7 +90,7 @@ fn metadata_beyond_ascii_comes_back_as_an_encoded_word() {
 }
 
 #[test]
-fn a_body_that_does_not_have_its_md5_is_refused() {
+fn a_body_with_a_wrong_md5_is_refused() {
     let server = Server::start();
     put(&server, "a", "x")
         .header("content-md5", base64(&md5(b"y")))
@@ -108,7 +108,7 @@ fn a_body_that_does_not_have_its_md5_is_refused() {
 }
 
 #[test]
-fn each_checksum_is_verified_kept_and_returned_when_asked_for() {
+fn each_checksum_is_verified_kept_and_returned_on_request() {
     let server = Server::start();
     let sums = [
         ("x-amz-checksum-crc32", "NhCmhg=="),
@@ -198,7 +198,7 @@ fn if_none_match_has_one_winner_of_eight() {
 }
 
 #[test]
-fn if_match_on_a_put_wants_that_very_object() {
+fn if_match_on_a_put_requires_the_same_version() {
     let server = Server::start();
     put(&server, "a", "1")
         .header("if-match", "\"0\"")
@@ -220,7 +220,7 @@ fn if_match_on_a_put_wants_that_very_object() {
 }
 
 #[test]
-fn conditions_on_reads_are_honoured() {
+fn conditions_on_reads_are_respected() {
     let server = Server::start();
     let reply = put(&server, "a", "1").send();
     let etag = reply.header("etag").to_owned();
@@ -258,7 +258,7 @@ fn conditions_on_reads_are_honoured() {
 }
 
 #[test]
-fn ranges_are_cut_as_asked() {
+fn ranges_are_returned_as_requested() {
     let server = Server::start();
     put(&server, "a", "0123456789").send().ok();
     let cases = [
@@ -295,7 +295,7 @@ fn ranges_are_cut_as_asked() {
 }
 
 #[test]
-fn a_range_that_cannot_be_read_is_ignored() {
+fn an_unparsable_range_is_ignored() {
     let server = Server::start();
     put(&server, "a", "0123456789").send().ok();
     for range in ["bytes=0-1,4-5", "bytes=5-2", "bytes=x-", "lines=0-1"] {
@@ -305,7 +305,7 @@ fn a_range_that_cannot_be_read_is_ignored() {
 }
 
 #[test]
-fn a_signed_url_may_override_the_headers_of_the_answer() {
+fn a_signed_url_may_override_the_headers_of_the_response() {
     let server = Server::start();
     put(&server, "a", "x")
         .header("content-type", "text/plain")
@@ -327,7 +327,7 @@ fn a_signed_url_may_override_the_headers_of_the_answer() {
 }
 
 #[test]
-fn the_attributes_asked_for_are_told() {
+fn the_requested_attributes_are_returned() {
     let server = Server::start();
     let (id, body) = upload_parts(&server, "a", &[b"hello"]);
     complete(&server, "a", &id, &body).send().ok();
@@ -367,7 +367,7 @@ fn an_archived_object_is_described_but_not_read() {
 }
 
 #[test]
-fn a_customer_key_is_needed_to_read_what_it_encrypted() {
+fn an_encrypted_object_is_read_only_with_its_customer_key() {
     let server = Server::start();
     let confirmed = "x-amz-server-side-encryption-customer-key-md5";
     let reply = with_key(put(&server, "a", "x"), &[1; 32]).send().ok();
@@ -456,7 +456,7 @@ fn the_etag_of_an_object_under_a_key_is_not_its_md5() {
 }
 
 #[test]
-fn an_upload_must_say_its_length() {
+fn an_upload_must_have_a_length() {
     let server = Server::start();
     let url = put(&server, "a", "x").signed_url();
     let path = &url[url::Position::BeforePath..];
@@ -473,7 +473,7 @@ fn an_upload_must_say_its_length() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_leaves_nothing() {
+fn an_incomplete_upload_leaves_nothing() {
     let server = Server::start();
     let url = put(&server, "a", "x").signed_url();
     let path = &url[url::Position::BeforePath..];

@@ -1,10 +1,10 @@
-//! The server as such: its life, its log, the headers of every answer.
+//! The server itself: its start and end, its log, the headers of every response.
 
 use test_server::Server;
 use test_server::client::{agent, delete, get, head, list, put, raw};
 
 #[test]
-fn twenty_servers_come_and_go() {
+fn twenty_servers_start_and_stop() {
     for _ in 0..20 {
         let server = Server::start();
         assert_eq!(get(&server, "a").send().status, 404);
@@ -12,7 +12,7 @@ fn twenty_servers_come_and_go() {
 }
 
 #[test]
-fn the_log_says_what_travelled() {
+fn the_log_has_the_requests_and_responses() {
     let server = Server::start();
     put(&server, "a b/ö", "12345")
         .header("x-amz-meta-colour", "red")
@@ -44,7 +44,7 @@ fn the_log_says_what_travelled() {
 }
 
 #[test]
-fn the_log_knows_each_operation_by_the_name_that_s3_gives_it() {
+fn the_log_has_the_s3_name_of_each_operation() {
     let server = Server::start();
     server.bucket("bucket").put("k", "x");
     let sent = [
@@ -119,7 +119,7 @@ fn a_refused_upload_keeps_its_connection() {
 }
 
 #[test]
-fn every_answer_has_ids_a_date_and_amazons_name() {
+fn every_response_has_ids_a_date_and_the_server_name_of_amazon() {
     let server = Server::start();
     for reply in [
         get(&server, "a").send(),

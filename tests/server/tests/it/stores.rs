@@ -1,4 +1,4 @@
-//! Stores that are not AWS: what they ignore, refuse, or want otherwise.
+//! Stores that are not AWS: headers that they ignore or refuse, and their own requirements.
 
 use super::copies::copy;
 use test_server::client::{delete, get, post, put, upload_parts};
@@ -58,7 +58,7 @@ fn a_quoted_etag_may_match_nothing() {
 }
 
 #[test]
-fn a_completion_may_have_to_list_every_part_and_may_not_tell_the_etag() {
+fn a_store_may_require_every_part_in_a_completion_and_hide_the_etag() {
     let server = Server::builder().min_part_size(1).like_radosgw().start();
     let (id, all) = upload_parts(&server, "a", &[b"1", b"2", b"3"]);
     let complete = |parts: &str| post(&server, "a", parts).query("uploadId", &id).send();
