@@ -462,6 +462,21 @@ impl UploadArgs {
         Ok(true)
     }
 
+    /// Returns an argument as text, by the name that [`set`](Self::set) knows.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        let text = if let Some(entry) = name.strip_prefix("metadata.") {
+            let entry = entry.to_ascii_lowercase();
+            self.metadata.as_ref()?.get(&entry).map(String::as_str)
+        } else if let Some(tag) = name.strip_prefix("tag.") {
+            self.tags.as_ref()?.get(tag).map(String::as_str)
+        } else if name == "checksum_algorithm" {
+            self.checksum_algorithm.map(ChecksumAlgorithm::name)
+        } else {
+            self.get(name)
+        };
+        text.map(str::to_owned)
+    }
+
     /// Merges these arguments with `defaults`. These arguments take precedence.
     pub(crate) fn over(&self, defaults: &Self) -> Self {
         let mut merged = defaults.clone();

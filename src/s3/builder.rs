@@ -55,6 +55,14 @@ pub enum AddressingStyle {
 
 impl AddressingStyle {
     /// Returns the style with this name in FS URLs and in the configuration of the AWS tools.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Path => "path",
+            Self::VirtualHost => "virtual",
+        }
+    }
+
     pub(super) fn from_name(name: &str) -> Option<Self> {
         match name {
             "auto" => Some(Self::Auto),

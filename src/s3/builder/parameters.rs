@@ -8,7 +8,7 @@ use crate::filesystem::header_args;
 use crate::filesystem::options::ChecksumAlgorithm;
 use crate::fs_url::FsUrl;
 use crate::s3::api::ConditionalWrites;
-use crate::s3::builder::{AddressingStyle, S3FsBuilder};
+use crate::s3::builder::{AddressingStyle, Checksum, S3FsBuilder};
 
 impl S3FsBuilder {
     /// Reads an `s3://` FS URL: bucket, `dir_path`, credentials and parameters.
@@ -57,6 +57,82 @@ impl S3FsBuilder {
         parameters.try_fold(self, |builder, (name, value)| {
             builder.set_parameter(name.as_ref(), value.as_ref(), true)
         })
+    }
+
+    /// Returns the value of a parameter, as an FS URL writes it. `None` if it is not set and its default is found out later,
+    /// if there is no such parameter, and for secrets: `aws_session_token`, and a `proxy` with a password.
+    ///
+    /// ```
+    /// use s3fs::S3Fs;
+    ///
+    /// let builder = S3Fs::builder("mybucket").parameters([("max_workers", "4"), ("metadata.origin", "gauge")])?;
+    /// assert_eq!(builder.get_parameter("max_workers").as_deref(), Some("4"));
+    /// assert_eq!(builder.get_parameter("metadata.origin").as_deref(), Some("gauge"));
+    /// assert_eq!(builder.get_parameter("strict").as_deref(), Some("1"));
+    /// assert_eq!(builder.get_parameter("region"), None);
+    /// # Ok::<(), s3fs::Error>(())
+    /// ```
+    #[must_use]
+    pub fn get_parameter(&self, name: &str) -> Option<String> {
+        let flag = |is_set: bool| if is_set { "1" } else { "0" }.to_owned();
+        let seconds = |time: Duration| time.as_secs_f64().to_string();
+        let settings = &self.settings;
+        match name {
+            "addressing_style" => self.addressing_style.map(|style| style.name().to_owned()),
+            "anonymous" => Some(flag(settings.anonymous)),
+            "ca_bundle" => {
+                let file = settings.ca_bundle.as_ref();
+                file.map(|file| file.to_string_lossy().into_owned())
+            }
+            "checksum" => match self.checksum {
+                Checksum::OfEndpoint => None,
+                Checksum::Set(algorithm) => {
+                    Some(algorithm.map_or("off", ChecksumAlgorithm::name).to_owned())
+                }
+            },
+            "conditions" => self.conditions.map(|conditions| {
+                match conditions {
+                    ConditionalWrites::Honoured => "honoured",
+                    ConditionalWrites::Ignored => "ignored",
+                }
+                .to_owned()
+            }),
+            "connect_timeout" => Some(seconds(self.timeouts.connect)),
+            "copy_percent_keys" => self.copy_percent_keys.map(flag),
+            "delimiter" => Some(self.delimiter.clone()),
+            "endpoint_url" => settings.endpoint_url.clone(),
+            "equal_parts" => self.equal_parts.map(flag),
+            "first_window" => Some(self.reading.first_window.to_string()),
+            "keep_encryption" => Some(flag(self.keep_encryption)),
+            "list_in_byte_order" => self.list_in_byte_order.map(flag),
+            "max_attempts" => self.max_attempts.map(|attempts| attempts.to_string()),
+            "max_parts" => Some(self.max_parts.to_string()),
+            "max_workers" => Some(self.max_workers.to_string()),
+            "min_part_size" => Some(self.min_part_size.to_string()),
+            "operation_timeout" => self.timeouts.operation.map(seconds),
+            "part_size" => Some(self.part_size.to_string()),
+            "profile" => settings.profile.clone(),
+            "proxy" => settings.proxy.clone().filter(|proxy| !proxy.contains('@')),
+            "read_ahead" => Some(self.reading.read_ahead.to_string()),
+            "read_only" => Some(flag(self.read_only)),
+            "region" => settings.region.clone(),
+            "requester_pays" => Some(flag(self.requester_pays)),
+            "response_timeout" => Some(seconds(self.timeouts.response)),
+            "retry_base_delay" => Some(seconds(self.retry.base_delay)),
+            "retry_max_delay" => Some(seconds(self.retry.max_delay)),
+            "retry_timeout" => Some(seconds(self.retry.timeout)),
+            "stall_timeout" => Some(seconds(self.timeouts.stall)),
+            "strict" => Some(flag(self.strict)),
+            "text_charset" => self.text_charset.clone(),
+            "user_agent_suffix" => {
+                Some(self.user_agent_suffix.clone()).filter(|suffix| !suffix.is_empty())
+            }
+            "write_buffer" => Some(self.write_buffer.to_string()),
+            name => {
+                let uploaded = self.upload.value(name);
+                uploaded.or_else(|| self.download.get(name).map(str::to_owned))
+            }
+        }
     }
 
     /// Sets the parameter with this name in FS URLs.
@@ -366,6 +442,60 @@ mod tests {
         }
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("ab", "ba"), 1);
+    }
+
+    #[test]
+    fn every_parameter_can_be_read_back_except_secrets() {
+        for name in NAMES
+            .into_iter()
+            .chain(["metadata.origin", "tag.year", "checksum_algorithm"])
+        {
+            let values = [
+                "1",
+                "0",
+                "7",
+                "777",
+                "path",
+                "virtual",
+                "honoured",
+                "CRC32C",
+                "off",
+                "ignored",
+                "http://127.0.0.1:9000",
+                "utf-8",
+                "/etc",
+            ];
+            let mut read = Vec::new();
+            for value in values {
+                let set = S3FsBuilder::new("b").set_parameter(name, value, true);
+                if let Ok(builder) = set {
+                    read.push((value, builder.get_parameter(name)));
+                }
+            }
+            assert!(read.len() >= 2 || name.starts_with("checksum"), "{name}");
+            for (value, read) in read {
+                let Some(read) = read else {
+                    assert_eq!(name, "aws_session_token");
+                    continue;
+                };
+                assert!(
+                    read == value || (&*read, value) == ("0", "off"),
+                    "{name}: {read}"
+                );
+                let again = S3FsBuilder::new("b").set_parameter(name, &read, true);
+                assert_eq!(again.unwrap().get_parameter(name), Some(read), "{name}");
+            }
+        }
+        for arg in header_args::TABLE {
+            let builder = S3FsBuilder::new("b").set_parameter(arg.name, "x", true);
+            assert_eq!(
+                builder.unwrap().get_parameter(arg.name).as_deref(),
+                Some("x")
+            );
+        }
+        let builder = S3FsBuilder::new("b").proxy("http://user:secret@127.0.0.1:1");
+        assert_eq!(builder.get_parameter("proxy"), None);
+        assert_eq!(builder.get_parameter("nothing"), None);
     }
 
     #[test]
