@@ -1,27 +1,9 @@
 //! The entries of a tree in the order of its keys: `FileSystem::scantree`.
 //!
-//! A tree without excluded directories is one flat listing, 1,000 keys per request. If directories are excluded, there
-//! are two ways, and neither is always the cheaper one:
-//!
-//! - *flat*: excluded keys are skipped, and if a page ends among them the next listing begins after them (`start-after`).
-//!   This never makes more requests than a listing without exclusions. But of 1,000 large excluded neighbours, each costs
-//!   one request.
-//! - *by directory*: each entered directory is listed on its own, grouped at the delimiter. Excluded directories cost
-//!   nothing. But of 1,000 small entered neighbours, each costs one request.
-//!
-//! The size of a directory is known only after it has been listed. Therefore, a flat page that contains
-//! excluded keys, and on which less than one listing by directory would have begun, is a debt.
-//! While there is a debt, the innermost directory is listed on its own, which pays one off. The results of that
-//! listing are kept, and so are never requested twice.
-//!
-//! With *F* requests of the flat way alone and *D* of the other, the total is at most 2 *F*, and at most 4 *D* + 2. The
-//! flat pages are at most *F*: each begins where the same page of the flat way begins, or later. Each directory page is
-//! paid for by a flat page, or follows one of 1,000 entries of which none was entered, for which the flat way pays as
-//! well. So they are at most *F*, too. They are also at most *D*, since none is requested twice. Flat pages without
-//! excluded keys have 1,000 entries, which are at most *D* + 1 pages. Each other one corresponds to a listing of the
-//! other way, or is paid off by a directory page, except for the last: 2 *D* + 1 together.
-
-use std::collections::VecDeque;
+//! A tree is one flat listing, 1,000 keys per request. If directories are excluded, their keys are skipped. If a page ends
+//! among them, and the order of the store allows it, the next listing begins after them (`start-after`). A large excluded
+//! directory then costs one request, and the total is never more than that of a listing without exclusions, except for the
+//! requests that check the order.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::info::{Info, Namespaces};
@@ -33,8 +15,7 @@ use crate::s3::key::{MAX_KEY_BYTES, Place};
 use crate::s3::list::all_keys::{AllKeys, honours_start_after};
 use crate::s3::list::entries::directory_info;
 use crate::s3::list::order::{Order, no_order};
-use crate::s3::list::pages::{PAGE, Pages, warn_unnameable};
-use crate::threads::ThreadPool;
+use crate::s3::list::pages::{Pages, warn_unnameable};
 
 /// Maximum number of names of a directory that are checked before a listing jumps in a store whose order is not known.
 const MOST_NAMES: usize = 10_000;
@@ -65,14 +46,12 @@ impl S3Fs {
             first: None,
             cursor: String::new(),
             left_out: None,
-            tally: Tally::default(),
-            debt: 0,
             ready: Vec::new().into_iter(),
             unnameable: 0,
             is_disordered: false,
             ended: false,
         };
-        let is_there = match tree.begin() {
+        let is_there = match tree.ask() {
             // The first page shows the disorder, before any entry was returned or entered.
             Err(_) if tree.is_disordered => {
                 return self.scan_directories(path, namespaces, tree.descend);
@@ -121,8 +100,8 @@ impl S3Fs {
     }
 }
 
-/// Iterator over the entries of a tree, each directory after its content. Holds one page, the directories from
-/// the root to the current one, and the remaining entries of those that were listed on their own.
+/// Iterator over the entries of a tree, each directory after its content. Holds one page, and the directories from the root
+/// to the current one.
 struct Tree<'a> {
     fs: &'a S3Fs,
     /// Prefix of all keys of the tree.
@@ -130,7 +109,7 @@ struct Tree<'a> {
     namespaces: Namespaces,
     /// `None` if all directories are entered.
     descend: Option<Descend<'a>>,
-    open: Vec<Open<'a>>,
+    open: Vec<Open>,
     /// The flat listing whose next page begins after the cursor.
     flat: Option<Flat<'a>>,
     /// The first key of the tree.
@@ -139,8 +118,6 @@ struct Tree<'a> {
     cursor: String,
     /// Prefix of the keys in the directory that was excluded last.
     left_out: Option<String>,
-    tally: Tally,
-    debt: u64,
     ready: std::vec::IntoIter<(String, Info)>,
     unnameable: usize,
     /// Whether the store was seen to list in no order.
@@ -149,7 +126,7 @@ struct Tree<'a> {
 }
 
 /// A directory that contains the current position.
-struct Open<'a> {
+struct Open {
     /// The path of its parent directory.
     parent: String,
     path: String,
@@ -157,24 +134,8 @@ struct Open<'a> {
     prefix: String,
     /// `None` for the root, which is not an entry.
     info: Option<Info>,
-    /// Number of its entries that were processed.
-    entries: usize,
-    own: Option<Own<'a>>,
     /// Whether its names have the same positions in both orders. `None` if this was not checked.
     is_clear: Option<bool>,
-}
-
-/// The listing of one directory, grouped at the delimiter.
-struct Own<'a> {
-    pages: Pages<'a>,
-    /// The cursor at the start of the listing.
-    from: String,
-    /// The entries of the last page that have not been processed.
-    entries: VecDeque<Listed>,
-    /// The last entry of the last page.
-    end: String,
-    /// Whether no directory of the last page was entered.
-    is_barren: bool,
 }
 
 /// The listing of the whole tree, starting after a key.
@@ -184,12 +145,6 @@ struct Flat<'a> {
     from: String,
 }
 
-/// An item of a listing that is grouped at the delimiter.
-enum Listed {
-    Object(ListedObject),
-    Prefix(String),
-}
-
 /// An entry of the tree, as found in a listing.
 struct Found {
     directory: String,
@@ -197,161 +152,29 @@ struct Found {
     key: String,
 }
 
-/// Evaluation of a flat page.
-#[derive(Default)]
-struct Tally {
-    /// Whether it contained excluded keys.
-    has_waste: bool,
-    /// Number of listings by directory that would have begun.
-    listings: u64,
-}
-
-impl Open<'_> {
+impl Open {
     fn root(path: &str, prefix: &str) -> Self {
         Self {
             parent: String::new(),
             path: path.to_owned(),
             prefix: prefix.to_owned(),
             info: None,
-            entries: 0,
-            own: None,
             is_clear: None,
         }
     }
 }
 
-impl Listed {
-    fn key(&self) -> &str {
-        match self {
-            Self::Object(object) => &object.key,
-            Self::Prefix(prefix) => prefix,
-        }
-    }
-}
-
-impl Own<'_> {
-    /// Returns true if its next page begins at the cursor or before it.
-    fn reaches(&self, cursor: &str) -> bool {
-        cursor <= self.end.as_str() || cursor.starts_with(&self.end) || cursor == self.from
-    }
-
-    /// Requests a page, and returns the number of its unreadable prefixes.
-    fn ask(&mut self) -> Result<usize> {
-        let page = self.pages.next().transpose()?.unwrap_or_default();
-        let objects = page.objects.into_iter().map(Listed::Object);
-        let prefixes = page.prefixes.into_iter().map(Listed::Prefix);
-        let mut entries: Vec<Listed> = objects.chain(prefixes).collect();
-        entries.sort_unstable_by(|a, b| a.key().cmp(b.key()));
-        if let Some(last) = entries.last() {
-            last.key().clone_into(&mut self.end);
-        }
-        self.entries = entries.into();
-        self.is_barren = true;
-        Ok(page.unreadable_prefixes.len())
-    }
-}
-
 impl Tree<'_> {
-    /// Requests the first page. Returns true if any key exists, including the marker.
-    fn begin(&mut self) -> Result<bool> {
+    /// Requests a page. Returns true if any key exists, including the marker.
+    fn ask(&mut self) -> Result<bool> {
         let mut found = Vec::new();
         let is_there = self.ask_flat(&mut found)?;
         self.finish(found)?;
         Ok(is_there)
     }
 
-    /// Processes known entries, or else requests more, until an entry is ready or none is left.
-    fn go_on(&mut self) -> Result<()> {
-        let mut found = Vec::new();
-        while !self.ended {
-            if self.take_known(&mut found) {
-                continue;
-            }
-            if !found.is_empty() {
-                break;
-            }
-            self.ask(&mut found)?;
-        }
-        self.finish(found)
-    }
-
-    /// Processes entries of the innermost directory's own listing. Returns true if there was any progress.
-    fn take_known(&mut self, found: &mut Vec<Found>) -> bool {
-        let Some(own) = self.open.last_mut().and_then(|open| open.own.as_mut()) else {
-            return false;
-        };
-        while let Some(listed) = own.entries.pop_front() {
-            if listed.key() <= self.cursor.as_str() {
-                continue;
-            }
-            self.flat = None;
-            match listed {
-                Listed::Object(object) => {
-                    object.key.clone_into(&mut self.cursor);
-                    self.take_object(object, found);
-                }
-                Listed::Prefix(prefix) => self.take_prefix(&prefix, found),
-            }
-            return true;
-        }
-        if !own.pages.is_ended() {
-            return false;
-        }
-        if self.open.len() == 1 {
-            self.end(found);
-        } else if let Some(prefix) = self.close_last(found) {
-            self.move_to(past(&prefix));
-        }
-        true
-    }
-
-    fn ask(&mut self, found: &mut Vec<Found>) -> Result<()> {
-        let own = self.open.last().and_then(|open| open.own.as_ref());
-        if own.is_some_and(|own| own.is_barren && own.reaches(&self.cursor)) {
-            return self.ask_own();
-        }
-        if self.debt == 0 || !self.may_jump()? {
-            return self.ask_flat(found).map(|_| ());
-        }
-        self.debt -= 1;
-        self.ask_own()
-    }
-
-    /// Requests a page of the innermost directory's own listing.
-    fn ask_own(&mut self) -> Result<()> {
-        let (fs, cursor) = (self.fs, &self.cursor);
-        let Some(open) = self.open.last_mut() else {
-            return Ok(());
-        };
-        let begun = open.own.take().filter(|own| own.reaches(cursor));
-        let own = begun.unwrap_or_else(|| {
-            let delimiter = fs.shared.keys.delimiter();
-            Own {
-                pages: Pages::new(fs.objects(), &open.prefix, Some(delimiter)).after(cursor),
-                from: cursor.clone(),
-                entries: VecDeque::new(),
-                end: String::new(),
-                is_barren: false,
-            }
-        });
-        let own = open.own.insert(own);
-        let asked = own.ask();
-        let is_disordered = own.pages.order() == Order::None;
-        let unreadable = asked.map_err(|error| error.with_path(open.path.as_str()))?;
-        self.unnameable += unreadable;
-        if is_disordered {
-            return Err(no_order());
-        }
-        Ok(())
-    }
-
     /// Requests a page of the whole tree. Returns true if it contained a key.
     fn ask_flat(&mut self, found: &mut Vec<Found>) -> Result<bool> {
-        self.tally = Tally {
-            has_waste: false,
-            // The listing of the root.
-            listings: u64::from(self.cursor.is_empty()),
-        };
         let objects = self.fs.objects();
         let mut flat = self.flat.take().unwrap_or_else(|| Flat {
             pages: match &self.descend {
@@ -377,8 +200,6 @@ impl Tree<'_> {
         }
         let is_there = last.is_some();
         self.move_to(last.unwrap_or_default());
-        let debt = self.debt + u64::from(self.tally.has_waste);
-        self.debt = debt.saturating_sub(self.tally.listings);
         if flat.pages.is_ended() {
             self.end(found);
             return Ok(is_there);
@@ -453,7 +274,6 @@ impl Tree<'_> {
     fn take_object(&mut self, object: ListedObject, found: &mut Vec<Found>) {
         let is_in = |prefix: &String| object.key.starts_with(prefix);
         if self.left_out.as_ref().is_some_and(is_in) {
-            self.tally.has_waste = true;
             return;
         }
         while self.open.len() > 1 && self.open.last().is_some_and(|open| !is_in(&open.prefix)) {
@@ -474,10 +294,8 @@ impl Tree<'_> {
                 if self.take_directory(with_delimiter, found) {
                     continue;
                 }
-                self.tally.has_waste = true;
                 return;
             }
-            self.tally.listings += open.count();
             if object.unreadable.is_some() {
                 self.unnameable += 1;
                 return;
@@ -503,27 +321,12 @@ impl Tree<'_> {
         }
     }
 
-    /// Processes a directory in the innermost one, from the innermost one's own listing.
-    fn take_prefix(&mut self, prefix: &str, found: &mut Vec<Found>) {
-        let depth = self.open.len();
-        let start = self.open.last().map_or(0, |open| open.prefix.len());
-        if !self.take_directory(prefix.get(start..).unwrap_or_default(), found) {
-            self.move_to(past(prefix));
-            return;
-        }
-        let outer = depth.checked_sub(1).and_then(|at| self.open.get_mut(at));
-        if let Some(own) = outer.and_then(|open| open.own.as_mut()) {
-            own.is_barren = false;
-        }
-    }
-
     /// Processes a directory in the innermost one. Returns true if it is entered.
     fn take_directory(&mut self, with_delimiter: &str, found: &mut Vec<Found>) -> bool {
         let Some(open) = self.open.last_mut() else {
             return false;
         };
         let prefix = format!("{}{with_delimiter}", open.prefix);
-        self.tally.listings += open.count();
         let Place::Child(name) = self.fs.shared.keys.place("", with_delimiter) else {
             self.unnameable += 1;
             self.left_out = self.descend.is_some().then_some(prefix);
@@ -537,14 +340,11 @@ impl Tree<'_> {
         };
         let parent = open.path.clone();
         if descent == Descent::Enter {
-            self.tally.listings += 1;
             self.open.push(Open {
                 parent,
                 path,
                 prefix,
                 info: Some(info),
-                entries: 0,
-                own: None,
                 is_clear: None,
             });
             return true;
@@ -588,8 +388,7 @@ impl Tree<'_> {
         };
         let beyond = namespaces.contains(Namespaces::S3) || namespaces.contains(Namespaces::URLS);
         let finished: Vec<(String, Info)> = if beyond {
-            let pool = ThreadPool::new(fs.shared.max_workers);
-            let completed = pool.try_map(&entries, complete)?;
+            let completed = fs.threads().try_map(&entries, complete)?;
             completed.into_iter().flatten().collect()
         } else {
             let listed = entries.into_iter();
@@ -597,14 +396,6 @@ impl Tree<'_> {
         };
         self.ready = finished.into_iter();
         Ok(())
-    }
-}
-
-impl Open<'_> {
-    /// Counts an entry, and returns the number of listings that this would have started: one for each 1,000.
-    fn count(&mut self) -> u64 {
-        self.entries += 1;
-        u64::from(self.entries > PAGE && self.entries % PAGE == 1)
     }
 }
 
@@ -619,7 +410,7 @@ impl Iterator for Tree<'_> {
             if self.ended {
                 return None;
             }
-            if let Err(error) = self.go_on() {
+            if let Err(error) = self.ask() {
                 self.ended = true;
                 return Some(Err(error));
             }
