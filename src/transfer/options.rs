@@ -93,7 +93,7 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Whether the call changes nothing and only lists its actions in [`Report::actions`]. Defaults to false.
+    /// Whether the call changes nothing and only lists its actions in [`Report::actions`](crate::Report::actions). Defaults to false.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -218,8 +218,9 @@ impl<'a> TransferOptions<'a> {
     }
 
     /// Arguments of objects that are uploaded from the local disk: by [`upload_file`], [`upload_dir`] and every copy, move
-    /// or mirror from an [`OsFs`](crate::OsFs) to an `S3Fs`. Any argument that is not set here defaults to the filesystem's
-    /// [`upload_args`](crate::S3FsBuilder::upload_args). Other transfers ignore this option.
+    /// or mirror from an [`OsFs`](crate::OsFs) to an `S3Fs`. Defaults to the filesystem's
+    /// [`upload_args`](crate::S3FsBuilder::upload_args), which also apply to every argument that is not set here. Other
+    /// transfers ignore this option.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions, UploadArgs};
@@ -417,7 +418,7 @@ pub enum OnError {
     /// Stops the call, which returns the error.
     Stop,
     /// Continues with the other files. The call returns [`BulkCopyFailed`](ErrorKind::BulkCopyFailed) at its end, with all
-    /// errors in its [`Failures`].
+    /// errors in its [`Failures`](crate::Failures).
     Gather,
 }
 

@@ -265,7 +265,7 @@ mod tests {
             (
                 &["t/d00/f0", "t/d00/f9"],
                 ("t/d00/f0", "t/d00/f9", 9),
-                "t/d11/f9",
+                "t/d10/f9",
             ),
             // Hexadecimal numbers.
             (&hexadecimal, ("t/0000", "t/00ff", 255), "t/0163"),
