@@ -5,7 +5,7 @@ mod completions;
 mod conditions;
 mod corrections;
 mod deletes;
-mod lessons;
+mod kept_corrections;
 mod logging;
 mod pool;
 mod recoding;

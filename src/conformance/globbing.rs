@@ -255,10 +255,10 @@ fn matches_tell_what_getinfo_tells(fs: &dyn FileSystem) {
     for pattern in ["**", "*/*", "a/*/", "a/x.py", "a/b/", "a/**"] {
         for found in fs.glob(pattern).iter(Namespaces::DETAILS) {
             let GlobMatch { path, info } = found.unwrap();
-            let told = fs.getinfo(&path, Namespaces::DETAILS).unwrap();
-            assert_eq!(info.name(), told.name(), "{pattern}");
-            assert_eq!(info.kind().unwrap(), told.kind().unwrap(), "{pattern}");
-            assert_eq!(info.size().unwrap(), told.size().unwrap(), "{pattern}");
+            let looked_up = fs.getinfo(&path, Namespaces::DETAILS).unwrap();
+            assert_eq!(info.name(), looked_up.name(), "{pattern}");
+            assert_eq!(info.kind().unwrap(), looked_up.kind().unwrap(), "{pattern}");
+            assert_eq!(info.size().unwrap(), looked_up.size().unwrap(), "{pattern}");
             assert_eq!(info.is_dir(), path.ends_with('/'), "{pattern}");
         }
     }

@@ -134,12 +134,12 @@ fn times_are_kept_from_one_filesystem_to_another(fs: &dyn FileSystem) {
     is_kept(fs, "e/g", old);
     moving::move_fs(&other(), fs, &options).unwrap();
     is_kept(fs, "d/f", old);
-    let told = fs.getmodified("d/f").unwrap().unwrap();
+    let kept = fs.getmodified("d/f").unwrap().unwrap();
     let out = MemoryFs::new();
     copy::copy_fs(fs, &out, &options).unwrap();
-    is_kept(&out, "d/f", told);
+    is_kept(&out, "d/f", kept);
     moving::move_dir(fs, "d", &out, "moved", &options).unwrap();
-    is_kept(&out, "moved/f", told);
+    is_kept(&out, "moved/f", kept);
     // A copy without the option has the current time.
     copy::copy_fs(&other(), &out, &TransferOptions::new()).unwrap();
     assert!(out.getmodified("d/f").unwrap() > Some(days(-1)));

@@ -117,16 +117,17 @@ fn steps_tell_what_scandir_tells(fs: &dyn FileSystem) {
             let entries: Vec<_> = entries.map(|entry| entry.unwrap()).collect();
             let (dirs, files): (Vec<_>, Vec<_>) =
                 entries.into_iter().partition(|entry| entry.is_dir());
-            assert_eq!(told(&step.dirs), told(&dirs), "{}", step.path);
-            assert_eq!(told(&step.files), told(&files), "{}", step.path);
+            assert_eq!(shown(&step.dirs), shown(&dirs), "{}", step.path);
+            assert_eq!(shown(&step.files), shown(&files), "{}", step.path);
         }
     }
 }
 
 /// Returns the attributes that do not depend on the time or the listing in which the entry was seen.
-fn told(infos: &[Info]) -> Vec<(&str, bool, Option<u64>)> {
-    let told = infos.iter();
-    told.map(|info| (info.name(), info.is_dir(), info.size()))
+fn shown(infos: &[Info]) -> Vec<(&str, bool, Option<u64>)> {
+    let infos = infos.iter();
+    infos
+        .map(|info| (info.name(), info.is_dir(), info.size()))
         .collect()
 }
 

@@ -1091,7 +1091,7 @@ mod tests {
             };
             let fs = builder.build_in(nowhere()).unwrap();
             let objects = fs.objects();
-            assert_eq!(objects.heeds_conditions(), expected, "{endpoint:?}");
+            assert_eq!(objects.honours_conditions(), expected, "{endpoint:?}");
             let checksum = objects.upload_args(&UploadArgs::new()).checksum();
             let crc32 = Some(ChecksumAlgorithm::Crc32).filter(|_| expected);
             assert_eq!(checksum, crc32, "{endpoint:?}");

@@ -246,7 +246,7 @@ impl S3Fs {
     pub fn open_read(&self, path: &str, options: &OpenOptions) -> Result<S3Reader> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let objects = Arc::clone(&self.shared.objects);
-        let reading = self.shared.reading.unless_said(options);
+        let reading = self.shared.reading.overridden_by(options);
         match S3Reader::open(objects, key, path, ReadOptions::from_call(options), reading) {
             Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
             result => result

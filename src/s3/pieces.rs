@@ -32,24 +32,24 @@ impl S3Fs {
         let objects = Arc::clone(&self.shared.objects);
         let read = ReadOptions::default();
         let looked = if options.get_only_look() {
-            ObjectVersion::look(objects, key, read).map(|pinned| (pinned, None))
+            ObjectVersion::look(objects, key, read).map(|version| (version, None))
         } else {
             let window = objects.part_sizes().first();
             match ObjectVersion::begin(Arc::clone(&objects), key.clone(), read.clone(), window) {
                 // The response to a range of an empty object does not contain the object's time.
-                Ok((pinned, None)) if options.get_needs_time() && pinned.modified().is_none() => {
-                    ObjectVersion::look(objects, key, read).map(|pinned| (pinned, None))
+                Ok((version, None)) if options.get_needs_time() && version.modified().is_none() => {
+                    ObjectVersion::look(objects, key, read).map(|version| (version, None))
                 }
                 begun => begun,
             }
         };
-        let (pinned, first) = match looked {
+        let (version, first) = match looked {
             Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
             looked => looked.map_err(|error| error.with_path(path))?,
         };
         Ok(ObjectSource {
             begun: first.as_ref().map_or(0, RangeReader::end),
-            pinned,
+            version,
             first: Mutex::new(first),
         })
     }
@@ -75,7 +75,7 @@ impl S3Fs {
 
 /// One version of an object.
 pub(crate) struct ObjectSource {
-    pinned: Arc<ObjectVersion>,
+    version: Arc<ObjectVersion>,
     /// The first response, until its range is read.
     first: Mutex<Option<RangeReader>>,
     begun: u64,
@@ -83,7 +83,7 @@ pub(crate) struct ObjectSource {
 
 impl RangedSource for ObjectSource {
     fn size(&self) -> u64 {
-        self.pinned.size()
+        self.version.size()
     }
 
     /// Makes one request for each call.
@@ -98,7 +98,7 @@ impl RangedSource for ObjectSource {
         drop(first);
         Ok(Box::new(ObjectRange(match begun {
             Some(begun) => begun,
-            None => self.pinned.range(start, end)?,
+            None => self.version.range(start, end)?,
         })))
     }
 
@@ -107,23 +107,23 @@ impl RangedSource for ObjectSource {
     }
 
     fn piece_size(&self) -> u64 {
-        self.pinned.part_size()
+        self.version.part_size()
     }
 
     fn modified(&self) -> Option<OffsetDateTime> {
-        self.pinned.modified()
+        self.version.modified()
     }
 
     fn original_modified(&self) -> Option<OffsetDateTime> {
-        mtime::of_headers(self.pinned.headers())
+        mtime::of_headers(self.version.headers())
     }
 
     fn now(&self) -> OffsetDateTime {
-        self.pinned.answered()
+        self.version.answered()
     }
 
     fn version(&self) -> Option<String> {
-        Some(self.pinned.name())
+        Some(self.version.name())
     }
 }
 

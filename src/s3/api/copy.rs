@@ -94,7 +94,7 @@ impl Source<'_> {
     /// Returns an error if the object has changed, because some parts may then be copies of the new object: not
     /// every store supports the condition of a part. One request, none if the store supports it.
     fn check_parts_unchanged(&self) -> Result<()> {
-        if self.objects.heeds_conditions() && !etag::is_weak(self.e_tag) {
+        if self.objects.honours_conditions() && !etag::is_weak(self.e_tag) {
             return Ok(());
         }
         self.check_unchanged()
@@ -289,7 +289,7 @@ impl Objects {
             false => source.check_parts_unchanged().map(|()| parts),
         });
         match checked {
-            Ok(done) => self.end_upload(FinishUpload {
+            Ok(done) => self.finish_upload(FinishUpload {
                 upload: &upload,
                 parts: done,
                 count: u32::try_from(parts.len()).unwrap_or(u32::MAX),

@@ -55,8 +55,9 @@ impl Objects {
             }
             match self.delete_batch(batch) {
                 Ok(failed) => {
-                    let told = failed.into_iter().map(|failure| self.told(batch, failure));
-                    failures.extend(told);
+                    let failed = failed.into_iter();
+                    let named = failed.map(|failure| self.failure_of(batch, failure));
+                    failures.extend(named);
                 }
                 Err(error) if is_refused_as_such(&error) => {
                     failures.extend(self.delete_instead(batch, error)?);
@@ -69,23 +70,23 @@ impl Objects {
 
     /// Deletes the objects of one request, and retries the keys that failed temporarily.
     fn delete_batch(&self, objects: &[Deletion<'_>]) -> Result<Vec<DeleteFailure>> {
-        let mut patience = self.client.patience(Operation::DeleteObjects);
+        let mut retries = self.client.partial_success(Operation::DeleteObjects);
         let mut left = objects.to_vec();
         let mut lasting = Vec::new();
         loop {
             let failed = self.delete_once(&left)?;
             // Only requested keys are retried.
             let (passing, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failure| {
-                is_among(objects, &failure.key) && patience.is_passing(&failure.code)
+                is_among(objects, &failure.key) && retries.is_passing(&failure.code)
             });
             // A conditional delete of a missing object fails with this code. That is the wanted result.
             let others = others.into_iter();
             lasting.extend(others.filter(|failure| failure.code != "NoSuchKey"));
             let Some(failure) = passing.first() else {
-                patience.succeeded();
+                retries.succeeded();
                 return Ok(lasting);
             };
-            if !patience.wait(&failure.code) {
+            if !retries.wait(&failure.code) {
                 cancel::check()?;
                 lasting.extend(passing);
                 return Ok(lasting);
@@ -173,7 +174,7 @@ impl Objects {
     }
 
     /// Returns the key that was not deleted, and its error.
-    fn told(&self, asked: &[Deletion<'_>], failure: DeleteFailure) -> (String, Error) {
+    fn failure_of(&self, asked: &[Deletion<'_>], failure: DeleteFailure) -> (String, Error) {
         let kind = match failure.code.as_str() {
             "AccessDenied" => ErrorKind::PermissionDenied,
             "PreconditionFailed" => ErrorKind::ResourceChanged,

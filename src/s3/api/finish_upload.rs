@@ -149,32 +149,32 @@ impl Objects {
     /// Returns `FileExists` if the object had to be new and exists, `ResourceChanged` if it does not have the
     /// required ETag, and `OutcomeUnknown` if the outcome cannot be determined after a lost answer. The upload
     /// is aborted except in the last case.
-    pub(crate) fn end_upload(&self, mut ending: FinishUpload<'_>) -> Result<()> {
-        if let Err(error) = put_in_order(&mut ending.parts, ending.count) {
-            self.abandon_upload(ending.upload);
+    pub(crate) fn finish_upload(&self, mut finish: FinishUpload<'_>) -> Result<()> {
+        if let Err(error) = put_in_order(&mut finish.parts, finish.count) {
+            self.abandon_upload(finish.upload);
             return Err(error);
         }
-        let ending = &ending;
-        let error = match self.complete_on_condition(ending) {
+        let finish = &finish;
+        let error = match self.complete_on_condition(finish) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
         if error.is_unsure() {
-            return self.resolve(ending, error);
+            return self.resolve(finish, error);
         }
-        self.abandon_upload(ending.upload);
-        Err(self.refused(ending, error))
+        self.abandon_upload(finish.upload);
+        Err(self.refused(finish, error))
     }
 
-    fn complete_on_condition(&self, ending: &FinishUpload<'_>) -> Result<()> {
+    fn complete_on_condition(&self, finish: &FinishUpload<'_>) -> Result<()> {
         let &FinishUpload {
             upload,
             ref parts,
             condition,
             read,
             ..
-        } = ending;
-        if !self.heeds_conditions() || condition.sendable() != condition {
+        } = finish;
+        if !self.honours_conditions() || condition.sendable() != condition {
             self.check(&upload.key, condition, read)?;
         }
         match self.complete_upload(upload, parts, condition.sendable()) {
@@ -195,49 +195,49 @@ impl Objects {
     /// A listing of its parts, or an abort, shows whether it was completed: a completed upload no longer exists.
     /// But some stores report that a completed upload was aborted, and some do not list parts, so a HEAD request
     /// for the object is sent, too.
-    fn resolve(&self, ending: &FinishUpload<'_>, error: Error) -> Result<()> {
-        let looked = || self.look(&ending.upload.key, ending.read);
+    fn resolve(&self, finish: &FinishUpload<'_>, error: Error) -> Result<()> {
+        let looked = || self.look(&finish.upload.key, finish.read);
         let origin = |found: &Result<Option<Response>>| match found {
-            Ok(found) => ending.origin(found.as_ref()),
+            Ok(found) => finish.origin(found.as_ref()),
             Err(_) => Origin::Unclear,
         };
-        if ending.nonce.is_some() && origin(&looked()) == Origin::Own {
+        if finish.nonce.is_some() && origin(&looked()) == Origin::Own {
             return Ok(());
         }
-        let open = self.is_open(ending.upload);
+        let open = self.is_open(finish.upload);
         let aborted = match open {
             Ok(false) => Ok(false),
-            Ok(true) | Err(_) => self.abort_or_log(ending.upload),
+            Ok(true) | Err(_) => self.abort_or_log(finish.upload),
         };
         let now = looked();
         let fate = match (aborted, open) {
             (Ok(false), _) => Fate::Gone,
             (Ok(true), Ok(true)) => Fate::Aborted,
             (Ok(true), _) => Fate::SaidAborted,
-            (Err(_), _) if origin(&now) == Origin::Own && ending.nonce.is_some() => return Ok(()),
+            (Err(_), _) if origin(&now) == Origin::Own && finish.nonce.is_some() => return Ok(()),
             (Err(_), _) => {
                 return Err(unknown(error).with_hint(format!(
                     "the multipart upload {:?} may stay behind; stale_uploads finds it",
-                    ending.upload.id
+                    finish.upload.id
                 )));
             }
         };
         let was_looked_at = now.is_ok();
-        match is_stored(fate, origin(&now), ending.nonce.is_some()) {
+        match is_stored(fate, origin(&now), finish.nonce.is_some()) {
             Some(true) => Ok(()),
             Some(false) if was_looked_at => match now {
-                Ok(Some(_)) if ending.condition == Condition::Absent => Err(exists()),
-                _ => Err(self.refused(ending, error.with_unsure(false))),
+                Ok(Some(_)) if finish.condition == Condition::Absent => Err(exists()),
+                _ => Err(self.refused(finish, error.with_unsure(false))),
             },
             _ => Err(unknown(error)),
         }
     }
 
     /// Returns the error of a condition that did not hold.
-    fn refused(&self, ending: &FinishUpload<'_>, error: Error) -> Error {
-        match ending.condition {
+    fn refused(&self, finish: &FinishUpload<'_>, error: Error) -> Error {
+        match finish.condition {
             Condition::Absent if condition_failed(&error) => {
-                self.not_new(&ending.upload.key, ending.read, error)
+                self.not_new(&finish.upload.key, finish.read, error)
             }
             _ => error,
         }

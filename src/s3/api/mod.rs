@@ -135,7 +135,7 @@ pub(crate) struct Objects {
     pub(in crate::s3) max_workers: usize,
     part_sizes: PartSizes,
     /// Whether the store is known to honour the conditions of every request.
-    heeds_conditions: bool,
+    honours_conditions: bool,
     /// Properties of the store that its listings have revealed.
     pub(in crate::s3) listings: Shown,
     /// Whether whole reads are verified against the store's checksum.
@@ -163,7 +163,7 @@ impl Objects {
         download: DownloadArgs,
         max_workers: usize,
         part_sizes: PartSizes,
-        heeds_conditions: bool,
+        honours_conditions: bool,
     ) -> Self {
         Self {
             client,
@@ -172,13 +172,13 @@ impl Objects {
             download,
             max_workers,
             part_sizes,
-            heeds_conditions,
+            honours_conditions,
             listings: Shown::default(),
             verifies: false,
             refusals: delete::Refusals::default(),
             wants_equal_parts: AtomicBool::new(false),
-            conditions: Conditions::new(heeds_conditions),
-            copies_percent_keys: heeds_conditions,
+            conditions: Conditions::new(honours_conditions),
+            copies_percent_keys: honours_conditions,
             text_charset: None,
             threads: Spawner::default(),
         }
@@ -193,8 +193,8 @@ impl Objects {
 
     /// Returns true if the store is known to honour the conditions of every request, including those that complete
     /// an upload.
-    pub(crate) fn heeds_conditions(&self) -> bool {
-        self.heeds_conditions
+    pub(crate) fn honours_conditions(&self) -> bool {
+        self.honours_conditions
     }
 
     /// Sets whether whole reads request a checksum and are verified.
@@ -354,7 +354,7 @@ impl Objects {
         if with_checksums {
             request = request.header("x-amz-checksum-mode", "ENABLED");
         }
-        let lessons = self.client.lessons();
+        let correction_count = self.client.correction_count();
         let error = match self.client.send(&request) {
             Err(error) => error,
             found => return found,
@@ -380,7 +380,7 @@ impl Objects {
         match self.list(&listing, None) {
             Err(told) if told.s3().is_some_and(|s3| s3.code != "AccessDenied") => Err(told),
             // The listing revealed the right region, or that the credentials had expired: retry.
-            _ if self.client.lessons() != lessons => self.client.send(&request),
+            _ if self.client.correction_count() != correction_count => self.client.send(&request),
             Ok(page) if status == Some(400) && options.version_id.is_none() && is_first(&page) => {
                 Err(error
                     .with_kind(ErrorKind::PermissionDenied)
@@ -693,8 +693,8 @@ pub(crate) fn with_kept(
 
 /// Returns true if a kept header is compatible with the newly requested encryption: S3 accepts only the headers
 /// of one kind.
-pub(crate) fn fits_encryption(name: &str, now_said: Option<&str>) -> bool {
-    now_said.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
+pub(crate) fn fits_encryption(name: &str, encryption: Option<&str>) -> bool {
+    encryption.is_none_or(|algorithm| algorithm.starts_with("aws:kms"))
         || !name.starts_with(ENCRYPTION)
 }
 

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind};
-use crate::s3::client::corrections::Learned;
+use crate::s3::client::corrections::Corrections;
 use crate::s3::client::{Client, Operation, Refused, Request, Signing};
 
 /// The header whose ETag may be sent without quotes.
@@ -68,12 +68,12 @@ pub(super) fn unusable(error: Error) -> Error {
 impl Client {
     /// Returns true if a condition may have failed only because of the form of its ETag. The request should then be
     /// retried with the other form.
-    pub(super) fn learn_quotes(
+    pub(super) fn correct_quotes(
         &self,
         request: &Request<'_>,
         refused: &Refused,
         signing: &Signing,
-        learned: &mut Learned,
+        corrections: &mut Corrections,
     ) -> bool {
         if refused.status != 412 {
             return false;
@@ -90,14 +90,14 @@ impl Client {
         }
         // A correction that another request has made since this attempt was sent needs no HEAD request.
         let is_known = !signing.bare_e_tags && flag.load(Ordering::Relaxed);
-        let is_first = learned.bare_e_tags.is_none();
+        let is_first = corrections.bare_e_tags.is_none();
         let may_be_its_form = is_first && is_known || self.is_still(request, e_tag);
         if !may_be_its_form {
             return false;
         }
         // The ETag was rejected in both forms, although the object has it.
-        learned.no_condition_holds = !is_first;
-        learned.bare_e_tags = Some(!signing.bare_e_tags);
+        corrections.no_condition_holds = !is_first;
+        corrections.bare_e_tags = Some(!signing.bare_e_tags);
         is_first
     }
 

@@ -16,7 +16,7 @@ use crate::s3::client::{Client, Operation, Request, Signing, lacks_digest};
 
 /// Corrections made during one request, at most one of each kind.
 #[derive(Default)]
-pub(super) struct Learned {
+pub(super) struct Corrections {
     /// Offset to this machine's clock, in milliseconds.
     pub(super) clock: Option<i64>,
     /// The bucket in its corrected region.
@@ -41,59 +41,69 @@ impl Client {
         request: &Request<'_>,
         failure: &Failure,
         signing: &Signing,
-        learned: &mut Learned,
+        corrections: &mut Corrections,
     ) -> bool {
         let Cause::Refused(refused) = &failure.cause else {
             self.doubt_silence(request, failure, signing);
             return false;
         };
         if is_accepted(request.operation, refused) {
-            self.keep_signature(learned);
+            self.keep_signature(corrections);
         }
-        let worth_it = self.learn_bucket(refused, signing, learned)
-            || self.learn_time(refused, signing, learned)
-            || self.renew(refused, signing, learned)
-            || learn_expectation(refused, signing, learned)
-            || self.learn_digest(request, refused, signing, learned)
-            || self.learn_quotes(request, refused, signing, learned);
-        if worth_it && learned.credentials {
-            self.lessons.fetch_add(1, Ordering::Relaxed);
+        let worth_it = self.correct_bucket(refused, signing, corrections)
+            || self.correct_time(refused, signing, corrections)
+            || self.renew(refused, signing, corrections)
+            || correct_expectation(refused, signing, corrections)
+            || self.correct_digest(request, refused, signing, corrections)
+            || self.correct_quotes(request, refused, signing, corrections);
+        if worth_it && corrections.credentials {
+            self.correction_count.fetch_add(1, Ordering::Relaxed);
         }
         worth_it
     }
 
     /// Keeps the corrections with which this request has succeeded, for later requests.
-    pub(super) fn keep(&self, request: &Request<'_>, signing: &Signing, learned: &mut Learned) {
-        self.keep_signature(learned);
+    pub(super) fn keep(
+        &self,
+        request: &Request<'_>,
+        signing: &Signing,
+        corrections: &mut Corrections,
+    ) {
+        self.keep_signature(corrections);
         self.keep_quotes(request, signing);
-        if learned.without_expect {
+        if corrections.without_expect {
             self.expectation.was_useless(Instant::now());
         }
-        if learned.with_digest && !self.wants_digest.swap(true, Ordering::Relaxed) {
+        if corrections.with_digest && !self.wants_digest.swap(true, Ordering::Relaxed) {
             log::debug!("the store wants a digest of each body: Content-MD5 is sent from now on");
         }
     }
 
     /// Counts a failed request that tried a correction of its signature.
-    pub(super) fn note_failure(&self, learned: &Learned) {
-        if learned.clock.is_some() || learned.bucket.is_some() {
-            self.lessons.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn note_failure(&self, corrections: &Corrections) {
+        if corrections.clock.is_some() || corrections.bucket.is_some() {
+            self.correction_count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Keeps the corrections with which the server has accepted a signature.
-    fn keep_signature(&self, learned: &mut Learned) {
-        let offset = learned.clock.inspect(|offset| self.clock.keep(*offset));
-        let bucket = learned.bucket.as_ref();
+    fn keep_signature(&self, corrections: &mut Corrections) {
+        let offset = corrections.clock.inspect(|offset| self.clock.keep(*offset));
+        let bucket = corrections.bucket.as_ref();
         let bucket = bucket.inspect(|bucket| self.route.keep(bucket));
         if offset.is_some() || bucket.is_some() {
-            self.lessons.fetch_add(1, Ordering::Relaxed);
+            self.correction_count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Corrects the bucket's region. For an unsigned request, the region matters only on AWS, where it is part of the
     /// host name.
-    fn learn_bucket(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+    fn correct_bucket(
+        &self,
+        refused: &Refused,
+        signing: &Signing,
+        corrections: &mut Corrections,
+    ) -> bool {
         let elsewhere = matches!(refused.status, 301 | 302 | 307 | 308 | 400 | 403);
         let matters = signing.credentials.is_some() || self.route.is_aws();
         if !elsewhere || !matters {
@@ -104,26 +114,31 @@ impl Client {
         if bucket.is_some() || is_of_region(refused) {
             self.route.drop_correction(&signing.bucket);
         }
-        let is_first = learned.bucket.is_none();
+        let is_first = corrections.bucket.is_none();
         let is_new = is_first && bucket.is_some();
-        learned.bucket = learned.bucket.take().or(bucket);
+        corrections.bucket = corrections.bucket.take().or(bucket);
         is_new
     }
 
     /// Corrects the clock: a rejection (403) dated to another time than the signature is attributed to the clock.
-    fn learn_time(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+    fn correct_time(
+        &self,
+        refused: &Refused,
+        signing: &Signing,
+        corrections: &mut Corrections,
+    ) -> bool {
         if refused.status != 403 || signing.credentials.is_none() {
             return false;
         }
         let date = refused.date;
         let offset = date.and_then(|date| self.clock.offset_to(date, signing.time));
-        let is_new = learned.clock.is_none() && offset.is_some();
-        learned.clock = learned.clock.or(offset);
+        let is_new = corrections.clock.is_none() && offset.is_some();
+        corrections.clock = corrections.clock.or(offset);
         is_new
     }
 
     /// Renews the credentials, if those of the request have expired and there are new ones.
-    fn renew(&self, refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+    fn renew(&self, refused: &Refused, signing: &Signing, corrections: &mut Corrections) -> bool {
         let expired = matches!(
             refused.code.as_str(),
             "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired"
@@ -131,23 +146,23 @@ impl Client {
         let Some(used) = signing.credentials.as_ref().filter(|_| expired) else {
             return false;
         };
-        let first = !std::mem::replace(&mut learned.credentials, true);
+        let first = !std::mem::replace(&mut corrections.credentials, true);
         first && self.credentials.renew(used, signing.began)
     }
 
     /// Adds a digest to the body if the store requires one, as for a bucket whose objects are locked by default.
-    fn learn_digest(
+    fn correct_digest(
         &self,
         request: &Request<'_>,
         refused: &Refused,
         signing: &Signing,
-        learned: &mut Learned,
+        corrections: &mut Corrections,
     ) -> bool {
         if signing.with_digest && matches!(refused.status, 400 | 501) {
             self.wants_digest.store(false, Ordering::Relaxed);
         }
         let is_new = refused.wants_digest && !signing.with_digest && lacks_digest(request);
-        learned.with_digest |= is_new;
+        corrections.with_digest |= is_new;
         is_new
     }
 
@@ -162,9 +177,13 @@ impl Client {
 }
 
 /// Drops `Expect: 100-continue` after a 417: an intermediary does not support it, but may accept the body.
-fn learn_expectation(refused: &Refused, signing: &Signing, learned: &mut Learned) -> bool {
+fn correct_expectation(
+    refused: &Refused,
+    signing: &Signing,
+    corrections: &mut Corrections,
+) -> bool {
     let is_refused = refused.status == 417 && signing.expects;
-    learned.without_expect |= is_refused;
+    corrections.without_expect |= is_refused;
     is_refused
 }
 

@@ -18,7 +18,7 @@ mod failure;
 #[path = "../../../tests/fuzzing/client_targets.rs"]
 pub(crate) mod fuzzing;
 mod operation;
-mod patience;
+mod partial_success;
 mod proxy;
 mod recode;
 pub(in crate::s3) mod redact;
@@ -48,11 +48,11 @@ pub(crate) use agent::{Timeouts, agent};
 pub(crate) use body::{Payload, ReadAt};
 use clock::Clock;
 use conditions::{BareETags, without_quotes};
-use corrections::Learned;
+use corrections::Corrections;
 use expect::Expectation;
 use failure::{Cause, Failure, Refused};
 pub(crate) use operation::Operation;
-pub(crate) use patience::Breaks;
+pub(crate) use partial_success::Breaks;
 pub(crate) use proxy::{Proxies, Proxy};
 use recode::Undecoded;
 pub(crate) use recode::unsupported as may_be_decoded;
@@ -87,8 +87,8 @@ pub(crate) struct Client {
     budget: Budget,
     counters: Arc<Counters>,
     bare_e_tags: BareETags,
-    /// Number of events after which a failed request may succeed: see the method `lessons`.
-    lessons: AtomicU64,
+    /// Number of events after which a failed request may succeed: see the method `correction_count`.
+    correction_count: AtomicU64,
     expectation: Expectation,
     /// Whether the store requires a digest of each body that it stores.
     wants_digest: AtomicBool,
@@ -135,7 +135,7 @@ impl Client {
             budget: Budget::new(),
             counters: Arc::default(),
             bare_e_tags: BareETags::default(),
-            lessons: AtomicU64::new(0),
+            correction_count: AtomicU64::new(0),
             expectation: Expectation::default(),
             wants_digest: AtomicBool::new(false),
         }
@@ -174,8 +174,8 @@ impl Client {
 
     /// Returns the number of corrections kept for later requests, of renewed credentials, and of requests that failed with
     /// a tried correction. If the number has changed, a request that failed before may succeed now.
-    pub(crate) fn lessons(&self) -> u64 {
-        self.lessons.load(Ordering::Relaxed)
+    pub(crate) fn correction_count(&self) -> u64 {
+        self.correction_count.load(Ordering::Relaxed)
     }
 
     /// Sends a request. Returns an error if the answer is not a success.
@@ -275,19 +275,19 @@ impl Client {
         let deadline = self.timeouts.deadline(request.within);
         // The time of the first failure. The retry time is measured from it, since a transfer may take longer.
         let mut failed = None;
-        let mut learned = Learned::default();
+        let mut corrections = Corrections::default();
         let mut unsure = false;
         let mut cost = None;
         let mut number = 1;
         cancel::check()?;
         loop {
-            let signing = self.signing_of(request, &payload, &learned)?;
+            let signing = self.signing_of(request, &payload, &corrections)?;
             let failure = match self
                 .attempt(request, &payload, &signing, number, deadline)
                 .and_then(|response| finish(response, &signing))
             {
                 Ok(result) => {
-                    self.keep(request, &signing, &mut learned);
+                    self.keep(request, &signing, &mut corrections);
                     self.budget.succeeded(cost);
                     return Ok(result);
                 }
@@ -295,7 +295,7 @@ impl Client {
             };
             self.counters.failure();
             unsure |= failure.unsure && request.operation.changes();
-            let is_corrected = self.learn(request, &failure, &signing, &mut learned);
+            let is_corrected = self.learn(request, &failure, &signing, &mut corrections);
             let wait = if is_corrected {
                 Some(Duration::ZERO)
             } else {
@@ -309,8 +309,8 @@ impl Client {
                 )
             };
             let Some(wait) = wait else {
-                self.note_failure(&learned);
-                let error = match learned.no_condition_holds {
+                self.note_failure(&corrections);
+                let error = match corrections.no_condition_holds {
                     true => conditions::unusable(failure.error),
                     false => failure.error,
                 };
@@ -395,18 +395,18 @@ impl Client {
         &self,
         request: &Request<'_>,
         payload: &Payload<'_>,
-        learned: &Learned,
+        corrections: &Corrections,
     ) -> Result<Signing> {
         let signing = self.signing()?;
         let is_large = has_body(request.operation) && payload.length() >= EXPECT_CONTINUE_BYTES;
-        let is_asked = !learned.without_expect && self.expectation.is_asked(signing.began);
-        let wants_digest = learned.with_digest || self.wants_digest.load(Ordering::Relaxed);
-        let bucket = learned.bucket.clone();
-        let offset = learned.clock;
+        let is_asked = !corrections.without_expect && self.expectation.is_asked(signing.began);
+        let wants_digest = corrections.with_digest || self.wants_digest.load(Ordering::Relaxed);
+        let bucket = corrections.bucket.clone();
+        let offset = corrections.clock;
         Ok(Signing {
             bucket: bucket.unwrap_or(signing.bucket),
             time: offset.map_or(signing.time, clock::at_offset),
-            bare_e_tags: learned
+            bare_e_tags: corrections
                 .bare_e_tags
                 .unwrap_or_else(|| self.bare_e_tags.are_sent(request.operation)),
             is_large,

@@ -152,11 +152,11 @@ fn apply(
     info: &S3Info,
 ) -> Result<Vec<(String, String)>> {
     if let Some(encryption) = changes.get(SERVER_SIDE_ENCRYPTION.name) {
-        let now_said = match encryption {
+        let encryption = match encryption {
             Value::Text(algorithm) => algorithm,
             _ => "",
         };
-        headers.retain(|(name, _)| fits_encryption(name, Some(now_said)));
+        headers.retain(|(name, _)| fits_encryption(name, Some(encryption)));
     }
     for (key, value) in changes {
         if key == "metadata" {

@@ -49,7 +49,7 @@ impl S3Fs {
             .keep_directories(&validated, &prefix, has_marker, stays)
             .map_err(|error| error.with_path(path))?;
         let delimiter = self.shared.keys.delimiter();
-        let mut doomed = Doomed::new(delimiter, MAX_WAITING_MARKERS);
+        let mut pending = PendingDeletes::new(delimiter, MAX_WAITING_MARKERS);
         let (mut failures, mut unreadable) = (Vec::new(), Vec::new());
         let mut delete = |keys: Vec<String>| -> Result<()> {
             let objects: Vec<Deletion<'_>> = keys.iter().map(|key| Deletion::of(key)).collect();
@@ -62,15 +62,15 @@ impl S3Fs {
                     unreadable.push(object.shown_key().into_owned());
                 } else if !stays || object.key != prefix {
                     // A directory that stays keeps its marker.
-                    doomed.add(object.key);
+                    pending.add(object.key);
                 }
             }
-            while let Some(full) = doomed.full_request() {
+            while let Some(full) = pending.full_request() {
                 delete(full)?;
             }
         }
-        let has_all = doomed.has_all_markers();
-        delete(doomed.rest())?;
+        let has_all = pending.has_all_markers();
+        delete(pending.rest())?;
         if !has_all {
             self.delete_markers(&prefix, stays, &mut delete)?;
         }
@@ -226,7 +226,7 @@ impl S3Fs {
         let delimiter = self.shared.keys.delimiter();
         let mut keys = plan.jobs.iter().map(|(object, ..)| *object);
         let has_markers = own.is_some() || keys.any(|object| is_marker(object, delimiter));
-        has_markers && !self.objects().heeds_conditions()
+        has_markers && !self.objects().honours_conditions()
     }
 
     /// Copies the content of a directory of another handle, if the server can. Implements `FileSystem::copydir_from`.
@@ -362,7 +362,7 @@ impl S3Fs {
         let known = there.and_then(|there| there.has(to.as_str()));
         let found = match known {
             Some(found) => found,
-            None => !self.objects().heeds_conditions() && is_there()?,
+            None => !self.objects().honours_conditions() && is_there()?,
         };
         if found {
             return Ok(());
@@ -512,7 +512,7 @@ impl TargetMarkers {
 }
 
 /// The keys of a tree to delete, 1,000 per request, with its markers after all others.
-struct Doomed<'a> {
+struct PendingDeletes<'a> {
     delimiter: &'a str,
     max_markers: usize,
     keys: Vec<String>,
@@ -521,7 +521,7 @@ struct Doomed<'a> {
     overflowed: bool,
 }
 
-impl<'a> Doomed<'a> {
+impl<'a> PendingDeletes<'a> {
     fn new(delimiter: &'a str, max_markers: usize) -> Self {
         Self {
             delimiter,
@@ -657,29 +657,32 @@ fn not_deleted(failures: &[(String, Error)]) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn doomed(max_markers: usize, keys: impl IntoIterator<Item = String>) -> Doomed<'static> {
-        let mut doomed = Doomed::new("/", max_markers);
-        keys.into_iter().for_each(|key| doomed.add(key));
-        doomed
+    fn pending(
+        max_markers: usize,
+        keys: impl IntoIterator<Item = String>,
+    ) -> PendingDeletes<'static> {
+        let mut pending = PendingDeletes::new("/", max_markers);
+        keys.into_iter().for_each(|key| pending.add(key));
+        pending
     }
 
     #[test]
     fn markers_wait_until_all_other_keys_are_deleted() {
         let files = (0..1500).map(|number| format!("t/{number}"));
         let markers = ["t/".to_owned(), "t/a/".to_owned()];
-        let mut doomed = doomed(2, markers.into_iter().chain(files));
-        let first = doomed.full_request().unwrap();
+        let mut pending = pending(2, markers.into_iter().chain(files));
+        let first = pending.full_request().unwrap();
         assert_eq!(first.len(), MAX_DELETED_KEYS);
         assert!(first.iter().all(|key| !key.ends_with('/')));
-        assert!(doomed.full_request().is_none() && doomed.has_all_markers());
-        assert_eq!(doomed.rest().len(), 502);
+        assert!(pending.full_request().is_none() && pending.has_all_markers());
+        assert_eq!(pending.rest().len(), 502);
     }
 
     #[test]
     fn no_marker_is_held_if_there_are_too_many() {
         let keys = ["t/", "t/a/", "t/a/f", "t/b/", "t/c/"].map(str::to_owned);
-        let doomed = doomed(2, keys);
-        assert!(!doomed.has_all_markers());
-        assert_eq!(doomed.rest(), ["t/a/f"]);
+        let pending = pending(2, keys);
+        assert!(!pending.has_all_markers());
+        assert_eq!(pending.rest(), ["t/a/f"]);
     }
 }

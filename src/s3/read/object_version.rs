@@ -55,24 +55,24 @@ impl ObjectVersion {
         };
         match objects.get(&key, Some(range), &options) {
             Ok(answer) => Self::first(objects, key, options, answer)
-                .map(|(pinned, range)| (pinned, Some(range))),
+                .map(|(version, range)| (version, Some(range))),
             // An empty object has no byte in any range.
             Err(error) if answer::says_empty(&error) => {
-                let pinned = Self {
+                let version = Self {
                     objects,
                     key,
                     options,
                     size: 0,
                     headers: HeaderMap::new(),
                 };
-                Ok((Arc::new(pinned), None))
+                Ok((Arc::new(version), None))
             }
             // Some stores reject a range that ends after the object.
             Err(error) if answer::is_range_refused(&error) => {
                 let answer = objects.get(&key, None, &options)?;
-                let (pinned, range) = Self::first(objects, key, options, answer)?;
-                let range = Some(range).filter(|_| pinned.size > 0);
-                Ok((pinned, range))
+                let (version, range) = Self::first(objects, key, options, answer)?;
+                let range = Some(range).filter(|_| version.size > 0);
+                Ok((version, range))
             }
             Err(error) => Err(error),
         }
@@ -91,9 +91,9 @@ impl ObjectVersion {
             First::Part(part) => part,
             First::Unmeasured => measured(&objects, &key, &options, &answer)?,
         };
-        let pinned = Arc::new(Self::new(objects, key, options, &answer, part.size));
+        let version = Arc::new(Self::new(objects, key, options, &answer, part.size));
         let mut range = RangeReader {
-            pinned: Arc::clone(&pinned),
+            version: Arc::clone(&version),
             body: Some(answer.into_reader()),
             asked: 0,
             position: 0,
@@ -104,7 +104,7 @@ impl ObjectVersion {
         if part.end == 0 {
             range.finish()?;
         }
-        Ok((pinned, range))
+        Ok((version, range))
     }
 
     /// Returns an object with a known ETag and size. Makes no request. Without an ETag (an empty one), a replacement of
@@ -137,8 +137,8 @@ impl ObjectVersion {
         options: ReadOptions,
         answer: Response,
     ) -> Result<RangeReader> {
-        let (pinned, mut range) = Self::first(objects, key, options, answer)?;
-        range.end = pinned.size;
+        let (version, mut range) = Self::first(objects, key, options, answer)?;
+        range.end = version.size;
         Ok(range)
     }
 
@@ -211,7 +211,7 @@ impl ObjectVersion {
     /// none if the range is empty.
     pub(crate) fn range(self: &Arc<Self>, start: u64, end: u64) -> Result<RangeReader> {
         let mut range = RangeReader {
-            pinned: Arc::clone(self),
+            version: Arc::clone(self),
             body: None,
             asked: start,
             position: start,
@@ -276,7 +276,7 @@ fn measured(
 
 /// A range of an [`ObjectVersion`] as a stream. If a connection breaks, another one continues at the byte where it broke.
 pub(crate) struct RangeReader {
-    pinned: Arc<ObjectVersion>,
+    version: Arc<ObjectVersion>,
     body: Option<BodyReader>,
     /// The position in the object at which this response begins.
     asked: u64,
@@ -330,7 +330,7 @@ impl RangeReader {
                 Err(error) => error,
             };
             self.body = None;
-            let client = self.pinned.objects.client();
+            let client = self.version.objects.client();
             if self.position - self.asked >= FRUITFUL {
                 self.breaks.end(client);
             }
@@ -339,9 +339,9 @@ impl RangeReader {
             };
             log::warn!(
                 "GetObject {:?}: {broken}; reading on from byte {} of {} in {} ms",
-                self.pinned.key.as_str(),
+                self.version.key.as_str(),
                 self.position,
-                self.pinned.size,
+                self.version.size,
                 wait.as_millis()
             );
             cancel::sleep(wait)?;
@@ -355,7 +355,7 @@ impl RangeReader {
 
     /// Requests the remaining bytes.
     fn ask(&mut self) -> Result<()> {
-        let (body, answered) = self.pinned.ask(self.position, self.end)?;
+        let (body, answered) = self.version.ask(self.position, self.end)?;
         self.asked = self.position;
         self.answered = answered;
         self.body = Some(body);
@@ -379,7 +379,7 @@ impl RangeReader {
         let Some(mut body) = self.body.take() else {
             return Ok(());
         };
-        self.breaks.end(self.pinned.objects.client());
+        self.breaks.end(self.version.objects.client());
         // The response continues after the range. Its unwanted rest costs the connection.
         if self.answered > self.end {
             return Ok(());

@@ -47,7 +47,7 @@ impl Default for Reading {
 
 impl Reading {
     /// Returns the options of a call, with these values as defaults.
-    pub(in crate::s3) fn unless_said(self, call: &OpenOptions) -> Self {
+    pub(in crate::s3) fn overridden_by(self, call: &OpenOptions) -> Self {
         Self {
             first_window: call.first_window.unwrap_or(self.first_window),
             read_ahead: call.read_ahead.unwrap_or(self.read_ahead),
@@ -84,7 +84,7 @@ impl Reading {
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 pub struct S3Reader {
-    pinned: Arc<ObjectVersion>,
+    version: Arc<ObjectVersion>,
     path: String,
     position: u64,
     source: Option<Source>,
@@ -104,7 +104,7 @@ impl fmt::Debug for S3Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Reader")
             .field("path", &self.path)
-            .field("size", &self.pinned.size())
+            .field("size", &self.version.size())
             .field("position", &self.position)
             .finish_non_exhaustive()
     }
@@ -119,12 +119,12 @@ impl S3Reader {
         options: ReadOptions,
         reading: Reading,
     ) -> Result<Self> {
-        let (pinned, range) = match reading.first_window {
+        let (version, range) = match reading.first_window {
             0 => (ObjectVersion::look(objects, key, options)?, None),
             window => ObjectVersion::begin(objects, key, options, window)?,
         };
         Ok(Self {
-            pinned,
+            version,
             path: path.to_owned(),
             position: 0,
             reached: range.as_ref().map(RangeReader::position),
@@ -157,7 +157,7 @@ impl S3Reader {
     pub fn try_clone(&self) -> Result<Self> {
         self.check_open()?;
         Ok(Self {
-            pinned: Arc::clone(&self.pinned),
+            version: Arc::clone(&self.version),
             path: self.path.clone(),
             position: self.position,
             reached: None,
@@ -184,14 +184,14 @@ impl S3Reader {
     /// Returns the size of the object in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.pinned.size()
+        self.version.size()
     }
 
     /// Fills the buffer with the bytes of the object from `position` on, and requests no others. Makes one request. Does
     /// not change the position of this reader.
     pub(in crate::s3) fn read_range(&self, position: u64, buffer: &mut [u8]) -> Result<()> {
         let end = position.saturating_add(buffer.len() as u64);
-        let mut range = self.pinned.range(position, end)?;
+        let mut range = self.version.range(position, end)?;
         let mut filled = 0;
         while filled < buffer.len() {
             match range.read(&mut buffer[filled..])? {
@@ -207,7 +207,7 @@ impl S3Reader {
 
     /// Returns the headers of the first response. They are empty if that response only reported an empty object.
     pub(in crate::s3) fn headers(&self) -> &HeaderMap {
-        self.pinned.headers()
+        self.version.headers()
     }
 
     fn usable(&self) -> io::Result<()> {
@@ -254,7 +254,7 @@ impl S3Reader {
         // Threads abandoned by a seek end after their current read. No others start before that.
         if sequential && self.read_ahead > 0 && !self.threads.are_running() {
             let (position, windows) = (self.position, self.read_ahead);
-            let ahead = ReadAhead::start(&self.pinned, position, windows, &self.threads);
+            let ahead = ReadAhead::start(&self.version, position, windows, &self.threads);
             return Ok(Source::Ahead(ahead));
         }
         self.window = match self.window.map(|window| window * GROWTH) {
@@ -262,12 +262,12 @@ impl S3Reader {
             Some(window) if window <= MAX_WINDOW => Some(window),
             _ => None,
         };
-        let size = self.pinned.size();
+        let size = self.version.size();
         let window = self.window.map(|window| window.max(wanted as u64));
         let end = window.map_or(size, |window| {
             self.position.saturating_add(window).min(size)
         });
-        self.pinned.range(self.position, end).map(Source::Range)
+        self.version.range(self.position, end).map(Source::Range)
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize> {

@@ -165,7 +165,7 @@ impl Target {
         Ok(Begun { parts, nonce })
     }
 
-    /// Completes an upload with [`Objects::end_upload`].
+    /// Completes an upload with [`Objects::finish_upload`].
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Target {
             let count = parts.next_number() - 1;
             let size = parts.size();
             let (upload, parts) = parts.take();
-            self.objects.end_upload(FinishUpload {
+            self.objects.finish_upload(FinishUpload {
                 upload: &upload,
                 parts,
                 count,

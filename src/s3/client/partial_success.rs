@@ -1,4 +1,4 @@
-//! [`Patience`]: retries after a partial success, such as some failed keys of a batch; and [`Breaks`]:
+//! [`PartialSuccess`]: retries after a partial success, such as some failed keys of a batch; and [`Breaks`]:
 //! continues reading after an answer broke off.
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::s3::client::retry::Outcome;
 use crate::s3::client::{Client, Operation};
 
 /// The remaining retries of one call.
-pub(crate) struct Patience<'a> {
+pub(crate) struct PartialSuccess<'a> {
     client: &'a Client,
     operation: Operation,
     failed: Option<Instant>,
@@ -21,8 +21,8 @@ pub(crate) struct Patience<'a> {
 
 impl Client {
     /// Returns the retries of a call that begins now.
-    pub(crate) fn patience(&self, operation: Operation) -> Patience<'_> {
-        Patience {
+    pub(crate) fn partial_success(&self, operation: Operation) -> PartialSuccess<'_> {
+        PartialSuccess {
             client: self,
             operation,
             failed: None,
@@ -74,7 +74,7 @@ impl Breaks {
     }
 }
 
-impl Patience<'_> {
+impl PartialSuccess<'_> {
     /// Records that no failures are left, and returns the cost of the last retry to the budget.
     pub(crate) fn succeeded(self) {
         if self.cost.is_some() {
