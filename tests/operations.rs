@@ -47,7 +47,7 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "whether a directory is there is not looked at",
     },
     Exception {
-        case: "x_refuses_what_is_there",
+        case: "x_refuses_an_existing_file",
         reason: "the server tells at close, not at open",
     },
     Exception {
@@ -55,7 +55,7 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "whether a directory is there is not looked at",
     },
     Exception {
-        case: "copydir_makes_its_target_only_when_told",
+        case: "copydir_makes_its_target_only_with_create",
         reason: "the target is not looked at",
     },
     Exception {
@@ -67,7 +67,7 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "whether the target is a file is not looked at",
     },
     Exception {
-        case: "movedir_makes_its_target_only_when_told",
+        case: "movedir_makes_its_target_only_with_create",
         reason: "the target is not looked at",
     },
     Exception {
@@ -75,7 +75,7 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "whether the target is a file is not looked at",
     },
     Exception {
-        case: "movefile_replaces_only_when_told",
+        case: "movefile_replaces_only_with_overwrite",
         reason: "whether a directory is there is not looked at",
     },
     Exception {
@@ -83,7 +83,7 @@ pub const NOT_STRICT: &[Exception] = &[
         reason: "S3 deletes what is not there without a word",
     },
     Exception {
-        case: "remove_many_removes_each_file_or_says_why_not",
+        case: "remove_many_removes_each_file_or_returns_its_error",
         reason: "S3 deletes what is not there without a word",
     },
     Exception {

@@ -35,16 +35,16 @@ pub(super) const CASES: &[Case] = &[
         check: two_directories_of_one_filesystem_are_two_filesystems,
     },
     Case {
-        name: "what_is_copied_by_itself_is_whole",
-        check: what_is_copied_by_itself_is_whole,
+        name: "a_copy_by_the_filesystem_itself_is_complete",
+        check: a_copy_by_the_filesystem_itself_is_complete,
     },
     Case {
         name: "a_file_is_copied_in_and_out",
         check: a_file_is_copied_in_and_out,
     },
     Case {
-        name: "a_condition_chooses_what_is_copied",
-        check: a_condition_chooses_what_is_copied,
+        name: "a_condition_selects_the_copied_files",
+        check: a_condition_selects_the_copied_files,
     },
     Case {
         name: "a_tree_is_moved_in_and_out",
@@ -208,7 +208,7 @@ fn two_directories_of_one_filesystem_are_two_filesystems(fs: &dyn FileSystem) {
     assert_eq!((tree(&src), tree(&dst)), (expected.clone(), expected));
 }
 
-fn what_is_copied_by_itself_is_whole(fs: &dyn FileSystem) {
+fn a_copy_by_the_filesystem_itself_is_complete(fs: &dyn FileSystem) {
     make_tree(fs);
     fs.makedir("t").unwrap();
     let expected = tree(&fs.opendir("a").unwrap());
@@ -261,7 +261,7 @@ fn a_file_is_copied_in_and_out(fs: &dyn FileSystem) {
     assert_eq!(fs.readtext("copy").unwrap(), "Hello");
 }
 
-fn a_condition_chooses_what_is_copied(fs: &dyn FileSystem) {
+fn a_condition_selects_the_copied_files(fs: &dyn FileSystem) {
     let src = made();
     fs.makedir("a").unwrap();
     fs.writetext("a/é", "older").unwrap();

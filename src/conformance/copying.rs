@@ -11,8 +11,8 @@ pub(super) const CASES: &[Case] = &[
         check: copy_copies_one_file,
     },
     Case {
-        name: "copy_replaces_only_when_told",
-        check: copy_replaces_only_when_told,
+        name: "copy_replaces_only_with_overwrite",
+        check: copy_replaces_only_with_overwrite,
     },
     Case {
         name: "copy_needs_a_file",
@@ -39,8 +39,8 @@ pub(super) const CASES: &[Case] = &[
         check: movefile_moves_one_file,
     },
     Case {
-        name: "movefile_replaces_only_when_told",
-        check: movefile_replaces_only_when_told,
+        name: "movefile_replaces_only_with_overwrite",
+        check: movefile_replaces_only_with_overwrite,
     },
     Case {
         name: "movefile_needs_a_file",
@@ -63,8 +63,8 @@ pub(super) const CASES: &[Case] = &[
         check: copydir_copies_a_tree_into_another,
     },
     Case {
-        name: "copydir_makes_its_target_only_when_told",
-        check: copydir_makes_its_target_only_when_told,
+        name: "copydir_makes_its_target_only_with_create",
+        check: copydir_makes_its_target_only_with_create,
     },
     Case {
         name: "copydir_copies_an_empty_directory",
@@ -83,12 +83,12 @@ pub(super) const CASES: &[Case] = &[
         check: movedir_moves_a_tree_into_another,
     },
     Case {
-        name: "movedir_makes_its_target_only_when_told",
-        check: movedir_makes_its_target_only_when_told,
+        name: "movedir_makes_its_target_only_with_create",
+        check: movedir_makes_its_target_only_with_create,
     },
     Case {
-        name: "movedir_keeps_the_directory_that_it_left",
-        check: movedir_keeps_the_directory_that_it_left,
+        name: "movedir_keeps_the_parent_of_its_source",
+        check: movedir_keeps_the_parent_of_its_source,
     },
     Case {
         name: "movedir_needs_directories",
@@ -99,8 +99,8 @@ pub(super) const CASES: &[Case] = &[
         check: movedir_refuses_trees_that_overlap,
     },
     Case {
-        name: "times_are_kept_where_they_can_be",
-        check: times_are_kept_where_they_can_be,
+        name: "times_are_kept_if_the_filesystem_has_them",
+        check: times_are_kept_if_the_filesystem_has_them,
     },
 ];
 
@@ -145,7 +145,7 @@ fn copy_copies_one_file(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "d"), ["f", "g"]);
 }
 
-fn copy_replaces_only_when_told(fs: &dyn FileSystem) {
+fn copy_replaces_only_with_overwrite(fs: &dyn FileSystem) {
     fs.writetext("f", "new").unwrap();
     fs.writetext("g", "a longer content").unwrap();
     fails(fs.copy("f", "g"), ErrorKind::DestinationExists, "g");
@@ -238,7 +238,7 @@ fn movefile_moves_one_file(fs: &dyn FileSystem) {
     holds(fs, "d/f", "content");
 }
 
-fn movefile_replaces_only_when_told(fs: &dyn FileSystem) {
+fn movefile_replaces_only_with_overwrite(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writetext("f", "new").unwrap();
     fs.writetext("g", "a longer content").unwrap();
@@ -332,7 +332,7 @@ fn copydir_copies_a_tree_into_another(fs: &dyn FileSystem) {
     has_the_tree(fs, "d.bak");
 }
 
-fn copydir_makes_its_target_only_when_told(fs: &dyn FileSystem) {
+fn copydir_makes_its_target_only_with_create(fs: &dyn FileSystem) {
     arrange(fs);
     fails(fs.copydir("d", "t"), ErrorKind::ResourceNotFound, "t");
     assert_eq!(names(fs, "/"), ["d", "d.bak"]);
@@ -401,7 +401,7 @@ fn movedir_moves_a_tree_into_another(fs: &dyn FileSystem) {
     holds(fs, "d.bak/f", "d.bak/f");
 }
 
-fn movedir_makes_its_target_only_when_told(fs: &dyn FileSystem) {
+fn movedir_makes_its_target_only_with_create(fs: &dyn FileSystem) {
     arrange(fs);
     fails(fs.movedir("d", "t"), ErrorKind::ResourceNotFound, "t");
     has_the_tree(fs, "d");
@@ -413,7 +413,7 @@ fn movedir_makes_its_target_only_when_told(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "t"), ["e", "f"]);
 }
 
-fn movedir_keeps_the_directory_that_it_left(fs: &dyn FileSystem) {
+fn movedir_keeps_the_parent_of_its_source(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.makedir("d/e").unwrap();
     fs.writetext("d/e/f", "content").unwrap();
@@ -452,7 +452,7 @@ fn movedir_refuses_trees_that_overlap(fs: &dyn FileSystem) {
     has_the_tree(fs, "d");
 }
 
-fn times_are_kept_where_they_can_be(fs: &dyn FileSystem) {
+fn times_are_kept_if_the_filesystem_has_them(fs: &dyn FileSystem) {
     let preserve = CopyOptions::new().preserve_time(true).create(true);
     let when = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(10_000);
     fs.makedir("d").unwrap();

@@ -16,8 +16,8 @@ pub(super) const CASES: &[Case] = &[
         check: makedir_needs_its_parent,
     },
     Case {
-        name: "makedir_refuses_what_is_there",
-        check: makedir_refuses_what_is_there,
+        name: "makedir_refuses_an_existing_path",
+        check: makedir_refuses_an_existing_path,
     },
     Case {
         name: "makedir_over_a_file_is_refused",
@@ -28,8 +28,8 @@ pub(super) const CASES: &[Case] = &[
         check: listdir_names_each_child_once,
     },
     Case {
-        name: "scandir_prefix_gives_what_begins_so",
-        check: scandir_prefix_gives_what_begins_so,
+        name: "scandir_prefix_returns_the_names_with_the_prefix",
+        check: scandir_prefix_returns_the_names_with_the_prefix,
     },
     Case {
         name: "listing_needs_a_directory",
@@ -44,8 +44,8 @@ pub(super) const CASES: &[Case] = &[
         check: opendir_needs_a_directory,
     },
     Case {
-        name: "isempty_tells_empty_directories",
-        check: isempty_tells_empty_directories,
+        name: "isempty_is_true_for_empty_directories",
+        check: isempty_is_true_for_empty_directories,
     },
 ];
 
@@ -65,7 +65,7 @@ fn makedir_needs_its_parent(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "/"), ["f"]);
 }
 
-fn makedir_refuses_what_is_there(fs: &dyn FileSystem) {
+fn makedir_refuses_an_existing_path(fs: &dyn FileSystem) {
     let recreate = MakedirOptions::new().recreate(true);
     fs.makedir("d").unwrap();
     fs.writebytes("d/f", b"content").unwrap();
@@ -118,7 +118,7 @@ fn listdir_names_each_child_once(fs: &dyn FileSystem) {
     assert_eq!(page.count(), 1);
 }
 
-fn scandir_prefix_gives_what_begins_so(fs: &dyn FileSystem) {
+fn scandir_prefix_returns_the_names_with_the_prefix(fs: &dyn FileSystem) {
     for directory in ["d", "d/ab", "d/ab/c", "d/b", "ab"] {
         fs.makedir(directory).unwrap();
     }
@@ -207,7 +207,7 @@ fn opendir_needs_a_directory(fs: &dyn FileSystem) {
     }
 }
 
-fn isempty_tells_empty_directories(fs: &dyn FileSystem) {
+fn isempty_is_true_for_empty_directories(fs: &dyn FileSystem) {
     fs.makedir("full").unwrap();
     fs.makedir("empty").unwrap();
     fs.writebytes("full/f", b"").unwrap();

@@ -22,8 +22,8 @@ pub(super) const CASES: &[Case] = &[
         check: w_replaces_the_file_on_close,
     },
     Case {
-        name: "x_refuses_what_is_there",
-        check: x_refuses_what_is_there,
+        name: "x_refuses_an_existing_file",
+        check: x_refuses_an_existing_file,
     },
     Case {
         name: "a_appends",
@@ -46,20 +46,20 @@ pub(super) const CASES: &[Case] = &[
         check: set_len_cuts_and_fills_with_zeros,
     },
     Case {
-        name: "a_mode_allows_what_it_says",
-        check: a_mode_allows_what_it_says,
+        name: "a_mode_allows_only_its_operations",
+        check: a_mode_allows_only_its_operations,
     },
     Case {
         name: "open_is_for_text_unless_b_is_in_the_mode",
         check: open_is_for_text_unless_b_is_in_the_mode,
     },
     Case {
-        name: "a_closed_file_says_so",
-        check: a_closed_file_says_so,
+        name: "a_closed_file_returns_an_error",
+        check: a_closed_file_returns_an_error,
     },
     Case {
-        name: "an_error_of_the_caller_is_told_apart",
-        check: an_error_of_the_caller_is_told_apart,
+        name: "an_error_of_the_caller_is_distinguishable",
+        check: an_error_of_the_caller_is_distinguishable,
     },
 ];
 
@@ -124,7 +124,7 @@ fn w_replaces_the_file_on_close(fs: &dyn FileSystem) {
     assert_eq!(fs.readbytes("f").unwrap(), b"");
 }
 
-fn x_refuses_what_is_there(fs: &dyn FileSystem) {
+fn x_refuses_an_existing_file(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     let mut file = fs.openbin("f", "x").unwrap();
     file.write_all(b"content").unwrap();
@@ -223,7 +223,7 @@ fn set_len_cuts_and_fills_with_zeros(fs: &dyn FileSystem) {
     assert_eq!(fs.readbytes("f").unwrap(), b"0123\0\0");
 }
 
-fn a_mode_allows_what_it_says(fs: &dyn FileSystem) {
+fn a_mode_allows_only_its_operations(fs: &dyn FileSystem) {
     fs.writebytes("f", b"content").unwrap();
     let mut reader = fs.openbin("f", "r").unwrap();
     unsupported(reader.write(b"x"));
@@ -267,7 +267,7 @@ fn open_is_for_text_unless_b_is_in_the_mode(fs: &dyn FileSystem) {
     fails(fs.open("no", "r"), ErrorKind::ResourceNotFound, "no");
 }
 
-fn a_closed_file_says_so(fs: &dyn FileSystem) {
+fn a_closed_file_returns_an_error(fs: &dyn FileSystem) {
     fs.writebytes("f", b"content").unwrap();
     for mode in ["r", "r+", "a", "w", "w+"] {
         let mut file = fs.openbin("f", mode).unwrap();
@@ -303,7 +303,7 @@ impl std::io::Write for Broken {
     }
 }
 
-fn an_error_of_the_caller_is_told_apart(fs: &dyn FileSystem) {
+fn an_error_of_the_caller_is_distinguishable(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     let results = [
         fs.upload("f", &mut Broken),

@@ -15,12 +15,12 @@ pub(super) const CASES: &[Case] = &[
         check: names_and_paths_are_matched,
     },
     Case {
-        name: "filterdir_gives_what_matches",
-        check: filterdir_gives_what_matches,
+        name: "filterdir_returns_the_matching_entries",
+        check: filterdir_returns_the_matching_entries,
     },
     Case {
-        name: "a_glob_finds_what_matches",
-        check: a_glob_finds_what_matches,
+        name: "a_glob_finds_the_matching_entries",
+        check: a_glob_finds_the_matching_entries,
     },
     Case {
         name: "a_glob_searches_below_a_directory",
@@ -31,16 +31,16 @@ pub(super) const CASES: &[Case] = &[
         check: a_glob_leaves_directories_out,
     },
     Case {
-        name: "matches_tell_what_getinfo_tells",
-        check: matches_tell_what_getinfo_tells,
+        name: "matches_have_the_info_of_getinfo",
+        check: matches_have_the_info_of_getinfo,
     },
     Case {
         name: "a_glob_counts",
         check: a_glob_counts,
     },
     Case {
-        name: "a_glob_removes_what_matches",
-        check: a_glob_removes_what_matches,
+        name: "a_glob_removes_the_matching_entries",
+        check: a_glob_removes_the_matching_entries,
     },
     Case {
         name: "a_glob_stays_below_the_root",
@@ -70,7 +70,7 @@ fn names_and_paths_are_matched(fs: &dyn FileSystem) {
     );
 }
 
-fn filterdir_gives_what_matches(fs: &dyn FileSystem) {
+fn filterdir_returns_the_matching_entries(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     for directory in ["d/one", "d/two", "d/.git"] {
         fs.makedir(directory).unwrap();
@@ -182,7 +182,7 @@ fn sorted<F: FileSystem + ?Sized>(glob: Glob<F>) -> Vec<String> {
     paths
 }
 
-fn a_glob_finds_what_matches(fs: &dyn FileSystem) {
+fn a_glob_finds_the_matching_entries(fs: &dyn FileSystem) {
     make_tree(fs);
     for (pattern, expected) in TABLE {
         assert_eq!(sorted(fs.glob(pattern)), *expected, "{pattern}");
@@ -250,7 +250,7 @@ fn a_glob_leaves_directories_out(fs: &dyn FileSystem) {
     assert!(sorted(fs.glob("a/**").exclude_dirs(["a"])).is_empty());
 }
 
-fn matches_tell_what_getinfo_tells(fs: &dyn FileSystem) {
+fn matches_have_the_info_of_getinfo(fs: &dyn FileSystem) {
     make_tree(fs);
     for pattern in ["**", "*/*", "a/*/", "a/x.py", "a/b/", "a/**"] {
         for found in fs.glob(pattern).iter(Namespaces::DETAILS) {
@@ -286,7 +286,7 @@ fn a_glob_counts(fs: &dyn FileSystem) {
     assert_eq!(fs.glob("**/").count_lines().unwrap(), LineCounts::default());
 }
 
-fn a_glob_removes_what_matches(fs: &dyn FileSystem) {
+fn a_glob_removes_the_matching_entries(fs: &dyn FileSystem) {
     make_tree(fs);
     let left = || -> Vec<String> {
         let files: Result<Vec<_>> = fs.walk().files("/").collect();

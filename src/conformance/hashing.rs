@@ -7,8 +7,8 @@ use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "hash_is_that_of_the_content",
-        check: hash_is_that_of_the_content,
+        name: "hash_is_the_digest_of_the_content",
+        check: hash_is_the_digest_of_the_content,
     },
     Case {
         name: "hash_needs_a_file_and_a_known_name",
@@ -16,7 +16,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-fn hash_is_that_of_the_content(fs: &dyn FileSystem) {
+fn hash_is_the_digest_of_the_content(fs: &dyn FileSystem) {
     // The hashes from Python's hashlib.
     const HASHES: [(&str, &str); 6] = [
         ("md5", "9e107d9d372bb6826bd81d3542a419d6"),

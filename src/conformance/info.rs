@@ -16,20 +16,20 @@ pub(super) const CASES: &[Case] = &[
         check: the_root_is_a_directory,
     },
     Case {
-        name: "info_tells_files_from_directories",
-        check: info_tells_files_from_directories,
+        name: "info_distinguishes_files_from_directories",
+        check: info_distinguishes_files_from_directories,
     },
     Case {
-        name: "nothing_is_where_nothing_was_made",
-        check: nothing_is_where_nothing_was_made,
+        name: "a_path_without_a_resource_does_not_exist",
+        check: a_path_without_a_resource_does_not_exist,
     },
     Case {
-        name: "many_are_looked_at_in_their_order",
-        check: many_are_looked_at_in_their_order,
+        name: "many_infos_are_returned_in_the_order_of_the_paths",
+        check: many_infos_are_returned_in_the_order_of_the_paths,
     },
     Case {
-        name: "meta_tells_what_the_filesystem_is_like",
-        check: meta_tells_what_the_filesystem_is_like,
+        name: "meta_describes_the_filesystem",
+        check: meta_describes_the_filesystem,
     },
     Case {
         name: "details_have_size_and_time",
@@ -52,7 +52,7 @@ fn the_root_is_a_directory(fs: &dyn FileSystem) {
     }
 }
 
-fn info_tells_files_from_directories(fs: &dyn FileSystem) {
+fn info_distinguishes_files_from_directories(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writebytes("d/f.tar.gz", b"123").unwrap();
     let file = fs.getinfo("d/f.tar.gz", Namespaces::BASIC).unwrap();
@@ -66,7 +66,7 @@ fn info_tells_files_from_directories(fs: &dyn FileSystem) {
     assert_eq!(fs.gettype("d").unwrap(), ResourceType::Directory);
 }
 
-fn many_are_looked_at_in_their_order(fs: &dyn FileSystem) {
+fn many_infos_are_returned_in_the_order_of_the_paths(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writebytes("d/f", b"123").unwrap();
     fs.writebytes("g", b"1").unwrap();
@@ -86,7 +86,7 @@ fn many_are_looked_at_in_their_order(fs: &dyn FileSystem) {
     assert!(fs.getinfo_many(&[], Namespaces::BASIC).is_empty());
 }
 
-fn meta_tells_what_the_filesystem_is_like(fs: &dyn FileSystem) {
+fn meta_describes_the_filesystem(fs: &dyn FileSystem) {
     let meta = fs.getmeta();
     assert!(meta.invalid_path_chars.contains('\0'));
     assert!(meta.thread_safe && !meta.read_only);
@@ -101,7 +101,7 @@ fn meta_tells_what_the_filesystem_is_like(fs: &dyn FileSystem) {
     }
 }
 
-fn nothing_is_where_nothing_was_made(fs: &dyn FileSystem) {
+fn a_path_without_a_resource_does_not_exist(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writebytes("f", b"").unwrap();
     for path in ["x", "d/x", "x/y", "f/x"] {

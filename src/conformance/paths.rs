@@ -24,8 +24,8 @@ pub(super) const CASES: &[Case] = &[
         check: names_may_be_any_unicode,
     },
     Case {
-        name: "a_closed_filesystem_says_so",
-        check: a_closed_filesystem_says_so,
+        name: "a_closed_filesystem_returns_an_error",
+        check: a_closed_filesystem_returns_an_error,
     },
 ];
 
@@ -107,7 +107,7 @@ fn names_may_be_any_unicode(fs: &dyn FileSystem) {
     }
 }
 
-fn a_closed_filesystem_says_so(fs: &dyn FileSystem) {
+fn a_closed_filesystem_returns_an_error(fs: &dyn FileSystem) {
     assert!(!fs.isclosed());
     fs.check().unwrap();
     fs.close().unwrap();

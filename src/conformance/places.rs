@@ -9,12 +9,12 @@ use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "getmodified_tells_when_a_file_changed",
-        check: getmodified_tells_when_a_file_changed,
+        name: "getmodified_is_the_time_of_the_last_change",
+        check: getmodified_is_the_time_of_the_last_change,
     },
     Case {
-        name: "settimes_sets_what_can_be_set",
-        check: settimes_sets_what_can_be_set,
+        name: "settimes_sets_the_times_that_the_filesystem_has",
+        check: settimes_sets_the_times_that_the_filesystem_has,
     },
     Case {
         name: "settimes_without_a_time_takes_now",
@@ -29,12 +29,12 @@ pub(super) const CASES: &[Case] = &[
         check: islink_needs_a_resource,
     },
     Case {
-        name: "a_syspath_is_there_or_it_is_not",
-        check: a_syspath_is_there_or_it_is_not,
+        name: "hassyspath_agrees_with_getsyspath",
+        check: hassyspath_agrees_with_getsyspath,
     },
     Case {
-        name: "a_url_is_there_or_it_is_not",
-        check: a_url_is_there_or_it_is_not,
+        name: "hasurl_agrees_with_geturl",
+        check: hasurl_agrees_with_geturl,
     },
     Case {
         name: "a_location_is_the_same_by_any_path",
@@ -42,7 +42,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-fn getmodified_tells_when_a_file_changed(fs: &dyn FileSystem) {
+fn getmodified_is_the_time_of_the_last_change(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writetext("d/f", "content").unwrap();
     let modified = fs.getmodified("d/f").unwrap().unwrap();
@@ -54,7 +54,7 @@ fn getmodified_tells_when_a_file_changed(fs: &dyn FileSystem) {
     fails(fs.getmodified("d/x"), ErrorKind::ResourceNotFound, "d/x");
 }
 
-fn settimes_sets_what_can_be_set(fs: &dyn FileSystem) {
+fn settimes_sets_the_times_that_the_filesystem_has(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     let accessed = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
     let modified = accessed + Duration::hours(1);
@@ -122,7 +122,7 @@ fn islink_needs_a_resource(fs: &dyn FileSystem) {
     fails(fs.islink("x"), ErrorKind::ResourceNotFound, "x");
 }
 
-fn a_syspath_is_there_or_it_is_not(fs: &dyn FileSystem) {
+fn hassyspath_agrees_with_getsyspath(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     if fs.hassyspath("f") {
         let syspath = fs.getsyspath("f").unwrap();
@@ -137,7 +137,7 @@ fn a_syspath_is_there_or_it_is_not(fs: &dyn FileSystem) {
     assert!(!fs.hassyspath("../f"));
 }
 
-fn a_url_is_there_or_it_is_not(fs: &dyn FileSystem) {
+fn hasurl_agrees_with_geturl(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     match fs.hasurl("f") {
         true => assert!(fs.geturl("f").unwrap().contains("://")),

@@ -7,8 +7,8 @@ use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "what_was_written_is_read",
-        check: what_was_written_is_read,
+        name: "written_bytes_are_read_back",
+        check: written_bytes_are_read_back,
     },
     Case {
         name: "reading_needs_a_file",
@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-fn what_was_written_is_read(fs: &dyn FileSystem) {
+fn written_bytes_are_read_back(fs: &dyn FileSystem) {
     let all_bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     for content in [&b""[..], b"x", b"\0\r\n\xff", &all_bytes] {
         fs.writebytes("f", content).unwrap();

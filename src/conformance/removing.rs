@@ -15,8 +15,8 @@ pub(super) const CASES: &[Case] = &[
         check: remove_needs_a_file,
     },
     Case {
-        name: "remove_many_removes_each_file_or_says_why_not",
-        check: remove_many_removes_each_file_or_says_why_not,
+        name: "remove_many_removes_each_file_or_returns_its_error",
+        check: remove_many_removes_each_file_or_returns_its_error,
     },
     Case {
         name: "remove_many_keeps_the_directories",
@@ -61,7 +61,7 @@ fn remove_needs_a_file(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "/"), ["d"]);
 }
 
-fn remove_many_removes_each_file_or_says_why_not(fs: &dyn FileSystem) {
+fn remove_many_removes_each_file_or_returns_its_error(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     for file in ["f", "g", "d/f", "d/g"] {
         fs.writebytes(file, b"x").unwrap();

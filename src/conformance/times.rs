@@ -18,8 +18,8 @@ pub(super) const CASES: &[Case] = &[
         check: the_newer_or_the_older_file_is_copied,
     },
     Case {
-        name: "the_time_of_one_file_is_given_to_another",
-        check: the_time_of_one_file_is_given_to_another,
+        name: "the_time_of_a_file_is_copied_to_another",
+        check: the_time_of_a_file_is_copied_to_another,
     },
     Case {
         name: "times_are_kept_from_one_filesystem_to_another",
@@ -90,7 +90,7 @@ fn the_newer_or_the_older_file_is_copied(fs: &dyn FileSystem) {
     }
 }
 
-fn the_time_of_one_file_is_given_to_another(fs: &dyn FileSystem) {
+fn the_time_of_a_file_is_copied_to_another(fs: &dyn FileSystem) {
     let old = days(-1000).replace_nanosecond(123_456_000).unwrap();
     let other = made("there", old);
     fs.writetext("f", "here").unwrap();

@@ -9,16 +9,16 @@ use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "upload_stores_all_that_a_reader_gives",
-        check: upload_stores_all_that_a_reader_gives,
+        name: "upload_stores_the_whole_reader",
+        check: upload_stores_the_whole_reader,
     },
     Case {
         name: "an_upload_that_breaks_off_changes_nothing",
         check: an_upload_that_breaks_off_changes_nothing,
     },
     Case {
-        name: "an_upload_of_another_size_than_it_said_is_whole_or_nothing",
-        check: an_upload_of_another_size_than_it_said_is_whole_or_nothing,
+        name: "an_upload_of_another_size_than_announced_is_whole_or_nothing",
+        check: an_upload_of_another_size_than_announced_is_whole_or_nothing,
     },
     Case {
         name: "upload_needs_a_place",
@@ -46,7 +46,7 @@ fn content() -> Vec<u8> {
     (0..70_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
-fn upload_stores_all_that_a_reader_gives(fs: &dyn FileSystem) {
+fn upload_stores_the_whole_reader(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     let content = content();
     assert_eq!(fs.upload("d/f", &mut &content[..]).unwrap(), 280_000);
@@ -98,7 +98,7 @@ fn an_upload_that_breaks_off_changes_nothing(fs: &dyn FileSystem) {
     assert_eq!(names(fs, "/"), ["f"]);
 }
 
-fn an_upload_of_another_size_than_it_said_is_whole_or_nothing(fs: &dyn FileSystem) {
+fn an_upload_of_another_size_than_announced_is_whole_or_nothing(fs: &dyn FileSystem) {
     for size in [0, 4, 6, 1_000_000] {
         fs.writetext("f", "old").unwrap();
         let stored = match fs.upload_sized("f", &mut &b"tides"[..], size) {

@@ -11,12 +11,12 @@ use crate::filesystem::{FileSystem, MakedirOptions, TreeEntries};
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "makedirs_makes_what_is_above",
-        check: makedirs_makes_what_is_above,
+        name: "makedirs_makes_the_parent_directories",
+        check: makedirs_makes_the_parent_directories,
     },
     Case {
-        name: "makedirs_refuses_what_is_there",
-        check: makedirs_refuses_what_is_there,
+        name: "makedirs_refuses_an_existing_path",
+        check: makedirs_refuses_an_existing_path,
     },
     Case {
         name: "makedirs_is_stopped_by_a_file",
@@ -43,16 +43,16 @@ pub(super) const CASES: &[Case] = &[
         check: emptydir_keeps_the_directory_alone,
     },
     Case {
-        name: "scantree_gives_each_entry_once_and_directories_last",
-        check: scantree_gives_each_entry_once_and_directories_last,
+        name: "scantree_returns_each_entry_once_and_directories_last",
+        check: scantree_returns_each_entry_once_and_directories_last,
     },
     Case {
-        name: "scantree_enters_what_it_is_told",
-        check: scantree_enters_what_it_is_told,
+        name: "scantree_enters_the_selected_directories",
+        check: scantree_enters_the_selected_directories,
     },
 ];
 
-fn makedirs_makes_what_is_above(fs: &dyn FileSystem) {
+fn makedirs_makes_the_parent_directories(fs: &dyn FileSystem) {
     fs.makedirs("a/b/c").unwrap();
     for directory in ["a", "a/b", "a/b/c"] {
         assert!(fs.isdir(directory).unwrap(), "{directory:?}");
@@ -66,7 +66,7 @@ fn makedirs_makes_what_is_above(fs: &dyn FileSystem) {
     assert!(fs.isempty("r/r/r").unwrap());
 }
 
-fn makedirs_refuses_what_is_there(fs: &dyn FileSystem) {
+fn makedirs_refuses_an_existing_path(fs: &dyn FileSystem) {
     let recreate = MakedirOptions::new().recreate(true);
     fs.makedirs("a/b").unwrap();
     fs.writetext("a/b/f", "content").unwrap();
@@ -152,7 +152,7 @@ fn emptydir_keeps_the_directory_alone(fs: &dyn FileSystem) {
     assert!(fs.isempty("/").unwrap());
 }
 
-fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
+fn scantree_returns_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
     fs.makedirs("d/a/b").unwrap();
     for file in ["d/f", "d/a/f", "d/a/b/f", "g"] {
         fs.writetext(file, "123").unwrap();
@@ -186,7 +186,7 @@ fn scantree_gives_each_entry_once_and_directories_last(fs: &dyn FileSystem) {
     fails(scanned.map(|_| ()), ErrorKind::ResourceNotFound, "x");
 }
 
-fn scantree_enters_what_it_is_told(fs: &dyn FileSystem) {
+fn scantree_enters_the_selected_directories(fs: &dyn FileSystem) {
     fs.makedirs("d/in/in").unwrap();
     for directory in ["d/named", "d/skipped", "d/in/named"] {
         fs.makedirs(&format!("{directory}/in")).unwrap();

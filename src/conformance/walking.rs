@@ -10,20 +10,20 @@ use crate::walk::{Search, Step};
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "a_walk_comes_by_everything_once",
-        check: a_walk_comes_by_everything_once,
+        name: "a_walk_visits_each_entry_once",
+        check: a_walk_visits_each_entry_once,
     },
     Case {
         name: "directories_come_first_or_last",
         check: directories_come_first_or_last,
     },
     Case {
-        name: "steps_tell_what_scandir_tells",
-        check: steps_tell_what_scandir_tells,
+        name: "steps_have_the_entries_of_scandir",
+        check: steps_have_the_entries_of_scandir,
     },
     Case {
-        name: "a_walk_takes_what_its_options_say",
-        check: a_walk_takes_what_its_options_say,
+        name: "a_walk_follows_its_options",
+        check: a_walk_follows_its_options,
     },
     Case {
         name: "a_walk_needs_a_directory",
@@ -64,7 +64,7 @@ fn sorted(walked: impl Iterator<Item = Result<String>>) -> Vec<String> {
     paths
 }
 
-fn a_walk_comes_by_everything_once(fs: &dyn FileSystem) {
+fn a_walk_visits_each_entry_once(fs: &dyn FileSystem) {
     make_tree(fs);
     for search in [Search::Breadth, Search::Depth] {
         let walker = fs.walk().search(search);
@@ -103,7 +103,7 @@ fn directories_come_first_or_last(fs: &dyn FileSystem) {
     assert!(levels.is_sorted());
 }
 
-fn steps_tell_what_scandir_tells(fs: &dyn FileSystem) {
+fn steps_have_the_entries_of_scandir(fs: &dyn FileSystem) {
     make_tree(fs);
     for search in [Search::Breadth, Search::Depth] {
         let walker = fs.walk().search(search);
@@ -131,7 +131,7 @@ fn shown(infos: &[Info]) -> Vec<(&str, bool, Option<u64>)> {
         .collect()
 }
 
-fn a_walk_takes_what_its_options_say(fs: &dyn FileSystem) {
+fn a_walk_follows_its_options(fs: &dyn FileSystem) {
     make_tree(fs);
     for search in [Search::Breadth, Search::Depth] {
         let walk = || fs.walk().search(search);

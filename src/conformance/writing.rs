@@ -7,8 +7,8 @@ use crate::filesystem::FileSystem;
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "writing_replaces_what_was_there",
-        check: writing_replaces_what_was_there,
+        name: "writing_replaces_the_content",
+        check: writing_replaces_the_content,
     },
     Case {
         name: "writing_needs_its_parent",
@@ -23,12 +23,12 @@ pub(super) const CASES: &[Case] = &[
         check: the_root_is_not_written,
     },
     Case {
-        name: "create_says_whether_it_made_the_file",
-        check: create_says_whether_it_made_the_file,
+        name: "create_returns_whether_it_made_the_file",
+        check: create_returns_whether_it_made_the_file,
     },
     Case {
-        name: "touch_makes_what_is_not_there",
-        check: touch_makes_what_is_not_there,
+        name: "touch_makes_a_missing_file",
+        check: touch_makes_a_missing_file,
     },
     Case {
         name: "write_with_publishes_on_success_only",
@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-fn writing_replaces_what_was_there(fs: &dyn FileSystem) {
+fn writing_replaces_the_content(fs: &dyn FileSystem) {
     fs.writebytes("f", b"a longer content").unwrap();
     fs.writebytes("f", b"short").unwrap();
     assert_eq!(fs.readbytes("f").unwrap(), b"short");
@@ -87,7 +87,7 @@ fn the_root_is_not_written(fs: &dyn FileSystem) {
     assert!(fs.isempty("/").unwrap());
 }
 
-fn create_says_whether_it_made_the_file(fs: &dyn FileSystem) {
+fn create_returns_whether_it_made_the_file(fs: &dyn FileSystem) {
     assert!(fs.create("f", false).unwrap());
     assert_eq!(fs.readbytes("f").unwrap(), b"");
     fs.writebytes("f", b"content").unwrap();
@@ -97,7 +97,7 @@ fn create_says_whether_it_made_the_file(fs: &dyn FileSystem) {
     assert_eq!(fs.readbytes("f").unwrap(), b"");
 }
 
-fn touch_makes_what_is_not_there(fs: &dyn FileSystem) {
+fn touch_makes_a_missing_file(fs: &dyn FileSystem) {
     fs.touch("f").unwrap();
     assert_eq!(fs.readbytes("f").unwrap(), b"");
     fs.writebytes("f", b"content").unwrap();
