@@ -20,6 +20,7 @@ pub(crate) mod removing;
 pub(crate) mod scantree;
 pub(crate) mod subfs;
 mod text;
+pub(crate) mod valid_path;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;

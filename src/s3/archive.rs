@@ -90,7 +90,7 @@ impl S3Fs {
             Ok(RestoreAnswer::Started) => Ok(Restoration::Started),
             Ok(RestoreAnswer::Running) => Ok(Restoration::Running),
             Ok(RestoreAnswer::Extended) => Ok(Restoration::Extended),
-            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated)),
             Err(error) => Err(error.with_path(path)),
         }
     }

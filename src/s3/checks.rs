@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::OpenOptions;
-use crate::path;
+use crate::filesystem::valid_path::ValidPath;
 use crate::s3::S3Fs;
 use crate::s3::client::xml::ListPage;
 use crate::s3::key::{Key, MAX_KEY_BYTES};
@@ -26,8 +26,8 @@ impl S3Fs {
     }
 
     /// Returns true if the directory with this prefix exists. Makes one request, or none for the root.
-    pub(super) fn is_directory(&self, prefix: &str, validated: &str) -> Result<bool> {
-        Ok(validated == "/" || !self.first_keys(prefix, 1)?.objects.is_empty())
+    pub(super) fn is_directory(&self, prefix: &str, path: &ValidPath<'_>) -> Result<bool> {
+        Ok(path.is_root() || !self.first_keys(prefix, 1)?.objects.is_empty())
     }
 
     /// Returns true if an object with this key exists. Makes one request.
@@ -37,73 +37,64 @@ impl S3Fs {
 
     /// P: returns an error unless the parent directory exists. The error is of the kind `if_file` if the parent is a
     /// file. Makes one request, or none in the root.
-    pub(super) fn require_parent(
-        &self,
-        validated: &str,
-        path: &str,
-        if_file: ErrorKind,
-    ) -> Result<()> {
-        let parent = path::dirname(validated);
-        if self.is_directory(&self.prefix(parent, path)?, parent)? {
+    pub(super) fn require_parent(&self, path: &ValidPath<'_>, if_file: ErrorKind) -> Result<()> {
+        let parent = path.parent();
+        if self.is_directory(&self.prefix(&parent)?, &parent)? {
             return Ok(());
         }
-        if self.is_object(&self.shared.keys.file(parent)?)? {
-            return Err(Error::new(if_file)
-                .with_path(path)
-                .with_message(format!("its parent {parent:?} is a file")));
+        let shown = &*parent;
+        if self.is_object(&self.shared.keys.file(&parent)?)? {
+            return Err(parent
+                .error(if_file)
+                .with_message(format!("its parent {shown:?} is a file")));
         }
-        Err(Error::new(ErrorKind::ResourceNotFound)
-            .with_path(path)
-            .with_message(format!("its parent {parent:?} is not there"))
+        Err(parent
+            .error(ErrorKind::ResourceNotFound)
+            .with_message(format!("its parent {shown:?} is not there"))
             .with_hint("make it with makedir, or open the filesystem with strict off"))
     }
 
     /// Does the checks before a write in strict mode: P + 1 requests.
     pub(super) fn check_file_target(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         key: &Key,
-        path: &str,
         options: &OpenOptions,
     ) -> Result<()> {
-        self.require_parent(validated, path, ErrorKind::ResourceNotFound)?;
+        self.require_parent(path, ErrorKind::ResourceNotFound)?;
         if options.beside_directory {
             return Ok(());
         }
-        self.refuse_directory(validated, key, path)
+        self.refuse_directory(path, key)
     }
 
     /// Returns an error if the path is a directory and not a file too. Makes one request.
-    pub(super) fn refuse_directory(&self, validated: &str, key: &Key, path: &str) -> Result<()> {
-        if self.is_directory(&self.prefix(validated, path)?, validated)? && !self.is_object(key)? {
-            return Err(Error::new(ErrorKind::FileExpected).with_path(path));
+    pub(super) fn refuse_directory(&self, path: &ValidPath<'_>, key: &Key) -> Result<()> {
+        if self.is_directory(&self.prefix(path)?, path)? && !self.is_object(key)? {
+            return Err(path.error(ErrorKind::FileExpected));
         }
         Ok(())
     }
 
     /// Returns the error for a path without an object, which may be a directory. Makes one request.
-    pub(super) fn no_object(&self, validated: &str, path: &str) -> Error {
+    pub(super) fn no_object(&self, path: &ValidPath<'_>) -> Error {
         let directory = self
-            .prefix(validated, path)
-            .and_then(|prefix| self.is_directory(&prefix, validated));
+            .prefix(path)
+            .and_then(|prefix| self.is_directory(&prefix, path));
         match directory {
-            Ok(true) => Error::new(ErrorKind::FileExpected).with_path(path),
-            Ok(false) => not_found(path),
-            Err(error) => error.with_path(path),
+            Ok(true) => path.error(ErrorKind::FileExpected),
+            Ok(false) => path.error(ErrorKind::ResourceNotFound),
+            Err(error) => error.with_path(path.given()),
         }
     }
 
     /// Returns the error for a path with no key below it, which may be a file. Makes one request.
-    pub(super) fn no_directory(&self, validated: &str, path: &str) -> Error {
-        let is_object = self
-            .shared
-            .keys
-            .file(validated)
-            .and_then(|key| self.is_object(&key));
-        match is_object {
-            Ok(true) => Error::new(ErrorKind::DirectoryExpected).with_path(path),
-            Ok(false) => not_found(path),
-            Err(error) => error.with_path(path),
+    pub(super) fn no_directory(&self, path: &ValidPath<'_>) -> Error {
+        let key = self.shared.keys.file(path);
+        match key.and_then(|key| self.is_object(&key)) {
+            Ok(true) => path.error(ErrorKind::DirectoryExpected),
+            Ok(false) => path.error(ErrorKind::ResourceNotFound),
+            Err(error) => error.with_path(path.given()),
         }
     }
 
@@ -111,14 +102,14 @@ impl S3Fs {
     /// directory's marker if all keys found there are `leaving`.
     pub(super) fn keep_parent(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         leaving: impl Fn(&str) -> bool,
     ) -> Result<()> {
-        let parent = path::dirname(validated);
-        if parent == "/" {
+        let parent = path.parent();
+        if parent.is_root() {
             return Ok(());
         }
-        let marker = self.shared.keys.marker(parent)?;
+        let marker = self.shared.keys.marker(&parent)?;
         let page = self.first_keys(marker.as_str(), 2)?;
         if page
             .objects

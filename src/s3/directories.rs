@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::MakedirOptions;
+use crate::filesystem::valid_path::ValidPath;
 use crate::path;
 use crate::s3::S3Fs;
 use crate::s3::key::Key;
@@ -13,7 +14,7 @@ impl S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         if self.strict {
             if !self.is_object(&key)? {
-                return Err(self.no_object(&validated, path));
+                return Err(self.no_object(&validated));
             }
             self.keep_parent(&validated, |other| other == key.as_str())?;
         }
@@ -23,14 +24,14 @@ impl S3Fs {
     pub(super) fn remove_directory(&self, path: &str) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
-        if validated == "/" {
+        if validated.is_root() {
             return Err(Error::new(ErrorKind::RemoveRoot).with_path(path));
         }
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         let page = self.first_keys(&prefix, 2)?;
         let [marker] = page.objects.as_slice() else {
             return Err(if page.objects.is_empty() {
-                self.no_directory(&validated, path)
+                self.no_directory(&validated)
             } else {
                 Error::new(ErrorKind::DirectoryNotEmpty).with_path(path)
             });
@@ -54,7 +55,7 @@ impl S3Fs {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
-        if validated == "/" {
+        if validated.is_root() {
             return if options.recreate {
                 Ok(())
             } else {
@@ -64,7 +65,7 @@ impl S3Fs {
         let marker = self.shared.keys.marker(&validated);
         let marker = marker.map_err(|error| error.with_path_replaced(path))?;
         if self.strict {
-            self.require_parent(&validated, path, ErrorKind::DirectoryExpected)?;
+            self.require_parent(&validated, ErrorKind::DirectoryExpected)?;
             if self.is_directory(marker.as_str(), &validated)? {
                 return if options.recreate {
                     Ok(())
@@ -125,7 +126,9 @@ impl S3Fs {
         for level in path::recursepath(validated)?.into_iter().skip(1).rev() {
             let marker = self.shared.keys.marker(&level)?;
             let is_known = missing.len() < known || !self.strict;
-            if !is_known && self.is_directory(marker.as_str(), &level)? {
+            if !is_known
+                && self.is_directory(marker.as_str(), &ValidPath::of_normal(level.as_str()))?
+            {
                 break;
             }
             missing.push((level, marker));

@@ -65,6 +65,7 @@ use crate::filesystem::location::Location;
 use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
 use crate::filesystem::scantree::Descend;
+use crate::filesystem::valid_path::ValidPath;
 use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, TreeEntries};
 use crate::fs_url::{FsUrl, redacted};
 use crate::path;
@@ -255,7 +256,7 @@ impl S3Fs {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied).
     pub fn create_root(&self) -> Result<()> {
         self.check_writeable("/")?;
-        let prefix = self.prefix("/", "/")?;
+        let prefix = self.prefix(&ValidPath::of_normal("/"))?;
         let Some(name) = prefix.strip_suffix(self.shared.keys.delimiter()) else {
             return Ok(());
         };
@@ -390,32 +391,40 @@ impl S3Fs {
     }
 
     /// Returns the validated path of a file, and its key. The root is an error of the kind `for_root`.
-    fn file_key(&self, path: &str, for_root: ErrorKind) -> Result<(String, Key)> {
+    fn file_key<'p>(&self, path: &'p str, for_root: ErrorKind) -> Result<(ValidPath<'p>, Key)> {
         let validated = self.normalize(path)?;
-        if validated == "/" {
-            return Err(Error::new(for_root)
-                .with_path(path)
-                .with_message("it is the root"));
+        if validated.is_root() {
+            return Err(validated.error(for_root).with_message("it is the root"));
         }
         let key = self.shared.keys.file(&validated);
         Ok((validated, key.map_err(|e| e.with_path_replaced(path))?))
     }
 
     /// Returns the validated path, or an error if the handle is closed. Does not check the key of the path.
-    fn normalize(&self, path: &str) -> Result<String> {
+    fn normalize<'p>(&self, path: &'p str) -> Result<ValidPath<'p>> {
         self.check().map_err(|error| error.with_path(path))?;
-        crate::filesystem::validate(path, &self.getmeta())
+        ValidPath::new(path, &self.getmeta())
     }
 
-    /// Returns the prefix of the keys in the directory with this validated path. A path whose own key would be too long
+    /// Returns the validated path, or an error if the handle is closed, or no key can have the path.
+    fn valid_path<'p>(&self, path: &'p str) -> Result<ValidPath<'p>> {
+        let validated = self.normalize(path)?;
+        if !validated.is_root() {
+            let key = self.shared.keys.file(&validated);
+            key.map_err(|error| error.with_path_replaced(path))?;
+        }
+        Ok(validated)
+    }
+
+    /// Returns the prefix of the keys in the directory with this path. A path whose own key would be too long
     /// is an error, for files and for directories.
-    fn prefix(&self, validated: &str, path: &str) -> Result<String> {
+    fn prefix(&self, path: &ValidPath<'_>) -> Result<String> {
         let keys = &self.shared.keys;
-        let prefix = match validated {
-            "/" => keys.directory(validated),
-            _ => keys.file(validated).and_then(|_| keys.directory(validated)),
+        let prefix = match path.is_root() {
+            true => keys.directory(path),
+            false => keys.file(path).and_then(|_| keys.directory(path)),
         };
-        prefix.map_err(|error| error.with_path_replaced(path))
+        prefix.map_err(|error| error.with_path_replaced(path.given()))
     }
 
     fn check_writeable(&self, path: &str) -> Result<()> {
@@ -497,7 +506,7 @@ impl S3Fs {
 impl FileSystem for S3Fs {
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
         let validated = self.normalize(path)?;
-        if validated == "/" {
+        if validated.is_root() {
             return Ok(directory_info("", None, namespaces));
         }
         let find = || {
@@ -505,7 +514,7 @@ impl FileSystem for S3Fs {
             if let Some(file) = self.getinfo_file(&validated, &key, namespaces)? {
                 return Ok(Some(file));
             }
-            self.getinfo_directory(&validated, path, namespaces)
+            self.getinfo_directory(&validated, namespaces)
         };
         let info = find().map_err(|error: Error| error.with_path_replaced(path))?;
         info.ok_or_else(|| not_found(path))
@@ -566,7 +575,7 @@ impl FileSystem for S3Fs {
     /// [`exists`](FileSystem::exists) and [`isdir`](FileSystem::isdir) distinguish them.
     fn isfile(&self, path: &str) -> Result<bool> {
         let validated = self.normalize(path)?;
-        if validated == "/" {
+        if validated.is_root() {
             return Ok(false);
         }
         let key = self.shared.keys.file(&validated);
@@ -581,19 +590,19 @@ impl FileSystem for S3Fs {
 
     fn isdir(&self, path: &str) -> Result<bool> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         self.is_directory(&prefix, &validated)
             .map_err(|error| error.with_path(path))
     }
 
     fn isempty(&self, path: &str) -> Result<bool> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         let page = self.first_keys(&prefix, 2);
         let page = page.map_err(|error| error.with_path(path))?;
         match page.objects.as_slice() {
-            [] if validated == "/" => Ok(true),
-            [] => Err(self.no_directory(&validated, path)),
+            [] if validated.is_root() => Ok(true),
+            [] => Err(self.no_directory(&validated)),
             // No path can name a marker with content.
             [only] => Ok(only.is(&prefix) && only.size == 0),
             _ => Ok(false),
@@ -604,7 +613,7 @@ impl FileSystem for S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let options = ReadOptions::from_call(options);
         match self.shared.objects.read_whole(&key, &options) {
-            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated)),
             result => result.map_err(|error| error.with_path(path)),
         }
     }
@@ -621,18 +630,18 @@ impl FileSystem for S3Fs {
         }
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
-        if validated == "/" {
+        if validated.is_root() {
             return Ok(false);
         }
         let created = || -> Result<bool> {
             let key = self.shared.keys.file(&validated)?;
             if self.strict {
                 if self.is_object(&key)?
-                    || self.is_directory(&self.prefix(&validated, path)?, &validated)?
+                    || self.is_directory(&self.prefix(&validated)?, &validated)?
                 {
                     return Ok(false);
                 }
-                self.require_parent(&validated, path, ErrorKind::ResourceNotFound)?;
+                self.require_parent(&validated, ErrorKind::ResourceNotFound)?;
             }
             let target = self.target(key, path, &OpenOptions::default());
             match target.put(b"", &[], Condition::Absent) {
@@ -666,7 +675,7 @@ impl FileSystem for S3Fs {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         let options = ReadOptions::default();
         match self.shared.objects.copy_whole(&key, &options, target) {
-            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated)),
             result => result.map_err(|error| error.with_path(path)),
         }
     }
@@ -722,7 +731,7 @@ impl FileSystem for S3Fs {
         namespaces: Namespaces,
     ) -> Result<Entries<'_>> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         let keys = &self.shared.keys;
         let delimiter = keys.delimiter();
         if name_prefix.contains('/') || name_prefix.contains(delimiter) {
@@ -741,7 +750,7 @@ impl FileSystem for S3Fs {
         if found.map_err(|error| error.with_path(path))? {
             return Ok(self.infos(scan, path, namespaces));
         }
-        Err(self.no_directory(&validated, path))
+        Err(self.no_directory(&validated))
     }
 
     fn capabilities(&self) -> Option<&dyn Capabilities> {
@@ -767,7 +776,7 @@ impl FileSystem for S3Fs {
         if !self.strict || self.isdir(path)? {
             return self.validatepath(path).map(|_| ());
         }
-        Err(self.no_directory(&self.normalize(path)?, path))
+        Err(self.no_directory(&self.normalize(path)?))
     }
 
     /// The marker keeps the directory. It exists before anything is removed.
@@ -792,12 +801,7 @@ impl FileSystem for S3Fs {
     }
 
     fn validatepath(&self, path: &str) -> Result<String> {
-        let validated = self.normalize(path)?;
-        if validated != "/" {
-            let key = self.shared.keys.file(&validated);
-            key.map_err(|error| error.with_path_replaced(path))?;
-        }
-        Ok(validated)
+        self.valid_path(path).map(ValidPath::into_string)
     }
 
     fn close(&self) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::file::File;
 use crate::filesystem::mode::Mode;
 use crate::filesystem::options::OpenOptions;
+use crate::filesystem::valid_path::ValidPath;
 use crate::s3::api::{Condition, ReadOptions, check_object_size};
 use crate::s3::checks::is_missing_key;
 use crate::s3::key::Key;
@@ -107,17 +108,17 @@ impl S3Fs {
 
     fn updater(&self, path: &str, mode: Mode, options: &OpenOptions) -> Result<S3Updater> {
         let (validated, target) = self.checked_target(path, mode, options)?;
-        let base = self.base(&validated, &target, path, mode, options)?;
+        let base = self.base(&validated, &target, mode, options)?;
         Ok(S3Updater::new(target, mode, base))
     }
 
     /// Returns the validated path and the target of a file that is opened for writing, after the checks of strict mode.
-    fn checked_target(
+    fn checked_target<'p>(
         &self,
-        path: &str,
+        path: &'p str,
         mode: Mode,
         options: &OpenOptions,
-    ) -> Result<(String, Target)> {
+    ) -> Result<(ValidPath<'p>, Target)> {
         let (validated, key) = self.file_key(path, ErrorKind::FileExpected)?;
         self.check_writeable(path)?;
         check_for_writing(options, path)?;
@@ -129,7 +130,7 @@ impl S3Fs {
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.strict && mode.truncate() {
-            self.check_file_target(&validated, &target.key, path, options)?;
+            self.check_file_target(&validated, &target.key, options)?;
             if mode.exclusive() && self.is_object(&target.key)? {
                 return Err(Error::new(ErrorKind::FileExists).with_path(path));
             }
@@ -140,9 +141,8 @@ impl S3Fs {
     /// Returns the base of an updated file. If the object exists, its parent exists too.
     fn base(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         target: &Target,
-        path: &str,
         mode: Mode,
         options: &OpenOptions,
     ) -> Result<Base> {
@@ -157,11 +157,11 @@ impl S3Fs {
             Ok(old) => Ok(Base::Object(Box::new(old))),
             Err(error) if is_missing_key(&error) && mode.create() && if_match.is_none() => {
                 if self.strict {
-                    self.check_file_target(validated, &target.key, path, options)?;
+                    self.check_file_target(path, &target.key, options)?;
                 }
                 Ok(Base::Absent)
             }
-            Err(error) if is_missing_key(&error) => Err(self.no_object(validated, path)),
+            Err(error) if is_missing_key(&error) => Err(self.no_object(path)),
             Err(error) => Err(error),
         }
     }
@@ -178,7 +178,7 @@ impl S3Fs {
         let target = self.target(key, path, options);
         target.args.to_headers()?;
         if self.strict {
-            self.check_file_target(&validated, &target.key, path, options)?;
+            self.check_file_target(&validated, &target.key, options)?;
         }
         let condition = match &options.if_match {
             Some(e_tag) => Condition::Match(e_tag),
@@ -206,7 +206,7 @@ impl S3Fs {
         let options = OpenOptions::default();
         let target = self.target(key, path, &options);
         if self.strict {
-            self.check_file_target(&validated, &target.key, path, &options)?;
+            self.check_file_target(&validated, &target.key, &options)?;
         }
         let mut writer = S3Writer::new(target, false, None);
         let Some(size) = size else {
@@ -248,7 +248,7 @@ impl S3Fs {
         let objects = Arc::clone(&self.shared.objects);
         let reading = self.shared.reading.overridden_by(options);
         match S3Reader::open(objects, key, path, ReadOptions::from_call(options), reading) {
-            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated, path)),
+            Err(error) if is_missing_key(&error) => Err(self.no_object(&validated)),
             result => result
                 .map(|reader| reader.with_workers(self.shared.max_workers))
                 .map_err(|error| error.with_path(path)),

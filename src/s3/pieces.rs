@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::error::{ErrorKind, Result};
 use crate::filesystem::capabilities::{PieceSink, RangedSource, SourceOptions, Transfer};
 use crate::filesystem::options::OpenOptions;
+use crate::filesystem::valid_path::ValidPath;
 use crate::s3::S3Fs;
 use crate::s3::api::{Condition, ReadOptions, check_object_size};
 use crate::s3::checks::is_missing_key;
@@ -44,7 +45,7 @@ impl S3Fs {
             }
         };
         let (version, first) = match looked {
-            Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated, path)),
+            Err(error) if is_missing_key(&error) => return Err(self.no_object(&validated)),
             looked => looked.map_err(|error| error.with_path(path))?,
         };
         Ok(ObjectSource {
@@ -66,7 +67,7 @@ impl S3Fs {
         Ok(ObjectSink {
             fs: self,
             path: path.to_owned(),
-            validated,
+            validated: validated.into_owned(),
             target,
             options: options.clone(),
         })
@@ -140,7 +141,7 @@ impl Read for ObjectRange {
 pub(crate) struct ObjectSink<'f> {
     fs: &'f S3Fs,
     path: String,
-    validated: String,
+    validated: ValidPath<'static>,
     target: Target,
     options: OpenOptions,
 }
@@ -173,7 +174,7 @@ impl PieceSink for ObjectSink<'_> {
         check_object_size(size)?;
         if self.fs.strict {
             self.fs
-                .check_file_target(&self.validated, &target.key, path, &self.options)
+                .check_file_target(&self.validated, &target.key, &self.options)
                 .map_err(|error| error.with_path(path))?;
         }
         transfer.expect(size);

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::valid_path::ValidPath;
 use crate::path;
 use crate::s3::S3Fs;
 use crate::s3::api::MAX_DELETED_KEYS;
-use crate::s3::checks::not_found;
 use crate::s3::client::xml::ListedObject;
 use crate::s3::client::xml::body::Deletion;
 use crate::s3::key::Key;
@@ -32,7 +32,8 @@ impl S3Fs {
         let mut removals = Removals::new(self, paths);
         if self.strict {
             let emptied = emptied.iter().filter_map(|path| self.normalize(path).ok());
-            removals.keep(emptied.filter(|path| path != "/").collect());
+            let emptied = emptied.filter(|path| !path.is_root());
+            removals.keep(emptied.map(ValidPath::into_string).collect());
         }
         removals.delete()
     }
@@ -71,7 +72,7 @@ impl<'f> Removals<'f> {
             }
             known.insert(key.clone(), files.len());
             files.push(File {
-                path,
+                path: path.into_string(),
                 key,
                 failed: None,
             });
@@ -110,10 +111,11 @@ impl<'f> Removals<'f> {
             .collect();
         let why = self.fs.threads().map(&missing, |number| {
             let path = self.files.get(*number).map_or("", |file| &file.path);
+            let path = ValidPath::of_normal(path);
             match states.get(*number) {
-                Some(State::Gone) => not_found(path),
-                Some(State::Directory) => Error::new(ErrorKind::FileExpected),
-                _ => self.fs.no_object(path, path),
+                Some(State::Gone) => path.error(ErrorKind::ResourceNotFound),
+                Some(State::Directory) => path.error(ErrorKind::FileExpected),
+                _ => self.fs.no_object(&path),
             }
         });
         errors.extend(missing.into_iter().zip(why));
@@ -149,7 +151,7 @@ impl<'f> Removals<'f> {
         }
         let groups: Vec<(&str, Vec<usize>)> = groups.into_iter().collect();
         let listed = self.fs.threads().map(&groups, |(directory, numbers)| {
-            let prefix = self.fs.prefix(directory, directory)?;
+            let prefix = self.fs.prefix(&ValidPath::of_normal(*directory))?;
             if above.unwrap_or_default() != prefix || groups.len() == 1 {
                 self.show(&prefix, numbers, shown)?;
             }
@@ -209,7 +211,7 @@ impl<'f> Removals<'f> {
             .map(|file| (file.key.as_str(), file))
             .collect();
         let looked = self.fs.threads().map(&losing, |(directory, count)| {
-            let prefix = self.fs.prefix(directory, directory)?;
+            let prefix = self.fs.prefix(&ValidPath::of_normal(*directory))?;
             match directories.get(&prefix) {
                 _ if *directory == "/" => return Ok(false),
                 Some(shown) if shown.holds_more => return Ok(false),
@@ -315,7 +317,9 @@ impl<'f> Removals<'f> {
             let error = match &file.failed {
                 Some(error) => error.clone(),
                 // The file has been removed, and a directory may have the path, too.
-                None if is_again && fs.strict => fs.no_object(&file.path, given),
+                None if is_again && fs.strict => {
+                    fs.no_object(&ValidPath::of_normal(file.path.as_str()))
+                }
                 None => return Ok(()),
             };
             Err(error.with_path_replaced(given))
@@ -365,7 +369,8 @@ impl<'f> Shown<'f> {
     fn new(fs: &S3Fs, files: &'f [File]) -> Self {
         let keys: Vec<&str> = files.iter().map(|file| file.key.as_str()).collect();
         let directories = files.iter().map(File::parent).filter(|path| *path != "/");
-        let directories = directories.filter_map(|path| fs.prefix(path, path).ok());
+        let directories =
+            directories.filter_map(|path| fs.prefix(&ValidPath::of_normal(path)).ok());
         Self {
             delimiter: fs.shared.keys.delimiter().to_owned(),
             files: keys.iter().copied().zip(0..).collect(),

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filesystem::valid_path::ValidPath;
 use crate::s3::S3Fs;
 use crate::s3::client::xml::ListedUpload;
 use crate::s3::key::Key;
@@ -84,14 +85,14 @@ impl S3Fs {
 
     fn uploads_of(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         is_wanted: impl Fn(&ListedUpload) -> bool,
     ) -> Result<Vec<StaleUpload>> {
-        let directory = self.prefix(validated, validated)?;
+        let directory = self.prefix(path)?;
         // Without the trailing delimiter, the prefix also matches the file itself.
-        let (prefix, file) = match validated {
-            "/" => (directory.clone(), None),
-            path => {
+        let (prefix, file) = match path.is_root() {
+            true => (directory.clone(), None),
+            false => {
                 let file = self.shared.keys.file(path)?.as_str().to_owned();
                 (file.clone(), Some(file))
             }

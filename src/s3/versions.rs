@@ -88,10 +88,10 @@ impl S3Fs {
         let listed = self.versions_of(&key);
         let listed = listed.map_err(|error| error.with_path(path))?;
         if listed.is_empty() {
-            return Err(self.no_object(&validated, path));
+            return Err(self.no_object(&validated));
         }
         let versions = listed.into_iter();
-        let versions = versions.map(|version| FileVersion::new(validated.clone(), version));
+        let versions = versions.map(|version| FileVersion::new(validated.to_string(), version));
         Ok(versions.collect())
     }
 
@@ -122,7 +122,7 @@ impl S3Fs {
     #[doc(alias = "list_object_versions")]
     pub fn versions_below(&self, path: &str) -> Result<FileVersions<'_>> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         Ok(Box::new(VersionsBelow {
             fs: self,
             path: path.to_owned(),
@@ -251,7 +251,7 @@ impl S3Fs {
         let versions = self.versions_of(&key);
         let versions = versions.map_err(|error| error.with_path(path))?;
         if versions.is_empty() {
-            return Err(self.no_object(&validated, path));
+            return Err(self.no_object(&validated));
         }
         let Some(markers) = versions
             .iter()

@@ -4,6 +4,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::location::Location;
+use crate::filesystem::valid_path::ValidPath;
 use crate::filesystem::{CopyOptions, FileSystem};
 use crate::s3::S3Fs;
 use crate::s3::api::{Condition, ReadOptions, Source, condition_failed, is_unknown_to_store};
@@ -63,9 +64,9 @@ impl S3Fs {
         options: CopyOptions,
     ) -> Result<()> {
         self.check_writeable(src_path)?;
-        let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
-        if source == target {
-            return match self.stay(&source, src_path) {
+        let (source, target) = (self.valid_path(src_path)?, self.valid_path(dst_path)?);
+        if *source == *target {
+            return match self.stay(&source) {
                 // As in PyFilesystem, the target is checked first, and a directory is a target, too.
                 Ok(()) if options.overwrite => Ok(()),
                 Err(error) if options.overwrite || !error.is(ErrorKind::FileExpected) => Err(error),
@@ -82,11 +83,11 @@ impl S3Fs {
     }
 
     /// Checks a move of a file onto itself: returns an error unless the file exists.
-    fn stay(&self, validated: &str, path: &str) -> Result<()> {
-        let (_, key) = self.file_key(path, ErrorKind::FileExpected)?;
+    fn stay(&self, path: &ValidPath<'_>) -> Result<()> {
+        let (_, key) = self.file_key(path.given(), ErrorKind::FileExpected)?;
         match self.is_object(&key)? {
             true => Ok(()),
-            false => Err(self.no_object(validated, path)),
+            false => Err(self.no_object(path)),
         }
     }
 
@@ -129,7 +130,7 @@ impl S3Fs {
         let head = self.objects().head(&key, &ReadOptions::default(), false);
         let head = match head {
             Err(error) if error.is(ErrorKind::ResourceNotFound) => {
-                return Err(self.no_object(&source, src_path));
+                return Err(self.no_object(&source));
             }
             head => head.map_err(|error| error.with_path(src_path))?,
         };
@@ -140,10 +141,10 @@ impl S3Fs {
                 .with_message("a file cannot be copied onto itself"));
         }
         if self.strict {
-            self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)
+            self.require_parent(&validated, ErrorKind::ResourceNotFound)
                 .map_err(about_target)?;
             if options.overwrite {
-                self.refuse_directory(&validated, &target, dst_path)
+                self.refuse_directory(&validated, &target)
                     .map_err(about_target)?;
             }
         }
@@ -204,7 +205,7 @@ impl S3Fs {
     fn refuse_existing(&self, path: &str) -> Result<()> {
         let (validated, key) = self.file_key(path, ErrorKind::DestinationExists)?;
         let exists = self.is_object(&key)?
-            || self.strict && self.is_directory(&self.prefix(&validated, path)?, &validated)?;
+            || self.strict && self.is_directory(&self.prefix(&validated)?, &validated)?;
         if exists {
             return Err(Error::new(ErrorKind::DestinationExists).with_path(path));
         }
@@ -229,12 +230,12 @@ impl S3Fs {
             .head(&key, &ReadOptions::default(), false);
         let head = match head {
             Err(error) if error.is(ErrorKind::ResourceNotFound) => {
-                return Err(reached.fs.no_object(&source, path));
+                return Err(reached.fs.no_object(&source));
             }
             head => head?,
         };
         if self.strict {
-            self.require_parent(&validated, dst_path, ErrorKind::ResourceNotFound)?;
+            self.require_parent(&validated, ErrorKind::ResourceNotFound)?;
         }
         let object = Source {
             objects: reached.fs.objects(),
@@ -269,8 +270,7 @@ pub(crate) struct Reached {
 impl Reached {
     /// Returns the prefix of the keys in the directory.
     pub(in crate::s3) fn prefix(&self) -> Result<String> {
-        let validated = self.fs.validatepath(&self.path)?;
-        self.fs.prefix(&validated, &self.path)
+        self.fs.prefix(&self.fs.valid_path(&self.path)?)
     }
 }
 

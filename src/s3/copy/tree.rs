@@ -1,5 +1,6 @@
 //! Operations on whole trees, done flat: the keys below a prefix, 1,000 per request, regardless of their directories.
 
+use crate::filesystem::valid_path::ValidPath;
 use crate::s3::S3Fs;
 use std::collections::{HashMap, HashSet};
 
@@ -33,15 +34,15 @@ impl S3Fs {
     pub(in crate::s3) fn remove_tree(&self, path: &str, stays: bool) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
-        let is_root = validated == "/";
+        let prefix = self.prefix(&validated)?;
+        let is_root = validated.is_root();
         let mut pages = AllKeys::new(self.objects(), &prefix, self.shared.max_workers);
         let first = pages.next().transpose()?.unwrap_or_default();
         if first.objects.is_empty() {
             return if is_root {
                 Ok(())
             } else {
-                Err(self.no_directory(&validated, path))
+                Err(self.no_directory(&validated))
             };
         }
         let has_marker = first.objects.iter().any(|object| object.is(&prefix));
@@ -116,19 +117,19 @@ impl S3Fs {
     /// parent, which stays in strict mode. Returns true if the directory stays. A root always stays.
     fn keep_directories(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         prefix: &str,
         has_marker: bool,
         stays: bool,
     ) -> Result<bool> {
-        if validated == "/" {
+        if path.is_root() {
             return Ok(true);
         }
         if stays && !has_marker {
-            self.keep_marker(&self.shared.keys.marker(validated)?)?;
+            self.keep_marker(&self.shared.keys.marker(path)?)?;
         }
         if self.strict && !stays {
-            self.keep_parent(validated, |key| key.starts_with(prefix))?;
+            self.keep_parent(path, |key| key.starts_with(prefix))?;
         }
         Ok(stays)
     }
@@ -143,10 +144,10 @@ impl S3Fs {
         self.check_writeable(if remove { src_path } else { dst_path })?;
         let source = self.normalize(src_path)?;
         let target = self.normalize(dst_path)?;
-        let src_prefix = self.prefix(&source, src_path)?;
-        let dst_prefix = self.prefix(&target, dst_path)?;
+        let src_prefix = self.prefix(&source)?;
+        let dst_prefix = self.prefix(&target)?;
         let mut there = None;
-        let target_is_there = !self.strict || target == "/" || {
+        let target_is_there = !self.strict || target.is_root() || {
             let keys = self.target_markers(&dst_prefix)?;
             let is_there = keys.is_there;
             there = Some(keys);
@@ -158,8 +159,8 @@ impl S3Fs {
             return Err(Error::new(ErrorKind::ResourceNotFound).with_path(dst_path));
         }
         let keys = self.all_keys(&src_prefix)?;
-        if keys.is_empty() && source != "/" {
-            return Err(self.no_directory(&source, src_path));
+        if keys.is_empty() && !source.is_root() {
+            return Err(self.no_directory(&source));
         }
         if src_prefix == dst_prefix && remove {
             return Ok(());
@@ -173,13 +174,13 @@ impl S3Fs {
                 .with_message("one directory lies in the other"));
         }
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
-        let makes_marker = !self.strict && options.create && target != "/";
+        let makes_marker = !self.strict && options.create && !target.is_root();
         let own = plan.marker.filter(|_| makes_marker || !target_is_there);
         if there.is_none() && self.asks_for_markers(&plan, own) {
             there = Some(self.target_markers(&dst_prefix)?);
         }
         if !target_is_there {
-            self.make_target(&target, dst_path, self, own)
+            self.make_target(&target, self, own)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
         let copied = self.copy_keys(self, plan, there.as_ref());
@@ -202,16 +203,15 @@ impl S3Fs {
     /// own marker, if the source has one.
     fn make_target(
         &self,
-        validated: &str,
-        path: &str,
+        path: &ValidPath<'_>,
         source: &S3Fs,
         own: Option<&ListedObject>,
     ) -> Result<()> {
-        let missing = self.missing_levels(validated, 1)?;
+        let missing = self.missing_levels(path, 1)?;
         if missing.len() > 1
             && let Some(file) = self.file_above(&missing)?
         {
-            return Err(no_directory_below(file, path));
+            return Err(no_directory_below(file, path.given()));
         }
         let (Some((deepest, above)), Some(own)) = (missing.split_first(), own) else {
             return self.make_levels(&missing, Wanted::Directory).map(|_| ());
@@ -238,7 +238,7 @@ impl S3Fs {
     ) -> Result<bool> {
         self.check_writeable(dst_path)?;
         let validated = self.normalize(dst_path)?;
-        let dst_prefix = self.prefix(&validated, dst_path)?;
+        let dst_prefix = self.prefix(&validated)?;
         let Some(reached) = source.handle::<Reached>() else {
             return Ok(false);
         };
@@ -253,13 +253,13 @@ impl S3Fs {
         let keys = reached.fs.all_keys(&src_prefix)?;
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
         let asks = self.asks_for_markers(&plan, None);
-        let there = match asks || self.strict && validated != "/" {
+        let there = match asks || self.strict && !validated.is_root() {
             true => Some(self.target_markers(&dst_prefix)?),
             false => None,
         };
         let is_missing = there.as_ref().is_some_and(|there| !there.is_there);
-        if self.strict && validated != "/" && is_missing {
-            self.make_target(&validated, dst_path, &reached.fs, plan.marker)
+        if self.strict && !validated.is_root() && is_missing {
+            self.make_target(&validated, &reached.fs, plan.marker)
                 .map_err(|error| error.with_path_replaced(dst_path))?;
         }
         let copied = match self.copy_keys(&reached.fs, plan, there.as_ref()) {
@@ -268,9 +268,12 @@ impl S3Fs {
             copied => copied?,
         };
         if remove {
-            reached
-                .fs
-                .remove_copied(&reached.path, &src_prefix, &copied, source.is_root())?;
+            reached.fs.remove_copied(
+                &ValidPath::of_normal(reached.path.as_str()),
+                &src_prefix,
+                &copied,
+                source.is_root(),
+            )?;
         }
         copied.outcome(&reached.path).map(|()| true)
     }
@@ -409,13 +412,13 @@ impl S3Fs {
     /// [`remove_tree`](Self::remove_tree).
     fn remove_copied(
         &self,
-        validated: &str,
+        path: &ValidPath<'_>,
         prefix: &str,
         copied: &Copied<'_>,
         stays: bool,
     ) -> Result<()> {
         let has_marker = copied.objects.iter().any(|object| object.is(prefix));
-        let stays = self.keep_directories(validated, prefix, has_marker, stays)?;
+        let stays = self.keep_directories(path, prefix, has_marker, stays)?;
         let objects = copied.objects.iter();
         let objects: Vec<Deletion<'_>> = objects
             .filter(|object| !stays || object.key != prefix)

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use crate::error::Result;
 use crate::ext::FileSystemExt as _;
 use crate::filesystem::info::{Info, Namespaces};
+use crate::filesystem::valid_path::ValidPath;
 use crate::filesystem::{Entries, found};
 use crate::path;
 use crate::s3::api::ReadOptions;
@@ -44,20 +45,19 @@ impl S3Fs {
 
     pub(in crate::s3) fn getinfo_directory(
         &self,
-        validated: &str,
-        path: &str,
+        path: &ValidPath<'_>,
         namespaces: Namespaces,
     ) -> Result<Option<Info>> {
-        let prefix = self.prefix(validated, path)?;
+        let prefix = self.prefix(path)?;
         let page = self.first_keys(&prefix, 1)?;
         let Some(first) = page.objects.first() else {
             return Ok(None);
         };
         let marker = Some(first).filter(|object| object.is(&prefix));
         let modified = marker.and_then(|marker| marker.last_modified);
-        let mut directory = directory_info(path::basename(validated), modified, namespaces);
+        let mut directory = directory_info(path::basename(path), modified, namespaces);
         if namespaces.contains(Namespaces::S3) && marker.is_some() {
-            let marker = self.shared.keys.marker(validated)?;
+            let marker = self.shared.keys.marker(path)?;
             let head = self.objects().head(&marker, &ReadOptions::default(), true);
             if let Some(head) = found(head)? {
                 directory = directory.with_s3(s3_info::s3_info(head.headers()));
@@ -69,18 +69,18 @@ impl S3Fs {
     /// Returns the listed entries of a directory. The first page is requested here.
     pub(in crate::s3) fn scan(&self, path: &str) -> Result<Scan<'_>> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         if prefix.len() > MAX_KEY_BYTES {
-            return Err(self.no_directory(&validated, path));
+            return Err(self.no_directory(&validated));
         }
         let keys = &self.shared.keys;
         let pages = Pages::new(self.objects(), &prefix, Some(keys.delimiter()));
         let mut scan = Scan::new(pages, prefix, keys);
         let is_there = scan.begin().map_err(|error| error.with_path(path))?;
-        if is_there || validated == "/" {
+        if is_there || validated.is_root() {
             return Ok(scan);
         }
-        Err(self.no_directory(&validated, path))
+        Err(self.no_directory(&validated))
     }
 
     /// Converts entries to info structs, with as many HEAD requests as the namespaces require.

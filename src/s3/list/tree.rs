@@ -32,7 +32,7 @@ impl S3Fs {
         descend: Option<Descend<'a>>,
     ) -> Result<TreeEntries<'a>> {
         let validated = self.normalize(path)?;
-        let prefix = self.prefix(&validated, path)?;
+        let prefix = self.prefix(&validated)?;
         if self.objects().listings.order() == Order::None {
             return self.scan_directories(path, namespaces, descend);
         }
@@ -58,8 +58,8 @@ impl S3Fs {
             }
             begun => begun.map_err(|error| error.with_path(path))?,
         };
-        if !is_there && validated != "/" {
-            return Err(self.no_directory(&validated, path));
+        if !is_there && !validated.is_root() {
+            return Err(self.no_directory(&validated));
         }
         let path = path.to_owned();
         Ok(Box::new(tree.map(move |entry| {
