@@ -410,3 +410,66 @@ fn a_store_with_real_directories_also_gets_the_markers() {
     }
     assert_eq!(bucket.keys(), ["d/", "e/"]);
 }
+
+#[test]
+fn a_copy_into_an_empty_directory_checks_nothing_per_file() {
+    let directories = 20;
+    let memory = MemoryFs::new();
+    for path in paths(directories) {
+        memory
+            .makedirs_with(
+                s3fs::path::dirname(&path),
+                s3fs::MakedirOptions::new().recreate(true),
+            )
+            .unwrap();
+        memory.writetext(&path, "content").unwrap();
+    }
+    let source = memory.opendir("logs").unwrap();
+    for target in ["new", "there", "/"] {
+        for is_move in [false, true] {
+            let server = server();
+            let fs = open(&server, true);
+            if target == "there" {
+                fs.makedir("there").unwrap();
+            }
+            let options = TransferOptions::new().workers(4);
+            let counts = count(&server, || {
+                let report = match is_move {
+                    false => s3fs::copy::copy_dir(&source, "/", &fs, target, &options),
+                    // The source stays as it is.
+                    true => {
+                        let copy = MemoryFs::new();
+                        s3fs::copy::copy_dir(&source, "/", &copy, "/", &options).unwrap();
+                        s3fs::moving::move_dir(&copy, "/", &fs, target, &options)
+                    }
+                };
+                assert_eq!(report.unwrap().copied(), FILES);
+            });
+            let most = FILES + directories + 10;
+            assert!(sum(&counts) <= most, "{target}, {is_move}: {counts:?}");
+            assert_eq!(fs.walk().files(target).count(), FILES);
+        }
+    }
+}
+
+#[test]
+fn a_copy_into_a_directory_with_content_checks_each_file() {
+    let server = server();
+    let fs = open(&server, true);
+    server.bucket("bucket").put("target/b/x", "in the way");
+    let memory = MemoryFs::new();
+    for name in ["a", "b", "c"] {
+        memory.writetext(name, "content").unwrap();
+    }
+    let options = TransferOptions::new();
+    let error = s3fs::copy::copy_dir(&memory, "/", &fs, "target", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FileExpected);
+    // Above the target, a file is still found.
+    server.bucket("bucket").put("file", "content");
+    let error = s3fs::copy::copy_dir(&memory, "/", &fs, "file/target", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DirectoryExpected);
+    assert_eq!(
+        server.bucket("bucket").get("file/target/a").map(|_| ()),
+        None
+    );
+}

@@ -145,7 +145,9 @@ pub fn copy_structure(
         let mut tree = Snapshot::read(endpoints.src, src_path, &selection)?;
         tree.files.clear();
         tree.check_fits(src_path, endpoints.dst, dst_path)?;
-        let actions = make_directories(endpoints.dst, dst_path, &tree, options)?;
+        let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+        let below = endpoints.with_target(unchecked.as_deref());
+        let actions = make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?;
         Run::new(options).finish(
             Report {
                 actions,
@@ -234,15 +236,35 @@ fn copy_tree(
     tree.check_fits(src_path, endpoints.dst, dst_path)?;
     let jobs = jobs(&tree, src_path, dst_path);
     let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
+    let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+    let below = endpoints.with_target(unchecked.as_deref());
     let mut report = Report {
-        actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
+        actions: make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options);
-    let copied = run.copy(endpoints, &jobs, &target)?;
+    let copied = run.copy(below, &jobs, &target)?;
     make_durable(endpoints.dst, dst_path, &tree, &run, &copied)?;
     report.actions.extend(copied.into_iter().map(copy_action));
     run.finish(report, src_path)
+}
+
+/// Returns the target without the checks that it makes before each change, if the directory contains nothing yet: then
+/// the call itself makes the parent of each file, and no file replaces a directory. Makes at most two requests on S3, and
+/// none if there are no checks.
+pub(crate) fn without_checks<'f>(
+    dst: &'f dyn FileSystem,
+    dst_path: &str,
+    tree: &Snapshot,
+) -> Result<Option<Box<dyn FileSystem + 'f>>> {
+    let capabilities = dst.capabilities();
+    let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
+    let is_worth_it = tree.files.len() + tree.directories.len() > 2;
+    let Some(unchecked) = unchecked.filter(|_| is_worth_it) else {
+        return Ok(None);
+    };
+    let is_empty = !dst.isdir(dst_path)? || dst.isempty(dst_path)?;
+    Ok(is_empty.then_some(unchecked))
 }
 
 /// If requested, makes the copied files durable, and all directories of the tree and above it.
@@ -284,9 +306,10 @@ pub(crate) fn transfer_whole(
     Ok(true)
 }
 
-/// Makes the target directory and all directories of the tree below it.
+/// Makes the target directory, and all directories of the tree below it with the handle `below`.
 pub(crate) fn make_directories(
     dst: &dyn FileSystem,
+    below: &dyn FileSystem,
     dst_path: &str,
     tree: &Snapshot,
     options: &TransferOptions<'_>,
@@ -302,7 +325,7 @@ pub(crate) fn make_directories(
     for directory in &tree.directories {
         let target = path::combine(dst_path, directory);
         if !options.dry_run {
-            make_directory(dst, &target, doubles.contains(&**directory))?;
+            make_directory(below, &target, doubles.contains(&**directory))?;
         }
         actions.push(Action::Makedir(target));
     }

@@ -32,7 +32,7 @@ use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::copy::{
-    copy_action, file_job, jobs, make_directories, make_durable, transfer_whole,
+    copy_action, file_job, jobs, make_directories, make_durable, transfer_whole, without_checks,
 };
 use crate::transfer::job::Job;
 use crate::transfer::options::TransferOptions;
@@ -198,12 +198,14 @@ pub(crate) fn move_tree(
         tell_apart(endpoints, job)?;
     }
     let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
+    let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+    let below = endpoints.with_target(unchecked.as_deref());
     let mut report = Report {
-        actions: make_directories(endpoints.dst, dst_path, &tree, options)?,
+        actions: make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?,
         ..Report::default()
     };
     let run = Run::new(options).before_deletion();
-    let copied = run.copy(endpoints, &jobs, &target)?;
+    let copied = run.copy(below, &jobs, &target)?;
     report
         .actions
         .extend(copied.iter().copied().map(copy_action));

@@ -80,6 +80,7 @@ use self::auth::{Keys, Policy};
 use self::clock::Clock;
 use self::http::{Network, Shared};
 use self::numbered::Numbered;
+pub use self::numbered::Shape;
 use self::service::{Service, Settings};
 use self::store::{BucketData, Store};
 
@@ -623,7 +624,12 @@ impl Bucket {
     /// Adds this many keys to listings, up to a million, which take no memory: 100 files in each directory of
     /// 100 in each of 100. Only listings include them.
     pub fn number(&self, prefix: &str, count: u32) {
-        self.with(|bucket| bucket.numbered = Some(Numbered::new(prefix, count)));
+        self.number_as(prefix, count, Shape::Levels);
+    }
+
+    /// Adds this many keys to listings, with names of another shape.
+    pub fn number_as(&self, prefix: &str, count: u32, shape: Shape) {
+        self.with(|bucket| bucket.numbered = Some(Numbered::new(prefix, count, shape)));
     }
 
     /// Returns the current object, if there is one.
