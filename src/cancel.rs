@@ -294,7 +294,7 @@ pub(crate) fn copy(
 
 /// Error of a cancelled call.
 pub(crate) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled).with_message("the call was cancelled before it ended")
+    Error::new(ErrorKind::Cancelled).with_message("the call was cancelled before it finished")
 }
 
 #[cfg(test)]

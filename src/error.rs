@@ -166,7 +166,7 @@ pub struct S3Error {
 
 impl fmt::Display for S3Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} answered {}", self.operation, self.status)?;
+        write!(f, "{} returned {}", self.operation, self.status)?;
         for part in [&self.code, &self.message] {
             if !part.is_empty() {
                 write!(f, " {part}")?;
@@ -423,7 +423,7 @@ impl fmt::Display for Error {
             write!(f, " ({s3})")?;
         }
         if inner.unsure {
-            f.write_str("; it may have been done all the same")?;
+            f.write_str("; the operation may have taken effect")?;
         }
         if let Some(hint) = &inner.hint {
             write!(f, "; {hint}")?;
@@ -509,7 +509,7 @@ mod tests {
             .with_hint("allow s3:PutObject");
         assert_eq!(
             error.to_string(),
-            "permission denied: \"a\\n.txt\": the bucket \"b\" refused (PutObject answered 403 \
+            "permission denied: \"a\\n.txt\": the bucket \"b\" refused (PutObject returned 403 \
              AccessDenied Access Denied, request id 4442587FB7D0A2F9, host id vlR7PnpV2Ce81l0); \
              allow s3:PutObject"
         );
@@ -536,13 +536,13 @@ mod tests {
 
     #[test]
     fn an_error_reports_whether_the_change_may_have_been_made() {
-        let lost = Error::new(ErrorKind::RemoteConnection).with_message("no answer");
+        let lost = Error::new(ErrorKind::RemoteConnection).with_message("no response");
         assert!(!lost.is_unsure());
         let lost = lost.with_unsure(true).with_hint("look");
         assert!(lost.is_unsure());
         assert_eq!(
             lost.to_string(),
-            "connection failed: no answer; it may have been done all the same; look"
+            "connection failed: no response; the operation may have taken effect; look"
         );
         assert!(Error::from(io::Error::from(lost)).is_unsure());
     }

@@ -789,7 +789,7 @@ pub trait FileSystemExt: FileSystem {
             time.transpose().map_err(|kind| {
                 Error::new(kind)
                     .with_path(path)
-                    .with_message("years after 9999 cannot be set")
+                    .with_message("times after the year 9999 cannot be set")
             })
         };
         self.settimes(path, time(accessed)?, time(modified)?)

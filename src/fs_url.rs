@@ -77,8 +77,8 @@ impl FsUrl {
     /// assert_eq!(error.kind(), ErrorKind::ParseUrl);
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "malformed FS URL: \"s3://***@bucket/dir\": the password has a `%` without two hex \
-    ///      digits after it; a `%` itself is written `%25`"
+    ///     "malformed FS URL: \"s3://***@bucket/dir\": the password contains a `%` that is \
+    ///      not followed by two hex digits; write a literal `%` as `%25`"
     /// );
     /// ```
     pub fn parse(url: &str) -> Result<Self> {
@@ -252,19 +252,19 @@ impl fmt::Display for Fault {
             Self::NoProtocol => f.write_str("it does not begin with `protocol://`"),
             Self::NoUser => f.write_str("the user name before `@` or `:` is empty"),
             Self::AmbiguousAt => f.write_str(
-                "an `@` comes after `?` or `!`; write it as `%40`, or if user name and password \
-                 end there, write `?` in them as `%3F` and `!` as `%21`",
+                "an `@` follows `?` or `!`; write it as `%40`, or, if it ends the user name and \
+                 password, write `?` in them as `%3F` and `!` as `%21`",
             ),
             Self::BadEscape(part) => write!(
                 f,
-                "the {part} has a `%` without two hex digits after it; a `%` itself is written \
-                 `%25`"
+                "the {part} contains a `%` that is not followed by two hex digits; write a literal \
+                 `%` as `%25`"
             ),
-            Self::NotUtf8(part) => write!(f, "the {part} is not UTF-8 once decoded"),
-            Self::ControlCharacter(part) => write!(f, "the {part} has a control character"),
+            Self::NotUtf8(part) => write!(f, "the {part} is not UTF-8 after percent-decoding"),
+            Self::ControlCharacter(part) => write!(f, "the {part} contains a control character"),
             Self::NamelessParameter => f.write_str("a parameter has no name"),
             Self::RepeatedParameter(name) => {
-                write!(f, "the parameter {} comes twice", shown_name(name))
+                write!(f, "the parameter {} appears twice", shown_name(name))
             }
         }
     }
@@ -456,20 +456,20 @@ mod tests {
             ("s3://KEY:SEC!RET@bucket", "write `?` in them as `%3F`"),
             ("s3://KEY:S@x!RET@bucket", "write `?` in them as `%3F`"),
             ("s3://TOK@x!EN@bucket", "write `?` in them as `%3F`"),
-            ("s3://K%:S@b", "the user name has a `%`"),
-            ("s3://K:S%4@b", "the password has a `%`"),
-            ("s3://b%zz", "the resource has a `%`"),
-            ("s3://b?x=%+1", "the value of a parameter has a `%`"),
-            ("s3://b!100%", "the path has a `%`"),
-            ("s3://b%\u{e9}", "the resource has a `%`"),
+            ("s3://K%:S@b", "the user name contains a `%`"),
+            ("s3://K:S%4@b", "the password contains a `%`"),
+            ("s3://b%zz", "the resource contains a `%`"),
+            ("s3://b?x=%+1", "the value of a parameter contains a `%`"),
+            ("s3://b!100%", "the path contains a `%`"),
+            ("s3://b%\u{e9}", "the resource contains a `%`"),
             ("s3://%ff", "the resource is not UTF-8"),
             ("s3://b?%c3=1", "the name of a parameter is not UTF-8"),
-            ("s3://b\0", "the resource has a control character"),
-            ("s3://b%0a", "the resource has a control character"),
-            ("s3://K:S%7F@b", "the password has a control character"),
+            ("s3://b\0", "the resource contains a control character"),
+            ("s3://b%0a", "the resource contains a control character"),
+            ("s3://K:S%7F@b", "the password contains a control character"),
             ("s3://b?=1", "a parameter has no name"),
-            ("s3://b?x=1&x=1", "the parameter x comes twice"),
-            ("s3://b?x=1&%78=2", "the parameter x comes twice"),
+            ("s3://b?x=1&x=1", "the parameter x appears twice"),
+            ("s3://b?x=1&%78=2", "the parameter x appears twice"),
         ] {
             let message = refusal(url);
             assert!(message.contains(why), "{url}: {message}");

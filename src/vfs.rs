@@ -362,7 +362,7 @@ impl Drop for WritableFile {
 /// Converts a time, if the filesystems of this crate support it.
 fn wanted(time: SystemTime) -> VfsResult<OffsetDateTime> {
     dates::from_system(time).ok_or_else(|| {
-        let message = "years after 9999 cannot be set";
+        let message = "times after the year 9999 cannot be set";
         io::Error::new(io::ErrorKind::InvalidInput, message).into()
     })
 }

@@ -88,7 +88,7 @@ fn a_bucket_is_removed_once_it_is_empty() {
     assert_eq!(error.kind(), ErrorKind::BucketNotFound);
     let io_error = std::io::Error::from(error.clone());
     assert_eq!(io_error.kind(), std::io::ErrorKind::NotFound);
-    assert!(error.to_string().contains("no bucket"), "{error}");
+    assert!(error.to_string().contains("does not exist"), "{error}");
     let buckets = common::builder(&server).list_buckets().unwrap();
     assert!(buckets.is_empty());
 }

@@ -538,7 +538,10 @@ fn an_interrupted_change_is_reported_as_possibly_made() {
     })
     .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert!(error.to_string().contains("may have been done"), "{error}");
+    assert!(
+        error.to_string().contains("may have taken effect"),
+        "{error}"
+    );
 }
 
 #[test]

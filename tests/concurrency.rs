@@ -225,7 +225,10 @@ fn the_error_of_an_upload_removed_by_another_writer_has_the_reason() {
             assert_eq!(error.kind(), kind, "{path}: {error}");
             assert_eq!(error.path(), Some(path.as_str()));
             if mode == "w" {
-                assert!(error.to_string().contains("upload is gone"), "{error}");
+                assert!(
+                    error.to_string().contains("upload no longer exists"),
+                    "{error}"
+                );
             }
             assert_eq!(fs.readbytes(&path).expect("a file"), b"another's");
         }

@@ -217,7 +217,10 @@ fn operations_without_conditions_refuse_one_and_change_nothing() {
     ] {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-        assert!(error.to_string().contains("takes no condition"), "{error}");
+        assert!(
+            error.to_string().contains("does not support a condition"),
+            "{error}"
+        );
     }
     assert_eq!(server.take_requests().len(), 0);
     assert_eq!(std::fs::read(&local).unwrap(), b"new");

@@ -1331,7 +1331,7 @@ fn without_conditions_in_the_store_concurrent_writes_are_still_kept() {
         assert_eq!(bucket.get("copy").unwrap().bytes(), b"another's");
         meanwhile("DeleteObject", "file");
         let error = fails(fs.movefile("file", "moved"), ErrorKind::ResourceChanged);
-        assert!(error.to_string().contains("both are there"), "{error}");
+        assert!(error.to_string().contains("both exist"), "{error}");
         assert_eq!(bucket.get("file").unwrap().bytes(), b"another's");
         server.faults().clear();
         fs.copy("file", "second").unwrap();

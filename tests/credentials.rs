@@ -397,7 +397,7 @@ fn a_filesystem_sees_only_its_own_environment() {
     let text = error.to_string();
     assert!(text.contains("no credentials"), "{text}");
     assert!(
-        text.contains("\"~/.aws/config\" (no home directory is known)"),
+        text.contains("\"~/.aws/config\" (the home directory is unknown)"),
         "{text}"
     );
     let fs = S3Fs::builder(BUCKET)

@@ -611,7 +611,7 @@ impl Outcome {
                 let is_told = kinds.contains(&error.kind()) || is_unsure;
                 must(is_told, "that is not what happened")?;
                 let says_so = error.kind() == OutcomeUnknown
-                    || error.to_string().contains("may have been done");
+                    || error.to_string().contains("may have taken effect");
                 must(!says_so || may_be_unsure, "it was surely not done")?;
                 let is_done = case.is_atomic && before != after && self.state == *after;
                 must(!is_done || says_so, "it is done, and that is not said")?;

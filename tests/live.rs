@@ -561,7 +561,9 @@ fn a_role_from_sts_reads_and_writes() {
     home.write(".aws/config", &config("wrong"));
     let error = open().listdir("/").unwrap_err();
     assert!(
-        error.to_string().contains("STS answered AssumeRole"),
+        error
+            .to_string()
+            .contains("STS returned an error for AssumeRole"),
         "{error}"
     );
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");

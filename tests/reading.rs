@@ -367,7 +367,7 @@ fn a_read_continues_where_the_connection_broke() {
         let mut later = requests.iter().skip(1);
         assert!(later.all(|request| request.header("if-match").is_some()));
         assert_eq!(warned.len(), breaks.len(), "{warned:?}");
-        assert!(warned[0].contains("\"f\"") && warned[0].contains("reading on from byte"));
+        assert!(warned[0].contains("\"f\"") && warned[0].contains("resuming at byte"));
     }
 }
 

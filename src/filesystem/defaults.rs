@@ -117,8 +117,8 @@ pub(crate) fn remove_copied(src: &dyn FileSystem, src_path: &str, before: &Info)
     if state(&after) != state(before) {
         return Err(Error::new(ErrorKind::ResourceChanged)
             .with_path(src_path)
-            .with_message("it changed while it was moved")
-            .with_hint("it stays, and the target has a copy; move it again"));
+            .with_message("the source changed during the move")
+            .with_hint("the source was kept, and the target has a copy; move it again"));
     }
     src.remove(src_path)
 }
@@ -295,6 +295,7 @@ pub(crate) fn left_behind(src_path: &str, left: &[String]) -> Error {
     Error::new(ErrorKind::DirectoryNotEmpty)
         .with_path(src_path)
         .with_message(format!(
-            "it was moved, but for what came or changed meanwhile: {left:?}"
+            "it was moved, except for entries that were created or changed during the move: \
+             {left:?}"
         ))
 }

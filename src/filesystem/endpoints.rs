@@ -55,7 +55,7 @@ impl<'a> Endpoints<'a> {
     pub(crate) fn refuse_overlap(&self, src_path: &str, dst_path: &str) -> Result<()> {
         match self.locations(src_path, dst_path)? {
             Some((src, dst)) if src.overlaps(&dst) => Err(illegal(dst_path).with_message(format!(
-                "it and the source {src_path:?} are one directory, or one lies in the other"
+                "it and the source {src_path:?} are the same directory, or one contains the other"
             ))),
             _ => Ok(()),
         }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// [`close`](File::close) publishes a file that was opened for writing: others see the new content only after `close` has
 /// returned `Ok`. On S3, dropping a file without `close` keeps the previous content.
 /// [`write_with`](crate::FileSystemExt::write_with) closes the file on success and drops it on failure.
-#[must_use = "a written file is published by close(), not by dropping it"]
+#[must_use = "call close() to publish a written file; dropping it stores nothing"]
 pub trait File: Read + Write + Seek + Send {
     /// Truncates the file to `size` bytes, or extends it with zeros. The position does not change.
     ///
@@ -53,7 +53,7 @@ pub(crate) fn not_allowed(path: &str, what: &str) -> io::Error {
 pub(crate) fn failed_before(path: &str) -> Error {
     Error::new(ErrorKind::OperationFailed)
         .with_path(path)
-        .with_message("a write to it failed before, so that nothing was stored")
+        .with_message("an earlier write to the file failed, and nothing was stored")
 }
 
 /// Error for using a file after `close`.
@@ -79,7 +79,7 @@ pub(crate) fn seek_target(
     target.ok_or_else(|| {
         Error::new(ErrorKind::InvalidArgument)
             .with_path(path)
-            .with_message("seek to a position before the start of the file")
+            .with_message("cannot seek to a position before the start of the file")
             .into()
     })
 }

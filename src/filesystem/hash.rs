@@ -41,12 +41,12 @@ fn unsupported(name: &str) -> Error {
     let error = Error::new(ErrorKind::UnsupportedHash);
     if name == "sha1" {
         return error
-            .with_message("\"sha1\" is not built in")
-            .with_hint("enable the feature \"sha1\" of the crate s3fs");
+            .with_message("\"sha1\" is not enabled in this build")
+            .with_hint("enable the feature \"sha1\" of s3fs");
     }
     let sha1 = if cfg!(feature = "sha1") { "sha1, " } else { "" };
     error
-        .with_message(format!("{name:?} is not known"))
+        .with_message(format!("{name:?} is not a supported hash"))
         .with_hint(format!(
             "use one of md5, {sha1}sha224, sha256, sha384, sha512"
         ))

@@ -713,7 +713,7 @@ impl Value {
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a float that is too large becomes the largest integer, which is no time"
+        reason = "a float out of range becomes an integer that is not a valid time"
     )]
     pub fn time(&self) -> Option<OffsetDateTime> {
         let micros = match self {

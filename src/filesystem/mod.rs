@@ -657,7 +657,9 @@ pub trait FileSystem: Send + Sync {
         self.validatepath(path)?;
         Err(Error::new(ErrorKind::NoUrl)
             .with_path(path)
-            .with_message(format!("this filesystem has no URL for {purpose:?}")))
+            .with_message(format!(
+                "this filesystem has no URL for the purpose {purpose:?}"
+            )))
     }
 
     /// Returns the path as this filesystem uses it: absolute and normalized.
@@ -1168,7 +1170,7 @@ pub(crate) fn validate(path: &str, meta: &Meta) -> Result<String> {
     if let Some(invalid) = path.chars().find(|c| meta.invalid_path_chars.contains(*c)) {
         return Err(Error::new(ErrorKind::InvalidCharsInPath)
             .with_path(path)
-            .with_message(format!("no path may have the character {invalid:?}")));
+            .with_message(format!("a path must not contain the character {invalid:?}")));
     }
     let normalized = path::abspath(&path::normpath(path)?).into_owned();
     if let Some(limit) = meta.max_path_length

@@ -43,7 +43,7 @@ impl Mode {
         let invalid = |why: &str| {
             Err(Error::new(ErrorKind::InvalidMode)
                 .with_message(format!("{mode:?} {why}"))
-                .with_hint("a mode is r, w, x or a, then any of +, b or t"))
+                .with_hint("a mode is r, w, x or a, followed by any of +, b or t"))
         };
         let mut chars = mode.chars();
         let first = match chars.next() {
@@ -65,10 +65,10 @@ impl Mode {
                 '+' => &mut result.plus,
                 't' => &mut result.text,
                 'b' => &mut result.bytes,
-                _ => return invalid("has a character that no mode has there"),
+                _ => return invalid("contains a character that is not allowed there"),
             };
             if std::mem::replace(flag, true) {
-                return invalid("says the same thing twice");
+                return invalid("contains a character twice");
             }
         }
         if result.text && result.bytes {
@@ -86,8 +86,10 @@ impl Mode {
         let result = Self::new(mode)?;
         if result.text {
             return Err(Error::new(ErrorKind::InvalidMode)
-                .with_message(format!("{mode:?} is a text mode, and openbin opens bytes"))
-                .with_hint("leave out the t"));
+                .with_message(format!(
+                    "{mode:?} is a text mode, but openbin opens binary files"
+                ))
+                .with_hint("remove the t"));
         }
         Ok(result)
     }

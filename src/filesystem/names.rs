@@ -11,9 +11,9 @@ const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 pub(crate) fn not_a_name(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("the name is empty"),
-        "." | ".." => Some("the name stands for another directory"),
-        _ if name.contains('/') => Some("the name has a separator"),
-        _ if name.contains('\0') => Some("the name has a NUL character"),
+        "." | ".." => Some("the name refers to another directory"),
+        _ if name.contains('/') => Some("the name contains a separator"),
+        _ if name.contains('\0') => Some("the name contains a NUL character"),
         _ => None,
     }
 }
@@ -27,13 +27,13 @@ pub(crate) fn unfit(name: &str, meta: &Meta) -> Option<&'static str> {
     }
     let is_windows = meta.invalid_path_chars.contains('\\');
     if is_windows && name.contains(['\\', ':']) {
-        return Some("the name has a separator or a drive");
+        return Some("the name contains a separator or a drive");
     }
     if name.contains(|c| meta.invalid_path_chars.contains(c)) {
-        return Some("the name has a character that the target cannot take");
+        return Some("the name contains a character that the target does not allow");
     }
     if is_windows && name.ends_with(['.', ' ']) {
-        return Some("the target cuts the dot or space off that the name ends with");
+        return Some("the name ends with a dot or space, which the target removes");
     }
     if is_windows && is_device(name) {
         return Some("the name is reserved for a device");
@@ -43,7 +43,7 @@ pub(crate) fn unfit(name: &str, meta: &Meta) -> Option<&'static str> {
         false => name.len(),
     };
     if meta.max_name_length.is_some_and(|max| length > max) {
-        return Some("the name is longer than the target can take");
+        return Some("the name is longer than the target allows");
     }
     None
 }

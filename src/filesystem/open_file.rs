@@ -27,7 +27,7 @@ const BUFFER_BYTES: usize = 4 << 10;
 /// assert_eq!(lines, ["03:10,4.1", "09:25,1.3"]);
 /// # Ok::<(), s3fs::Error>(())
 /// ```
-#[must_use = "a written file is published by close(), not by dropping it"]
+#[must_use = "call close() to publish a written file; dropping it stores nothing"]
 pub struct OpenFile {
     file: Box<dyn File>,
     path: String,

@@ -452,7 +452,7 @@ impl UploadArgs {
         } else if name == "checksum_algorithm" {
             let algorithm = ChecksumAlgorithm::from_name(value).ok_or_else(|| {
                 Error::new(ErrorKind::InvalidArgument)
-                    .with_message("checksum_algorithm is not one that is known")
+                    .with_message("checksum_algorithm is not a supported algorithm")
                     .with_hint("use CRC32, CRC32C, CRC64NVME or SHA256")
             })?;
             self.checksum_algorithm = Some(algorithm);
@@ -753,7 +753,7 @@ pub(crate) fn check_value(header: &str, value: &str) -> Result<String> {
     Err(Error::new(ErrorKind::InvalidArgument)
         .with_message(format!("the value of {header} cannot be sent in a header"))
         .with_hint(
-            "use printable ASCII, not empty, without spaces at the ends or two in a row; encode \
+            "use non-empty printable ASCII without leading, trailing or consecutive spaces; encode \
              anything else",
         ))
 }
@@ -765,7 +765,7 @@ pub(crate) fn check_metadata_name(name: &str) -> Result<&str> {
         return Ok(name);
     }
     Err(Error::new(ErrorKind::InvalidArgument)
-        .with_message(format!("{name:?} cannot be the name of a metadata entry"))
+        .with_message(format!("{name:?} is not a valid name for a metadata entry"))
         .with_hint("use ASCII letters, digits and hyphens"))
 }
 

@@ -219,7 +219,7 @@ impl<F: FileSystem> SubFs<F> {
         if self.is_root(path)? {
             return Err(Error::new(kind)
                 .with_path(path)
-                .with_message("it is the root"));
+                .with_message("it is the root directory"));
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl<F: FileSystem> SubFs<F> {
             let directory = inner(&names.directory, &outer).ok_or_else(|| {
                 Error::new(ErrorKind::OperationFailed)
                     .with_path(outer.as_str())
-                    .with_message("the tree has an entry that is not in the directory")
+                    .with_message("the listing contains an entry outside the directory")
             })?;
             Ok((directory, info))
         })))
@@ -413,7 +413,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
                 self.at(path, |fs, path| fs.check_directory(path))?;
                 return Err(Error::new(ErrorKind::Unsupported)
                     .with_path(path)
-                    .with_message("a file of the same name as the directory would be changed"));
+                    .with_message("this would change a file with the same name as the directory"));
             }
             // The root has an empty name here. Setting it again does not rename the directory in the outer filesystem.
             if info.get("basic", "name") == Some(&Value::from("")) {

@@ -38,7 +38,7 @@ impl TextFile {
         if bytes.is_empty() {
             return match self.cut.len() {
                 0 => Ok(0),
-                _ => Err(self.not_utf8(begun, ": it ends within a character")),
+                _ => Err(self.not_utf8(begun, ": it ends in the middle of a character")),
             };
         }
         let checked = match self.cut.followed_by(bytes) {
@@ -71,7 +71,7 @@ impl TextFile {
         Error::new(ErrorKind::OperationFailed)
             .with_path(self.path.as_str())
             .with_message(format!("the file is not UTF-8 at byte {position}{why}"))
-            .with_hint("open it with \"b\" in its mode")
+            .with_hint("open it in binary mode, with \"b\" in the mode")
             .into()
     }
 

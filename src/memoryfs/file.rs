@@ -82,7 +82,7 @@ impl MemoryFile {
             self.failed = true;
             return Err(Error::new(ErrorKind::InsufficientStorage)
                 .with_path(&self.path)
-                .with_message("there is no memory for a file of that size")
+                .with_message("there is not enough memory for a file of this size")
                 .into());
         }
         self.changed = true;
@@ -103,9 +103,9 @@ impl MemoryFile {
         match error {
             None => tree.put(&self.key, Arc::clone(&self.content)),
             Some(kind) => {
-                return Err(place
-                    .error(kind)
-                    .with_message("it was changed while it was open here"));
+                return Err(place.error(kind).with_message(
+                    "another writer created, changed or removed it while it was open",
+                ));
             }
         }
         Ok(())

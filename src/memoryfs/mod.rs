@@ -130,7 +130,7 @@ impl MemoryFs {
         if place.is_root() {
             return Err(place
                 .error(ErrorKind::FileExpected)
-                .with_message("it is the root"));
+                .with_message("it is the root directory"));
         }
         Ok(place)
     }
@@ -143,7 +143,7 @@ fn check_options(options: &OpenOptions, path: &str) -> Result<()> {
     }
     Err(Error::new(ErrorKind::Unsupported)
         .with_path(path)
-        .with_message("a filesystem in memory has no versions and no ETags"))
+        .with_message("a filesystem in memory has no versions or ETags"))
 }
 
 impl Default for MemoryFs {

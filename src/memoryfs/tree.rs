@@ -129,8 +129,8 @@ impl Tree {
         }
         Err(place
             .error(ErrorKind::ResourceNotFound)
-            .with_message(format!("its parent \"/{parent}\" is not there"))
-            .with_hint("make it with makedir"))
+            .with_message(format!("its parent \"/{parent}\" does not exist"))
+            .with_hint("create it with makedir"))
     }
 
     /// Returns an error unless a file can be written at this place.
@@ -467,7 +467,7 @@ fn check_overlap(source: &Place<'_>, target: &Place<'_>) -> Result<()> {
     if from.starts_with(&to) || to.starts_with(&from) {
         return Err(target
             .error(ErrorKind::IllegalDestination)
-            .with_message("one directory lies in the other"));
+            .with_message("the directories are the same, or one contains the other"));
     }
     Ok(())
 }
@@ -496,8 +496,10 @@ fn new_time(wanted: &RawInfo, current: &Info) -> Result<Option<OffsetDateTime>> 
             }
             if !is_time {
                 return Err(Error::new(ErrorKind::Unsupported)
-                    .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
-                    .with_hint("Info::is_writeable tells what can"));
+                    .with_message(format!(
+                        "{namespace:?} {key:?} cannot be changed on this filesystem"
+                    ))
+                    .with_hint("Info::is_writeable returns whether a value can be changed"));
             }
             if key == "modified" {
                 modified = Some(value.time().ok_or_else(no_time)?);

@@ -183,14 +183,14 @@ impl OsOpener {
     ///
     /// As [`open_fs`].
     pub fn open(&self, url: &FsUrl, options: &OpenFsOptions) -> Result<OsFs> {
-        refuse_extras(url, "the local disk has no users")?;
+        refuse_extras(url, "a URL of the local disk has no user name")?;
         let resource = url.resource();
         let path = match resource.strip_prefix('~') {
             Some(below) if below.is_empty() || below.starts_with('/') => {
                 let home = env::home_dir().ok_or_else(|| {
                     Error::new(ErrorKind::CreateFailed)
-                        .with_message("the home directory is not known")
-                        .with_hint("set HOME, or write the path in full")
+                        .with_message("the home directory is unknown")
+                        .with_hint("set HOME, or use an absolute path")
                 })?;
                 home.join(below.trim_start_matches('/'))
             }
@@ -230,7 +230,7 @@ impl MemOpener {
     ///
     /// As [`open_fs`].
     pub fn open(&self, url: &FsUrl) -> Result<MemoryFs> {
-        refuse_extras(url, "a filesystem in memory has no users")?;
+        refuse_extras(url, "a URL of a filesystem in memory has no user name")?;
         Ok(MemoryFs::new())
     }
 }
@@ -248,7 +248,7 @@ fn refuse_extras(url: &FsUrl, no_users: &str) -> Result<()> {
         return Err(malformed(no_users.to_owned()).with_hint("write an `@` in a path as `%40`"));
     }
     if let Some((name, _)) = url.params().next() {
-        return Err(malformed(format!("there is no parameter {name:?}"))
+        return Err(malformed(format!("unknown parameter {name:?}"))
             .with_hint("write a `?` in a path as `%3F`"));
     }
     Ok(())
@@ -332,8 +332,8 @@ impl Registry {
             let url = FsUrl::of_os_path(fs_url);
             self.open_url(&url, options).map_err(|error| {
                 error.with_hint(
-                    "without `://` it is a path of the local disk, and `create` makes it; a \
-                     bucket is s3://…",
+                    "without `://` this is a path on the local disk, which `create` creates; write \
+                     a bucket as s3://…",
                 )
             })
         };
@@ -345,13 +345,13 @@ impl Registry {
         let Some(opener) = self.openers.get(&url.protocol().to_ascii_lowercase()) else {
             let known: Vec<_> = self.openers.keys().map(String::as_str).collect();
             return Err(Error::new(ErrorKind::UnsupportedProtocol)
-                .with_message(format!("no opener knows {:?}", url.protocol()))
-                .with_hint(format!("the protocols are: {}", known.join(", "))));
+                .with_message(format!("no opener is registered for {:?}", url.protocol()))
+                .with_hint(format!("the supported protocols are: {}", known.join(", "))));
         };
         let fs = opener.open_fs_with(url, options)?;
         if options.writeable && fs.getmeta().read_only {
             return Err(Error::new(ErrorKind::ResourceReadOnly)
-                .with_message("it was to be opened writeable"));
+                .with_message("a writeable filesystem was requested"));
         }
         Ok(fs)
     }

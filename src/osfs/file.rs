@@ -113,7 +113,7 @@ impl Seek for OsFile {
         result.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => Error::new(ErrorKind::InvalidArgument)
                 .with_path(self.path.as_str())
-                .with_message("seek to a position before the start of the file")
+                .with_message("cannot seek to a position before the start of the file")
                 .into(),
             _ => self.named(error),
         })
@@ -321,7 +321,10 @@ impl Drop for Draft {
         }
         match fs::remove_file(&self.temporary) {
             Err(error) if !is_missing(&error) => {
-                log::warn!("{} was left behind: {error}", self.temporary.display());
+                log::warn!(
+                    "the temporary file {} could not be removed: {error}",
+                    self.temporary.display()
+                );
             }
             _ => {}
         }
@@ -414,7 +417,7 @@ pub(super) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
 pub(super) fn rename_new(from: &Path, to: &Path, taken: ErrorKind) -> Result<()> {
     let exists = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Error::new(taken).with_message("something was made there meanwhile")
+            Error::new(taken).with_message("another writer created it in the meantime")
         }
         _ => error.into(),
     };
@@ -477,8 +480,8 @@ pub(super) fn is_draft(name: &OsStr) -> bool {
 /// download of this name would resume from it.
 pub(crate) fn why_reserved(name: &OsStr) -> Option<&'static str> {
     is_draft(name).then_some(
-        "names on the local disk that begin with .s3fs-draft- or .s3fs-partial- are those of files that \
-         are not whole, such as downloads that can be resumed",
+        "names on the local disk that begin with .s3fs-draft- or .s3fs-partial- are reserved for \
+         incomplete files, such as downloads that can be resumed",
     )
 }
 
@@ -489,7 +492,7 @@ pub(super) fn regular(metadata: &Metadata) -> Result<()> {
     }
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::Unsupported)
-            .with_message("it is a link, a device, a pipe or a socket, and not a regular file"));
+            .with_message("it is not a regular file, but a link, a device, a pipe or a socket"));
     }
     Ok(())
 }

@@ -92,8 +92,8 @@ impl Incoming {
         let partial = partial(&place.real);
         let Some(file) = open_alone(&partial)? else {
             log::warn!(
-                "{}: it is not a file that this download may go on from, and it stays; the download begins \
-                 anew, and cannot be resumed",
+                "{}: this download cannot resume from the file, which is kept; the download starts \
+                 from the beginning and cannot be resumed",
                 partial.display()
             );
             return Ok((Self::begin(place, wanted)?, 0));
@@ -173,7 +173,7 @@ impl Incoming {
         let there = metadata.len();
         if there != size {
             return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message(format!("{there} bytes were written, and not {size}")));
+                .with_message(format!("{there} bytes were written instead of {size}")));
         }
         set_modified(&self.file, modified)?;
         // The lock is held until the file has its name, so that no other download can start anew in the file.
@@ -277,7 +277,7 @@ fn partial(target: &Path) -> PathBuf {
 fn open_alone(path: &Path) -> Result<Option<DiskFile>> {
     let taken = || {
         Error::new(ErrorKind::OperationFailed)
-            .with_message(format!("another download is at work on {}", path.display()))
+            .with_message(format!("another download is using {}", path.display()))
             .with_hint("wait for it, or download without resume")
     };
     let new = new_file_at(path)?;
@@ -377,7 +377,7 @@ impl Outgoing {
         }
         Err(Error::new(ErrorKind::ResourceChanged)
             .with_message("the file on the local disk changed while it was read")
-            .with_hint("nothing was stored; try again when nobody writes it"))
+            .with_hint("nothing was stored; try again when no program is writing the file"))
     }
 }
 

@@ -210,7 +210,7 @@ impl OsFs {
                 .with_path(root_path.display().to_string())
                 .with_message(error.to_string());
             match error.kind() {
-                io::ErrorKind::NotFound => failed.with_hint("make it, or open it with create"),
+                io::ErrorKind::NotFound => failed.with_hint("create it, or open it with `create`"),
                 _ => failed,
             }
             .with_source(error)
@@ -251,7 +251,9 @@ impl OsFs {
     /// Returns the location of a new file on the disk. Its directory must exist.
     fn target(&self, validated: &str) -> Result<PathBuf> {
         if validated == "/" {
-            return Err(Error::new(ErrorKind::FileExpected).with_message("it is the root"));
+            return Err(
+                Error::new(ErrorKind::FileExpected).with_message("it is the root directory")
+            );
         }
         let target = self.root.resolve(validated)?;
         self.require_parent(validated, ErrorKind::ResourceNotFound)?;
@@ -264,7 +266,7 @@ impl OsFs {
         let parent = path::dirname(validated);
         let (_, metadata) = self.find(parent).map_err(|error| {
             if error.is(ErrorKind::ResourceNotFound) {
-                error.with_message(format!("its parent {parent:?} is not there"))
+                error.with_message(format!("its parent {parent:?} does not exist"))
             } else {
                 error
             }
@@ -272,7 +274,7 @@ impl OsFs {
         if metadata.is_dir() {
             return Ok(());
         }
-        Err(Error::new(if_other).with_message(format!("its parent {parent:?} is no directory")))
+        Err(Error::new(if_other).with_message(format!("its parent {parent:?} is not a directory")))
     }
 
     /// Opens a directory for listing.
@@ -373,7 +375,7 @@ impl OsFs {
             };
             match removed {
                 Err(error) if !is_missing(&error) => {
-                    let message = format!("below {}: {error}", entry.path().display());
+                    let message = format!("cannot remove {}: {error}", entry.path().display());
                     return Err(Error::from(error).with_message(message));
                 }
                 _ => {}
@@ -478,8 +480,10 @@ fn not_empty(error: io::Error, directory: &Path) -> Error {
     match hidden.as_slice() {
         [] => error,
         hidden => error
-            .with_message(format!("it holds what no listing shows: {hidden:?}"))
-            .with_hint("let the transfer that it is of end, or remove it with removetree"),
+            .with_message(format!(
+                "it contains entries that listings do not show: {hidden:?}"
+            ))
+            .with_hint("wait until their transfer ends, or remove the directory with removetree"),
     }
 }
 
@@ -554,7 +558,7 @@ fn kind(metadata: &Metadata) -> ResourceType {
 /// Returns a time from a raw info, in seconds since 1970.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the float is below 1e18 and a whole number"
+    reason = "the float is a whole number below 1e18"
 )]
 fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
     let seconds = match info.get("details", key) {
@@ -576,7 +580,7 @@ fn wanted_time(info: &RawInfo, key: &str) -> Result<Option<SystemTime>> {
     };
     time.map(Some).ok_or_else(|| {
         Error::new(ErrorKind::InvalidArgument)
-            .with_message(format!("{key:?} is no time in seconds since 1970"))
+            .with_message(format!("{key:?} is not a time in seconds since 1970"))
     })
 }
 
@@ -592,8 +596,10 @@ fn check_changes(wanted: &RawInfo, current: &Info) -> Result<()> {
                 continue;
             }
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
-                .with_hint("Info::is_writeable tells what can"));
+                .with_message(format!(
+                    "{namespace:?} {key:?} cannot be changed on this filesystem"
+                ))
+                .with_hint("Info::is_writeable returns whether a value can be changed"));
         }
     }
     Ok(())
@@ -605,7 +611,7 @@ fn check_options(options: &OpenOptions) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Unsupported)
-        .with_message("files on the local disk have no versions and no ETags"))
+        .with_message("files on the local disk have no versions or ETags"))
 }
 
 /// Returns a name as text if it can be part of a path. Counts names that are not UTF-8.
@@ -628,7 +634,7 @@ fn no_path(directory: &Path, name: &OsStr) -> Error {
 fn warn_unnameable(count: usize, directory: &Path) {
     if count > 0 {
         log::warn!(
-            "{count} names in {} are left out: they are not UTF-8",
+            "skipped {count} names in {} that are not UTF-8",
             directory.display()
         );
     }
@@ -707,7 +713,7 @@ impl FileSystem for OsFs {
                         (true, false) => Err(Error::new(ErrorKind::DirectoryExpected)),
                         (false, true) => Err(Error::new(ErrorKind::DirectoryExists)),
                         (false, false) => Err(Error::new(ErrorKind::DirectoryExists)
-                            .with_message("it is no directory")),
+                            .with_message("it is not a directory")),
                     }
                 }
                 made => made.map_err(Error::from),
@@ -782,7 +788,8 @@ impl FileSystem for OsFs {
     ) -> Result<()> {
         let possible = |time| {
             let none = || {
-                Error::new(ErrorKind::InvalidArgument).with_message("the system has no such time")
+                Error::new(ErrorKind::InvalidArgument)
+                    .with_message("the system cannot represent this time")
             };
             to_system(time).map(Some).ok_or_else(none)
         };
@@ -813,17 +820,17 @@ impl FileSystem for OsFs {
             let no_url = |why: String| Error::new(ErrorKind::NoUrl).with_message(why);
             let place = self.getsyspath(path)?;
             match purpose {
-                "download" => Url::from_file_path(&place)
-                    .map(String::from)
-                    .map_err(|()| no_url("its path on the disk has no URL".to_owned())),
+                "download" => Url::from_file_path(&place).map(String::from).map_err(|()| {
+                    no_url("its path on the local disk cannot be written as a URL".to_owned())
+                }),
                 "fs" => {
-                    let text = place
-                        .to_str()
-                        .ok_or_else(|| no_url("its path on the disk is not UTF-8".to_owned()))?;
+                    let text = place.to_str().ok_or_else(|| {
+                        no_url("its path on the local disk is not UTF-8".to_owned())
+                    })?;
                     Ok(format!("osfs://{}", utf8_percent_encode(text, FS_URL)))
                 }
-                other => Err(no_url(format!("there is no URL for {other:?}"))
-                    .with_hint("the purposes are \"download\" and \"fs\"")),
+                other => Err(no_url(format!("unknown purpose {other:?}"))
+                    .with_hint("the supported purposes are \"download\" and \"fs\"")),
             }
         })
     }

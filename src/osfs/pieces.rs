@@ -126,7 +126,10 @@ impl PieceSink for DiskSink {
         });
         if let Err(error) = done {
             if let Err(other) = incoming.note() {
-                log::warn!("{:?}: what came cannot be kept: {other}", self.path);
+                log::warn!(
+                    "{:?}: cannot save the progress of the download: {other}",
+                    self.path
+                );
             }
             return Err(error);
         }
@@ -278,9 +281,8 @@ fn read_range(
 }
 
 fn wrong_length(what: &str) -> Error {
-    Error::new(ErrorKind::OperationFailed).with_message(format!(
-        "a range of the source has {what} bytes than were asked for"
-    ))
+    Error::new(ErrorKind::OperationFailed)
+        .with_message(format!("the source returned {what} bytes than requested"))
 }
 
 #[cfg(test)]

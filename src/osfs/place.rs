@@ -37,7 +37,7 @@ impl Place {
             _ => Path::new("."),
         };
         let parent = fs::canonicalize(parent).map_err(|error| {
-            let message = format!("the directory {}: {error}", parent.display());
+            let message = format!("cannot resolve the directory {}: {error}", parent.display());
             Error::from(error).with_message(message)
         })?;
         Ok(Self {
@@ -126,14 +126,14 @@ impl Root {
         match fs::canonicalize(&named) {
             Ok(real) if !self.follow_links && real != named => {
                 Err(Error::new(ErrorKind::PermissionDenied)
-                    .with_message("the path leads through a symbolic link")
+                    .with_message("the path contains a symbolic link")
                     .with_hint("remove the link, or allow it with follow_links"))
             }
             Ok(real) => self.confine(real),
             Err(error) if is_missing(&error) && validated != "/" => {
                 if fs::symlink_metadata(&named).is_ok() {
                     return Err(Error::new(ErrorKind::ResourceNotFound)
-                        .with_message("it is a symbolic link that leads nowhere")
+                        .with_message("it is a symbolic link to a target that does not exist")
                         .with_hint("remove the link first"));
                 }
                 let (parent, name) = path::split(validated);
@@ -163,7 +163,7 @@ impl Root {
             let real = self.resolve(&level)?;
             if passed.contains(&real) {
                 return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                    "a symbolic link leads back to {}, so that the tree has no end",
+                    "a symbolic link points back to {}, which makes the tree endless",
                     real.display()
                 )));
             }
@@ -178,8 +178,8 @@ impl Root {
             return Ok(real);
         }
         Err(Error::new(ErrorKind::PermissionDenied)
-            .with_message("a symbolic link leads out of the root of the filesystem")
-            .with_hint("open a filesystem at a root that holds what the link leads to"))
+            .with_message("a symbolic link points outside the root of the filesystem")
+            .with_hint("open a filesystem whose root contains the target of the link"))
     }
 
     /// Returns the location of a resource, for comparison with others, with a handle for direct access.

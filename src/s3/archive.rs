@@ -84,7 +84,7 @@ impl S3Fs {
         if days == Some(0) {
             return Err(Error::new(ErrorKind::InvalidArgument)
                 .with_path(path)
-                .with_message("a file is restored for at least one day"));
+                .with_message("a file must be restored for at least one day"));
         }
         match self.objects().restore(&key, days, tier.name()) {
             Ok(RestoreAnswer::Started) => Ok(Restoration::Started),

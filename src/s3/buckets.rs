@@ -116,7 +116,7 @@ impl S3Fs {
             Err(error) if code(&error, "BucketNotEmpty") => Err(error
                 .with_kind(ErrorKind::DirectoryNotEmpty)
                 .with_message("the bucket is not empty")
-                .with_hint("remove what is in it first, old versions of objects included")
+                .with_hint("remove its contents first, including old versions of objects")
                 .with_path("/")),
             removed => removed.map_err(|error| error.with_path("/")),
         }

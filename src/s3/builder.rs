@@ -99,7 +99,7 @@ enum Checksum {
 /// # Ok::<(), s3fs::Error>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "build() makes the filesystem"]
+#[must_use = "call build() to open the filesystem"]
 pub struct S3FsBuilder {
     bucket_name: String,
     dir_path: String,
@@ -721,13 +721,13 @@ impl S3FsBuilder {
         };
         if has_tenant && (is_aws || matches!(style, UrlStyle::VirtualHost)) {
             return Err(
-                invalid("only Ceph's gateway knows tenant:bucket, in path style")
-                    .with_hint("give its endpoint_url, and no other addressing style"),
+                invalid("only Ceph's gateway supports tenant:bucket, in path style")
+                    .with_hint("set its endpoint_url, and do not set another addressing style"),
             );
         }
         let route =
             Route::new(endpoint.clone(), style, &self.bucket_name, &region).map_err(|error| {
-                invalid("the bucket's name cannot be part of the endpoint's host")
+                invalid("the bucket name cannot be part of the endpoint's host name")
                     .with_hint("use AddressingStyle::Path")
                     .with_source(error)
             })?;
@@ -804,7 +804,7 @@ impl S3FsBuilder {
         } = self.timeouts;
         let operation = operation.unwrap_or(Duration::MAX);
         if [connect, response, stall, operation].contains(&Duration::ZERO) {
-            return Err(invalid("timeouts must not be 0"));
+            return Err(invalid("timeouts must not be zero"));
         }
         if self.max_attempts == Some(0) {
             return Err(invalid("max_attempts must not be 0"));
@@ -851,15 +851,15 @@ fn check_bucket_name(name: &str) -> Result<()> {
     for (is_it, what) in [
         (
             name.starts_with("arn:"),
-            "an ARN is not the name of a bucket; an access point has an alias that is one",
+            "an ARN is not a bucket name; an access point has an alias that can be used as one",
         ),
         (
             name.ends_with(".mrap"),
-            "a multi-Region access point takes signatures of another kind (SigV4A)",
+            "a multi-Region access point requires signatures of another kind (SigV4A)",
         ),
         (
             name.ends_with("--op-s3"),
-            "an access point on Outposts takes signatures for another service",
+            "an access point on Outposts requires signatures for another service",
         ),
     ] {
         if is_it {
@@ -872,8 +872,9 @@ fn check_bucket_name(name: &str) -> Result<()> {
     if name.ends_with("--x-s3") || name.ends_with("--xa-s3") {
         return Err(Error::new(ErrorKind::Unsupported)
             .with_message(
-                "a name that ends with `--x-s3` or `--xa-s3` is that of a directory bucket (S3 Express One Zone), \
-                 which lists in no order and takes signatures of another kind",
+                "a name that ends with `--x-s3` or `--xa-s3` belongs to a directory bucket (S3 \
+                 Express One Zone), which does not list in order and requires signatures of \
+                 another kind",
             )
             .with_hint("use a general purpose bucket"));
     }
@@ -891,22 +892,23 @@ fn check_bucket_name(name: &str) -> Result<()> {
         return Ok(());
     }
     // The name is not quoted: in a mistyped FS URL it may be a secret.
-    Err(invalid("the bucket's name is not one that a bucket can have").with_hint(name_hint(name)))
+    Err(invalid("the bucket name is not valid").with_hint(name_hint(name)))
 }
 
 /// Returns the hint for a text that is not a valid bucket name.
 fn name_hint(name: &str) -> &'static str {
     match name {
         _ if name.starts_with("s3://") => {
-            "S3Fs::from_url and open_fs take an s3:// URL; this is the name alone"
+            "pass only the name here; S3Fs::from_url and open_fs take an s3:// URL"
         }
         _ if name.starts_with("http://") || name.starts_with("https://") => {
-            "give the name alone, and the server's URL as endpoint_url"
+            "pass only the name here, and the server's URL as endpoint_url"
         }
         _ if name.contains('/') => {
-            "give the name alone, and a directory inside the bucket as dir_path: S3Fs::builder(name).dir_path(directory)"
+            "pass only the name here, and a directory inside the bucket as dir_path: \
+             S3Fs::builder(name).dir_path(directory)"
         }
-        _ => "a name has letters, digits, '.', '_' and '-'",
+        _ => "a bucket name consists of letters, digits, '.', '_' and '-'",
     }
 }
 

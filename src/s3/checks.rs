@@ -50,8 +50,8 @@ impl S3Fs {
         }
         Err(parent
             .error(ErrorKind::ResourceNotFound)
-            .with_message(format!("its parent {shown:?} is not there"))
-            .with_hint("make it with makedir, or open the filesystem with strict off"))
+            .with_message(format!("its parent {shown:?} does not exist"))
+            .with_hint("create it with makedir, or open the filesystem with `strict` off"))
     }
 
     /// Does the checks before a write in strict mode: P + 1 requests.

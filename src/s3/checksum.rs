@@ -78,7 +78,7 @@ fn read_through(
         let count = source.read_at(&mut buffer[..wanted], position)?;
         if count == 0 {
             return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("the source ended before its size"));
+                .with_message("the source ended before its full size was read"));
         }
         take(&buffer[..count]);
         position += count as u64;

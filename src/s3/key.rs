@@ -21,11 +21,11 @@ impl Key {
         let key = key.into();
         if key.is_empty() || key.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(Error::new(ErrorKind::InvalidPath)
-                .with_message(format!("no URL can name the key {key:?}")));
+                .with_message(format!("the key {key:?} cannot be part of a URL")));
         }
         if key.len() > MAX_KEY_BYTES {
             return Err(Error::new(ErrorKind::InvalidPath).with_message(format!(
-                "its key would be {} bytes long, and S3 takes {MAX_KEY_BYTES} at most",
+                "its key would be {} bytes long, but S3 accepts at most {MAX_KEY_BYTES}",
                 key.len()
             )));
         }
@@ -72,7 +72,8 @@ impl KeyMap {
             .any(|segment| matches!(segment, "." | ".."))
         {
             return Err(Error::new(ErrorKind::InvalidArgument).with_message(format!(
-                "the delimiter {delimiter:?} makes keys with a segment `.` or `..`, which no URL can name"
+                "the delimiter {delimiter:?} creates keys with a segment `.` or `..`, which cannot \
+                 be part of a URL"
             )));
         }
         let mut map = Self {
@@ -82,7 +83,7 @@ impl KeyMap {
         if dir_path.contains('\0') {
             return Err(Error::new(ErrorKind::InvalidCharsInPath)
                 .with_path(dir_path)
-                .with_message("dir_path has a NUL character"));
+                .with_message("dir_path contains a NUL character"));
         }
         let normalized = path::normpath(dir_path)?;
         let root = map.directory(path::relpath(&normalized))?;
@@ -131,7 +132,7 @@ impl KeyMap {
             return Err(Error::new(ErrorKind::InvalidCharsInPath)
                 .with_path(path)
                 .with_message(format!(
-                    "a name has the delimiter {:?}, or runs into it",
+                    "a name contains the delimiter {:?}, or overlaps with it",
                     self.delimiter
                 )));
         }

@@ -81,7 +81,7 @@ impl S3Fs {
         target.put(b"", &[], Condition::Any)?;
         let answers = &self.shared.answers_for_directories;
         if !answers.swap(true, Ordering::Relaxed) {
-            log::debug!("the store answers for directories that have no marker");
+            log::debug!("the store responds to requests for directories without a marker");
         }
         Ok(true)
     }
@@ -91,7 +91,7 @@ impl S3Fs {
     pub(super) fn keep_marker(&self, marker: &Key) -> Result<()> {
         match self.put_marker(marker, Wanted::Marker) {
             Err(error) if error.is(ErrorKind::FileExists) => {
-                log::warn!("{error}: the directory goes with its last key");
+                log::warn!("{error}; the directory is removed with its last key");
                 Ok(())
             }
             kept => kept.map(|_| ()),
@@ -128,7 +128,8 @@ fn in_the_way(marker: &Key, place: Place) -> Error {
     let name = marker.as_str();
     error
         .with_message(format!(
-            "a file has the name of the directory {name:?}, and this store keeps only one of them"
+            "a file has the same name as the directory {name:?}, and this store keeps only one of \
+             them"
         ))
-        .with_hint("remove the file, or take another name")
+        .with_hint("remove the file, or choose another name")
 }

@@ -267,7 +267,7 @@ impl S3Fs {
                 }
                 if self.is_object(&Key::new(name)?)? {
                     return Err(Error::new(ErrorKind::DirectoryExpected)
-                        .with_message(format!("the object {name:?} is there")));
+                        .with_message(format!("the object {name:?} exists")));
                 }
             }
             let wanted = self.wanted(true);
@@ -394,7 +394,8 @@ impl S3Fs {
     fn file_key<'p>(&self, path: &'p str, for_root: ErrorKind) -> Result<(ValidPath<'p>, Key)> {
         let validated = self.normalize(path)?;
         if validated.is_root() {
-            return Err(validated.error(for_root).with_message("it is the root"));
+            let error = validated.error(for_root);
+            return Err(error.with_message("it is the root directory"));
         }
         let key = self.shared.keys.file(&validated);
         Ok((validated, key.map_err(|e| e.with_path_replaced(path))?))
@@ -791,12 +792,12 @@ impl FileSystem for S3Fs {
             "download" => self.presign_key(path, key).url(),
             "fs" if key.as_str().contains(char::is_control) => Err(Error::new(ErrorKind::NoUrl)
                 .with_path(path)
-                .with_message("an FS URL cannot have control characters")),
+                .with_message("an FS URL cannot contain control characters")),
             "fs" => Ok(self.fs_url(&validated)),
             other => Err(Error::new(ErrorKind::NoUrl)
                 .with_path(path)
-                .with_message(format!("there is no URL for {other:?}"))
-                .with_hint("the purposes are \"download\" and \"fs\"")),
+                .with_message(format!("unknown purpose {other:?}"))
+                .with_hint("the supported purposes are \"download\" and \"fs\"")),
         }
     }
 

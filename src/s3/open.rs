@@ -125,7 +125,7 @@ impl S3Fs {
         if mode.exclusive() && options.if_match.is_some() {
             return Err(Error::new(ErrorKind::InvalidArgument)
                 .with_path(path)
-                .with_message("a file that must be new has no ETag to match"));
+                .with_message("if_match cannot be used with a mode that requires a new file"));
         }
         let target = self.target(key, path, options);
         target.args.to_headers()?;
@@ -219,8 +219,8 @@ impl S3Fs {
         if written != size {
             let what = if written < size { "less" } else { "more" };
             return Err(Error::new(ErrorKind::OperationFailed)
-                .with_message(format!("the source gave {what} than its size"))
-                .with_hint("it may have been changed meanwhile; nothing was stored"));
+                .with_message(format!("the source returned {what} data than its size"))
+                .with_hint("it may have changed in the meantime; nothing was stored"));
         }
         writer.close().map(|()| written)
     }
@@ -261,9 +261,9 @@ fn other_mode(path: &str, mode: &str, wanted: &str, other: &str) -> Error {
     Error::new(ErrorKind::InvalidMode)
         .with_path(path)
         .with_message(format!(
-            "this opens files with {wanted}, and not with {mode:?}"
+            "this method opens files with {wanted}, not with {mode:?}"
         ))
-        .with_hint(format!("open_read and {other} open the others"))
+        .with_hint(format!("use open_read or {other} for other modes"))
 }
 
 /// Rejects a version id, because a version can be read but not written.
@@ -273,5 +273,5 @@ fn check_for_writing(options: &OpenOptions, path: &str) -> Result<()> {
     }
     Err(Error::new(ErrorKind::InvalidArgument)
         .with_path(path)
-        .with_message("a version of an object can be read and not written"))
+        .with_message("a version of an object can be read, but not written"))
 }

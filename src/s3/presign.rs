@@ -57,7 +57,7 @@ pub enum PresignMethod {
 /// assert!(url.starts_with("http://127.0.0.1:9000/mybucket/report.csv?X-Amz-"));
 /// # Ok::<(), s3fs::Error>(())
 /// ```
-#[must_use = "url() makes the URL"]
+#[must_use = "call url() to create the URL"]
 pub struct Presign<'a> {
     client: &'a Client,
     path: String,
@@ -195,13 +195,13 @@ impl<'a> Presign<'a> {
         let seconds = self.expires.as_secs();
         if self.expires.subsec_nanos() != 0 || !(1..=MAX_SECONDS).contains(&seconds) {
             return invalid(format!(
-                "a presigned URL is good for 1 s to 7 days in whole seconds, and not for {:?}",
+                "a presigned URL is valid for 1 s to 7 days in whole seconds, not for {:?}",
                 self.expires
             ));
         }
         let overrides = self.query.iter().any(|(name, _)| name.starts_with("resp"));
         if overrides && self.client.is_anonymous() {
-            return invalid("an unsigned URL cannot set headers of the answer".to_owned());
+            return invalid("an unsigned URL cannot set headers of the response".to_owned());
         }
         let method = match self.method {
             PresignMethod::Get => Method::Get,

@@ -98,7 +98,7 @@ impl S3Reader {
 
 fn too_long() -> Error {
     Error::new(ErrorKind::InvalidArgument)
-        .with_message("the range is longer than the memory of this machine can hold")
+        .with_message("the range does not fit into the memory of this machine")
 }
 
 /// Ranges that are read by one request.
@@ -114,7 +114,7 @@ impl Group {
     /// Copies the bytes of the group to the result of each range.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "each range is in the group, whose bytes are in memory"
+        reason = "each range is within the group, whose bytes are in memory"
     )]
     fn share(&self, ranges: &[Range<u64>], bytes: Vec<u8>, results: &mut [Vec<u8>]) {
         if let [only] = self.members[..] {

@@ -257,7 +257,7 @@ impl S3Fs {
             .iter()
             .position(|version| !version.is_delete_marker)
         else {
-            return Err(not_found(path).with_message("only delete markers are left of it"));
+            return Err(not_found(path).with_message("only its delete markers are left"));
         };
         // The newest marker is removed last, so that the file stays hidden until then.
         for marker in versions.iter().take(markers).rev() {
@@ -297,7 +297,7 @@ fn check_id(version_id: &str) -> Result<()> {
     if version_id.is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument)
             .with_message("the version id is empty")
-            .with_hint("versions lists the ids"));
+            .with_hint("call versions to list the ids"));
     }
     Ok(())
 }
@@ -310,14 +310,15 @@ fn of_version(error: Error, path: &str, version_id: &str, permission: &str) -> E
     };
     match (status, code.as_str()) {
         (404, "" | "NoSuchKey" | "NoSuchVersion") => {
-            error.with_message(format!("there is no version {version_id:?} of it"))
+            error.with_message(format!("its version {version_id:?} does not exist"))
         }
         (400, "" | "InvalidArgument") => error.with_hint(format!(
-            "{version_id:?} may be no version id; or it is under a customer's key (SSE-C) that was not given"
+            "{version_id:?} may not be a version id, or the version is encrypted with a customer's \
+             key (SSE-C) that was not given"
         )),
-        (403, "AccessDenied" | "") if error.is(ErrorKind::PermissionDenied) => {
-            error.with_hint(format!("the credentials need {permission}; it may be locked, too"))
-        }
+        (403, "AccessDenied" | "") if error.is(ErrorKind::PermissionDenied) => error.with_hint(
+            format!("the credentials need {permission}; the version may also be locked"),
+        ),
         _ => error,
     }
 }

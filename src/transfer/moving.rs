@@ -168,7 +168,7 @@ fn refuse_read_only(src: &dyn FileSystem, src_path: &str) -> Result<()> {
     if src.getmeta().read_only {
         return Err(Error::new(ErrorKind::ResourceReadOnly)
             .with_path(src_path)
-            .with_message("a move removes its source")
+            .with_message("a move removes its source, which is read-only")
             .with_hint("copy it instead"));
     }
     Ok(())
@@ -225,8 +225,8 @@ pub(crate) fn refuse_empty(src_path: &str, options: &TransferOptions<'_>) -> Res
     }
     Err(Error::new(ErrorKind::ResourceNotFound)
         .with_path(src_path)
-        .with_message("the source holds nothing")
-        .with_hint("look at its bucket and dir_path, or set allow_empty_source"))
+        .with_message("the source is empty")
+        .with_hint("check its bucket and dir_path, or set allow_empty_source"))
 }
 
 /// Default implementation of [`FileSystem::movedir_with`].

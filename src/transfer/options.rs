@@ -360,7 +360,7 @@ impl<'a> TransferOptions<'a> {
             return Ok(());
         }
         Err(Error::new(ErrorKind::InvalidArgument)
-            .with_message("this operation takes no condition")
+            .with_message("this operation does not support a condition")
             .with_hint(hint))
     }
 

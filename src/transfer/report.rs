@@ -117,7 +117,7 @@ impl fmt::Display for Action {
             }
             Self::Remove(path) => write!(f, "remove {path:?}"),
             Self::Removedir(path) => write!(f, "remove empty directory {path:?}"),
-            Self::Removetree(path) => write!(f, "remove directory {path:?} and what is in it"),
+            Self::Removetree(path) => write!(f, "remove directory {path:?} and its contents"),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Snapshot {
             if let Some(why) = names.chain([info.name()]).find_map(names::not_a_name) {
                 return Err(Error::new(ErrorKind::InvalidPath)
                     .with_path(path::combine(root, &path))
-                    .with_message(format!("the source lists it, and {why}")));
+                    .with_message(format!("the source lists this path, but {why}")));
             }
             if !selection.takes_file(&directory, &info) {
                 snapshot.refused.push(path);
@@ -168,7 +168,7 @@ impl Snapshot {
             if location(dst, &target)?.is_some_and(|place| place.is_link()) {
                 return Err(Error::new(ErrorKind::PermissionDenied)
                     .with_path(target)
-                    .with_message("the target has a symbolic link there")
+                    .with_message("the target has a symbolic link at this path")
                     .with_hint("remove the link; nothing was changed"));
             }
         }
@@ -178,7 +178,7 @@ impl Snapshot {
         {
             return Err(Error::new(ErrorKind::Unsupported)
                 .with_path(given(path))
-                .with_message("it is both a file and a directory, and the target cannot hold both")
+                .with_message("it is both a file and a directory, but the target cannot have both")
                 .with_hint("rename one of them in the source; nothing was changed"));
         }
         if meta.case_insensitive {
@@ -196,7 +196,9 @@ impl Snapshot {
             if let Some(other) = other.filter(|other| *other != path || !doubles.contains(path)) {
                 return Err(Error::new(ErrorKind::Unsupported)
                     .with_path(path::combine(src_path, path))
-                    .with_message(format!("the target takes it and {other:?} for one name"))
+                    .with_message(format!(
+                        "the target treats this name and {other:?} as the same name"
+                    ))
                     .with_hint("rename one of them in the source; nothing was changed"));
             }
         }

@@ -67,7 +67,7 @@ impl fmt::Display for Difference {
                 f,
                 "{path:?} has {source} bytes in the source and {target} in the target"
             ),
-            Self::Content(path) => write!(f, "{path:?} has another content in the target"),
+            Self::Content(path) => write!(f, "{path:?} has different content in the target"),
         }
     }
 }

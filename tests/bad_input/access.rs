@@ -44,13 +44,15 @@ fn every_operation_names_a_missing_bucket() {
                 .refuses(&fs, operation, PATH)
                 .is(ErrorKind::BucketNotFound)
                 .says([
-                    "no bucket \"nobucket\"",
+                    "the bucket \"nobucket\" does not exist",
                     &scene.server.endpoint(),
                     "NoSuchBucket",
                 ]);
         }
         let listed = scene.refused("listdir of the root", fs.listdir("/"));
-        listed.about("/").says(["no bucket \"nobucket\""]);
+        listed
+            .about("/")
+            .says(["the bucket \"nobucket\" does not exist"]);
         assert!(!fs.isfile(PATH).unwrap(), "the documented exception");
     }
 }
@@ -73,7 +75,7 @@ fn every_operation_reports_a_wrong_access_key() {
         |builder| builder.aws_access_key_id("AKIAUNKNOWN"),
         ErrorKind::PermissionDenied,
         [
-            "does not know this access key",
+            "does not recognize this access key",
             "aws_access_key_id",
             "InvalidAccessKeyId",
         ],
@@ -86,7 +88,7 @@ fn every_operation_reports_a_wrong_secret() {
         &Scene::new(),
         |builder| builder.aws_secret_access_key("wrong"),
         ErrorKind::PermissionDenied,
-        ["secret access key is not the one", "aws_secret_access_key"],
+        ["secret access key does not match", "aws_secret_access_key"],
     );
 }
 
@@ -133,7 +135,7 @@ fn an_anonymous_caller_of_a_private_bucket_gets_the_hint_to_set_credentials() {
             scene
                 .refuses(&fs, operation, PATH)
                 .is(ErrorKind::PermissionDenied)
-                .says(["without credentials", "give credentials"]);
+                .says(["without credentials", "provide credentials"]);
         }
     }
 }
@@ -176,7 +178,7 @@ fn every_operation_names_an_endpoint_without_a_listener() {
         &Scene::new(),
         |builder| builder.endpoint_url(&endpoint),
         ErrorKind::RemoteConnection,
-        [&endpoint, "refused", "check that the endpoint is right"],
+        [&endpoint, "refused", "check that the endpoint is correct"],
     );
 }
 
@@ -191,7 +193,7 @@ fn every_operation_names_an_endpoint_that_closes_connections() {
         &scene,
         |builder| builder,
         ErrorKind::RemoteConnection,
-        [&scene.server.endpoint(), "no answer"],
+        [&scene.server.endpoint(), "no response"],
     );
 }
 

@@ -223,9 +223,7 @@ fn a_write_with_a_wrong_if_match_changes_nothing() {
         ];
         for (what, result) in results {
             let refused = scene.refused(what, result).is(ErrorKind::ResourceChanged);
-            refused
-                .about("file")
-                .says(["not the one that was expected"]);
+            refused.about("file").says(["not the expected one"]);
         }
     }
 }

@@ -170,7 +170,13 @@ fn a_file_larger_than_the_largest_object_is_not_stored() {
     for mode in ["w+", "r+", "a"] {
         let mut file = opened(&scene, mode);
         let more = file.set_len(LARGEST + 1);
-        refuses_use(&scene, mode, more, ErrorKind::Unsupported, "no object");
+        refuses_use(
+            &scene,
+            mode,
+            more,
+            ErrorKind::Unsupported,
+            "an object has at most",
+        );
         let closed = scene.refused(mode, file.close()).about(PATH);
         closed
             .is(ErrorKind::OperationFailed)

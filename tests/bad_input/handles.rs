@@ -91,5 +91,5 @@ fn a_mode_that_does_not_exist_is_refused_without_a_request() {
     let empty = scene.refused("empty", scene.fs().openbin("file", "").map(drop));
     empty.says(["is empty", "a mode is r, w, x or a"]);
     let text = scene.refused("text", scene.fs().openbin("file", "rt").map(drop));
-    text.says(["text mode", "leave out the t"]);
+    text.says(["text mode", "remove the t"]);
 }

@@ -76,7 +76,7 @@ fn a_key_has_1024_bytes_at_most() {
     for fs in both(&scene) {
         for path in ["x".repeat(1025), format!("{}x", "é".repeat(512))] {
             no_operation_takes(&scene, &fs, &path, ErrorKind::InvalidPath);
-            refused("readbytes", fs.readbytes(&path)).says(["1025 bytes", "1024 at most"]);
+            refused("readbytes", fs.readbytes(&path)).says(["1025 bytes", "at most 1024"]);
         }
     }
     for longest in ["x".repeat(1024), "é".repeat(512)] {

@@ -42,7 +42,7 @@ fn ls_lists_directories_files_and_buckets() {
     // A plain ? begins the parameters.
     scene
         .run(&["ls", "s3://bucket/reports/*/?.csv"])
-        .fails(2, "no parameter");
+        .fails(2, "unknown parameter");
     assert_eq!(
         scene.run(&["ls", "s3://bucket/reports/*/%3F.csv"]).ok(),
         "reports/2026/x.csv\nreports/2026/y.csv\n"
@@ -71,7 +71,9 @@ fn ls_lists_the_buckets_of_an_endpoint() {
     );
     assert_eq!(scene.run(&["ls"]).ok(), "one\n");
     scene.run(&["rb", "s3://one/x"]).fails(2, "not a bucket");
-    scene.run(&["rb", "s3://none"]).fails(1, "no bucket");
+    scene
+        .run(&["rb", "s3://none"])
+        .fails(1, "\"none\" does not exist");
 }
 
 #[test]
@@ -175,8 +177,12 @@ fn exists_reports_by_its_exit_code_and_prints_nothing() {
         assert_eq!(ran.code, Some(code), "{words:?}");
         assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""), "{words:?}");
     }
-    scene.run(&["exists", "s3://none/x"]).fails(1, "no bucket");
-    scene.run(&["exists", "s3://none"]).fails(1, "no bucket");
+    scene
+        .run(&["exists", "s3://none/x"])
+        .fails(1, "\"none\" does not exist");
+    scene
+        .run(&["exists", "s3://none"])
+        .fails(1, "\"none\" does not exist");
 }
 
 #[test]
@@ -267,7 +273,9 @@ fn check_prints_the_settings_and_tests_them() {
     assert!(!said.contains(scene.server.access_key()), "{said}");
     assert_eq!(scene.server.take_requests().len(), 1);
     assert_eq!(scene.run(&["check", "s3://"]).ok(), "buckets      1\n");
-    let refused = scene.run(&["check", "s3://none"]).fails(1, "no bucket");
+    let refused = scene
+        .run(&["check", "s3://none"])
+        .fails(1, "\"none\" does not exist");
     assert!(
         refused.out.contains("credentials  environment"),
         "{refused:?}"

@@ -173,12 +173,18 @@ fn an_unreadable_response_leaves_the_outcome_of_a_change_unknown() {
     assert!(server.bucket(BUCKET).get("file").is_some());
     spoilt("CopyObject");
     let error = fs.copy("file", "copy").unwrap_err();
-    assert!(error.to_string().contains("may have been done"), "{error}");
+    assert!(
+        error.to_string().contains("may have taken effect"),
+        "{error}"
+    );
     assert!(server.bucket(BUCKET).get("copy").is_some());
     // Reads change nothing.
     spoilt("ListObjectsV2");
     let error = fs.listdir("").unwrap_err();
-    assert!(!error.to_string().contains("may have been done"), "{error}");
+    assert!(
+        !error.to_string().contains("may have taken effect"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -343,7 +349,7 @@ fn a_warning_is_logged_for_each_retry() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     for warning in warnings {
         let says = |words| warning.contains(words);
-        assert!(says("GetObject \"file\" is tried again in "), "{warning}");
+        assert!(says("GetObject \"file\" is retried in "), "{warning}");
         assert!(says("InternalError"), "{warning}");
     }
 }

@@ -121,8 +121,9 @@ impl Objects {
         let known = *self.conditions.known.get_or_init(|| found);
         if known != Handling::Honoured {
             log::warn!(
-                "{why}: a file that must be new, and a small update, cost one more request, which looks right \
-                 before they are stored; what another writer stores between the two is replaced"
+                "{why}: creating a new file exclusively and small updates send one more request, \
+                 which checks the object right before it is stored; an object that another writer \
+                 stores between the two is overwritten"
             );
         }
         Ok(known)
@@ -132,12 +133,12 @@ impl Objects {
     fn try_conditions(&self) -> Result<(Handling, String)> {
         let args = self.upload_args(&UploadArgs::new());
         if is_locked(&args.to_headers()?) {
-            let why = "a locked object could not be deleted again, so nothing was tried";
+            let why = "this was not tested, because a locked object could not be deleted again";
             return Ok((Handling::Ignored, unknown(why)));
         }
         let name = format!("{}.s3fs-{}", self.conditions.prefix, nonce());
         let Ok(key) = Key::new(name) else {
-            let why = "dir_path is too long for one more key";
+            let why = "dir_path is too long for the key of a test object";
             return Ok((Handling::Ignored, unknown(why)));
         };
         let put = |condition| self.put_for_answer(&key, b"", &args, &[], condition);
@@ -172,14 +173,14 @@ impl Objects {
         match second {
             Ok(_) => Ok((
                 Handling::Ignored,
-                "the store ignores the conditions of a PUT".to_owned(),
+                "the store ignores the conditions of PUT requests".to_owned(),
             )),
             Err(error) if condition_failed(&error) => Ok((Handling::Honoured, String::new())),
             // 403 may mean that the bucket forbids replacing objects.
             Err(error) if is_denied(&error) => Ok((Handling::Ignored, unknown(&error.to_string()))),
             Err(error) if is_refusal(&error) => Ok((
                 Handling::Refused,
-                "the store refuses the conditions of a PUT".to_owned(),
+                "the store rejects the conditions of PUT requests".to_owned(),
             )),
             Err(error) => Err(error),
         }
@@ -197,8 +198,8 @@ impl Objects {
         };
         if let Err(error) = cancel::regardless(delete) {
             log::warn!(
-                "the empty object {:?}, by which it was tried whether the store looks at conditions, may stay \
-                 behind: {error}",
+                "the empty object {:?}, which tested whether the store supports conditional \
+                 requests, may remain: {error}",
                 key.as_str()
             );
         }
@@ -206,7 +207,7 @@ impl Objects {
 }
 
 fn unknown(why: &str) -> String {
-    format!("it is not known whether the store looks at the conditions of a PUT ({why})")
+    format!("it is unknown whether the store supports the conditions of PUT requests ({why})")
 }
 
 /// Returns true if the store has answered, and a retry would get the same answer.

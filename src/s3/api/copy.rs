@@ -84,7 +84,7 @@ impl Source<'_> {
             let count = reader.read(rest)?;
             if count == 0 {
                 return Err(Error::new(ErrorKind::OperationFailed)
-                    .with_message("the source ended before its size"));
+                    .with_message("the source ended before its full size was read"));
             }
             rest = rest.get_mut(count..).unwrap_or_default();
         }
@@ -141,7 +141,8 @@ impl Objects {
         let headers = [rewrite.headers, self.upload.access_headers()?].concat();
         if size > MAX_PART_BYTES && rewrite.keeps_content {
             return Err(Error::new(ErrorKind::Unsupported).with_message(
-                "it has metadata that cannot be sent again, and that a copy in parts would lose",
+                "it has metadata that cannot be sent in headers and would be lost by a copy in \
+                 parts",
             ));
         }
         if size > MAX_PART_BYTES {
@@ -219,7 +220,7 @@ impl Objects {
             // The condition may have failed because the first attempt succeeded.
             error
                 .with_kind(ErrorKind::OutcomeUnknown)
-                .with_hint("look at the target before you copy again")
+                .with_hint("check the target before you copy again")
         })
     }
 

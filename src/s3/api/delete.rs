@@ -131,7 +131,7 @@ impl Objects {
         }
         if failures.len() < first.len() {
             log::warn!(
-                "the store refuses DeleteObjects: objects are deleted one by one ({refused})"
+                "the store rejects DeleteObjects; objects are now deleted one by one ({refused})"
             );
             self.refusals.of(batch).store(true, Ordering::Relaxed);
         }

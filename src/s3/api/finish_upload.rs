@@ -217,7 +217,7 @@ impl Objects {
             (Err(_), _) if origin(&now) == Origin::Own && finish.nonce.is_some() => return Ok(()),
             (Err(_), _) => {
                 return Err(unknown(error).with_hint(format!(
-                    "the multipart upload {:?} may stay behind; stale_uploads finds it",
+                    "the multipart upload {:?} may remain; find it with stale_uploads",
                     finish.upload.id
                 )));
             }
@@ -248,9 +248,9 @@ impl Objects {
     pub(crate) fn not_new(&self, key: &Key, read: &ReadOptions, error: Error) -> Error {
         let is_conflict = error.s3().is_some_and(|s3| s3.status == 409);
         if is_conflict && !matches!(self.look(key, read), Ok(Some(_))) {
-            return error
-                .with_kind(ErrorKind::OperationFailed)
-                .with_hint("another request was changing it; nothing was stored: try again");
+            return error.with_kind(ErrorKind::OperationFailed).with_hint(
+                "another request was changing the object; nothing was stored; try again",
+            );
         }
         exists()
     }
@@ -278,7 +278,7 @@ impl Objects {
                 if !e_tag.is_some_and(|e_tag| etag::holds(expected, e_tag)) =>
             {
                 Err(Error::new(ErrorKind::ResourceChanged)
-                    .with_message("the object is not the one that was expected"))
+                    .with_message("the object is not the expected one"))
             }
             _ => Ok(()),
         }
@@ -302,15 +302,16 @@ fn put_in_order(parts: &mut [UploadedPart], count: u32) -> Result<()> {
     }
     Err(Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
-            "the upload has {} parts, and not each part from 1 to {count} once",
+            "the upload has {} parts, but not each part from 1 to {count} exactly once",
             parts.len()
         ))
-        .with_hint("nothing was stored; this is a fault of the library: please report it"))
+        .with_hint("nothing was stored; this is a bug in the library, please report it"))
 }
 
 /// Returns the error for an object that had to be new.
 fn exists() -> Error {
-    Error::new(ErrorKind::FileExists).with_message("it was created meanwhile, or was there before")
+    Error::new(ErrorKind::FileExists)
+        .with_message("it already existed, or was created in the meantime")
 }
 
 /// Returns true if the store answered that it does not implement the operation.
@@ -326,7 +327,7 @@ pub(crate) fn unknown(error: Error) -> Error {
     };
     error
         .with_kind(kind)
-        .with_hint("look at the object before you write it again")
+        .with_hint("check the object before you write it again")
 }
 
 /// Returns true if the object was written with that nonce.

@@ -384,8 +384,10 @@ impl Objects {
             Ok(page) if status == Some(400) && options.version_id.is_none() && is_first(&page) => {
                 Err(error
                     .with_kind(ErrorKind::PermissionDenied)
-                    .with_message("it is under a customer's key (SSE-C) that was not given")
-                    .with_hint("give it as sse_customer_key of the download_args"))
+                    .with_message(
+                        "it is encrypted with a customer's key (SSE-C) that was not given",
+                    )
+                    .with_hint("pass the key as sse_customer_key of the download_args"))
             }
             _ => Err(error),
         }
@@ -639,8 +641,8 @@ impl Objects {
             // The first attempt's answer was lost, and the retry found a bucket, which may be an older one.
             Err(error) if error.is_unsure() && is_own_bucket(&error) => Err(error
                 .with_kind(ErrorKind::OutcomeUnknown)
-                .with_message("the bucket is there and is yours, and may have been there before")
-                .with_hint("look at what is in it before you use it as a new one")),
+                .with_message("the bucket exists and is yours, but it may have existed before")
+                .with_hint("check its contents before you use it as a new bucket")),
             // In this region, AWS returns success for a bucket that you already own; other stores return this error.
             Err(error)
                 if is_own_bucket(&error) && self.client.bucket().region() == DEFAULT_REGION =>
@@ -658,7 +660,7 @@ fn check_version(options: &ReadOptions, answer: Response) -> Result<Response> {
     match &options.if_match {
         Some(expected) if !etag::holds(expected, e_tag) => {
             Err(Error::new(ErrorKind::ResourceChanged)
-                .with_message("the object is not the one that was expected"))
+                .with_message("the object is not the expected one"))
         }
         _ => Ok(answer),
     }

@@ -28,7 +28,7 @@ pub(crate) fn check_object_size(size: u64) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Unsupported).with_message(format!(
-        "no object has more than {MAX_OBJECT_BYTES} bytes, and this would have {size}"
+        "an object has at most {MAX_OBJECT_BYTES} bytes, and this one would have {size}"
     )))
 }
 
@@ -179,8 +179,8 @@ impl Objects {
         let id = id.inspect_err(|error| {
             if error.is_unsure() {
                 log::warn!(
-                    "a multipart upload of {:?} may stay behind, of which nobody knows the id, and \
-                     which stale_uploads finds: {error}",
+                    "a multipart upload of {:?} with an unknown id may remain; find it with \
+                     stale_uploads: {error}",
                     key.as_str()
                 );
             }
@@ -309,7 +309,7 @@ impl Objects {
                 return with_parts_hint(error, last);
             }
             self.wants_equal_parts.store(true, Ordering::Relaxed);
-            error.with_hint("the store takes parts of one size only: set equal_parts")
+            error.with_hint("the store accepts only parts of equal size; set equal_parts")
         })
     }
 
@@ -393,7 +393,7 @@ impl Objects {
         let aborted = cancel::regardless(|| self.abort_upload_within(upload, time));
         aborted.inspect_err(|error| {
             log::warn!(
-                "the multipart upload {:?} of {:?} may stay behind: {error}",
+                "the multipart upload {:?} of {:?} may remain: {error}",
                 upload.id,
                 upload.key.as_str()
             );
@@ -432,7 +432,8 @@ fn with_parts_hint(error: Error, number: u32) -> Error {
         return error;
     }
     error.with_hint(format!(
-        "it was part {number}: if the store takes fewer parts (Scaleway takes 1,000), set max_parts"
+        "this was part {number}; if the store accepts fewer parts (Scaleway accepts 1,000), set \
+         max_parts"
     ))
 }
 

@@ -24,7 +24,9 @@ pub(super) fn parse_endpoint(text: &str, origin: &str) -> Result<Url> {
         return Err(wrong("has no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("has a user or a password; S3 has none in its URLs"));
+        return Err(wrong(
+            "contains a user name or a password, which S3 URLs do not have",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("has a query or a fragment"));
@@ -57,8 +59,8 @@ pub(super) fn check_tls(endpoint: Option<&Url>) -> Result<()> {
     let named = endpoint.map(|url| url.origin().ascii_serialization());
     Err(Error::new(ErrorKind::Unsupported)
         .with_message(format!(
-            "the endpoint {} needs TLS, and it is not built in",
+            "the endpoint {} needs TLS, which is not enabled in this build",
             named.as_deref().unwrap_or("of AWS")
         ))
-        .with_hint("turn the feature `rustls` of this crate on"))
+        .with_hint("enable the feature `rustls` of this crate"))
 }

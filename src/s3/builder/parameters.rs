@@ -157,7 +157,8 @@ impl S3FsBuilder {
             "ca_bundle" => {
                 return Err(
                     wrong("the parameter \"ca_bundle\" is not allowed here".to_owned()).with_hint(
-                        "it names a file of this machine; a program that trusts its URLs can allow it, as it can a profile",
+                        "it names a file on this machine; a program that trusts its URLs can allow \
+                         it with allow_profile",
                     ),
                 );
             }
@@ -220,14 +221,15 @@ impl S3FsBuilder {
             "profile" => {
                 return Err(
                     wrong("the parameter \"profile\" is not allowed here".to_owned()).with_hint(
-                        "a profile may run a command; a program that trusts its URLs can allow it",
+                        "a profile may run a command; a program that trusts its URLs can allow it \
+                         with allow_profile",
                     ),
                 );
             }
             _ => {
                 let sent = self.download.set(name, value);
                 if !self.upload.set(name, value)? && !sent {
-                    let error = wrong(format!("there is no parameter {name:?}"));
+                    let error = wrong(format!("unknown parameter {name:?}"));
                     return Err(match nearest(name) {
                         Some(nearest) => error.with_hint(format!("did you mean {nearest:?}?")),
                         None => error,
@@ -530,7 +532,7 @@ mod tests {
             assert!(table.contains(&format!("`{name}`")), "{name}");
             let set = S3FsBuilder::new("b").set_parameter(name, "", true);
             let is_unknown =
-                set.is_err_and(|error| error.to_string().contains("there is no parameter"));
+                set.is_err_and(|error| error.to_string().contains("unknown parameter"));
             assert!(!is_unknown, "{name}");
         }
     }

@@ -183,8 +183,8 @@ fn of_source(error: io::Error) -> io::Error {
 
 fn wrong_length(what: &str) -> io::Error {
     Error::new(ErrorKind::OperationFailed)
-        .with_message(format!("the source gave {what} than its size"))
-        .with_hint("it may have been changed meanwhile; nothing was stored")
+        .with_message(format!("the source returned {what} data than its size"))
+        .with_hint("it may have changed in the meantime; nothing was stored")
         .into()
 }
 

@@ -43,7 +43,8 @@ impl Clock {
         let kept = self.offset.swap(offset, Ordering::Relaxed);
         if u128::from(kept.abs_diff(offset)) > TOLERATED.as_millis() {
             log::warn!(
-                "the clock of this machine is {} s off the server's: signing by the server's",
+                "the clock of this machine differs from the server's by {} s; signing with the \
+                 server's time",
                 offset.unsigned_abs() / 1000
             );
         }

@@ -59,10 +59,10 @@ pub(super) fn unusable(error: Error) -> Error {
     error
         .with_kind(ErrorKind::Unsupported)
         .with_message(
-            "the store refuses the ETag that the object has, with its quotes and without them: its \
-             conditions cannot be used",
+            "the store rejects the current ETag of the object, both with and without quotes, so \
+             conditional requests cannot be used",
         )
-        .with_hint("leave if_match out")
+        .with_hint("remove if_match")
 }
 
 impl Client {

@@ -75,7 +75,9 @@ impl Client {
             self.expectation.was_useless(Instant::now());
         }
         if corrections.with_digest && !self.wants_digest.swap(true, Ordering::Relaxed) {
-            log::debug!("the store wants a digest of each body: Content-MD5 is sent from now on");
+            log::debug!(
+                "the store requires a digest of each body; Content-MD5 is sent from now on"
+            );
         }
     }
 

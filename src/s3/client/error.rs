@@ -13,7 +13,7 @@ use crate::s3::client::{Operation, Proxy, Response};
 const PROXY_AUTHENTICATION: &str = "responded 407";
 
 const PROXY_PASSWORD: &str =
-    "the proxy wants a user and a password: http://user:password@host:port, percent-encoded";
+    "the proxy requires a user name and password: http://user:password@host:port, percent-encoded";
 
 /// Maximum number of quoted characters of an answer that is not S3's.
 const QUOTED_CHARS: usize = 120;
@@ -30,7 +30,7 @@ pub(super) fn refusal(
     if response.status() == 407 {
         return Error::new(ErrorKind::RemoteConnection)
             .with_message(format!(
-                "{} answered 407 to {}: the proxy does not let the request through",
+                "{} returned 407 to {}: the proxy rejected the request",
                 asked(bucket, proxy),
                 response.operation().name()
             ))
@@ -58,7 +58,7 @@ pub(super) fn refusal(
     };
     if s3.status == 405 && response.header("x-amz-delete-marker") == Some("true") {
         return Error::new(ErrorKind::ResourceNotFound)
-            .with_message("this version is a delete marker: the object was deleted there")
+            .with_message("this version is a delete marker: it records that the object was deleted")
             .with_s3(s3);
     }
     let mut meaning = meaning(&s3, response.operation(), bucket, anonymous);
@@ -67,14 +67,14 @@ pub(super) fn refusal(
         let hint = meaning.hint().map(|hint| format!("; otherwise {hint}"));
         let hint = hint.unwrap_or_default();
         meaning = meaning.with_hint(format!(
-            "the answer may be one of the proxy {}: look there{hint}",
+            "the response may come from the proxy {}: check the proxy{hint}",
             proxy.name()
         ));
     }
     if is_foreign {
         // A proxy or a web server answers like this: the status determines the kind, and the page is quoted.
         let asked = asked(bucket, proxy);
-        return not_s3(response, body, "it is not S3's XML", &asked, secrets)
+        return not_s3(response, body, "the body is not S3's XML", &asked, secrets)
             .with_kind(meaning.kind())
             .with_s3(s3);
     }
@@ -112,11 +112,11 @@ pub(super) fn not_s3(
     let why = secrets.hide(why);
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
-            "{asked} answered {} to {} with {content_type}, and {why}: {start:?}",
+            "{asked} returned {} to {} with {content_type}, but {why}: {start:?}",
             response.status(),
             response.operation().name()
         ))
-        .with_hint("check that the endpoint is that of an S3 server")
+        .with_hint("check that the endpoint is an S3 server")
 }
 
 /// Returns the error for a request that got no answer.
@@ -129,17 +129,17 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
             Error::from(error)
         }
         ureq::Error::Timeout(what) => Error::new(ErrorKind::Timeout)
-            .with_message(format!("{host} did not answer in time ({what})"))
-            .with_hint("the timeouts can be set when the filesystem is built"),
+            .with_message(format!("{host} did not respond in time ({what})"))
+            .with_hint("timeouts can be set when the filesystem is built"),
         ureq::Error::Io(error) if is_timeout(&error) => Error::new(ErrorKind::Timeout)
-            .with_message(format!("{host} did not answer in time"))
+            .with_message(format!("{host} did not respond in time"))
             .with_source(error),
         ureq::Error::Io(error) if is_of_lookup(&error) => {
             let (why, hint) = match is_unknown_name(&error) {
-                true => ("has no address", "check the name in it"),
+                true => ("has no address", "check the host name"),
                 false => (
-                    "cannot be looked up now",
-                    "check the network, and the name in it",
+                    "cannot be resolved at the moment",
+                    "check the network and the host name",
                 ),
             };
             Error::new(ErrorKind::RemoteConnection)
@@ -153,12 +153,12 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
         {
             Error::new(ErrorKind::RemoteConnection)
                 .with_message(format!(
-                    "no TLS connection to {host}: the server shows the certificate of an authority \
-                     (CA:TRUE) as its own, as `openssl req -x509` makes it: {error}"
+                    "no TLS connection to {host}: the server's certificate is a CA certificate \
+                     (CA:TRUE), as `openssl req -x509` creates it: {error}"
                 ))
                 .with_hint(
-                    "make it one of a server with -addext basicConstraints=critical,CA:FALSE; the \
-                     documentation of s3fs::guide::tls has all of the command",
+                    "create a server certificate with -addext basicConstraints=critical,CA:FALSE; \
+                     the documentation of s3fs::guide::tls shows the whole command",
                 )
                 .with_source(error)
         }
@@ -167,41 +167,45 @@ pub(super) fn transport(error: ureq::Error, bucket: &Bucket, proxy: Option<&Prox
             Error::new(ErrorKind::RemoteConnection)
                 .with_message(format!("no TLS connection to {host}: {error}"))
                 .with_hint(
-                    "check the server's certificate; if the server speaks plain http, give an \
+                    "check the server's certificate; if the server uses plain http, set an \
                      endpoint that begins with http://",
                 )
                 .with_source(error)
         }
         ureq::Error::Io(error) => Error::new(ErrorKind::RemoteConnection)
-            .with_message(format!("no answer from {host}: {error}"))
+            .with_message(format!("no response from {host}: {error}"))
             .with_hint(match proxy {
-                None => "check that the endpoint is right and the server runs",
-                Some(_) => "check that the proxy and the endpoint are right and run",
+                None => "check that the endpoint is correct and the server is running",
+                Some(_) => "check that the proxy and the endpoint are correct and running",
             })
             .with_source(error),
         ureq::Error::ConnectProxyFailed(why) => Error::new(ErrorKind::RemoteConnection)
-            .with_message(format!("no tunnel to {host}: {why}"))
+            .with_message(format!("the proxy did not open a tunnel to {host}: {why}"))
             .with_hint(match why.contains(PROXY_AUTHENTICATION) {
                 true => PROXY_PASSWORD,
-                false => "the proxy must allow CONNECT to the endpoint; NO_PROXY leaves it out",
+                false => {
+                    "the proxy must allow CONNECT to the endpoint; NO_PROXY bypasses the proxy"
+                }
             }),
         ureq::Error::HostNotFound => Error::new(ErrorKind::RemoteConnection)
-            .with_message(format!("the name of {host} is not known"))
+            .with_message(format!("the name of {host} is unknown"))
             .with_hint("check the endpoint, the region and the bucket's name"),
         ureq::Error::TlsRequired => Error::new(ErrorKind::Unsupported)
-            .with_message(format!("{host} is asked by https, and TLS is not built in"))
-            .with_hint("turn the feature `rustls` of this crate on"),
+            .with_message(format!(
+                "{host} uses https, but TLS is not enabled in this build"
+            ))
+            .with_hint("enable the feature `rustls` of this crate"),
         // These quote the requested URL, which is signed.
         ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
             Error::new(ErrorKind::OperationFailed)
-                .with_message(format!("no URL can be made for {host}"))
+                .with_message(format!("cannot build a URL for {host}"))
         }
         ureq::Error::Http(error) => Error::new(ErrorKind::InvalidArgument)
-            .with_message("the request cannot be written as HTTP")
+            .with_message("the request is not valid HTTP")
             .with_source(error),
         other => Error::new(ErrorKind::RemoteConnection)
-            .with_message(format!("no answer from {host}: {other}"))
-            .with_hint("check that the endpoint is right and the server runs"),
+            .with_message(format!("no response from {host}: {other}"))
+            .with_hint("check that the endpoint is correct and the server is running"),
     }
 }
 
@@ -310,7 +314,7 @@ pub(super) fn while_reading(error: io::Error) -> Error {
         _ => ErrorKind::RemoteConnection,
     };
     Error::new(kind)
-        .with_message(format!("the answer broke off: {error}"))
+        .with_message(format!("the response was interrupted: {error}"))
         .with_source(error)
 }
 
@@ -347,7 +351,7 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
     {
         return Error::new(ErrorKind::OperationFailed)
             .with_message(format!(
-                "the bucket {:?} is in the region {region:?}, and was asked for in {:?}",
+                "the bucket {:?} is in the region {region:?}, but was requested in {:?}",
                 bucket.name(),
                 bucket.region()
             ))
@@ -357,19 +361,19 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
     match (s3.code.as_str(), s3.status) {
         ("NoSuchBucket", _) => Error::new(ErrorKind::BucketNotFound)
             .with_message(format!(
-                "there is no bucket {:?} at {}",
+                "the bucket {:?} does not exist at {}",
                 bucket.name(),
                 host(bucket)
             ))
-            .with_hint("check the name and the endpoint; no bucket is ever made unasked"),
+            .with_hint("check the name and the endpoint; buckets are never created implicitly"),
         ("InvalidAccessKeyId", _) => of(
             ErrorKind::PermissionDenied,
-            "the server does not know this access key",
+            "the server does not recognize this access key",
         )
-        .with_hint("check aws_access_key_id, and that the endpoint is the one it belongs to"),
+        .with_hint("check aws_access_key_id, and that it belongs to this endpoint"),
         ("SignatureDoesNotMatch", _) => of(
             ErrorKind::PermissionDenied,
-            "the secret access key is not the one that belongs to the access key",
+            "the secret access key does not match the access key",
         )
         .with_hint("check aws_secret_access_key; in a URL, its %, ? and ! must be percent-encoded"),
         ("ExpiredToken" | "TokenRefreshRequired", _) => {
@@ -378,47 +382,48 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
         }
         ("InvalidToken", _) => of(
             ErrorKind::PermissionDenied,
-            "the session token is not one that the server gave for this access key",
+            "the session token was not issued for this access key",
         )
         .with_hint("check aws_session_token"),
         ("RequestTimeTooSkewed", _) => of(
             ErrorKind::PermissionDenied,
-            "the clock of this machine is too far from the server's",
+            "the clock of this machine differs too much from the server's",
         )
         .with_hint("set the clock"),
         ("InvalidObjectState", _) if operation == Operation::RestoreObject => of(
             ErrorKind::Unsupported,
-            "it is not in an archive class, and need not be restored",
+            "it is not in an archive class and does not need to be restored",
         ),
         ("InvalidObjectState", _) => of(
             ErrorKind::ArchivedObject,
             "it must be restored before it can be read",
         )
-        .with_hint("S3Fs::restore asks for that (RestoreObject); wait until it is done"),
+        .with_hint("request it with S3Fs::restore (RestoreObject), and wait until it is done"),
         ("PermanentRedirect" | "TemporaryRedirect", _) | (_, 301 | 302 | 307 | 308) => of(
             ErrorKind::OperationFailed,
-            "the server sends the request elsewhere",
+            "the server redirects the request",
         )
         .with_hint("set the region, the endpoint or the addressing style of the bucket"),
-        ("KeyTooLongError" | "InvalidObjectName", _) => {
-            of(ErrorKind::InvalidPath, "the server does not take this key")
-        }
+        ("KeyTooLongError" | "InvalidObjectName", _) => of(
+            ErrorKind::InvalidPath,
+            "the server does not accept this key",
+        ),
         ("QuotaExceeded" | "StorageFull" | "XMinioStorageFull", _) | (_, 507) => of(
             ErrorKind::InsufficientStorage,
-            "the server has no room left",
+            "the server has no space left",
         ),
         ("NotImplemented", _) | (_, 501) => {
             of(ErrorKind::Unsupported, "the server does not implement this")
         }
         ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 412) => of(
             ErrorKind::ResourceChanged,
-            "the object is not the one that was expected",
+            "the object is not the expected one",
         ),
         (_, 401 | 403) if anonymous => of(
             ErrorKind::PermissionDenied,
             "the server does not allow this without credentials",
         )
-        .with_hint("give credentials"),
+        .with_hint("provide credentials"),
         (_, 401 | 403) if operation.is_about_buckets() => of(
             ErrorKind::PermissionDenied,
             "the server does not allow this",
@@ -429,35 +434,39 @@ fn meaning(s3: &S3Error, operation: Operation, bucket: &Bucket, anonymous: bool)
             "the server does not allow this",
         )
         .with_hint(format!(
-            "the credentials need {}; without s3:ListBucket S3 also says this of a key that \
-                 is not there",
+            "the credentials need {}; without s3:ListBucket S3 also returns this for a key that \
+             does not exist",
             operation.permission()
         )),
         ("", 404) if operation == Operation::ListBuckets => of(
             ErrorKind::OperationFailed,
-            &format!("{} has no list of buckets", host(bucket)),
+            &format!("{} does not list buckets", host(bucket)),
         )
-        .with_hint("check that the endpoint is that of an S3 server"),
+        .with_hint("check that the endpoint is an S3 server"),
         ("", 404) if operation.needs_no_object() => of(
             ErrorKind::OperationFailed,
             &format!("{} has no bucket {:?}", host(bucket), bucket.name()),
         )
-        .with_hint("check the name, and that the endpoint is that of an S3 server"),
+        .with_hint("check the name, and that the endpoint is an S3 server"),
         ("NoSuchUpload", _) => of(
             ErrorKind::OperationFailed,
-            "the upload is gone: someone aborted it, or the store removed it",
+            "the upload no longer exists: it was aborted, or the store removed it",
         )
         .with_hint("nothing was stored; write it again"),
         (_, 404) => of(ErrorKind::ResourceNotFound, "the bucket has no such object"),
         (_, 408) => of(
             ErrorKind::Timeout,
-            "the server waited too long for the request",
+            "the server timed out while it waited for the request",
         ),
-        ("SlowDown", _) | (_, 429 | 500..=599) => {
-            of(ErrorKind::OperationFailed, "the server could not do it now")
-                .with_hint("try again later")
-        }
-        _ => of(ErrorKind::OperationFailed, "the server refused"),
+        ("SlowDown", _) | (_, 429 | 500..=599) => of(
+            ErrorKind::OperationFailed,
+            "the server is temporarily unavailable",
+        )
+        .with_hint("try again later"),
+        _ => of(
+            ErrorKind::OperationFailed,
+            "the server rejected the request",
+        ),
     }
 }
 

@@ -218,7 +218,7 @@ impl Client {
             if body.trim_ascii().is_empty() || xml::is_other_document(&body) {
                 return Ok(response);
             }
-            let why = "no content belongs there";
+            let why = "the body must be empty";
             Err(misfit(request, signing, &response, &body, why))
         })
     }
@@ -245,14 +245,15 @@ impl Client {
         if let Some(expiry) = expiry {
             let Ok(left) = expiry.duration_since(signing.time) else {
                 return Err(Error::new(ErrorKind::PermissionDenied)
-                    .with_message("the credentials have expired, and so would the URL")
+                    .with_message("the credentials have expired, so the URL would be expired too")
                     .with_hint("get new credentials"));
             };
             // S3 accepts only whole seconds, at least one.
             let left = left.as_secs().max(1);
             if left < seconds {
                 log::warn!(
-                    "a URL is presigned for {left} s and not for {seconds} s: the credentials expire then"
+                    "a presigned URL is valid for {left} s instead of {seconds} s, because the \
+                     credentials expire then"
                 );
                 seconds = left;
             }
@@ -319,9 +320,12 @@ impl Client {
             let (name, subject) = (request.operation.name(), request.subject());
             match is_corrected {
                 // The object and the server are fine in spite of the rejection.
-                true => log::debug!("{name} {subject:?} is corrected: {}", failure.error),
+                true => log::debug!(
+                    "{name} {subject:?} is retried with a correction: {}",
+                    failure.error
+                ),
                 false => log::warn!(
-                    "{name} {subject:?} is tried again in {} ms: {}",
+                    "{name} {subject:?} is retried in {} ms: {}",
                     wait.as_millis(),
                     failure.error
                 ),
@@ -354,7 +358,7 @@ impl Client {
             Decision::Again(wait) => wait,
             Decision::GiveUp(Why::Final) => return None,
             Decision::GiveUp(why) => {
-                log::debug!("{} is given up: {why:?}", operation.name());
+                log::debug!("{} is not retried: {why:?}", operation.name());
                 return None;
             }
         };
@@ -364,7 +368,10 @@ impl Client {
         }
         *cost = self.budget.spend(outcome);
         if cost.is_none() {
-            log::debug!("{} is given up: too many requests fail", operation.name());
+            log::debug!(
+                "{} is not retried: too many requests fail",
+                operation.name()
+            );
         }
         cost.map(|_| wait)
     }
@@ -467,7 +474,13 @@ impl Client {
         let (body, broken) = response.read_start(MAX_ERROR_BYTES);
         let failure = if is_success {
             // A captive portal or a proxy answers like this, and would pass for a file or a finished write.
-            misfit(request, signing, &response, &body, "it has no ETag")
+            misfit(
+                request,
+                signing,
+                &response,
+                &body,
+                "the response has no ETag",
+            )
         } else {
             refusal(request, signing, &response, &body)
         };
@@ -578,7 +591,9 @@ impl Client {
         let waited = body.started().map(|started| started.duration_since(asked));
         let is_answered = answer.is_ok();
         if signing.expects && is_answered && waited.is_some_and(|waited| waited >= AWAIT_CONTINUE) {
-            log::debug!("no answer to Expect: 100-continue in time; it is not sent for a while");
+            log::debug!(
+                "no response to Expect: 100-continue in time; the header is not sent for a while"
+            );
             self.expectation.was_useless(Instant::now());
         }
         answer.map_err(|error| Lost::with_body(error, length, body.left()))

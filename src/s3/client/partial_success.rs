@@ -104,7 +104,7 @@ impl PartialSuccess<'_> {
             return false;
         };
         let (name, milliseconds) = (self.operation.name(), wait.as_millis());
-        log::warn!("{name} is tried again in {milliseconds} ms for what failed with {code:?}");
+        log::warn!("{name} is retried in {milliseconds} ms for the keys that failed with {code:?}");
         client.counters.retry();
         self.attempt += 1;
         cancel::sleep(wait).is_ok()

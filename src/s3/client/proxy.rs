@@ -123,23 +123,23 @@ impl Proxy {
             "http" => ProxyProtocol::Http,
             "https" if cfg!(feature = "rustls") => ProxyProtocol::Https,
             "https" => {
-                return Err(wrong("needs TLS, and it is not built in")
-                    .with_hint("turn the feature `rustls` of this crate on"));
+                return Err(wrong("needs TLS, which is not enabled in this build")
+                    .with_hint("enable the feature `rustls` of this crate"));
             }
             "socks4" => ProxyProtocol::Socks4,
             "socks4a" => ProxyProtocol::Socks4A,
             "socks5" => ProxyProtocol::Socks5,
             "socks5h" => ProxyProtocol::Socks5h,
             "socks" => {
-                return Err(wrong("does not say which version of SOCKS it speaks")
-                    .with_hint("write socks4://, socks4a://, socks5:// or socks5h://"));
+                return Err(wrong("does not specify its version of SOCKS")
+                    .with_hint("use socks4://, socks4a://, socks5:// or socks5h://"));
             }
-            _ => return Err(wrong("has another scheme than http, https and socks5")),
+            _ => return Err(wrong("has a scheme other than http, https and socks5")),
         };
         // If a password contains one of these, its rest would be parsed as a path, and its start as a host.
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("has a path, a query or a fragment").with_hint(
-                "percent-encode /, ? and # in the user and the password: %2F, %3F, %23",
+                "percent-encode /, ? and # in the user name and the password: %2F, %3F, %23",
             ));
         }
         let host = url.host_str().filter(|host| !host.is_empty());
@@ -150,7 +150,7 @@ impl Proxy {
         }
         let decoded = |text: &str| {
             let text = percent_decode_str(text).decode_utf8();
-            text.map_err(|_| wrong("has a user or a password that is not UTF-8"))
+            text.map_err(|_| wrong("has a user name or a password that is not UTF-8"))
                 .map(|text| text.into_owned())
         };
         if !url.username().is_empty() {
@@ -208,7 +208,7 @@ fn exceptions(text: &str) -> Vec<Exception> {
         .filter_map(|entry| {
             let read = Exception::parse(entry);
             if read.is_none() {
-                log::warn!("no_proxy has {entry:?}, which is neither a host nor a network");
+                log::warn!("no_proxy contains {entry:?}, which is neither a host nor a network");
             }
             read
         })

@@ -103,11 +103,11 @@ impl Undecoded {
 pub(crate) fn unsupported() -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(
-            "its content would be decoded on the way, or ends nobody knows where: another crate of this \
-             program has turned the feature gzip, brotli or charset of ureq on, and the store does not \
-             answer without, or it never says how long an object is",
+            "its content would be decoded in transit, or its length is unknown: another crate of \
+             this program enables the feature gzip, brotli or charset of ureq, and the store \
+             encodes its responses regardless, or never returns the length of an object",
         )
-        .with_hint("build without that feature, or give credentials")
+        .with_hint("build without that feature, or provide credentials")
 }
 
 /// Returns true if the answer was probably decompressed. S3 sends the length of an object, so if both length and

@@ -211,7 +211,7 @@ pub(crate) fn sign(
     signed.sort_unstable();
     let date = now.try_into().map_err(|_| {
         Error::new(ErrorKind::OperationFailed)
-            .with_message("the system clock is outside of the years that can be signed")
+            .with_message("the system clock is outside the years that can be signed")
     })?;
     Ok(rusty_s3::signing::sign(
         &date,

@@ -126,7 +126,7 @@ impl Response {
         read.map_err(error::while_reading)?;
         if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
             return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the answer to {} is longer than {MAX_DOCUMENT_BYTES} bytes",
+                "the response to {} is longer than {MAX_DOCUMENT_BYTES} bytes",
                 self.operation.name()
             )));
         }
@@ -186,7 +186,7 @@ impl Read for BodyReader {
 
 fn truncated(operation: Operation, got: u64, expected: u64) -> Error {
     Error::new(ErrorKind::RemoteConnection).with_message(format!(
-        "the answer to {} ended after {got} of {expected} bytes",
+        "the response to {} ended after {got} of {expected} bytes",
         operation.name()
     ))
 }

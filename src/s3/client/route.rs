@@ -80,7 +80,8 @@ impl Route {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         if now.region() != bucket.region() {
             log::warn!(
-                "the bucket {:?} is in the region {}, and not in {}: it is asked there",
+                "the bucket {:?} is in the region {}, not in {}; requests go to that region from \
+                 now on",
                 bucket.name(),
                 bucket.region(),
                 now.region()

@@ -26,12 +26,12 @@ fn read(file: &Path) -> Result<RootCerts> {
     let failed = |what: &str| {
         Error::new(ErrorKind::CreateFailed)
             .with_message(format!("the ca_bundle {} {what}", file.display()))
-            .with_hint("it is a file of certificates in PEM form")
+            .with_hint("it must be a file of certificates in PEM format")
     };
     let unreadable = |error| failed("cannot be read").with_source(error);
     // Reading a pipe or a device could block forever, or never end.
     if !fs::metadata(file).map_err(unreadable)?.is_file() {
-        return Err(failed("is no regular file"));
+        return Err(failed("is not a regular file"));
     }
     let mut pem = Vec::new();
     fs::File::open(file)
@@ -43,13 +43,13 @@ fn read(file: &Path) -> Result<RootCerts> {
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
         // The error is not quoted: a wrong file may contain a private key.
-        match item.map_err(|_| failed("has something in it that is broken"))? {
+        match item.map_err(|_| failed("contains invalid PEM data"))? {
             PemItem::Certificate(certificate) => certificates.push(certificate),
             _ => continue,
         }
     }
     if certificates.is_empty() {
-        return Err(failed("has no certificate in it"));
+        return Err(failed("contains no certificate"));
     }
     Ok(RootCerts::from(certificates))
 }

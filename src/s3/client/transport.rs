@@ -643,7 +643,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     fn inner(&mut self) -> &mut dyn Transport {
         let inner = self.inner.as_deref_mut();
-        inner.expect("it goes when the connection is dropped")
+        inner.expect("it is removed only when the connection is dropped")
     }
 
     /// Lets the current thread's call interrupt the connection, until the connection returns to the pool.

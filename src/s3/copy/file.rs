@@ -257,8 +257,8 @@ impl S3Fs {
 /// Returns the error for the source of a move that was replaced meanwhile.
 fn replaced(error: Error) -> Error {
     error
-        .with_message("it was copied, and replaced before it could be removed")
-        .with_hint("both are there: move it again for the newer content")
+        .with_message("it was copied, but was replaced before it could be removed")
+        .with_hint("both exist; move it again to get the newer content")
 }
 
 /// The handle and the path behind a location on S3.

@@ -38,8 +38,10 @@ pub(crate) fn changes(wanted: &RawInfo, current: &Info) -> Result<BTreeMap<Strin
                 changes.insert(key.to_owned(), value.clone());
             } else {
                 return Err(Error::new(ErrorKind::Unsupported)
-                    .with_message(format!("{namespace:?} {key:?} cannot be changed here"))
-                    .with_hint("Info::is_writeable tells what can"));
+                    .with_message(format!(
+                        "{namespace:?} {key:?} cannot be changed on this filesystem"
+                    ))
+                    .with_hint("Info::is_writeable returns whether a value can be changed"));
             }
         }
     }
@@ -62,7 +64,7 @@ pub(crate) fn kept_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
 fn content_headers(info: &S3Info) -> Result<Vec<(String, String)>> {
     if let Some(missing) = info.missing_meta.filter(|missing| *missing > 0) {
         return Err(Error::new(ErrorKind::Unsupported).with_message(format!(
-            "it has {missing} metadata entries that no header can carry, and that would be lost"
+            "it has {missing} metadata entries that cannot be sent in headers and would be lost"
         )));
     }
     let mut headers = headers_of(info, &[Role::Content])?;
@@ -174,7 +176,7 @@ fn apply(
             Value::Bool(flag) if is_flag => headers.push((header.to_owned(), flag.to_string())),
             _ if is_flag => return Err(wrong_type(key, "true or false, or null to remove it")),
             Value::Text(text) => headers.push((header.to_owned(), check_value(header, text)?)),
-            _ => return Err(wrong_type(key, "a text, or null to remove it")),
+            _ => return Err(wrong_type(key, "a string, or null to remove it")),
         }
     }
     Ok(headers)
@@ -185,12 +187,12 @@ fn metadata_headers(value: &Value, info: &S3Info) -> Result<Vec<(String, String)
     let entries = match value {
         Value::Map(entries) => entries,
         Value::Null => return Ok(Vec::new()),
-        _ => return Err(wrong_type("metadata", "a map of texts, or null")),
+        _ => return Err(wrong_type("metadata", "a map of strings, or null")),
     };
     let mut headers = Vec::new();
     for (name, value) in entries {
         let Value::Text(text) = value else {
-            return Err(wrong_type("metadata", "a map of texts, or null"));
+            return Err(wrong_type("metadata", "a map of strings, or null"));
         };
         let name = check_metadata_name(name)?.to_ascii_lowercase();
         let header = format!("x-amz-meta-{name}");
@@ -216,7 +218,7 @@ fn keepable(header: &str, value: &[u8]) -> Result<String> {
     let value = metadata::resendable(value).map(str::to_owned);
     value.ok_or_else(|| {
         Error::new(ErrorKind::Unsupported).with_message(format!(
-            "its {header} has characters that cannot be sent again, and would be lost"
+            "its {header} contains characters that cannot be sent in a header and would be lost"
         ))
     })
 }

@@ -77,7 +77,7 @@ impl S3Fs {
         }
         failures.extend(unreadable.into_iter().map(|key| {
             let error = Error::new(ErrorKind::OperationFailed);
-            let error = error.with_message("its key is not UTF-8, and no request can name it");
+            let error = error.with_message("its key is not UTF-8, so no request can name it");
             (key, error)
         }));
         not_deleted(&failures)
@@ -171,7 +171,7 @@ impl S3Fs {
         if src_prefix.starts_with(&dst_prefix) || dst_prefix.starts_with(&src_prefix) {
             return Err(Error::new(ErrorKind::IllegalDestination)
                 .with_path(dst_path)
-                .with_message("one directory lies in the other"));
+                .with_message("the directories are the same, or one contains the other"));
         }
         let plan = Plan::new(&keys, &src_prefix, &dst_prefix, dst_path)?;
         let makes_marker = !self.strict && options.create && !target.is_root();
@@ -307,13 +307,13 @@ impl S3Fs {
                 return Ok(());
             };
             copy(object, from, to).map_err(|error| {
-                let hint = "what was copied before it is there, and nothing was removed";
+                let hint = "keys copied before it are in the target, and nothing was removed";
                 let error = if condition_failed(&error) {
                     error.with_message("an object was replaced while it was copied")
                 } else {
                     error
                 };
-                error.with_hint(format!("it was the key {:?}; {hint}", object.key))
+                error.with_hint(format!("the key is {:?}; {hint}", object.key))
             })
         })?;
         let copied = plan.jobs.iter().map(|(object, ..)| *object);
@@ -455,11 +455,11 @@ impl S3Fs {
         }
         Err(Error::new(ErrorKind::DirectoryNotEmpty)
             .with_message(format!(
-                "all was copied, and {} of its keys were replaced meanwhile: {}",
+                "all keys were copied, but {} of them were replaced in the meantime: {}",
                 replaced.len(),
                 some_of(replaced.iter().copied())
             ))
-            .with_hint("they are still there: move them again for the newer content"))
+            .with_hint("they still exist; move them again to get the newer content"))
     }
 
     /// Deletes an object that the store reported as changed, if its ETag is in fact the same, because some stores compare
@@ -594,7 +594,7 @@ impl<'a> Plan<'a> {
                 return Err(Error::new(ErrorKind::InvalidPath)
                     .with_path(dst_path)
                     .with_message(format!(
-                        "the key {:?} would be longer than {MAX_KEY_BYTES} bytes there",
+                        "the key {:?} would be longer than {MAX_KEY_BYTES} bytes in the target",
                         object.key
                     )));
             }
@@ -627,12 +627,12 @@ impl Copied<'_> {
         Err(Error::new(ErrorKind::OperationFailed)
             .with_path(path)
             .with_message(format!(
-                "{} keys were copied, and {} were not, since no request can name them: {}",
+                "{} keys were copied, but {} were not, because no request can name them: {}",
                 self.objects.len(),
                 self.left.len(),
                 some_of(self.left.iter().map(String::as_str))
             ))
-            .with_hint("they are where they were"))
+            .with_hint("they remain in the source"))
     }
 }
 

@@ -58,7 +58,7 @@ impl AssumeRole {
         };
         if text("mfa_serial")?.is_some() {
             return Err(failed(format!(
-                "{} asks for a code of a second factor (mfa_serial), which s3fs cannot ask for",
+                "{} requires an MFA code (mfa_serial), which s3fs cannot ask for",
                 profile.title()
             ))
             .with_hint(
@@ -72,14 +72,14 @@ impl AssumeRole {
                     "{} has both source_profile and credential_source",
                     profile.title()
                 ))
-                .with_hint("give one of them"));
+                .with_hint("set only one of them"));
             }
             (None, None) => {
                 return Err(failed(format!(
                     "{} has role_arn, but neither source_profile nor credential_source",
                     profile.title()
                 ))
-                .with_hint("one of them says which credentials assume the role"));
+                .with_hint("set one of them to choose the credentials that assume the role"));
             }
             (None, Some(name)) => named_source(profile, &name, choose)?,
             (Some(name), None) => source_profile(asked, profile, &name, choose, visited)?,
@@ -136,7 +136,7 @@ fn source_profile(
 ) -> Result<Assumer> {
     let source = profile.sibling(name).ok_or_else(|| {
         failed(format!(
-            "{} has source_profile = {name}, and there is no such profile",
+            "{} has source_profile = {name}, but this profile does not exist",
             profile.title()
         ))
     })?;
@@ -144,14 +144,14 @@ fn source_profile(
     let is_itself_with_keys = name == profile.name() && source.has_keys();
     if visited.iter().any(|seen| seen == name) && !is_itself_with_keys {
         return Err(failed(format!(
-            "source_profile leads in a circle: {} -> {name}",
+            "source_profile forms a cycle: {} -> {name}",
             visited.join(" -> ")
         ))
         .with_hint("the last profile of the chain must have credentials of its own"));
     }
     if visited.len() > MAX_ROLES {
         return Err(failed(format!(
-            "source_profile leads through more than {MAX_ROLES} profiles, from {}",
+            "source_profile forms a chain of more than {MAX_ROLES} profiles, from {}",
             visited[0]
         ))
         .with_hint("give the last profile of the chain credentials of its own"));
@@ -165,7 +165,7 @@ fn source_profile(
     let found = choose(Origin::Profile(&source))?;
     found.ok_or_else(|| {
         failed(format!(
-            "{} is the source_profile of {}, and has no credentials",
+            "{} is the source_profile of {}, but has no credentials",
             source.title(),
             profile.title()
         ))

@@ -31,7 +31,8 @@ pub(super) fn find(
     };
     let expand = |path: String| {
         let expanded = environment.expand(Path::new(&path));
-        expanded.ok_or_else(|| failed("the ca_bundle begins with ~, and there is no home"))
+        expanded
+            .ok_or_else(|| failed("the ca_bundle begins with ~, but the home directory is unknown"))
     };
     said.map(expand).transpose()
 }

@@ -93,7 +93,8 @@ impl Held {
             }
             Some(_) => {
                 log::warn!(
-                    "the credentials had expired when they came, or this machine's clock is wrong"
+                    "the credentials were already expired when they arrived, or the clock of this \
+                     machine is wrong"
                 );
                 (Some(now + GRACE), Some(now + GRACE))
             }
@@ -191,11 +192,13 @@ impl CachedCredentials {
         }
         match inner.source.renew(used).and_then(usable) {
             Ok(found) if !found.are_keys_of(used) => {
-                log::debug!("the credentials had expired; their source has others");
+                log::debug!("the credentials had expired; their source returned new ones");
                 inner.store(found);
                 return true;
             }
-            Ok(_) => log::debug!("the credentials have expired, and their source has no others"),
+            Ok(_) => {
+                log::debug!("the credentials have expired, and their source returned no new ones")
+            }
             Err(error) => log::debug!("the credentials have expired: {error}"),
         }
         gate.in_vain = Some(Instant::now());
@@ -257,7 +260,7 @@ fn usable(credentials: Credentials) -> Result<Credentials> {
     let keys = [credentials.access_key_id(), credentials.secret_access_key()];
     match keys.iter().any(|key| key.trim().is_empty()) {
         true => Err(failed(
-            "the source of credentials gave a blank access key or secret",
+            "the source of credentials returned a blank access key or secret",
         )),
         false => Ok(credentials),
     }

@@ -142,12 +142,10 @@ pub(super) fn choose(asked: &Asked<'_>) -> Result<Source> {
         return Ok(Source::Instance(found));
     }
     #[cfg(feature = "aws-chain")]
-    let why = format!(
-        "instance metadata is switched off by {}",
-        instance::DISABLED
-    );
+    let why = format!("instance metadata is disabled by {}", instance::DISABLED);
     #[cfg(not(feature = "aws-chain"))]
-    let why = "the feature `aws-chain`, which has more sources, is not built in".to_owned();
+    let why =
+        "the feature `aws-chain`, which has more sources, is not enabled in this build".to_owned();
     Err(nothing_found(asked, profile, &why))
 }
 
@@ -206,9 +204,9 @@ fn from_profile(
 /// of the last one.
 fn nothing_found(asked: &Asked<'_>, profile: &Profile, last: &str) -> Error {
     let is_named = asked.settings.profile.is_some();
-    let mut tried = vec!["the program gave none".to_owned()];
+    let mut tried = vec!["the program provided none".to_owned()];
     tried.push(match is_named {
-        true => "the environment was not asked, since a profile was named".to_owned(),
+        true => "the environment was not checked, because a profile was named".to_owned(),
         false => "AWS_ACCESS_KEY_ID is not set".to_owned(),
     });
     let title = profile.title();
@@ -238,8 +236,8 @@ fn nothing_found(asked: &Asked<'_>, profile: &Profile, last: &str) -> Error {
     ));
     tried.push(last.to_owned());
     failed(format!("no credentials: {}", tried.join("; "))).with_hint(
-        "give an access key and its secret, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a \
-         profile that has them, or ask for `anonymous`",
+        "pass an access key and its secret, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name \
+         a profile that has them, or use `anonymous`",
     )
 }
 
@@ -448,15 +446,18 @@ mod tests {
                     "credential_source = environment\n".into(),
                     Err("is none of"),
                 ),
-                ("source_profile = a\n".into(), Err("circle: a -> a")),
+                ("source_profile = a\n".into(), Err("cycle: a -> a")),
                 (
                     format!(
                         "source_profile = b\n[profile b]\n{ROLE}source_profile = c\n\
                          [profile c]\n{ROLE}source_profile = b\n"
                     ),
-                    Err("circle: a -> b -> c -> b"),
+                    Err("cycle: a -> b -> c -> b"),
                 ),
-                ("source_profile = missing\n".into(), Err("no such profile")),
+                (
+                    "source_profile = missing\n".into(),
+                    Err("this profile does not exist"),
+                ),
                 (
                     "source_profile = b\n[profile b]\nregion = r\n".into(),
                     Err("has no credentials"),
@@ -471,7 +472,7 @@ mod tests {
                 ),
                 (
                     format!("source_profile = a\nmfa_serial = m\n{KEYS}"),
-                    Err("second factor"),
+                    Err("requires an MFA code"),
                 ),
             ] {
                 let home = Home::with("", &format!("[profile a]\n{ROLE}{config}"));
@@ -500,7 +501,7 @@ mod tests {
                     [("X", "")],
                     "[sso-session s]",
                 ),
-                ("credential_process = \"x", [("X", "")], "left open"),
+                ("credential_process = \"x", [("X", "")], "unclosed"),
                 (
                     "",
                     [(
@@ -564,11 +565,11 @@ mod tests {
                 Home::new().with_metadata([("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url)]);
             let error = given(&environment).unwrap_err().to_string();
             assert!(
-                error.contains("no credentials: the program gave none"),
+                error.contains("no credentials: the program provided none"),
                 "{error}"
             );
             assert!(
-                error.contains("instance metadata: it gave no token"),
+                error.contains("instance metadata: it returned no token"),
                 "{error}"
             );
         }
@@ -580,17 +581,17 @@ mod tests {
             let error = message(&Settings::default(), &home.environment([]));
             let mut rest = &error[..];
             for words in [
-                "the program gave none",
+                "the program provided none",
                 "AWS_ACCESS_KEY_ID is not set",
                 "profile \"default\" has no role_arn",
                 "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
                 "no sso_account_id",
                 "no keys in",
-                ".aws/credentials\" (not there)",
+                ".aws/credentials\" (does not exist)",
                 "no login_session and no credential_process",
                 ".aws/config\"",
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                "switched off by AWS_EC2_METADATA_DISABLED",
+                "disabled by AWS_EC2_METADATA_DISABLED",
                 "`anonymous`",
             ] {
                 let at = rest.find(words);
@@ -602,7 +603,7 @@ mod tests {
                 ("AWS_SECRET_ACCESS_KEY", "hidden"),
             ];
             let error = message(&named("x"), &home.environment(keys));
-            assert!(error.contains("the environment was not asked"), "{error}");
+            assert!(error.contains("the environment was not checked"), "{error}");
             assert!(!error.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{error}");
         }
     }
@@ -624,13 +625,13 @@ mod tests {
         ] {
             let home = sections(KEYS, &format!("{setting} = v\n"));
             let error = message(&named("x"), &home.environment([]));
-            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
+            assert!(error.contains(&format!("{setting} of profile \"x\" requires")));
             assert!(error.contains("`aws-chain`"), "{error}");
         }
         for setting in ["credential_process", "login_session"] {
             let config = format!("{KEYS}{setting} = v\n");
             let error = message(&named("x"), &sections("", &config).environment([]));
-            assert!(error.contains(&format!("{setting} of profile \"x\" asks for")));
+            assert!(error.contains(&format!("{setting} of profile \"x\" requires")));
             // In botocore, keys in the credentials file come before these.
             assert!(chosen(&named("x"), &sections(KEYS, &config).environment([])).is_ok());
         }
@@ -642,7 +643,7 @@ mod tests {
                 &Settings::default(),
                 &Home::new().environment([(variable, "/x")]),
             );
-            assert!(error.contains(&format!("{variable} asks for")), "{error}");
+            assert!(error.contains(&format!("{variable} requires")), "{error}");
         }
         let error = message(&Settings::default(), &Home::new().environment([]));
         assert!(error.contains("`aws-chain`"), "{error}");

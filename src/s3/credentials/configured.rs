@@ -106,7 +106,8 @@ impl Places<'_> {
             if let Some((name, text)) = found
                 && text.trim().eq_ignore_ascii_case("true")
             {
-                let message = format!("{name} asks for an endpoint that s3fs does not choose");
+                let message =
+                    format!("{name} selects an endpoint that s3fs does not choose by itself");
                 return Err(failed(message).with_hint(format!("set endpoint_url to {url}")));
             }
         }
@@ -153,7 +154,7 @@ impl Places<'_> {
         match text.trim().parse() {
             Ok(number) if number > 0 => Ok(Some(number)),
             _ => Err(failed(format!(
-                "{name} is not a whole number of 1 and more"
+                "{name} is not a whole number of at least 1"
             ))),
         }
     }

@@ -75,7 +75,8 @@ impl Container {
             .is_some_and(|token| token.contains(['\r', '\n']))
         {
             return Err(failed(
-                "the token of the container endpoint has a line break, which no header can carry",
+                "the token of the container endpoint contains a line break, which a header cannot \
+                 contain",
             ));
         }
         let mut headers = vec![("accept", "application/json")];
@@ -96,7 +97,7 @@ impl Container {
             };
             return Err(Error::new(kind)
                 .with_message(format!(
-                    "cannot get credentials: the container endpoint at {origin} answered with {}",
+                    "cannot get credentials: the container endpoint at {origin} returned {}",
                     answer.status
                 ))
                 .with_hint("check the role of the task or of the service account"));
@@ -107,7 +108,7 @@ impl Container {
             .and_then(|object| object.credentials(names))
             .map_err(|what| {
                 failed(format!(
-                    "the answer of the container endpoint at {origin} has no {what} that can be used"
+                    "the response of the container endpoint at {origin} has no usable {what}"
                 ))
             })
     }
@@ -133,7 +134,7 @@ fn full(text: &str) -> Result<Url> {
     match is_allowed {
         true => Ok(url),
         false => Err(failed(format!(
-            "{FULL_URI} names a host that must not be asked for credentials by plain http"
+            "{FULL_URI} names a host that must not be used for credentials over plain http"
         ))
         .with_hint(format!(
             "use https, a loopback address, or one of {}",
@@ -243,10 +244,14 @@ mod tests {
     #[test]
     fn unusable_credentials_are_an_error_that_quotes_nothing() {
         for (status, body, words) in [
-            (401, "hidden", "answered with 401"),
-            (404, "hidden", "answered with 404"),
-            (200, "hidden", "no JSON object"),
-            (200, r#"{"AccessKeyId":"hidden"}"#, "no SecretAccessKey"),
+            (401, "hidden", "returned 401"),
+            (404, "hidden", "returned 404"),
+            (200, "hidden", "no usable JSON object"),
+            (
+                200,
+                r#"{"AccessKeyId":"hidden"}"#,
+                "no usable SecretAccessKey",
+            ),
         ] {
             let server = Script::start(move |_| Reply::new(status, body));
             let container = container(&server, [(TOKEN, "hidden")]);

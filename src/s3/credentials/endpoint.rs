@@ -119,9 +119,7 @@ fn of_services(profile: &Profile, service: &str) -> Result<Option<String>> {
 /// and the rest could be another host.
 fn checked(url: String, origin: &str) -> Result<Endpoint> {
     if url.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(failed(format!(
-            "{origin} is blank or has white space in it"
-        )));
+        return Err(failed(format!("{origin} is blank or contains white space")));
     }
     let origin = origin.to_owned();
     Ok(Endpoint { url, origin })

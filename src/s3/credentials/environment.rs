@@ -120,7 +120,7 @@ pub(super) fn credentials(environment: &Environment) -> Result<Option<Credential
     match iso_date(expiry.trim()) {
         Some(expiry) => Ok(Some(found.with_expiry(expiry))),
         None => Err(failed(format!("{EXPIRY} is not a date"))
-            .with_hint("a date is written as in 2026-11-28T12:00:00Z")),
+            .with_hint("write the date as in 2026-11-28T12:00:00Z")),
     }
 }
 

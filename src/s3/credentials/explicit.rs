@@ -16,18 +16,20 @@ pub(super) fn credentials(parts: &Parts) -> Result<Option<Credentials>> {
         (SECRET, &parts.secret_access_key),
     ] {
         if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
-            return Err(failed(format!("the {name} that was given is blank")));
+            return Err(failed(format!("the given {name} is blank")));
         }
     }
     let mut parts = parts.clone();
     parts.session_token.take_if(|token| token.trim().is_empty());
     let has_token = parts.session_token.is_some();
-    let found = parts.complete("the caller gave", [KEY, SECRET])?;
+    let found = parts.complete("the caller passed", [KEY, SECRET])?;
     if found.is_none() && has_token {
         return Err(failed(format!(
-            "the caller gave aws_session_token but neither {KEY} nor {SECRET}"
+            "the caller passed aws_session_token but neither {KEY} nor {SECRET}"
         ))
-        .with_hint("a session token goes with the access key and the secret it was issued with"));
+        .with_hint(
+            "pass the session token together with the access key and the secret it was issued with",
+        ));
     }
     Ok(found)
 }
@@ -69,23 +71,23 @@ mod tests {
         for (parts, words) in [
             (
                 given(Some("K"), None, None),
-                "gave aws_access_key_id but not aws_secret_access_key",
+                "passed aws_access_key_id but not aws_secret_access_key",
             ),
             (
                 given(None, Some("S"), Some("T")),
-                "gave aws_secret_access_key but not aws_access_key_id",
+                "passed aws_secret_access_key but not aws_access_key_id",
             ),
             (
                 given(None, None, Some("T")),
-                "gave aws_session_token but neither",
+                "passed aws_session_token but neither",
             ),
             (
                 given(Some(""), Some("S"), None),
-                "aws_access_key_id that was given is blank",
+                "given aws_access_key_id is blank",
             ),
             (
                 given(Some("K"), Some(" "), None),
-                "aws_secret_access_key that was given is blank",
+                "given aws_secret_access_key is blank",
             ),
         ] {
             let error = credentials(&parts).unwrap_err();

@@ -46,13 +46,13 @@ impl File {
 
     fn read(path: PathBuf, environment: &Environment) -> Result<Self> {
         let Some(path) = environment.expand(&path) else {
-            return Ok(Self::absent(path, "no home directory is known"));
+            return Ok(Self::absent(path, "the home directory is unknown"));
         };
         // botocore checks `os.path.isfile`, too. A path counts as absent if it is not a regular file, such as
         // /dev/null, or is inaccessible, such as the home directory of the user who called sudo.
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::absent(path, "not there"))
+                Ok(Self::absent(path, "does not exist"))
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -92,7 +92,7 @@ impl File {
         })?;
         let ini = ini::parse(text).map_err(|malformed| {
             failed(format!(
-                "{path:?} cannot be understood in line {}: {}",
+                "{path:?} cannot be parsed in line {}: {}",
                 malformed.line, malformed.reason
             ))
         })?;
@@ -187,7 +187,7 @@ mod tests {
         let home = Home::new();
         home.write("directory/file", "");
         for (path, reason) in [
-            ("~/nothing", "(not there)"),
+            ("~/nothing", "(does not exist)"),
             ("~/directory", "(not a regular file)"),
             ("~/directory/file/below", "("),
         ] {
@@ -199,7 +199,7 @@ mod tests {
         let homeless = Environment::from_pairs([("HOME", "")]);
         assert_eq!(
             File::config(&homeless).unwrap().to_string(),
-            "\"~/.aws/config\" (no home directory is known)"
+            "\"~/.aws/config\" (the home directory is unknown)"
         );
     }
 
@@ -230,11 +230,11 @@ mod tests {
         for (bytes, words) in [
             (
                 &b"[a]\nhidden\n"[..],
-                "\"/f\" cannot be understood in line 2: neither",
+                "\"/f\" cannot be parsed in line 2: neither",
             ),
             (
                 b"[a]\nx = 1\nx = hidden",
-                "\"/f\" cannot be understood in line 3: the setting",
+                "\"/f\" cannot be parsed in line 3: the setting",
             ),
             (b"[a]\n\nhidden\xff\n", "\"/f\" is not UTF-8 in line 3"),
         ] {

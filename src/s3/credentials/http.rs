@@ -127,7 +127,7 @@ impl Http {
         let url = Url::parse(call.url).map_err(|_| {
             call.unanswered(
                 ErrorKind::Unsupported,
-                "no request can be made: no answer",
+                "no request can be made: no response",
                 None,
             )
         })?;
@@ -139,7 +139,7 @@ impl Http {
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.map_or(call.limits.timeout, |left| left.min(call.limits.timeout));
         if timeout.is_zero() {
-            return Err(call.unanswered(ErrorKind::Timeout, "no answer in time", proxy));
+            return Err(call.unanswered(ErrorKind::Timeout, "no response in time", proxy));
         }
         let mut request = ureq::http::Request::builder()
             .method(call.method)
@@ -164,7 +164,7 @@ impl Http {
         match read {
             Err(error) => Err(call.transport(&ureq::Error::from(error), proxy)),
             Ok(_) if body.len() as u64 > MAX_BYTES => {
-                let what = format!("an answer of more than {MAX_BYTES} bytes");
+                let what = format!("a response of more than {MAX_BYTES} bytes");
                 Err(call.unanswered(ErrorKind::OperationFailed, &what, proxy))
             }
             Ok(_) => Ok(Answer { status, body }),
@@ -211,27 +211,30 @@ impl Call<'_> {
     fn transport(&self, error: &ureq::Error, proxy: Option<&Proxy>) -> Error {
         let unanswered = |kind, what: &str| self.unanswered(kind, what, proxy);
         match error {
-            ureq::Error::Timeout(_) => unanswered(ErrorKind::Timeout, "no answer in time"),
+            ureq::Error::Timeout(_) => unanswered(ErrorKind::Timeout, "no response in time"),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                unanswered(ErrorKind::Timeout, "no answer in time")
+                unanswered(ErrorKind::Timeout, "no response in time")
             }
             ureq::Error::Io(error) => {
-                let what = format!("no answer ({error})");
+                let what = format!("no response ({error})");
                 unanswered(ErrorKind::RemoteConnection, &what)
             }
             ureq::Error::HostNotFound => {
-                unanswered(ErrorKind::RemoteConnection, "no answer (unknown host)")
+                unanswered(ErrorKind::RemoteConnection, "no response (unknown host)")
             }
-            ureq::Error::TlsRequired => unanswered(ErrorKind::Unsupported, "no answer without TLS")
-                .with_hint("turn the feature `rustls` of this crate on"),
+            ureq::Error::TlsRequired => {
+                unanswered(ErrorKind::Unsupported, "no response without TLS")
+                    .with_hint("enable the feature `rustls` of this crate")
+            }
             ureq::Error::ConnectProxyFailed(why) => {
-                let what = format!("no answer ({why})");
+                let what = format!("no response ({why})");
                 unanswered(ErrorKind::RemoteConnection, &what)
             }
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-                unanswered(ErrorKind::Unsupported, "no request can be made: no answer")
-            }
-            _ => unanswered(ErrorKind::RemoteConnection, "no answer"),
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => unanswered(
+                ErrorKind::Unsupported,
+                "no request can be made: no response",
+            ),
+            _ => unanswered(ErrorKind::RemoteConnection, "no response"),
         }
     }
 }

@@ -166,7 +166,7 @@ impl<'t> Reader<'t> {
 
     fn begin_section(&mut self, name: &'t str, line: Line<'t>) -> Result<(), Malformed> {
         if !self.names.insert(name) {
-            return Err(line.malformed("the section is there twice"));
+            return Err(line.malformed("the section appears twice"));
         }
         self.sections.push((name, BTreeMap::new()));
         self.setting = None;
@@ -190,7 +190,7 @@ impl<'t> Reader<'t> {
         };
         let lines = vec![value.trimmed()];
         if section.insert(name.clone(), lines).is_some() {
-            return Err(line.malformed("the setting is in its section twice"));
+            return Err(line.malformed("the setting appears twice in its section"));
         }
         self.setting = Some(name);
         Ok(())
@@ -382,8 +382,8 @@ mod tests {
             ("[]\n", 1, "must come first"),
             ("[s]\n[t\n", 2, "neither a section"),
             ("[s]\n = 1\n", 2, "has no name"),
-            ("[s]\na = 1\nA = 2\n", 3, "in its section twice"),
-            ("[s]\n[t]\n[s]\n", 3, "section is there twice"),
+            ("[s]\na = 1\nA = 2\n", 3, "twice in its section"),
+            ("[s]\n[t]\n[s]\n", 3, "section appears twice"),
             ("[s]\na =\n  x = 1\n  nonsense\n", 4, "below an empty value"),
         ] {
             let malformed = parse(input).unwrap_err();

@@ -106,7 +106,7 @@ impl Instance {
         let found = Object::parse(text.as_bytes()).ok_or("JSON object");
         let found = found
             .and_then(|object| object.credentials(names))
-            .map_err(|what| Nothing(format!("the answer for the role has no {what}")))?;
+            .map_err(|what| Nothing(format!("the response for the role has no {what}")))?;
         let region = with_region.then(|| session.region()).flatten();
         Ok((found, region))
     }
@@ -139,9 +139,9 @@ impl<'a> Session<'a> {
         let token = String::from_utf8(answer.body).ok();
         match (answer.status, token) {
             (200, Some(token)) if is_token(&token) => session.token = token,
-            (403, _) => return Err(Nothing("it is switched off for this instance".to_owned())),
+            (403, _) => return Err(Nothing("it is disabled for this instance".to_owned())),
             (status, _) => {
-                return Err(Nothing(format!("it gave no token (status {status})")));
+                return Err(Nothing(format!("it returned no token (status {status})")));
             }
         }
         Ok(session)
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
         match (answer.status, String::from_utf8(answer.body)) {
             (200, Ok(text)) => Ok(text),
             (404, _) => Err(Nothing(absent.to_owned())),
-            (status, _) => Err(Nothing(format!("it answered with {status}"))),
+            (status, _) => Err(Nothing(format!("it returned status {status}"))),
         }
     }
 
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn missing_metadata_is_named() {
         for (path, reply, words) in [
-            ("/latest/api/token", Reply::new(403, ""), "switched off"),
+            ("/latest/api/token", Reply::new(403, ""), "disabled"),
             (
                 "/latest/api/token",
                 Reply::new(404, ""),
@@ -301,7 +301,7 @@ mod tests {
             (
                 "/latest/meta-data/iam/security-credentials/my-role",
                 Reply::new(500, "hidden"),
-                "answered with 500",
+                "returned status 500",
             ),
         ] {
             let reply = std::sync::Mutex::new(Some(reply));
@@ -353,7 +353,7 @@ mod tests {
         let Err(Nothing(why)) = instance.credentials(false) else {
             panic!("there should be nothing");
         };
-        assert!(why.contains("no answer"), "{why}");
+        assert!(why.contains("no response"), "{why}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Login {
         let name = format!("{}.json", hex(&Sha256::digest(session)));
         let file = environment
             .expand(&directory.join(name))
-            .ok_or_else(|| failed("login_session needs a home directory, and there is none"))?;
+            .ok_or_else(|| failed("login_session needs a home directory, but it is unknown"))?;
         Ok(Some(Self {
             title: profile.title(),
             file,
@@ -42,7 +42,7 @@ impl Login {
 
     pub(super) fn credentials(&self) -> Result<Credentials> {
         let Ok(text) = files::read_text(&self.file) else {
-            return Err(self.logged_out("was not made"));
+            return Err(self.logged_out("does not exist"));
         };
         let found = Object::parse(text.as_bytes())
             .and_then(|login| login.object("accessToken"))
@@ -71,8 +71,8 @@ impl Login {
                 self.title, self.file
             ))
             .with_hint(format!(
-                "run aws login; for longer work use a profile with credential_process = aws configure \
-                 export-credentials --profile {} --format process",
+                "run aws login; for longer sessions use a profile with credential_process = aws \
+                 configure export-credentials --profile {} --format process",
                 self.profile
             ))
     }
@@ -119,7 +119,7 @@ mod tests {
         let environment = home.environment([]);
         let expired = cached("2020-11-28T12:00:00Z");
         for (text, words) in [
-            (None, "was not made"),
+            (None, "does not exist"),
             (Some("hidden"), "cannot be read"),
             (Some(&*expired), "has expired"),
         ] {

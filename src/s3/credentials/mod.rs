@@ -133,7 +133,7 @@ impl Parts {
             (None, Some(_)) => (secret, key),
         };
         Err(failed(format!("{source} {has} but not {lacks}"))
-            .with_hint("an access key and its secret go together"))
+            .with_hint("set both the access key and its secret"))
     }
 }
 
@@ -255,7 +255,7 @@ fn find_credentials(
         .collect();
     if let [one, other, ..] = given[..] {
         return Err(
-            failed(format!("{one} and {other} were both given")).with_hint("give one of them")
+            failed(format!("{one} and {other} were both set")).with_hint("pass only one of them")
         );
     }
     if settings.anonymous {
@@ -387,7 +387,7 @@ mod tests {
             ..anonymous
         };
         let error = message(&contradiction, &home.environment([]));
-        assert!(error.contains("were both given"), "{error}");
+        assert!(error.contains("were both set"), "{error}");
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
                 ..Settings::default()
             };
             let error = message(&half, &home.environment(IN_ENVIRONMENT));
-            assert!(error.contains("the caller gave"), "{error}");
+            assert!(error.contains("the caller passed"), "{error}");
         }
         for half in IN_ENVIRONMENT {
             let error = message(&Settings::default(), &home.environment([half]));

@@ -37,7 +37,7 @@ impl Process {
         };
         let title = format!("credential_process of {}", profile.title());
         let mut words = words::split(&text)
-            .ok_or_else(|| failed(format!("{title} has a quotation mark that is left open")))?
+            .ok_or_else(|| failed(format!("{title} has an unclosed quotation mark")))?
             .into_iter();
         let Some(program) = words.next() else {
             return Ok(None);
@@ -66,7 +66,7 @@ impl Process {
                 "SessionToken",
                 "Expiration",
             ])
-            .map_err(|field| wrong(&format!("no {field} that can be used")))
+            .map_err(|field| wrong(&format!("no usable {field}")))
     }
 
     /// Runs the program and returns its output. Neither the output nor its standard error is ever quoted: both may contain
@@ -184,11 +184,11 @@ mod tests {
             (r#"{"Version":"1"}"#, "no Version"),
             (
                 r#"{"Version":1,"AccessKeyId":"hidden"}"#,
-                "no SecretAccessKey",
+                "no usable SecretAccessKey",
             ),
             (
                 r#"{"Version":1,"AccessKeyId":"hidden","SecretAccessKey":"hidden","Expiration":"hidden"}"#,
-                "no Expiration",
+                "no usable Expiration",
             ),
         ] {
             let error = printed(text).unwrap_err();

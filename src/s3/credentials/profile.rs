@@ -61,7 +61,7 @@ impl<'a> LazyProfile<'a> {
             Ok(profile) => Ok(Some(profile)),
             Err(error) if self.is_optional.get() => {
                 if !was_read {
-                    log::warn!("the settings of the profile are left out: {error}");
+                    log::warn!("the settings of the profile are ignored: {error}");
                 }
                 Ok(None)
             }
@@ -117,7 +117,7 @@ impl Profile {
                 profile.config
             ))
             .with_hint(
-                "a profile is a section [name] in the first, [profile name] in the second",
+                "a profile is a section [name] in the first file, or [profile name] in the second",
             ));
         }
         Ok(profile)

@@ -14,7 +14,7 @@ pub(super) fn find(
     profile: &LazyProfile<'_>,
 ) -> Result<Option<String>> {
     if let Some(region) = given {
-        return checked(region.to_owned(), "the region that was given").map(Some);
+        return checked(region.to_owned(), "the given region").map(Some);
     }
     if let Some((variable, region)) = environment.first_text(&VARIABLES)? {
         return checked(region, variable).map(Some);
@@ -31,15 +31,15 @@ pub(super) fn find(
 pub(super) fn checked(region: String, origin: &str) -> Result<String> {
     if region == "aws-global" {
         return Err(
-            failed(format!("{origin} is aws-global, which is no region"))
+            failed(format!("{origin} is aws-global, which is not a region"))
                 .with_hint("use us-east-1"),
         );
     }
     if is_host_label(&region) {
         return Ok(region);
     }
-    Err(failed(format!("{origin} is not the name of a region"))
-        .with_hint("a region is letters, digits and hyphens, such as us-east-1"))
+    Err(failed(format!("{origin} is not a valid region name"))
+        .with_hint("a region name consists of letters, digits and hyphens, such as us-east-1"))
 }
 
 /// Returns true if the region can be part of a host name. The rule is botocore's `validate_region_name`.
@@ -119,14 +119,14 @@ mod tests {
                 Some("a/b"),
                 "",
                 "",
-                "the region that was given is not the name of a region",
+                "the given region is not a valid region name",
             ),
-            (None, "a/b", "", "AWS_REGION is not the name of a region"),
+            (None, "a/b", "", "AWS_REGION is not a valid region name"),
             (
                 None,
                 "",
                 "[default]\nregion = a/b",
-                "region of profile \"default\" is not the name of a region",
+                "region of profile \"default\" is not a valid region name",
             ),
         ] {
             let pairs = [("AWS_REGION", variable), ("AWS_DEFAULT_REGION", "")];

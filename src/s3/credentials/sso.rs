@@ -104,7 +104,7 @@ impl Sso {
         let token_file = asked
             .environment
             .expand(token_file.as_ref())
-            .ok_or_else(|| failed("single sign-on needs a home directory, and there is none"))?;
+            .ok_or_else(|| failed("single sign-on needs a home directory, but it is unknown"))?;
         let login = match &session {
             Some(session) => format!("aws sso login --sso-session {session}"),
             None => format!("aws sso login --profile {}", profile.name()),
@@ -141,7 +141,7 @@ impl Sso {
                 };
                 return Err(Error::new(kind)
                     .with_message(format!(
-                        "cannot get credentials: single sign-on answered with {status} for {}",
+                        "cannot get credentials: single sign-on returned {status} for {}",
                         self.title
                     ))
                     .with_hint("check sso_account_id and sso_role_name"));
@@ -149,7 +149,7 @@ impl Sso {
         }
         let unreadable = || {
             failed(format!(
-                "the answer of single sign-on for {} has no credentials that can be read",
+                "the response of single sign-on for {} has no readable credentials",
                 self.title
             ))
         };
@@ -168,7 +168,7 @@ impl Sso {
 
     fn token(&self) -> Result<String> {
         let Ok(text) = files::read_text(&self.token_file) else {
-            return Err(self.logged_out("was not made"));
+            return Err(self.logged_out("does not exist"));
         };
         let object = Object::parse(text.as_bytes());
         let fields = object.as_ref().and_then(|object| {
@@ -267,7 +267,7 @@ mod tests {
             let good = token("2126-11-28T12:00:00Z");
             let expired = token("2020-11-28T12:00:00Z");
             for (text, words) in [
-                (None, "was not made"),
+                (None, "does not exist"),
                 (Some(&*expired), "has expired"),
                 (Some("hidden"), "cannot be read"),
                 (Some("{}"), "cannot be read"),

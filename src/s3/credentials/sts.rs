@@ -126,7 +126,7 @@ impl Sts {
         }
         let found = xml::assumed_role(&answer.body).map_err(|_| {
             failed(format!(
-                "the answer of STS to {action} of {} has no credentials that can be read",
+                "the response of STS to {action} of {} has no readable credentials",
                 role.arn
             ))
         })?;
@@ -172,19 +172,22 @@ fn refusal(action: &str, role: &Role, answer: &Answer, secrets: &Secrets<'_>) ->
     };
     let hint = match said.code.as_str() {
         "AccessDenied" => {
-            "the identity must be allowed to do this, and the role's trust policy must name the identity"
+            "the identity must be allowed to assume the role, and the role's trust policy must \
+             name the identity"
         }
-        "ExpiredTokenException" | "ExpiredToken" => "what the role is assumed with has expired",
+        "ExpiredTokenException" | "ExpiredToken" => {
+            "the token or credentials used to assume the role have expired"
+        }
         "InvalidIdentityToken" => "the role must trust the provider of the token",
         "SignatureDoesNotMatch" | "InvalidClientTokenId" => {
-            "check the credentials that the role is assumed with"
+            "check the credentials used to assume the role"
         }
         _ => "check the role and the region",
     };
     let words = format!("{} {}", said.code, said.message);
     Error::new(kind)
         .with_message(format!(
-            "cannot get credentials: STS answered {action} of {} with {} {}",
+            "cannot get credentials: STS returned an error for {action} of {}: {} {}",
             role.arn,
             answer.status,
             secrets.hide(words.trim())
@@ -379,7 +382,10 @@ mod tests {
         ] {
             let server = Script::start(move |_| Reply::new(200, body));
             let error = at(&server).assume_role(&role(), &with()).unwrap_err();
-            assert!(error.to_string().contains("no credentials"), "{error}");
+            assert!(
+                error.to_string().contains("no readable credentials"),
+                "{error}"
+            );
             assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
         }
     }

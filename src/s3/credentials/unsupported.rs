@@ -63,7 +63,8 @@ fn refuse_variables(environment: &Environment, names: &[&str], what: &str) -> Re
 
 /// Returns the error for a setting, or a variable, that selects a source that is not built in.
 fn refusal(setting: &str, what: &str) -> Error {
-    failed(format!("{setting} asks for {what}, which is not built in")).with_hint(
-        "turn the feature `aws-chain` of this crate on, or give an access key and its secret",
-    )
+    failed(format!(
+        "{setting} requires {what}, which is not enabled in this build"
+    ))
+    .with_hint("enable the feature `aws-chain` of this crate, or pass an access key and its secret")
 }

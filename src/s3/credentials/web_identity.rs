@@ -40,7 +40,7 @@ impl WebIdentity {
             return Ok(None);
         };
         let arn = find(ROLE_ARN)?.ok_or_else(|| {
-            failed("a web identity token is configured, but no role")
+            failed("a web identity token is configured without a role")
                 .with_hint("set AWS_ROLE_ARN, or role_arn in the profile")
         })?;
         Ok(Some(Self {
@@ -128,7 +128,7 @@ mod tests {
         home.write("token", "hidden.token");
         let error = given(&environment).unwrap_err();
         let text = format!("{error} {error:?}");
-        assert!(text.contains("has expired"), "{text}");
+        assert!(text.contains("have expired"), "{text}");
         assert!(!text.contains("hidden.token"), "{text}");
     }
 }

@@ -203,8 +203,8 @@ fn keep_last(
 /// Returns the error for a listing that cannot be continued.
 pub(crate) fn no_order() -> Error {
     Error::new(ErrorKind::OperationFailed)
-        .with_message("the store lists in no order, which shows in the middle of the listing")
-        .with_hint("list it again: now that this is known, it is listed directory by directory")
+        .with_message("the store does not list in order, as detected in the middle of the listing")
+        .with_hint("list it again; it will be listed directory by directory")
 }
 
 #[cfg(test)]

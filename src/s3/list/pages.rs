@@ -46,16 +46,14 @@ impl TokenWatch {
         let endless = |why: &str| {
             Err(Error::new(ErrorKind::OperationFailed)
                 .with_message(format!("the listing does not end: {why}"))
-                .with_hint("it is the server's fault; ask those who run it"))
+                .with_hint("this is a fault of the server; contact its operator"))
         };
         if self.repeats(token) {
             return endless("its continuation token repeats");
         }
         self.empty = if is_empty { self.empty + 1 } else { 0 };
         if self.empty >= MAX_EMPTY_PAGES {
-            return endless(&format!(
-                "{MAX_EMPTY_PAGES} pages in a row have nothing in them"
-            ));
+            return endless(&format!("{MAX_EMPTY_PAGES} pages in a row are empty"));
         }
         Ok(())
     }
@@ -185,9 +183,9 @@ pub(crate) fn not_asked_for(objects: &Objects, key: &str, prefix: &str) -> Error
     let key = objects.client().hide(key);
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
-            "the listing of {prefix:?} has the key {key:?}, which was not asked for"
+            "the listing of {prefix:?} contains the key {key:?}, which was not requested"
         ))
-        .with_hint("the store, or a proxy, lists other keys, or encodes keys and does not say so")
+        .with_hint("the store or a proxy lists other keys, or encodes keys without declaring it")
 }
 
 fn foreign_key(page: &ListPage, prefix: &str) -> Option<String> {
@@ -260,7 +258,7 @@ pub(crate) fn names(entries: impl IntoIterator<Item = Entry>) -> Vec<String> {
 /// Logs one warning if a listing left keys out.
 pub(crate) fn warn_unnameable(count: usize, prefix: &str) {
     if count > 0 {
-        log::warn!("{count} keys below {prefix:?} are left out: no path can name them");
+        log::warn!("skipped {count} keys below {prefix:?} that no path can name");
     }
 }
 

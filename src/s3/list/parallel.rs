@@ -293,7 +293,8 @@ impl<P: Iterator<Item = Result<ListPage>>> Range<P> {
         let is_before = |object: &&ListedObject| object.key_bytes() <= self.last.as_bytes();
         if let Some(object) = page.objects.first().filter(is_before) {
             return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the store lists the key {:?}, which is before the start-after of the request",
+                "the store returned the key {:?}, which sorts before the start-after of the \
+                 request",
                 object.shown_key()
             )));
         }

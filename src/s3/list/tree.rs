@@ -188,7 +188,7 @@ impl Tree<'_> {
         let is_before = |object: &ListedObject| object.key_bytes() <= flat.from.as_bytes();
         if !flat.from.is_empty() && page.objects.iter().any(is_before) {
             return Err(Error::new(ErrorKind::OperationFailed).with_message(
-                "the store lists keys that are before the start-after of the request",
+                "the store returned keys that sort before the start-after of the request",
             ));
         }
         let last = page.objects.last().map(|object| object.key.clone());

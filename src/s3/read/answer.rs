@@ -110,7 +110,7 @@ impl<'a> Answer<'a> {
         }
         if answered < end && answered - start < LEAST {
             return Err(wrong(format!(
-                "ends before byte {answered}, and {end} was asked for"
+                "ends before byte {answered}, but byte {end} was requested"
             )));
         }
         Ok(answered)
@@ -135,7 +135,7 @@ impl<'a> Answer<'a> {
         if multipart.is_some_and(|start| start.eq_ignore_ascii_case("multipart/byteranges"))
             && self.status == 206
         {
-            return Err(wrong("has several ranges in one body"));
+            return Err(wrong("contains several ranges in one body"));
         }
         let Some(header) = self.content_range else {
             return self.whole(start);
@@ -143,7 +143,7 @@ impl<'a> Answer<'a> {
         let (end, size) = content_range(header, start)?;
         if let Some(length) = self.length.filter(|length| *length != end - start) {
             return Err(wrong(format!(
-                "has {length} bytes, and its range has {}",
+                "has {length} bytes, but its range has {}",
                 end - start
             )));
         }
@@ -156,13 +156,11 @@ impl<'a> Answer<'a> {
     /// Returns the range of a response without `Content-Range`.
     fn whole(&self, start: u64) -> Result<Extent> {
         if self.status == 206 {
-            return Err(wrong(
-                "is a part of the object and does not say which (it has no Content-Range)",
-            ));
+            return Err(wrong("is a part of the object, but has no Content-Range"));
         }
         if start > 0 {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_message("the store does not answer a part of the object"));
+                .with_message("the store does not return a part of an object"));
         }
         let size = checked_size(self.length)?;
         Ok(Extent { end: size, size })
@@ -173,8 +171,9 @@ impl<'a> Answer<'a> {
 pub(in crate::s3) fn check_head(head: &Response) -> Result<()> {
     match head.status() {
         200 => Ok(()),
-        status => Err(Error::new(ErrorKind::OperationFailed)
-            .with_message(format!("the answer to HeadObject has the status {status}"))),
+        status => Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
+            "the response to HeadObject has the status {status}"
+        ))),
     }
 }
 
@@ -194,14 +193,16 @@ pub(in crate::s3) fn is_range_refused(error: &Error) -> bool {
 /// Returns an error for a response with bytes other than the requested ones.
 pub(in crate::s3) fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::OperationFailed)
-        .with_message(format!("the answer to GetObject {what}"))
-        .with_hint("something between here and the store may have changed the answer")
+        .with_message(format!("the response to GetObject {what}"))
+        .with_hint(
+            "a proxy or another program between here and the store may have changed the response",
+        )
 }
 
 /// Returns the error for an object whose size has changed.
 pub(in crate::s3) fn other_size() -> Error {
     Error::new(ErrorKind::ResourceChanged)
-        .with_message("the object has another size than when it was opened")
+        .with_message("the object has a different size than when it was opened")
 }
 
 /// Returns the size, or an error if no object can have it. Plans made from the size must not be endless.
@@ -209,7 +210,7 @@ pub(in crate::s3) fn checked_size(size: Option<u64>) -> Result<Option<u64>> {
     match size {
         Some(size) if size > MAX_OBJECT_BYTES => Err(Error::new(ErrorKind::OperationFailed)
             .with_message(format!(
-                "the answer says that the object has {size} bytes, more than any object can have"
+                "the response gives a size of {size} bytes, more than an object can have"
             ))),
         size => Ok(size),
     }
@@ -224,11 +225,13 @@ pub(in crate::s3) fn content_range(header: &str, start: u64) -> Result<(u64, Opt
         {
             return Ok((last + 1, size));
         }
-        Some((first, last, Some(size))) => format!("has the bytes {first} to {last} of {size}"),
-        Some((first, last, None)) => format!("has the bytes {first} to {last}"),
-        None => "does not say in numbers which bytes it has".to_owned(),
+        Some((first, last, Some(size))) => {
+            format!("contains the bytes {first} to {last} of {size}")
+        }
+        Some((first, last, None)) => format!("contains the bytes {first} to {last}"),
+        None => "has a Content-Range without byte numbers".to_owned(),
     };
-    Err(wrong(format!("{has}, and byte {start} was asked for")))
+    Err(wrong(format!("{has}, but byte {start} was requested")))
 }
 
 /// Returns first byte, last byte and size. Source: RFC 9110, section 14.4.

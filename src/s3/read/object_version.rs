@@ -235,12 +235,14 @@ impl ObjectVersion {
         // A proxy that compresses responses on its own returns other bytes.
         let is_known = self.headers.contains_key("etag");
         if is_known && answer.header("content-encoding") != self.encoding() {
-            return Err(answer::wrong("has another Content-Encoding than before"));
+            return Err(answer::wrong(
+                "has a different Content-Encoding than before",
+            ));
         }
         // This encoding may not be the object's own.
         let is_encoded = answer.header("content-encoding").is_some();
         if !is_known && is_encoded && answer.content_length().is_none() {
-            return Err(answer::wrong("has a Content-Encoding and no length"));
+            return Err(answer::wrong("has a Content-Encoding, but no length"));
         }
         let answered = Answer::of(&answer).next(start, end, self.size)?;
         Ok((answer.into_reader(), answered))
@@ -265,12 +267,12 @@ fn measured(
     let head = objects.head(key, options, false)?;
     if head.header("content-encoding") != answer.header("content-encoding") {
         return Err(answer::wrong(
-            "has no length, and another Content-Encoding than the object",
+            "has no length, and a different Content-Encoding than the object",
         ));
     }
     match Answer::of(answer).first(head.content_length())? {
         First::Part(part) => Ok(part),
-        First::Unmeasured => Err(answer::wrong("does not say its length")),
+        First::Unmeasured => Err(answer::wrong("has no length")),
     }
 }
 
@@ -319,7 +321,7 @@ impl RangeReader {
             let wanted = left.min(buffer.len());
             let broken = match body.read(&mut buffer[..wanted]).map_err(Error::from) {
                 Ok(0) => Error::new(ErrorKind::RemoteConnection)
-                    .with_message("the answer to GetObject ended before its range"),
+                    .with_message("the response to GetObject ended before its range"),
                 Ok(count) => {
                     self.position += count as u64;
                     if self.position == stop {
@@ -338,7 +340,7 @@ impl RangeReader {
                 return Err(broken);
             };
             log::warn!(
-                "GetObject {:?}: {broken}; reading on from byte {} of {} in {} ms",
+                "GetObject {:?}: {broken}; resuming at byte {} of {} in {} ms",
                 self.version.key.as_str(),
                 self.position,
                 self.version.size,
@@ -386,7 +388,7 @@ impl RangeReader {
         }
         match body.read(&mut [0]) {
             Ok(1..) => Err(Error::new(ErrorKind::OperationFailed)
-                .with_message("the answer to GetObject is longer than its range")),
+                .with_message("the response to GetObject is longer than its range")),
             // All requested bytes have arrived. The state of the connection does not matter.
             _ => Ok(()),
         }

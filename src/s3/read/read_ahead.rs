@@ -98,7 +98,7 @@ impl ReadAhead {
             };
             let ended_early = || {
                 Error::new(ErrorKind::OperationFailed)
-                    .with_message("a thread that read ahead ended early")
+                    .with_message("a read-ahead thread ended early")
             };
             self.window = window.ok_or_else(ended_early)??;
             self.fill();

@@ -197,7 +197,7 @@ impl S3Reader {
             match range.read(&mut buffer[filled..])? {
                 0 => {
                     return Err(Error::new(ErrorKind::RemoteConnection)
-                        .with_message("the object ended before its size"));
+                        .with_message("the object ended before its full size was read"));
                 }
                 count => filled += count,
             }

@@ -48,7 +48,7 @@ impl Objects {
         };
         match read() {
             Err(error) if is_damage(&error) => {
-                log::warn!("GetObject {:?} is tried again: {error}", key.as_str());
+                log::warn!("GetObject {:?} is retried: {error}", key.as_str());
                 read()
             }
             result => result,
@@ -135,10 +135,10 @@ impl Expected {
 fn damaged(algorithm: ChecksumAlgorithm) -> Error {
     Error::new(ErrorKind::OperationFailed)
         .with_message(format!(
-            "what arrived does not have the {} that the store keeps of it",
+            "the received content does not match the {} that the store keeps",
             algorithm.name()
         ))
-        .with_hint("it was damaged on the way or in the store: read it again")
+        .with_hint("it was damaged in transit or in the store; read it again")
         .with_source(Damaged)
 }
 

@@ -133,8 +133,8 @@ impl PartQueue {
         let max_parts = self.objects.part_sizes().max_parts();
         if self.next > max_parts {
             return Err(Error::new(ErrorKind::Unsupported)
-                .with_message(format!("an upload has {max_parts} parts at most"))
-                .with_hint("give the size before, or make the parts larger with part_size"));
+                .with_message(format!("an upload has at most {max_parts} parts"))
+                .with_hint("pass the size in advance, or make the parts larger with part_size"));
         }
         self.next += 1;
         Ok(self.next - 1)

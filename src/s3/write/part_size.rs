@@ -58,11 +58,9 @@ impl PartSizes {
             });
         }
         Err(Error::new(ErrorKind::InvalidArgument)
-            .with_message(format!(
-                "a part of {first} bytes is not one that the store takes"
-            ))
+            .with_message(format!("the store does not accept a part of {first} bytes"))
             .with_hint(format!(
-                "part_size is between {least} (min_part_size) and {MAX_PART_BYTES} bytes"
+                "part_size must be between {least} (min_part_size) and {MAX_PART_BYTES} bytes"
             )))
     }
 
@@ -77,7 +75,7 @@ impl PartSizes {
         }
         Err(Error::new(ErrorKind::InvalidArgument)
             .with_message(format!("max_parts is {max_parts}"))
-            .with_hint(format!("it is between 1 and {MAX_PARTS}")))
+            .with_hint(format!("it must be between 1 and {MAX_PARTS}")))
     }
 
     /// Sets whether all parts except the last have equal sizes.

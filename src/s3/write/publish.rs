@@ -225,7 +225,7 @@ impl Target {
             return Err(Error::new(ErrorKind::Unsupported)
                 .with_path(&self.path)
                 .with_message(format!(
-                    "{} parts of {part_size} bytes do not hold {size} bytes",
+                    "{} parts of {part_size} bytes cannot hold {size} bytes",
                     sizes.max_parts()
                 )));
         }

@@ -215,7 +215,7 @@ impl S3Updater {
         };
         let parts = planned.ok_or_else(|| {
             Error::new(ErrorKind::Unsupported)
-                .with_message("it has more changes than an upload has parts")
+                .with_message("it has more changes than an upload can have parts")
         })?;
         let kept = match &self.base {
             Base::Object(old) => old.kept_with_tags(&self.target)?,

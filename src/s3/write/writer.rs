@@ -180,7 +180,8 @@ impl S3Writer {
         Error::new(ErrorKind::Unsupported)
             .with_path(&self.target.path)
             .with_message(
-                "a file opened with w or x can be changed only in the part that is not sent yet",
+                "a file opened with w or x can be changed only in the part that has not been sent \
+                 yet",
             )
             .with_hint(format!("open it with w+ to {how}"))
             .into()
@@ -246,7 +247,7 @@ impl Seek for S3Writer {
         self.usable()?;
         let place = file::seek_target(from, self.position, self.size(), &self.target.path)?;
         if self.in_part(place).is_none() {
-            return Err(self.moved("move in it"));
+            return Err(self.moved("seek in it"));
         }
         self.position = place;
         Ok(place)
@@ -264,7 +265,7 @@ impl File for S3Writer {
     fn set_len(&mut self, size: u64) -> io::Result<()> {
         self.usable()?;
         let Some(length) = self.in_part(size) else {
-            return Err(self.moved("cut it"));
+            return Err(self.moved("truncate it"));
         };
         self.buffer.resize(length, 0);
         Ok(())

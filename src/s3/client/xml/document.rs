@@ -42,8 +42,8 @@ impl<'a> Document<'a> {
         };
         match document.past_the_margin()? {
             Event::Start(root) => Ok((document, root)),
-            Event::Eof => Err(XmlError::malformed("the answer is empty")),
-            _ => Err(XmlError::malformed("the answer is not XML")),
+            Event::Eof => Err(XmlError::malformed("the response is empty")),
+            _ => Err(XmlError::malformed("the response is not XML")),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Document<'a> {
     pub(super) fn finish(mut self) -> Result<()> {
         match self.past_the_margin()? {
             Event::Eof => Ok(()),
-            _ => Err(XmlError::malformed("something follows the root element")),
+            _ => Err(XmlError::malformed("data follows the root element")),
         }
     }
 
@@ -113,8 +113,10 @@ impl<'a> Document<'a> {
                 }
                 Event::Start(_) if rule == Rule::Cut => self.skip_to(inside)?,
                 Event::Start(child) => {
-                    let what =
-                        format!("an element <{}> in a text", clip(child.name().into_inner()));
+                    let what = format!(
+                        "unexpected element <{}> in a text",
+                        clip(child.name().into_inner())
+                    );
                     return Err(XmlError::malformed(what));
                 }
                 Event::End(_) => break,
@@ -127,7 +129,7 @@ impl<'a> Document<'a> {
             &self.joined
         };
         if rule == Rule::Refuse && text.len() > MAX_TEXT {
-            let what = format!("a text of {} bytes, over {MAX_TEXT}", text.len());
+            let what = format!("a text of {} bytes, which exceeds {MAX_TEXT}", text.len());
             return Err(XmlError::malformed(what));
         }
         Ok(text)
@@ -166,14 +168,16 @@ impl<'a> Document<'a> {
         };
         match event {
             Event::Start(_) if self.depth == MAX_DEPTH => {
-                let what = format!("elements more than {MAX_DEPTH} deep");
+                let what = format!("elements nested more than {MAX_DEPTH} deep");
                 return Err(XmlError::malformed(what));
             }
             Event::Start(_) => self.depth += 1,
             Event::End(_) => self.depth = self.depth.saturating_sub(1),
-            Event::DocType(_) => return Err(XmlError::malformed("a document type declaration")),
+            Event::DocType(_) => {
+                return Err(XmlError::malformed("unexpected document type declaration"));
+            }
             Event::Eof if self.depth > 0 => {
-                return Err(XmlError::malformed("the answer ends within an element"));
+                return Err(XmlError::malformed("the response ends within an element"));
             }
             _ => {}
         }
@@ -208,7 +212,7 @@ pub(super) fn clip(text: &str) -> String {
 /// References to characters that XML 1.0 does not allow (`&#x7;`) are accepted, because S3 writes them
 /// (boto/botocore#3496).
 fn resolve(reference: &BytesRef<'_>) -> Result<char> {
-    let unknown = || XmlError::malformed(format!("a reference &{};", clip(reference)));
+    let unknown = || XmlError::malformed(format!("unknown reference &{};", clip(reference)));
     match reference.resolve_char_ref() {
         Ok(Some(character)) => Ok(character),
         Ok(None) => resolve_xml_entity(reference)

@@ -55,17 +55,17 @@ impl fmt::Display for XmlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(answer) => {
-                write!(f, "the server answered with the error {}", answer.code)?;
+                write!(f, "the server returned the error {}", answer.code)?;
                 if answer.message.is_empty() {
                     return Ok(());
                 }
                 write!(f, ": {}", answer.message)
             }
             Self::Malformed { place, what } if place.is_empty() => {
-                write!(f, "the answer cannot be read: {what}")
+                write!(f, "the response cannot be read: {what}")
             }
             Self::Malformed { place, what } => {
-                write!(f, "the answer cannot be read: {what}, in {place}")
+                write!(f, "the response cannot be read: {what}, in {place}")
             }
         }
     }
@@ -144,8 +144,8 @@ pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
     match truncated {
         Some(true) if page.next_token.is_none() => {
             return Err(XmlError::malformed(
-                "the listing is truncated and has no NextContinuationToken; the store may not \
-                 know ListObjectsV2",
+                "the listing is truncated, but has no NextContinuationToken; the store may not \
+                 support ListObjectsV2",
             ));
         }
         Some(false) => page.next_token = None,
@@ -527,7 +527,7 @@ pub(crate) fn uploads_page(body: &[u8]) -> Result<UploadsPage> {
     if truncated {
         if next.0.is_empty() {
             return Err(XmlError::malformed(
-                "the uploads are truncated and have no NextKeyMarker",
+                "the list of uploads is truncated, but has no NextKeyMarker",
             ));
         }
         page.next = Some(next);
@@ -615,7 +615,7 @@ pub(crate) fn versions_page(body: &[u8], prefix: &str) -> Result<VersionsPage> {
             .map_err(|_| XmlError::malformed("the NextKeyMarker is not UTF-8"))?;
         if next.0.is_empty() {
             return Err(XmlError::malformed(
-                "the versions are truncated and have no NextKeyMarker",
+                "the list of versions is truncated, but has no NextKeyMarker",
             ));
         }
         page.next = Some(next);
@@ -888,7 +888,7 @@ fn url_encoding(text: &str) -> Result<bool> {
         "" => Ok(false),
         text if text.eq_ignore_ascii_case("url") => Ok(true),
         text => Err(XmlError::malformed(format!(
-            "the encoding \"{}\" is not known",
+            "the encoding \"{}\" is unknown",
             clip(text)
         ))),
     }
@@ -901,7 +901,7 @@ fn url_decode(text: &mut String) -> Result<()> {
 }
 
 fn wrongly_encoded() -> XmlError {
-    XmlError::malformed("a key or prefix is not URL-encoded as EncodingType says")
+    XmlError::malformed("a key or prefix is not URL-encoded, although EncodingType requires it")
 }
 
 /// Decodes `encoding-type=url`: a plus is a space, then %XX.

@@ -201,7 +201,7 @@ fn a_reference_that_names_no_character_is_an_error() {
         "&#;",
         "&;",
     ] {
-        assert!(fault(key(wrong)).contains("a reference &"), "{wrong}");
+        assert!(fault(key(wrong)).contains("unknown reference &"), "{wrong}");
     }
     for wrong in ["a&b", "&", "&amp", "a & b;"] {
         assert!(key(wrong).is_err(), "{wrong}");
@@ -249,7 +249,7 @@ fn the_length_of_a_key_is_bounded() {
 
 #[test]
 fn an_element_within_a_key_is_an_error() {
-    assert!(fault(key("a<b/>c")).contains("an element <b> in a text"));
+    assert!(fault(key("a<b/>c")).contains("unexpected element <b> in a text"));
 }
 
 #[test]
@@ -314,9 +314,9 @@ fn a_truncated_listing_needs_a_token() {
 #[test]
 fn an_error_about_an_unexpected_document_describes_it() {
     for (body, words) in [
-        ("", "the answer is empty"),
-        (" \n", "the answer is empty"),
-        ("<?xml version=\"1.0\"?>", "the answer is empty"),
+        ("", "the response is empty"),
+        (" \n", "the response is empty"),
+        ("<?xml version=\"1.0\"?>", "the response is empty"),
         ("{\"message\": \"no\"}", "not XML"),
         (
             "<html><body>502</body></html>",
@@ -328,8 +328,8 @@ fn an_error_about_an_unexpected_document_describes_it() {
             "<ListBucketResult><Contents></ListBucketResult>",
             "broken XML at byte",
         ),
-        ("<ListBucketResult/><b/>", "something follows"),
-        ("<ListBucketResult/>x", "something follows"),
+        ("<ListBucketResult/><b/>", "data follows"),
+        ("<ListBucketResult/>x", "data follows"),
     ] {
         let error = fault(list_page(body.as_bytes(), ""));
         assert!(error.contains(words), "{body}: {error}");

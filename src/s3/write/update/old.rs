@@ -68,7 +68,7 @@ impl Old {
                 if looked.content_length() != Some(0) {
                     // Another writer replaced the object in between. Its bytes are not among the bytes that were read.
                     return Err(Error::new(ErrorKind::ResourceChanged)
-                        .with_message("it was empty, and is no more"));
+                        .with_message("it was empty when it was opened, but is not empty now"));
                 }
                 looked.headers()
             }
@@ -168,7 +168,7 @@ impl Copy {
         match objects.head(&self.key, &ReadOptions::default(), false) {
             Ok(head) if !etag::is_same(head.header("etag").unwrap_or_default(), &self.e_tag) => {
                 Error::new(ErrorKind::ResourceChanged)
-                    .with_message("the object is not the one that was opened")
+                    .with_message("the object was replaced after it was opened")
                     .with_source(error)
             }
             _ => error,

@@ -128,7 +128,7 @@ fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>, near: u64) {
 #[cfg(test)]
 #[expect(
     clippy::single_range_in_vec_init,
-    reason = "one range is all that is meant"
+    reason = "a slice with a single range is intended"
 )]
 mod tests {
     use super::*;

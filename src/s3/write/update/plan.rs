@@ -291,7 +291,7 @@ fn cut(range: &Range<u64>, pieces: u64, mut piece: impl FnMut(Range<u64>)) {
 #[cfg(test)]
 #[expect(
     clippy::single_range_in_vec_init,
-    reason = "one range is all that is meant"
+    reason = "a slice with a single range is intended"
 )]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! user can open.
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "what is cast is within a region of 256 KiB"
+    reason = "the values that are cast are within a region of 256 KiB"
 )]
 
 use std::collections::BTreeMap;
@@ -348,7 +348,7 @@ fn run_of(bits: &[u8], at: usize) -> (bool, usize) {
 
 fn lost() -> io::Error {
     Error::new(ErrorKind::OperationFailed)
-        .with_message("what was written is not where it was put")
+        .with_message("data written to memory or the temporary file is missing")
         .into()
 }
 
@@ -369,7 +369,7 @@ impl TemporaryFile {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options
             .open(&path)
-            .map_err(|error| unavailable("made", error))?;
+            .map_err(|error| unavailable("created", error))?;
         let is_gone = cfg!(unix) && fs::remove_file(&path).is_ok();
         Ok(Self {
             file,
@@ -399,14 +399,15 @@ impl TemporaryFile {
 fn unavailable(what: &str, error: io::Error) -> io::Error {
     let directory = env::temp_dir();
     let message = format!(
-        "what was written does not fit into memory, and no temporary file can be {what} in {}: {error}",
+        "the written data does not fit into memory, and no temporary file can be {what} in {}: \
+         {error}",
         directory.display()
     );
     let kind = match Error::from(error).kind() {
         ErrorKind::InsufficientStorage => ErrorKind::InsufficientStorage,
         _ => ErrorKind::OperationFailed,
     };
-    let hint = "nothing was stored; name a directory with room for the changes (TMPDIR on Unix)";
+    let hint = "nothing was stored; choose a directory with room for the changes (TMPDIR on Unix)";
     Error::new(kind)
         .with_message(message)
         .with_hint(hint)
@@ -419,7 +420,7 @@ impl Drop for TemporaryFile {
             && let Err(error) = fs::remove_file(path)
         {
             log::warn!(
-                "the temporary file {} stays behind: {error}",
+                "the temporary file {} could not be removed: {error}",
                 path.display()
             );
         }
