@@ -264,8 +264,8 @@ fn check_prints_the_settings_and_tests_them() {
         "bucket       bucket",
         "region       us-east-1",
         "credentials  environment",
-        "clock        the server accepts it",
-        "access       it can be listed, and has files",
+        "clock        accepted by the server",
+        "access       listing works, and the directory is not empty",
     ] {
         assert!(said.contains(row), "{said}");
     }

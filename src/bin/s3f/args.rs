@@ -137,7 +137,7 @@ impl Words {
     pub fn sources_and_target(&self) -> Result<(&[String], &str), Usage> {
         match self.operands.split_last() {
             Some((target, sources)) if !sources.is_empty() => Ok((sources, target)),
-            _ => Err(Usage::new("a source and a target are needed")),
+            _ => Err(Usage::new("a source and a target are required")),
         }
     }
 }
@@ -154,7 +154,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
             Ok(None) => break,
             // The unexpected value is not shown, because it may be a URL with credentials.
             Err(lexopt::Error::UnexpectedValue { option, .. }) => {
-                let message = format!("{} has no value", redacted(&option));
+                let message = format!("{} does not take a value", redacted(&option));
                 return Err(about(Usage::new(message), command));
             }
             Err(error) => return Err(about(Usage::new(error.to_string()), command)),
@@ -215,13 +215,15 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
     let (least, most) = command.operands;
     let count = words.operands.len();
     if count < least {
-        return Err(Usage::new(format!("`{}` lacks {}", command.name, command.usage)).of(command));
+        return Err(
+            Usage::new(format!("`{}` requires {}", command.name, command.usage)).of(command),
+        );
     }
     if most.is_some_and(|most| count > most) {
         let extra = words.operands.get(most.unwrap_or_default());
         let extra = extra.map(String::as_str).unwrap_or_default();
         return Err(Usage::new(format!(
-            "`{}` has no use for the operand {}",
+            "`{}` does not accept the operand {}",
             command.name,
             quoted(extra)
         ))
@@ -243,7 +245,7 @@ fn quoted(word: &str) -> String {
 }
 
 fn unknown_option(option: &str) -> Usage {
-    Usage::new(format!("there is no option {option}"))
+    Usage::new(format!("unknown option {option}"))
 }
 
 /// Returns the first matching option of the command, or of those that all commands have.
@@ -262,7 +264,7 @@ fn named(word: &str) -> Result<&'static Command, Usage> {
         return Ok(command);
     }
     let names = spec::COMMANDS.iter().map(|command| command.name);
-    let message = format!("there is no command {}", quoted(word));
+    let message = format!("unknown command {}", quoted(word));
     Err(Usage::new(match text::nearest(word, names) {
         Some(nearest) => format!("{message}; did you mean `{nearest}`?"),
         None => message,
@@ -309,15 +311,18 @@ mod tests {
     #[test]
     fn an_argument_error_points_to_the_help() {
         for (words, says) in [
-            (&["mybucket"][..], "no command \"mybucket\""),
+            (&["mybucket"][..], "unknown command \"mybucket\""),
             (&["lss"], "did you mean `ls`"),
-            (&["ls", "--jsn"], "no option --jsn; see `s3f ls --help`"),
-            (&["cp", "./a"], "`cp` lacks"),
-            (&["mb"], "`mb` lacks"),
+            (
+                &["ls", "--jsn"],
+                "unknown option --jsn; see `s3f ls --help`",
+            ),
+            (&["cp", "./a"], "`cp` requires"),
+            (&["mb"], "`mb` requires"),
             (&["find", "a", "b", "c", "--larger"], "--larger"),
             (
                 &["presign", "s3://b/a", "s3://b/c"],
-                "no use for the operand",
+                "does not accept the operand",
             ),
             (&[], "no command"),
         ] {

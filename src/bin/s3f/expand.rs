@@ -83,7 +83,7 @@ fn matching(at: &Located, directories: bool) -> Result<Vec<Entry>, Failure> {
     }
     if found.is_empty() {
         return Err(Failure::Message(format!(
-            "{}: nothing matches; --no-glob takes wildcards as they are",
+            "{}: nothing matches; if the name contains these characters, use --no-glob",
             at.shown()
         )));
     }

@@ -7,12 +7,13 @@ const WIDTH: usize = 80;
 
 /// The kinds of operands.
 pub const OPERANDS: &[&str] = &[
-    "An operand is an FS URL (s3://BUCKET/PATH), a path that looks local (/PATH, ./PATH, ../PATH or file: URLs), \
-     or - for standard input or output. Any other word is an error and never a local file.",
-    "In URLs, * ? and [ are wildcards, ** any directories; quote them for the shell, and write ? as %3F. % is %25 \
-     and ! is %21. Parameters of the library can follow: s3://BUCKET/PATH?endpoint_url=http://127.0.0.1:9000.",
+    "An operand is an FS URL (s3://BUCKET/PATH), a path that looks local (/PATH, ./PATH, ../PATH or a file: URL), \
+     or - for standard input or output. Any other word is an error and is never used as a local file.",
+    "In URLs, * ? and [ are wildcards, and ** matches any directories. Quote wildcards for the shell. Write ? as \
+     %3F, % as %25 and ! as %21. Parameters of the library can follow: \
+     s3://BUCKET/PATH?endpoint_url=http://127.0.0.1:9000.",
     "Credentials, region and endpoint come from options, from the URL, from the environment and from the files of \
-     the AWS tools: `s3f check s3://BUCKET` says which, and what to do if it fails.",
+     the AWS tools. `s3f check s3://BUCKET` shows which of them are used, and what to do if they do not work.",
 ];
 
 /// Returns the page of a command, or of all commands.
@@ -30,12 +31,12 @@ fn of_all() -> String {
         .iter()
         .map(|command| (command.name.to_owned(), command.summary));
     table(&mut page, rows);
-    page.push_str("\n`s3f COMMAND --help` has the options of each, with examples.\n");
+    page.push_str("\n`s3f COMMAND --help` shows the options of a command, with examples.\n");
     for paragraph in OPERANDS {
         page.push('\n');
         wrap(&mut page, paragraph, 0);
     }
-    page.push_str("\nOptions of every command:\n");
+    page.push_str("\nOptions of all commands:\n");
     flags(&mut page, COMMON);
     exit_codes(&mut page);
     page
@@ -62,7 +63,7 @@ fn of_command(command: &Command) -> String {
         page.push_str("\nOptions:\n");
         flags(&mut page, command.options);
     }
-    page.push_str("\nOptions of every command:\n");
+    page.push_str("\nOptions of all commands:\n");
     flags(&mut page, COMMON);
     exit_codes(&mut page);
     page

@@ -32,7 +32,7 @@ pub fn page() -> String {
             page.push_str(&format!(".TP\n.B {}\n{}\n", escaped(call), escaped(what)));
         }
     }
-    page.push_str(".SH OPTIONS\nOf every command:\n");
+    page.push_str(".SH OPTIONS\nThese options apply to all commands:\n");
     flags(&mut page, COMMON);
     page.push_str(".SH EXIT STATUS\n");
     for (code, what) in EXIT_CODES {

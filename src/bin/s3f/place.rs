@@ -46,17 +46,17 @@ impl Place {
             "file" | "osfs" => {
                 if url.username().is_some() || url.params().next().is_some() {
                     return Err(Usage::new(
-                        "a URL of a local file has no user and no parameters; write `?` as %3F and `@` as %40",
+                        "the URL of a local file must not have a user or parameters; write `?` as %3F and `@` as %40",
                     ));
                 }
                 let path = joined(url.resource(), url.path());
                 Ok(Self::local(if path.is_empty() { "." } else { &path }))
             }
             "mem" => Err(Usage::new(
-                "mem:// is empty in every call, and of no use here",
+                "mem:// is not supported, because it would be empty in every call",
             )),
             other => Err(Usage::new(format!(
-                "{:?} is not a protocol that is known here: s3 and file are",
+                "the protocol {:?} is not supported: use s3 or file",
                 text::printable(other)
             ))),
         }

@@ -105,7 +105,7 @@ impl Session {
     pub fn new(words: &Words) -> Result<Self, Usage> {
         let workers = words.number("workers")?.unwrap_or(DEFAULT_WORKERS);
         if !(1..=1000).contains(&workers) {
-            return Err(Usage::new("--workers is not between 1 and 1,000"));
+            return Err(Usage::new("--workers must be between 1 and 1,000"));
         }
         let text = |name| words.value(name).map(str::to_owned);
         Ok(Self {
@@ -191,7 +191,7 @@ impl Session {
             return Err(Usage::new(message).into());
         };
         let Some(bucket) = place.bucket() else {
-            return Err(Usage::new("the URL names no bucket: write s3://BUCKET/PATH").into());
+            return Err(Usage::new("the URL has no bucket: write s3://BUCKET/PATH").into());
         };
         let is_one = |other: &FsUrl| {
             other.resource().split('/').next() == Some(bucket)
@@ -254,7 +254,7 @@ impl Session {
             return Ok(directory.as_base(&place.shown()));
         };
         if place.bucket().is_none() {
-            return Err(Usage::new("the URL names no bucket: write s3://BUCKET/PATH").into());
+            return Err(Usage::new("the URL has no bucket: write s3://BUCKET/PATH").into());
         }
         let fs = self.builder(url)?.dir_path(path).build();
         Ok(Located {

@@ -32,6 +32,8 @@ pub fn cancel_on_signals(cancel: &CancelToken) {
         }
     });
     if let Err(error) = handled {
-        report::say(&format!("s3f: signals end the program at once: {error}"));
+        report::say(&format!(
+            "s3f: signals end the program at once, because they cannot be handled: {error}"
+        ));
     }
 }

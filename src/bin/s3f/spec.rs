@@ -94,7 +94,7 @@ pub const COMMON: &[Flag] = &[
     Flag::of(
         "endpoint-url",
         "URL",
-        "the S3 server, if it is not AWS; also AWS_ENDPOINT_URL_S3",
+        "the URL of the S3 server, if it is not AWS; also AWS_ENDPOINT_URL_S3",
     ),
     Flag::of(
         "region",
@@ -104,44 +104,54 @@ pub const COMMON: &[Flag] = &[
     Flag::of(
         "profile",
         "NAME",
-        "the profile of the shared AWS files; also AWS_PROFILE",
+        "the profile in the shared AWS files; also AWS_PROFILE",
     ),
     Flag::of(
         "ca-bundle",
         "FILE",
-        "trust these certificates alone; also AWS_CA_BUNDLE",
+        "trust only these certificates; also AWS_CA_BUNDLE",
     ),
-    Flag::new("no-sign-request", "send no credentials, for public buckets"),
+    Flag::new(
+        "no-sign-request",
+        "send requests without credentials, for public buckets",
+    ),
     Flag::new(
         "strict",
-        "check parents and targets before each change, as PyFilesystem does: more requests",
+        "check parents and targets before each change, as PyFilesystem does; takes more requests",
     ),
-    Flag::new("no-glob", "take * ? and [ in URLs as they are"),
+    Flag::new("no-glob", "do not treat * ? and [ in URLs as wildcards"),
     Flag::of(
         "workers",
         "N",
-        "how many files are worked on at a time; 10 by default",
+        "the number of files to process in parallel; defaults to 10",
     )
     .short('j'),
-    Flag::new("quiet", "no progress, no warnings, no summary").short('q'),
-    Flag::new("verbose", "name each file; twice: show each request").short('v'),
+    Flag::new("quiet", "show no progress, no warnings and no summary").short('q'),
+    Flag::new(
+        "verbose",
+        "print the name of each file; if repeated, log each request",
+    )
+    .short('v'),
     Flag::new("help", "show this page").short('h'),
     Flag::new("version", "show the version").short('V'),
 ];
 
 /// The help of `--json`, the same for all commands.
-pub const JSON: Flag = Flag::new("json", "one JSON object a line");
+pub const JSON: Flag = Flag::new("json", "print one JSON object per line");
 
 /// The exit codes and their meanings.
 pub const EXIT_CODES: &[(&str, &str)] = &[
-    ("0", "everything is done; for `exists`: it is there"),
-    ("1", "it failed; for `exists`: nothing is there"),
-    ("2", "the call cannot be understood; nothing was done"),
+    ("0", "success; for `exists`: the operand exists"),
+    ("1", "failure; for `exists`: the operand does not exist"),
+    ("2", "invalid command line; nothing was done"),
     (
         "3",
-        "some files failed, and each is named on standard error; the others are done",
+        "some files failed, and each is named on standard error; the others succeeded",
     ),
-    ("130", "Ctrl-C or SIGTERM; open uploads were aborted"),
+    (
+        "130",
+        "interrupted by Ctrl-C or SIGTERM; open uploads were aborted",
+    ),
 ];
 
 #[cfg(test)]

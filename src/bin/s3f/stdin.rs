@@ -77,7 +77,9 @@ impl Read for Stdin {
                 Err(RecvTimeoutError::Timeout) => {}
                 // The thread ended before the end of the input. The bytes read so far must not count as all of it.
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("it could not be read to its end"));
+                    return Err(io::Error::other(
+                        "it ended with an error before all of it was read",
+                    ));
                 }
             }
         }

@@ -10,12 +10,15 @@ use crate::spec::{Command, Flag};
 
 pub const MB: Command = Command {
     name: "mb",
-    summary: "make buckets",
+    summary: "create buckets",
     usage: "s3://BUCKET...",
     operands: (1, None),
-    about: &["--region says where. Nothing else ever makes a bucket."],
+    about: &["--region sets the region. No other command creates a bucket."],
     options: &[],
-    examples: &[("s3f mb s3://mybucket --region eu-west-1", "in a region")],
+    examples: &[(
+        "s3f mb s3://mybucket --region eu-west-1",
+        "create a bucket in a region",
+    )],
     run: |session, words| buckets(session, words, |fs| fs.create_bucket()),
 };
 
@@ -25,13 +28,13 @@ pub const RB: Command = Command {
     usage: "s3://BUCKET...",
     operands: (1, None),
     about: &[
-        "A bucket that holds anything is refused by the server, old versions of objects included.",
+        "The server refuses to remove a bucket that contains anything, including old versions of objects.",
     ],
     options: &[Flag::new(
         "force",
-        "remove all objects that are in it first, but no old versions",
+        "first remove all objects in the bucket, but not their old versions",
     )],
-    examples: &[("s3f rb s3://mybucket", "an empty one")],
+    examples: &[("s3f rb s3://mybucket", "remove an empty bucket")],
     run: |session, words| {
         let force = words.has("force");
         buckets(session, words, |fs| {

@@ -17,22 +17,23 @@ pub const COMMAND: Command = Command {
     usage: "OPERAND...",
     operands: (1, None),
     about: &[
-        "Without a range a file takes one request. Ranges are those of HTTP: both ends count, from 0.",
+        "Without a range, a file takes one request. Ranges are those of HTTP: they start at 0, and both ends are \
+         included.",
     ],
     options: &[Flag::of(
         "range",
         "FROM-TO",
-        "only these bytes: 0-99, 100- or -100 (the last 100)",
+        "write only these bytes: 0-99, 100- or -100 (the last 100)",
     )
     .short('r')],
     examples: &[
         (
             "s3f cat s3://mybucket/report.csv | head",
-            "the beginning of a file",
+            "show the beginning of a file",
         ),
         (
             "s3f cat --range -1024 s3://mybucket/big.log",
-            "its last KiB",
+            "show the last KiB of a file",
         ),
     ],
     run,

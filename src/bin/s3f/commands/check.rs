@@ -14,15 +14,19 @@ use crate::text;
 
 pub const COMMAND: Command = Command {
     name: "check",
-    summary: "say which credentials, region and endpoint are used, and whether they work",
+    summary: "show which credentials, region and endpoint are used, and whether they work",
     usage: "s3://BUCKET[/PATH]",
     operands: (1, Some(1)),
     about: &[
-        "It lists the bucket, or the directory, with one request, and changes nothing. It shows where the credentials come \
-         from, and never the credentials. Without a bucket (s3://) it lists the buckets instead.",
+        "It lists the bucket or the directory with one request, and changes nothing. It shows where the \
+         credentials come from, but never the credentials themselves. Without a bucket (s3://), it lists the \
+         buckets instead.",
     ],
     options: &[],
-    examples: &[("s3f check s3://mybucket", "and what to do if it fails")],
+    examples: &[(
+        "s3f check s3://mybucket",
+        "check a bucket, and show what to do if the check fails",
+    )],
     run,
 };
 
@@ -32,7 +36,9 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     };
     let place = Place::parse(operand)?;
     let Place::S3 { url, path, .. } = &place else {
-        return Err(crate::args::Usage::new("only buckets are checked: write s3://BUCKET").into());
+        return Err(
+            crate::args::Usage::new("only buckets can be checked: write s3://BUCKET").into(),
+        );
     };
     let mut out = Out::new();
     let mut row =
@@ -63,10 +69,10 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     let server = fs.server_time();
     row("clock", &clock(SystemTime::now(), server))?;
     let listed = match listed {
-        Err(error) if error.is(ErrorKind::DirectoryExpected) => Ok("it is a file"),
+        Err(error) if error.is(ErrorKind::DirectoryExpected) => Ok("the path is a file"),
         Err(error) => Err(error),
-        Ok(true) => Ok("it can be listed, and is empty"),
-        Ok(false) => Ok("it can be listed, and has files"),
+        Ok(true) => Ok("listing works, and the directory is empty"),
+        Ok(false) => Ok("listing works, and the directory is not empty"),
     };
     if let Ok(says) = &listed {
         row("access", says)?;
@@ -84,10 +90,10 @@ fn clock(here: SystemTime, server: SystemTime) -> String {
         Err(error) => (error.duration(), "ahead of"),
     };
     if difference < Duration::from_secs(2) {
-        return "the server accepts it".to_owned();
+        return "accepted by the server".to_owned();
     }
     let seconds = difference.as_secs();
-    format!("{seconds} s {word} the server's; requests are corrected, but set it")
+    format!("{seconds} s {word} the server's clock; requests are corrected, but set the clock")
 }
 
 #[cfg(test)]
@@ -98,7 +104,7 @@ mod tests {
     fn a_clock_difference_is_reported() {
         let now = SystemTime::now();
         let off = Duration::from_secs(3600);
-        assert_eq!(clock(now, now), "the server accepts it");
+        assert_eq!(clock(now, now), "accepted by the server");
         assert!(clock(now, now + off).contains("3600 s behind"));
         assert!(clock(now, now - off).contains("3600 s ahead of"));
     }

@@ -20,11 +20,12 @@ use crate::spec::{Command, Flag};
 use crate::stdin::Stdin;
 use crate::text;
 
-const ABOUT: &str = "If the target is a directory, ends with /, or there are several sources, they go into it under \
-                     their names; a directory, too, as with the system's own cp. A file that is there is replaced, in \
-                     one step: others see the old one or the new one. Within an endpoint the server copies by itself.";
+const ABOUT: &str = "If the target is a directory or ends with /, or if there are several sources, the sources go \
+                     into the target under their names. This applies to directories, too, as with the system's cp. \
+                     An existing file is replaced in one step: other programs see the old file or the new one. \
+                     Within one endpoint, the server makes the copies.";
 
-const NO_CLOBBER: Flag = Flag::new("no-clobber", "leave files alone that are there").short('n');
+const NO_CLOBBER: Flag = Flag::new("no-clobber", "do not replace existing files").short('n');
 
 const NEWER: Flag = Flag::new(
     "newer",
@@ -39,21 +40,21 @@ pub const CP: Command = Command {
     operands: (2, None),
     about: &[
         ABOUT,
-        "Directories that are missing above the target are made on the local disk, and not needed in a bucket. Strict is \
-         off unless --strict is given: that saves up to four requests for each file, and loses nothing but the checks \
-         whether a parent directory is there.",
+        "Missing directories above the target are created on the local disk. A bucket does not need them. Strict \
+         mode is off unless --strict is given. This saves up to four requests for each file and omits only the \
+         checks whether a parent directory exists.",
     ],
     options: &[
-        Flag::new("recursive", "directories, too, with all that is below them").short('r'),
+        Flag::new("recursive", "copy directories with all their content").short('r'),
         NO_CLOBBER,
         NEWER,
         PRESERVE,
         MAX_BANDWIDTH,
         Flag::new(
             "resume",
-            "keep what a broken download has, and go on from there",
+            "keep the bytes of a failed download, and continue from there",
         ),
-        Flag::new("dry-run", "change nothing, and print what would be done"),
+        Flag::new("dry-run", "change nothing; print what would be done"),
         UPLOAD[0],
         UPLOAD[1],
         UPLOAD[2],
@@ -66,23 +67,23 @@ pub const CP: Command = Command {
     examples: &[
         (
             "s3f cp ./report.csv s3://mybucket/reports/",
-            "into a directory",
+            "copy into a directory",
         ),
         (
             "s3f cp -r s3://mybucket/reports ./backup",
-            "a directory, to ./backup or, if that is there, into it",
+            "copy a directory to ./backup or, if it exists, into it",
         ),
         (
             "s3f cp 's3://mybucket/logs/2026-*.gz' .",
-            "all files that match",
+            "copy all matching files",
         ),
         (
             "pg_dump db | s3f cp - s3://mybucket/db.sql",
-            "standard input",
+            "copy from standard input",
         ),
         (
             "s3f cp s3://mybucket/db.sql - | psql db",
-            "to standard output",
+            "copy to standard output",
         ),
     ],
     run: |session, words| run(session, words, Way::Copy),
@@ -95,30 +96,31 @@ pub const MV: Command = Command {
     operands: (2, None),
     about: &[
         ABOUT,
-        "Everything is copied first. Then exactly what was copied, and did not change meanwhile, is removed in the source; \
-         what is left there is named, and the exit code is 3.",
-        "With -n, files that the target has stay in the source; with -u, those that the target has and that are not \
-         older there. They are not named, their directories stay with them, and the exit code is 0.",
+        "All files are copied first. Then the files that were copied, and did not change in the meantime, are \
+         removed from the source, and nothing else. Files that remain there are named, and the exit code is 3.",
+        "With -n, files that exist in the target stay in the source. With -u, files stay in the source if they \
+         exist in the target and are not older there. These files are not named, their directories stay with them, \
+         and the exit code is 0.",
     ],
     options: &[
         NO_CLOBBER,
         NEWER,
         PRESERVE,
         MAX_BANDWIDTH,
-        Flag::new("dry-run", "change nothing, and print what would be done"),
+        Flag::new("dry-run", "change nothing; print what would be done"),
     ],
     examples: &[
         (
             "s3f mv s3://mybucket/inbox/a.csv s3://mybucket/done/",
-            "into a directory",
+            "move into a directory",
         ),
         (
             "s3f mv s3://mybucket/2026 s3://archive/",
-            "a directory with all that is in it",
+            "move a directory with all its content",
         ),
         (
             "s3f mv -n s3://mybucket/inbox s3://mybucket/done/",
-            "only files that are not there yet; the others stay in the inbox",
+            "move only files that the target does not have; the others stay in the inbox",
         ),
     ],
     run: |session, words| run(session, words, Way::Move),
@@ -169,12 +171,12 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
     if let place @ Place::S3 { .. } = Place::parse(target)?
         && place.bucket().is_none()
     {
-        return Err(Usage::new("the target names no bucket: write s3://BUCKET/PATH").into());
+        return Err(Usage::new("the target has no bucket: write s3://BUCKET/PATH").into());
     }
     let args = upload_args(words)?;
     let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
     if words.has("max-bandwidth") && (target == "-" || sources.iter().any(|source| source == "-")) {
-        return Err(Usage::new("--max-bandwidth does not hold for streams").into());
+        return Err(Usage::new("--max-bandwidth does not apply to streams").into());
     }
     if sources == ["-"] {
         let target = Place::parse(target)?;
@@ -182,13 +184,14 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
             return Err(Usage::new("standard input cannot be moved").into());
         }
         if words.has("newer") {
-            return Err(Usage::new("standard input has no time: -u does not hold for it").into());
+            return Err(Usage::new("standard input has no time: -u does not apply to it").into());
         }
         return from_stdin(session, &target, args, words);
     }
     if has_args && sources.iter().any(|source| !is_local(source)) {
         return Err(Usage::new(
-            "options such as --content-type are for what comes from the local disk or standard input: a copy of an object keeps its own",
+            "options such as --content-type apply only to uploads from the local disk or standard input: a copy of an object \
+             keeps its own headers",
         )
         .into());
     }
@@ -196,10 +199,10 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         return match (way, sources) {
             (Way::Copy, [source]) => to_stdout(session, source, words.has("dry-run")),
             (Way::Copy, _) => Err(Usage::new(
-                "only one file goes to standard output; use `s3f cat` for several",
+                "only one file can be copied to standard output; use `s3f cat` for several",
             )
             .into()),
-            (Way::Move, _) => Err(Usage::new("nothing can be moved to standard output").into()),
+            (Way::Move, _) => Err(Usage::new("files cannot be moved to standard output").into()),
         };
     }
     let dry_run = words.has("dry-run");
@@ -456,7 +459,7 @@ pub fn ended(
             continue;
         }
         report::say(&format!(
-            "s3f: {}: it is left behind: it changed, came meanwhile, or could not be copied",
+            "s3f: {}: not moved: it changed, was added in the meantime, or could not be copied",
             source.shown_path(left)
         ));
         outcome = Outcome::SomeFailed;
@@ -536,7 +539,7 @@ fn from_stdin(
     let dry_run = words.has("dry-run");
     if target.is_directory() {
         return Err(
-            Usage::new("standard input has no name: write the whole name of the target").into(),
+            Usage::new("standard input has no name: write the full path of the target").into(),
         );
     }
     if matches!(target, Place::Stream) {

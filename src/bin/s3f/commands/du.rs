@@ -17,13 +17,13 @@ pub const COMMAND: Command = Command {
     summary: "count the files and bytes below directories",
     usage: "OPERAND...",
     operands: (1, None),
-    about: &["One line for each operand: bytes, files, name. 1,000 files take one request."],
-    options: &[Flag::new("human", "sizes with units").short('H'), JSON],
+    about: &["Each operand has one line: bytes, files, name. 1,000 files take one request."],
+    options: &[Flag::new("human", "show sizes with units").short('H'), JSON],
     examples: &[
-        ("s3f du -H s3://mybucket", "all of a bucket"),
+        ("s3f du -H s3://mybucket", "count a whole bucket"),
         (
             "s3f du 's3://mybucket/2026-*'",
-            "each of the directories that match",
+            "count each matching directory",
         ),
     ],
     run,

@@ -9,15 +9,18 @@ use crate::spec::{Command, Flag};
 
 pub const COMMAND: Command = Command {
     name: "exists",
-    summary: "say by the exit code whether something is there",
+    summary: "report by the exit code whether a file or directory exists",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "0 if it is there, 1 if not, and nothing is printed. An error is 1, too, and is printed. A path that ends with / \
-         means a directory. Wildcards are not read.",
+        "The exit code is 0 if the operand exists, and 1 if it does not. Nothing is printed. An error has the exit \
+         code 1, too, and is printed. A path that ends with / means a directory. Wildcards are not expanded.",
     ],
-    options: &[Flag::of("type", "f|d", "a file, or a directory").short('t')],
-    examples: &[("s3f exists s3://mybucket/done && echo done", "for scripts")],
+    options: &[Flag::of("type", "f|d", "require a file (f) or a directory (d)").short('t')],
+    examples: &[(
+        "s3f exists s3://mybucket/done && echo done",
+        "use the exit code in a script",
+    )],
     run,
 };
 

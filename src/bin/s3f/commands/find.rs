@@ -20,41 +20,49 @@ pub const COMMAND: Command = Command {
     usage: "OPERAND...",
     operands: (1, None),
     about: &[
-        "It prints what is below the directories, as operands for other commands: in URLs, odd characters are \
-         percent-encoded. All conditions have to hold. 1,000 keys take one request.",
+        "It prints the entries below the directories as operands for other commands: in URLs, special characters \
+         are percent-encoded. An entry must meet all conditions. 1,000 keys take one request.",
     ],
     options: &[
         Flag::of(
             "name",
             "PATTERN",
-            "only files of these names, such as '*.csv'; may be repeated",
+            "only files with these names, such as '*.csv'; may be repeated",
         ),
         Flag::of(
             "exclude",
             "PATTERN",
-            "nothing of these names, and nothing below them; may be repeated",
+            "skip these names and everything below them; may be repeated",
         ),
         Flag::of("type", "f|d", "only files, or only directories").short('t'),
-        Flag::of("larger", "SIZE", "only files of more bytes, such as 10M"),
-        Flag::of("smaller", "SIZE", "only files of fewer bytes"),
+        Flag::of(
+            "larger",
+            "SIZE",
+            "only files larger than this size, such as 10M",
+        ),
+        Flag::of("smaller", "SIZE", "only files smaller than this size"),
         Flag::of(
             "newer",
             "TIME",
-            "only what changed in the last 15m, 12h or 7d",
+            "only entries that changed within this time, such as 15m, 12h or 7d",
         ),
-        Flag::of("older", "TIME", "only what did not"),
-        Flag::of("max-depth", "N", "how many levels of directories"),
-        Flag::new("print0", "end names with a NUL, for xargs -0").short('0'),
+        Flag::of(
+            "older",
+            "TIME",
+            "only entries that did not change within this time",
+        ),
+        Flag::of("max-depth", "N", "the maximum number of directory levels"),
+        Flag::new("print0", "end each name with a NUL, for xargs -0").short('0'),
         JSON,
     ],
     examples: &[
         (
             "s3f find s3://mybucket --name '*.csv' --larger 1M",
-            "large tables",
+            "find large tables",
         ),
         (
             "s3f find s3://mybucket/logs --older 30d -0 | xargs -0 s3f rm --no-glob",
-            "removes old logs",
+            "remove old logs",
         ),
     ],
     run,
@@ -113,11 +121,11 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
         older: words.duration("older")?,
     };
     if conditions.is_dir == Some(true) && !names.is_empty() {
-        return Err(Usage::new("--name is for files, and --type d for directories").into());
+        return Err(Usage::new("--name finds only files, and --type d only directories").into());
     }
     let depth = words.number::<usize>("max-depth")?;
     if depth == Some(0) {
-        return Err(Usage::new("--max-depth 0 finds nothing").into());
+        return Err(Usage::new("--max-depth must be at least 1").into());
     }
     let mut out = Out::new();
     let mut tally = Tally::default();

@@ -19,26 +19,29 @@ pub const COMMAND: Command = Command {
     usage: "[OPERAND]...",
     operands: (0, None),
     about: &[
-        "Without an operand, or with s3://, it lists the buckets that belong to the credentials. Directories end with /. \
-         Times are in UTC. 1,000 entries take one request.",
+        "Without an operand, or with s3://, it lists the buckets that belong to the credentials. Directories end \
+         with /. Times are in UTC. 1,000 entries take one request.",
     ],
     options: &[
-        Flag::new("long", "time, size and name").short('l'),
-        Flag::new("recursive", "everything below, by paths").short('R'),
-        Flag::new("human", "sizes with units").short('H'),
+        Flag::new("long", "show time, size and name").short('l'),
+        Flag::new("recursive", "list everything below, with paths").short('R'),
+        Flag::new("human", "show sizes with units").short('H'),
         JSON,
     ],
     examples: &[
-        ("s3f ls", "the buckets"),
+        ("s3f ls", "list the buckets"),
         (
             "s3f ls -l s3://mybucket/reports",
-            "a directory, with times and sizes",
+            "list a directory with times and sizes",
         ),
         (
             "s3f ls -R 's3://mybucket/2026-*'",
-            "all that is below the directories that match",
+            "list everything below the matching directories",
         ),
-        ("s3f ls --json s3://mybucket | jq .size", "for programs"),
+        (
+            "s3f ls --json s3://mybucket | jq .size",
+            "print JSON for other programs",
+        ),
     ],
     run,
 };

@@ -14,7 +14,7 @@ pub const COMPLETIONS: Command = Command {
     options: &[],
     examples: &[(
         "s3f completions bash > ~/.local/share/bash-completion/completions/s3f",
-        "for bash",
+        "install the completions for bash",
     )],
     run: |_, words| {
         let shell = words
@@ -36,6 +36,9 @@ pub const MAN: Command = Command {
     operands: (0, Some(0)),
     about: &[],
     options: &[],
-    examples: &[("s3f man > ~/.local/share/man/man1/s3f.1", "then `man s3f`")],
+    examples: &[(
+        "s3f man > ~/.local/share/man/man1/s3f.1",
+        "install the man page, to be shown by `man s3f`",
+    )],
     run: |_, _| out::print(&man::page()),
 };

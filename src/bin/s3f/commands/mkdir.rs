@@ -10,16 +10,20 @@ use crate::spec::{Command, Flag};
 
 pub const COMMAND: Command = Command {
     name: "mkdir",
-    summary: "make directories",
+    summary: "create directories",
     usage: "OPERAND...",
     operands: (1, None),
     about: &[
-        "In a bucket a directory is an empty object whose key ends with /. Files need none above them.",
+        "In a bucket, a directory is an empty object whose key ends with /. Files do not need parent directories.",
     ],
-    options: &[Flag::new("parents", "those above, too; one that is there is no error").short('p')],
+    options: &[Flag::new(
+        "parents",
+        "also create parent directories; an existing directory is no error",
+    )
+    .short('p')],
     examples: &[(
         "s3f mkdir -p s3://mybucket/reports/2026",
-        "with those above",
+        "create a directory and its parents",
     )],
     run,
 };

@@ -114,13 +114,13 @@ const UPLOAD: [Flag; 8] = [
     Flag::of(
         "content-type",
         "TYPE",
-        "the Content-Type; by default by the name's extension",
+        "the Content-Type; defaults to a guess from the extension of the name",
     ),
     Flag::of("cache-control", "VALUE", "the Cache-Control"),
     Flag::of(
         "content-encoding",
         "VALUE",
-        "the Content-Encoding, of content that is encoded already",
+        "the Content-Encoding of content that is already encoded",
     ),
     Flag::of("content-disposition", "VALUE", "the Content-Disposition"),
     Flag::of(
@@ -136,7 +136,7 @@ const UPLOAD: [Flag; 8] = [
 /// The option to keep times.
 const PRESERVE: Flag = Flag::new(
     "preserve",
-    "keep the time of the last change: objects have it in their metadata, as mtime",
+    "keep the time of the last change; objects store it in their metadata as mtime",
 )
 .short('p');
 
@@ -144,7 +144,7 @@ const PRESERVE: Flag = Flag::new(
 const MAX_BANDWIDTH: Flag = Flag::of(
     "max-bandwidth",
     "SIZE",
-    "read and send at most that much a second, such as 2M",
+    "read and send at most this many bytes per second, such as 2M",
 );
 
 /// Returns the values of these options.

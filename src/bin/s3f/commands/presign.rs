@@ -13,18 +13,24 @@ use crate::spec::{Command, Flag};
 
 pub const COMMAND: Command = Command {
     name: "presign",
-    summary: "print a URL with which others can download or store a file",
+    summary: "print a URL with which others can download or upload a file",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "The URL is a secret: whoever has it can use it until it expires. No request is made, and the file need not be there.",
+        "The URL is a secret: anyone who has it can use it until it expires. No request is made, and the file need \
+         not exist.",
     ],
     options: &[
-        Flag::of("method", "METHOD", "GET (by default), PUT, HEAD or DELETE").short('m'),
+        Flag::of(
+            "method",
+            "METHOD",
+            "GET, PUT, HEAD or DELETE; defaults to GET",
+        )
+        .short('m'),
         Flag::of(
             "expires",
             "TIME",
-            "how long it is valid, such as 15m or 7d (the longest); 1h by default",
+            "how long the URL is valid, such as 15m; at most 7d, defaults to 1h",
         )
         .short('e'),
         Flag::of("content-type", "TYPE", "the Content-Type of the download"),
@@ -37,11 +43,11 @@ pub const COMMAND: Command = Command {
     examples: &[
         (
             "s3f presign s3://mybucket/report.csv --expires 7d",
-            "to download",
+            "print a URL to download a file",
         ),
         (
             "s3f presign -m PUT s3://mybucket/upload.csv",
-            "to store: curl -T upload.csv URL",
+            "print a URL to upload a file with curl -T upload.csv URL",
         ),
     ],
     run,
@@ -64,11 +70,11 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     )?;
     let expires = words.duration("expires")?;
     if expires.is_some_and(|expires| !(1..=7 * 24 * 3600).contains(&expires.as_secs())) {
-        return Err(Usage::new("--expires is not between 1s and 7d").into());
+        return Err(Usage::new("--expires must be between 1s and 7d").into());
     }
     let at = expand::single(session, operand)?;
     let Root::S3(fs) = &at.fs else {
-        return Err(Usage::new("only files in a bucket have such URLs").into());
+        return Err(Usage::new("only files in a bucket have presigned URLs").into());
     };
     let failed = |error| Failure::of(at.shown(), error);
     let mut presign = fs
@@ -81,7 +87,9 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     }
     if let Some(name) = words.value("filename") {
         if name.contains(['"', '\\']) || name.contains(char::is_control) {
-            return Err(Usage::new("--filename has a character that no header can carry").into());
+            return Err(
+                Usage::new("--filename has a character that is not allowed in a header").into(),
+            );
         }
         presign = presign.content_disposition(format!("attachment; filename=\"{name}\""));
     }

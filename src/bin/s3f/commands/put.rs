@@ -10,29 +10,34 @@ use crate::spec::Command;
 
 pub const PUT: Command = Command {
     name: "put",
-    summary: "write standard input to a file, which is replaced",
+    summary: "write standard input to a file, replacing it",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "Nobody sees the file before all of standard input is stored; if it breaks off by a signal, what was there \
-         before stands. A program before the pipe that fails is not noticed: use `set -o pipefail`, and look.",
+        "The file becomes visible only after all of standard input is stored. If a signal interrupts the command, \
+         the old file remains. A failure of the program before the pipe is not detected: use `set -o pipefail`, \
+         and check the result.",
     ],
     options: &UPLOAD,
-    examples: &[("echo hello | s3f put s3://mybucket/hello.txt", "one line")],
+    examples: &[(
+        "echo hello | s3f put s3://mybucket/hello.txt",
+        "store one line",
+    )],
     run: |session, words| write(session, words, "w"),
 };
 
 pub const APPEND: Command = Command {
     name: "append",
-    summary: "add standard input to the end of a file, which is made if it is not there",
+    summary: "append standard input to a file; create the file if it does not exist",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "What is there is copied by the server, and only the end is sent. A file that someone else replaced meanwhile is \
-         an error, and theirs stands. Many small appends of one file cost a copy each: collect them.",
+        "The server copies the existing content, and only the new end is sent. If someone else replaced the file \
+         in the meantime, the command fails and their file remains. Each append to a file costs a copy: collect \
+         many small appends.",
     ],
     options: &[],
-    examples: &[("date | s3f append s3://mybucket/log.txt", "one line more")],
+    examples: &[("date | s3f append s3://mybucket/log.txt", "append one line")],
     run: |session, words| write(session, words, "a"),
 };
 
@@ -42,7 +47,7 @@ fn write(session: &Session, words: &Words, mode: &str) -> Result<Outcome, Failur
     };
     let place = Place::parse(operand)?;
     if place.is_directory() || matches!(place, Place::Stream) {
-        return Err(Usage::new("the name of a file is needed").into());
+        return Err(Usage::new("the name of a file is required").into());
     }
     let at = session.locate_target(&place, false)?;
     write_stream(session, &at, upload_args(words)?, mode)?;

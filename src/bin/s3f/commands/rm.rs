@@ -14,29 +14,29 @@ use crate::text;
 
 pub const COMMAND: Command = Command {
     name: "rm",
-    summary: "remove files, and directories with all that is in them",
+    summary: "remove files, and directories with all their content",
     usage: "OPERAND...",
     operands: (1, None),
     about: &[
-        "Nothing asks back: --dry-run shows what would be removed. Directories need -r; 1,000 objects take two requests. \
-         -r s3://BUCKET empties a bucket and keeps it; s3://BUCKET/ and s3://BUCKET//PATH, which empty \
-         variables in scripts make, are refused. Keys that no path can name (a//b) go with the directory that \
-         they are in.",
-        "Strict is off unless --strict is given: a directory of a bucket vanishes with its last file then.",
+        "It does not ask for confirmation: --dry-run shows what would be removed. Directories require -r. 1,000 \
+         objects take two requests. -r s3://BUCKET empties a bucket and keeps it. s3://BUCKET/ and \
+         s3://BUCKET//PATH, which result from empty variables in scripts, are rejected. Keys that no path can name \
+         (a//b) are removed with their directory.",
+        "Strict mode is off unless --strict is given: a directory of a bucket then disappears with its last file.",
     ],
     options: &[
-        Flag::new("recursive", "directories, too, with all that is below them").short('r'),
-        Flag::new("force", "what is not there is no error").short('f'),
-        Flag::new("dry-run", "remove nothing, and print what would be removed"),
+        Flag::new("recursive", "remove directories with all their content").short('r'),
+        Flag::new("force", "ignore operands that do not exist").short('f'),
+        Flag::new("dry-run", "remove nothing; print what would be removed"),
     ],
     examples: &[
         (
             "s3f rm 's3://mybucket/logs/2025-*.gz'",
-            "all files that match",
+            "remove all matching files",
         ),
         (
             "s3f rm -r --dry-run s3://mybucket/old",
-            "what a removal would remove",
+            "show what would be removed",
         ),
     ],
     run,
@@ -81,19 +81,19 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
 fn refuse_roots(operand: &str) -> Result<(), Failure> {
     match Place::parse(operand)? {
         Place::Local { path, .. } if path.file_name().is_none() => {
-            Err(Usage::new(format!("{operand:?} is not removed: name the directory")).into())
+            Err(Usage::new(format!("{operand:?} cannot be removed: name the directory")).into())
         }
         Place::Local { .. } if operand.trim_end_matches('/').ends_with("/.") => {
-            Err(Usage::new(format!("{operand:?} is not removed: name the directory")).into())
+            Err(Usage::new(format!("{operand:?} cannot be removed: name the directory")).into())
         }
         Place::Stream => Err(Usage::new("`-` cannot be removed").into()),
         place if matches!(place, Place::S3 { .. }) && place.bucket().is_none() => {
-            Err(Usage::new("the URL names no bucket; `s3f rb` removes buckets").into())
+            Err(Usage::new("the URL has no bucket; `s3f rb` removes buckets").into())
         }
         place if place.begins_empty() || leads_back(&place) => {
             let bucket = place.bucket().unwrap_or_default();
             Err(Usage::new(format!(
-                "what is to be removed has an empty name, or leads back to the bucket itself; write s3://{bucket} to empty the bucket"
+                "the operand has an empty name, or leads back to the bucket itself; to empty the bucket, write s3://{bucket}"
             ))
             .into())
         }

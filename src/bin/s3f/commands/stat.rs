@@ -14,14 +14,14 @@ use crate::text;
 
 pub const COMMAND: Command = Command {
     name: "stat",
-    summary: "show what is known of files and directories",
+    summary: "show all attributes of files and directories",
     usage: "OPERAND...",
     operands: (1, None),
-    about: &["Of an object it shows its headers and its metadata, too."],
+    about: &["For an object, it also shows the headers and the metadata."],
     options: &[JSON],
     examples: &[(
         "s3f stat s3://mybucket/report.csv",
-        "type, size, time, ETag, metadata",
+        "show type, size, time, ETag and metadata",
     )],
     run,
 };

@@ -15,43 +15,49 @@ use crate::spec::{Command, Flag};
 
 pub const COMMAND: Command = Command {
     name: "sync",
-    summary: "make a directory like another, copying what differs",
+    summary: "make a directory like another by copying the differences",
     usage: "SOURCE TARGET",
     operands: (2, Some(2)),
     about: &[
-        "What is in the source directory goes into the target directory. Files of the same size that are not newer in the \
-         source are left alone; downloads get the time of their objects, and any other time is a difference then. \
-         Only with --delete is anything removed that only the target has, at the end, and not at all if a file \
-         failed.",
-        "--exclude and --include are patterns of names (*.tmp, .git), at any level, or with a / in them of paths from the \
-         directory on (/build/*, docs/**/*.html). A file is taken if it matches an --include, where there are some, and \
-         no --exclude. What is not taken is left alone in the target, too.",
-        "Strict is off unless --strict is given: each side is listed once, and each file that differs is one transfer. \
-         Strict would add up to three requests for each file, which check what the listings have told already.",
+        "The content of the source directory is copied into the target directory. Files of the same size that are \
+         not newer in the source are skipped. Downloads get the time of their objects; any other time then counts \
+         as a difference. Only with --delete are entries removed that only the target has. They are removed at the \
+         end, and not at all if a file failed.",
+        "--exclude and --include take patterns. A pattern without / matches names at any level (*.tmp, .git). A \
+         pattern with / matches paths from the directory on (/build/*, docs/**/*.html). A file is selected if it \
+         matches an --include, if there are any, and no --exclude. Files that are not selected are not changed in \
+         the target, either.",
+        "Strict mode is off unless --strict is given: each side is listed once, and each file that differs is one \
+         transfer. Strict mode would add up to three requests for each file, to check what the listings have \
+         already shown.",
     ],
     options: &[
-        Flag::new("delete", "remove what only the target has"),
+        Flag::new("delete", "remove entries that only the target has"),
         Flag::of(
             "exclude",
             "PATTERN",
-            "leave these files and directories alone; may be repeated",
+            "skip these files and directories; may be repeated",
         ),
-        Flag::of("include", "PATTERN", "only these files; may be repeated"),
-        Flag::new("size-only", "files of the same size are the same"),
+        Flag::of(
+            "include",
+            "PATTERN",
+            "sync only these files; may be repeated",
+        ),
+        Flag::new("size-only", "treat files of the same size as equal"),
         Flag::new(
             "checksum",
-            "files of the same content are the same; reads what has no MD5 as its ETag",
+            "treat files with the same content as equal; reads files that have no MD5 as their ETag",
         ),
         PRESERVE,
         MAX_BANDWIDTH,
-        Flag::new("dry-run", "change nothing, and print what would be done"),
+        Flag::new("dry-run", "change nothing; print what would be done"),
         Flag::new(
             "allow-empty-source",
-            "a source that is missing or empty is no error: with --delete it empties the target",
+            "accept a missing or empty source; with --delete, it empties the target",
         ),
         Flag::new(
             "resume",
-            "keep what a broken download has, and go on from there",
+            "keep the bytes of a failed download, and continue from there",
         ),
         UPLOAD[0],
         UPLOAD[1],
@@ -65,15 +71,15 @@ pub const COMMAND: Command = Command {
     examples: &[
         (
             "s3f sync ./site s3://mybucket/site --delete --dry-run",
-            "what would be done",
+            "show what would be done",
         ),
         (
             "s3f sync s3://mybucket/reports ./reports",
-            "only what differs is downloaded",
+            "download only the differences",
         ),
         (
             "s3f sync ./project s3://backup/project --exclude .git --exclude '*.tmp'",
-            "without these",
+            "skip these files and directories",
         ),
     ],
     run,
@@ -88,13 +94,14 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
     if has_args && !matches!(source, Place::Local { .. }) {
         return Err(Usage::new(
-            "options such as --content-type are for what comes from the local disk: a copy of an object keeps its own",
+            "options such as --content-type apply only to uploads from the local disk: a copy of an object \
+             keeps its own headers",
         )
         .into());
     }
     let compare = match (words.has("size-only"), words.has("checksum")) {
         (true, true) => {
-            return Err(Usage::new("--size-only and --checksum exclude each other").into());
+            return Err(Usage::new("--size-only and --checksum cannot be combined").into());
         }
         (true, false) => Compare::Size,
         (false, true) => Compare::Content,

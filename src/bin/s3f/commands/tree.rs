@@ -11,31 +11,31 @@ use crate::spec::{Command, Flag};
 
 pub const COMMAND: Command = Command {
     name: "tree",
-    summary: "draw a directory and what is below it",
+    summary: "draw a directory and everything below it",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "Names are sorted, directories first. Each directory that is drawn is listed with one request.",
+        "Names are sorted, directories first. Each directory in the drawing is listed with one request.",
     ],
     options: &[
         Flag::of(
             "levels",
             "N",
-            "how many levels below the directory; all by default",
+            "the number of levels below the directory; defaults to all",
         )
         .short('L'),
         Flag::of(
             "name",
             "PATTERN",
-            "only files of these names, such as '*.csv'; may be repeated",
+            "only files with these names, such as '*.csv'; may be repeated",
         ),
         Flag::of(
             "exclude",
             "PATTERN",
-            "no directories of these names; may be repeated",
+            "skip directories with these names; may be repeated",
         ),
     ],
-    examples: &[("s3f tree -L 2 s3://mybucket/reports", "two levels")],
+    examples: &[("s3f tree -L 2 s3://mybucket/reports", "draw two levels")],
     run,
 };
 

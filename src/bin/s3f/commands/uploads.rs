@@ -19,30 +19,31 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub const COMMAND: Command = Command {
     name: "uploads",
-    summary: "list or abort uploads that were begun and did not end",
+    summary: "list or abort unfinished uploads",
     usage: "OPERAND",
     operands: (1, Some(1)),
     about: &[
-        "Programs that were killed leave the parts that they have sent. They are in no listing, and cost money until they \
-         are aborted. An upload that another program is still sending is one of them, too: --older-than keeps it.",
+        "Killed programs leave behind the parts that they have sent. No listing shows these parts, and they cost \
+         money until they are aborted. An upload that another program is still sending is also unfinished: \
+         --older-than excludes it.",
     ],
     options: &[
         Flag::of(
             "older-than",
             "TIME",
-            "only those that were begun before: 12h, 7d; 1d by default, 0s for all",
+            "only uploads older than this, such as 12h or 7d; defaults to 1d, 0s means all",
         ),
-        Flag::new("abort", "abort them"),
+        Flag::new("abort", "abort the uploads"),
         JSON,
     ],
     examples: &[
         (
             "s3f uploads s3://mybucket --older-than 0s",
-            "all of a bucket",
+            "list all uploads of a bucket",
         ),
         (
             "s3f uploads s3://mybucket/logs --older-than 7d --abort",
-            "aborts those older than a week",
+            "abort uploads older than a week",
         ),
     ],
     run,
