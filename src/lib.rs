@@ -22,8 +22,8 @@
 //!
 //! # Tasks
 //!
-//! The examples use [`MemoryFs`] instead of a bucket, so that they run. With `S3Fs::new("mybucket")?` instead they work on
-//! S3.
+//! The examples use [`MemoryFs`] instead of a bucket, so that they run. To use S3, replace it with
+//! `S3Fs::new("mybucket")?`.
 //!
 //! **List** a directory, or find files. A listing includes sizes and times.
 //!
@@ -123,7 +123,7 @@
 //! # Ok::<(), s3fs::Error>(())
 //! ```
 //!
-//! **Presign** a URL, with which anyone can download or upload one file for a limited time. No request is sent.
+//! **Presign** a URL with which anyone can download or upload one file for a limited time. No request is sent.
 //!
 //! ```
 //! use std::time::Duration;
@@ -159,8 +159,9 @@
 //!
 //! # Features
 //!
-//! - `rustls` (default): `https` endpoints, with rustls, ring and Mozilla's root certificates. Without it, an `https`
-//!   endpoint, and so Amazon S3 itself, is [`Unsupported`](ErrorKind::Unsupported) when the filesystem is built.
+//! - `rustls` (default): `https` endpoints, with rustls, ring and Mozilla's root certificates. Without it, building a
+//!   filesystem with an `https` endpoint, which includes Amazon S3 itself, returns
+//!   [`Unsupported`](ErrorKind::Unsupported).
 //! - `aws-chain` (default): credentials from roles, web identities, single sign-on, other programs, container endpoints and
 //!   instance metadata. Without it, a configuration that requires one of them is an error.
 //! - `platform-verifier`: trusts the root certificates of the system (including those of a company) instead of Mozilla's,
