@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
          objects take two requests. -r s3://BUCKET empties a bucket and keeps it. s3://BUCKET/ and \
          s3://BUCKET//PATH, which result from empty variables in scripts, are rejected. Keys that no path can name \
          (a//b) are removed with their directory.",
-        "Strict mode is off unless --strict is given: a directory of a bucket then disappears with its last file.",
+        "Strict mode is off unless --strict is given. Without it, a directory of a bucket disappears with its last file.",
     ],
     options: &[
         Flag::new("recursive", "remove directories with all their content").short('r'),
