@@ -148,3 +148,19 @@ fn a_slash_after_a_local_directory_changes_nothing() {
     scene.run(&["rm", "-r", "./link/"]);
     assert_eq!(scene.read("kept/x"), "x");
 }
+
+#[test]
+fn a_wrong_operand_is_an_error_before_anything_is_done() {
+    let scene = Scene::new();
+    scene.bucket().put("a", "a");
+    for words in [
+        &["cat", "s3://bucket/a", "a"][..],
+        &["rm", "s3://bucket/a", "a"],
+        &["mkdir", "s3://bucket/d", "d"],
+        &["cp", "s3://bucket/a", "a", "s3://bucket/x/"],
+    ] {
+        let ran = scene.run(words).fails(2, "");
+        assert_eq!(ran.out, "", "{words:?}");
+        assert_eq!(scene.bucket().keys(), ["a"], "{words:?}");
+    }
+}

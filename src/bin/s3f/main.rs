@@ -39,6 +39,12 @@ fn main() -> ExitCode {
 
 fn run(command: &spec::Command, words: &args::Words) -> Result<Outcome, report::Failure> {
     logger::install(words);
+    // A wrong operand is an error before the others are worked on.
+    if !matches!(command.name, "completions" | "man") {
+        for operand in words.operands() {
+            place::Place::parse(operand)?;
+        }
+    }
     let session = Session::new(words)?;
     signals::cancel_on_signals(session.cancel());
     let outcome = session.cancel().run(|| (command.run)(&session, words));

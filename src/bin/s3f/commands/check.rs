@@ -20,7 +20,7 @@ pub const COMMAND: Command = Command {
     about: &[
         "It lists the bucket or the directory with one request, and changes nothing. It shows where the \
          credentials come from, but never the credentials themselves. Without a bucket (s3://), it lists the \
-         buckets instead.",
+         buckets instead, and prints their number.",
     ],
     options: &[],
     examples: &[(
