@@ -18,10 +18,10 @@ use crate::s3::list::cuts::{Cuts, Sample};
 use crate::threads::ThreadPool;
 
 /// The number of keys that wait at most, in all ranges together, before only the first range goes on.
-const MOST_KEYS: usize = 200_000;
+const MOST_KEYS: usize = 150_000;
 
 /// The number of pages that a range should have.
-const PAGES: usize = 12;
+const PAGES: usize = 10;
 
 /// A listing in ranges. `P` is the listing of one range.
 pub(in crate::s3) struct ParallelPages<'a, P> {
