@@ -39,7 +39,7 @@ pub(crate) fn format_iso_date(date: OffsetDateTime) -> Option<String> {
 }
 
 /// Parses the optional fraction `.123`. Returns the nanoseconds and the rest of the text.
-fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+pub(crate) fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let Some((b'.', text)) = text.split_first() else {
         return Some((0, text));
     };

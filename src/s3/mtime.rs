@@ -8,6 +8,8 @@
 use time::{Duration, OffsetDateTime};
 use ureq::http::HeaderMap;
 
+use crate::dates::fraction;
+
 /// The name of the entry that is written.
 pub(in crate::s3) const NAME: &str = "mtime";
 
@@ -44,14 +46,13 @@ fn parse(value: &str) -> Option<OffsetDateTime> {
         Some(value) => (true, value),
         None => (false, value),
     };
-    let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if seconds.is_empty() || !is_number(seconds) || !is_number(fraction) {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let (seconds, rest) = value.split_at_checked(digits)?;
+    let (nanoseconds, rest) = fraction(rest.as_bytes())?;
+    if !rest.is_empty() {
         return None;
     }
-    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
-    let nanoseconds = digits.fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'));
-    let since = Duration::new(seconds.parse().ok()?, nanoseconds);
+    let since = Duration::new(seconds.parse().ok()?, i32::try_from(nanoseconds).ok()?);
     let epoch = OffsetDateTime::UNIX_EPOCH;
     match is_negative {
         true => epoch.checked_sub(since),
