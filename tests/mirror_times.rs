@@ -188,3 +188,29 @@ fn an_object_has_the_same_time_in_a_listing_and_a_head() {
     assert_eq!(times, [expected, expected]);
     assert_eq!(fs.getmodified("d/f").unwrap(), expected);
 }
+
+#[test]
+fn a_mirror_back_to_s3_after_a_mirror_to_the_disk_copies_only_changed_files() {
+    let (server, fs, disk) = scene();
+    let old = second(HOUR);
+    put(&server, "d/f", "one", old);
+    put(&server, "d/g", "two", old);
+    assert_eq!(copied(&fs, &disk), 2);
+    let os = OsFs::new(&*disk).unwrap();
+    let back = || {
+        let below = fs.opendir("d").unwrap();
+        mirror(&os, &below, &TransferOptions::new())
+            .unwrap()
+            .copied()
+    };
+    // Both sides have the same time. The ETag shows that the content is the same.
+    assert_eq!(back(), 0);
+    fs::write(disk.join("f"), "eno").unwrap();
+    let file = fs::File::options()
+        .write(true)
+        .open(disk.join("f"))
+        .unwrap();
+    file.set_modified(old).unwrap();
+    assert_eq!(back(), 1);
+    assert_eq!(server.bucket(BUCKET).get("d/f").unwrap().bytes(), b"eno");
+}

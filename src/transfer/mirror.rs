@@ -37,7 +37,8 @@ pub use crate::transfer::verify::{Difference, verify};
 ///   of its object, if there is one. For each object whose time in the listing differs from that of its file, one request
 ///   reads the metadata. A mirror that follows a download with this option, or another such mirror, copies nothing.
 /// - To S3, a file whose time in the target equals that of its source, according to the listings, is copied once more unless
-///   both have the same ETag. The clocks of source and target must agree here, as with all other filesystems.
+///   both have the same ETag. A file of the local disk is read instead, if the ETag in the target is an MD5 digest. The
+///   clocks of source and target must agree here, as with all other filesystems.
 ///
 /// [`compare`](TransferOptions::compare) selects another comparison: by size alone, or by content.
 /// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) exclude files. With
@@ -90,6 +91,7 @@ pub fn mirror(
             Compare::SizeAndTime => Sameness::Clocks {
                 clocks,
                 keeps_original: options.preserve_time,
+                sides: Sides::of(endpoints),
             },
             Compare::Size => Sameness::Size,
             Compare::Content => Sameness::Content(Sides::of(endpoints)),

@@ -286,9 +286,9 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Maximum number of bytes per second that the call reads or sends, for all its files together. Defaults to 0, which
-    /// means no limit. The limit applies to the content that passes through this program, but not to headers, listings, and
-    /// copies within a server.
+    /// Maximum number of bytes per second that the call reads or sends, for all its files together. Defaults to 0, which means
+    /// no limit. It limits content that passes through this program. It does not limit headers, listings, copies that a server
+    /// makes by itself, and copies on one local disk.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};

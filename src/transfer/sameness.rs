@@ -22,6 +22,7 @@ pub(crate) enum Sameness {
         clocks: Clocks,
         /// Whether a target may have the original time that the source keeps in addition to its own.
         keeps_original: bool,
+        sides: Sides,
     },
     Size,
     Content(Sides),
@@ -91,8 +92,17 @@ impl Sameness {
             Self::Clocks {
                 clocks,
                 keeps_original,
+                sides,
             } => {
                 let differ = clocks.differ(source, target);
+                // Stored within the second in which the source changed, or downloaded before.
+                let is_tie = clocks == Clocks::Stored
+                    && source.size == target.size
+                    && source.exactly_modified == target.exactly_modified;
+                let digests = Digests::of_stamps(sides, source, target);
+                if differ && is_tie && !sides.src && digests.dst.is_some() {
+                    return Verdict::Unknown(Look::Digests(digests));
+                }
                 let is_given = keeps_original && clocks == Clocks::Kept;
                 match target.exactly_modified {
                     Some(there) if differ && is_given && source.size == target.size => {

@@ -267,3 +267,200 @@ fn without_threads_the_tool_works_on_a_single_thread() {
     assert_eq!(bytes("put"), b"a");
     assert!(scene.bucket().get("d/a").is_none() && scene.bucket().get("d/b").is_none());
 }
+
+#[test]
+fn a_source_without_a_name_does_not_overwrite_another_source() {
+    let scene = Scene::new();
+    scene.write("p1/x/f", "one");
+    scene.write("p2/x/f", "two");
+    scene.bucket().put("f", "root");
+    scene.bucket().put("dir/f", "dir");
+    for words in [
+        ["mv", "./p1/.", "./p2/x", "./out"],
+        ["mv", "s3://bucket", "s3://bucket/dir", "./out/"],
+    ] {
+        scene.run(&words).fails(2, "has no name of its own");
+    }
+    scene
+        .run(&["cp", "-r", "./p1/.", "./p2/x", "s3://bucket/out"])
+        .fails(2, "has no name of its own");
+    assert_eq!(
+        (&*scene.read("p1/x/f"), &*scene.read("p2/x/f")),
+        ("one", "two")
+    );
+    assert_eq!(scene.bucket().keys(), ["dir/f", "f"]);
+    assert_eq!(scene.local(), ["p1/x/f", "p2/x/f"]);
+}
+
+#[test]
+fn the_lines_of_a_partial_move_name_the_removed_source() {
+    let scene = Scene::new();
+    for flags in [&["-n", "--dry-run"][..], &["-n", "-v"]] {
+        scene.write("l1/a", "1");
+        scene.write("l1/b", "1");
+        scene.write("l2/l1/a", "0");
+        let words = [&["mv"][..], flags, &["./l1", "./l2"]].concat();
+        let out = scene.run(&words).ok();
+        assert_eq!(out, "cp ./l1/b ./l2/l1/b\nrm ./l1/b\n", "{flags:?}");
+    }
+    assert_eq!(scene.local(), ["l1/a", "l2/l1/a", "l2/l1/b"]);
+}
+
+#[test]
+fn changes_continue_when_the_reader_of_their_names_is_gone() {
+    use std::process::Stdio;
+
+    let scene = Scene::new();
+    for number in 0..40 {
+        scene.write(&format!("many/{number}"), "x");
+    }
+    let without_reader = |words: &[&str]| {
+        let mut child = scene.command(words).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success(), "{words:?}");
+    };
+    let files: Vec<String> = (0..40).map(|n| format!("./many/{n}")).collect();
+    let mut words = vec!["cp", "-v"];
+    words.extend(files.iter().map(String::as_str));
+    words.push("s3://bucket/m/");
+    without_reader(&words);
+    assert_eq!(scene.bucket().keys().len(), 40);
+    without_reader(&["mv", "-v", "s3://bucket/m/*", "s3://bucket/mm/"]);
+    let keys = scene.bucket().keys();
+    assert!(keys.len() == 40 && keys.iter().all(|key| key.starts_with("mm/")));
+    without_reader(&["rm", "-v", "s3://bucket/mm/*"]);
+    assert!(scene.bucket().keys().is_empty());
+}
+
+#[test]
+fn no_form_of_an_empty_name_empties_a_bucket() {
+    let scene = Scene::new();
+    scene.bucket().put("src/a", "a");
+    scene.write("w/a/keep", "x");
+    for operand in [
+        "s3://bucket!",
+        "s3://bucket!/",
+        "s3://bucket!//",
+        "s3://bucket!//src",
+        "s3://bucket?region=us-east-1!",
+        "s3://bucket/!src",
+    ] {
+        scene.run(&["rm", "-r", operand]).fails(2, "empty name");
+    }
+    let local = format!("file://{}/w/a/%2E", scene.directory.display());
+    scene
+        .run(&["rm", "-r", &local])
+        .fails(2, "name the directory");
+    assert_eq!(scene.bucket().keys(), ["src/a"]);
+    assert_eq!(scene.local(), ["w/a/keep"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dry_run_of_rm_names_links_and_not_their_targets() {
+    let scene = Scene::new();
+    scene.write("real/keep", "x");
+    scene.write("d/own", "x");
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, scene.directory.join(name)).unwrap();
+    };
+    link("real", "link");
+    link("../real", "d/inner");
+    link(".", "d/loop");
+    let dry = |operand| scene.run(&["rm", "-r", "--dry-run", operand]).ok();
+    assert_eq!(dry("./link/"), "rm -r ./link\n");
+    assert_eq!(
+        dry("./d"),
+        "rm ./d/inner\nrm ./d/loop\nrm ./d/own\nrm -r ./d\n"
+    );
+    scene.run(&["rm", "-r", "./link/", "./d"]).ok();
+    assert_eq!(scene.local(), ["real/keep"]);
+}
+
+#[test]
+fn a_rejected_call_leaves_no_directory_behind() {
+    let scene = Scene::new();
+    scene.bucket().put("p/a", "a");
+    scene.write("src/a", "a");
+    for words in [
+        &["cp", "s3://bucket/p", "./n/"][..],
+        &[
+            "cp",
+            "-r",
+            "--max-bandwidth",
+            "fast",
+            "s3://bucket/p",
+            "./n/",
+        ],
+        &["sync", "./src", "./n", "--max-bandwidth", "0"],
+        &["sync", "./src", "./n", "--metadata", "wrong"],
+        &["cp", "--storage-class", "STANDARD_IA", "./src/a", "./n/"],
+    ] {
+        scene.run(words).fails(2, "");
+        assert!(!scene.directory.join("n").exists(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_needs_no_local_parents() {
+    let scene = Scene::new();
+    scene.bucket().put("p/a", "a");
+    for (words, line) in [
+        (
+            &["cp", "--dry-run", "s3://bucket/p/a", "./no/such/dir/"][..],
+            "cp s3://bucket/p/a ./no/such/dir/a\n",
+        ),
+        (
+            &["mv", "--dry-run", "s3://bucket/p/a", "./no/such/name"],
+            "mv s3://bucket/p/a ./no/such/name\n",
+        ),
+    ] {
+        assert_eq!(scene.run(words).ok(), line);
+    }
+    let out = scene
+        .run(&["cp", "-r", "--dry-run", "s3://bucket/p", "./no/such"])
+        .ok();
+    assert!(out.contains("cp s3://bucket/p/a ./no/such/a\n"), "{out}");
+    assert!(scene.local().is_empty());
+}
+
+#[test]
+fn a_missing_source_or_operand_may_be_allowed() {
+    let scene = Scene::new();
+    scene.bucket().put("x/a", "a");
+    let sync = ["sync", "./nope", "s3://bucket/x", "--delete"];
+    scene.run(&sync).fails(1, "");
+    scene
+        .run(&[&sync[..], &["--allow-empty-source"]].concat())
+        .ok();
+    assert!(scene.bucket().get("x/a").is_none());
+    scene
+        .run(&["rm", "-f", "./nodir/x", "s3://bucket/nope*"])
+        .ok();
+    scene.run(&["rm", "./nodir/x"]).fails(1, "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_standard_input_does_not_empty_the_target() {
+    let scene = Scene::new();
+    scene.bucket().put("k", "keep");
+    let shell = |line: &str| {
+        let mut command = scene.command(&["--version"]);
+        let program = command.get_program().to_owned();
+        let variables: Vec<_> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        command = std::process::Command::new("sh");
+        let line = line.replace("s3f", &program.to_string_lossy());
+        command.args(["-c", &line]).envs(variables);
+        crate::scene::Ran::of(command.current_dir(&scene.directory).output().unwrap())
+    };
+    for line in ["s3f put s3://bucket/k <&-", "s3f cp - s3://bucket/k <&-"] {
+        shell(line).fails(1, "standard input is closed");
+        assert_eq!(scene.bucket().get("k").unwrap().bytes(), b"keep");
+    }
+    shell("s3f put s3://bucket/k </dev/null").ok();
+    assert_eq!(scene.bucket().get("k").unwrap().bytes(), b"");
+}

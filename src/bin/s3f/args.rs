@@ -164,7 +164,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
                 let word = word.into_string().map_err(|word| {
                     about(
                         Usage::new(format!(
-                            "{} is not UTF-8; write it as a file: URL",
+                            "{} is not UTF-8, and cannot be an operand; name its directory instead",
                             quoted(&word.to_string_lossy())
                         )),
                         command,

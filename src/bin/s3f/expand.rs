@@ -82,7 +82,7 @@ fn matching(at: &Located, directories: bool) -> Result<Vec<Entry>, Failure> {
         }
     }
     if found.is_empty() {
-        return Err(Failure::Message(format!(
+        return Err(Failure::NoMatch(format!(
             "{}: nothing matches; if the name contains these characters, use --no-glob",
             at.shown()
         )));

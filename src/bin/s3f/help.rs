@@ -7,7 +7,7 @@ const WIDTH: usize = 80;
 
 /// The kinds of operands.
 pub const OPERANDS: &[&str] = &[
-    "An operand is an FS URL (s3://BUCKET/PATH), a path that looks local (/PATH, ./PATH, ../PATH or a file: URL), \
+    "An operand is an FS URL (s3://BUCKET/PATH), a path that looks local (/PATH, ./PATH, ../PATH or a file:// URL), \
      or - for standard input or output. Any other word is an error and is never used as a local file.",
     "In URLs, * ? and [ are wildcards, and ** matches any directories. Quote wildcards for the shell. Write ? as \
      %3F, % as %25 and ! as %21. Parameters of the library can follow: \

@@ -57,6 +57,16 @@ impl Out {
     }
 }
 
+/// Prints a line about a change that was made. If the reader is gone, the changes continue without it.
+pub fn note(line: &str) -> Result<(), Failure> {
+    let mut out = Out::new();
+    let printed = out.line(line).and_then(|()| out.end());
+    match printed {
+        Err(Failure::ReaderGone) => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Prints a text, and returns the outcome of the command.
 pub fn print(text: &str) -> Result<Outcome, Failure> {
     let mut out = Out::new();

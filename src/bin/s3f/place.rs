@@ -113,14 +113,18 @@ impl Place {
         }
     }
 
-    /// Returns true if the first name after the bucket is empty, as with an empty variable: `s3://BUCKET/$NAME`.
+    /// Returns true if a name after the bucket is empty, as with an empty variable: `s3://BUCKET/$NAME`,
+    /// `s3://BUCKET!$NAME`.
     pub fn begins_empty(&self) -> bool {
         let Self::S3 { url, .. } = self else {
             return false;
         };
+        let is_empty = |below: &str| below.is_empty() || below.starts_with('/');
         let below = url.resource().split_once('/').map(|(_, below)| below);
-        url.path().is_none()
-            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        match (below, url.path()) {
+            (below, Some(path)) => below.is_some_and(is_empty) || is_empty(path),
+            (below, None) => below.is_some_and(is_empty),
+        }
     }
 
     /// Returns the text for output, without credentials and parameters.

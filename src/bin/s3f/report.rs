@@ -27,6 +27,8 @@ pub enum Failure {
     /// An error, and the text that names its subject.
     At(String, Error),
     Message(String),
+    /// A pattern that matches nothing.
+    NoMatch(String),
     /// The reader of standard output has closed it.
     ReaderGone,
 }
@@ -65,7 +67,7 @@ impl Failure {
             Self::Usage(usage) => usage.to_string(),
             Self::At(shown, error) if shown.is_empty() => error.to_string(),
             Self::At(shown, error) => format!("{shown}: {error}"),
-            Self::Message(message) => message.clone(),
+            Self::Message(message) | Self::NoMatch(message) => message.clone(),
             Self::ReaderGone => String::new(),
         }
     }

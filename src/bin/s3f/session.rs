@@ -213,9 +213,29 @@ impl Session {
         self.locate_with(place, OsFsOptions::new())
     }
 
-    /// Like [`locate`](Self::locate), but creates the parent of a local file if it does not exist.
+    /// Like [`locate`](Self::locate), but creates the parent of a local file if it does not exist. A dry run does not.
     pub fn locate_target(&self, place: &Place, dry_run: bool) -> Result<Located, Failure> {
-        self.locate_with(place, OsFsOptions::new().create(!dry_run))
+        match dry_run {
+            true => self.locate_missing(place),
+            false => self.locate_with(place, OsFsOptions::new().create(true)),
+        }
+    }
+
+    /// Like [`locate`](Self::locate), but the parent of a local path need not exist: the root is the lowest directory above
+    /// it that exists.
+    pub fn locate_missing(&self, place: &Place) -> Result<Located, Failure> {
+        let Place::Local { path, .. } = place else {
+            return self.locate(place);
+        };
+        let is_open = |path: &&Path| path.as_os_str().is_empty() || path.is_dir();
+        let root = path.ancestors().skip(1).find(is_open);
+        let below = root.and_then(|root| path.strip_prefix(root).ok()?.to_str());
+        match (root, below) {
+            (Some(root), Some(below)) if !below.contains("..") => {
+                in_directory(root, OsFsOptions::new(), below)
+            }
+            _ => self.locate(place),
+        }
     }
 
     fn locate_with(&self, place: &Place, options: OsFsOptions) -> Result<Located, Failure> {

@@ -21,6 +21,19 @@ pub struct Stdin {
     cancel: CancelToken,
 }
 
+/// Returns true if the standard input was closed when the program began. Rust then opens the null device in its place, for
+/// reading and writing, and an empty input would replace the target. Known on Linux only.
+pub fn is_closed() -> bool {
+    let device = std::fs::read_link("/proc/self/fd/0");
+    let is_null = device.is_ok_and(|device| device.as_os_str() == "/dev/null");
+    let info = std::fs::read_to_string("/proc/self/fdinfo/0").unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    const ACCESS: u32 = 3;
+    const READ_AND_WRITE: u32 = 2;
+    is_null && flags.is_some_and(|flags| flags & ACCESS == READ_AND_WRITE)
+}
+
 impl Stdin {
     pub fn open(cancel: &CancelToken) -> Self {
         let (sender, chunks) = mpsc::sync_channel(4);

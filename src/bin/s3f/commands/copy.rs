@@ -17,7 +17,7 @@ use crate::place::Place;
 use crate::report::{self, Failure, Outcome, Tally};
 use crate::session::{Located, Root, Session};
 use crate::spec::{Command, Flag};
-use crate::stdin::Stdin;
+use crate::stdin::{self, Stdin};
 use crate::text;
 
 const ABOUT: &str = "If the target is a directory or ends with /, or if there are several sources, the sources go \
@@ -174,6 +174,10 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         return Err(Usage::new("the target has no bucket: write s3://BUCKET/PATH").into());
     }
     let args = upload_args(words)?;
+    let max_bandwidth = words.size("max-bandwidth")?;
+    if max_bandwidth == Some(0) {
+        return Err(Usage::new("--max-bandwidth must not be 0").into());
+    }
     let has_args = UPLOAD.iter().any(|flag| words.has(flag.long));
     if words.has("max-bandwidth") && (target == "-" || sources.iter().any(|source| source == "-")) {
         return Err(Usage::new("--max-bandwidth does not apply to streams").into());
@@ -194,6 +198,11 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
              keeps its own headers",
         )
         .into());
+    }
+    if has_args && is_local(target) {
+        return Err(
+            Usage::new("options such as --content-type apply only to files in a bucket").into(),
+        );
     }
     if target == "-" {
         return match (way, sources) {
@@ -218,17 +227,17 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
     if entries.is_empty() {
         return Ok(tally.outcome());
     }
+    if !recursive && let Some(entry) = entries.iter().find(|entry| entry.is_dir()) {
+        return Err(Usage::new(format!(
+            "{} is a directory; -r copies directories",
+            entry.at.shown()
+        ))
+        .into());
+    }
     let several = sources.len() > 1 || entries.len() > 1;
     let jobs = jobs(session, entries, &Place::parse(target)?, several, dry_run)?;
     let (directories, files): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| job.source.is_dir());
-    if !recursive && let Some(job) = directories.first() {
-        return Err(Usage::new(format!(
-            "{} is a directory; -r copies directories",
-            job.source.at.shown()
-        ))
-        .into());
-    }
     for job in &files {
         session
             .progress()
@@ -240,7 +249,7 @@ fn run(session: &Session, words: &Words, way: Way) -> Result<Outcome, Failure> {
         preserve: words.has("preserve"),
         resume: words.has("resume"),
         dry_run,
-        max_bandwidth: words.size("max-bandwidth")?.unwrap_or_default(),
+        max_bandwidth: max_bandwidth.unwrap_or_default(),
         files_at_a_time: session.workers().min(files.len()) as u64,
         // Either many files at a time, or many parts of one file.
         workers_of_file: if files.len() == 1 {
@@ -321,6 +330,13 @@ fn jobs(
     let mut jobs = Vec::new();
     for source in entries {
         let name = source.at.name().to_owned();
+        if several && name.is_empty() {
+            return Err(Usage::new(format!(
+                "{} has no name of its own: copy or move its content in a call without other sources",
+                source.at.shown()
+            ))
+            .into());
+        }
         // The root of a bucket has no name. Its content is copied into the target.
         let target = if is_into && !name.is_empty() {
             below(session, target, &name, dry_run)?
@@ -350,7 +366,7 @@ fn below(session: &Session, target: &Place, name: &str, dry_run: bool) -> Result
 /// Returns the target as a directory. A dry run does not create a missing local directory.
 fn at_itself(session: &Session, target: &Place, dry_run: bool) -> Result<Located, Failure> {
     match target {
-        Place::Local { path, .. } if dry_run && !path.is_dir() => session.locate(target),
+        Place::Local { path, .. } if dry_run && !path.is_dir() => session.locate_missing(target),
         target => session.locate_directory(target, true),
     }
 }
@@ -404,7 +420,13 @@ fn directory(session: &Session, job: &Job, terms: &Terms) -> Result<(u64, Outcom
         true => target.as_base(&target.shown()),
         false => target.clone(),
     };
-    ended(session, report, source, &target, &pair)
+    ended(
+        session,
+        report,
+        source,
+        &target,
+        (terms.way == Way::Move, &pair),
+    )
 }
 
 /// Adds progress to the options, and prints each error when it occurs.
@@ -441,7 +463,7 @@ pub fn ended(
     result: Result<Report, Error>,
     source: &Located,
     target: &Located,
-    pair: &str,
+    (is_move, pair): (bool, &str),
 ) -> Result<(u64, Outcome), Failure> {
     let (report, outcome) = match result {
         Ok(report) => (report, Outcome::Done),
@@ -451,7 +473,11 @@ pub fn ended(
             None => return Err(Failure::of(pair.to_owned(), error)),
         },
     };
-    actions(session, &report, source, target)?;
+    match actions(session, &report, source, target, is_move) {
+        // The work is done, whether somebody reads about it or not.
+        Err(Failure::ReaderGone) => {}
+        printed => printed?,
+    }
     let skipped: HashSet<&String> = report.skipped().iter().collect();
     let mut outcome = outcome;
     for left in report.left_behind() {
@@ -474,6 +500,7 @@ fn actions(
     report: &Report,
     source: &Located,
     target: &Located,
+    is_move: bool,
 ) -> Result<(), Failure> {
     if !session.names_files() {
         return Ok(());
@@ -483,10 +510,6 @@ fn actions(
         |path: &str| source.shown_path(path),
         |path: &str| target.shown_path(path),
     );
-    let is_move = report
-        .actions()
-        .iter()
-        .any(|action| matches!(action, Action::Removedir(_)));
     for action in report.actions() {
         let line = match action {
             Action::Makedir(path) => format!("mkdir {}", dst(path)),
@@ -516,9 +539,7 @@ fn name_it(session: &Session, way: Way, source: &str, target: &str) -> Result<()
     }
     let name = if way == Way::Copy { "cp" } else { "mv" };
     session.progress().clear();
-    let mut out = Out::new();
-    out.line(&text::printable(&format!("{name} {source} {target}")))?;
-    out.end()
+    crate::out::note(&text::printable(&format!("{name} {source} {target}")))
 }
 
 /// Prints a summary, if progress is shown.
@@ -569,6 +590,11 @@ pub fn write_stream(
     mode: &str,
 ) -> Result<(), Failure> {
     let failed = |error: Error| Failure::of(at.shown(), error);
+    if stdin::is_closed() {
+        return Err(Failure::Message(
+            "standard input is closed; for an empty file, read it from /dev/null".to_owned(),
+        ));
+    }
     let mut stdin = Stdin::open(session.cancel());
     let options = OpenOptions::from(args);
     let mut file = at

@@ -23,6 +23,7 @@ pub const COMPLETIONS: Command = Command {
             .map(String::as_str)
             .unwrap_or_default();
         let script = completions::script(shell).ok_or_else(|| {
+            let shell = s3fs::redacted(shell);
             Failure::from(Usage::new(format!("{shell:?} is not bash, zsh or fish")))
         })?;
         out::print(&script)

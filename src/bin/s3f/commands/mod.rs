@@ -144,7 +144,7 @@ const PRESERVE: Flag = Flag::new(
 const MAX_BANDWIDTH: Flag = Flag::of(
     "max-bandwidth",
     "SIZE",
-    "read and send at most this many bytes per second, such as 2M",
+    "send to and read from buckets at most this many bytes per second, such as 2M",
 );
 
 /// Returns the values of these options.

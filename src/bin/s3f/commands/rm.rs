@@ -1,5 +1,7 @@
 //! `rm`: removes files, and directories with their content.
 
+use std::path::{Path, PathBuf};
+
 use s3fs::Namespaces;
 
 use super::each;
@@ -8,7 +10,7 @@ use crate::expand::{self, Entry};
 use crate::out::Out;
 use crate::place::Place;
 use crate::report::{Failure, Outcome, Tally};
-use crate::session::Session;
+use crate::session::{Root, Session};
 use crate::spec::{Command, Flag};
 use crate::text;
 
@@ -50,8 +52,8 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
         refuse_roots(operand)?;
         match expand::entries(session, operand, recursive) {
             Ok(found) => entries.extend(found),
-            Err(Failure::At(_, error))
-                if words.has("force") && error.is(s3fs::ErrorKind::ResourceNotFound) => {}
+            Err(Failure::NoMatch(_)) if words.has("force") => {}
+            Err(Failure::At(_, error)) if words.has("force") && is_missing(&error) => {}
             Err(failure) => tally.count(Err(failure))?,
         }
     }
@@ -77,13 +79,22 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     Ok(tally.outcome())
 }
 
+/// Returns true if nothing has the path, not even its parent directory.
+fn is_missing(error: &s3fs::Error) -> bool {
+    error.is(s3fs::ErrorKind::ResourceNotFound)
+        || error.is(s3fs::ErrorKind::CreateFailed)
+            && std::error::Error::source(error)
+                .and_then(|source| source.downcast_ref::<std::io::Error>())
+                .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// Rejects the root of the local disk, and relative directories (`.`, `..`).
 fn refuse_roots(operand: &str) -> Result<(), Failure> {
     match Place::parse(operand)? {
         Place::Local { path, .. } if path.file_name().is_none() => {
             Err(Usage::new(format!("{operand:?} cannot be removed: name the directory")).into())
         }
-        Place::Local { .. } if operand.trim_end_matches('/').ends_with("/.") => {
+        place @ Place::Local { .. } if !place.has_name() => {
             Err(Usage::new(format!("{operand:?} cannot be removed: name the directory")).into())
         }
         Place::Stream => Err(Usage::new("`-` cannot be removed").into()),
@@ -118,16 +129,24 @@ fn remove(session: &Session, entry: &Entry) -> Result<(), Failure> {
     };
     removed.map_err(Failure::at(at.shown()))?;
     if session.names_files() {
-        let mut out = Out::new();
-        out.line(&text::printable(&format!("rm {}", at.shown())))?;
-        out.end()?;
+        crate::out::note(&text::printable(&format!("rm {}", at.shown())))?;
     }
     Ok(())
 }
 
 fn would_remove(entry: &Entry, out: &mut Out) -> Result<(), Failure> {
     let at = &entry.at;
-    if entry.is_dir() {
+    if entry.is_dir() && matches!(at.fs, Root::Local(_)) {
+        let failed = |error: std::io::Error| Failure::of(at.shown(), error.into());
+        let root = at
+            .fs()
+            .getsyspath(&at.path)
+            .map_err(Failure::at(at.shown()))?;
+        for below in files_below(&root).map_err(failed)? {
+            let path = format!("rm {}/{}", at.shown(), below.display());
+            out.line(&text::printable(&path))?;
+        }
+    } else if entry.is_dir() {
         let failed = |error| Failure::of(at.shown(), error);
         let entries = at.fs().scantree(&at.path, Namespaces::BASIC);
         for found in entries.map_err(failed)? {
@@ -137,7 +156,27 @@ fn would_remove(entry: &Entry, out: &mut Out) -> Result<(), Failure> {
                 out.line(&text::printable(&format!("rm {}", at.shown_path(&path))))?;
             }
         }
-        return out.line(&text::printable(&format!("rm -r {}", at.shown())));
     }
-    out.line(&text::printable(&format!("rm {}", at.shown())))
+    let rm = if entry.is_dir() { "rm -r" } else { "rm" };
+    out.line(&text::printable(&format!("{rm} {}", at.shown())))
+}
+
+/// Returns the files and symbolic links below a directory of the local disk. Links are removed, and not followed.
+fn files_below(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
+    if std::fs::symlink_metadata(root)?.is_dir() {
+        directories.push(PathBuf::new());
+    }
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(root.join(&directory))? {
+            let entry = entry?;
+            let below = directory.join(entry.file_name());
+            match entry.file_type()?.is_dir() {
+                true => directories.push(below),
+                false => files.push(below),
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -107,29 +107,47 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
         (false, true) => Compare::Content,
         (false, false) => Compare::SizeAndTime,
     };
-    let src = session.root_at(&source, false)?;
-    let is_new = matches!(&target, Place::Local { path, .. } if dry_run && !path.exists());
-    let dst = match is_new {
-        // A dry run creates no directory. A missing one is treated as an empty one.
-        true => src.as_base(&target.shown()),
-        false => session.root_at(&target, !dry_run)?,
+    let args = upload_args(words)?;
+    let max_bandwidth = words.size("max-bandwidth")?;
+    if max_bandwidth == Some(0) {
+        return Err(Usage::new("--max-bandwidth must not be 0").into());
+    }
+    let is_missing = |place: &Place| matches!(place, Place::Local { path, .. } if !path.exists());
+    let no_source = words.has("allow-empty-source") && is_missing(&source);
+    // A dry run creates no directory. A missing one is treated as an empty one.
+    let no_target = dry_run && is_missing(&target);
+    let (src, dst) = match (no_source, no_target) {
+        (true, true) => return Ok(Outcome::Done),
+        (true, false) => {
+            let dst = session.root_at(&target, !dry_run)?;
+            (dst.as_base(&source.shown()), dst)
+        }
+        (false, true) => {
+            let src = session.root_at(&source, false)?;
+            (src.clone(), src.as_base(&target.shown()))
+        }
+        (false, false) => (
+            session.root_at(&source, false)?,
+            session.root_at(&target, !dry_run)?,
+        ),
     };
     let empty = MemoryFs::new();
-    let dst_fs: &dyn FileSystem = if is_new { &empty } else { dst.fs() };
+    let src_fs: &dyn FileSystem = if no_source { &empty } else { src.fs() };
+    let dst_fs: &dyn FileSystem = if no_target { &empty } else { dst.fs() };
     let pair = format!("{} to {}", source.shown(), target.shown());
     let options = TransferOptions::new()
         .workers(session.workers())
         .dry_run(dry_run)
         .compare(compare)
         .preserve_time(words.has("preserve"))
-        .max_bandwidth(words.size("max-bandwidth")?.unwrap_or_default())
+        .max_bandwidth(max_bandwidth.unwrap_or_default())
         .keep_extra(!words.has("delete"))
         .allow_empty_source(words.has("allow-empty-source"))
         .resume(words.has("resume"))
         .walker(walker(words.values("include"), words.values("exclude")))
-        .upload_args(upload_args(words)?);
-    let report = mirror(src.fs(), dst_fs, &watched(session, options, &pair));
-    let (files, outcome) = ended(session, report, &src, &dst, &pair)?;
+        .upload_args(args);
+    let report = mirror(src_fs, dst_fs, &watched(session, options, &pair));
+    let (files, outcome) = ended(session, report, &src, &dst, (false, &pair))?;
     summary(session, "copied", files, dry_run);
     Ok(outcome)
 }

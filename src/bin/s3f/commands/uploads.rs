@@ -60,13 +60,14 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
     };
     let uploads = fs.stale_uploads(&at.path, older_than);
     let uploads = uploads.map_err(Failure::at(at.shown()))?;
-    let mut out = Out::new();
-    for upload in &uploads {
-        out.line(&line(upload, words.has("json"), &out))?;
-    }
-    out.end()?;
+    let printed = print(&uploads, words.has("json"));
     if !words.has("abort") {
-        return Ok(Outcome::Done);
+        return printed.map(|()| Outcome::Done);
+    }
+    match printed {
+        // The uploads are aborted, whether somebody reads their names or not.
+        Err(Failure::ReaderGone) => {}
+        printed => printed?,
     }
     let tally = each(session, &uploads, |upload| {
         let aborted = fs.abort_upload(upload);
@@ -75,6 +76,14 @@ fn run(session: &Session, words: &Words) -> Result<Outcome, Failure> {
             .map_err(Failure::at(text::printable(&upload.key)))
     })?;
     Ok(tally.outcome())
+}
+
+fn print(uploads: &[StaleUpload], json: bool) -> Result<(), Failure> {
+    let mut out = Out::new();
+    for upload in uploads {
+        out.line(&line(upload, json, &out))?;
+    }
+    out.end()
 }
 
 fn line(upload: &StaleUpload, json: bool, out: &Out) -> String {
