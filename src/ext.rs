@@ -197,7 +197,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// As [`makedir`](crate::FileSystemExt::makedir).
     fn makedir_open(&self, path: &str) -> Result<SubFs<&Self>> {
-        self.makedir_open_with(path, MakedirOptions::default())
+        self.makedir_open_with(path, &MakedirOptions::default())
     }
 
     /// Makes a directory and opens it, with options.
@@ -208,7 +208,7 @@ pub trait FileSystemExt: FileSystem {
     /// use s3fs::MakedirOptions;
     ///
     /// fs.makedir("reports")?;
-    /// let reports = fs.makedir_open_with("reports", MakedirOptions::new().recreate(true))?;
+    /// let reports = fs.makedir_open_with("reports", &MakedirOptions::new().recreate(true))?;
     /// assert!(reports.isempty("/")?);
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -216,7 +216,7 @@ pub trait FileSystemExt: FileSystem {
     /// # Errors
     ///
     /// As [`makedir_with`](FileSystem::makedir_with).
-    fn makedir_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
+    fn makedir_open_with(&self, path: &str, options: &MakedirOptions) -> Result<SubFs<&Self>> {
         self.makedir_with(path, options)?;
         SubFs::new(self, path)
     }
@@ -236,7 +236,7 @@ pub trait FileSystemExt: FileSystem {
     ///
     /// As [`makedirs`](crate::FileSystemExt::makedirs).
     fn makedirs_open(&self, path: &str) -> Result<SubFs<&Self>> {
-        self.makedirs_open_with(path, MakedirOptions::default())
+        self.makedirs_open_with(path, &MakedirOptions::default())
     }
 
     /// Makes a directory and its parent directories, and opens it, with options.
@@ -249,11 +249,11 @@ pub trait FileSystemExt: FileSystem {
     /// use s3fs::{FileSystem, FileSystemExt, MakedirOptions, MemoryFs};
     ///
     /// let fs = MemoryFs::new(); // or S3Fs::new("mybucket")?
-    /// let july = fs.makedirs_open_with("2026/07", MakedirOptions::new().recreate(true))?;
+    /// let july = fs.makedirs_open_with("2026/07", &MakedirOptions::new().recreate(true))?;
     /// july.writetext("01.txt", "sunny")?;
     /// # Ok::<(), s3fs::Error>(())
     /// ```
-    fn makedirs_open_with(&self, path: &str, options: MakedirOptions) -> Result<SubFs<&Self>> {
+    fn makedirs_open_with(&self, path: &str, options: &MakedirOptions) -> Result<SubFs<&Self>> {
         self.makedirs_with(path, options)?;
         SubFs::new(self, path)
     }
@@ -340,7 +340,7 @@ pub trait FileSystemExt: FileSystem {
     /// [`ResourceNotFound`](ErrorKind::ResourceNotFound) if the parent directory does not exist.
     #[doc(alias = "create_dir")]
     fn makedir(&self, path: &str) -> Result<()> {
-        self.makedir_with(path, MakedirOptions::default())
+        self.makedir_with(path, &MakedirOptions::default())
     }
 
     /// Opens a file for bytes. `mode` is a [`Mode`](crate::Mode) string such as `"r"` or `"w"`.
@@ -651,7 +651,7 @@ pub trait FileSystemExt: FileSystem {
     /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if the path, or one of its parents, is a file.
     #[doc(alias = "create_dir_all")]
     fn makedirs(&self, path: &str) -> Result<()> {
-        self.makedirs_with(path, MakedirOptions::default())
+        self.makedirs_with(path, &MakedirOptions::default())
     }
 
     /// Copies a file. Metadata is kept if source and target are on the same server.
@@ -672,7 +672,7 @@ pub trait FileSystemExt: FileSystem {
     /// or the parent directory of the target does not exist, [`FileExpected`](ErrorKind::FileExpected) if one is a
     /// directory, [`IllegalDestination`](ErrorKind::IllegalDestination) if both are the same.
     fn copy(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.copy_with(src_path, dst_path, CopyOptions::default())
+        self.copy_with(src_path, dst_path, &CopyOptions::default())
     }
 
     /// Moves a file. This is PyFilesystem's `move`, which is a keyword in Rust. With `overwrite`, a move onto itself does
@@ -695,7 +695,7 @@ pub trait FileSystemExt: FileSystem {
     #[doc(alias = "move")]
     #[doc(alias = "rename")]
     fn movefile(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.movefile_with(src_path, dst_path, CopyOptions::default())
+        self.movefile_with(src_path, dst_path, &CopyOptions::default())
     }
 
     /// Copies the content of a directory into another directory.
@@ -717,7 +717,7 @@ pub trait FileSystemExt: FileSystem {
     /// [`DirectoryExpected`](ErrorKind::DirectoryExpected) if one is a file,
     /// [`IllegalDestination`](ErrorKind::IllegalDestination) if one lies in the other.
     fn copydir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.copydir_with(src_path, dst_path, CopyOptions::default())
+        self.copydir_with(src_path, dst_path, &CopyOptions::default())
     }
 
     /// Moves the content of a directory into another directory and removes the source directory. A move onto itself does
@@ -740,7 +740,7 @@ pub trait FileSystemExt: FileSystem {
     /// source, or changed, after the source was listed. Such entries are kept. S3 reports only changed entries.
     #[doc(alias = "rename")]
     fn movedir(&self, src_path: &str, dst_path: &str) -> Result<()> {
-        self.movedir_with(src_path, dst_path, CopyOptions::default())
+        self.movedir_with(src_path, dst_path, &CopyOptions::default())
     }
 
     /// Returns the time of the last change of the content, if it is known.

@@ -297,7 +297,7 @@ impl<F: FileSystem + 'static> ::vfs::FileSystem for VfsAdapter<F> {
 
     fn move_dir(&self, src: &str, dest: &str) -> VfsResult<()> {
         let options = CopyOptions::new().create(true);
-        self.fs.movedir_with(src, dest, options).map_err(to_vfs)
+        self.fs.movedir_with(src, dest, &options).map_err(to_vfs)
     }
 }
 

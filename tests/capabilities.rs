@@ -43,7 +43,7 @@ impl FileSystem for Remote {
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         self.fs.listdir(path)
     }
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.fs.makedir_with(path, options)
     }
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {

@@ -150,7 +150,7 @@ fn a_condition_also_holds_for_server_side_copies() {
     let server = Server::start();
     let fs = common::open(&server);
     for (path, content) in [("a/x", "new"), ("a/y", "new"), ("b/x", "old")] {
-        fs.makedirs_with(&path[..1], MakedirOptions::new().recreate(true))
+        fs.makedirs_with(&path[..1], &MakedirOptions::new().recreate(true))
             .unwrap();
         fs.writetext(path, content).unwrap();
     }
@@ -169,7 +169,7 @@ fn a_conditional_move_leaves_the_other_files_in_place() {
     // Within one server, to another one, and to memory; first as a dry run, and then for real.
     let memory = MemoryFs::new();
     for dst in [&fs as &dyn FileSystem, &beyond, &memory] {
-        fs.makedirs_with("a/e", MakedirOptions::new().recreate(true))
+        fs.makedirs_with("a/e", &MakedirOptions::new().recreate(true))
             .unwrap();
         dst.makedirs("b").unwrap();
         for path in ["a/x", "a/y", "a/e/z"] {

@@ -846,7 +846,7 @@ impl FileSystem for Odd {
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
         self.fs.listdir(&self.at(path))
     }
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.fs.makedir_with(&self.at(path), options)
     }
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
@@ -1097,17 +1097,17 @@ fn a_filesystem_without_locations_loses_nothing() {
     let overwrite = CopyOptions::new().overwrite(true);
     let create = CopyOptions::new().create(true);
     let options = TransferOptions::new();
-    fs.movefile_with("a", "/a", overwrite).unwrap();
+    fs.movefile_with("a", "/a", &overwrite).unwrap();
     fails(fs.movefile("a", "/a"), ErrorKind::DestinationExists);
     fs.movedir("d", "./d").unwrap();
     moving::move_file(&fs, "a", &fs, "./a", &options).unwrap();
     moving::move_dir(&fs, "d", &fs, "d/", &options).unwrap();
     for refused in [
-        fs.copy_with("a", "/a", overwrite),
-        fs.copydir_with("d", "d", create),
-        fs.copydir_with("d", "d/new", create),
-        fs.movedir_with("d", "d/new", create),
-        fs.movedir_with("d/e", "d", create),
+        fs.copy_with("a", "/a", &overwrite),
+        fs.copydir_with("d", "d", &create),
+        fs.copydir_with("d", "d/new", &create),
+        fs.movedir_with("d", "d/new", &create),
+        fs.movedir_with("d/e", "d", &create),
         copy::copy_file(&fs, "a", &fs, "/a", &options).map(drop),
         copy::copy_dir(&fs, "d", &fs, "d/e", &options).map(|_| ()),
         mirror(&fs, &fs, &options).map(|_| ()),
@@ -1125,7 +1125,7 @@ fn movedir_reports_the_files_left_behind() {
     let mut fs = Odd::new(common::open(&server));
     let writer = server.bucket("bucket");
     fs.on_upload = Some(Box::new(move |_| writer.put("in/d/new", "came meanwhile")));
-    let moved = fs.movedir_with("in", "out", CopyOptions::new().create(true));
+    let moved = fs.movedir_with("in", "out", &CopyOptions::new().create(true));
     let error = fails(moved, ErrorKind::DirectoryNotEmpty);
     assert!(error.to_string().contains("in/d/new"), "{error}");
     assert_eq!(error.path(), Some("in"));
@@ -1248,7 +1248,7 @@ fn a_copy_in_parts_checks_its_source_again_before_completing() {
     bucket.put_synthetic("f", 1, (5 << 30) + 1);
     let fs = common::open_lenient(&server);
     let overwrite = CopyOptions::new().overwrite(true);
-    fs.copy_with("f", "g", overwrite).unwrap();
+    fs.copy_with("f", "g", &overwrite).unwrap();
     let requests = server.requests();
     let parts = requests.iter().filter(|r| r.operation == "UploadPartCopy");
     assert_eq!(requests.len(), 2 + parts.count() + 3);
@@ -1354,8 +1354,8 @@ fn a_tree_copy_ends_at_the_first_file_that_cannot_be_copied() {
         .faults()
         .add(Rule::on("CopyObject").always(), Fault::DropBefore);
     for result in [
-        fs.copydir_with("dir", "copy", create),
-        fs.movedir_with("dir", "moved", create),
+        fs.copydir_with("dir", "copy", &create),
+        fs.movedir_with("dir", "moved", &create),
     ] {
         fails(result, ErrorKind::RemoteConnection);
         let asked = common::asked(&server, "CopyObject").len();
@@ -1376,7 +1376,7 @@ fn a_large_source_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
         |fs| fs.copy("d/x%41", "copy"),
         |fs| fs.movefile("d/x%41", "copy"),
         |fs| {
-            let copied = fs.copydir_with("d", "e", CopyOptions::new().create(true));
+            let copied = fs.copydir_with("d", "e", &CopyOptions::new().create(true));
             fs.removetree("e")?;
             copied
         },

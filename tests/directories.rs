@@ -60,7 +60,7 @@ fn makedir_creates_a_directory_that_only_a_head_reports() {
         assert_eq!(bucket.keys(), ["stuck/"]);
         let error = fs.makedir("stuck").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DirectoryExists);
-        fs.makedir_with("stuck", recreate()).unwrap();
+        fs.makedir_with("stuck", &recreate()).unwrap();
         fs.removedir("stuck").unwrap();
         assert!(bucket.keys().is_empty() && bucket.stuck().is_empty());
         leave_stuck(bucket, server);
@@ -78,7 +78,7 @@ fn strict_makedir_with_recreate_creates_a_directory_that_only_a_head_reports() {
     let bucket = server.bucket(BUCKET);
     leave_stuck(&bucket, &server);
     let fs = common::open(&server);
-    fs.makedir_with("stuck", recreate()).unwrap();
+    fs.makedir_with("stuck", &recreate()).unwrap();
     assert!(fs.isdir("stuck").unwrap());
     // The clones use the result of the first detection, without the checks of strict mode.
     let root = common::builder(&server).dir_path("other").build().unwrap();
@@ -92,8 +92,8 @@ fn a_directory_with_keys_and_no_marker_exists() {
         bucket.put("d/f", "x");
         let error = fs.makedir("d").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DirectoryExists);
-        fs.makedir_with("d", recreate()).unwrap();
-        fs.makedirs_with("d", recreate()).unwrap();
+        fs.makedir_with("d", &recreate()).unwrap();
+        fs.makedirs_with("d", &recreate()).unwrap();
         fs.writebytes("d/g", b"x").unwrap();
         assert_eq!(bucket.keys(), ["d/f", "d/g"]);
     });
@@ -129,7 +129,7 @@ fn no_directory_replaces_a_file() {
             let error = fs.makedir("co").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::DirectoryExists, "{error}");
             assert!(fs.makedirs("co").is_err());
-            let _ = fs.makedir_with("co", recreate());
+            let _ = fs.makedir_with("co", &recreate());
             if !strict {
                 let _ = fs.makedirs("co/sub");
                 bucket.remove("co/sub/");
@@ -190,7 +190,7 @@ fn trees_are_removed_children_first_and_markers_last() {
             fs.removedir("t").unwrap();
         }),
         ("movedir", |fs| {
-            fs.movedir_with("t", "moved", create()).unwrap();
+            fs.movedir_with("t", "moved", &create()).unwrap();
         }),
         ("move_dir", |fs| {
             let options = TransferOptions::new().workers(4);
@@ -320,8 +320,8 @@ fn the_metadata_of_markers_is_copied_and_moved() {
                 bucket.put("moved/old", "x");
             }
             let fs = common::builder(&server).strict(strict).build().unwrap();
-            fs.copydir_with("d", "copy", create()).unwrap();
-            fs.movedir_with("d", "moved", create()).unwrap();
+            fs.copydir_with("d", "copy", &create()).unwrap();
+            fs.movedir_with("d", "moved", &create()).unwrap();
             let copied = |key: &str| {
                 let object = bucket.get(key).unwrap();
                 let header = |name: &str| object.headers.get(name).cloned();
@@ -348,11 +348,11 @@ fn trees_are_copied_where_the_store_has_real_directories() {
         for key in ["d/", "d/sub/", "d/sub/f", "d/empty/"] {
             bucket.put(key, "");
         }
-        fs.copydir_with("d", "copy", create()).unwrap();
+        fs.copydir_with("d", "copy", &create()).unwrap();
         for key in ["copy/", "copy/sub/f", "copy/empty/"] {
             assert!(bucket.get(key).is_some(), "{key}");
         }
-        fs.movedir_with("d", "moved", create()).unwrap();
+        fs.movedir_with("d", "moved", &create()).unwrap();
         assert!(fs.isdir("moved/empty").unwrap() && !fs.exists("d").unwrap());
         assert!(bucket.stuck().is_empty());
     });

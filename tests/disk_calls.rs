@@ -92,7 +92,7 @@ fn a_durable_download() {
 fn a_move() {
     let (server, local) = (server(), Directory::new());
     let fs = common::builder(&server).build().unwrap();
-    let disk = OsFs::new_with(&local, OsFsOptions::new().sync(false)).unwrap();
+    let disk = OsFs::new_with(&local, &OsFsOptions::new().sync(false)).unwrap();
     let options = TransferOptions::new().durable(false);
     mark("s3fs-begin");
     moving::move_dir(&fs, "files", &disk, "/", &options).unwrap();

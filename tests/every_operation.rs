@@ -87,7 +87,7 @@ pub const READING: &[Operation] = &[
 pub const CHANGING: &[Operation] = &[
     Operation::new("makedir", |fs, path| fs.makedir(path)),
     Operation::new("makedir recreate", |fs, path| {
-        fs.makedir_with(path, MakedirOptions::new().recreate(true))
+        fs.makedir_with(path, &MakedirOptions::new().recreate(true))
     }),
     Operation::new("openbin w", |fs, path| write(fs, path, "w")),
     Operation::new("openbin x", |fs, path| write(fs, path, "x")),

@@ -427,7 +427,7 @@ fn operations_beside_odd_keys_do_not_change_them() {
             assert!(fs.makedir(directory).is_err());
             assert!(fs.removedir(directory).is_err());
             let again = MakedirOptions::new().recreate(true);
-            fs.makedir_with(directory, again).unwrap();
+            fs.makedir_with(directory, &again).unwrap();
         }
         assert_eq!(foreign.snapshot(), before, "{dir_path:?} {delimiter:?}");
     }
@@ -469,7 +469,7 @@ fn makedir_never_overwrites_a_marker_with_content() {
         bucket.put("d/", "content");
         let error = fs.makedir("d").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DirectoryExists);
-        fs.makedir_with("d", MakedirOptions::new().recreate(true))
+        fs.makedir_with("d", &MakedirOptions::new().recreate(true))
             .unwrap();
         assert_eq!(bucket.get("d/").unwrap().bytes(), b"content");
         fs.makedir("e").unwrap();

@@ -222,8 +222,8 @@ fn in_any_order_of_listings_changes_lose_nothing() {
         let create = CopyOptions::new().create(true);
         for removes in [false, true] {
             let (left, done) = changed(&|fs| match removes {
-                true => fs.movedir_with("p", "t", create),
-                false => fs.copydir_with("p", "t", create),
+                true => fs.movedir_with("p", "t", &create),
+                false => fs.copydir_with("p", "t", &create),
             });
             for name in below("p/") {
                 let key = |prefix: &str| left.contains_key(&format!("{prefix}{name}"));
@@ -311,7 +311,7 @@ fn keys_that_are_not_utf_8_are_counted_and_hide_nothing() {
     let removed = fs.removetree("d").unwrap_err().to_string();
     assert!(removed.contains("not UTF-8"), "{removed}");
     let create = CopyOptions::new().create(true);
-    assert!(fs.movedir_with("f", "t", create).is_err());
+    assert!(fs.movedir_with("f", "t", &create).is_err());
     let keys = server.bucket("bucket").keys();
     assert!(
         ["d/caf\u{e9}", "e/\u{e9}/x", "f/\u{e9}"]

@@ -242,7 +242,7 @@ fn a_listing_of_several_pages_is_complete() {
     );
     // Excluded directories are skipped in the middle of a page, and once more where the listing is of one
     // directory: the following entries are found.
-    fs.copydir_with("many", "more", CopyOptions::new().create(true))
+    fs.copydir_with("many", "more", &CopyOptions::new().create(true))
         .unwrap();
     for path in ["a", "zoo/a/f", "zoo/more/f", "zoo/z"] {
         fs.writebytes(path, b"x").unwrap();

@@ -107,7 +107,7 @@ fn the_time_of_the_last_change_is_kept_and_can_be_set() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     }
     let keep = CopyOptions::new().preserve_time(true);
-    fs.copy_with("f", "kept", keep).unwrap();
+    fs.copy_with("f", "kept", &keep).unwrap();
     fs.copy("f", "new").unwrap();
     assert_eq!(fs.getmodified("kept").unwrap(), Some(when));
     assert!(fs.getmodified("new").unwrap() > Some(when));
@@ -206,15 +206,15 @@ fn a_tree_that_cannot_be_copied_changes_nothing() {
     let create = CopyOptions::new().create(true);
     let kind = |result: s3fs::Result<()>| result.unwrap_err().kind();
     assert_eq!(
-        kind(fs.copydir_with("a", "a/b/new", create)),
+        kind(fs.copydir_with("a", "a/b/new", &create)),
         ErrorKind::IllegalDestination
     );
     assert_eq!(
-        kind(fs.movedir_with("a/b", "/", create)),
+        kind(fs.movedir_with("a/b", "/", &create)),
         ErrorKind::IllegalDestination
     );
     assert_eq!(
-        kind(fs.movedir_with("a", "b/new", create)),
+        kind(fs.movedir_with("a", "b/new", &create)),
         ErrorKind::DirectoryExpected
     );
     assert_eq!(kind(fs.movedir("a", "new")), ErrorKind::ResourceNotFound);
@@ -300,7 +300,7 @@ fn threads_never_see_a_partial_tree() {
         let create = CopyOptions::new().create(true);
         for step in 0..200 {
             let (from, to) = (step.to_string(), (step + 1).to_string());
-            mover.movedir_with(&from, &to, create).unwrap();
+            mover.movedir_with(&from, &to, &create).unwrap();
         }
     });
     while !moves.is_finished() {

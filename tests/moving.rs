@@ -153,7 +153,7 @@ fn an_object_replaced_before_its_tree_is_removed_stays_and_is_named() {
             behind.put("tree/a", "new")
         });
         let fs = common::open(&server);
-        let moved = fs.movedir_with("tree", "moved", create());
+        let moved = fs.movedir_with("tree", "moved", &create());
         assert_eq!(text(&bucket, "moved/a"), "old");
         assert!(bucket.get("tree/b").is_none());
         if heeds {
@@ -188,7 +188,7 @@ fn a_store_without_etags_in_bulk_deletes_gets_single_deletes() {
             behind.put("tree/a", "new")
         });
         let fs = common::open(&server);
-        let moved = fs.movedir_with("tree", "moved", create());
+        let moved = fs.movedir_with("tree", "moved", &create());
         fails(moved, ErrorKind::DirectoryNotEmpty);
         assert_eq!(bucket.keys(), ["moved/", "moved/a", "moved/b", "tree/a"]);
         assert_eq!(text(&bucket, "tree/a"), "new");
@@ -207,7 +207,7 @@ fn a_wrong_etag_comparison_by_the_store_does_not_keep_moved_files() {
         .faults()
         .add(Rule::on("DeleteObjects"), Fault::Answer(answer));
     common::open(&server)
-        .movedir_with("tree", "moved", create())
+        .movedir_with("tree", "moved", &create())
         .unwrap();
     assert_eq!(bucket.keys(), ["moved/", "moved/a"]);
 }

@@ -21,7 +21,7 @@ use crate::local::Directory;
 impl Directory {
     /// The filesystem of a directory in it, beside which there may be other files.
     pub fn open(&self) -> OsFs {
-        OsFs::new_with(self.join("root"), OsFsOptions::new().create(true)).unwrap()
+        OsFs::new_with(self.join("root"), &OsFsOptions::new().create(true)).unwrap()
     }
 }
 
@@ -47,12 +47,12 @@ fn the_local_disk_passes_every_conformance_case() {
     let directory = Directory::new();
     let open = |case: &str| -> Box<dyn FileSystem> {
         let options = OsFsOptions::new().create(true);
-        Box::new(OsFs::new_with(directory.join("plain").join(case), options).unwrap())
+        Box::new(OsFs::new_with(directory.join("plain").join(case), &options).unwrap())
     };
     conformance::run(&open, &[]);
     let open = |case: &str| -> Box<dyn FileSystem> {
         let options = OsFsOptions::new().create(true).sync(false);
-        let fs = OsFs::new_with(directory.join("sub").join(case), options).unwrap();
+        let fs = OsFs::new_with(directory.join("sub").join(case), &options).unwrap();
         fs.makedirs("some/where").unwrap();
         Box::new(fs.into_dir("some/where").unwrap())
     };
@@ -69,8 +69,8 @@ fn the_root_must_be_a_directory() {
         assert!(error.to_string().contains(name), "{error}");
     }
     let create = OsFsOptions::new().create(true);
-    assert!(OsFs::new_with(directory.join("f/x"), create).is_err());
-    OsFs::new_with(directory.join("a/b"), create).unwrap();
+    assert!(OsFs::new_with(directory.join("f/x"), &create).is_err());
+    OsFs::new_with(directory.join("a/b"), &create).unwrap();
     assert!(directory.join("a/b").is_dir());
 }
 
@@ -240,7 +240,7 @@ fn a_copy_keeps_the_time_on_request() {
     let when = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(10_000);
     os.settimes("f", None, Some(when)).unwrap();
     os.copy("f", "new").unwrap();
-    os.copy_with("f", "kept", CopyOptions::new().preserve_time(true))
+    os.copy_with("f", "kept", &CopyOptions::new().preserve_time(true))
         .unwrap();
     assert_eq!(os.readtext("new").unwrap(), "content");
     assert_ne!(os.getmodified("new").unwrap(), Some(when));
@@ -250,11 +250,11 @@ fn a_copy_keeps_the_time_on_request() {
     fails(os.copy("f", "no/x"), ErrorKind::ResourceNotFound, "no/x");
     fails(os.copy("f", "f/x"), ErrorKind::ResourceNotFound, "f/x");
     let overwrite = CopyOptions::new().overwrite(true);
-    let itself = os.copy_with("f", "./f", overwrite);
+    let itself = os.copy_with("f", "./f", &overwrite);
     fails(itself, ErrorKind::IllegalDestination, "./f");
     os.makedir("d").unwrap();
     fails(
-        os.copy_with("f", "d", overwrite),
+        os.copy_with("f", "d", &overwrite),
         ErrorKind::FileExpected,
         "d",
     );
@@ -274,20 +274,20 @@ fn a_moved_file_replaces_another_only_with_overwrite() {
     fails(os.movefile("d", "x"), ErrorKind::FileExpected, "d");
     let overwrite = CopyOptions::new().overwrite(true);
     fails(
-        os.movefile_with("f", "d", overwrite),
+        os.movefile_with("f", "d", &overwrite),
         ErrorKind::FileExpected,
         "d",
     );
     fails(os.movefile("f", "f"), ErrorKind::DestinationExists, "f");
-    os.movefile_with("f", "f", overwrite).unwrap();
+    os.movefile_with("f", "f", &overwrite).unwrap();
     assert_eq!(os.readtext("f").unwrap(), "content");
-    os.movefile_with("f", "g", overwrite).unwrap();
+    os.movefile_with("f", "g", &overwrite).unwrap();
     os.movefile("g", "d/h").unwrap();
     assert_eq!(os.readtext("d/h").unwrap(), "content");
     assert_eq!(names(os.root_path()), ["d"]);
     // Two names of one file.
     fs::hard_link(os.root_path().join("d/h"), os.root_path().join("i")).unwrap();
-    os.movefile_with("i", "d/h", overwrite).unwrap();
+    os.movefile_with("i", "d/h", &overwrite).unwrap();
     assert_eq!(names(os.root_path()), ["d"]);
     assert_eq!(os.readtext("d/h").unwrap(), "content");
 }
@@ -301,10 +301,10 @@ fn a_directory_is_renamed_or_merged_into_another() {
     os.writetext("a/b/f", "content").unwrap();
     fails(os.movedir("a", "x"), ErrorKind::ResourceNotFound, "x");
     fails(os.movedir("no", "a"), ErrorKind::ResourceNotFound, "no");
-    let into_itself = os.movedir_with("a", "a/b/c", create);
+    let into_itself = os.movedir_with("a", "a/b/c", &create);
     fails(into_itself, ErrorKind::IllegalDestination, "a/b/c");
     os.movedir("a", "a").unwrap();
-    os.movedir_with("a", "x/y", create).unwrap();
+    os.movedir_with("a", "x/y", &create).unwrap();
     assert_eq!(os.readtext("x/y/b/f").unwrap(), "content");
     assert!(!os.exists("a").unwrap());
     os.makedir("a").unwrap();
@@ -318,7 +318,7 @@ fn a_directory_is_renamed_or_merged_into_another() {
     assert!(!os.exists("m").unwrap());
     let other = os.opendir("a").unwrap();
     os.makedir("z").unwrap();
-    other.movedir_with("b", "b2", create).unwrap();
+    other.movedir_with("b", "b2", &create).unwrap();
     assert_eq!(names(&os.root_path().join("a/b2")), ["f", "g"]);
     assert!(os.copydir("a", "a/b2").is_err());
 }
@@ -388,7 +388,7 @@ fn one_directory_has_one_location() {
     assert!(!at(&os, "d2").overlaps(&at(&inner, "/")));
     // One copies from the other directly.
     let other = directory.join("other");
-    let other = OsFs::new_with(other, OsFsOptions::new().create(true)).unwrap();
+    let other = OsFs::new_with(other, &OsFsOptions::new().create(true)).unwrap();
     assert!(other.copy_from(&at(&os, "d/f"), "f").unwrap());
     assert_eq!(other.readtext("f").unwrap(), "content");
     assert!(!other.copydir_from(&at(&os, "d"), "d", false).unwrap());
@@ -523,7 +523,7 @@ mod unix {
             fails(os.opendir(path), refused, path);
             assert!(os.movefile(path, "copy").is_err(), "{path}");
             assert!(
-                os.movedir_with(path, "copy", CopyOptions::new().create(true))
+                os.movedir_with(path, "copy", &CopyOptions::new().create(true))
                     .is_err()
             );
             if path.contains('/') {
@@ -592,9 +592,9 @@ mod unix {
             Path::new("f")
         );
         assert_eq!(os.readtext("d/f").unwrap(), "new!");
-        let onto_itself = os.copy_with("l/m", "d/f", CopyOptions::new().overwrite(true));
+        let onto_itself = os.copy_with("l/m", "d/f", &CopyOptions::new().overwrite(true));
         fails(onto_itself, ErrorKind::IllegalDestination, "d/f");
-        let into_itself = os.copydir_with("d", "l/e", CopyOptions::new());
+        let into_itself = os.copydir_with("d", "l/e", &CopyOptions::new());
         fails(into_itself, ErrorKind::IllegalDestination, "l/e");
         // A link that is moved or removed leaves its target unchanged.
         os.movefile("d/m", "moved").unwrap();
@@ -666,7 +666,7 @@ mod unix {
         let (entries, errors): (Vec<_>, Vec<_>) = tree.partition(Result::is_ok);
         assert_eq!(errors.len(), 1);
         assert!(entries.len() < 4);
-        let copied = os.copydir_with("a", "copy", CopyOptions::new().create(true));
+        let copied = os.copydir_with("a", "copy", &CopyOptions::new().create(true));
         assert_eq!(copied.unwrap_err().kind(), ErrorKind::OperationFailed);
         os.removetree("a").unwrap();
         assert!(!os.exists("a").unwrap());
@@ -693,14 +693,14 @@ mod unix {
         assert_eq!(names(&os.root_path().join("full")), ["f"]);
         assert!(os.root_path().join("d").join(&odd).exists());
         // A move that renames the directory includes the file.
-        os.movedir_with("d", "e", CopyOptions::new().create(true))
+        os.movedir_with("d", "e", &CopyOptions::new().create(true))
             .unwrap();
         assert!(os.root_path().join("e").join(&odd).exists());
         os.removetree("e").unwrap();
         assert_eq!(names(os.root_path()), ["full"]);
         // A root may have such a name.
         let root = directory.join(&odd);
-        let odd = OsFs::new_with(root, OsFsOptions::new().create(true)).unwrap();
+        let odd = OsFs::new_with(root, &OsFsOptions::new().create(true)).unwrap();
         odd.writetext("f", "content").unwrap();
         assert_eq!(odd.readtext("f").unwrap(), "content");
         fails(odd.geturl_for("f", "fs"), ErrorKind::NoUrl, "f");
@@ -719,7 +719,7 @@ mod unix {
         let bucket = server.bucket("bucket");
         bucket.put("old", "stays");
         let s3 = common::open(&server);
-        let other = OsFs::new_with(directory.join("other"), OsFsOptions::new().create(true));
+        let other = OsFs::new_with(directory.join("other"), &OsFsOptions::new().create(true));
         let (other, options) = (other.unwrap(), TransferOptions::new().workers(4));
         for place in ["src", "src/deep/er", "elsewhere"] {
             let odd = os.root_path().join(place).join(&odd);
@@ -785,11 +785,11 @@ mod unix {
         // A replaced file keeps its own permissions.
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
         os.appendtext("f", "!").unwrap();
-        os.copy_with("f", "copy", CopyOptions::new().overwrite(true))
+        os.copy_with("f", "copy", &CopyOptions::new().overwrite(true))
             .unwrap();
         assert_eq!(mode(&copy), 0o600);
         let other = directory.join("other");
-        let other = OsFs::new_with(other, OsFsOptions::new().create(true)).unwrap();
+        let other = OsFs::new_with(other, &OsFsOptions::new().create(true)).unwrap();
         other.writetext("copy", "from elsewhere").unwrap();
         let open_to_all = fs::Permissions::from_mode(0o666);
         fs::set_permissions(other.root_path().join("copy"), open_to_all).unwrap();
@@ -842,7 +842,7 @@ mod unix {
         for write in [
             &|| os.writebytes("f", b"new"),
             &|| os.appendbytes("f", b"new"),
-            &|| os.copy_with("f", "copy", CopyOptions::new().overwrite(true)),
+            &|| os.copy_with("f", "copy", &CopyOptions::new().overwrite(true)),
             &|| copy_file(&s3, "f", &os, "f", &TransferOptions::new()).map(drop),
             &|| {
                 let options = TransferOptions::new().resume(true);
@@ -964,8 +964,8 @@ mod unix {
         }
         let overwrite = CopyOptions::new().overwrite(true);
         os.writetext("f", "content").unwrap();
-        assert!(os.copy_with("f", "s", overwrite).is_err());
-        assert!(os.movefile_with("f", "s", overwrite).is_err());
+        assert!(os.copy_with("f", "s", &overwrite).is_err());
+        assert!(os.movefile_with("f", "s", &overwrite).is_err());
         assert_eq!(os.gettype("s").unwrap(), ResourceType::Socket);
         os.remove("s").unwrap();
     }

@@ -214,7 +214,7 @@ fn trees_are_removed_copied_and_downloaded_whole() {
         .unwrap();
     assert_eq!(report.copied(), keys.len());
     let create = s3fs::CopyOptions::new().create(true);
-    fs.copydir_with("t", "u", create).unwrap();
+    fs.copydir_with("t", "u", &create).unwrap();
     let copies = server.bucket(BUCKET).keys().into_iter();
     assert_eq!(
         copies

@@ -299,7 +299,7 @@ mod unix {
         os.copy("w", "copy").unwrap();
         assert_eq!(mode(&disk.join("copy")), 0o751);
         let over = CopyOptions::new().overwrite(true);
-        os.copy_with("w", "x", over).unwrap();
+        os.copy_with("w", "x", &over).unwrap();
         assert_eq!(mode(&disk.join("x")), new_mode);
     }
 }

@@ -16,7 +16,7 @@ type Change = (&'static str, fn(&dyn FileSystem) -> Result<()>);
 const CHANGES: [Change; 23] = [
     ("makedir", |fs| fs.makedir("new")),
     ("makedir that is there", |fs| {
-        fs.makedir_with("d", MakedirOptions::new().recreate(true))
+        fs.makedir_with("d", &MakedirOptions::new().recreate(true))
     }),
     ("makedirs", |fs| fs.makedirs("new/er")),
     ("openbin w", |fs| fs.openbin("d/f", "w").map(drop)),
@@ -41,7 +41,7 @@ const CHANGES: [Change; 23] = [
     ("copy", |fs| fs.copy("d/f", "new")),
     ("movefile", |fs| fs.movefile("d/f", "new")),
     ("movedir", |fs| {
-        fs.movedir_with("d", "new", CopyOptions::new().create(true))
+        fs.movedir_with("d", "new", &CopyOptions::new().create(true))
     }),
 ];
 

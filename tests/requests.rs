@@ -558,7 +558,7 @@ fn making_directories_costs_the_documented_requests() {
             "makedir again",
             an_empty_directory,
             |fs| {
-                fs.makedir_with("d/e", MakedirOptions::new().recreate(true))
+                fs.makedir_with("d/e", &MakedirOptions::new().recreate(true))
                     .unwrap();
             },
             2,

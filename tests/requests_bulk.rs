@@ -419,7 +419,7 @@ fn a_copy_into_an_empty_directory_checks_nothing_per_file() {
         memory
             .makedirs_with(
                 s3fs::path::dirname(&path),
-                s3fs::MakedirOptions::new().recreate(true),
+                &s3fs::MakedirOptions::new().recreate(true),
             )
             .unwrap();
         memory.writetext(&path, "content").unwrap();

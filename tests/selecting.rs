@@ -27,7 +27,7 @@ fn fill(fs: &dyn FileSystem, files: &[&str]) {
     for file in files {
         if let Some((directory, _)) = file.rsplit_once('/') {
             let recreate = s3fs::MakedirOptions::new().recreate(true);
-            fs.makedirs_with(directory, recreate).unwrap();
+            fs.makedirs_with(directory, &recreate).unwrap();
         }
         fs.writetext(file, file).unwrap();
     }

@@ -169,7 +169,7 @@ impl<'a> Worker<'a> {
         for directory in &tree.directories {
             write(directory);
             let options = MakedirOptions::new().beside_file(true);
-            let made = self.memory.makedir_with(directory, options);
+            let made = self.memory.makedir_with(directory, &options);
             made.expect("a place for a directory");
         }
         let are_alone = |path: &&String| !tree.directories.contains(*path);

@@ -194,12 +194,12 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("copydir", |fs, d| {
         let options = CopyOptions::new().create(true);
-        fs.copydir_with(&format!("{d}e"), &format!("{d}new"), options)
+        fs.copydir_with(&format!("{d}e"), &format!("{d}new"), &options)
             .unwrap();
     }),
     ("movedir", |fs, d| {
         let options = CopyOptions::new().create(true);
-        fs.movedir_with(&format!("{d}e"), &format!("{d}new"), options)
+        fs.movedir_with(&format!("{d}e"), &format!("{d}new"), &options)
             .unwrap();
     }),
     ("opendir", |fs, d| {
@@ -300,7 +300,7 @@ fn a_directory_is_made_and_opened() {
     made.writetext("f", "one").unwrap();
     let recreate = MakedirOptions::new().recreate(true);
     assert!(fs.makedir_open("a").is_err() && fs.makedirs_open("a").is_err());
-    let again = fs.makedirs_open_with("a", recreate).unwrap();
+    let again = fs.makedirs_open_with("a", &recreate).unwrap();
     assert_eq!(again.readtext("f").unwrap(), "one");
     fs.makedirs_open("a/b/c").unwrap().touch("g").unwrap();
     assert!(fs.isfile("a/b/c/g").unwrap());
@@ -370,7 +370,7 @@ fn a_file_with_the_name_of_the_directory_is_out_of_reach() {
         directory.create("/", true).map(drop),
         directory.copy("/", "new"),
         directory.movefile("/", "new"),
-        directory.copy_with("f", "/", CopyOptions::new().overwrite(true)),
+        directory.copy_with("f", "/", &CopyOptions::new().overwrite(true)),
     ];
     for result in refused {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::FileExpected);
@@ -380,7 +380,7 @@ fn a_file_with_the_name_of_the_directory_is_out_of_reach() {
         assert_eq!(error.kind(), ErrorKind::DestinationExists, "{from}");
     }
     let overwrite = CopyOptions::new().overwrite(true);
-    let error = directory.copy_with("no", "/", overwrite).unwrap_err();
+    let error = directory.copy_with("no", "/", &overwrite).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceNotFound);
     assert_eq!(directory.geturl("/").unwrap_err().kind(), ErrorKind::NoUrl);
     let change = RawInfo::new().with("s3", "content_type", "text/csv");

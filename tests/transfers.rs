@@ -1010,7 +1010,7 @@ mod on_unix {
         symlink("real", disk.join("link")).unwrap();
         let follows = OsFs::new(&*disk).unwrap();
         assert_eq!(follows.readtext("link/f").unwrap(), "content");
-        let refuses = OsFs::new_with(&*disk, OsFsOptions::new().follow_links(false)).unwrap();
+        let refuses = OsFs::new_with(&*disk, &OsFsOptions::new().follow_links(false)).unwrap();
         assert_eq!(refuses.readtext("real/f").unwrap(), "content");
         for path in ["link/f", "link", "link/new"] {
             fails(refuses.readbytes(path), ErrorKind::PermissionDenied);

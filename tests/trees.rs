@@ -240,7 +240,7 @@ fn copydir_copies_every_key_verbatim() {
             .header("content-type", "a/b"),
     );
     let fs = common::open(&server);
-    fs.copydir_with("tree", "copy", create()).unwrap();
+    fs.copydir_with("tree", "copy", &create()).unwrap();
     assert_eq!(contents(&bucket, "copy/"), contents(&bucket, "tree/"));
     let info = fs.getinfo("copy/meta", Namespaces::S3).unwrap();
     assert_eq!(info.s3().unwrap().metadata["origin"], "gauge");
@@ -256,7 +256,7 @@ fn copydir_sends_one_request_per_key() {
             bucket.put(&format!("d/tree/{number}"), "x");
         }
         let fs = common::builder(&server).strict(strict).build().unwrap();
-        fs.copydir_with("d/tree", "d/copy", create()).unwrap();
+        fs.copydir_with("d/tree", "d/copy", &create()).unwrap();
         assert_eq!(contents(&bucket, "d/copy/").len(), 2501);
         let requests = server.requests().len();
         assert!(requests <= 3 + 2500 + beyond, "{requests}");
@@ -272,7 +272,7 @@ fn movedir_moves_every_key_verbatim() {
     bucket.put("tree.txt", "beside");
     let before = contents(&bucket, "tree/");
     let fs = common::open(&server);
-    fs.movedir_with("tree", "moved", create()).unwrap();
+    fs.movedir_with("tree", "moved", &create()).unwrap();
     assert_eq!(contents(&bucket, "moved/"), before);
     assert!(contents(&bucket, "tree/").is_empty());
     assert_eq!(fs.readtext("tree.txt").unwrap(), "beside");
@@ -286,7 +286,7 @@ fn movedir_adds_one_request_per_thousand_keys_to_copydir() {
         bucket.put(&format!("d/tree/{number}"), "x");
     }
     let fs = common::open(&server);
-    fs.movedir_with("d/tree", "d/moved", create()).unwrap();
+    fs.movedir_with("d/tree", "d/moved", &create()).unwrap();
     let requests = server.requests().len();
     assert!(requests <= (3 + 2500 + 4) + (3 + 1 + 1), "{requests}");
     assert!(fs.isdir("d").unwrap() && !fs.exists("d/tree").unwrap());
@@ -303,7 +303,7 @@ fn movedir_deletes_exactly_the_keys_that_it_copied() {
     let add = || bucket.put("tree/late", "new");
     // After the listing, and before the deletes.
     common::meanwhile(&server, Rule::on("CopyObject"), add, || {
-        fs.movedir_with("tree", "moved", create()).unwrap();
+        fs.movedir_with("tree", "moved", &create()).unwrap();
     });
     assert_eq!(bucket.keys(), ["moved/", "moved/a", "moved/b", "tree/late"]);
 }
@@ -321,7 +321,7 @@ fn a_move_that_fails_in_the_middle_removes_nothing() {
         .faults()
         .add(Rule::on("CopyObject").key("moved/07").always(), late);
     let fs = common::open(&server);
-    let error = fs.movedir_with("tree", "moved", create()).unwrap_err();
+    let error = fs.movedir_with("tree", "moved", &create()).unwrap_err();
     assert!(error.to_string().contains("tree/07"), "{error}");
     assert_eq!(contents(&bucket, "tree/"), before);
 }
@@ -334,7 +334,7 @@ fn keys_that_no_url_can_name_stay_and_are_reported() {
         bucket.put(key, "x");
     }
     let fs = common::open(&server);
-    let error = fs.movedir_with("tree", "moved", create()).unwrap_err();
+    let error = fs.movedir_with("tree", "moved", &create()).unwrap_err();
     assert!(error.to_string().contains("tree/../up"), "{error}");
     let keys = ["moved/", "moved/a", "tree/../up", "tree/./b"];
     assert_eq!(bucket.keys(), keys);
@@ -368,8 +368,8 @@ fn overlapping_trees_are_refused_before_anything_changes() {
         ("a", "/"),
     ] {
         for result in [
-            fs.copydir_with(source, target, create()),
-            fs.movedir_with(source, target, create()),
+            fs.copydir_with(source, target, &create()),
+            fs.movedir_with(source, target, &create()),
         ] {
             let error = result.unwrap_err();
             assert_eq!(
@@ -396,7 +396,7 @@ fn a_tree_that_does_not_fit_is_refused_before_anything_changes() {
     let before = bucket.keys();
     let fs = common::open(&server);
     for target in ["d".repeat(100), "e".repeat(100)] {
-        let error = fs.copydir_with("t", &target, create()).unwrap_err();
+        let error = fs.copydir_with("t", &target, &create()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidPath);
         assert_eq!(bucket.keys(), before);
     }
@@ -417,12 +417,12 @@ fn copy_and_move_cost_the_documented_requests() {
         let costs = [
             count(strict, |fs| fs.copy("d/f", "d/new").unwrap()),
             count(strict, |fs| {
-                fs.copy_with("d/f", "d/g", CopyOptions::new().overwrite(true))
+                fs.copy_with("d/f", "d/g", &CopyOptions::new().overwrite(true))
                     .unwrap();
             }),
             count(strict, |fs| fs.movefile("d/f", "d/new").unwrap()),
             count(strict, |fs| {
-                fs.movefile_with("d/f", "d/g", CopyOptions::new().overwrite(true))
+                fs.movefile_with("d/f", "d/g", &CopyOptions::new().overwrite(true))
                     .unwrap();
             }),
         ];

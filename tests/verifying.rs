@@ -17,7 +17,7 @@ fn files(fs: &dyn FileSystem, files: &[(&str, &str)]) {
     for (path, content) in files {
         fs.makedirs_with(
             s3fs::path::dirname(path),
-            s3fs::MakedirOptions::new().recreate(true),
+            &s3fs::MakedirOptions::new().recreate(true),
         )
         .unwrap();
         fs.writetext(path, content).unwrap();

@@ -137,7 +137,7 @@ fn copy_copies_one_file(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     fs.copy("f", "g").unwrap();
     fs.copy("/f", "d//f").unwrap();
-    fs.copy_with("d/f", "d/g", OVERWRITE()).unwrap();
+    fs.copy_with("d/f", "d/g", &OVERWRITE()).unwrap();
     for file in ["f", "g", "d/f", "d/g"] {
         holds(fs, file, "content");
     }
@@ -150,7 +150,7 @@ fn copy_replaces_only_with_overwrite(fs: &dyn FileSystem) {
     fs.writetext("g", "a longer content").unwrap();
     fails(fs.copy("f", "g"), ErrorKind::DestinationExists, "g");
     holds(fs, "g", "a longer content");
-    fs.copy_with("f", "g", OVERWRITE()).unwrap();
+    fs.copy_with("f", "g", &OVERWRITE()).unwrap();
     holds(fs, "g", "new");
     holds(fs, "f", "new");
 }
@@ -166,7 +166,7 @@ fn copy_needs_a_file(fs: &dyn FileSystem) {
             ("d", ErrorKind::FileExpected),
             ("/", ErrorKind::FileExpected),
         ] {
-            fails(fs.copy_with(path, "new", options), kind, path);
+            fails(fs.copy_with(path, "new", &options), kind, path);
         }
     }
     assert_eq!(names(fs, "/"), ["d"]);
@@ -177,12 +177,12 @@ fn copy_needs_a_place(fs: &dyn FileSystem) {
     fs.writetext("g", "other").unwrap();
     for options in [CopyOptions::new(), OVERWRITE()] {
         fails(
-            fs.copy_with("f", "x/y", options),
+            fs.copy_with("f", "x/y", &options),
             ErrorKind::ResourceNotFound,
             "x/y",
         );
         fails(
-            fs.copy_with("f", "g/y", options),
+            fs.copy_with("f", "g/y", &options),
             ErrorKind::ResourceNotFound,
             "g/y",
         );
@@ -197,7 +197,7 @@ fn copy_never_replaces_a_directory(fs: &dyn FileSystem) {
     fs.writetext("d/f", "content").unwrap();
     for target in ["d", "empty", "/"] {
         fails(fs.copy("d/f", target), ErrorKind::DestinationExists, target);
-        let replaced = fs.copy_with("d/f", target, OVERWRITE());
+        let replaced = fs.copy_with("d/f", target, &OVERWRITE());
         fails(replaced, ErrorKind::FileExpected, target);
     }
     holds(fs, "d/f", "content");
@@ -207,13 +207,13 @@ fn copy_never_replaces_a_directory(fs: &dyn FileSystem) {
 fn a_file_is_not_copied_onto_itself(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     fails(
-        fs.copy_with("f", "f", OVERWRITE()),
+        fs.copy_with("f", "f", &OVERWRITE()),
         ErrorKind::IllegalDestination,
         "f",
     );
     fails(fs.copy("f", "f"), ErrorKind::DestinationExists, "f");
     for same in ["/f", "./f", "x/../f"] {
-        let error = fs.copy_with("f", same, OVERWRITE()).unwrap_err();
+        let error = fs.copy_with("f", same, &OVERWRITE()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::IllegalDestination, "{error}");
     }
     holds(fs, "f", "content");
@@ -223,7 +223,7 @@ fn copy_takes_any_content(fs: &dyn FileSystem) {
     let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     for content in [&b""[..], &content] {
         fs.writebytes("f", content).unwrap();
-        fs.copy_with("f", "g", OVERWRITE()).unwrap();
+        fs.copy_with("f", "g", &OVERWRITE()).unwrap();
         assert_eq!(fs.readbytes("g").unwrap(), content);
     }
 }
@@ -245,10 +245,10 @@ fn movefile_replaces_only_with_overwrite(fs: &dyn FileSystem) {
     fails(fs.movefile("f", "g"), ErrorKind::DestinationExists, "g");
     holds(fs, "f", "new");
     holds(fs, "g", "a longer content");
-    let replaced = fs.movefile_with("f", "d", OVERWRITE());
+    let replaced = fs.movefile_with("f", "d", &OVERWRITE());
     fails(replaced, ErrorKind::FileExpected, "d");
     holds(fs, "f", "new");
-    fs.movefile_with("f", "g", OVERWRITE()).unwrap();
+    fs.movefile_with("f", "g", &OVERWRITE()).unwrap();
     assert_eq!(names(fs, "/"), ["d", "g"]);
     holds(fs, "g", "new");
 }
@@ -263,7 +263,7 @@ fn movefile_needs_a_file(fs: &dyn FileSystem) {
             ("d", ErrorKind::FileExpected),
             ("/", ErrorKind::FileExpected),
         ] {
-            fails(fs.movefile_with(path, "new", options), kind, path);
+            fails(fs.movefile_with(path, "new", &options), kind, path);
         }
         // As in PyFilesystem, the target is checked first.
         let kind = match options.overwrite {
@@ -271,11 +271,11 @@ fn movefile_needs_a_file(fs: &dyn FileSystem) {
             false => ErrorKind::DestinationExists,
         };
         for directory in ["d", "/d", "/"] {
-            let moved = fs.movefile_with(directory, directory, options);
+            let moved = fs.movefile_with(directory, directory, &options);
             fails(moved, kind, directory);
         }
         fails(
-            fs.movefile_with("x", "x", options),
+            fs.movefile_with("x", "x", &options),
             ErrorKind::ResourceNotFound,
             "x",
         );
@@ -288,7 +288,7 @@ fn movefile_needs_a_place(fs: &dyn FileSystem) {
     fs.writetext("f", "content").unwrap();
     let moved = fs.movefile("f", "x/y");
     fails(moved, ErrorKind::ResourceNotFound, "x/y");
-    let moved = fs.movefile_with("f", "f/y", OVERWRITE());
+    let moved = fs.movefile_with("f", "f/y", &OVERWRITE());
     fails(moved, ErrorKind::ResourceNotFound, "f/y");
     assert_eq!(names(fs, "/"), ["f"]);
     holds(fs, "f", "content");
@@ -307,11 +307,11 @@ fn a_move_onto_itself_does_nothing(fs: &dyn FileSystem) {
     for same in ["d/f", "/d/f", "d/e/../f"] {
         let moved = fs.movefile("d/f", same);
         fails(moved, ErrorKind::DestinationExists, same);
-        fs.movefile_with("d/f", same, OVERWRITE()).unwrap();
+        fs.movefile_with("d/f", same, &OVERWRITE()).unwrap();
     }
     for same in ["d", "/d", "d/."] {
         fs.movedir("d", same).unwrap();
-        fs.movedir_with("d", same, CREATE()).unwrap();
+        fs.movedir_with("d", same, &CREATE()).unwrap();
     }
     has_the_tree(fs, "d");
 }
@@ -336,18 +336,18 @@ fn copydir_makes_its_target_only_with_create(fs: &dyn FileSystem) {
     arrange(fs);
     fails(fs.copydir("d", "t"), ErrorKind::ResourceNotFound, "t");
     assert_eq!(names(fs, "/"), ["d", "d.bak"]);
-    fs.copydir_with("d", "t", CREATE()).unwrap();
+    fs.copydir_with("d", "t", &CREATE()).unwrap();
     has_the_tree(fs, "t");
     // The directories above the target are created, too.
-    fs.copydir_with("d", "u/v", CREATE()).unwrap();
+    fs.copydir_with("d", "u/v", &CREATE()).unwrap();
     has_the_tree(fs, "u/v");
-    fs.copydir_with("d", "t", CREATE()).unwrap();
+    fs.copydir_with("d", "t", &CREATE()).unwrap();
     assert_eq!(names(fs, "t"), ["e", "empty", "f"]);
 }
 
 fn copydir_copies_an_empty_directory(fs: &dyn FileSystem) {
     fs.makedir("empty").unwrap();
-    fs.copydir_with("empty", "t", CREATE()).unwrap();
+    fs.copydir_with("empty", "t", &CREATE()).unwrap();
     assert!(fs.isdir("t").unwrap() && fs.isempty("t").unwrap());
     assert!(fs.isdir("empty").unwrap());
 }
@@ -360,7 +360,7 @@ fn copydir_needs_directories(fs: &dyn FileSystem) {
         ("f", "t", ErrorKind::DirectoryExpected, "f"),
         ("d", "f", ErrorKind::DirectoryExpected, "f"),
     ] {
-        let copied = fs.copydir_with(src_path, dst_path, CREATE());
+        let copied = fs.copydir_with(src_path, dst_path, &CREATE());
         fails(copied, kind, path);
     }
     fails(fs.copydir("d", "f"), ErrorKind::DirectoryExpected, "f");
@@ -381,7 +381,7 @@ fn copydir_refuses_trees_that_overlap(fs: &dyn FileSystem) {
         let copied = fs.copydir(src_path, dst_path);
         fails(copied, ErrorKind::IllegalDestination, dst_path);
     }
-    let copied = fs.copydir_with("d", "d/new", CREATE());
+    let copied = fs.copydir_with("d", "d/new", &CREATE());
     fails(copied, ErrorKind::IllegalDestination, "d/new");
     assert_eq!(names(fs, "/"), ["d", "d.bak"]);
     assert_eq!(names(fs, "d"), ["e", "empty", "f"]);
@@ -405,10 +405,10 @@ fn movedir_makes_its_target_only_with_create(fs: &dyn FileSystem) {
     arrange(fs);
     fails(fs.movedir("d", "t"), ErrorKind::ResourceNotFound, "t");
     has_the_tree(fs, "d");
-    fs.movedir_with("d", "t", CREATE()).unwrap();
+    fs.movedir_with("d", "t", &CREATE()).unwrap();
     has_the_tree(fs, "t");
     assert_eq!(names(fs, "/"), ["d.bak", "t"]);
-    fs.movedir_with("t/empty", "new", CREATE()).unwrap();
+    fs.movedir_with("t/empty", "new", &CREATE()).unwrap();
     assert!(fs.isdir("new").unwrap() && fs.isempty("new").unwrap());
     assert_eq!(names(fs, "t"), ["e", "f"]);
 }
@@ -417,7 +417,7 @@ fn movedir_keeps_the_parent_of_its_source(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.makedir("d/e").unwrap();
     fs.writetext("d/e/f", "content").unwrap();
-    fs.movedir_with("d/e", "t", CREATE()).unwrap();
+    fs.movedir_with("d/e", "t", &CREATE()).unwrap();
     assert!(fs.isdir("d").unwrap() && fs.isempty("d").unwrap());
     holds(fs, "t/f", "content");
 }
@@ -431,7 +431,7 @@ fn movedir_needs_directories(fs: &dyn FileSystem) {
         ("f", "t", ErrorKind::DirectoryExpected, "f"),
         ("d", "f", ErrorKind::DirectoryExpected, "f"),
     ] {
-        let moved = fs.movedir_with(src_path, dst_path, CREATE());
+        let moved = fs.movedir_with(src_path, dst_path, &CREATE());
         fails(moved, kind, path);
     }
     fails(fs.movedir("d", "f"), ErrorKind::DirectoryExpected, "f");
@@ -446,7 +446,7 @@ fn movedir_refuses_trees_that_overlap(fs: &dyn FileSystem) {
         let moved = fs.movedir(src_path, dst_path);
         fails(moved, ErrorKind::IllegalDestination, dst_path);
     }
-    let moved = fs.movedir_with("d", "d/new", CREATE());
+    let moved = fs.movedir_with("d", "d/new", &CREATE());
     fails(moved, ErrorKind::IllegalDestination, "d/new");
     assert_eq!(names(fs, "/"), ["d", "d.bak"]);
     has_the_tree(fs, "d");
@@ -458,10 +458,10 @@ fn times_are_kept_if_the_filesystem_has_them(fs: &dyn FileSystem) {
     fs.makedir("d").unwrap();
     fs.writetext("d/f", "content").unwrap();
     fs.settimes("d/f", None, Some(when)).unwrap();
-    fs.copy_with("d/f", "g", preserve).unwrap();
-    fs.copydir_with("d", "t", preserve).unwrap();
-    fs.movefile_with("t/f", "t/h", preserve).unwrap();
-    fs.movedir_with("t", "u", preserve).unwrap();
+    fs.copy_with("d/f", "g", &preserve).unwrap();
+    fs.copydir_with("d", "t", &preserve).unwrap();
+    fs.movefile_with("t/f", "t/h", &preserve).unwrap();
+    fs.movedir_with("t", "u", &preserve).unwrap();
     for file in ["g", "u/h"] {
         holds(fs, file, "content");
         if fs

@@ -71,9 +71,9 @@ fn makedir_refuses_an_existing_path(fs: &dyn FileSystem) {
     fs.writebytes("d/f", b"content").unwrap();
     fails(fs.makedir("d"), ErrorKind::DirectoryExists, "d");
     fails(fs.makedir("/"), ErrorKind::DirectoryExists, "/");
-    fs.makedir_with("d", recreate).unwrap();
-    fs.makedir_with("/", recreate).unwrap();
-    fs.makedir_with("new", recreate).unwrap();
+    fs.makedir_with("d", &recreate).unwrap();
+    fs.makedir_with("/", &recreate).unwrap();
+    fs.makedir_with("new", &recreate).unwrap();
     assert_eq!(fs.readbytes("d/f").unwrap(), b"content");
     assert_eq!(names(fs, "/"), ["d", "new"]);
 }
@@ -83,7 +83,7 @@ fn makedir_over_a_file_is_refused(fs: &dyn FileSystem) {
     fails(fs.makedir("f"), ErrorKind::DirectoryExists, "f");
     let recreate = MakedirOptions::new().recreate(true);
     fails(
-        fs.makedir_with("f", recreate),
+        fs.makedir_with("f", &recreate),
         ErrorKind::DirectoryExpected,
         "f",
     );

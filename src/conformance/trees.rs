@@ -74,7 +74,7 @@ fn makedirs_refuses_an_existing_path(fs: &dyn FileSystem) {
     fails(fs.makedirs("a"), ErrorKind::DirectoryExists, "a");
     fails(fs.makedirs("/"), ErrorKind::DirectoryExists, "/");
     for path in ["a/b", "a", "/", "c/d"] {
-        fs.makedirs_with(path, recreate).unwrap();
+        fs.makedirs_with(path, &recreate).unwrap();
     }
     assert!(fs.isdir("c/d").unwrap());
     assert_eq!(fs.readtext("a/b/f").unwrap(), "content");
@@ -85,7 +85,7 @@ fn makedirs_is_stopped_by_a_file(fs: &dyn FileSystem) {
     for path in ["f", "f/a", "f/a/b"] {
         for recreate in [true, false] {
             let options = MakedirOptions::new().recreate(recreate);
-            let made = fs.makedirs_with(path, options);
+            let made = fs.makedirs_with(path, &options);
             fails(made, ErrorKind::DirectoryExpected, path);
         }
     }

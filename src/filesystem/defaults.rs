@@ -18,7 +18,7 @@ pub(crate) fn copy(
     fs: &dyn FileSystem,
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     fs.validatepath(src_path)?;
@@ -31,7 +31,7 @@ pub(crate) fn copy(
     if endpoints.is_same_file(src_path, dst_path)? {
         return Err(illegal(dst_path).with_message("a file cannot be copied onto itself"));
     }
-    copy_file(fs, src_path, dst_path, &info, &options, false)
+    copy_file(fs, src_path, dst_path, &info, options, false)
 }
 
 /// [`FileSystem::movefile_with`].
@@ -39,7 +39,7 @@ pub(crate) fn movefile(
     fs: &dyn FileSystem,
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     let is_same = endpoints.is_same_file(src_path, dst_path)?;
@@ -69,7 +69,7 @@ pub(super) fn copydir(
     fs: &dyn FileSystem,
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     check_directories(endpoints, src_path, dst_path, options)?;
@@ -82,7 +82,7 @@ pub(super) fn movedir(
     fs: &dyn FileSystem,
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     check_directories(endpoints, src_path, dst_path, options)?;
@@ -100,7 +100,7 @@ pub(crate) fn check_directories(
     endpoints: Endpoints<'_>,
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     endpoints.src.validatepath(src_path)?;
     endpoints.dst.validatepath(dst_path)?;
@@ -222,23 +222,23 @@ impl Tree {
         fs: &dyn FileSystem,
         src_path: &str,
         dst_path: &str,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         let recreate = MakedirOptions::new().recreate(true);
         if !fs.isdir(dst_path)? {
-            fs.makedirs_with(dst_path, recreate)?;
+            fs.makedirs_with(dst_path, &recreate)?;
         }
         let files: HashSet<&str> = self.files.iter().map(|(path, _)| path.as_str()).collect();
         for directory in &self.directories {
             let target = path::combine(dst_path, directory);
             let beside_file = files.contains(directory.as_str());
-            fs.makedir_with(&target, recreate.beside_file(beside_file))?;
+            fs.makedir_with(&target, &recreate.beside_file(beside_file))?;
         }
         let directories: HashSet<&str> = self.directories.iter().map(String::as_str).collect();
         for (file, info) in &self.files {
             let (source, target) = (path::combine(src_path, file), path::combine(dst_path, file));
             let beside = directories.contains(file.as_str());
-            copy_file(fs, &source, &target, info, &options, beside)?;
+            copy_file(fs, &source, &target, info, options, beside)?;
         }
         Ok(())
     }

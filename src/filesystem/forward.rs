@@ -28,7 +28,7 @@ macro_rules! forward {
             fn listdir(&self, path: &str) -> Result<Vec<String>> {
                 (**self).listdir(path)
             }
-            fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+            fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
                 (**self).makedir_with(path, options)
             }
             fn openbin_with(
@@ -101,14 +101,14 @@ macro_rules! forward {
             fn upload_sized(&self, path: &str, source: &mut dyn Read, size: u64) -> Result<u64> {
                 (**self).upload_sized(path, source, size)
             }
-            fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+            fn makedirs_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
                 (**self).makedirs_with(path, options)
             }
             fn copy_with(
                 &self,
                 src_path: &str,
                 dst_path: &str,
-                options: CopyOptions,
+                options: &CopyOptions,
             ) -> Result<()> {
                 (**self).copy_with(src_path, dst_path, options)
             }
@@ -116,7 +116,7 @@ macro_rules! forward {
                 &self,
                 src_path: &str,
                 dst_path: &str,
-                options: CopyOptions,
+                options: &CopyOptions,
             ) -> Result<()> {
                 (**self).movefile_with(src_path, dst_path, options)
             }
@@ -124,7 +124,7 @@ macro_rules! forward {
                 &self,
                 src_path: &str,
                 dst_path: &str,
-                options: CopyOptions,
+                options: &CopyOptions,
             ) -> Result<()> {
                 (**self).copydir_with(src_path, dst_path, options)
             }
@@ -132,7 +132,7 @@ macro_rules! forward {
                 &self,
                 src_path: &str,
                 dst_path: &str,
-                options: CopyOptions,
+                options: &CopyOptions,
             ) -> Result<()> {
                 (**self).movedir_with(src_path, dst_path, options)
             }

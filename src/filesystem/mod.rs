@@ -269,14 +269,14 @@ pub trait FileSystem: Send + Sync {
     /// use s3fs::MakedirOptions;
     ///
     /// fs.makedir("reports")?;
-    /// fs.makedir_with("reports", MakedirOptions::new().recreate(true))?; // is there already
+    /// fs.makedir_with("reports", &MakedirOptions::new().recreate(true))?; // is there already
     /// # Ok::<(), s3fs::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`makedir`](crate::FileSystemExt::makedir).
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()>;
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()>;
 
     /// Opens a file, like [`openbin`](crate::FileSystemExt::openbin), with options.
     ///
@@ -746,20 +746,20 @@ pub trait FileSystem: Send + Sync {
     /// # let fs = s3fs::MemoryFs::new();
     /// use s3fs::MakedirOptions;
     ///
-    /// fs.makedirs_with("2026/07", MakedirOptions::new().recreate(true))?;
-    /// fs.makedirs_with("2026/07", MakedirOptions::new().recreate(true))?;
+    /// fs.makedirs_with("2026/07", &MakedirOptions::new().recreate(true))?;
+    /// fs.makedirs_with("2026/07", &MakedirOptions::new().recreate(true))?;
     /// # Ok::<(), s3fs::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// As [`makedirs`](crate::FileSystemExt::makedirs).
-    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedirs_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         let validated = self.validatepath(path)?;
         let made = || -> Result<()> {
             let levels = path::recursepath(&validated)?;
             for level in levels.iter().skip(1).filter(|level| **level != validated) {
-                self.makedir_with(level, MakedirOptions::new().recreate(true))?;
+                self.makedir_with(level, &MakedirOptions::new().recreate(true))?;
             }
             match self.makedir_with(&validated, options) {
                 Err(error)
@@ -782,7 +782,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// fs.writetext("a.txt", "new")?;
     /// fs.writetext("b.txt", "old")?;
-    /// fs.copy_with("a.txt", "b.txt", CopyOptions::new().overwrite(true))?;
+    /// fs.copy_with("a.txt", "b.txt", &CopyOptions::new().overwrite(true))?;
     /// assert_eq!(fs.readtext("b.txt")?, "new");
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -790,7 +790,7 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     ///
     /// As [`copy`](crate::FileSystemExt::copy).
-    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         defaults::copy(&self, src_path, dst_path, options)
     }
 
@@ -803,7 +803,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// fs.writetext("a.txt", "new")?;
     /// fs.writetext("b.txt", "old")?;
-    /// fs.movefile_with("a.txt", "b.txt", CopyOptions::new().overwrite(true))?;
+    /// fs.movefile_with("a.txt", "b.txt", &CopyOptions::new().overwrite(true))?;
     /// assert_eq!(fs.listdir("/")?, ["b.txt"]);
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -811,7 +811,7 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     ///
     /// As [`movefile`](crate::FileSystemExt::movefile).
-    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         defaults::movefile(&self, src_path, dst_path, options)
     }
 
@@ -824,7 +824,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// fs.makedir("old")?;
     /// fs.writetext("old/a.txt", "a")?;
-    /// fs.copydir_with("old", "new", CopyOptions::new().create(true))?;
+    /// fs.copydir_with("old", "new", &CopyOptions::new().create(true))?;
     /// assert_eq!(fs.readtext("new/a.txt")?, "a");
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -832,7 +832,7 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     ///
     /// As [`copydir`](crate::FileSystemExt::copydir).
-    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         defaults::copydir(&self, src_path, dst_path, options)
     }
 
@@ -845,7 +845,7 @@ pub trait FileSystem: Send + Sync {
     ///
     /// fs.makedir("old")?;
     /// fs.writetext("old/a.txt", "a")?;
-    /// fs.movedir_with("old", "new", CopyOptions::new().create(true))?;
+    /// fs.movedir_with("old", "new", &CopyOptions::new().create(true))?;
     /// assert_eq!(fs.listdir("/")?, ["new"]);
     /// # Ok::<(), s3fs::Error>(())
     /// ```
@@ -853,7 +853,7 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     ///
     /// As [`movedir`](crate::FileSystemExt::movedir).
-    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         defaults::movedir(&self, src_path, dst_path, options)
     }
 

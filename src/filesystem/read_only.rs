@@ -74,7 +74,7 @@ impl<F: FileSystem> FileSystem for ReadOnly<F> {
         self.0.listdir(path)
     }
 
-    fn makedir_with(&self, path: &str, _: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, _: &MakedirOptions) -> Result<()> {
         self.refuse(path)
     }
 
@@ -167,23 +167,23 @@ impl<F: FileSystem> FileSystem for ReadOnly<F> {
         self.refuse(path)
     }
 
-    fn makedirs_with(&self, path: &str, _: MakedirOptions) -> Result<()> {
+    fn makedirs_with(&self, path: &str, _: &MakedirOptions) -> Result<()> {
         self.refuse(path)
     }
 
-    fn copy_with(&self, _: &str, dst_path: &str, _: CopyOptions) -> Result<()> {
+    fn copy_with(&self, _: &str, dst_path: &str, _: &CopyOptions) -> Result<()> {
         self.refuse(dst_path)
     }
 
-    fn movefile_with(&self, src_path: &str, _: &str, _: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, _: &str, _: &CopyOptions) -> Result<()> {
         self.refuse(src_path)
     }
 
-    fn copydir_with(&self, _: &str, dst_path: &str, _: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, _: &str, dst_path: &str, _: &CopyOptions) -> Result<()> {
         self.refuse(dst_path)
     }
 
-    fn movedir_with(&self, src_path: &str, _: &str, _: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, _: &str, _: &CopyOptions) -> Result<()> {
         self.refuse(src_path)
     }
 

@@ -195,7 +195,7 @@ impl<F: FileSystem> SubFs<F> {
         &self,
         src_path: &str,
         dst_path: &str,
-        options: CopyOptions,
+        options: &CopyOptions,
         call: impl FnOnce(&F, &str, &str) -> Result<T>,
     ) -> Result<T> {
         let (from_root, to_root) = (self.is_root(src_path)?, self.is_root(dst_path)?);
@@ -378,7 +378,7 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
         self.at(path, |fs, path| fs.listdir(path))
     }
 
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.at(path, |fs, path| fs.makedir_with(path, options))
     }
 
@@ -517,30 +517,31 @@ impl<F: FileSystem> FileSystem for SubFs<F> {
     }
 
     /// Makes no directories above this one.
-    fn makedirs_with(&self, path: &str, mut options: MakedirOptions) -> Result<()> {
+    fn makedirs_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
+        let mut options = *options;
         options.given_levels += path::iteratepath(&self.directory)?.len();
-        self.at(path, |fs, path| fs.makedirs_with(path, options))
+        self.at(path, |fs, path| fs.makedirs_with(path, &options))
     }
 
-    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.between_files(src_path, dst_path, options, |fs, source, target| {
             fs.copy_with(source, target, options)
         })
     }
 
-    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.between_files(src_path, dst_path, options, |fs, source, target| {
             fs.movefile_with(source, target, options)
         })
     }
 
-    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.between(src_path, dst_path, !options.create, |fs, source, target| {
             fs.copydir_with(source, target, options)
         })
     }
 
-    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.between(src_path, dst_path, !options.create, |fs, source, target| {
             fs.movedir_with(source, target, options)
         })

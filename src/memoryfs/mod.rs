@@ -190,7 +190,7 @@ impl FileSystem for MemoryFs {
         Ok(names.filter(|name| seen.insert(name.clone())).collect())
     }
 
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         let place = self.place(path)?;
         self.store.write().makedir(&place, options)
     }
@@ -268,23 +268,23 @@ impl FileSystem for MemoryFs {
         Ok(())
     }
 
-    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
         self.store.write().copy(&source, &target, options)
     }
 
-    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
         self.store.write().movefile(&source, &target, options)
     }
 
-    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
         cancel::check()?;
         self.store.write().copydir(&source, &target, options)
     }
 
-    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         let (source, target) = (self.place(src_path)?, self.place(dst_path)?);
         cancel::check()?;
         self.store.write().movedir(&source, &target, options)
@@ -368,13 +368,13 @@ impl Capabilities for MemoryFs {
         cancel::check()?;
         let mut tree = self.store.write();
         if remove {
-            tree.movedir(&source, &target, options)?;
+            tree.movedir(&source, &target, &options)?;
             if stays {
                 let beside = MakedirOptions::new().recreate(true).beside_file(true);
-                tree.makedir(&source, beside)?;
+                tree.makedir(&source, &beside)?;
             }
         } else {
-            tree.copydir(&source, &target, options)?;
+            tree.copydir(&source, &target, &options)?;
         }
         Ok(true)
     }

@@ -195,7 +195,7 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn makedir(&mut self, place: &Place<'_>, options: MakedirOptions) -> Result<()> {
+    pub(super) fn makedir(&mut self, place: &Place<'_>, options: &MakedirOptions) -> Result<()> {
         if !place.is_root() {
             self.require_parent(place, ErrorKind::DirectoryExpected)?;
         }
@@ -337,7 +337,7 @@ impl Tree {
         &mut self,
         source: &Place<'_>,
         target: &Place<'_>,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         if !options.overwrite && self.exists(target) {
             return Err(target.error(ErrorKind::DestinationExists));
@@ -360,7 +360,7 @@ impl Tree {
         &mut self,
         source: &Place<'_>,
         target: &Place<'_>,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         if source.key == target.key {
             if !options.overwrite && self.exists(target) {
@@ -376,7 +376,7 @@ impl Tree {
         &mut self,
         source: &Place<'_>,
         target: &Place<'_>,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         self.check_directories(source, target, options)?;
         check_overlap(source, target)?;
@@ -389,7 +389,7 @@ impl Tree {
         &mut self,
         source: &Place<'_>,
         target: &Place<'_>,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         self.check_directories(source, target, options)?;
         if source.key == target.key {
@@ -405,7 +405,7 @@ impl Tree {
         &self,
         source: &Place<'_>,
         target: &Place<'_>,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         if !options.create && !self.exists(target) {
             return Err(target.error(ErrorKind::ResourceNotFound));
@@ -431,7 +431,7 @@ impl Tree {
     }
 
     /// Copies every key below one directory to another directory.
-    fn merge(&mut self, source: &str, target: &str, options: CopyOptions) {
+    fn merge(&mut self, source: &str, target: &str, options: &CopyOptions) {
         let moved = |key: &str| {
             key.strip_prefix(source)
                 .map(|rest| format!("{target}{rest}"))
@@ -452,7 +452,7 @@ impl Tree {
 }
 
 /// Returns the copy of a file, with the current time unless the time is kept.
-fn copied(node: Node, options: CopyOptions) -> Node {
+fn copied(node: Node, options: &CopyOptions) -> Node {
     match options.preserve_time {
         true => node,
         false => Node {

@@ -198,7 +198,7 @@ impl OsOpener {
         };
         // An absolute path replaces the path to which it is joined.
         let path = PathBuf::from(".").join(&options.cwd).join(path);
-        OsFs::new_with(path, OsFsOptions::new().create(options.create))
+        OsFs::new_with(path, &OsFsOptions::new().create(options.create))
     }
 }
 

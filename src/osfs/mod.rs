@@ -189,7 +189,7 @@ impl OsFs {
     ///
     /// [`CreateFailed`](ErrorKind::CreateFailed), with the reason.
     pub fn new(root_path: impl AsRef<Path>) -> Result<Self> {
-        Self::new_with(root_path, OsFsOptions::default())
+        Self::new_with(root_path, &OsFsOptions::default())
     }
 
     /// Opens the directory at `root_path`, with options.
@@ -197,7 +197,7 @@ impl OsFs {
     /// # Errors
     ///
     /// As [`new`](Self::new).
-    pub fn new_with(root_path: impl AsRef<Path>, options: OsFsOptions) -> Result<Self> {
+    pub fn new_with(root_path: impl AsRef<Path>, options: &OsFsOptions) -> Result<Self> {
         let root_path = root_path.as_ref();
         let open = || {
             if options.create {
@@ -385,7 +385,7 @@ impl OsFs {
     }
 
     /// Moves a file by renaming it. Returns `false` if that is not safe, and the file must be copied.
-    fn rename_file(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<bool> {
+    fn rename_file(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<bool> {
         let (source, target) = (self.validatepath(src_path)?, self.validatepath(dst_path)?);
         let (Ok((from, own)), Ok(to)) = (self.find_entry(&source), self.target(&target)) else {
             return Ok(false);
@@ -427,7 +427,7 @@ impl OsFs {
         }
         let Some((to, own)) = found(self.find_entry(&target))? else {
             let parent = path::dirname(&target);
-            self.makedirs_with(parent, MakedirOptions::new().recreate(true))
+            self.makedirs_with(parent, &MakedirOptions::new().recreate(true))
                 .map_err(|error| error.with_path_replaced(dst_path))?;
             let to = self.root.entry(&target)?;
             return Ok(fs::rename(&place.real, to).is_ok());
@@ -693,7 +693,7 @@ impl FileSystem for OsFs {
         })
     }
 
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.at(path, |validated| {
             let made = if validated == "/" {
                 Err(io::ErrorKind::AlreadyExists.into())
@@ -835,18 +835,18 @@ impl FileSystem for OsFs {
         })
     }
 
-    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         if self.rename_file(src_path, dst_path, options)? {
             return Ok(());
         }
         defaults::movefile(&self, src_path, dst_path, options)
     }
 
-    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         copy::within(self, src_path, dst_path, options)
     }
 
-    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         cancel::check()?;
         let source = self.location(src_path)?;
         let target = self.location(dst_path)?;

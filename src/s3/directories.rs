@@ -51,7 +51,7 @@ impl S3Fs {
         self.objects().delete(&marker, None)
     }
 
-    pub(super) fn make_directory(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    pub(super) fn make_directory(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);
@@ -97,7 +97,7 @@ impl S3Fs {
 
     /// Creates directories from the deepest existing one down. Makes at most 2 k + 1 requests for k new levels in
     /// strict mode, otherwise k.
-    pub(super) fn make_directories(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    pub(super) fn make_directories(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.check_writeable(path)?;
         let validated = self.normalize(path)?;
         let exists = || Error::new(ErrorKind::DirectoryExists).with_path(path);

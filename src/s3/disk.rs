@@ -165,7 +165,7 @@ impl S3Fs {
             let disk = OsFsOptions::new()
                 .create(!options.dry_run)
                 .follow_links(false);
-            let disk = OsFs::new_with(local_path, disk)?;
+            let disk = OsFs::new_with(local_path, &disk)?;
             copy_dir(self, path, &disk, "/", options)
         })
     }

@@ -538,7 +538,7 @@ impl FileSystem for S3Fs {
         Ok(self.infos(scan, path, namespaces))
     }
 
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.make_directory(path, options)
             .map_err(|error| error.with_path(path))
     }
@@ -681,25 +681,25 @@ impl FileSystem for S3Fs {
         }
     }
 
-    fn makedirs_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedirs_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         self.make_directories(path, options)
             .map_err(|error| error.with_path_replaced(path))
     }
 
-    fn copy_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copy_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.copy_file(src_path, dst_path, options)
     }
 
-    fn movefile_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movefile_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.move_file(src_path, dst_path, options)
     }
 
-    fn copydir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn copydir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.copy_directory(src_path, dst_path, options, false)
             .map_err(|error| error.with_path(src_path))
     }
 
-    fn movedir_with(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<()> {
+    fn movedir_with(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<()> {
         self.copy_directory(src_path, dst_path, options, true)
             .map_err(|error| error.with_path(src_path))
     }

@@ -111,7 +111,7 @@ pub fn copy_file(
         if endpoints.is_one && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
             return src_fs
-                .copy_with(src_path, dst_path, overwrite)
+                .copy_with(src_path, dst_path, &overwrite)
                 .map(|()| true);
         }
         let run = Run::new(options);
@@ -186,7 +186,7 @@ pub(crate) fn within(
     fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     defaults::check_directories(endpoints, src_path, dst_path, options)?;
@@ -301,7 +301,7 @@ pub(crate) fn transfer_whole(
         // The source was empty.
         endpoints
             .dst
-            .makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
+            .makedirs_with(dst_path, &MakedirOptions::new().recreate(true))?;
     }
     Ok(true)
 }
@@ -317,7 +317,7 @@ pub(crate) fn make_directories(
     let mut actions = Vec::new();
     if !dst.isdir(dst_path)? {
         if !options.dry_run {
-            dst.makedirs_with(dst_path, MakedirOptions::new().recreate(true))?;
+            dst.makedirs_with(dst_path, &MakedirOptions::new().recreate(true))?;
         }
         actions.push(Action::Makedir(dst_path.to_owned()));
     }

@@ -129,7 +129,7 @@ pub fn move_file(
         if endpoints.is_one && options.is_plain() {
             let overwrite = CopyOptions::new().overwrite(true);
             return src_fs
-                .movefile_with(src_path, dst_path, overwrite)
+                .movefile_with(src_path, dst_path, &overwrite)
                 .map(|()| true);
         }
         let jobs = [file_job(endpoints, src_path, dst_path)?];
@@ -234,7 +234,7 @@ pub(crate) fn within(
     fs: &(impl FileSystem + ?Sized),
     src_path: &str,
     dst_path: &str,
-    options: CopyOptions,
+    options: &CopyOptions,
 ) -> Result<()> {
     let endpoints = Endpoints::new(&fs, &fs);
     defaults::check_directories(endpoints, src_path, dst_path, options)?;

@@ -424,5 +424,5 @@ impl<'r, 'a> Run<'r, 'a> {
 /// Makes a directory unless it exists. `beside_file` allows a file with the same path.
 pub(crate) fn make_directory(fs: &dyn FileSystem, path: &str, beside_file: bool) -> Result<()> {
     let options = MakedirOptions::new().recreate(true);
-    fs.makedir_with(path, options.beside_file(beside_file))
+    fs.makedir_with(path, &options.beside_file(beside_file))
 }

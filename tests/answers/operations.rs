@@ -187,7 +187,7 @@ pub const OPERATIONS: &[Operation] = &[
         name: "copy in the bucket",
         run: |server| {
             let overwrite = CopyOptions::new().overwrite(true);
-            let copied = server.open().copy_with(PATH, "copy", overwrite);
+            let copied = server.open().copy_with(PATH, "copy", &overwrite);
             Outcome {
                 copies: server.get("copy").into_iter().collect(),
                 error: copied.err(),
@@ -200,7 +200,7 @@ pub const OPERATIONS: &[Operation] = &[
         copies_first: true,
         run: |server| {
             let overwrite = CopyOptions::new().overwrite(true);
-            let moved = server.open().movefile_with(PATH, "copy", overwrite);
+            let moved = server.open().movefile_with(PATH, "copy", &overwrite);
             Outcome {
                 copies: server.get("copy").into_iter().collect(),
                 error: moved.err(),
@@ -220,7 +220,7 @@ pub const OPERATIONS: &[Operation] = &[
         name: "copydir in the bucket",
         run: |server| {
             let create = CopyOptions::new().create(true);
-            let copied = server.open().copydir_with("dir", "copy", create);
+            let copied = server.open().copydir_with("dir", "copy", &create);
             Outcome {
                 copies: server.get("copy/file").into_iter().collect(),
                 error: copied.err(),
@@ -233,7 +233,7 @@ pub const OPERATIONS: &[Operation] = &[
         copies_first: true,
         run: |server| {
             let create = CopyOptions::new().create(true);
-            let moved = server.open().movedir_with("dir", "copy", create);
+            let moved = server.open().movedir_with("dir", "copy", &create);
             Outcome {
                 copies: server.get("copy/file").into_iter().collect(),
                 error: moved.err(),

@@ -203,7 +203,7 @@ fn a_copy_of_a_huge_object_has_the_encryption_of_the_filesystem() {
         (&store(UploadArgs::new()), true),
         (&rekeyed, false),
     ] {
-        fs.copy_with("huge", "copy", CopyOptions::new().overwrite(true))
+        fs.copy_with("huge", "copy", &CopyOptions::new().overwrite(true))
             .unwrap();
         let object = stored(&server, "copy");
         assert!(object.customer_key_md5.is_some());

@@ -64,7 +64,7 @@ type Work = fn(&S3Fs) -> s3fs::Result<()>;
 const WORKS: [(&str, &str, Work); 9] = [
     ("copy", "copy", |fs| fs.copy("file", "copy")),
     ("copy over", "copy", |fs| {
-        fs.copy_with("file", "copy", CopyOptions::new().overwrite(true))
+        fs.copy_with("file", "copy", &CopyOptions::new().overwrite(true))
     }),
     ("movefile", "copy", |fs| fs.movefile("file", "copy")),
     ("setinfo", "file", |fs| {
@@ -138,8 +138,8 @@ fn keep_encryption_keeps_the_encryption_of_trees_with_one_head_per_key() {
         let fs = builder.build().unwrap();
         let options = CopyOptions::new().create(true);
         let done = match moves {
-            true => fs.movedir_with("a", "c", options),
-            false => fs.copydir_with("a", "c", options),
+            true => fs.movedir_with("a", "c", &options),
+            false => fs.copydir_with("a", "c", &options),
         };
         done.unwrap();
         let looked = common::asked(&server, "HeadObject");

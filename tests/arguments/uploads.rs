@@ -369,7 +369,7 @@ fn the_content_type_is_guessed_from_the_name_by_default() {
         for fs in &fs {
             fs.writebytes(name, b"").unwrap();
             assert_eq!(s3_info(fs, name).content_type.as_deref(), Some(expected));
-            fs.makedir_with("x.html", s3fs::MakedirOptions::new().recreate(true))
+            fs.makedir_with("x.html", &s3fs::MakedirOptions::new().recreate(true))
                 .unwrap();
             let below = format!("x.html/{name}");
             fs.openbin(&below, "w+").unwrap().close().unwrap();
@@ -495,8 +495,8 @@ fn do_everything(server: &Server, fs: &S3Fs) {
     fs.makedirs("more").unwrap();
     fs.writebytes("more/f", b"x").unwrap();
     let create = s3fs::CopyOptions::new().create(true);
-    fs.copydir_with("more", "copies", create).unwrap();
-    fs.movedir_with("copies", "moved", create).unwrap();
+    fs.copydir_with("more", "copies", &create).unwrap();
+    fs.movedir_with("copies", "moved", &create).unwrap();
     fs.stale_uploads("/", std::time::Duration::ZERO).unwrap();
     fs.versions("more/f").unwrap();
     fs.restore_version("more/f", "null").unwrap();

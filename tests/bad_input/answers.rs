@@ -358,7 +358,7 @@ fn an_overflowing_sum_of_listed_sizes_does_not_panic() {
     mirror::mirror(&fs.opendir("big").unwrap(), &MemoryFs::new(), &options).unwrap();
     // No object is so large: no request for its parts is sent.
     let create = CopyOptions::new().create(true);
-    let copied = fs.copydir_with("big", "copy", create);
+    let copied = fs.copydir_with("big", "copy", &create);
     assert_eq!(copied.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(most, u64::MAX);
 }

@@ -283,7 +283,7 @@ pub const WRITING: &[Case] = &[
         refused(fs.makedir("dir/empty"))
     }),
     writes("makedir recreate", |fs| {
-        told(fs.makedir_with("dir/empty", MakedirOptions::new().recreate(true)))
+        told(fs.makedir_with("dir/empty", &MakedirOptions::new().recreate(true)))
     }),
     writes("writebytes", |fs| {
         told(fs.writebytes("dir/new", b"new content"))
@@ -345,7 +345,7 @@ pub const WRITING: &[Case] = &[
     to_new(writes("copy", |fs| told(fs.copy("dir/file", "dir/new")))),
     writes("copy over", |fs| {
         let overwrite = CopyOptions::new().overwrite(true);
-        told(fs.copy_with("dir/file", "dir/second", overwrite))
+        told(fs.copy_with("dir/file", "dir/second", &overwrite))
     }),
     writes("copy_from", |fs| {
         let source = fs.location("dir/file")?.expect("an S3 bucket has places");
@@ -443,7 +443,7 @@ pub const CHANGING: &[Case] = &[
     })),
     changes("movefile over", |fs| {
         let overwrite = CopyOptions::new().overwrite(true);
-        told(fs.movefile_with("dir/file", "dir/second", overwrite))
+        told(fs.movefile_with("dir/file", "dir/second", &overwrite))
     }),
     changes("copy_dir from memory", |fs| {
         told(copy::copy_dir(&memory()?, "/", fs, "dir", &options()).map(|done| done.copied()))
@@ -469,10 +469,10 @@ pub const CHANGING: &[Case] = &[
         told(moving::move_dir(&source, "sub", &target, "/", &options()).map(drop))
     }),
     changes("copydir", |fs| {
-        told(fs.copydir_with("dir", "copy", CopyOptions::new().create(true)))
+        told(fs.copydir_with("dir", "copy", &CopyOptions::new().create(true)))
     }),
     changes("movedir", |fs| {
-        told(fs.movedir_with("dir", "moved", CopyOptions::new().create(true)))
+        told(fs.movedir_with("dir", "moved", &CopyOptions::new().create(true)))
     }),
     changes("copydir_from", |fs| {
         let source = fs.location("dir")?.expect("an S3 bucket has places");

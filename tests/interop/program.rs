@@ -96,8 +96,8 @@ fn run(fs: &dyn FileSystem, command: &[&str], out: &mut dyn Write) -> Result<boo
         ["rmtree", path] => fs.removetree(path)?,
         ["cp", from, to] => fs.copy(from, to)?,
         ["mv", from, to] => fs.movefile(from, to)?,
-        ["cpdir", from, to] => fs.copydir_with(from, to, create)?,
-        ["mvdir", from, to] => fs.movedir_with(from, to, create)?,
+        ["cpdir", from, to] => fs.copydir_with(from, to, &create)?,
+        ["mvdir", from, to] => fs.movedir_with(from, to, &create)?,
         _ => return Ok(false),
     }
     out.flush()?;

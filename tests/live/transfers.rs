@@ -177,7 +177,7 @@ fn a_directory_is_moved_on_the_server_and_to_another_filesystem() {
         fs.writebytes(path, &content(size)).unwrap();
     }
     let create = CopyOptions::new().create(true);
-    fs.movedir_with("from", "to", create).unwrap();
+    fs.movedir_with("from", "to", &create).unwrap();
     assert!(!fs.exists("from").unwrap());
     assert!(fs.readbytes("to/b c/d").unwrap() == content(PART + 1));
     let memory = MemoryFs::new();

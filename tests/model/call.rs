@@ -140,8 +140,8 @@ impl Call {
     pub fn make(&self, fs: &dyn FileSystem, slots: &mut Slots) -> Outcome {
         match self {
             Self::Ask(method, path) => ask(fs, method, path),
-            Self::Makedir(path, recreate) => answer(fs.makedir_with(path, making(*recreate))),
-            Self::Makedirs(path, recreate) => answer(fs.makedirs_with(path, making(*recreate))),
+            Self::Makedir(path, recreate) => answer(fs.makedir_with(path, &making(*recreate))),
+            Self::Makedirs(path, recreate) => answer(fs.makedirs_with(path, &making(*recreate))),
             Self::Create(path, wipe) => answer(fs.create(path, *wipe)),
             Self::Put(method, path, text) => put(fs, method, path, text),
             Self::Foreign(path, text) => answer(foreign(fs, path, text)),
@@ -278,7 +278,7 @@ fn put(fs: &dyn FileSystem, method: &str, path: &str, text: &str) -> Outcome {
 /// Does the same on a filesystem whose directories are not implied by the files in them.
 fn foreign(fs: &dyn FileSystem, path: &str, text: &str) -> Result<()> {
     let (parent, _) = path.rsplit_once('/').unwrap_or(("", path));
-    fs.makedirs_with(parent, making(true))?;
+    fs.makedirs_with(parent, &making(true))?;
     fs.writebytes(path, text.as_bytes())
 }
 
@@ -286,10 +286,10 @@ fn transfer(fs: &dyn FileSystem, method: &str, from: &str, to: &str, flags: Flag
     let options = CopyOptions::new().preserve_time(flags.preserve_time);
     let (file, directory) = (options.overwrite(flags.force), options.create(flags.force));
     match method {
-        "copy" => answer(fs.copy_with(from, to, file)),
-        "movefile" => answer(fs.movefile_with(from, to, file)),
-        "copydir" => answer(fs.copydir_with(from, to, directory)),
-        "movedir" => answer(fs.movedir_with(from, to, directory)),
+        "copy" => answer(fs.copy_with(from, to, &file)),
+        "movefile" => answer(fs.movefile_with(from, to, &file)),
+        "copydir" => answer(fs.copydir_with(from, to, &directory)),
+        "movedir" => answer(fs.movedir_with(from, to, &directory)),
         other => unreachable!("{other} takes no two paths"),
     }
 }

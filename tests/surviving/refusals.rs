@@ -27,7 +27,7 @@ fn calls(fs: &S3Fs) -> [(&'static str, s3fs::Result<()>); 6] {
         ("GetObject", fs.openbin("file", "r").map(drop)),
         ("GetObject", fs.openbin("file", "r+").map(drop)),
         ("HeadObject", fs.getsize("file").map(drop)),
-        ("CopyObject", fs.copy_with("there", "file", overwrite)),
+        ("CopyObject", fs.copy_with("there", "file", &overwrite)),
         ("DeleteObject", fs.remove("file")),
     ]
 }
@@ -145,7 +145,7 @@ fn a_store_without_delete_objects_gets_single_deletes_from_then_on() {
         // A request with ETags is another one, which may or may not be supported.
         files(&bucket, "dir", 3);
         clone
-            .movedir_with("dir", "moved", CopyOptions::new().create(true))
+            .movedir_with("dir", "moved", &CopyOptions::new().create(true))
             .unwrap();
         files(&bucket, "dir", 3);
         fs.movedir("dir", "moved").unwrap();

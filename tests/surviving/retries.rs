@@ -57,7 +57,7 @@ const WORKS: [(&str, Work); 6] = [
     ("PutObject", |fs| fs.writebytes("file", b"content")),
     ("DeleteObject", |fs| fs.remove("gone")),
     ("CopyObject", |fs| {
-        fs.copy_with("file", "copy", s3fs::CopyOptions::new().overwrite(true))?;
+        fs.copy_with("file", "copy", &s3fs::CopyOptions::new().overwrite(true))?;
         fs.remove("copy")
     }),
 ];

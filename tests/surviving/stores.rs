@@ -226,7 +226,7 @@ fn a_bucket_of_a_tenant_is_encoded_in_paths_and_as_the_source_of_a_copy() {
     let builder = common::builder_of(&server, "acme:bucket").strict(false);
     let fs = builder.build().unwrap();
     let overwrite = CopyOptions::new().overwrite(true);
-    fs.copy_with("a b", "c", overwrite).unwrap();
+    fs.copy_with("a b", "c", &overwrite).unwrap();
     let copy = common::asked(&server, "CopyObject").pop().unwrap();
     assert_eq!(copy.path, "/acme%3Abucket/c");
     let source = copy.header("x-amz-copy-source");

@@ -210,14 +210,14 @@ impl Session {
 
     /// Opens the filesystem of an operand. A local operand has its parent as the root.
     pub fn locate(&self, place: &Place) -> Result<Located, Failure> {
-        self.locate_with(place, OsFsOptions::new())
+        self.locate_with(place, &OsFsOptions::new())
     }
 
     /// Like [`locate`](Self::locate), but creates the parent of a local file if it does not exist. A dry run does not.
     pub fn locate_target(&self, place: &Place, dry_run: bool) -> Result<Located, Failure> {
         match dry_run {
             true => self.locate_missing(place),
-            false => self.locate_with(place, OsFsOptions::new().create(true)),
+            false => self.locate_with(place, &OsFsOptions::new().create(true)),
         }
     }
 
@@ -232,13 +232,13 @@ impl Session {
         let below = root.and_then(|root| path.strip_prefix(root).ok()?.to_str());
         match (root, below) {
             (Some(root), Some(below)) if !below.contains("..") => {
-                in_directory(root, OsFsOptions::new(), below)
+                in_directory(root, &OsFsOptions::new(), below)
             }
             _ => self.locate(place),
         }
     }
 
-    fn locate_with(&self, place: &Place, options: OsFsOptions) -> Result<Located, Failure> {
+    fn locate_with(&self, place: &Place, options: &OsFsOptions) -> Result<Located, Failure> {
         match place {
             Place::Stream => Err(Usage::new("`-` cannot be used here").into()),
             Place::S3 { path, .. } => self.in_bucket(place, path),
@@ -261,7 +261,7 @@ impl Session {
                     true => options.create(true).follow_links(false),
                     false => options,
                 };
-                in_directory(path, options, "/")
+                in_directory(path, &options, "/")
             }
             place => self.locate(place),
         }
@@ -293,7 +293,7 @@ impl Session {
     }
 }
 
-fn in_directory(directory: &Path, options: OsFsOptions, path: &str) -> Result<Located, Failure> {
+fn in_directory(directory: &Path, options: &OsFsOptions, path: &str) -> Result<Located, Failure> {
     let directory = match directory.as_os_str().is_empty() {
         true => Path::new("."),
         false => directory,

@@ -52,7 +52,7 @@ impl S3Fs {
         &self,
         src_path: &str,
         dst_path: &str,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         self.copy_object(src_path, dst_path, options).map(|_| ())
     }
@@ -61,7 +61,7 @@ impl S3Fs {
         &self,
         src_path: &str,
         dst_path: &str,
-        options: CopyOptions,
+        options: &CopyOptions,
     ) -> Result<()> {
         self.check_writeable(src_path)?;
         let (source, target) = (self.valid_path(src_path)?, self.valid_path(dst_path)?);
@@ -118,7 +118,7 @@ impl S3Fs {
         }
     }
 
-    fn copy_object(&self, src_path: &str, dst_path: &str, options: CopyOptions) -> Result<Copied> {
+    fn copy_object(&self, src_path: &str, dst_path: &str, options: &CopyOptions) -> Result<Copied> {
         self.check_writeable(dst_path)?;
         self.validatepath(src_path)?;
         self.validatepath(dst_path)?;

@@ -138,7 +138,7 @@ impl S3Fs {
         &self,
         src_path: &str,
         dst_path: &str,
-        options: CopyOptions,
+        options: &CopyOptions,
         remove: bool,
     ) -> Result<()> {
         self.check_writeable(if remove { src_path } else { dst_path })?;

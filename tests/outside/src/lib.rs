@@ -106,7 +106,7 @@ impl FileSystem for TreeFs {
         Ok(children.map(|key| path::basename(key).to_owned()).collect())
     }
 
-    fn makedir_with(&self, path: &str, options: MakedirOptions) -> Result<()> {
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
         let (absolute, node) = self.find(path)?;
         match node {
             Some(Node::Directory) if options.get_recreate() => return Ok(()),

@@ -45,8 +45,8 @@ fn make(session: &Session, operand: &str, parents: bool) -> Result<(), Failure> 
     let made = match parents {
         true => at
             .fs()
-            .makedirs_with(&at.path, MakedirOptions::new().recreate(true)),
-        false => at.fs().makedir_with(&at.path, MakedirOptions::new()),
+            .makedirs_with(&at.path, &MakedirOptions::new().recreate(true)),
+        false => at.fs().makedir_with(&at.path, &MakedirOptions::new()),
     };
     made.map_err(Failure::at(at.shown()))
 }
