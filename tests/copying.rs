@@ -1422,3 +1422,24 @@ fn a_large_source_with_a_percent_sign_in_its_key_is_sent_and_not_copied() {
         server.take_requests();
     }
 }
+
+#[test]
+fn a_condition_is_not_about_the_directories_that_the_call_makes() {
+    for condition in [Condition::NotExists, Condition::Newer, Condition::Exists] {
+        for is_move in [false, true] {
+            let server = Server::start();
+            let fs = common::open(&server);
+            for key in ["src/x", "src/x/y", "src/z"] {
+                server.bucket("bucket").put(key, "content");
+            }
+            let target = MemoryFs::new();
+            let options = TransferOptions::new().condition(condition);
+            let report = match is_move {
+                false => copy::copy_dir(&fs, "src", &target, "/", &options),
+                true => moving::move_dir(&fs, "src", &target, "/", &options),
+            };
+            let expected = if condition == Condition::Exists { 0 } else { 3 };
+            assert_eq!(report.unwrap().copied(), expected, "{condition:?}");
+        }
+    }
+}

@@ -229,3 +229,60 @@ fn files_of_other_filesystems_are_uploaded_without_times() {
     copy_file(&memory, "f", &fs, "f", &keep()).unwrap();
     assert!(metadata(&fs, "f").is_empty());
 }
+
+#[test]
+fn a_mirror_finds_an_update_within_the_second_of_the_version_before() {
+    let (server, fs, disk) = scene();
+    let source = Directory::new();
+    let second = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    let bucket = server.bucket(BUCKET);
+    bucket.put("d/f", "one");
+    let mut object = bucket.get("d/f").unwrap();
+    object.modified = second;
+    bucket.put_with("d/f", object);
+    assert_eq!(mirrored(&server, &fs, &disk).0, 1);
+    assert_eq!(time_of(&disk.join("f")), second);
+    write(
+        &source.join("f"),
+        "two",
+        second + Duration::from_millis(700),
+    );
+    fs.upload_file(source.join("f"), "d/f", &keep()).unwrap();
+    assert_eq!(mirrored(&server, &fs, &disk).0, 1);
+    assert_eq!(fs::read_to_string(disk.join("f")).unwrap(), "two");
+    assert_eq!(mirrored(&server, &fs, &disk).0, 0);
+}
+
+#[test]
+fn an_update_drops_the_time_of_the_old_content() {
+    use std::io::Write as _;
+
+    let (server, fs, source) = scene();
+    fs.makedir("d").unwrap();
+    write(&source.join("f"), "one!", old());
+    let args = UploadArgs::new().metadata("origin", "gauge");
+    let s3cmd = UploadArgs::new().metadata("s3cmd-attrs", "mtime:1400000000");
+    for mode in ["r+", "a"] {
+        let disk = Directory::new();
+        fs.upload_file(source.join("f"), "d/f", &keep().upload_args(args.clone()))
+            .unwrap();
+        fs.writebytes_with("d/g", b"one!", &s3cmd.clone().into())
+            .unwrap();
+        mirrored(&server, &fs, &disk);
+        for path in ["d/f", "d/g"] {
+            let mut file = fs.openbin(path, mode).unwrap();
+            file.write_all(b"two!").unwrap();
+            file.close().unwrap();
+        }
+        assert_eq!(metadata(&fs, "d/f"), entry("origin", "gauge"), "{mode}");
+        assert!(metadata(&fs, "d/g").is_empty(), "{mode}");
+        assert_eq!(mirrored(&server, &fs, &disk).0, 2, "{mode}");
+        assert!(
+            fs::read_to_string(disk.join("f"))
+                .unwrap()
+                .ends_with("two!")
+        );
+        fs.removetree("d").unwrap();
+        fs.makedir("d").unwrap();
+    }
+}

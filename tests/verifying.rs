@@ -191,8 +191,12 @@ fn an_empty_source_and_unreadable_files_are_errors() {
         *errors.lock().unwrap() += 1;
         OnError::Gather
     });
-    let error = verify(&os, &fs, &gather).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BulkCopyFailed);
+    fs.remove("d/b").unwrap();
+    let found = verify(&os, &fs, &gather).unwrap();
+    let unknown = Difference::Unknown("/a".into());
+    assert_eq!(found, [unknown, only_source("/d/b")]);
     drop(gather);
+    let error = verify(&os, &fs, &TransferOptions::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert_eq!(errors.into_inner().unwrap(), 1);
 }

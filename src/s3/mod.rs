@@ -197,7 +197,7 @@ impl S3Fs {
     pub fn from_url(url: &str) -> Result<Self> {
         let opened = || {
             let parsed = FsUrl::parse(url)?;
-            if parsed.protocol() != "s3" {
+            if !parsed.protocol().eq_ignore_ascii_case("s3") {
                 return Err(Error::new(ErrorKind::ParseUrl)
                     .with_message("the URL is not an s3:// URL")
                     .with_hint("open_fs opens URLs of all protocols"));

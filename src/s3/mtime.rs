@@ -13,14 +13,22 @@ use crate::dates::fraction;
 /// The name of the entry that is written.
 pub(in crate::s3) const NAME: &str = "mtime";
 
+/// Headers of the entries with a time.
+const HEADERS: [&str; 2] = ["x-amz-meta-mtime", "x-amz-meta-s3cmd-attrs"];
+
+/// Returns true for the header of an entry with the time of the content.
+pub(in crate::s3) fn is_header(name: &str) -> bool {
+    HEADERS.contains(&name.to_ascii_lowercase().as_str())
+}
+
 /// Returns the file's time in the headers of a HEAD or GET.
 pub(in crate::s3) fn of_headers(headers: &HeaderMap) -> Option<OffsetDateTime> {
     let entry = |name| headers.get(name)?.to_str().ok();
     let of_s3cmd = || {
-        let mut attributes = entry("x-amz-meta-s3cmd-attrs")?.split('/');
+        let mut attributes = entry(HEADERS[1])?.split('/');
         attributes.find_map(|attribute| attribute.trim().strip_prefix("mtime:"))
     };
-    let own = entry("x-amz-meta-mtime").and_then(parse);
+    let own = entry(HEADERS[0]).and_then(parse);
     own.or_else(|| of_s3cmd().and_then(parse))
 }
 

@@ -35,7 +35,8 @@ pub use crate::transfer::verify::{Difference, verify};
 ///   [`preserve_time`](TransferOptions::preserve_time) is copied once.
 /// - With [`preserve_time`](TransferOptions::preserve_time), from S3 to the local disk, a file gets the time in the metadata
 ///   of its object, if there is one. For each object whose time in the listing differs from that of its file, one request
-///   reads the metadata. A mirror that follows a download with this option, or another such mirror, copies nothing.
+///   reads the metadata. A mirror that follows a download with this option, or another such mirror, copies nothing. A file that
+///   already has the time at which its object was stored keeps it.
 /// - To S3, a file whose time in the target equals that of its source, according to the listings, is copied once more unless
 ///   both have the same ETag. A file of the local disk is read instead, if the ETag in the target is an MD5 digest. The
 ///   clocks of source and target must agree here, as with all other filesystems.

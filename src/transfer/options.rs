@@ -87,6 +87,9 @@ impl<'a> TransferOptions<'a> {
     /// this entry, or the `mtime` in s3cmd's entry `s3cmd-attrs`, and otherwise the time at which the object was stored.
     ///
     /// A mirror from S3 to the local disk always keeps a time: see [`mirror`](crate::mirror::mirror).
+    ///
+    /// A later update of such an object (`a`, `r+`, `w+`) drops the entry, because its content has another time.
+    /// [`Condition::Newer`] and [`Condition::Older`] compare the time at which an object was stored.
     #[must_use]
     pub fn preserve_time(mut self, preserve_time: bool) -> Self {
         self.preserve_time = preserve_time;
@@ -94,6 +97,7 @@ impl<'a> TransferOptions<'a> {
     }
 
     /// Whether the call changes nothing and only lists its actions in [`Report::actions`](crate::Report::actions). Defaults to false.
+    /// It checks names and conditions, and not whether the target will accept the changes.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -288,7 +292,8 @@ impl<'a> TransferOptions<'a> {
 
     /// Maximum number of bytes per second that the call reads or sends, for all its files together. Defaults to 0, which means
     /// no limit. It limits content that passes through this program. It does not limit headers, listings, copies that a server
-    /// makes by itself, and copies on one local disk.
+    /// makes by itself, copies on one local disk, and
+    /// contents that are only compared.
     ///
     /// ```no_run
     /// use s3fs::{S3Fs, TransferOptions};

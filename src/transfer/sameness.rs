@@ -1,8 +1,7 @@
 //! [`Sameness`]: compares the files of two trees.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-use crate::dates::whole_second;
 use crate::error::Result;
 use crate::filesystem::FileSystem;
 use crate::filesystem::capabilities::{SourceOptions, Storage};
@@ -76,9 +75,10 @@ fn original_modified(fs: &dyn FileSystem, path: &str) -> Result<Option<OffsetDat
     Ok(source.and_then(|source| source.original_modified()))
 }
 
-/// Returns true if a file that was given the time `given` can have the time `there`: a disk may store whole seconds only.
+/// Returns true if a file that was given the first time has the second one. Disks may cut off the last digits, but a whole
+/// second may be the time of another version.
 fn is_time_of(given: OffsetDateTime, there: OffsetDateTime) -> bool {
-    given == there || whole_second(given).0 == there
+    (given - there).abs() < Duration::MICROSECOND
 }
 
 impl Sameness {
@@ -230,12 +230,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_rounded_to_seconds_by_the_disk_counts_as_the_same() {
+    fn only_the_last_digits_of_a_time_may_be_cut_off() {
         let at = |nanoseconds| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
         assert!(is_time_of(at(7_500_000_000), at(7_500_000_000)));
-        assert!(is_time_of(at(7_500_000_000), at(7_000_000_000)));
-        assert!(!is_time_of(at(7_500_000_000), at(7_600_000_000)));
-        assert!(!is_time_of(at(7_000_000_000), at(7_500_000_000)));
+        assert!(is_time_of(at(7_500_000_123), at(7_500_000_100)));
+        assert!(!is_time_of(at(7_500_000_000), at(7_000_000_000)));
+        assert!(!is_time_of(at(7_500_000_000), at(7_500_001_000)));
         assert!(!is_time_of(at(7_000_000_000), at(8_000_000_000)));
     }
 }

@@ -73,12 +73,12 @@ impl<'a> Target<'a> {
     pub(crate) fn wants(&self, job: &Job) -> Result<bool> {
         let is_earlier = match self.condition {
             Condition::Always => return Ok(true),
-            Condition::Exists => return self.exists(&job.dst_path),
-            Condition::NotExists => return self.exists(&job.dst_path).map(|exists| !exists),
+            Condition::Exists => return self.exists(job),
+            Condition::NotExists => return self.exists(job).map(|exists| !exists),
             Condition::Newer => |first, second| first < second,
             Condition::Older => |first, second| second < first,
         };
-        let Some(there) = self.modified(&job.dst_path)? else {
+        let Some(there) = self.modified(job)? else {
             return Ok(true);
         };
         let times = there.zip(job.modified);
@@ -86,21 +86,24 @@ impl<'a> Target<'a> {
     }
 
     /// Returns true if the target path exists.
-    fn exists(&self, path: &str) -> Result<bool> {
+    fn exists(&self, job: &Job) -> Result<bool> {
         match &self.listed {
-            Some(listed) => Ok(listed.contains_key(&self.key(path)?)),
-            None => self.fs.exists(path),
+            Some(listed) => Ok(listed.contains_key(&self.key(&job.dst_path)?)),
+            // The call itself makes a directory with the path.
+            None if job.beside_directory => self.fs.isfile(&job.dst_path),
+            None => self.fs.exists(&job.dst_path),
         }
     }
 
     /// Returns the time of the last change of the target, `Some(None)` if it is unknown, and `None` if the target does not
     /// exist.
-    fn modified(&self, path: &str) -> Result<Option<Option<OffsetDateTime>>> {
-        match &self.listed {
-            Some(listed) => Ok(listed.get(&self.key(path)?).copied()),
-            None => found(self.fs.getinfo(path, Namespaces::DETAILS))
-                .map(|info| info.map(|info| info.modified())),
+    fn modified(&self, job: &Job) -> Result<Option<Option<OffsetDateTime>>> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.get(&self.key(&job.dst_path)?).copied());
         }
+        let info = found(self.fs.getinfo(&job.dst_path, Namespaces::DETAILS))?;
+        let info = info.filter(|info| info.is_file() || !job.beside_directory);
+        Ok(info.map(|info| info.modified()))
     }
 
     /// Returns the path in a form that is equal for equal paths of the target.

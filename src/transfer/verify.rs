@@ -14,7 +14,6 @@ use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
 use crate::transfer::options::{Compare, TransferOptions, lock};
-use crate::transfer::report::Report;
 use crate::transfer::run::Run;
 use crate::transfer::sameness::{Digests, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::Snapshot;
@@ -38,6 +37,8 @@ pub enum Difference {
     },
     /// A file with the same size but different content.
     Content(String),
+    /// A file of which a side could not be read, if [`on_error`](TransferOptions::on_error) gathers errors.
+    Unknown(String),
 }
 
 impl Difference {
@@ -48,6 +49,7 @@ impl Difference {
             Self::OnlyInSource(path)
             | Self::OnlyInTarget(path)
             | Self::Content(path)
+            | Self::Unknown(path)
             | Self::Size { path, .. } => path,
         }
     }
@@ -68,6 +70,7 @@ impl fmt::Display for Difference {
                 "{path:?} has {source} bytes in the source and {target} in the target"
             ),
             Self::Content(path) => write!(f, "{path:?} has different content in the target"),
+            Self::Unknown(path) => write!(f, "{path:?} could not be compared"),
         }
     }
 }
@@ -78,10 +81,11 @@ impl fmt::Display for Difference {
 /// that is an MD5 digest is compared with the content of the other file. If ETags do not show that two files are the same,
 /// both are read. With [`Compare::Size`], only sizes are compared.
 ///
-/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) exclude files on both sides.
+/// [`walker`](TransferOptions::walker) and [`filter`](TransferOptions::filter) exclude files on both sides: a file that one side
+/// excludes is not compared. On S3, keys that no path can name are skipped with a warning.
 /// [`workers`](TransferOptions::workers) sets the number of files that are compared in parallel.
-/// [`cancel`](TransferOptions::cancel), progress and [`on_error`](TransferOptions::on_error) work as in a copy. Other
-/// options have no effect.
+/// [`cancel`](TransferOptions::cancel) and progress work as in a copy. If [`on_error`](TransferOptions::on_error) gathers errors,
+/// files that cannot be read are [`Difference::Unknown`]. Other options have no effect.
 ///
 /// Requests: those of two listings, and one for each file that is read.
 ///
@@ -105,7 +109,7 @@ impl fmt::Display for Difference {
 /// [`ResourceNotFound`](crate::ErrorKind::ResourceNotFound) for an empty source, unless
 /// [`allow_empty_source`](TransferOptions::allow_empty_source) is set;
 /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if a [`condition`](TransferOptions::condition) is set;
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for a name in the source that no path can have; errors of the listings,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for a name on the local disk that no path can have; errors of the listings,
 /// and of the files that are read.
 pub fn verify(
     src_fs: &(impl FileSystem + ?Sized),
@@ -224,7 +228,7 @@ fn contents(
         run.expect(job.size);
     }
     let differing = Mutex::new(Vec::new());
-    run.each(
+    let compared = run.each(
         to_read,
         workers,
         |(job, look), _| {
@@ -241,6 +245,10 @@ fn contents(
         },
         |_| Ok(()),
     )?;
-    run.finish(Report::default(), "/")?;
-    Ok(std::mem::take(&mut *lock(&differing)))
+    let compared: HashSet<&str> = compared.iter().map(|(job, _)| &*job.src_path).collect();
+    let failed = to_read.iter().map(|(job, _)| job.src_path.as_str());
+    let failed = failed.filter(|path| !compared.contains(path));
+    let mut differences = std::mem::take(&mut *lock(&differing));
+    differences.extend(failed.map(|path| Difference::Unknown(path::abspath(path).into_owned())));
+    Ok(differences)
 }

@@ -60,7 +60,7 @@ impl S3FsBuilder {
     }
 
     /// Returns the value of a parameter, as an FS URL writes it. `None` if it is not set and its default is found out later,
-    /// if there is no such parameter, and for secrets: `aws_session_token`, and a `proxy` with a password.
+    /// if there is no such parameter, and for secrets: `aws_session_token`, and a URL with a password.
     ///
     /// ```
     /// use s3fs::S3Fs;
@@ -77,6 +77,7 @@ impl S3FsBuilder {
         let flag = |is_set: bool| if is_set { "1" } else { "0" }.to_owned();
         let seconds = |time: Duration| time.as_secs_f64().to_string();
         let settings = &self.settings;
+        let is_public = |url: &String| !url.contains('@');
         match name {
             "addressing_style" => self.addressing_style.map(|style| style.name().to_owned()),
             "anonymous" => Some(flag(settings.anonymous)),
@@ -100,7 +101,7 @@ impl S3FsBuilder {
             "connect_timeout" => Some(seconds(self.timeouts.connect)),
             "copy_percent_keys" => self.copy_percent_keys.map(flag),
             "delimiter" => Some(self.delimiter.clone()),
-            "endpoint_url" => settings.endpoint_url.clone(),
+            "endpoint_url" => settings.endpoint_url.clone().filter(is_public),
             "equal_parts" => self.equal_parts.map(flag),
             "first_window" => Some(self.reading.first_window.to_string()),
             "keep_encryption" => Some(flag(self.keep_encryption)),
@@ -112,7 +113,7 @@ impl S3FsBuilder {
             "operation_timeout" => self.timeouts.operation.map(seconds),
             "part_size" => Some(self.part_size.to_string()),
             "profile" => settings.profile.clone(),
-            "proxy" => settings.proxy.clone().filter(|proxy| !proxy.contains('@')),
+            "proxy" => settings.proxy.clone().filter(is_public),
             "read_ahead" => Some(self.reading.read_ahead.to_string()),
             "read_only" => Some(flag(self.read_only)),
             "region" => settings.region.clone(),

@@ -33,7 +33,8 @@ const NEAR: u64 = 64 << 10;
 /// unchanged parts from the old object. Parts have at least 5 MiB. Therefore a change in the middle is sent with
 /// unchanged bytes around it, which are read first. Appended bytes are sent alone. If there are more than 4,000 unchanged
 /// ranges, only the longest are copied. An object with less than 5 MiB to copy is sent as a whole. Metadata, content
-/// headers, storage class, encryption and tags are kept. An ACL is not.
+/// headers, storage class, encryption and tags are kept. An ACL is not kept, and neither is the time of the old content that
+/// rclone and s3cmd store in the metadata (`mtime`, `s3cmd-attrs`).
 ///
 /// Opening reads the first 32 KiB. Reading requests further bytes as needed. Written bytes are held in memory up to
 /// 16 MiB, in pages of 4 KiB with one bit for each byte, for any number of writes. Bytes beyond that are in a temporary file

@@ -13,6 +13,7 @@ use crate::s3::api::{Objects, ReadOptions, Source, Upload, UploadedPart};
 use crate::s3::copy::setinfo::kept_headers;
 use crate::s3::etag;
 use crate::s3::key::Key;
+use crate::s3::mtime;
 use crate::s3::read::reader::Reading;
 use crate::s3::s3_info::s3_info;
 use crate::s3::write::publish::Target;
@@ -74,8 +75,11 @@ impl Old {
             }
         };
         let info = s3_info(headers);
+        let mut kept = kept_headers(&info)?;
+        // The time of the old content.
+        kept.retain(|(name, _)| !mtime::is_header(name));
         Ok(Self {
-            kept: kept_headers(&info)?,
+            kept,
             e_tag: info.e_tag.unwrap_or_default(),
             tag_count: info.tag_count,
             download: read.download.clone(),
