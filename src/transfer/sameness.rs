@@ -95,13 +95,15 @@ impl Sameness {
                 sides,
             } => {
                 let differ = clocks.differ(source, target);
-                // Stored within the second in which the source changed, or downloaded before.
+                // The object was stored within the second of the change, or the file was downloaded from it.
                 let is_tie = clocks == Clocks::Stored
                     && source.size == target.size
                     && source.exactly_modified == target.exactly_modified;
-                let digests = Digests::of_stamps(sides, source, target);
-                if differ && is_tie && !sides.src && digests.dst.is_some() {
-                    return Verdict::Unknown(Look::Digests(digests));
+                if differ && is_tie && !sides.src {
+                    let digests = Digests::of_stamps(sides, source, target);
+                    if digests.dst.is_some() {
+                        return Verdict::Unknown(Look::Digests(digests));
+                    }
                 }
                 let is_given = keeps_original && clocks == Clocks::Kept;
                 match target.exactly_modified {

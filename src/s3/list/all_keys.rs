@@ -1,4 +1,4 @@
-//! [`AllKeys`]: the keys of a tree, page by page: one listing, or several listings of ranges of keys at the same time.
+//! [`AllKeys`]: the keys of a tree, page by page, from one listing or from parallel listings of ranges.
 
 use crate::error::Result;
 use crate::s3::api::Objects;
@@ -9,8 +9,8 @@ use crate::s3::list::parallel::ParallelPages;
 
 /// The pages of a listing of all keys with a prefix, in the order of the store.
 ///
-/// The first page is requested alone. If it is not the last one, the store lists in the order of bytes and honours
-/// `start-after`, and more than one worker is allowed, the rest is listed in ranges.
+/// The first page is requested alone. The rest is listed in parallel ranges if there are more pages and more than one worker,
+/// and the store lists in the order of bytes and honours `start-after`.
 pub(in crate::s3) struct AllKeys<'a> {
     objects: &'a Objects,
     prefix: String,
@@ -64,7 +64,7 @@ impl<'a> AllKeys<'a> {
         }
     }
 
-    /// Lists the keys after those of this page in ranges, if the store allows it.
+    /// Lists the keys after this page in parallel ranges, if the store allows it.
     fn split(&mut self, page: &ListPage) -> Result<()> {
         let Listing::One(pages) = &mut self.listing else {
             return Ok(());
@@ -101,8 +101,8 @@ impl Iterator for AllKeys<'_> {
     }
 }
 
-/// Returns true if the store honours `start-after`. If that is not known yet, lists the key `there`, which exists and is not
-/// before `first`, by a key right before it: one request, once for a store.
+/// Returns true if the store honours `start-after`. If this is unknown, makes one request, once for a store: a listing after a
+/// key right before `there`, which is an existing key not before `first`.
 pub(in crate::s3) fn honours_start_after(
     objects: &Objects,
     prefix: &str,

@@ -1,43 +1,42 @@
-//! [`Cuts`]: keys at which a long listing can be cut, estimated from the keys listed so far. Pure.
+//! [`Cuts`]: estimates keys at which a long listing can be split, from the keys listed so far. Pure.
 //!
-//! Keys are read as numbers: the character at each position is a digit, and its base is the number of characters that
-//! keys have at that position. A position where all keys have one character counts for nothing; decimal digits stand for
-//! all ten, and letters that differ for their whole alphabet. Keys a certain distance apart then have about as many
-//! other keys between them as two keys at the same distance that were listed. A wrong estimate costs a request, and
-//! never a key: where ranges are cut has no influence on the keys that are listed.
+//! A key is converted to a number. The character at each position is a digit. Its base is the number of different characters
+//! at that position. If keys have a decimal digit at a position, all ten digits are assumed there. If they have different
+//! letters, the whole alphabet is assumed. Then two keys have about as many keys between them as listed keys at the same
+//! distance. A wrong estimate costs a request, but no key: the split points do not affect the listed keys.
 
-/// The number of characters after the prefix that are looked at.
+/// Number of characters after the prefix that are used.
 const POSITIONS: usize = 64;
 
-/// The largest number is below this one, so that a product with a number of keys does not overflow.
+/// Upper limit of the numbers. A product with a number of keys does not overflow.
 const LARGEST: u128 = 1 << 100;
 
 const DECIMAL: u128 = range(b'0', b'9');
 const HEX_LETTERS: [u128; 2] = [range(b'a', b'f'), range(b'A', b'F')];
 const LETTERS: [u128; 2] = [range(b'a', b'z'), range(b'A', b'Z')];
 
-/// The set of ASCII characters from `first` to `last`, a bit for each.
+/// Returns the set of ASCII characters from `first` to `last`, with one bit for each.
 const fn range(first: u8, last: u8) -> u128 {
     ((1u128 << (last - first + 1)) - 1) << first
 }
 
-/// What the keys of a listing look like.
+/// Characters in the keys of a listing.
 #[derive(Debug)]
 pub(in crate::s3) struct Cuts {
-    /// The bytes that all keys begin with.
+    /// The prefix of all keys.
     prefix: String,
-    /// The bytes that keys have at each position after the prefix.
+    /// The bytes at each position after the prefix.
     seen: [Seen; POSITIONS],
 }
 
-/// The bytes that keys have at a position.
+/// The bytes of the keys at one position.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    /// The byte of the first key that has one there.
+    /// The first byte seen at this position.
     first: Option<u8>,
-    /// The ASCII characters, a bit for each.
+    /// The ASCII characters, with one bit for each.
     ascii: u128,
-    /// Whether keys have different bytes there, not all of which are printable ASCII characters.
+    /// Whether keys have different bytes at this position, and one of them is not a printable ASCII character.
     is_mixed: bool,
 }
 
@@ -52,7 +51,7 @@ impl Seen {
     }
 }
 
-/// Two keys and the number of keys after the first one, up to the second.
+/// Two keys, and the number of keys after the first one up to the second.
 #[derive(Clone, Debug)]
 pub(in crate::s3) struct Sample {
     pub(in crate::s3) after: String,
@@ -61,7 +60,7 @@ pub(in crate::s3) struct Sample {
 }
 
 impl Cuts {
-    /// Keys that begin with that prefix.
+    /// Creates an estimate for keys with this prefix.
     pub(in crate::s3) fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
@@ -69,7 +68,7 @@ impl Cuts {
         }
     }
 
-    /// Takes note of a key.
+    /// Adds the characters of a key.
     pub(in crate::s3) fn see(&mut self, key: &[u8]) {
         let below = key.get(self.prefix.len()..).unwrap_or_default();
         for (seen, byte) in self.seen.iter_mut().zip(below) {
@@ -77,8 +76,8 @@ impl Cuts {
         }
     }
 
-    /// A key with about `keys` keys between `after` and itself, by what the sample shows. `None` if there is no such key
-    /// before `until`.
+    /// Returns a key about `keys` keys after `after`, by the density of the sample. `None` if there is no such key before
+    /// `until`.
     pub(in crate::s3) fn cut(
         &self,
         after: &str,
@@ -96,7 +95,7 @@ impl Cuts {
         (cut.as_str() > after && until.is_none_or(is_before)).then_some(cut)
     }
 
-    /// About how many keys are after `after`, up to `until`, by what the sample shows.
+    /// Estimates the number of keys after `after` up to `until`, by the density of the sample.
     pub(in crate::s3) fn estimate(&self, after: &str, until: &str, sample: &Sample) -> usize {
         let scale = self.scale();
         let shown = scale.width(&sample.after, &sample.until).max(1);
@@ -107,7 +106,7 @@ impl Cuts {
         usize::try_from(keys).unwrap_or(usize::MAX)
     }
 
-    /// The characters that each position is expected to have, as far as numbers reach.
+    /// Returns the expected characters at each position, for as many positions as a number can represent.
     fn scale(&self) -> Scale {
         let mut digits = Vec::new();
         let mut largest: u128 = 1;
@@ -132,7 +131,7 @@ impl Cuts {
     }
 }
 
-/// The characters to expect at a position where these were seen.
+/// Returns the expected characters at a position with these seen characters.
 fn expected(seen: u128) -> u128 {
     let mut expected = seen;
     let has_digits = seen & DECIMAL != 0;
@@ -153,17 +152,17 @@ fn expected(seen: u128) -> u128 {
     expected
 }
 
-/// Keys as numbers.
+/// Converts keys to numbers and back.
 struct Scale {
     prefix: usize,
     digits: Vec<Digit>,
 }
 
-/// The bytes to expect at a position.
+/// The expected bytes at a position.
 enum Digit {
-    /// This one, which is no ASCII character.
+    /// One byte, which is not an ASCII character.
     Constant(u8),
-    /// These ASCII characters, a bit for each.
+    /// These ASCII characters, with one bit for each.
     Of(u128),
 }
 
@@ -175,7 +174,7 @@ impl Digit {
         }
     }
 
-    /// The number of characters before that one; that of the last one for a character behind all of them.
+    /// Returns the number of characters before this one, or the largest value for a character after all of them.
     fn value(&self, byte: u8) -> u128 {
         match self {
             Self::Of(characters) if byte.is_ascii() => {
@@ -187,7 +186,7 @@ impl Digit {
         }
     }
 
-    /// The character with that value.
+    /// Returns the character with this value.
     fn byte(&self, value: u128) -> Option<u8> {
         let characters = match self {
             Self::Constant(byte) => return Some(*byte),
@@ -204,7 +203,7 @@ impl Digit {
 }
 
 impl Scale {
-    /// The distance between two keys.
+    /// Returns the distance between two keys.
     fn width(&self, after: &str, until: &str) -> u128 {
         self.number(until).saturating_sub(self.number(after))
     }
@@ -218,7 +217,7 @@ impl Scale {
         })
     }
 
-    /// The key of a number. `None` if the number is too large, or its key would not be UTF-8.
+    /// Returns the key of a number. `None` if the number is too large, or the key would not be UTF-8.
     fn key(&self, prefix: &str, number: u128) -> Option<String> {
         let mut rest = number;
         let mut below = Vec::with_capacity(self.digits.len());

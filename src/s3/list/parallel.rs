@@ -1,13 +1,13 @@
-//! [`ParallelPages`]: a long listing as several listings of ranges of keys at the same time, in the order of the keys.
+//! [`ParallelPages`]: lists ranges of keys in parallel, and returns the pages in the order of the keys.
 //!
-//! For stores that list in the order of bytes and honour `start-after`. The keys of the tree are cut into ranges, each
-//! after one key and up to another one, and in each round a page of up to `workers` ranges is requested. A range that
-//! ends makes room for another one, cut off from the last range, which has no upper end, or from the one with the most
-//! keys left. The ranges never overlap, so no key comes twice, and together they are the whole tree, so none is missing.
-//! The pages are returned in the order of the ranges; those of later ranges wait, at most [`MOST_KEYS`] keys.
+//! The store must list in the order of bytes, and honour `start-after`. The keys of the tree are split into ranges. Each
+//! range begins after one key and ends at another one. The last range has no end. Each round requests the next page of up
+//! to `workers` ranges. When a range is complete, the first range with many remaining keys is split again. Ranges never
+//! overlap, so no key is returned twice. Together they cover the whole tree, so no key is missing. Pages of later ranges
+//! wait until the earlier ranges are returned: at most [`MOST_KEYS`] keys, and one page.
 //!
-//! Each range may take one request more than its keys, because its last page reaches into the next range. Ranges are
-//! only cut while all such requests are at most 10 % of the others and two for each worker.
+//! A range may take one additional request, because its last page can reach into the next range. Ranges are split only
+//! while the additional requests are at most 10 % of the others plus two for each worker.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -17,49 +17,49 @@ use crate::s3::client::xml::{ListPage, ListedObject};
 use crate::s3::list::cuts::{Cuts, Sample};
 use crate::threads::ThreadPool;
 
-/// The number of keys that wait at most, in all ranges together, before only the first range goes on.
+/// Maximum number of waiting keys in all ranges. Beyond that, only the first range is listed.
 const MOST_KEYS: usize = 150_000;
 
-/// The number of pages that a range should have.
+/// Intended number of pages in a range.
 const PAGES: usize = 10;
 
 /// A listing in ranges. `P` is the listing of one range.
 pub(in crate::s3) struct ParallelPages<'a, P> {
-    /// Lists the tree from after a key on.
+    /// Lists the tree after a key.
     list: Box<dyn Fn(&str) -> P + Send + 'a>,
     workers: usize,
     cuts: Cuts,
-    /// In the order of their keys.
+    /// The ranges, in the order of their keys.
     ranges: VecDeque<Range<P>>,
-    /// Shows how dense the keys are near the end of the listing.
+    /// Density of the keys near the end of the listing.
     sample: Sample,
-    /// How much wider than the sample shows a range must be to have keys.
+    /// Factor by which the next range is wider than the sample suggests. It grows while ranges are empty.
     widened: usize,
     requests: usize,
     keys: usize,
-    /// The number of keys on the largest page.
+    /// Number of keys on the largest page.
     page: usize,
-    /// The number of keys that wait.
+    /// Number of waiting keys.
     waiting: usize,
 }
 
 /// A range of keys.
 struct Range<P> {
-    /// The key that the range begins after.
+    /// The key after which the range begins.
     after: String,
-    /// The last key that it may have; none if it reaches to the end of the tree.
+    /// The last possible key of the range. `None` if the range ends with the tree.
     until: Option<String>,
     listing: P,
-    /// The last key that was listed.
+    /// The last listed key.
     last: String,
-    /// Whether that key is UTF-8: only then the range can be cut behind it.
+    /// Whether that key is UTF-8. Otherwise, the range cannot be split after it.
     is_readable: bool,
-    /// How dense its keys are as long as it has none.
+    /// Expected density of the keys, until the range has keys.
     expected: Option<Sample>,
     pages: VecDeque<ListPage>,
     keys: usize,
     is_complete: bool,
-    /// Whether nothing is left behind its keys, in this range and all others.
+    /// Whether its last key was the last key of the tree.
     is_end: bool,
 }
 
@@ -67,8 +67,8 @@ impl<'a, P> ParallelPages<'a, P>
 where
     P: Iterator<Item = Result<ListPage>> + Send,
 {
-    /// The rest of the listing of that prefix, of which `first` was the first page and `rest` lists the others. `list` is
-    /// another listing of it, after a key.
+    /// Continues the listing of `prefix` after its page `first`. `rest` lists the following pages. `list` begins another
+    /// listing of the prefix, after a key.
     pub(in crate::s3) fn new(
         prefix: &str,
         first: &ListPage,
@@ -110,31 +110,31 @@ where
         ranges.all(|range| range.is_complete && range.pages.is_empty())
     }
 
-    /// Cuts ranges until all workers have one, and at most twice as many as before.
-    fn cut(&mut self) {
+    /// Splits ranges until each worker has one, and at most doubles their number.
+    fn split(&mut self) {
         let mut open = self.open();
         let wanted = self.workers.min(2 * open);
-        while open < wanted && self.may_cut(open) && self.cut_one() {
+        while open < wanted && self.may_split(open) && self.split_one() {
             open += 1;
         }
     }
 
-    /// The number of ranges that are not complete.
+    /// Returns the number of incomplete ranges.
     fn open(&self) -> usize {
         let open = self.ranges.iter();
         open.filter(|range| !range.is_complete).count()
     }
 
-    /// Returns true if one more range keeps the number of requests within its limit, whatever its keys are.
-    fn may_cut(&self, open: usize) -> bool {
+    /// Returns true if the number of requests stays within its limit with one more range, whatever its keys are.
+    fn may_split(&self, open: usize) -> bool {
         let pages = self.keys.div_ceil(self.page);
         let surplus = self.requests.saturating_sub(pages) + open + 1;
         surplus <= 2 * self.workers + pages / 10
     }
 
-    /// Cuts the first range that has more keys left than a range should have. Returns false if there is none.
-    fn cut_one(&mut self) -> bool {
-        // A tree of which little is known may end soon.
+    /// Splits the first range with many remaining keys. Returns false if there is none.
+    fn split_one(&mut self) -> bool {
+        // Ranges are small at first, because a small tree may end soon.
         let size = (self.keys / 4).clamp(2 * self.page, PAGES * self.page);
         let is_half_full = self.waiting >= MOST_KEYS / 2;
         let ranges = || {
@@ -148,7 +148,7 @@ where
                 return None;
             }
             let keys = match until {
-                // Nobody knows how many: empty ranges show that the sample does not fit.
+                // The number of remaining keys is unknown.
                 None if is_half_full => return None,
                 None => size.saturating_mul(self.widened),
                 Some(until) => match self.cuts.estimate(&range.last, until, &sample) {
@@ -159,7 +159,7 @@ where
             let key = self.cuts.cut(&range.last, until, &sample, keys)?;
             Some((number, key, sample))
         };
-        // A range that has far more keys than estimated is cut in the middle.
+        // A range with far more keys than estimated is split in the middle.
         let by_half = |(number, range): (usize, &Range<P>)| {
             let is_large = range.is_readable && range.keys >= 2 * size;
             let until = range.until.as_deref().filter(|_| is_large)?;
@@ -187,11 +187,11 @@ where
         true
     }
 
-    /// Requests a page of each range, of as many as there are workers.
+    /// Requests the next page of up to `workers` ranges.
     fn round(&mut self) -> Result<()> {
-        self.cut();
+        self.split();
         let waiting = self.waiting;
-        // Half of the room is for the first ranges, which can be returned soon.
+        // Half of the room is reserved for the first ranges, which are returned first.
         let has_room = |number: usize| match number {
             0 => true,
             number if number < self.workers.div_ceil(2) => waiting + number * self.page < MOST_KEYS,
@@ -212,15 +212,15 @@ where
             self.keys += keys;
             self.waiting += keys;
         }
-        self.learn();
+        self.update();
         Ok(())
     }
 
-    /// Takes note of what the last pages show.
-    fn learn(&mut self) {
+    /// Updates the estimates from the last pages, and drops ranges behind the end of the tree.
+    fn update(&mut self) {
         for range in &self.ranges {
             if let Some(page) = range.pages.back() {
-                // A few keys of a page show all its characters, but for the last positions.
+                // A few keys of a page contain nearly all of its characters.
                 let step = (page.objects.len() / 32).max(1);
                 for object in page.objects.iter().step_by(step) {
                     self.cuts.see(object.key_bytes());
@@ -228,7 +228,7 @@ where
             }
         }
         if let Some(end) = self.ranges.iter().position(|range| range.is_end) {
-            // All keys behind that range would have been on its last page.
+            // Keys after that range would have been on its last page.
             let has_keys = |range: &Range<P>| range.keys > 0;
             let mut number = 0;
             self.ranges.retain(|range| {
@@ -251,9 +251,9 @@ where
 
 /// A page of a range.
 struct Asked {
-    /// The number of its keys.
+    /// Number of its keys.
     listed: usize,
-    /// The number of those that are in the range.
+    /// Number of its keys in the range.
     keys: usize,
 }
 
@@ -273,7 +273,7 @@ impl<P> Range<P> {
         }
     }
 
-    /// How dense its keys are; `other` if nothing shows it.
+    /// Returns the density of its keys, or `other` if it is unknown.
     fn sample(&self, other: &Sample) -> Sample {
         match self.keys {
             0 => self.expected.as_ref().unwrap_or(other).clone(),
@@ -534,25 +534,5 @@ mod tests {
         let error = ranges.find_map(Result::err).expect("an error");
         assert!(error.to_string().contains("start-after"), "{error}");
         assert!(ranges.next().is_none());
-    }
-
-    #[test]
-    #[ignore = "prints a table"]
-    fn table() {
-        for count in [1_500, 20_000, 200_000, 1_000_000] {
-            for (name, keys) in shapes(count) {
-                for workers in [16, 10, 2] {
-                    let cost = list(&keys, workers);
-                    let pages = keys.len().div_ceil(PAGE);
-                    eprintln!(
-                        "{count:8} {name:28} {workers:3} workers: {pages:5} pages, {:5} requests, {:5} rounds, {:4.1}x, {:7} waited",
-                        cost.requests,
-                        cost.rounds,
-                        pages as f64 / cost.rounds as f64,
-                        cost.waited
-                    );
-                }
-            }
-        }
     }
 }
