@@ -145,9 +145,16 @@ pub fn copy_structure(
         let mut tree = Snapshot::read(endpoints.src, src_path, &selection)?;
         tree.files.clear();
         tree.check_fits(src_path, endpoints.dst, dst_path)?;
-        let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+        let is_there = endpoints.dst.isdir(dst_path)?;
+        let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
         let below = endpoints.with_target(unchecked.as_deref());
-        let actions = make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?;
+        let actions = make_directories(
+            (endpoints.dst, below.dst),
+            dst_path,
+            is_there,
+            &tree,
+            options,
+        )?;
         Run::new(options).finish(
             Report {
                 actions,
@@ -236,10 +243,17 @@ fn copy_tree(
     tree.check_fits(src_path, endpoints.dst, dst_path)?;
     let jobs = jobs(&tree, src_path, dst_path);
     let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
-    let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+    let is_there = endpoints.dst.isdir(dst_path)?;
+    let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
     let below = endpoints.with_target(unchecked.as_deref());
     let mut report = Report {
-        actions: make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?,
+        actions: make_directories(
+            (endpoints.dst, below.dst),
+            dst_path,
+            is_there,
+            &tree,
+            options,
+        )?,
         ..Report::default()
     };
     let run = Run::new(options);
@@ -250,12 +264,13 @@ fn copy_tree(
 }
 
 /// Returns the target without the checks that it makes before each change, if the directory contains nothing yet: then
-/// the call itself makes the parent of each file, and no file replaces a directory. Makes at most two requests on S3, and
+/// the call itself makes the parent of each file, and no file replaces a directory. Makes at most one request on S3, and
 /// none if there are no checks.
 pub(crate) fn without_checks<'f>(
     dst: &'f dyn FileSystem,
     dst_path: &str,
     tree: &Snapshot,
+    is_there: bool,
 ) -> Result<Option<Box<dyn FileSystem + 'f>>> {
     let capabilities = dst.capabilities();
     let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
@@ -263,7 +278,7 @@ pub(crate) fn without_checks<'f>(
     let Some(unchecked) = unchecked.filter(|_| is_worth_it) else {
         return Ok(None);
     };
-    let is_empty = !dst.isdir(dst_path)? || dst.isempty(dst_path)?;
+    let is_empty = !is_there || dst.isempty(dst_path)?;
     Ok(is_empty.then_some(unchecked))
 }
 
@@ -308,14 +323,14 @@ pub(crate) fn transfer_whole(
 
 /// Makes the target directory, and all directories of the tree below it with the handle `below`.
 pub(crate) fn make_directories(
-    dst: &dyn FileSystem,
-    below: &dyn FileSystem,
+    (dst, below): (&dyn FileSystem, &dyn FileSystem),
     dst_path: &str,
+    is_there: bool,
     tree: &Snapshot,
     options: &TransferOptions<'_>,
 ) -> Result<Vec<Action>> {
     let mut actions = Vec::new();
-    if !dst.isdir(dst_path)? {
+    if !is_there {
         if !options.dry_run {
             dst.makedirs_with(dst_path, &MakedirOptions::new().recreate(true))?;
         }

@@ -198,10 +198,17 @@ pub(crate) fn move_tree(
         tell_apart(endpoints, job)?;
     }
     let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
-    let unchecked = without_checks(endpoints.dst, dst_path, &tree)?;
+    let is_there = endpoints.dst.isdir(dst_path)?;
+    let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
     let below = endpoints.with_target(unchecked.as_deref());
     let mut report = Report {
-        actions: make_directories(endpoints.dst, below.dst, dst_path, &tree, options)?,
+        actions: make_directories(
+            (endpoints.dst, below.dst),
+            dst_path,
+            is_there,
+            &tree,
+            options,
+        )?,
         ..Report::default()
     };
     let run = Run::new(options).before_deletion();
