@@ -210,8 +210,11 @@ mod cancel;
 mod dates;
 mod error;
 mod fs_url;
+mod nonce;
 pub mod path;
 mod percent;
+mod spill;
+mod temporary;
 mod threads;
 pub mod wildcard;
 

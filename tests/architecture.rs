@@ -9,9 +9,9 @@ use std::path::Path;
 
 /// The layers, from the bottom up. Modules in one line do not use each other.
 const FLOORS: [&[&str]; 15] = [
-    &["error"],
-    &["cancel", "dates", "fs_url", "path", "percent"],
-    &["threads", "wildcard"],
+    &["error", "nonce"],
+    &["cancel", "dates", "fs_url", "path", "percent", "temporary"],
+    &["spill", "threads", "wildcard"],
     &["filesystem"],
     &["walk"],
     &["transfer"],

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::cancel;
 use crate::error::{Error, Result};
 use crate::filesystem::options::UploadArgs;
+use crate::nonce::nonce;
 use crate::s3::api::multipart::ABORT_TIMEOUT;
-use crate::s3::api::{Condition, Objects, condition_failed, is_locked, nonce};
+use crate::s3::api::{Condition, Objects, condition_failed, is_locked};
 use crate::s3::client::{Operation, Request, Response};
 use crate::s3::key::Key;
 

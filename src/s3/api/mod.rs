@@ -9,8 +9,6 @@ mod multipart;
 mod restore;
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -718,12 +716,6 @@ fn is_locked(headers: &[(String, String)]) -> bool {
         .any(|(name, _)| name.starts_with("x-amz-object-lock-"))
 }
 
-/// Returns 32 random hexadecimal digits, unique to a writer: each `RandomState` has different keys.
-pub(crate) fn nonce() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
-}
-
 /// Returns true if a conditional write failed because of its condition.
 pub(crate) fn condition_failed(error: &Error) -> bool {
     error.is(ErrorKind::ResourceChanged)
@@ -747,13 +739,6 @@ mod tests {
         headers.sort();
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["cache-control", "content-type", "x-amz-meta-a"]);
-    }
-
-    #[test]
-    fn no_two_nonces_are_the_same() {
-        let nonces: std::collections::HashSet<_> = (0..1000).map(|_| nonce()).collect();
-        assert_eq!(nonces.len(), 1000);
-        assert!(nonces.iter().all(|nonce| nonce.len() == 32));
     }
 
     #[test]

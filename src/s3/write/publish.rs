@@ -7,9 +7,10 @@ use md5::{Digest as _, Md5};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::options::{DownloadArgs, UploadArgs};
+use crate::nonce::nonce;
 use crate::s3::api::{
     Condition, FinishUpload, Handling, NONCE, Objects, ReadOptions, condition_failed, has_nonce,
-    hex, is_gone, is_unknown_to_store, nonce, unknown,
+    hex, is_gone, is_unknown_to_store, unknown,
 };
 use crate::s3::checksum;
 use crate::s3::client::{Payload, ReadAt, Response};

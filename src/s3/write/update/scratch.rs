@@ -6,14 +6,17 @@
 )]
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind};
-use crate::s3::api::nonce;
+use crate::temporary::{Purpose, TemporaryFile};
+
+/// The temporary file, in its errors.
+const PURPOSE: Purpose = Purpose {
+    data: "the written data",
+    effect: "nothing was stored",
+};
 
 /// Maximum memory in bytes: 16 MiB.
 const MAX_MEMORY_BYTES: usize = 16 << 20;
@@ -176,7 +179,7 @@ impl Regions {
     /// Creates a temporary file with the bytes that were in memory.
     fn of(mut pages: BTreeMap<u64, Box<Page>>) -> io::Result<Self> {
         let mut regions = Self {
-            file: TemporaryFile::create()?,
+            file: TemporaryFile::create(PURPOSE)?,
             slots: BTreeMap::new(),
             free: Vec::new(),
             count: 0,
@@ -352,81 +355,6 @@ fn lost() -> io::Error {
         .into()
 }
 
-/// A file in the directory for temporary files, which only its user can open. It is deleted when it is dropped. On Unix
-/// it is deleted at once, so that it does not outlive a killed program.
-struct TemporaryFile {
-    file: File,
-    /// The path, if the file still has one.
-    path: Option<PathBuf>,
-}
-
-impl TemporaryFile {
-    fn create() -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("s3fs-{}", nonce()));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&path)
-            .map_err(|error| unavailable("created", error))?;
-        let is_gone = cfg!(unix) && fs::remove_file(&path).is_ok();
-        Ok(Self {
-            file,
-            path: (!is_gone).then_some(path),
-        })
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        let set = self.file.set_len(length);
-        set.map_err(|error| unavailable("written", error))
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset))?;
-        let written = self.file.write_all(bytes);
-        written.map_err(|error| unavailable("written", error))
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset))?;
-        self.file.read_exact(buffer)
-    }
-}
-
-/// Returns the error for a temporary file. A missing or forbidden temporary file must not look like an error of the
-/// object.
-fn unavailable(what: &str, error: io::Error) -> io::Error {
-    let directory = env::temp_dir();
-    let message = format!(
-        "the written data does not fit into memory, and no temporary file can be {what} in {}: \
-         {error}",
-        directory.display()
-    );
-    let kind = match Error::from(error).kind() {
-        ErrorKind::InsufficientStorage => ErrorKind::InsufficientStorage,
-        _ => ErrorKind::OperationFailed,
-    };
-    let hint = "nothing was stored; choose a directory with room for the changes (TMPDIR on Unix)";
-    Error::new(kind)
-        .with_message(message)
-        .with_hint(hint)
-        .into()
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path
-            && let Err(error) = fs::remove_file(path)
-        {
-            log::warn!(
-                "the temporary file {} could not be removed: {error}",
-                path.display()
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -477,19 +405,9 @@ mod tests {
                 panic!("it is on the disk")
             };
             assert_eq!(regions.count, 80, "{round}");
-            assert_eq!(regions.file.file.metadata().unwrap().len(), 80 * SLOT);
+            assert_eq!(regions.file.size().unwrap(), 80 * SLOT);
             // Truncates all of it, or half of it.
             scratch.cut(if round < 3 { 0 } else { 10 << 20 }).unwrap();
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_temporary_file_has_no_visible_name() {
-        let file = TemporaryFile::create().unwrap();
-        assert_eq!(file.path, None);
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = file.file.metadata().unwrap();
-        assert_eq!((metadata.nlink(), metadata.mode() & 0o777), (0, 0o600));
     }
 }
