@@ -698,7 +698,7 @@ pub trait FileSystemExt: FileSystem {
         self.movefile_with(src_path, dst_path, &CopyOptions::default())
     }
 
-    /// Copies the content of a directory into another directory.
+    /// Copies the content of a directory into another directory. After an error, the target can have a part of it.
     ///
     /// ```
     /// # use s3fs::prelude::*;
@@ -721,7 +721,7 @@ pub trait FileSystemExt: FileSystem {
     }
 
     /// Moves the content of a directory into another directory and removes the source directory. A move onto itself does
-    /// nothing.
+    /// nothing. Nothing is removed before everything is copied.
     ///
     /// ```
     /// # use s3fs::prelude::*;

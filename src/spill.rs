@@ -1,10 +1,5 @@
 //! [`Spill`]: a list that is written first and then read in order, in memory up to a limit, then in a temporary file.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the copies of trees will use it")
-)]
-
 use std::array;
 use std::io::{self, BufReader, Read};
 
@@ -67,6 +62,7 @@ impl<const FIELDS: usize> Spill<FIELDS> {
     }
 
     /// Returns the number of records.
+    #[allow(dead_code, reason = "not all lists are counted")]
     pub(crate) fn len(&self) -> usize {
         self.count
     }

@@ -788,6 +788,7 @@ impl S3FsBuilder {
             addressing_style,
             read_only: self.read_only,
             max_workers: self.max_workers,
+            window: crate::s3::copy::tree::WINDOW,
             reading: self.reading,
             keep_encryption: self.keep_encryption,
             answers_for_directories: AtomicBool::new(false),

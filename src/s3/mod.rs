@@ -114,6 +114,8 @@ struct Parts {
     addressing_style: AddressingStyle,
     read_only: bool,
     max_workers: usize,
+    /// Number of keys that a copy of a tree lists and copies at a time.
+    window: usize,
     reading: read::reader::Reading,
     /// Whether copies of trees request the encryption of each object.
     keep_encryption: bool,
