@@ -1,5 +1,6 @@
 //! [`FileVersion`]: listing, restoring and removing the versions that a bucket keeps of its files.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -48,7 +49,7 @@ impl FileVersion {
             is_delete_marker: version.is_delete_marker,
             info,
             e_tag: version.object.etag,
-            storage_class: version.object.storage_class,
+            storage_class: version.object.storage_class.map(Cow::into_owned),
         }
     }
 }

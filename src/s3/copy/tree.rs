@@ -566,7 +566,7 @@ fn listed_class(object: &ListedObject) -> Vec<(String, String)> {
     let class = object.storage_class.iter();
     let class = class.filter(|class| *class != "STANDARD");
     class
-        .map(|class| ("x-amz-storage-class".to_owned(), class.clone()))
+        .map(|class| ("x-amz-storage-class".to_owned(), class.to_string()))
         .collect()
 }
 

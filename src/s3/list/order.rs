@@ -87,8 +87,9 @@ pub(crate) struct Seen {
     segments: Option<Vec<u8>>,
     /// Hashes of all entries, while they are needed.
     all: Option<HashSet<(u64, u64)>>,
-    /// Hashes of the entries of the previous page and of this one.
-    recent: [HashSet<(u64, u64)>; 2],
+    /// Hashes of the entries of the previous page and of this one. They are searched only if an entry does not fit the
+    /// order and `all` is `None`.
+    recent: [Vec<u64>; 2],
     hashes: (RandomState, RandomState),
 }
 
@@ -131,10 +132,13 @@ impl Seen {
         let mut taken = [const { Vec::new() }; N];
         for (list, taken) in lists.into_iter().zip(&mut taken) {
             let mut last = (bytes.as_deref(), segments.as_deref());
+            taken.reserve(list.len());
             for entry in list {
                 let is_new = self.take(entry, &mut last, shown)?;
                 taken.push(is_new);
             }
+            keep_last(&mut self.bytes, last.0, <[u8]>::cmp);
+            keep_last(&mut self.segments, last.1, by_segments);
         }
         if self.order() != Order::Unknown {
             shown.note(self.order());
@@ -156,47 +160,45 @@ impl Seen {
     where
         Self: 'e,
     {
-        let hash = (self.hashes.0.hash_one(entry), self.hashes.1.hash_one(entry));
+        let hash = self.hashes.0.hash_one(entry);
         let fits_bytes = self.bytes.is_some() && last.0.is_none_or(|last| entry > last);
         let follows = |last: &[u8]| by_segments(entry, last) == Ordering::Greater;
         let fits_segments = self.segments.is_some() && last.1.is_none_or(follows);
         if !fits_bytes && !fits_segments {
-            let all = self.all.as_ref();
-            if all.is_some_and(|all| all.contains(&hash))
-                || self.recent.iter().any(|recent| recent.contains(&hash))
-            {
+            let is_known = match &self.all {
+                Some(all) => all.contains(&(hash, self.hashes.1.hash_one(entry))),
+                None => self.recent.iter().any(|recent| recent.contains(&hash)),
+            };
+            if is_known {
                 return Ok(false);
             }
-            if all.is_none() {
+            if self.all.is_none() {
                 shown.note(Order::None);
                 return Err(no_order());
             }
         }
         if let Some(all) = &mut self.all {
-            all.insert(hash);
+            all.insert((hash, self.hashes.1.hash_one(entry)));
         }
-        self.recent[1].insert(hash);
-        keep_last(&mut self.bytes, fits_bytes, entry, <[u8]>::cmp);
-        keep_last(&mut self.segments, fits_segments, entry, by_segments);
+        self.recent[1].push(hash);
+        self.bytes.take_if(|_| !fits_bytes);
+        self.segments.take_if(|_| !fits_segments);
         *last = (Some(entry), Some(entry));
         Ok(true)
     }
 }
 
-/// Keeps the later one of two entries, or none if the order does not hold.
+/// Keeps the last entry of a list if it is after the kept one.
 fn keep_last(
-    last: &mut Option<Vec<u8>>,
-    fits: bool,
-    entry: &[u8],
+    kept: &mut Option<Vec<u8>>,
+    last: Option<&[u8]>,
     compare: impl Fn(&[u8], &[u8]) -> Ordering,
 ) {
-    match last {
-        _ if !fits => *last = None,
-        Some(kept) if compare(entry, kept) == Ordering::Greater => {
-            kept.clear();
-            kept.extend_from_slice(entry);
-        }
-        _ => {}
+    if let (Some(kept), Some(last)) = (kept, last)
+        && compare(last, kept) == Ordering::Greater
+    {
+        kept.clear();
+        kept.extend_from_slice(last);
     }
 }
 

@@ -195,6 +195,7 @@ impl Tree<'_> {
         if self.first.is_none() {
             self.first = page.objects.first().map(|object| object.key.clone());
         }
+        found.reserve(page.objects.len());
         for object in page.objects {
             self.take_object(object, found);
         }

@@ -97,7 +97,7 @@ pub(crate) struct ListedObject {
     pub(crate) last_modified: Option<OffsetDateTime>,
     /// As returned by the store, including its quotation marks.
     pub(crate) etag: Option<String>,
-    pub(crate) storage_class: Option<String>,
+    pub(crate) storage_class: Option<Cow<'static, str>>,
 }
 
 impl ListedObject {
@@ -155,7 +155,11 @@ pub(crate) fn list_page(body: &[u8], prefix: &str) -> Result<ListPage> {
     let names = page.objects.iter().map(|object| &object.key);
     let names: Vec<&str> = names.chain(&page.prefixes).map(String::as_str).collect();
     let encoded = encoded && are_encoded(&names, prefix);
+    let is_as_listed = |name: &str| mark.is_none() && (!encoded || !name.bytes().any(is_encoding));
     for object in &mut page.objects {
+        if is_as_listed(&object.key) {
+            continue;
+        }
         let key = key_bytes(std::mem::take(&mut object.key), encoded, mark)?;
         match String::from_utf8(key) {
             Ok(key) => object.key = key,
@@ -246,13 +250,13 @@ fn listed_object(document: &mut Document<'_>) -> Result<ListedObject> {
     document.children(|document, name| {
         match name {
             "Key" => {
-                document.text()?.clone_into(&mut object.key);
+                object.key = document.text()?.to_owned();
                 named = true;
             }
             "Size" => object.size = number(document.text()?)?,
             "LastModified" => object.last_modified = iso_date(document.text()?.trim_ascii()),
             "ETag" => object.etag = kept(document.text()?.trim_ascii()),
-            "StorageClass" => object.storage_class = kept(document.text()?.trim_ascii()),
+            "StorageClass" => object.storage_class = class(document.text()?.trim_ascii()),
             _ => {}
         }
         Ok(())
@@ -658,7 +662,7 @@ fn listed_version(document: &mut Document<'_>, is_delete_marker: bool) -> Result
             "LastModified" => object.last_modified = iso_date(document.text()?.trim_ascii()),
             "Size" => object.size = number(document.text()?)?,
             "ETag" => object.etag = kept(document.text()?.trim_ascii()),
-            "StorageClass" => object.storage_class = kept(document.text()?.trim_ascii()),
+            "StorageClass" => object.storage_class = class(document.text()?.trim_ascii()),
             _ => {}
         }
         Ok(())
@@ -861,6 +865,23 @@ fn kept(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Returns a storage class. Classes of most objects are not copied.
+fn class(text: &str) -> Option<Cow<'static, str>> {
+    const CLASSES: [&str; 7] = [
+        "STANDARD",
+        "STANDARD_IA",
+        "INTELLIGENT_TIERING",
+        "ONEZONE_IA",
+        "GLACIER",
+        "GLACIER_IR",
+        "DEEP_ARCHIVE",
+    ];
+    match CLASSES.iter().find(|class| **class == text) {
+        Some(class) => Some(Cow::Borrowed(class)),
+        None => kept(text).map(Cow::Owned),
+    }
+}
+
 /// Parses a number of bytes; an empty element is 0.
 fn number(text: &str) -> Result<u64> {
     let text = text.trim_ascii();
@@ -904,9 +925,14 @@ fn wrongly_encoded() -> XmlError {
     XmlError::malformed("a key or prefix is not URL-encoded, although EncodingType requires it")
 }
 
+/// Returns true for the bytes that decoding changes.
+fn is_encoding(byte: u8) -> bool {
+    matches!(byte, b'%' | b'+')
+}
+
 /// Decodes `encoding-type=url`: a plus is a space, then %XX.
 fn url_decoded(text: &str) -> Result<Cow<'_, [u8]>> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    if !text.bytes().any(is_encoding) {
         return Ok(text.as_bytes().into());
     }
     let mut decoded = Vec::with_capacity(text.len());

@@ -191,6 +191,53 @@ fn every_character_of_a_key_survives() {
 }
 
 #[test]
+fn plain_elements_are_read_like_all_others() {
+    let plain =
+        "<Contents><Key>a&amp;b&#x41;>c</Key><Size>7</Size><ETag>&quot;e&quot;</ETag></Contents>";
+    let read = listing(plain).unwrap();
+    assert_eq!(read.objects[0].key, "a&bA>c");
+    for other in [
+        plain.replace("<Key>", "<Key lang='en'>"),
+        plain
+            .replace("</", "\n</")
+            .replace("\n</Contents", "</Contents"),
+        plain
+            .replace("Key>", "s3:Key>")
+            .replace("Size>", "s3:Size>"),
+        plain
+            .replace("</Key>", "</Key >")
+            .replace("<Size>", "\n\t<Size>"),
+        plain.replace("<Key>", "<!-- a comment --><Key><?target data?>"),
+        plain.replace("<Size>", "<Owner/><Size><![CDATA[]]>"),
+        // A reference of an element that is not needed.
+        plain.replace("<Size>", "<DisplayName>&unknown;</DisplayName><Size>"),
+    ] {
+        let mut other_read = listing(&other).unwrap();
+        let object = &mut other_read.objects[0];
+        object.key = object.key.trim_end().to_owned();
+        assert_eq!(other_read, read, "{other}");
+    }
+}
+
+#[test]
+fn an_empty_element_has_no_children() {
+    for content in [
+        "<Contents/><Key>a</Key>",
+        "<Contents></Contents><Key>a</Key>",
+        "<Contents>text</Contents><Key>a</Key>",
+    ] {
+        assert!(
+            fault(listing(content)).contains("without a Key"),
+            "{content}"
+        );
+    }
+    let empty = listing("<Contents><Owner/><Key/><Size/></Contents><CommonPrefixes/>").unwrap();
+    assert_eq!((&*empty.objects[0].key, empty.objects[0].size), ("", 0));
+    let inside = "<Contents><Key>a<Owner/></Key></Contents>";
+    assert!(fault(listing(inside)).contains("unexpected element <Owner>"));
+}
+
+#[test]
 fn a_reference_that_names_no_character_is_an_error() {
     for wrong in [
         "&nbsp;",
