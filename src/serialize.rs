@@ -108,12 +108,13 @@ impl Serialize for Stats {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(5))?;
+        let mut map = serializer.serialize_map(Some(6))?;
         map.serialize_entry("copied", &self.copied())?;
         map.serialize_entry("bytes", &self.bytes())?;
         map.serialize_entry("actions", self.actions())?;
         map.serialize_entry("left_behind", self.left_behind())?;
         map.serialize_entry("skipped", self.skipped())?;
+        map.serialize_entry("unlisted", &self.unlisted())?;
         map.end()
     }
 }
@@ -201,14 +202,10 @@ mod tests {
     #[test]
     fn reports_statistics_and_kinds_have_the_names_of_their_methods() {
         let (src_path, dst_path) = ("a".to_owned(), "b".to_owned());
-        let report = Report {
-            actions: vec![
-                Action::Makedir("d".to_owned()),
-                Action::Copy { src_path, dst_path },
-            ],
-            bytes: 7,
-            ..Report::default()
-        };
+        let mut report = Report::default();
+        report.push(Action::Makedir("d".to_owned()));
+        report.push(Action::Copy { src_path, dst_path });
+        report.bytes = 7;
         let expected = json!({
             "copied": 1,
             "bytes": 7,
@@ -218,6 +215,7 @@ mod tests {
             ],
             "left_behind": [],
             "skipped": [],
+            "unlisted": 0,
         });
         assert_eq!(to_value(&report).unwrap(), expected);
         let stats = to_value(Stats::default()).unwrap();

@@ -67,4 +67,5 @@ mod versions;
 #[cfg(feature = "vfs")]
 mod vfs_adapter;
 mod walking;
+mod windows;
 mod writing;

@@ -61,6 +61,14 @@ impl<'a> Endpoints<'a> {
         }
     }
 
+    /// Returns true if the directories cannot overlap, so that what is written to the target does not appear in the source.
+    pub(crate) fn are_apart(&self, src_path: &str, dst_path: &str) -> Result<bool> {
+        let locations = self.locations(src_path, dst_path)?;
+        let may_overlap =
+            |(src, dst): (Location, Location)| src.overlaps(&dst) || src.may_overlap(&dst);
+        Ok(!locations.is_none_or(may_overlap))
+    }
+
     /// Returns information about the source, which must be a file.
     pub(crate) fn source_file(&self, src_path: &str) -> Result<Info> {
         let info = self.src.getinfo(src_path, Namespaces::DETAILS)?;

@@ -97,19 +97,33 @@ impl Location {
     /// server.
     #[must_use]
     pub fn may_be_file(&self, other: &Self) -> bool {
+        self.may_be_in_one_realm(other) && self.file == other.file
+    }
+
+    /// Returns true if both were reached in two ways, and the two realms may be the same.
+    fn may_be_in_one_realm(&self, other: &Self) -> bool {
         let names = (self.realm.rsplit_once('/'), other.realm.rsplit_once('/'));
         let (Some((own_way, own_name)), Some((way, name))) = names else {
             return false;
         };
-        own_way != way && own_name == name && self.file == other.file
+        own_way != way && own_name == name
+    }
+
+    /// Returns true if the two directories may overlap in one realm that was reached in two ways, such as through two names
+    /// of one server.
+    #[must_use]
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        self.may_be_in_one_realm(other) && self.directories_overlap(other)
+    }
+
+    fn directories_overlap(&self, other: &Self) -> bool {
+        self.directory.starts_with(&other.directory) || other.directory.starts_with(&self.directory)
     }
 
     /// Returns true if the two directories are the same, or one lies in the other.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.realm == other.realm
-            && (self.directory.starts_with(&other.directory)
-                || other.directory.starts_with(&self.directory))
+        self.realm == other.realm && self.directories_overlap(other)
     }
 }
 
@@ -164,6 +178,9 @@ mod tests {
         assert!(!here.may_be_file(&at("s3://127.0.0.1:9000/bucket", "b")));
         assert!(!here.may_be_file(&at("s3://127.0.0.1:9000/other", "a")));
         assert!(!at("disk", "a").may_be_file(&at("memory", "a")));
+        assert!(here.may_overlap(&at("s3://127.0.0.1:9000/bucket", "a/b")));
+        assert!(!here.may_overlap(&at("s3://127.0.0.1:9000/bucket", "ab")));
+        assert!(!here.may_overlap(&at("s3://localhost:9000/bucket", "a/b")));
     }
 
     #[test]

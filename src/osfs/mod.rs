@@ -2,6 +2,7 @@
 
 mod file;
 mod incoming;
+mod names;
 mod pieces;
 mod place;
 
@@ -38,6 +39,7 @@ use crate::path;
 use crate::percent::FS_URL;
 use crate::transfer::{copy, moving};
 use file::{Draft, OsFile, identity, is_draft, rename_new, replaceable, why_reserved};
+use names::Names;
 pub(crate) use pieces::{DiskSink, DiskSource};
 pub(crate) use place::Place;
 use place::{Root, is_missing};
@@ -288,26 +290,36 @@ impl OsFs {
         Ok((real, entries))
     }
 
-    /// Returns the info of a listed entry. `None` if the entry no longer exists.
+    /// Returns the info of a listed entry of a directory. `None` if the entry no longer exists.
     fn entry_info(
         &self,
-        entry: &fs::DirEntry,
+        entry: &Path,
+        own: io::Result<Metadata>,
         name: &str,
         namespaces: Namespaces,
     ) -> Result<Option<Info>> {
-        let own = match entry.metadata() {
+        let own = match own {
             Err(error) if is_missing(&error) => return Ok(None),
             own => own?,
         };
         let metadata = if own.is_symlink() {
             // A link that leads out of the root, is broken, or is circular is listed as an ordinary entry.
-            let real = fs::canonicalize(entry.path()).map_err(Error::from);
+            let real = fs::canonicalize(entry).map_err(Error::from);
             let target = real.and_then(|real| Ok(fs::metadata(self.root.confine(real)?)?));
             target.unwrap_or(own)
         } else {
             own
         };
         Ok(Some(info(name, &metadata, namespaces)))
+    }
+
+    /// Adds the URL of a file in a directory, if it is requested.
+    fn with_url(&self, directory: &str, info: Info, namespaces: Namespaces) -> Result<Info> {
+        if !namespaces.contains(Namespaces::URLS) || info.is_dir() {
+            return Ok(info);
+        }
+        let url = self.geturl(&path::join([directory, info.name()])?)?;
+        Ok(info.with_url("download", url))
     }
 
     /// Returns the location of a file or directory on the disk. `None` if a symbolic link is broken or leads out of the
@@ -317,50 +329,58 @@ impl OsFs {
         Ok(location.and_then(|location| location.handle::<Place>().cloned()))
     }
 
-    /// Returns the entries of a directory. A name that is not UTF-8 is an error if `whole` is true, and is otherwise left
-    /// out.
+    /// Returns the entries of a directory in the order of their keys. Keeps all names in memory. A name that is not UTF-8 is
+    /// an error if `whole` is true, and is otherwise left out.
     fn entries(&self, path: &str, namespaces: Namespaces, whole: bool) -> Result<Entries<'_>> {
-        let (directory, mut entries) = self.at(path, |validated| self.read_dir(validated))?;
+        let (directory, names) = self.at(path, |validated| self.names(validated, whole))?;
         let validated = self.validatepath(path)?;
-        let path = path.to_owned();
-        let mut unnameable = 0;
-        let mut next = move || -> Option<Result<Info>> {
-            loop {
-                let Some(entry) = entries.next() else {
-                    warn_unnameable(std::mem::take(&mut unnameable), &directory);
-                    return None;
-                };
-                let entry = match entry {
-                    Ok(entry) => entry,
-                    Err(error) => return Some(Err(error.into())),
-                };
-                let file_name = entry.file_name();
-                let Some(name) = nameable(&file_name, &mut unnameable) else {
-                    if whole && unnameable > 0 {
-                        return Some(Err(no_path(&directory, &file_name)));
-                    }
-                    continue;
-                };
-                match self.entry_info(&entry, name, namespaces).transpose() {
-                    Some(Ok(info)) if namespaces.contains(Namespaces::URLS) && info.is_file() => {
-                        let url =
-                            path::join([&validated, name]).and_then(|path| self.geturl(&path));
-                        return Some(url.map(|url| info.with_url("download", url)));
-                    }
-                    Some(info) => return Some(info),
-                    None => {}
+        let mut number = 0;
+        let next = move || -> Result<Option<Info>> {
+            while let Some(name) = names.get(number) {
+                number += 1;
+                let entry = directory.join(name);
+                let own = fs::symlink_metadata(&entry);
+                if let Some(info) = self.entry_info(&entry, own, name, namespaces)? {
+                    return self.with_url(&validated, info, namespaces).map(Some);
                 }
             }
+            Ok(None)
         };
-        let mut ended = false;
-        Ok(Box::new(std::iter::from_fn(move || {
-            if ended {
-                return None;
-            }
-            let info = next();
-            ended = !matches!(info, Some(Ok(_)));
-            info.map(|info| info.map_err(|error| error.with_path(path.as_str())))
-        })))
+        Ok(until_error(path, next))
+    }
+
+    /// Reads the names in a directory, and returns them with its place on the disk.
+    fn names(&self, validated: &str, whole: bool) -> Result<(PathBuf, Names)> {
+        let (directory, entries) = self.read_dir(validated)?;
+        let mut names = Names::default();
+        let mut unnameable = 0;
+        for entry in entries {
+            let entry = entry?;
+            cancel::check()?;
+            let file_name = entry.file_name();
+            let Some(name) = nameable(&file_name, &mut unnameable) else {
+                if whole && unnameable > 0 {
+                    return Err(no_path(&directory, &file_name));
+                }
+                continue;
+            };
+            let kind = match entry.file_type() {
+                Err(error) if is_missing(&error) => continue,
+                kind => kind?,
+            };
+            let leads_to_directory = || -> Result<bool> {
+                let info =
+                    self.entry_info(&entry.path(), entry.metadata(), name, Namespaces::BASIC)?;
+                Ok(info.is_some_and(|info| info.is_dir()))
+            };
+            names.add(
+                name,
+                kind.is_dir() || kind.is_symlink() && leads_to_directory()?,
+            );
+        }
+        warn_unnameable(unnameable, &directory);
+        names.sort();
+        Ok((directory, names))
     }
 
     /// Removes the content of a directory. Does not follow links.
@@ -631,6 +651,23 @@ fn no_path(directory: &Path, name: &OsStr) -> Error {
         .with_hint("rename it first; nothing was changed")
 }
 
+/// Returns the infos that `next` returns, up to the first error. Errors get the path.
+fn until_error<'a>(
+    path: &str,
+    mut next: impl FnMut() -> Result<Option<Info>> + Send + 'a,
+) -> Entries<'a> {
+    let path = path.to_owned();
+    let mut ended = false;
+    Box::new(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let info = next().transpose();
+        ended = !matches!(info, Some(Ok(_)));
+        info.map(|info| info.map_err(|error| error.with_path(path.as_str())))
+    }))
+}
+
 fn warn_unnameable(count: usize, directory: &Path) {
     if count > 0 {
         log::warn!(
@@ -653,17 +690,8 @@ impl FileSystem for OsFs {
     }
 
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
-        self.at(path, |validated| {
-            let (directory, entries) = self.read_dir(validated)?;
-            let mut names = Vec::new();
-            let mut unnameable = 0;
-            for entry in entries {
-                let name = entry?.file_name();
-                names.extend(nameable(&name, &mut unnameable).map(str::to_owned));
-            }
-            warn_unnameable(unnameable, &directory);
-            Ok(names)
-        })
+        let (_, names) = self.at(path, |validated| self.names(validated, false))?;
+        Ok(names.iter().map(str::to_owned).collect())
     }
 
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {

@@ -15,22 +15,25 @@
 //! If source and target are on the same server, the server copies the files itself, and no content passes through this
 //! program. Otherwise files are streamed, and no file is ever held in memory as a whole.
 //!
-//! Everything that a listing of the source shows is checked before anything changes: a target that is the source or lies in
-//! it, names that the target cannot have or treats as equal, a file and a directory with the same path if the target cannot
-//! hold both. If a copy fails, the files copied so far stay in the target. The source is unchanged.
+//! A target that is the source or lies in it is refused before anything changes. The source is then listed in windows of
+//! 10,000 entries, so that the memory of a copy does not depend on the size of the tree. All entries of a window are checked
+//! before the first of them is copied: names that the target cannot have or treats as equal, a file and a directory with the
+//! same path if the target cannot hold both. In a tree of at most 10,000 entries, all of this is found before anything
+//! changes. If a copy fails, the files copied so far stay in the target. The source is unchanged.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::filesystem::defaults;
 use crate::filesystem::endpoints::{Endpoints, illegal, location};
 use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
 pub use crate::transfer::condition::Condition;
+use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
 use crate::transfer::options::TransferOptions;
 use crate::transfer::report::{Action, Report};
 use crate::transfer::run::{Run, make_directory};
-use crate::transfer::snapshot::Snapshot;
+use crate::transfer::snapshot::{Listing, Snapshot};
 use crate::transfer::target::Target;
 
 /// Copies the whole content of a filesystem into another.
@@ -69,7 +72,7 @@ pub fn copy_fs(
 /// name that the target cannot have, [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for a path that is a symbolic
 /// link in the target, [`Unsupported`](crate::ErrorKind::Unsupported) for two names that the target treats as equal, and for
 /// a name in the source that no path can have (on a local disk, one that is not UTF-8). All of these are returned before
-/// anything has changed. Then errors of single files: the first one, or [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed)
+/// anything of the same [`window`](TransferOptions::window) has changed. Then errors of single files: the first one, or [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed)
 /// if [`on_error`](TransferOptions::on_error) decides to gather them.
 #[doc(alias = "copy_dir_if")]
 pub fn copy_dir(
@@ -141,27 +144,7 @@ pub fn copy_structure(
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         check_directories(endpoints, src_path, dst_path)?;
-        let selection = options.selection(endpoints.src, src_path)?;
-        let mut tree = Snapshot::read(endpoints.src, src_path, &selection)?;
-        tree.files.clear();
-        tree.check_fits(src_path, endpoints.dst, dst_path)?;
-        let is_there = endpoints.dst.isdir(dst_path)?;
-        let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
-        let below = endpoints.with_target(unchecked.as_deref());
-        let actions = make_directories(
-            (endpoints.dst, below.dst),
-            dst_path,
-            is_there,
-            &tree,
-            options,
-        )?;
-        Run::new(options).finish(
-            Report {
-                actions,
-                ..Report::default()
-            },
-            src_path,
-        )
+        copy_in_windows(endpoints, src_path, dst_path, options, false)
     })
 }
 
@@ -232,49 +215,75 @@ fn copy_tree(
 ) -> Result<Report> {
     if transfer_whole(endpoints, src_path, dst_path, options, false)? {
         let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
-        let actions = vec![Action::CopyDir { src_path, dst_path }];
-        return Ok(Report {
-            actions,
-            ..Report::default()
-        });
+        let mut report = Report::default();
+        report.push(Action::CopyDir { src_path, dst_path });
+        return Ok(report);
     }
+    copy_in_windows(endpoints, src_path, dst_path, options, true)
+}
+
+/// Copies the directories below a directory, and the files if requested, in windows of the listing of the source.
+fn copy_in_windows(
+    endpoints: Endpoints<'_>,
+    src_path: &str,
+    dst_path: &str,
+    options: &TransferOptions<'_>,
+    with_files: bool,
+) -> Result<Report> {
     let selection = options.selection(endpoints.src, src_path)?;
-    let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
-    tree.check_fits(src_path, endpoints.dst, dst_path)?;
-    let jobs = jobs(&tree, src_path, dst_path);
-    let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
-    let is_there = endpoints.dst.isdir(dst_path)?;
-    let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
-    let below = endpoints.with_target(unchecked.as_deref());
-    let mut report = Report {
-        actions: make_directories(
-            (endpoints.dst, below.dst),
-            dst_path,
-            is_there,
-            &tree,
-            options,
-        )?,
-        ..Report::default()
+    let mut listing = Listing::of_source(endpoints.src, src_path, &selection)?;
+    let mut fits = Fits::new(src_path, endpoints.dst, dst_path);
+    // If copies may appear in the source, the listing ends before the first one.
+    let size = match endpoints.are_apart(src_path, dst_path)? {
+        true => options.get_window(),
+        false => usize::MAX,
     };
+    let mut next_window = || -> Result<(Snapshot, bool)> {
+        let mut window = listing.window(size)?;
+        if !with_files {
+            window.files.clear();
+        }
+        fits.check(&window)?;
+        Ok((window, listing.peek().is_some()))
+    };
+    let (mut window, mut has_more) = next_window()?;
+    let mut jobs = jobs(&window, src_path, dst_path);
+    let target = Target::listed(endpoints.dst, dst_path, &jobs, !has_more, options.condition)?;
+    let is_there = endpoints.dst.isdir(dst_path)?;
+    let count = if has_more { usize::MAX } else { window.len() };
+    let unchecked = without_checks(endpoints.dst, dst_path, count, is_there)?;
+    let below = endpoints.with_target(unchecked.as_deref());
+    let mut report = Report::new(options.dry_run);
+    if !is_there {
+        make_target(endpoints.dst, dst_path, options, &mut report)?;
+    }
     let run = Run::new(options);
-    let copied = run.copy(below, &jobs, &target)?;
-    make_durable(endpoints.dst, dst_path, &tree, &run, &copied)?;
-    report.actions.extend(copied.into_iter().map(copy_action));
-    run.finish(report, src_path)
+    loop {
+        make_directories(below, (src_path, dst_path), &window, options, &mut report)?;
+        let copied = run.copy(below, &jobs, &target)?;
+        make_durable(endpoints.dst, dst_path, &window, &run, &copied)?;
+        report.extend(copied.into_iter().map(copy_action));
+        run.report_done(&mut report);
+        if !has_more {
+            return run.finish(report, src_path);
+        }
+        (window, has_more) = next_window()?;
+        jobs = self::jobs(&window, src_path, dst_path);
+    }
 }
 
 /// Returns the target without the checks that it makes before each change, if the directory contains nothing yet: then
 /// the call itself makes the parent of each file, and no file replaces a directory. Makes at most one request on S3, and
-/// none if there are no checks.
+/// none if there are no checks or only two entries to copy.
 pub(crate) fn without_checks<'f>(
     dst: &'f dyn FileSystem,
     dst_path: &str,
-    tree: &Snapshot,
+    count: usize,
     is_there: bool,
 ) -> Result<Option<Box<dyn FileSystem + 'f>>> {
     let capabilities = dst.capabilities();
     let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
-    let is_worth_it = tree.files.len() + tree.directories.len() > 2;
+    let is_worth_it = count > 2;
     let Some(unchecked) = unchecked.filter(|_| is_worth_it) else {
         return Ok(None);
     };
@@ -282,15 +291,15 @@ pub(crate) fn without_checks<'f>(
     Ok(is_empty.then_some(unchecked))
 }
 
-/// If requested, makes the copied files durable, and all directories of the tree and above it.
+/// If requested, makes the copied files durable, and all directories of the window and above it.
 pub(crate) fn make_durable(
     dst: &dyn FileSystem,
     dst_path: &str,
-    tree: &Snapshot,
+    window: &Snapshot,
     run: &Run<'_, '_>,
     copied: &[&Job],
 ) -> Result<()> {
-    let below = tree.directories.iter();
+    let below = window.directories.iter().chain(&window.open_before);
     let below: Vec<String> = below.map(|made| path::combine(dst_path, made)).collect();
     let own = path::recursepath(&dst.validatepath(dst_path)?)?;
     let directories = below.iter().chain(&own).map(String::as_str);
@@ -321,33 +330,61 @@ pub(crate) fn transfer_whole(
     Ok(true)
 }
 
-/// Makes the target directory, and all directories of the tree below it with the handle `below`.
-pub(crate) fn make_directories(
-    (dst, below): (&dyn FileSystem, &dyn FileSystem),
+/// Makes the target directory, with its missing parents.
+pub(crate) fn make_target(
+    dst: &dyn FileSystem,
     dst_path: &str,
-    is_there: bool,
-    tree: &Snapshot,
     options: &TransferOptions<'_>,
-) -> Result<Vec<Action>> {
-    let mut actions = Vec::new();
-    if !is_there {
-        if !options.dry_run {
-            dst.makedirs_with(dst_path, &MakedirOptions::new().recreate(true))?;
-        }
-        actions.push(Action::Makedir(dst_path.to_owned()));
+    report: &mut Report,
+) -> Result<()> {
+    if !options.dry_run {
+        dst.makedirs_with(dst_path, &MakedirOptions::new().recreate(true))?;
     }
-    let doubles = tree.doubles();
-    for directory in &tree.directories {
-        let target = path::combine(dst_path, directory);
-        if !options.dry_run {
-            make_directory(below, &target, doubles.contains(&**directory))?;
-        }
-        actions.push(Action::Makedir(target));
-    }
-    Ok(actions)
+    report.push(Action::Makedir(dst_path.to_owned()));
+    Ok(())
 }
 
-/// Returns the jobs for the files of a tree.
+/// Makes the directories of a window below the target directory.
+pub(crate) fn make_directories(
+    endpoints: Endpoints<'_>,
+    (src_path, dst_path): (&str, &str),
+    window: &Snapshot,
+    options: &TransferOptions<'_>,
+    report: &mut Report,
+) -> Result<()> {
+    let doubles = window.doubles();
+    for directory in &window.directories {
+        let target = path::combine(dst_path, directory);
+        if !options.dry_run {
+            let beside = doubles.contains(&**directory);
+            let made = make_directory(endpoints.dst, &target, beside);
+            made.or_else(|error| {
+                let source = path::combine(src_path, directory);
+                beside_earlier_file(endpoints, &source, &target, error)
+            })?;
+        }
+        report.push(Action::Makedir(target));
+    }
+    Ok(())
+}
+
+/// Makes a directory in the place of a file, after the first attempt failed with `error`. An earlier window may have copied
+/// that file, if the source has both a file and a directory with the path.
+fn beside_earlier_file(
+    endpoints: Endpoints<'_>,
+    source: &str,
+    target: &str,
+    error: Error,
+) -> Result<()> {
+    let holds_both = endpoints.dst.getmeta().holds_file_beside_directory;
+    let is_file = error.is(ErrorKind::DirectoryExpected);
+    if holds_both && is_file && endpoints.src.isfile(source)? {
+        return make_directory(endpoints.dst, target, true);
+    }
+    Err(error)
+}
+
+/// Returns the jobs for the files of a window.
 pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> {
     let doubles = tree.doubles();
     let job = |file: &crate::transfer::snapshot::SnapshotFile| Job {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::filesystem::FileSystem;
 use crate::filesystem::capabilities::{SourceOptions, Storage, Times, Transfer};
 use crate::filesystem::defaults;
@@ -10,9 +10,30 @@ use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::options::OpenOptions;
 use crate::transfer::job::Job;
 
-/// Transfers one file.
+/// Transfers one file. If the target has a directory with its path, and the source has one, too, the file is stored beside it:
+/// a later window may contain that directory.
 pub(crate) fn transfer(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
+    match transfer_once(endpoints, job, transfer) {
+        Err(error)
+            if error.is(ErrorKind::FileExpected)
+                && !job.beside_directory
+                && endpoints.dst.getmeta().holds_file_beside_directory
+                && endpoints.src.isdir(&job.src_path)? =>
+        {
+            let job = Job {
+                beside_directory: true,
+                ..job.clone()
+            };
+            transfer_once(endpoints, &job, transfer)
+        }
+        result => result,
+    }
+}
+
+fn transfer_once(endpoints: Endpoints<'_>, job: &Job, transfer: &Transfer<'_>) -> Result<()> {
     let source = location(endpoints.src, &job.src_path)?;
+    // The target's own copy does not put a file beside a directory.
+    let source = source.filter(|_| !job.beside_directory);
     if defaults::copy_by_itself(endpoints.dst, source.as_ref(), &job.dst_path)? {
         transfer.advance(job.size)?;
     } else if in_pieces(endpoints, job, transfer)? {

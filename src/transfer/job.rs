@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::filesystem::info::Info;
 
 /// A file to copy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) src_path: String,
     pub(crate) dst_path: String,

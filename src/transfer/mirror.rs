@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::filesystem::capabilities::Times;
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::names::folded;
@@ -11,13 +11,16 @@ use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
 use crate::transfer::copy::{copy_action, jobs};
+use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
 use crate::transfer::options::{Compare, TransferOptions};
+use crate::transfer::pairs::Pairs;
 use crate::transfer::report::{Action, Report};
 use crate::transfer::run::{Run, make_directory};
 use crate::transfer::sameness::{Clocks, Look, Sameness, Sides, Verdict};
-use crate::transfer::snapshot::{Snapshot, SnapshotFile};
+use crate::transfer::snapshot::{Listing, Snapshot, SnapshotFile};
+use crate::transfer::stale::{self, Removal, Stale};
 pub use crate::transfer::verify::{Difference, verify};
 
 /// Makes the content of `dst_fs` equal to that of `src_fs`: copies files, makes directories, and removes files and
@@ -78,14 +81,7 @@ pub fn mirror(
         options.refuse_condition("use compare, copy_if_newer and keep_extra")?;
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         endpoints.refuse_overlap("/", "/")?;
-        let selection = options.selection(endpoints.src, "/")?;
-        let source = Snapshot::read(endpoints.src, "/", &selection)?;
-        if source.is_empty() {
-            refuse_empty("/", options)?;
-        }
-        source.check_fits("/", endpoints.dst, "/")?;
-        let selection = options.selection(endpoints.dst, "/")?;
-        let target = Snapshot::listed(endpoints.dst, "/", &selection)?;
+        let meta = endpoints.dst.getmeta();
         let clocks = Clocks::of(endpoints);
         let sameness = match options.compare {
             _ if options.copy_always => Sameness::None,
@@ -97,25 +93,156 @@ pub fn mirror(
             Compare::Size => Sameness::Size,
             Compare::Content => Sameness::Content(Sides::of(endpoints)),
         };
-        let meta = endpoints.dst.getmeta();
-        let mut plan = Plan::new(&source, &target, &meta, sameness);
-        if options.keep_extra {
-            plan.remove.clear();
-        }
-        let trees = Trees {
-            source: &source,
-            target: &target,
-            meta: &meta,
-        };
-        let run = match clocks {
+        let new_run = || match clocks {
             Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
             Clocks::Compared | Clocks::Stored => Run::new(options),
         };
-        carry_out(endpoints, plan, trees, &run)
+        let mut report = Report::new(options.dry_run);
+        // Names that differ only in case are at different positions, but can be the same file.
+        if endpoints.are_apart("/", "/")? && !meta.case_insensitive {
+            let run = new_run();
+            let mirror = Mirror {
+                endpoints,
+                meta: &meta,
+                sameness,
+                run: &run,
+            };
+            match mirror.carry_out(Some(options.get_window()), &mut report) {
+                Ok(true) => return run.finish(report, "/"),
+                // In a listing that does not have the order of keys, the directory in the place of a file, or the reverse,
+                // may come later.
+                Err(error)
+                    if !error.is(ErrorKind::FileExpected)
+                        && !error.is(ErrorKind::DirectoryExpected) =>
+                {
+                    return Err(error);
+                }
+                _ if options.dry_run => report = Report::new(true),
+                _ => run.report_done(&mut report),
+            }
+        }
+        let run = new_run();
+        let mirror = Mirror {
+            endpoints,
+            meta: &meta,
+            sameness,
+            run: &run,
+        };
+        mirror.carry_out(None, &mut report)?;
+        run.finish(report, "/")
     })
 }
 
-/// Listings of both trees from before the first change.
+/// The facts about a mirror that do not change while it runs.
+struct Mirror<'m, 'a> {
+    endpoints: Endpoints<'m>,
+    meta: &'m Meta,
+    sameness: Sameness,
+    run: &'m Run<'m, 'a>,
+}
+
+impl Mirror<'_, '_> {
+    /// Compares the trees window by window, or as a whole, and makes the target equal to the source. Returns false if the
+    /// trees cannot be compared in windows, because a listing does not have the order of keys. Nothing that is missing in
+    /// the source has been removed then.
+    fn carry_out(&self, window: Option<usize>, report: &mut Report) -> Result<bool> {
+        let Endpoints { src, dst, .. } = self.endpoints;
+        let (options, meta) = (self.run.options, self.meta);
+        let selection = options.selection(src, "/")?;
+        let mut source = Listing::of_source(src, "/", &selection)?;
+        if source.is_empty()? {
+            refuse_empty("/", options)?;
+        }
+        let selection = options.selection(dst, "/")?;
+        let mut pairs = Pairs::new(source, Listing::of_target(dst, "/", &selection)?);
+        let mut fits = Fits::new("/", dst, "/");
+        let mut stale = Stale::new();
+        loop {
+            let pair = match window {
+                Some(size) => pairs.next(size)?,
+                None => Some(pairs.whole()?),
+            };
+            let Some((source, target)) = &pair else {
+                return Ok(false);
+            };
+            fits.check(source)?;
+            let mut plan = Plan::new(source, target, meta, self.sameness);
+            if options.keep_extra {
+                plan.remove.clear();
+            }
+            let remove = std::mem::take(&mut plan.remove);
+            let trees = Trees {
+                source,
+                target,
+                meta,
+            };
+            self.carry_out_window(plan, trees, report)?;
+            stale.add(&remove, trees.holding(&remove, true))?;
+            if !pairs.has_more() {
+                break;
+            }
+        }
+        if !self.run.has_failures() {
+            stale.remove(dst, meta, self.run, report)?;
+        }
+        Ok(true)
+    }
+
+    /// Carries out the steps of a window, except for the removal of what is missing in the source.
+    fn carry_out_window(&self, plan: Plan, trees: Trees<'_>, report: &mut Report) -> Result<()> {
+        let (endpoints, run) = (self.endpoints, self.run);
+        let holding = trees.holding(&plan.clear, false);
+        let rest = stale::rest(&holding, self.meta);
+        let rest = |directory: &str| match trees.is_partial(directory) {
+            true => Rest::Unknown,
+            false => rest(directory),
+        };
+        stale::remove(endpoints.dst, run, &plan.clear, rest, report)?;
+        // A failed removal leaves its entry in place, so that the checks are still needed.
+        let capabilities = endpoints.dst.capabilities().filter(|_| !run.has_failures());
+        let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
+        let unchecked = unchecked.as_deref();
+        let dst_for = |path: &str| match unchecked {
+            Some(unchecked) if trees.know(path) => unchecked,
+            _ => endpoints.dst,
+        };
+        let mut made = Vec::new();
+        for (directory, beside_file) in plan.directories {
+            let is_known = !trees.is_partial(&directory);
+            if !is_known && endpoints.dst.isdir(&directory)? {
+                continue;
+            }
+            if !run.options.dry_run {
+                let dst = if is_known {
+                    dst_for(&directory)
+                } else {
+                    endpoints.dst
+                };
+                make_directory(dst, &directory, beside_file)?;
+            }
+            report.push(Action::Makedir(directory.clone()));
+            made.push(directory);
+        }
+        let is_wanted = |job: &Job| match plan.to_compare.get(&job.dst_path) {
+            Some(look) => look.agrees(endpoints, job).map(|agrees| !agrees),
+            None => Ok(true),
+        };
+        let endpoints_of = |job: &Job| Endpoints {
+            dst: dst_for(&job.dst_path),
+            ..endpoints
+        };
+        let copied = run.copy_if(endpoints, &plan.copies, is_wanted, endpoints_of)?;
+        let files = copied.iter().map(|job| &*job.dst_path);
+        let made = made.iter().map(String::as_str);
+        let changed = files.clone().chain(made.clone());
+        let directories = changed.map(path::dirname).chain(made);
+        run.make_durable(endpoints.dst, files, directories)?;
+        report.extend(copied.into_iter().map(copy_action));
+        Ok(())
+    }
+}
+
+/// A window of both listings from before the first change.
 #[derive(Clone, Copy)]
 struct Trees<'t> {
     source: &'t Snapshot,
@@ -128,17 +255,25 @@ impl Trees<'_> {
     /// target: its parent directory exists or has been made, and the path is not a directory.
     fn know(&self, dst_path: &str) -> bool {
         let parent = path::dirname(path::relpath(dst_path));
-        self.target.is_whole_below(parent)
+        self.target.is_whole_below(parent) && !self.target.may_have_rest
     }
 
-    /// Returns the remaining content of the target directories that lose files, after these removals. If `is_copied`, the
-    /// target also contains the content of the source.
-    fn rest(&self, removals: &[Removal], is_copied: bool) -> impl Fn(&str) -> Rest {
+    /// Returns true if another window may contain more of a directory.
+    fn is_partial(&self, directory: &str) -> bool {
+        let directory = path::relpath(directory);
+        [self.source, self.target]
+            .iter()
+            .any(|tree| tree.open_before.contains(directory) || tree.open_after.contains(directory))
+    }
+
+    /// Returns the folded paths of the target directories that have other content after these removals, or a time of their
+    /// own. If `is_copied`, the target also contains the content of the source.
+    fn holding(&self, removals: &[Removal], is_copied: bool) -> HashSet<String> {
         let fold = |path: &str| folded(path::relpath(path), self.meta);
         let parent = |path: String| path::dirname(&path).to_owned();
         let gone = |is_file| {
             let removals = removals.iter();
-            let removals = removals.filter(|gone| matches!(gone, Removal::File(_)) == is_file);
+            let removals = removals.filter(|gone| gone.is_file() == is_file);
             removals.map(|gone| fold(gone.path())).collect()
         };
         let (gone_files, gone_trees): (HashSet<String>, HashSet<String>) =
@@ -155,11 +290,7 @@ impl Trees<'_> {
             let entries = files.chain(&self.source.directories);
             holding.extend(entries.map(|path| parent(fold(path))));
         }
-        let meta = self.meta.clone();
-        move |directory| match holding.contains(&folded(path::relpath(directory), &meta)) {
-            true => Rest::Something,
-            false => Rest::Nothing,
-        }
+        holding
     }
 }
 
@@ -177,21 +308,6 @@ struct Plan {
     remove: Vec<Removal>,
 }
 
-/// An entry to remove in the target.
-#[derive(Debug, PartialEq)]
-enum Removal {
-    File(String),
-    Tree(String),
-}
-
-impl Removal {
-    fn path(&self) -> &str {
-        match self {
-            Self::File(path) | Self::Tree(path) => path,
-        }
-    }
-}
-
 impl Plan {
     /// Plans the steps. Leaves out files that are the same.
     fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, sameness: Sameness) -> Self {
@@ -199,22 +315,26 @@ impl Plan {
         let key = |file: &SnapshotFile| fold(&file.path);
         let source_files: HashSet<String> = source.files.iter().map(key).collect();
         let refused: HashSet<String> = source.refused.iter().map(|path| fold(path)).collect();
-        let source_directories: HashSet<String> =
-            source.directories.iter().map(|path| fold(path)).collect();
+        let directories = |tree: &Snapshot| -> HashSet<String> {
+            let known = tree.directories.iter().chain(&tree.open_before);
+            known.map(|path| fold(path)).collect()
+        };
+        let source_directories = directories(source);
         let target_files: HashMap<String, &SnapshotFile> =
             target.files.iter().map(|file| (key(file), file)).collect();
-        let target_directories: HashSet<String> =
-            target.directories.iter().map(|path| fold(path)).collect();
+        let target_directories = directories(target);
 
         let mut plan = Self::default();
-        // Entries below a removed tree are not removed individually.
+        // Entries below a removed tree are not removed individually. Whether a directory is missing in the source is only
+        // known when its listing is complete.
         let kept = |path: &str| {
             let parent = path::dirname(path);
             parent.is_empty()
                 || source_directories.contains(&fold(parent))
                 || target.with_rest.contains(parent)
+                || target.open_after.contains(parent)
         };
-        for directory in target.directories.iter().filter(|path| kept(path)) {
+        for directory in target.complete().into_iter().filter(|path| kept(path)) {
             let has_rest = target.with_rest.contains(directory);
             if !source_directories.contains(&fold(directory)) && !has_rest {
                 let in_the_way = source_files.contains(&fold(directory));
@@ -261,88 +381,4 @@ impl Plan {
 
 fn rooted(path: &str) -> String {
     path::abspath(path).into_owned()
-}
-
-fn carry_out(
-    endpoints: Endpoints<'_>,
-    plan: Plan,
-    trees: Trees<'_>,
-    run: &Run<'_, '_>,
-) -> Result<Report> {
-    let mut report = Report::default();
-    let rest = trees.rest(&plan.clear, false);
-    remove(endpoints.dst, run, &plan.clear, rest, &mut report)?;
-    // A failed removal leaves its entry in place, so that the checks are still needed.
-    let capabilities = endpoints.dst.capabilities().filter(|_| !run.has_failures());
-    let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
-    let unchecked = unchecked.as_deref();
-    let dst_for = |path: &str| match unchecked {
-        Some(unchecked) if trees.know(path) => unchecked,
-        _ => endpoints.dst,
-    };
-    for (directory, beside_file) in plan.directories {
-        if !run.options.dry_run {
-            make_directory(dst_for(&directory), &directory, beside_file)?;
-        }
-        report.actions.push(Action::Makedir(directory));
-    }
-    let is_wanted = |job: &Job| match plan.to_compare.get(&job.dst_path) {
-        Some(look) => look.agrees(endpoints, job).map(|agrees| !agrees),
-        None => Ok(true),
-    };
-    let endpoints_of = |job: &Job| Endpoints {
-        dst: dst_for(&job.dst_path),
-        ..endpoints
-    };
-    let copied = run.copy_if(endpoints, &plan.copies, is_wanted, endpoints_of)?;
-    let files = copied.iter().map(|job| &*job.dst_path);
-    let made = report.actions.iter().filter_map(|action| match action {
-        Action::Makedir(path) => Some(&**path),
-        _ => None,
-    });
-    let changed = copied.iter().map(|job| &*job.dst_path).chain(made.clone());
-    let directories = changed.map(path::dirname).chain(made);
-    run.make_durable(endpoints.dst, files, directories)?;
-    report.actions.extend(copied.into_iter().map(copy_action));
-    if !run.has_failures() {
-        let rest = trees.rest(&plan.remove, true);
-        remove(endpoints.dst, run, &plan.remove, rest, &mut report)?;
-    }
-    run.finish(report, "/")
-}
-
-fn remove(
-    dst: &dyn FileSystem,
-    run: &Run<'_, '_>,
-    removals: &[Removal],
-    rest_of: impl Fn(&str) -> Rest,
-    report: &mut Report,
-) -> Result<()> {
-    let mut is_removed = vec![run.options.dry_run; removals.len()];
-    if !run.options.dry_run {
-        let numbered = removals.iter().enumerate();
-        let (files, trees): (Vec<_>, Vec<_>) =
-            numbered.partition(|(_, removal)| matches!(removal, Removal::File(_)));
-        let paths: Vec<&str> = files.iter().map(|(_, file)| file.path()).collect();
-        let removed = run.remove_files(dst, &paths, rest_of)?;
-        let removed = files.iter().zip(removed).filter(|(_, removed)| *removed);
-        let mut done: Vec<usize> = removed.map(|((number, _), _)| *number).collect();
-        let removed = run.remove(
-            &trees,
-            |(_, tree)| tree.path(),
-            |(_, tree)| dst.removetree(tree.path()),
-        )?;
-        done.extend(removed.into_iter().map(|(number, _)| *number));
-        for number in done {
-            is_removed[number] = true;
-        }
-    }
-    let removed = removals.iter().zip(is_removed).filter(|(_, done)| *done);
-    report
-        .actions
-        .extend(removed.map(|(removal, _)| match removal {
-            Removal::File(path) => Action::Remove(path.clone()),
-            Removal::Tree(path) => Action::Removetree(path.clone()),
-        }));
-    Ok(())
 }

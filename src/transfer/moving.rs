@@ -32,8 +32,10 @@ use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::copy::{
-    copy_action, file_job, jobs, make_directories, make_durable, transfer_whole, without_checks,
+    copy_action, file_job, jobs, make_directories, make_durable, make_target, transfer_whole,
+    without_checks,
 };
+use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
 use crate::transfer::options::TransferOptions;
 use crate::transfer::report::{Action, Report};
@@ -183,39 +185,30 @@ pub(crate) fn move_tree(
 ) -> Result<Report> {
     if transfer_whole(endpoints, src_path, dst_path, options, true)? {
         let (src_path, dst_path) = (src_path.to_owned(), dst_path.to_owned());
-        let actions = vec![Action::MoveDir { src_path, dst_path }];
-        return Ok(Report {
-            actions,
-            ..Report::default()
-        });
+        let mut report = Report::default();
+        report.push(Action::MoveDir { src_path, dst_path });
+        return Ok(report);
     }
     let selection = options.selection(endpoints.src, src_path)?;
     let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
-    tree.check_fits(src_path, endpoints.dst, dst_path)?;
+    Fits::new(src_path, endpoints.dst, dst_path).check(&tree)?;
     let source = Source::new(endpoints.src, src_path, &tree)?;
     let jobs = jobs(&tree, src_path, dst_path);
     if let Some(job) = jobs.first().filter(|_| !options.dry_run) {
         tell_apart(endpoints, job)?;
     }
-    let target = Target::listed(endpoints.dst, dst_path, &jobs, options.condition)?;
+    let target = Target::listed(endpoints.dst, dst_path, &jobs, true, options.condition)?;
     let is_there = endpoints.dst.isdir(dst_path)?;
-    let unchecked = without_checks(endpoints.dst, dst_path, &tree, is_there)?;
+    let unchecked = without_checks(endpoints.dst, dst_path, tree.len(), is_there)?;
     let below = endpoints.with_target(unchecked.as_deref());
-    let mut report = Report {
-        actions: make_directories(
-            (endpoints.dst, below.dst),
-            dst_path,
-            is_there,
-            &tree,
-            options,
-        )?,
-        ..Report::default()
-    };
+    let mut report = Report::new(options.dry_run);
+    if !is_there {
+        make_target(endpoints.dst, dst_path, options, &mut report)?;
+    }
+    make_directories(below, (src_path, dst_path), &tree, options, &mut report)?;
     let run = Run::new(options).before_deletion();
     let copied = run.copy(below, &jobs, &target)?;
-    report
-        .actions
-        .extend(copied.iter().copied().map(copy_action));
+    report.extend(copied.iter().copied().map(copy_action));
     if options.dry_run {
         source.would_remove(&mut report, &copied, &tree);
     } else {
@@ -315,10 +308,10 @@ impl<'a> Source<'a> {
         }
         let files = copied.iter().map(|job| &job.src_path);
         let files = files.filter(|path| !self.is_below_link(path));
-        report.actions.extend(files.cloned().map(Action::Remove));
+        report.extend(files.cloned().map(Action::Remove));
         for directory in &self.directories {
             if !self.is_below_link(directory) && !occupied.contains(directory) {
-                report.actions.push(self.removal(directory));
+                report.push(self.removal(directory));
             }
         }
     }
@@ -389,7 +382,7 @@ impl<'a> Source<'a> {
         let removals = removed
             .iter()
             .map(|job| Action::Remove(job.src_path.clone()));
-        report.actions.extend(removals);
+        report.extend(removals);
         let gone = removed.iter().chain(&linked);
         let gone: HashSet<&str> = gone.map(|job| &*job.src_path).collect();
         let mut left: Vec<String> = now
@@ -422,7 +415,7 @@ impl<'a> Source<'a> {
                 false => self.fs.removedir(directory),
             };
             match removed {
-                Ok(()) => report.actions.push(self.removal(directory)),
+                Ok(()) => report.push(self.removal(directory)),
                 // The directory vanished with its last file.
                 Err(error) if error.is(ErrorKind::ResourceNotFound) => {}
                 // The directory contains an entry that was added in the meantime or that has no path.

@@ -12,6 +12,7 @@ use crate::filesystem::options::UploadArgs;
 use crate::transfer::condition::Condition;
 use crate::transfer::progress::{Progress, ProgressEvent};
 use crate::transfer::selection::{Selection, TakesFile};
+use crate::transfer::snapshot::WINDOW;
 use crate::walk::Walker;
 
 type OnCopy<'a> = Box<dyn FnMut(&str, &str) -> Result<()> + Send + 'a>;
@@ -55,6 +56,7 @@ pub struct TransferOptions<'a> {
     filter: Option<TakesFile<'a>>,
     cancel: Option<CancelToken>,
     pub(crate) max_bandwidth: u64,
+    window: usize,
     pub(crate) on_copy: Mutex<Option<OnCopy<'a>>>,
     pub(crate) on_error: Mutex<Option<OnEachError<'a>>>,
     pub(crate) on_progress: Mutex<Option<OnProgress<'a>>>,
@@ -77,6 +79,23 @@ impl<'a> TransferOptions<'a> {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Number of entries of a tree that a copy or mirror lists, checks and then transfers at a time. Defaults to 0, which
+    /// means 10,000.
+    ///
+    /// Everything in a window is checked before any of it is changed. A larger window checks more before the first change,
+    /// and takes about 500 bytes of memory for each entry. With `usize::MAX`, a call checks the whole tree before it changes
+    /// anything. Moves always do.
+    ///
+    /// A mirror uses windows only if both filesystems list in the order of keys, as S3, the local disk and
+    /// [`MemoryFs`](crate::MemoryFs) do, and if the target distinguishes upper and lower case. Otherwise it holds the
+    /// listings of both trees in memory, and so does a copy if source and target may overlap: between two names of one
+    /// server, and for filesystems without a [location](crate::Capabilities::location).
+    #[must_use]
+    pub fn window(mut self, window: usize) -> Self {
+        self.window = window;
         self
     }
 
@@ -367,6 +386,15 @@ impl<'a> TransferOptions<'a> {
         Err(Error::new(ErrorKind::InvalidArgument)
             .with_message("this operation does not support a condition")
             .with_hint(hint))
+    }
+
+    /// The value of [`window`](Self::window), or its default.
+    #[must_use]
+    pub fn get_window(&self) -> usize {
+        match self.window {
+            0 => WINDOW,
+            window => window,
+        }
     }
 
     /// Returns true if a filesystem may do the whole operation itself, because no option concerns single files.

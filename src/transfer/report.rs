@@ -4,29 +4,69 @@ use std::fmt;
 
 use crate::error::Error;
 
+/// Maximum number of actions, and of skipped files, in the report of a call that changes something.
+const MOST_LISTED: usize = 100_000;
+
 /// Actions of a copy, move or mirror, or in a dry run the actions that it would take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    pub(crate) actions: Vec<Action>,
+    actions: Vec<Action>,
+    copied: usize,
     pub(crate) bytes: u64,
     pub(crate) left_behind: Vec<String>,
-    pub(crate) skipped: Vec<String>,
+    skipped: Vec<String>,
+    unlisted: usize,
+    /// Whether the report has room for every action. Always false in the final report.
+    pub(crate) is_plan: bool,
 }
 
 impl Report {
-    /// All actions: directories, copies, removals. Their order does not depend on the threads.
+    /// Creates an empty report. That of a dry run has room for every action.
+    pub(crate) fn new(dry_run: bool) -> Self {
+        Self {
+            is_plan: dry_run,
+            ..Self::default()
+        }
+    }
+
+    /// Adds an action.
+    pub(crate) fn push(&mut self, action: Action) {
+        self.copied += usize::from(matches!(action, Action::Copy { .. }));
+        match self.is_plan || self.actions.len() < MOST_LISTED {
+            true => self.actions.push(action),
+            false => self.unlisted += 1,
+        }
+    }
+
+    /// Adds a file that did not meet the condition.
+    pub(crate) fn push_skipped(&mut self, path: String) {
+        match self.is_plan || self.skipped.len() < MOST_LISTED {
+            true => self.skipped.push(path),
+            false => self.unlisted += 1,
+        }
+    }
+
+    /// The actions: directories, copies, removals. Their order does not depend on the threads.
+    ///
+    /// To bound its memory, the report of a call that changes something lists the first 100,000 actions only, and
+    /// [`unlisted`](Self::unlisted) counts the others. A dry run lists all.
+    /// [`on_copy`](crate::TransferOptions::on_copy) is called for every copied file.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
         &self.actions
     }
 
+    /// Number of actions that are not in [`actions`](Self::actions), and of files that are not in
+    /// [`skipped`](Self::skipped), because both list at most 100,000. Always 0 for a dry run.
+    #[must_use]
+    pub fn unlisted(&self) -> usize {
+        self.unlisted
+    }
+
     /// Number of files that were copied individually: [`Action::Copy`].
     #[must_use]
     pub fn copied(&self) -> usize {
-        let copies = self.actions.iter();
-        copies
-            .filter(|action| matches!(action, Action::Copy { .. }))
-            .count()
+        self.copied
     }
 
     /// Size in bytes of the files that were copied individually, or would be in a dry run.
@@ -44,7 +84,7 @@ impl Report {
 
     /// Paths in the source of the files that were not copied because they did not meet the
     /// [`condition`](crate::TransferOptions::condition). For a move, [`left_behind`](Self::left_behind) contains them as
-    /// well.
+    /// well. Lists at most 100,000 files, except in a dry run.
     ///
     /// ```
     /// use s3fs::prelude::*;
@@ -162,3 +202,35 @@ impl fmt::Display for Failures {
 }
 
 impl std::error::Error for Failures {}
+
+/// Adds several actions.
+impl Extend<Action> for Report {
+    fn extend<I: IntoIterator<Item = Action>>(&mut self, actions: I) {
+        actions.into_iter().for_each(|action| self.push(action));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_counts_what_it_does_not_list_and_a_plan_lists_all() {
+        let copy = |number: usize| Action::Copy {
+            src_path: number.to_string(),
+            dst_path: String::new(),
+        };
+        for (dry_run, unlisted) in [(false, 5), (true, 0)] {
+            let mut report = Report::new(dry_run);
+            report.extend((0..MOST_LISTED + 3).map(copy));
+            (0..MOST_LISTED + 2).for_each(|number| report.push_skipped(number.to_string()));
+            assert_eq!(report.copied(), MOST_LISTED + 3);
+            assert_eq!(report.unlisted(), unlisted);
+            assert_eq!(report.actions()[MOST_LISTED - 1], copy(MOST_LISTED - 1));
+            assert_eq!(
+                report.actions().len() + report.skipped().len(),
+                2 * MOST_LISTED + 5 - unlisted
+            );
+        }
+    }
+}

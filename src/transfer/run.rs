@@ -290,11 +290,23 @@ impl<'r, 'a> Run<'r, 'a> {
         !lock(&self.failures).is_empty()
     }
 
+    /// Adds the copied bytes, and the files that did not meet the condition, to the report. Counts from the last call of this
+    /// method.
+    pub(crate) fn report_done(&self, report: &mut Report) {
+        report.bytes = report
+            .bytes
+            .saturating_add(self.copied.swap(0, Ordering::Relaxed));
+        let mut skipped = std::mem::take(&mut *lock(&self.skipped));
+        skipped.sort_unstable();
+        skipped
+            .into_iter()
+            .for_each(|path| report.push_skipped(path));
+    }
+
     /// Returns the report, or the gathered errors.
     pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
-        report.bytes = self.copied.load(Ordering::Relaxed);
-        report.skipped = std::mem::take(&mut *lock(&self.skipped));
-        report.skipped.sort_unstable();
+        self.report_done(&mut report);
+        report.is_plan = false;
         let errors = std::mem::take(&mut *lock(&self.failures));
         if errors.is_empty() {
             return Ok(report);

@@ -40,6 +40,11 @@ impl<'o> Selection<'o> {
         })
     }
 
+    /// Returns true if nothing can be excluded.
+    pub(crate) fn is_all(&self) -> bool {
+        self.rules.is_none() && self.takes_file.is_none()
+    }
+
     /// Returns how to enter directories, if some may be excluded.
     pub(crate) fn descend(&self) -> Option<Descend<'static>> {
         let rules = Arc::clone(self.rules.as_ref().filter(|rules| rules.prune())?);

@@ -1,0 +1,284 @@
+//! Random trees, in windows of all sizes.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use s3fs::copy::{Condition, copy_fs, copy_structure};
+use s3fs::mirror::mirror;
+use s3fs::{
+    Action, Capabilities, Compare, File, FileSystem, FileSystemExt, Info, Location, MakedirOptions,
+    MemoryFs, Meta, Namespaces, OpenOptions, OsFs, RawInfo, Report, Result, TransferOptions,
+    Walker,
+};
+
+use crate::local::Directory;
+
+/// Random numbers: [xorshift](https://www.jstatsoft.org/v08/i14/).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % most
+    }
+}
+
+/// Names whose order differs with and without a slash behind them.
+const NAMES: [&str; 7] = ["a", "a-b", "a.b", "a0", "b", "b!", "é"];
+
+/// Fills a filesystem with random files and directories.
+///
+/// With an odd seed, directories may be beside files.
+fn fill(fs: &dyn FileSystem, seed: u64) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for _ in 0..random.below(25) {
+        let depth = 1 + random.below(3);
+        let names: Vec<&str> = (0..depth)
+            .map(|_| NAMES[random.below(NAMES.len())])
+            .collect();
+        let path = names.join("/");
+        let is_dir = random.below(4) == 0;
+        // On the disk, there is no directory beside a file.
+        let options = MakedirOptions::new()
+            .recreate(true)
+            .beside_file(seed % 2 == 1);
+        for end in 1..depth + usize::from(is_dir) {
+            let _ = fs.makedir_with(&names[..end].join("/"), &options);
+        }
+        if !is_dir {
+            let _ = fs.writetext(&path, &"x".repeat(random.below(3)));
+        }
+    }
+}
+
+/// A filesystem whose listings have the reverse order.
+struct Reversed(MemoryFs);
+
+impl FileSystem for Reversed {
+    fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
+        self.0.getinfo(path, namespaces)
+    }
+
+    fn listdir(&self, path: &str) -> Result<Vec<String>> {
+        let mut names = self.0.listdir(path)?;
+        names.reverse();
+        Ok(names)
+    }
+
+    fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
+        self.0.makedir_with(path, options)
+    }
+
+    fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
+        self.0.openbin_with(path, mode, options)
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.0.remove(path)
+    }
+
+    fn removedir(&self, path: &str) -> Result<()> {
+        self.0.removedir(path)
+    }
+
+    fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
+        self.0.setinfo(path, info)
+    }
+
+    fn getmeta(&self) -> Meta {
+        self.0.getmeta()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+
+    fn isclosed(&self) -> bool {
+        self.0.isclosed()
+    }
+
+    fn capabilities(&self) -> Option<&dyn Capabilities> {
+        Some(self)
+    }
+}
+
+impl Capabilities for Reversed {
+    fn location(&self, path: &str) -> Result<Option<Location>> {
+        let path = self.validatepath(path)?;
+        let realm = format!("reversed-{:p}", &self.0);
+        let directory = s3fs::path::forcedir(&path).into_owned();
+        Ok(Some(Location::new(realm, path, directory)))
+    }
+}
+
+/// The content of each file, and `None` for each directory.
+fn state(fs: &dyn FileSystem) -> BTreeMap<(String, bool), Option<String>> {
+    let entries = fs.scantree("/", Namespaces::BASIC).unwrap();
+    let entry = |(directory, info): (String, Info)| {
+        let path = info.make_path(&directory).unwrap();
+        let content = info.is_file().then(|| fs.readtext(&path).unwrap());
+        ((path, info.is_dir()), content)
+    };
+    entries.map(|found| entry(found.unwrap())).collect()
+}
+
+/// Numbers of copied files and made directories.
+type Counts = (usize, usize);
+
+fn counts(report: &Report) -> Counts {
+    let is_makedir = |action: &&Action| matches!(action, Action::Makedir(_));
+    let made = report.actions().iter().filter(is_makedir).count();
+    (report.copied(), made)
+}
+
+/// A copy or a mirror from a source to a target.
+type Work<'w> =
+    dyn Fn(&dyn FileSystem, &dyn FileSystem, &TransferOptions<'_>) -> Result<Counts> + 'w;
+
+/// Runs `work` from a random source to a random target, with one window and with small ones, and compares the results.
+fn compare(
+    make: &dyn Fn() -> Box<dyn FileSystem>,
+    seed: u64,
+    options: &dyn Fn() -> TransferOptions<'static>,
+    work: &Work<'_>,
+) {
+    let run = |window: Option<usize>| {
+        let (src, dst) = (make(), make());
+        fill(&*src, seed);
+        fill(&*dst, seed + 1_000_000);
+        let mut options = options();
+        options = options.window(window.unwrap_or_default());
+        let result = work(&*src, &*dst, &options);
+        let result = result.map_err(|error| error.kind());
+        (state(&*src), result, state(&*dst))
+    };
+    let (src, whole, dst) = run(None);
+    for window in [1, 2, 3, 7] {
+        let (same, windowed, state) = run(Some(window));
+        assert_eq!(src, same, "{seed} {window}");
+        match &whole {
+            Ok(counts) => {
+                assert_eq!(windowed.as_ref(), Ok(counts), "{seed} {window}");
+                assert_eq!(state, dst, "{seed} {window}");
+            }
+            Err(_) => assert!(windowed.is_err(), "{seed} {window}"),
+        }
+    }
+}
+
+fn memory() -> Box<dyn FileSystem> {
+    Box::new(MemoryFs::new())
+}
+
+#[test]
+fn a_mirror_in_windows_makes_the_target_equal() {
+    for seed in 1..300 {
+        let options = || {
+            TransferOptions::new()
+                .compare(Compare::Content)
+                .allow_empty_source(true)
+        };
+        compare(&memory, seed, &options, &|src, dst, options| {
+            let report = mirror(&src, &dst, options)?;
+            assert_eq!(state(src), state(dst), "{seed}");
+            Ok(counts(&report))
+        });
+    }
+}
+
+#[test]
+fn a_mirror_of_listings_in_another_order_makes_the_target_equal() {
+    let reversed = || -> Box<dyn FileSystem> { Box::new(Reversed(MemoryFs::new())) };
+    for seed in (2..300).step_by(2) {
+        let options = || {
+            TransferOptions::new()
+                .compare(Compare::Content)
+                .allow_empty_source(true)
+        };
+        compare(&reversed, seed, &options, &|src, dst, options| {
+            mirror(&src, &dst, options)?;
+            assert_eq!(state(src), state(dst), "{seed}");
+            // Before the order is known, a file may be copied although it is the same.
+            Ok((0, 0))
+        });
+    }
+}
+
+#[test]
+fn a_mirror_in_windows_keeps_what_its_walker_excludes() {
+    for seed in 1..300 {
+        let options = || {
+            let walker = Walker::new().exclude(["a.b"]).exclude_dirs(["b"]);
+            let options = TransferOptions::new()
+                .compare(Compare::Size)
+                .allow_empty_source(true);
+            options.walker(walker)
+        };
+        compare(&memory, seed, &options, &|src, dst, options| {
+            mirror(&src, &dst, options).map(|report| counts(&report))
+        });
+    }
+}
+
+#[test]
+fn a_plan_in_windows_changes_nothing() {
+    for seed in 1..200 {
+        let options = || {
+            let options = TransferOptions::new().compare(Compare::Size).dry_run(true);
+            options.allow_empty_source(true)
+        };
+        compare(&memory, seed, &options, &|src, dst, options| {
+            mirror(&src, &dst, options).map(|report| counts(&report))
+        });
+    }
+}
+
+#[test]
+fn a_mirror_of_the_disk_in_windows_makes_the_target_equal() {
+    let root = Directory::new();
+    let next = std::cell::Cell::new(0);
+    let disk = || -> Box<dyn FileSystem> {
+        next.set(next.get() + 1);
+        let path = root.join(next.get().to_string());
+        fs::create_dir_all(&path).unwrap();
+        Box::new(OsFs::new(path).unwrap())
+    };
+    for seed in 1..30 {
+        let options = || {
+            TransferOptions::new()
+                .compare(Compare::Content)
+                .allow_empty_source(true)
+        };
+        compare(&disk, seed, &options, &|src, dst, options| {
+            let report = mirror(&src, &dst, options)?;
+            assert_eq!(state(src), state(dst), "{seed}");
+            Ok(counts(&report))
+        });
+    }
+}
+
+#[test]
+fn a_copy_in_windows_has_the_same_result() {
+    let conditions = [
+        Condition::Always,
+        Condition::NotExists,
+        Condition::Exists,
+        Condition::Older,
+    ];
+    for seed in 1..300 {
+        // A condition sees the directory beside a file only if both are in one window.
+        let condition = match seed % 2 {
+            0 => conditions[usize::try_from(seed / 2).unwrap() % conditions.len()],
+            _ => Condition::Always,
+        };
+        let options = || TransferOptions::new().condition(condition).workers(2);
+        compare(&memory, seed, &options, &|src, dst, options| {
+            copy_fs(&src, &dst, options).map(|report| counts(&report))
+        });
+        compare(&memory, seed, &options, &|src, dst, options| {
+            copy_structure(&src, "/", &dst, "/", options).map(|report| counts(&report))
+        });
+    }
+}
