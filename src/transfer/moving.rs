@@ -201,7 +201,8 @@ pub(crate) fn move_tree(
     let is_there = endpoints.dst.isdir(dst_path)?;
     let unchecked = without_checks(endpoints.dst, dst_path, tree.len(), is_there)?;
     let below = endpoints.with_target(unchecked.as_deref());
-    let mut report = Report::new(options.dry_run);
+    // It is not larger than the listing, which is in memory anyway.
+    let mut report = Report::new(true);
     if !is_there {
         make_target(endpoints.dst, dst_path, options, &mut report)?;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// Maximum number of actions, and of skipped files, in the report of a call that changes something.
+/// Maximum number of actions, and of skipped files, in a report that is not whole.
 const MOST_LISTED: usize = 100_000;
 
 /// Actions of a copy, move or mirror, or in a dry run the actions that it would take.
@@ -17,14 +17,14 @@ pub struct Report {
     skipped: Vec<String>,
     unlisted: usize,
     /// Whether the report has room for every action. Always false in the final report.
-    pub(crate) is_plan: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Report {
-    /// Creates an empty report. That of a dry run has room for every action.
-    pub(crate) fn new(dry_run: bool) -> Self {
+    /// Creates an empty report, which has room for every action if it is whole, as that of a dry run.
+    pub(crate) fn new(is_whole: bool) -> Self {
         Self {
-            is_plan: dry_run,
+            is_whole,
             ..Self::default()
         }
     }
@@ -32,7 +32,7 @@ impl Report {
     /// Adds an action.
     pub(crate) fn push(&mut self, action: Action) {
         self.copied += usize::from(matches!(action, Action::Copy { .. }));
-        match self.is_plan || self.actions.len() < MOST_LISTED {
+        match self.is_whole || self.actions.len() < MOST_LISTED {
             true => self.actions.push(action),
             false => self.unlisted += 1,
         }
@@ -40,7 +40,7 @@ impl Report {
 
     /// Adds a file that did not meet the condition.
     pub(crate) fn push_skipped(&mut self, path: String) {
-        match self.is_plan || self.skipped.len() < MOST_LISTED {
+        match self.is_whole || self.skipped.len() < MOST_LISTED {
             true => self.skipped.push(path),
             false => self.unlisted += 1,
         }
@@ -48,8 +48,8 @@ impl Report {
 
     /// The actions: directories, copies, removals. Their order does not depend on the threads.
     ///
-    /// To bound its memory, the report of a call that changes something lists the first 100,000 actions only, and
-    /// [`unlisted`](Self::unlisted) counts the others. A dry run lists all.
+    /// To bound its memory, the report of a copy or mirror lists the first 100,000 actions only, and
+    /// [`unlisted`](Self::unlisted) counts the others. A dry run and a move list all.
     /// [`on_copy`](crate::TransferOptions::on_copy) is called for every copied file.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
@@ -57,7 +57,8 @@ impl Report {
     }
 
     /// Number of actions that are not in [`actions`](Self::actions), and of files that are not in
-    /// [`skipped`](Self::skipped), because both list at most 100,000. Always 0 for a dry run.
+    /// [`skipped`](Self::skipped), because both list at most 100,000. Always 0 for a dry run and a
+    /// move.
     #[must_use]
     pub fn unlisted(&self) -> usize {
         self.unlisted
@@ -84,7 +85,7 @@ impl Report {
 
     /// Paths in the source of the files that were not copied because they did not meet the
     /// [`condition`](crate::TransferOptions::condition). For a move, [`left_behind`](Self::left_behind) contains them as
-    /// well. Lists at most 100,000 files, except in a dry run.
+    /// well. Lists at most 100,000 files, except for a dry run and a move.
     ///
     /// ```
     /// use s3fs::prelude::*;
@@ -215,13 +216,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_counts_what_it_does_not_list_and_a_plan_lists_all() {
+    fn a_report_counts_what_it_does_not_list() {
         let copy = |number: usize| Action::Copy {
             src_path: number.to_string(),
             dst_path: String::new(),
         };
-        for (dry_run, unlisted) in [(false, 5), (true, 0)] {
-            let mut report = Report::new(dry_run);
+        for (is_whole, unlisted) in [(false, 5), (true, 0)] {
+            let mut report = Report::new(is_whole);
             report.extend((0..MOST_LISTED + 3).map(copy));
             (0..MOST_LISTED + 2).for_each(|number| report.push_skipped(number.to_string()));
             assert_eq!(report.copied(), MOST_LISTED + 3);

@@ -306,7 +306,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Returns the report, or the gathered errors.
     pub(crate) fn finish(&self, mut report: Report, src_path: &str) -> Result<Report> {
         self.report_done(&mut report);
-        report.is_plan = false;
+        report.is_whole = false;
         let errors = std::mem::take(&mut *lock(&self.failures));
         if errors.is_empty() {
             return Ok(report);

@@ -530,7 +530,14 @@ fn actions(
         };
         out.line(&text::printable(&line))?;
     }
-    out.end()
+    out.end()?;
+    if report.unlisted() > 0 {
+        let more = report.unlisted();
+        report::say(&format!(
+            "s3f: and {more} more, which are done but not listed"
+        ));
+    }
+    Ok(())
 }
 
 fn name_it(session: &Session, way: Way, source: &str, target: &str) -> Result<(), Failure> {
