@@ -453,7 +453,68 @@ fn a_copy_into_an_empty_directory_checks_nothing_per_file() {
 }
 
 #[test]
-fn a_copy_into_a_directory_with_content_checks_each_file() {
+fn a_copy_into_a_directory_with_content_lists_it_once() {
+    let memory = MemoryFs::new();
+    for directory in 0..4 {
+        memory.makedirs(&format!("logs/d{directory:02}")).unwrap();
+    }
+    for path in paths(4) {
+        memory.writetext(&path, "content").unwrap();
+    }
+    // One directory exists, and another has a file already.
+    let there = ["there/d01/", "there/d02/f0002.log", "there/other/f"];
+    for is_move in [false, true] {
+        for window in [0, 300] {
+            let server = server();
+            let fs = open(&server, true);
+            let bucket = server.bucket("bucket");
+            there.iter().for_each(|key| bucket.put(key, ""));
+            let options = TransferOptions::new().workers(4).window(window);
+            let copy = MemoryFs::new();
+            s3fs::copy::copy_fs(&memory, &copy, &TransferOptions::new()).unwrap();
+            let counts = count(&server, || {
+                let report = match is_move {
+                    false => s3fs::copy::copy_dir(&copy, "logs", &fs, "there", &options),
+                    true => s3fs::moving::move_dir(&copy, "logs", &fs, "there", &options),
+                };
+                assert_eq!(report.unwrap().copied(), FILES);
+            });
+            let most = FILES + 4 * 4 + 10;
+            assert!(sum(&counts) <= most, "{is_move}, {window}: {counts:?}");
+            assert_eq!(fs.walk().files("there").count(), FILES + 1);
+        }
+    }
+}
+
+#[test]
+fn a_copy_into_a_much_larger_directory_checks_each_file() {
+    let server = Server::start();
+    let fs = open(&server, true);
+    let bucket = server.bucket("bucket");
+    for number in 0..2_500 {
+        bucket.put(&format!("there/f{number:04}"), "content");
+    }
+    let memory = MemoryFs::new();
+    for number in 0..20 {
+        memory.writetext(&format!("n{number}"), "content").unwrap();
+    }
+    let counts = count(&server, || {
+        let options = TransferOptions::new();
+        s3fs::copy::copy_dir(&memory, "/", &fs, "there", &options).unwrap();
+    });
+    // A listing of two pages that is abandoned, and three requests for each file.
+    assert!(sum(&counts) <= 20 * 3 + 2 + 4, "{counts:?}");
+    assert!(sum(&counts) > 20 * 2, "{counts:?}");
+    // A directory in the place of a file is found all the same.
+    bucket.put("there/n99/below", "content");
+    memory.writetext("n99", "content").unwrap();
+    let options = TransferOptions::new();
+    let error = s3fs::copy::copy_dir(&memory, "/", &fs, "there", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FileExpected);
+}
+
+#[test]
+fn a_copy_into_a_directory_with_content_refuses_a_directory_in_the_place_of_a_file() {
     let server = server();
     let fs = open(&server, true);
     server.bucket("bucket").put("target/b/x", "in the way");

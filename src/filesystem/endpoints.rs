@@ -31,14 +31,6 @@ impl<'a> Endpoints<'a> {
         }
     }
 
-    /// Returns the same endpoints with another handle for the target, if there is one.
-    pub(crate) fn with_target(self, dst: Option<&'a dyn FileSystem>) -> Self {
-        Self {
-            dst: dst.unwrap_or(self.dst),
-            ..self
-        }
-    }
-
     /// Returns true if the two paths are the same file.
     pub(crate) fn is_same_file(&self, src_path: &str, dst_path: &str) -> Result<bool> {
         let locations = self.locations(src_path, dst_path)?;

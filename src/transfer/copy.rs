@@ -33,8 +33,9 @@ use crate::transfer::job::Job;
 use crate::transfer::options::TransferOptions;
 use crate::transfer::report::{Action, Report};
 use crate::transfer::run::{Run, make_directory};
-use crate::transfer::snapshot::{Listing, Snapshot};
+use crate::transfer::snapshot::Listing;
 use crate::transfer::target::Target;
+use crate::transfer::window::Window;
 
 /// Copies the whole content of a filesystem into another.
 ///
@@ -238,70 +239,48 @@ fn copy_in_windows(
         true => options.get_window(),
         false => usize::MAX,
     };
-    let mut next_window = || -> Result<(Snapshot, bool)> {
-        let mut window = listing.window(size)?;
+    let mut next_window = || -> Result<Window<'_>> {
+        let mut tree = listing.window(size)?;
         if !with_files {
-            window.files.clear();
+            tree.files.clear();
         }
-        fits.check(&window)?;
-        Ok((window, listing.peek().is_some()))
+        fits.check(&tree)?;
+        let is_last = listing.peek().is_none();
+        Ok(Window::new(tree, (src_path, dst_path), is_last))
     };
-    let (mut window, mut has_more) = next_window()?;
-    let mut jobs = jobs(&window, src_path, dst_path);
-    let target = Target::listed(endpoints.dst, dst_path, &jobs, !has_more, options.condition)?;
+    let mut window = next_window()?;
     let is_there = endpoints.dst.isdir(dst_path)?;
-    let count = if has_more { usize::MAX } else { window.len() };
-    let unchecked = without_checks(endpoints.dst, dst_path, count, is_there)?;
-    let below = endpoints.with_target(unchecked.as_deref());
+    let target = Target::listed(endpoints.dst, &window, is_there, options)?;
     let mut report = Report::new(options.dry_run);
     if !is_there {
         make_target(endpoints.dst, dst_path, options, &mut report)?;
     }
     let run = Run::new(options);
     loop {
-        make_directories(below, (src_path, dst_path), &window, options, &mut report)?;
-        let copied = run.copy(below, &jobs, &target)?;
-        make_durable(endpoints.dst, dst_path, &window, &run, &copied)?;
+        make_directories(endpoints, &window, &target, options, &mut report)?;
+        let copied = run.copy(endpoints, &window.jobs, &target)?;
+        make_durable(endpoints.dst, &window, &run, &copied)?;
         report.extend(copied.into_iter().map(copy_action));
         run.report_done(&mut report);
-        if !has_more {
+        if window.is_last {
             return run.finish(report, src_path);
         }
-        (window, has_more) = next_window()?;
-        jobs = self::jobs(&window, src_path, dst_path);
+        window = next_window()?;
     }
-}
-
-/// Returns the target without the checks that it makes before each change, if the directory contains nothing yet: then
-/// the call itself makes the parent of each file, and no file replaces a directory. Makes at most one request on S3, and
-/// none if there are no checks or only two entries to copy.
-pub(crate) fn without_checks<'f>(
-    dst: &'f dyn FileSystem,
-    dst_path: &str,
-    count: usize,
-    is_there: bool,
-) -> Result<Option<Box<dyn FileSystem + 'f>>> {
-    let capabilities = dst.capabilities();
-    let unchecked = capabilities.and_then(|capabilities| capabilities.without_checks());
-    let is_worth_it = count > 2;
-    let Some(unchecked) = unchecked.filter(|_| is_worth_it) else {
-        return Ok(None);
-    };
-    let is_empty = !is_there || dst.isempty(dst_path)?;
-    Ok(is_empty.then_some(unchecked))
 }
 
 /// If requested, makes the copied files durable, and all directories of the window and above it.
 pub(crate) fn make_durable(
     dst: &dyn FileSystem,
-    dst_path: &str,
-    window: &Snapshot,
+    window: &Window<'_>,
     run: &Run<'_, '_>,
     copied: &[&Job],
 ) -> Result<()> {
-    let below = window.directories.iter().chain(&window.open_before);
-    let below: Vec<String> = below.map(|made| path::combine(dst_path, made)).collect();
-    let own = path::recursepath(&dst.validatepath(dst_path)?)?;
+    let below = window.tree.directories.iter();
+    let below = below.chain(&window.tree.open_before);
+    let below = below.map(|made| path::combine(window.dst_path, made));
+    let below: Vec<String> = below.collect();
+    let own = path::recursepath(&dst.validatepath(window.dst_path)?)?;
     let directories = below.iter().chain(&own).map(String::as_str);
     run.make_durable(dst, copied.iter().map(|job| &*job.dst_path), directories)
 }
@@ -347,23 +326,22 @@ pub(crate) fn make_target(
 /// Makes the directories of a window below the target directory.
 pub(crate) fn make_directories(
     endpoints: Endpoints<'_>,
-    (src_path, dst_path): (&str, &str),
-    window: &Snapshot,
+    window: &Window<'_>,
+    target: &Target<'_>,
     options: &TransferOptions<'_>,
     report: &mut Report,
 ) -> Result<()> {
-    let doubles = window.doubles();
-    for directory in &window.directories {
-        let target = path::combine(dst_path, directory);
-        if !options.dry_run {
+    let doubles = window.tree.doubles();
+    for directory in &window.tree.directories {
+        let path = path::combine(window.dst_path, directory);
+        if let Some(dst) = target.for_directory(&path)?.filter(|_| !options.dry_run) {
             let beside = doubles.contains(&**directory);
-            let made = make_directory(endpoints.dst, &target, beside);
-            made.or_else(|error| {
-                let source = path::combine(src_path, directory);
-                beside_earlier_file(endpoints, &source, &target, error)
+            make_directory(dst, &path, beside).or_else(|error| {
+                let source = path::combine(window.src_path, directory);
+                beside_earlier_file(endpoints, &source, &path, error)
             })?;
         }
-        report.push(Action::Makedir(target));
+        report.push(Action::Makedir(path));
     }
     Ok(())
 }
@@ -382,20 +360,6 @@ fn beside_earlier_file(
         return make_directory(endpoints.dst, target, true);
     }
     Err(error)
-}
-
-/// Returns the jobs for the files of a window.
-pub(crate) fn jobs(tree: &Snapshot, src_path: &str, dst_path: &str) -> Vec<Job> {
-    let doubles = tree.doubles();
-    let job = |file: &crate::transfer::snapshot::SnapshotFile| Job {
-        src_path: path::combine(src_path, &file.path),
-        dst_path: path::combine(dst_path, &file.path),
-        size: file.size,
-        modified: file.modified,
-        stamp: file.stamp.clone(),
-        beside_directory: doubles.contains(&*file.path),
-    };
-    tree.files.iter().map(job).collect()
 }
 
 /// Report entry for one copied file.

@@ -10,7 +10,7 @@ use crate::filesystem::names::folded;
 use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
-use crate::transfer::copy::{copy_action, jobs};
+use crate::transfer::copy::copy_action;
 use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
@@ -22,6 +22,7 @@ use crate::transfer::sameness::{Clocks, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::{Listing, Snapshot, SnapshotFile};
 use crate::transfer::stale::{self, Removal, Stale};
 pub use crate::transfer::verify::{Difference, verify};
+use crate::transfer::window::jobs;
 
 /// Makes the content of `dst_fs` equal to that of `src_fs`: copies files, makes directories, and removes files and
 /// directories that are missing in the source.

@@ -18,3 +18,4 @@ pub(crate) mod snapshot;
 pub(crate) mod stale;
 pub(crate) mod target;
 pub(crate) mod verify;
+pub(crate) mod window;

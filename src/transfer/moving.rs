@@ -32,8 +32,7 @@ use crate::filesystem::removing::Rest;
 use crate::filesystem::{CopyOptions, FileSystem, found};
 use crate::path;
 use crate::transfer::copy::{
-    copy_action, file_job, jobs, make_directories, make_durable, make_target, transfer_whole,
-    without_checks,
+    copy_action, file_job, make_directories, make_durable, make_target, transfer_whole,
 };
 use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
@@ -43,6 +42,7 @@ use crate::transfer::run::Run;
 use crate::transfer::selection::Selection;
 use crate::transfer::snapshot::{Snapshot, SnapshotFile};
 use crate::transfer::target::Target;
+use crate::transfer::window::Window;
 
 /// Slightly longer than one second, the precision of times on S3.
 const TICK: Duration = Duration::from_millis(1100);
@@ -193,27 +193,25 @@ pub(crate) fn move_tree(
     let tree = Snapshot::read(endpoints.src, src_path, &selection)?;
     Fits::new(src_path, endpoints.dst, dst_path).check(&tree)?;
     let source = Source::new(endpoints.src, src_path, &tree)?;
-    let jobs = jobs(&tree, src_path, dst_path);
-    if let Some(job) = jobs.first().filter(|_| !options.dry_run) {
+    let window = Window::new(tree, (src_path, dst_path), true);
+    if let Some(job) = window.jobs.first().filter(|_| !options.dry_run) {
         tell_apart(endpoints, job)?;
     }
-    let target = Target::listed(endpoints.dst, dst_path, &jobs, true, options.condition)?;
     let is_there = endpoints.dst.isdir(dst_path)?;
-    let unchecked = without_checks(endpoints.dst, dst_path, tree.len(), is_there)?;
-    let below = endpoints.with_target(unchecked.as_deref());
+    let target = Target::listed(endpoints.dst, &window, is_there, options)?;
     // It is not larger than the listing, which is in memory anyway.
     let mut report = Report::new(true);
     if !is_there {
         make_target(endpoints.dst, dst_path, options, &mut report)?;
     }
-    make_directories(below, (src_path, dst_path), &tree, options, &mut report)?;
+    make_directories(endpoints, &window, &target, options, &mut report)?;
     let run = Run::new(options).before_deletion();
-    let copied = run.copy(below, &jobs, &target)?;
+    let copied = run.copy(endpoints, &window.jobs, &target)?;
     report.extend(copied.iter().copied().map(copy_action));
     if options.dry_run {
-        source.would_remove(&mut report, &copied, &tree);
+        source.would_remove(&mut report, &copied, &window.tree);
     } else {
-        make_durable(endpoints.dst, dst_path, &tree, &run, &copied)?;
+        make_durable(endpoints.dst, &window, &run, &copied)?;
         source.remove(&run, &mut report, &copied, &selection)?;
     }
     run.finish(report, src_path)

@@ -139,7 +139,12 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             Ok(is_wanted)
         };
-        self.copy_if(endpoints, jobs, is_wanted, |_| endpoints)
+        let endpoints_of = |job: &Job| Endpoints {
+            // The path is valid: it was checked.
+            dst: target.for_file(&job.dst_path).unwrap_or(endpoints.dst),
+            ..endpoints
+        };
+        self.copy_if(endpoints, jobs, is_wanted, endpoints_of)
     }
 
     /// Copies the files for which `is_wanted` returns true right before the copy, each between its own endpoints. Returns

@@ -12,14 +12,18 @@ use crate::filesystem::{FileSystem, Meta, found};
 use crate::path;
 use crate::transfer::condition::Condition;
 use crate::transfer::job::Job;
+use crate::transfer::options::TransferOptions;
+use crate::transfer::window::Window;
 
-/// The target of a copy with a condition. It is checked for each file, or listed once.
+/// The target of a copy, and what is known about it before the first change.
 pub(crate) struct Target<'a> {
     fs: &'a dyn FileSystem,
+    /// The same filesystem without the checks before each change.
+    unchecked: Option<Box<dyn FileSystem + 'a>>,
     meta: Meta,
     condition: Condition,
-    /// The existing target paths. `None` if each file is checked individually.
-    listed: Option<Times>,
+    /// The existing paths. `None` if each file is checked individually.
+    listed: Option<Listed>,
 }
 
 impl<'a> Target<'a> {
@@ -27,46 +31,100 @@ impl<'a> Target<'a> {
     pub(crate) fn looked_at(fs: &'a dyn FileSystem, condition: Condition) -> Self {
         Self {
             fs,
+            unchecked: None,
             meta: fs.getmeta(),
             condition,
             listed: None,
         }
     }
 
-    /// Creates the target of a directory's files. Lists it now if the condition depends on the target, and if the listing
-    /// takes no more requests than checking each file. The length of the listing is not known in advance. A listing that
-    /// becomes longer is abandoned, so that the number of requests is never more than twice that of the checks.
-    ///
-    /// `jobs` are the first jobs, and `are_all` says whether there are no others.
+    /// Creates the target of a tree whose first window this is. Lists the target directory now if the condition depends on
+    /// it, or if the target would otherwise check each file, unless that takes too many requests compared with the checks.
+    /// The length of the listing is not known in advance. A listing that becomes too long is abandoned: with a condition,
+    /// if it takes more requests than there are files, and otherwise more than a tenth of that. Two entries are not worth a
+    /// listing for the checks alone.
     pub(crate) fn listed(
         fs: &'a dyn FileSystem,
-        directory: &str,
-        jobs: &[Job],
-        are_all: bool,
-        condition: Condition,
+        window: &Window<'_>,
+        is_there: bool,
+        options: &TransferOptions<'_>,
     ) -> Result<Self> {
-        let mut target = Self::looked_at(fs, condition);
-        let most = target.meta.tree_page.unwrap_or_default() * jobs.len();
-        if condition == Condition::Always || most == 0 {
-            return Ok(target);
+        let mut target = Self::looked_at(fs, options.condition);
+        let count = window.jobs.len() + window.tree.directories.len();
+        let has_checks = (count > 2 || !window.is_last) && !options.dry_run;
+        if let Some(capabilities) = fs.capabilities().filter(|_| has_checks) {
+            target.unchecked = capabilities.without_checks();
         }
-        let wanted = jobs.iter().filter(|_| are_all);
-        let wanted = wanted.map(|job| target.key(&job.dst_path));
+        let pages = match (options.condition, &target.unchecked) {
+            (Condition::Always, None) => 0,
+            (Condition::Always, Some(_)) => count.div_ceil(10),
+            _ => window.jobs.len(),
+        };
+        let most = target.meta.tree_page.unwrap_or_default() * pages;
+        if most > 0 {
+            target.listed = match is_there {
+                true => target.list(window, most)?,
+                false => Some(Listed::nothing()),
+            };
+        }
+        Ok(target)
+    }
+
+    /// Lists the directory, with at most as many entries. `None` if there are more.
+    fn list(&self, window: &Window<'_>, most: usize) -> Result<Option<Listed>> {
+        let files = window.jobs.iter().map(|job| job.dst_path.clone());
+        let directories = window.tree.directories.iter();
+        let directories = directories.map(|path| path::combine(window.dst_path, path));
+        let wanted = files.chain(directories).filter(|_| window.is_last);
+        let wanted = wanted.map(|path| self.key(&path));
         let wanted: HashSet<String> = wanted.collect::<Result<_>>()?;
-        let mut there = Times::default();
+        // If there are more windows, every path may be wanted. Without a condition, directories are sufficient.
+        let knows_files = window.is_last || self.condition != Condition::Always;
+        let mut listed = Listed {
+            knows_files,
+            ..Listed::nothing()
+        };
         let mut count = 0;
-        let entries = found(fs.scantree(directory, Namespaces::DETAILS))?;
+        let entries = found(self.fs.scantree(window.dst_path, Namespaces::DETAILS))?;
         for entry in entries.into_iter().flatten().take(most) {
             let (outer, info) = entry?;
             count += 1;
-            let key = target.key(&path::combine(&outer, info.name()))?;
-            if !are_all || wanted.contains(&key) {
-                there.add(&key, info.is_dir(), info.modified());
+            let key = self.key(&path::combine(&outer, info.name()))?;
+            let is_wanted = !window.is_last || wanted.contains(&key);
+            if is_wanted && (knows_files || info.is_dir()) {
+                listed.add(&key, info.is_dir(), info.modified());
             }
         }
-        there.sort();
-        target.listed = (count < most).then_some(there);
-        Ok(target)
+        listed.knows_files |= count == 0;
+        listed.sort();
+        Ok((count < most).then_some(listed))
+    }
+
+    /// Returns the handle to store a file with: without checks if it is known that the path is not a directory. The call
+    /// has made the parent directory.
+    pub(crate) fn for_file(&self, path: &str) -> Result<&dyn FileSystem> {
+        if let (Some(unchecked), Some(listed)) = (&self.unchecked, &self.listed)
+            && !listed.has_directory(&self.key(path)?)
+        {
+            return Ok(&**unchecked);
+        }
+        Ok(self.fs)
+    }
+
+    /// Returns the handle to make a directory with: without checks if it is known that nothing has the path. `None` if the
+    /// directory is known to exist.
+    pub(crate) fn for_directory(&self, path: &str) -> Result<Option<&dyn FileSystem>> {
+        let (Some(unchecked), Some(listed)) = (&self.unchecked, &self.listed) else {
+            return Ok(Some(self.fs));
+        };
+        let key = self.key(path)?;
+        if listed.has_directory(&key) {
+            return Ok(None);
+        }
+        match listed.knows_files && listed.get(&key).is_none() {
+            true => Ok(Some(&**unchecked)),
+            false => Ok(Some(self.fs)),
+        }
     }
 
     /// Returns true if the file meets the condition. Sends no request if the condition is always met.
@@ -112,11 +170,13 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The times of the last change of existing paths. A path takes 40 bytes, however long it is: only its 128-bit hash is kept.
-#[derive(Default)]
-struct Times {
+/// Existing paths with the times of their last change. A path takes 40 bytes, however long it is: only its 128-bit hash is
+/// kept.
+struct Listed {
     hashers: [RandomState; 2],
     paths: Vec<PathTime>,
+    /// Whether the paths of files are included.
+    knows_files: bool,
 }
 
 struct PathTime {
@@ -125,7 +185,16 @@ struct PathTime {
     modified: Option<OffsetDateTime>,
 }
 
-impl Times {
+impl Listed {
+    /// The paths of a directory that does not exist.
+    fn nothing() -> Self {
+        Self {
+            hashers: [RandomState::new(), RandomState::new()],
+            paths: Vec::new(),
+            knows_files: true,
+        }
+    }
+
     fn hash(&self, path: &str) -> [u64; 2] {
         let [first, second] = &self.hashers;
         [first.hash_one(path), second.hash_one(path)]
@@ -148,10 +217,19 @@ impl Times {
     /// Returns the time of a path that was added. For a path that is both a file and a directory, this is the time of the
     /// file, as for `getinfo`.
     fn get(&self, path: &str) -> Option<Option<OffsetDateTime>> {
+        self.all(path).next().map(|path| path.modified)
+    }
+
+    fn has_directory(&self, path: &str) -> bool {
+        self.all(path).any(|path| path.is_dir)
+    }
+
+    /// Returns the file and the directory with a path.
+    fn all(&self, path: &str) -> impl Iterator<Item = &PathTime> {
         let hash = self.hash(path);
         let at = self.paths.partition_point(|path| path.hash < hash);
-        let path = self.paths.get(at).filter(|path| path.hash == hash);
-        path.map(|path| path.modified)
+        let from = self.paths.iter().skip(at);
+        from.take_while(move |path| path.hash == hash)
     }
 }
 
@@ -161,25 +239,27 @@ mod tests {
 
     #[test]
     fn the_time_of_a_file_comes_before_that_of_a_directory_with_the_same_path() {
-        let mut times = Times::default();
+        let mut listed = Listed::nothing();
         let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
         for number in 0..1000 {
             let path = format!("/{number}");
-            times.add(&path, true, Some(at(number)));
+            listed.add(&path, true, Some(at(number)));
             if number % 3 == 0 {
-                times.add(&path, false, Some(at(number + 5000)));
+                listed.add(&path, false, Some(at(number + 5000)));
             }
         }
-        times.add("/untimed", false, None);
-        times.sort();
+        listed.add("/untimed", false, None);
+        listed.sort();
         for number in 0..1000 {
             let later = if number % 3 == 0 { 5000 } else { 0 };
             assert_eq!(
-                times.get(&format!("/{number}")),
+                listed.get(&format!("/{number}")),
                 Some(Some(at(number + later)))
             );
         }
-        assert_eq!(times.get("/untimed"), Some(None));
-        assert_eq!(times.get("/1000"), None);
+        assert_eq!(listed.get("/untimed"), Some(None));
+        assert_eq!(listed.get("/1000"), None);
+        assert!(listed.has_directory("/3") && listed.has_directory("/4"));
+        assert!(!listed.has_directory("/untimed") && !listed.has_directory("/1000"));
     }
 }

@@ -9,7 +9,6 @@ use crate::filesystem::FileSystem;
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::names::folded;
 use crate::path;
-use crate::transfer::copy::jobs;
 use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
@@ -17,6 +16,7 @@ use crate::transfer::options::{Compare, TransferOptions, lock};
 use crate::transfer::run::Run;
 use crate::transfer::sameness::{Digests, Look, Sameness, Sides, Verdict};
 use crate::transfer::snapshot::Snapshot;
+use crate::transfer::window::jobs;
 
 /// A difference between two trees. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
