@@ -1,7 +1,10 @@
-//! Memory used by open files, counted by the allocator of this program. The server of these tests uses almost none.
+//! Memory used by open files and by operations on trees, counted by the allocator of this program. The server of these
+//! tests uses almost none.
 
 #[expect(dead_code, reason = "other tests want more of it")]
 mod scripted;
+#[path = "allocations/trees.rs"]
+mod trees;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};

@@ -120,6 +120,7 @@ fn delete_version(bucket: &mut BucketData, key: &str, version: &str) -> Outcome 
 /// deleted too.
 pub fn delete_current(bucket: &mut BucketData, key: &str) -> Outcome {
     if bucket.versioning.is_none() {
+        bucket.count(key, None);
         bucket.keys.remove(key);
         return Outcome::default();
     }

@@ -621,15 +621,29 @@ impl Bucket {
         self.put(key, Content::synthetic(seed, len));
     }
 
-    /// Adds this many keys to listings, up to a million, which take no memory: 100 files in each directory of
-    /// 100 in each of 100. Only listings include them.
+    /// Adds this many keys with the same small object, up to a million, which take no memory: 100 files in each directory of
+    /// 100 in each of 100.
     pub fn number(&self, prefix: &str, count: u32) {
         self.number_as(prefix, count, Shape::Levels);
     }
 
-    /// Adds this many keys to listings, with names of another shape.
+    /// Adds this many keys, with names of another shape.
     pub fn number_as(&self, prefix: &str, count: u32, shape: Shape) {
-        self.with(|bucket| bucket.numbered = Some(Numbered::new(prefix, count, shape)));
+        self.with(|bucket| bucket.number(Numbered::new(prefix, count, shape)));
+    }
+
+    /// Makes room for copies of numbered objects to this many keys, which take no memory.
+    pub fn room_for(&self, prefix: &str, count: u32, shape: Shape) {
+        self.with(|bucket| bucket.number(Numbered::empty(prefix, count, shape)));
+    }
+
+    /// Returns the number of keys with a prefix, without those that end with a slash.
+    pub fn count(&self, prefix: &str) -> usize {
+        self.with(|bucket| {
+            let keys = bucket.live_from(prefix);
+            let keys = keys.take_while(|(key, _)| key.starts_with(prefix));
+            keys.filter(|(key, _)| !key.ends_with('/')).count()
+        })
     }
 
     /// Returns the current object, if there is one.

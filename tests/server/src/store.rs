@@ -152,8 +152,8 @@ pub struct BucketData {
     /// `None` if versioning was never set, else `Enabled` or `Suspended`.
     pub versioning: Option<String>,
     pub keys: BTreeMap<String, Vec<Version>>,
-    /// Additional keys that are listed, but not kept.
-    pub numbered: Option<Numbered>,
+    /// Additional keys that are only counted, by their prefixes, none of which begins with another.
+    pub numbered: BTreeMap<String, Numbered>,
     pub uploads: BTreeMap<String, Upload>,
     /// Keys whose deletion is refused with AccessDenied.
     pub undeletable: BTreeSet<String>,
@@ -167,7 +167,7 @@ impl BucketData {
             created: now(),
             versioning: None,
             keys: BTreeMap::new(),
-            numbered: None,
+            numbered: BTreeMap::new(),
             uploads: BTreeMap::new(),
             undeletable: BTreeSet::new(),
             stuck: BTreeSet::new(),
@@ -176,12 +176,15 @@ impl BucketData {
 
     /// Returns the current object, if the key has one.
     pub fn current(&self, key: &str) -> Option<&Object> {
-        self.keys.get(key)?.last()?.object.as_ref()
+        self.version(key, None)?.object.as_ref()
     }
 
     /// Returns one version of a key, or its newest.
     pub fn version(&self, key: &str, id: Option<&str>) -> Option<&Version> {
-        let versions = self.keys.get(key)?;
+        let Some(versions) = self.keys.get(key) else {
+            let mut numbered = self.numbered.values();
+            return numbered.find_map(|keys| keys.version(key));
+        };
         match id {
             None => versions.last(),
             Some(id) => versions.iter().find(|version| version.id == id),
@@ -198,6 +201,10 @@ impl BucketData {
 
     /// Makes `object` (or a delete marker) the newest version and returns its id, if versions are kept.
     pub fn push(&mut self, key: &str, object: Option<Object>) -> Option<String> {
+        if self.count(key, object.as_ref()) {
+            self.keys.remove(key);
+            return None;
+        }
         let keeps = self.versioning.as_deref() == Some("Enabled");
         let id = if keeps { self.new_id() } else { "null".into() };
         let modified = object.as_ref().map_or_else(now, |object| object.modified);
@@ -209,6 +216,21 @@ impl BucketData {
             modified,
         });
         self.versioning.is_some().then_some(id)
+    }
+
+    /// Adds numbered keys, in the place of others with their prefix.
+    pub fn number(&mut self, keys: Numbered) {
+        let prefix = keys.prefix().to_owned();
+        let mut others = self.numbered.keys().filter(|other| **other != prefix);
+        let overlaps = |other: &String| other.starts_with(&prefix) || prefix.starts_with(other);
+        assert!(!others.any(overlaps), "{prefix} overlaps");
+        self.numbered.insert(prefix, keys);
+    }
+
+    /// Stores or removes the object of a numbered key. Returns whether there is nothing else to do.
+    pub fn count(&mut self, key: &str, object: Option<&Object>) -> bool {
+        let mut numbered = self.numbered.values_mut();
+        numbered.any(|keys| keys.set(key, object))
     }
 
     /// Removes one version permanently.
@@ -261,7 +283,7 @@ impl BucketData {
         let mut kept = kept
             .filter_map(|(key, versions)| Some((key.into(), versions.last()?.object.as_ref()?)))
             .peekable();
-        let counted = self.numbered.iter();
+        let counted = self.numbered.values();
         let mut counted = counted.flat_map(|keys| keys.from(start)).peekable();
         std::iter::from_fn(move || match (kept.peek(), counted.peek()) {
             (None, Some(_)) => counted.next(),

@@ -1,8 +1,8 @@
 //! CopyObject.
 
 use super::keys::odd_keys;
-use test_server::Server;
-use test_server::client::{Call, encode, put};
+use test_server::client::{Call, delete, encode, get, put};
+use test_server::{Server, Shape};
 
 pub fn copy<'a>(server: &'a Server, from: &str, to: &str) -> Call<'a> {
     put(server, to, "").header("x-amz-copy-source", format!("bucket/{}", encode(from)))
@@ -130,4 +130,29 @@ fn more_than_five_gib_is_not_copied_with_one_request() {
         server.bucket("bucket").get("b").expect("a copy").len(),
         5 << 30
     );
+}
+
+#[test]
+fn numbered_objects_are_copied_and_deleted_without_being_stored() {
+    let server = Server::start();
+    let bucket = server.bucket("bucket");
+    bucket.number_as("tree/", 1500, Shape::Directories);
+    bucket.room_for("copy/", 1500, Shape::Directories);
+    bucket.put("copy/beside", "x");
+    assert_eq!((bucket.count("tree/"), bucket.count("copy/")), (1500, 1));
+    let (from, to) = ("tree/d001/f499", "copy/d001/f499");
+    copy(&server, from, to).send().ok();
+    assert_eq!(get(&server, to).send().ok().text(), "content");
+    assert_eq!((bucket.count(to), bucket.count("copy/d001/")), (1, 1));
+    // Other content is stored.
+    put(&server, to, "another").send().ok();
+    assert_eq!(bucket.get(to).expect("an object").bytes(), b"another");
+    assert_eq!(bucket.count("copy/"), 2);
+    copy(&server, from, to).send().ok();
+    assert_eq!(bucket.get(to).expect("an object").bytes(), b"content");
+    for key in [from, to] {
+        delete(&server, key).send().ok();
+        get(&server, key).send().refused(404, "NoSuchKey");
+    }
+    assert_eq!((bucket.count("tree/"), bucket.count("copy/")), (1499, 1));
 }
