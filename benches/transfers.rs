@@ -12,6 +12,7 @@ mod bounds;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,11 +110,26 @@ fn cpu(server: &Server, broken: &mut Broken) -> Outcome {
         )?;
         let file = format!("send {path}");
         let curl = ["-T", &path, &put];
-        compare(server, "sent from a file", &file, &curl, broken)
+        compare(server, "sent from a file", &file, &curl, broken)?;
+
+        let https = Server::builder().tls().start();
+        https.bucket(BUCKET).put_synthetic("1 GiB", 7, GIB);
+        std::fs::write(ca_file(), https.ca_pem())?;
+        let fs = open(&https.endpoint(), false)?;
+        let get = signed(&fs, "1 GiB", PresignMethod::Get)?;
+        let ca = ca_file().to_string_lossy().into_owned();
+        let curl = ["-o", "/dev/null", "--cacert", &ca, &get];
+        compare(&https, "read to memory, TLS", "read 1 GiB", &curl, broken)
     };
     let result = measured();
     std::fs::remove_file(&local)?;
+    std::fs::remove_file(ca_file())?;
     result
+}
+
+/// The certificate authority of the https server.
+fn ca_file() -> PathBuf {
+    std::env::temp_dir().join(format!("s3fs-bench-{}.pem", std::process::id()))
 }
 
 /// Runs both in turns, so that other work on the machine affects both alike.
@@ -246,7 +262,11 @@ fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<f64> {
 fn run(server: &Server, work: &str, small: bool) -> Outcome<(u64, f64)> {
     let before = children_seconds()?;
     let settings = if small { "small" } else { "default" };
-    let output = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(std::env::current_exe()?);
+    if !server.ca_pem().is_empty() {
+        child.env("AWS_CA_BUNDLE", ca_file());
+    }
+    let output = child
         .args(["child", work, settings, &server.endpoint()])
         .stderr(Stdio::inherit())
         .output()?;
