@@ -159,11 +159,16 @@ pub fn as_s3_writes(xml: &str) -> String {
     let quoted = rest
         .replace("<ETag>\"", "<ETag>&quot;")
         .replace("\"</ETag>", "&quot;</ETag>");
-    let written = quoted.chars().map(|c| match c {
-        c if c.is_control() => format!("&#x{:x};", u32::from(c)),
-        c => c.to_string(),
-    });
-    declaration.to_owned() + &written.collect::<String>()
+    let mut written = declaration.to_owned();
+    for piece in quoted.split_inclusive(char::is_control) {
+        let control = piece.chars().next_back().filter(|c| c.is_control());
+        let length = piece.len() - control.map_or(0, char::len_utf8);
+        written.push_str(&piece[..length]);
+        if let Some(c) = control {
+            written.push_str(&format!("&#x{:x};", u32::from(c)));
+        }
+    }
+    written
 }
 
 /// Returns the text of the first `<name>` element.

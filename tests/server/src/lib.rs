@@ -72,7 +72,7 @@ pub use self::content::{Content, synthetic_bytes};
 pub use self::faults::{Answer, Fault, Faults, Hold, Rule};
 pub use self::listing::{Encoding, ListOrder, Manners as ListingManners, StartAfter};
 pub use self::log::LoggedRequest;
-pub use self::memory::peak_memory;
+pub use self::memory::{cpu_time, peak_memory};
 pub use self::store::{Object, Part, Upload, Version};
 pub use self::tls::Identity;
 
