@@ -4,7 +4,7 @@
 //! Each measurement is a separate process: the program starts itself again, so that the peak is that of one operation alone.
 //! The embedded server is in the first process. It counts the keys and does not keep them.
 //!
-//! `cargo bench --bench trees -- 10000` measures a smaller tree.
+//! `cargo bench --bench trees -- 10000 mirror` measures a smaller tree, and only the operations with that word.
 
 mod bounds;
 
@@ -178,7 +178,17 @@ fn main() -> Outcome {
         "operation", "keys", "requests", "seconds", "peak MiB", "above 1 key"
     );
     let mut broken = Broken::default();
-    for operation in &OPERATIONS {
+    // Cargo adds a flag.
+    let is_word =
+        |argument: &&String| !argument.starts_with('-') && argument.parse::<u32>().is_err();
+    let words: Vec<&String> = arguments.iter().filter(is_word).collect();
+    let is_chosen = |operation: &&Operation| {
+        words.is_empty()
+            || words
+                .iter()
+                .any(|word| operation.name.contains(word.as_str()))
+    };
+    for operation in OPERATIONS.iter().filter(is_chosen) {
         let one = measure(operation, 1)?;
         let all = measure(operation, keys)?;
         let (peak, above) = (all.peak, all.peak - one.peak);
