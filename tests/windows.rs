@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use s3fs::copy::{Condition, copy_dir, copy_fs};
 use s3fs::mirror::mirror;
 use s3fs::{
-    Compare, ErrorKind, FileSystem, FileSystemExt, MemoryFs, OsFs, S3Fs, TransferOptions, Walker,
+    Action, Compare, ErrorKind, FileSystem, FileSystemExt, Info, MemoryFs, Namespaces, OsFs, S3Fs,
+    TransferOptions, Walker,
 };
 use test_server::{Bucket, LoggedRequest, Server};
 
@@ -265,5 +266,100 @@ fn a_mirror_in_windows_keeps_what_it_excludes() {
             }
             assert!(there.contains_key("gone/keep/me"), "{there:?}");
         }
+    }
+}
+
+/// The paths of all files and directories.
+fn paths(fs: &dyn FileSystem) -> Vec<String> {
+    let entries = fs.scantree("/", Namespaces::BASIC).unwrap();
+    let path = |(directory, info): (String, Info)| info.make_path(&directory).unwrap();
+    entries.map(|entry| path(entry.unwrap())).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_mirror_removes_a_link_and_not_the_files_behind_it() {
+    let source = MemoryFs::new();
+    source.makedir("real").unwrap();
+    for number in 0..10 {
+        source
+            .writetext(&format!("real/f{number}"), "content")
+            .unwrap();
+    }
+    for is_filtered in [false, true] {
+        for window in [1, 3, 0] {
+            let directory = Directory::new();
+            let disk = OsFs::new(&*directory).unwrap();
+            copy_fs(&source, &disk, &TransferOptions::new()).unwrap();
+            disk.makedir("real/sub").unwrap();
+            std::os::unix::fs::symlink("real", directory.join("old")).unwrap();
+            std::os::unix::fs::symlink("real", directory.join("z")).unwrap();
+            let mut options = TransferOptions::new().compare(Compare::Size).window(window);
+            if is_filtered {
+                options = options.filter(|path, _| !path.ends_with("f3"));
+            }
+            mirror(&source, &disk, &options).unwrap();
+            let real = disk.listdir("real").unwrap();
+            assert_eq!(real.len(), 10, "{is_filtered}, {window}: {real:?}");
+            assert_eq!(disk.exists("old").unwrap(), is_filtered, "{window}");
+        }
+    }
+}
+
+#[test]
+fn a_mirror_removes_a_stale_directory_as_a_whole() {
+    for window in [1, 5, 0] {
+        let server = server();
+        let bucket = server.bucket("bucket");
+        for key in ["old/k/1", "old/k/2", "old/z1", "old/z2", "old/z3", "zz"] {
+            bucket.put(key, "content");
+        }
+        let source = MemoryFs::new();
+        source.writetext("zz", "content").unwrap();
+        let fs = open(&server, true);
+        server.take_requests();
+        let options = TransferOptions::new().workers(8).window(window);
+        let report = mirror(&source, &fs, &options.compare(Compare::Size)).unwrap();
+        assert_eq!(report.actions(), [Action::Removetree("/old".to_owned())]);
+        assert_eq!(bucket.keys(), ["zz"], "{window}");
+        assert!(server.take_requests().len() <= 8, "{window}");
+    }
+}
+
+#[test]
+fn a_mirror_in_windows_keeps_an_empty_directory_of_the_source() {
+    for window in [1, 2, 10, 0] {
+        let server = server();
+        let bucket = server.bucket("bucket");
+        bucket.put("D/E/f1", "content");
+        for number in 0..20 {
+            bucket.put(&format!("D/z{number:02}"), "content");
+        }
+        let source = MemoryFs::new();
+        source.makedir("D").unwrap();
+        let fs = open(&server, true);
+        mirror(&source, &fs, &TransferOptions::new().window(window)).unwrap();
+        assert_eq!(paths(&fs), ["/D"], "{window}");
+    }
+}
+
+#[test]
+fn a_mirror_of_a_store_with_another_delimiter_removes_nothing_that_the_source_has() {
+    let server = server();
+    let bucket = server.bucket("bucket");
+    for key in ["a", "a0", "a1", "a2", "a3", "a:x"] {
+        bucket.put(key, "content");
+    }
+    let fs = common::builder(&server).delimiter(":").build().unwrap();
+    for window in [1, 2, 0] {
+        let target = MemoryFs::new();
+        target
+            .makedir_with("a", &s3fs::MakedirOptions::new())
+            .unwrap();
+        target.writetext("a/extra", "content").unwrap();
+        let options = TransferOptions::new().keep_extra(true).window(window);
+        mirror(&fs, &target, &options).unwrap();
+        assert!(target.exists("a/extra").unwrap(), "{window}");
+        assert!(target.isfile("a").unwrap() && target.exists("a/x").unwrap());
     }
 }

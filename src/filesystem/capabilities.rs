@@ -73,8 +73,16 @@ pub trait Capabilities: Send + Sync {
         false
     }
 
+    /// Returns true if [`scantree`](FileSystem::scantree) returns entries in the order of keys: that of the bytes of their
+    /// paths, if the path of a directory, which comes after its content, ends with a slash and the last of all characters. A
+    /// mirror then compares trees while it lists them, and needs no memory for whole trees. It notices other orders, and
+    /// removes nothing that is missing in the source then. Defaults to `false`.
+    fn lists_in_key_order(&self) -> bool {
+        false
+    }
+
     /// Returns the reason why this filesystem cannot have a file or directory with this name, if there is one. Transfers
-    /// check each name of a tree before the first change.
+    /// check each name of a window before the first change.
     fn unfit_name(&self, name: &str) -> Option<&'static str> {
         let _ = name;
         None

@@ -46,7 +46,8 @@ pub struct Meta {
     /// Whether names that differ only in case refer to the same file.
     pub case_insensitive: bool,
     /// Maximum length of a name, if there is a limit. It is in bytes, or, if paths cannot contain `\`, in UTF-16 code units
-    /// as on Windows. Copies and moves check it before anything changes.
+    /// as on Windows. Copies and moves check it before they change anything of the same
+    /// [window](crate::TransferOptions::window).
     pub max_name_length: Option<usize>,
     /// Characters that no path may contain.
     pub invalid_path_chars: String,
@@ -65,7 +66,7 @@ pub struct Meta {
     /// Whether the filesystem is a view of other filesystems.
     pub is_virtual: bool,
     /// Whether a file and a directory can have the same path, as on S3, where `x` and `x/y` are two keys. Copies and moves
-    /// check this before anything changes.
+    /// check this before they change anything of the same window.
     pub holds_file_beside_directory: bool,
     /// Number of entries that [`scantree`](FileSystem::scantree) gets with one request, whatever directories they are in.
     /// `None` if each directory is listed separately. Conditional copies list the target if that takes fewer requests than

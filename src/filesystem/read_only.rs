@@ -290,6 +290,11 @@ impl<F: FileSystem> Capabilities for ReadOnly<F> {
         capabilities.map_or(Storage::Other, Capabilities::storage)
     }
 
+    fn lists_in_key_order(&self) -> bool {
+        let capabilities = self.0.capabilities();
+        capabilities.is_some_and(Capabilities::lists_in_key_order)
+    }
+
     fn has_e_tags(&self) -> bool {
         let capabilities = self.0.capabilities();
         capabilities.is_some_and(Capabilities::has_e_tags)

@@ -685,6 +685,11 @@ impl<F: FileSystem> Capabilities for SubFs<F> {
         capabilities.map_or(Storage::Other, Capabilities::storage)
     }
 
+    fn lists_in_key_order(&self) -> bool {
+        let capabilities = self.fs.capabilities();
+        capabilities.is_some_and(Capabilities::lists_in_key_order)
+    }
+
     fn has_e_tags(&self) -> bool {
         let capabilities = self.fs.capabilities();
         capabilities.is_some_and(Capabilities::has_e_tags)

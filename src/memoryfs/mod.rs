@@ -339,6 +339,10 @@ impl Capabilities for MemoryFs {
         Ok(Some(location.with_handle(origin)))
     }
 
+    fn lists_in_key_order(&self) -> bool {
+        true
+    }
+
     /// Copies from any filesystem in memory, without copying the bytes.
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {
         let target = self.place(dst_path)?;

@@ -101,13 +101,14 @@ const WRITEABLE: &[(&str, &[&str])] = &[("details", &["accessed", "modified"])];
 ///
 /// A name has at most 255 bytes, on Windows at most 255 UTF-16 code units. Names are case-sensitive on Unix, and
 /// case-insensitive on macOS and Windows. These are the usual properties of the disks of these systems, and
-/// [`getmeta`](FileSystem::getmeta) returns them without checking the disk. Copies and moves to this filesystem check all
-/// names for their length, and for names that differ only in case, before anything changes.
+/// [`getmeta`](FileSystem::getmeta) returns them without checking the disk. Copies and moves to this filesystem check the
+/// names for their length, and for names that differ only in case, before anything of the same
+/// [window](crate::TransferOptions::window) changes.
 ///
 /// A name that is not UTF-8 cannot be a path here. Listings leave it out, with one warning in the log. A directory that
 /// contains it is not empty. [`removetree`](FileSystem::removetree) removes it. Copies, moves and mirrors of a tree that
-/// contains such a name return [`Unsupported`](ErrorKind::Unsupported) before anything changes, except a move that renames a
-/// directory. A mirror keeps such a name in its target.
+/// contains such a name return [`Unsupported`](ErrorKind::Unsupported) before anything of the same window changes, except a
+/// move that renames a directory. A mirror keeps such a name in its target.
 #[derive(Debug)]
 pub struct OsFs {
     root: Root,
@@ -648,7 +649,7 @@ fn nameable<'a>(name: &'a OsStr, unnameable: &mut usize) -> Option<&'a str> {
 fn no_path(directory: &Path, name: &OsStr) -> Error {
     Error::new(ErrorKind::Unsupported)
         .with_message(format!("{name:?} in {} is not UTF-8", directory.display()))
-        .with_hint("rename it first; nothing was changed")
+        .with_hint("rename it first")
 }
 
 /// Returns the infos that `next` returns, up to the first error. Errors get the path.
@@ -962,6 +963,10 @@ impl FileSystem for OsFs {
 impl Capabilities for OsFs {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         self.at(path, |validated| self.root.location(validated).map(Some))
+    }
+
+    fn lists_in_key_order(&self) -> bool {
+        true
     }
 
     /// Copies from another directory of the local disk. If the target does not exist, the copy keeps the permissions of the

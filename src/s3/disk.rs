@@ -135,7 +135,8 @@ impl S3Fs {
     /// [`copy_dir`] to an [`OsFs`] that follows no symbolic links. Files are downloaded as by
     /// [`download_file`](Self::download_file), several in parallel.
     ///
-    /// Nothing is written outside of the directory, regardless of the keys. These are errors before anything is written:
+    /// Nothing is written outside of the directory, regardless of the keys. These are errors before anything
+    /// of the same [window](TransferOptions::window) is written:
     /// names that the local disk cannot have or does not distinguish, names that begin with `.s3fs-partial-` or
     /// `.s3fs-draft-`, and a file beside a directory of the same name. A symbolic link in the place of a file or
     /// directory below the target is [`PermissionDenied`](crate::ErrorKind::PermissionDenied).

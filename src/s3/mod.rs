@@ -70,6 +70,7 @@ use crate::filesystem::{CopyOptions, Entries, FileSystem, MakedirOptions, Meta, 
 use crate::fs_url::{FsUrl, redacted};
 use crate::path;
 use crate::percent::FS_URL;
+use crate::s3::list::order::Order;
 use crate::threads::ThreadPool;
 pub use api::ConditionalWrites;
 use api::{Condition, Handling, Objects, ReadOptions};
@@ -824,6 +825,12 @@ impl Capabilities for S3Fs {
         place
             .map(Some)
             .map_err(|error| error.with_path_replaced(path))
+    }
+
+    /// Unless the delimiter or the store leads to another order, as far as it is known.
+    fn lists_in_key_order(&self) -> bool {
+        let order = self.objects().listings.order();
+        self.shared.keys.delimiter() == "/" && matches!(order, Order::Bytes | Order::Unknown)
     }
 
     fn copy_from(&self, source: &Location, dst_path: &str) -> Result<bool> {

@@ -16,7 +16,7 @@
 //! program. Otherwise files are streamed, and no file is ever held in memory as a whole.
 //!
 //! A target that is the source or lies in it is refused before anything changes. The source is then listed in windows of
-//! 10,000 entries, so that the memory of a copy does not depend on the size of the tree. All entries of a window are checked
+//! 10,000 entries, so that the memory of a copy hardly depends on the size of the tree. All entries of a window are checked
 //! before the first of them is copied: names that the target cannot have or treats as equal, a file and a directory with the
 //! same path if the target cannot hold both. In a tree of at most 10,000 entries, all of this is found before anything
 //! changes. If a copy fails, the files copied so far stay in the target. The source is unchanged.

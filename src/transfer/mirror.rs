@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::filesystem::capabilities::Times;
-use crate::filesystem::endpoints::Endpoints;
+use crate::filesystem::endpoints::{Endpoints, location};
 use crate::filesystem::names::folded;
 use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
@@ -28,7 +28,7 @@ use crate::transfer::window::jobs;
 /// directories that are missing in the source.
 ///
 /// A file that has the same size and is not older than its source is skipped, unless
-/// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both filesystems are listed once, completely. Some
+/// [`copy_if_newer`](TransferOptions::copy_if_newer) is set to false. Both filesystems are listed once. Some
 /// pairs of filesystems use a more precise comparison, because S3 times are in whole seconds and come from the clock of the
 /// server:
 ///
@@ -99,8 +99,7 @@ pub fn mirror(
             Clocks::Compared | Clocks::Stored => Run::new(options),
         };
         let mut report = Report::new(options.dry_run);
-        // Names that differ only in case are at different positions, but can be the same file.
-        if endpoints.are_apart("/", "/")? && !meta.case_insensitive {
+        if can_be_windows(endpoints, &meta, options)? {
             let run = new_run();
             let mirror = Mirror {
                 endpoints,
@@ -108,18 +107,13 @@ pub fn mirror(
                 sameness,
                 run: &run,
             };
-            match mirror.carry_out(Some(options.get_window()), &mut report) {
-                Ok(true) => return run.finish(report, "/"),
-                // In a listing that does not have the order of keys, the directory in the place of a file, or the reverse,
-                // may come later.
-                Err(error)
-                    if !error.is(ErrorKind::FileExpected)
-                        && !error.is(ErrorKind::DirectoryExpected) =>
-                {
-                    return Err(error);
-                }
-                _ if options.dry_run => report = Report::new(true),
-                _ => run.report_done(&mut report),
+            if mirror.carry_out(Some(options.get_window()), &mut report)? {
+                return run.finish(report, "/");
+            }
+            if options.dry_run {
+                report = Report::new(true);
+            } else {
+                run.report_done(&mut report);
             }
         }
         let run = new_run();
@@ -134,6 +128,25 @@ pub fn mirror(
     })
 }
 
+/// Returns true if the trees can be compared while they are listed: both listings have the order of keys, nothing that is
+/// copied appears in the source, and nothing is excluded. What a directory of the target has is then known before its end.
+/// Names that differ only in case are at different positions, but can be the same file.
+fn can_be_windows(
+    endpoints: Endpoints<'_>,
+    meta: &Meta,
+    options: &TransferOptions<'_>,
+) -> Result<bool> {
+    let is_ordered = |fs: &dyn FileSystem| {
+        let capabilities = fs.capabilities();
+        capabilities.is_some_and(|capabilities| capabilities.lists_in_key_order())
+    };
+    Ok(is_ordered(endpoints.src)
+        && is_ordered(endpoints.dst)
+        && !meta.case_insensitive
+        && options.selection(endpoints.src, "/")?.is_all()
+        && endpoints.are_apart("/", "/")?)
+}
+
 /// The facts about a mirror that do not change while it runs.
 struct Mirror<'m, 'a> {
     endpoints: Endpoints<'m>,
@@ -144,8 +157,8 @@ struct Mirror<'m, 'a> {
 
 impl Mirror<'_, '_> {
     /// Compares the trees window by window, or as a whole, and makes the target equal to the source. Returns false if the
-    /// trees cannot be compared in windows, because a listing does not have the order of keys. Nothing that is missing in
-    /// the source has been removed then.
+    /// trees cannot be compared in windows, because a listing does not have the order of keys. Of what is missing in the
+    /// source, nothing has been removed then except what was in the way of a copy.
     fn carry_out(&self, window: Option<usize>, report: &mut Report) -> Result<bool> {
         let Endpoints { src, dst, .. } = self.endpoints;
         let (options, meta) = (self.run.options, self.meta);
@@ -167,7 +180,11 @@ impl Mirror<'_, '_> {
                 return Ok(false);
             };
             fits.check(source)?;
-            let mut plan = Plan::new(source, target, meta, self.sameness);
+            let is_link = |directory: &str| {
+                let place = location(dst, directory);
+                place.is_ok_and(|place| place.is_some_and(|place| place.is_link()))
+            };
+            let mut plan = Plan::new(source, target, meta, self.sameness, is_link);
             if options.keep_extra {
                 plan.remove.clear();
             }
@@ -178,7 +195,16 @@ impl Mirror<'_, '_> {
                 meta,
             };
             self.carry_out_window(plan, trees, report)?;
-            stale.add(&remove, trees.holding(&remove, true))?;
+            if !options.keep_extra {
+                let mut holding = trees.holding(&remove, true);
+                let losing = remove
+                    .iter()
+                    .map(|removal| path::dirname(path::relpath(removal.path())));
+                let losing: HashSet<String> = losing.map(|path| folded(path, meta)).collect();
+                holding
+                    .retain(|directory| losing.contains(directory) || trees.is_partial(directory));
+                stale.add(&remove, holding)?;
+            }
             if !pairs.has_more() {
                 break;
             }
@@ -311,7 +337,15 @@ struct Plan {
 
 impl Plan {
     /// Plans the steps. Leaves out files that are the same.
-    fn new(source: &Snapshot, target: &Snapshot, meta: &Meta, sameness: Sameness) -> Self {
+    ///
+    /// `is_link` returns whether a directory of the target is a symbolic link.
+    fn new(
+        source: &Snapshot,
+        target: &Snapshot,
+        meta: &Meta,
+        sameness: Sameness,
+        is_link: impl Fn(&str) -> bool,
+    ) -> Self {
         let fold = |path: &str| folded(path, meta);
         let key = |file: &SnapshotFile| fold(&file.path);
         let source_files: HashSet<String> = source.files.iter().map(key).collect();
@@ -326,13 +360,22 @@ impl Plan {
         let target_directories = directories(target);
 
         let mut plan = Self::default();
-        // Entries below a removed tree are not removed individually. Whether a directory is missing in the source is only
-        // known when its listing is complete.
+        // The directories in which something is excluded, and which are links, or are below one.
+        let mut linked: HashSet<&str> = HashSet::new();
+        let mut with_rest: Vec<&str> = target.with_rest.iter().map(String::as_str).collect();
+        with_rest.sort_unstable();
+        for directory in with_rest {
+            if linked.contains(path::dirname(directory)) || is_link(directory) {
+                linked.insert(directory);
+            }
+        }
+        // Entries below a removed tree are not removed individually, and those behind a link are not part of the target.
         let kept = |path: &str| {
             let parent = path::dirname(path);
             parent.is_empty()
                 || source_directories.contains(&fold(parent))
-                || target.with_rest.contains(parent)
+                || target.with_rest.contains(parent) && !linked.contains(parent)
+                // Of a directory that the source does not have, nothing is in a window before its end.
                 || target.open_after.contains(parent)
         };
         for directory in target.complete().into_iter().filter(|path| kept(path)) {

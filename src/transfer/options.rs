@@ -89,10 +89,15 @@ impl<'a> TransferOptions<'a> {
     /// and takes about 500 bytes of memory for each entry. With `usize::MAX`, a call checks the whole tree before it changes
     /// anything. Moves always do.
     ///
-    /// A mirror uses windows only if both filesystems list in the order of keys, as S3, the local disk and
-    /// [`MemoryFs`](crate::MemoryFs) do, and if the target distinguishes upper and lower case. Otherwise it holds the
-    /// listings of both trees in memory, and so does a copy if source and target may overlap: between two names of one
-    /// server, and for filesystems without a [location](crate::Capabilities::location).
+    /// A mirror uses windows only if both filesystems
+    /// [list in the order of keys](crate::Capabilities::lists_in_key_order), if the target distinguishes upper and lower
+    /// case, and without [`walker`](Self::walker) and [`filter`](Self::filter). Otherwise it holds the listings of both trees
+    /// in memory, and so does a copy if source and target may overlap: between two names of one server, and for filesystems
+    /// without a [location](crate::Capabilities::location). A window of a mirror does not end among names that begin with
+    /// the name of a file in it and one of the characters up to the slash, as `logs-1` and `logs/1` beside a file `logs`.
+    ///
+    /// With [`OnError::Gather`], an error of a later listing or check ends the call, and is returned in place of the gathered
+    /// ones.
     #[must_use]
     pub fn window(mut self, window: usize) -> Self {
         self.window = window;

@@ -73,12 +73,50 @@ impl<'a> Pairs<'a> {
                 self.source.take_into(&mut source)?;
             }
             if order != Ordering::Less {
-                self.target.take_into(&mut target)?;
+                self.take_target(&mut target)?;
             }
         }
         let source = self.source.listing.finish(source)?;
         let target = self.target.listing.finish(target)?;
         Ok(Some((source, target)))
+    }
+
+    /// Moves the next entry of the target into a window. If it is in a directory that the source does not have, all entries
+    /// below that directory are left out: the directory comes last, and is removed as a whole.
+    fn take_target(&mut self, window: &mut Snapshot) -> Result<()> {
+        let Some(stale) = self.missing_in_source() else {
+            return self.target.take_into(window);
+        };
+        let is_below = |entry: &Entry| {
+            let below = entry.path().strip_prefix(&*stale);
+            below.is_some_and(|below| below.starts_with('/'))
+        };
+        while self.target.listing.peek().is_some_and(is_below) {
+            if !self.target.is_in_order() {
+                // The next step notices this, too.
+                return Ok(());
+            }
+            self.target.skip()?;
+        }
+        Ok(())
+    }
+
+    /// Returns the outermost directory above the next entry of the target that the source does not have.
+    fn missing_in_source(&self) -> Option<String> {
+        let path = self.target.listing.peek()?.path();
+        let next = self.source.listing.peek();
+        let has = |directory: &str| {
+            self.source.listing.is_open(directory)
+                || next.is_some_and(|next| {
+                    let below = next.path().strip_prefix(directory);
+                    below.is_some_and(|below| {
+                        below.starts_with('/') || below.is_empty() && is_dir(next)
+                    })
+                })
+        };
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        let mut above = ends.filter_map(|end| path.get(..end));
+        above.find(|directory| !has(directory)).map(str::to_owned)
     }
 
     /// Returns everything that both listings contain, in whatever order.
@@ -99,9 +137,19 @@ impl Side<'_> {
 
     /// Moves the next entry into a window.
     fn take_into(&mut self, window: &mut Snapshot) -> Result<()> {
+        self.note_last();
+        self.listing.take_into(window)
+    }
+
+    /// Leaves out the next entry.
+    fn skip(&mut self) -> Result<()> {
+        self.note_last();
+        self.listing.skip()
+    }
+
+    fn note_last(&mut self) {
         let next = self.listing.peek();
         self.last = next.map(|next| (next.path().to_owned(), is_dir(next)));
-        self.listing.take_into(window)
     }
 }
 

@@ -247,6 +247,17 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
+    /// Leaves out the next entry.
+    pub(crate) fn skip(&mut self) -> Result<()> {
+        self.next = self.read()?;
+        Ok(())
+    }
+
+    /// Returns true if a window contains the directory, and more of its content may come.
+    pub(crate) fn is_open(&self, directory: &str) -> bool {
+        self.open.contains(directory)
+    }
+
     /// Adds the directories above an entry to the window, unless one of the windows has them.
     fn open_above(&mut self, path: &str, window: &mut Snapshot) {
         let mut above = path::dirname(path);

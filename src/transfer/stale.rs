@@ -48,7 +48,7 @@ impl Stale {
         Self {
             removals: Spill::new(Purpose {
                 data: "the list of files to remove",
-                effect: "nothing was removed",
+                effect: "what is missing in the source was not removed",
             }),
             holding: HashSet::new(),
         }
