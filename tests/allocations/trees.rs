@@ -95,6 +95,10 @@ impl Capabilities for Numbered {
         let directory = s3fs::path::forcedir(&path).into_owned();
         Ok(Some(Location::new(self.name, path, directory)))
     }
+
+    fn lists_in_key_order(&self) -> bool {
+        true
+    }
 }
 
 fn pair(source: usize, target: usize) -> (Numbered, Numbered) {
