@@ -61,12 +61,6 @@ impl<const FIELDS: usize> Spill<FIELDS> {
         Ok(())
     }
 
-    /// Returns the number of records.
-    #[allow(dead_code, reason = "not all lists are counted")]
-    pub(crate) fn len(&self) -> usize {
-        self.count
-    }
-
     /// Returns the records in the order in which they were added. They can be read more than once.
     ///
     /// # Errors
@@ -209,7 +203,7 @@ mod tests {
         ] {
             let mut spill = filled(max_memory, count);
             assert_eq!(spill.list.file.is_some(), in_file, "{max_memory} {count}");
-            assert_eq!(spill.len(), count);
+            assert_eq!(spill.count, count);
             let expected: Vec<_> = (0..count).map(record).collect();
             assert_eq!(read(&mut spill), expected);
             // They are still there, and more can follow.
@@ -226,7 +220,7 @@ mod tests {
     #[test]
     fn an_empty_list_has_no_records_and_no_file() {
         let mut spill = Spill::<2>::new(PURPOSE);
-        assert_eq!(spill.len(), 0);
+        assert_eq!(spill.count, 0);
         assert!(spill.records().unwrap().next().is_none());
         assert!(spill.list.file.is_none());
     }

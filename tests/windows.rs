@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use s3fs::copy::{Condition, copy_dir, copy_fs};
 use s3fs::mirror::mirror;
 use s3fs::{
-    Action, Compare, ErrorKind, FileSystem, FileSystemExt, Info, MemoryFs, Namespaces, OsFs, S3Fs,
-    TransferOptions, Walker,
+    Action, Compare, ErrorKind, FileSystem, FileSystemExt, Info, MemoryFs, Namespaces, OsFs,
+    ReadOnly, S3Fs, TransferOptions, Walker,
 };
 use test_server::{Bucket, LoggedRequest, Server};
 
@@ -362,4 +362,18 @@ fn a_mirror_of_a_store_with_another_delimiter_removes_nothing_that_the_source_ha
         assert!(target.exists("a/extra").unwrap(), "{window}");
         assert!(target.isfile("a").unwrap() && target.exists("a/x").unwrap());
     }
+}
+
+#[test]
+fn views_of_a_filesystem_are_mirrored_in_windows_too() {
+    let (outer, target) = (MemoryFs::new(), MemoryFs::new());
+    outer.makedir("work").unwrap();
+    let source = outer.opendir("work").unwrap();
+    fill(&source, 0, 30);
+    let read_only = ReadOnly::new(&source);
+    for fs in [&outer as &dyn FileSystem, &source, &read_only] {
+        assert!(fs.capabilities().unwrap().lists_in_key_order());
+    }
+    mirror(&read_only, &target, &TransferOptions::new().window(3)).unwrap();
+    assert_eq!(paths(&target), paths(&source));
 }

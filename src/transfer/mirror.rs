@@ -94,37 +94,30 @@ pub fn mirror(
             Compare::Size => Sameness::Size,
             Compare::Content => Sameness::Content(Sides::of(endpoints)),
         };
-        let new_run = || match clocks {
-            Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
-            Clocks::Compared | Clocks::Stored => Run::new(options),
+        let new_mirror = || Mirror {
+            endpoints,
+            meta: &meta,
+            sameness,
+            run: match clocks {
+                Clocks::Kept => Run::new(options).with_times(Times::Mirrored),
+                Clocks::Compared | Clocks::Stored => Run::new(options),
+            },
         };
         let mut report = Report::new(options.dry_run);
         if can_be_windows(endpoints, &meta, options)? {
-            let run = new_run();
-            let mirror = Mirror {
-                endpoints,
-                meta: &meta,
-                sameness,
-                run: &run,
-            };
+            let mirror = new_mirror();
             if mirror.carry_out(Some(options.get_window()), &mut report)? {
-                return run.finish(report, "/");
+                return mirror.run.finish(report, "/");
             }
             if options.dry_run {
                 report = Report::new(true);
             } else {
-                run.report_done(&mut report);
+                mirror.run.report_done(&mut report);
             }
         }
-        let run = new_run();
-        let mirror = Mirror {
-            endpoints,
-            meta: &meta,
-            sameness,
-            run: &run,
-        };
+        let mirror = new_mirror();
         mirror.carry_out(None, &mut report)?;
-        run.finish(report, "/")
+        mirror.run.finish(report, "/")
     })
 }
 
@@ -152,7 +145,7 @@ struct Mirror<'m, 'a> {
     endpoints: Endpoints<'m>,
     meta: &'m Meta,
     sameness: Sameness,
-    run: &'m Run<'m, 'a>,
+    run: Run<'m, 'a>,
 }
 
 impl Mirror<'_, '_> {
@@ -210,14 +203,14 @@ impl Mirror<'_, '_> {
             }
         }
         if !self.run.has_failures() {
-            stale.remove(dst, meta, self.run, report)?;
+            stale.remove(dst, meta, &self.run, report)?;
         }
         Ok(true)
     }
 
     /// Carries out the steps of a window, except for the removal of what is missing in the source.
     fn carry_out_window(&self, plan: Plan, trees: Trees<'_>, report: &mut Report) -> Result<()> {
-        let (endpoints, run) = (self.endpoints, self.run);
+        let (endpoints, run) = (self.endpoints, &self.run);
         let holding = trees.holding(&plan.clear, false);
         let rest = stale::rest(&holding, self.meta);
         let rest = |directory: &str| match trees.is_partial(directory) {
