@@ -827,7 +827,7 @@ impl Capabilities for S3Fs {
             .map_err(|error| error.with_path_replaced(path))
     }
 
-    /// Unless the delimiter or the store leads to another order, as far as it is known.
+    /// False for another delimiter than `/`, and for a store that was seen to list in another order.
     fn lists_in_key_order(&self) -> bool {
         let order = self.objects().listings.order();
         self.shared.keys.delimiter() == "/" && matches!(order, Order::Bytes | Order::Unknown)

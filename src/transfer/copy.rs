@@ -73,8 +73,8 @@ pub fn copy_fs(
 /// name that the target cannot have, [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for a path that is a symbolic
 /// link in the target, [`Unsupported`](crate::ErrorKind::Unsupported) for two names that the target treats as equal, and for
 /// a name in the source that no path can have (on a local disk, one that is not UTF-8). All of these are returned before
-/// anything of the same [`window`](TransferOptions::window) has changed. Then errors of single files: the first one, or [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed)
-/// if [`on_error`](TransferOptions::on_error) decides to gather them.
+/// anything of the same [`window`](TransferOptions::window) has changed. Then errors of single files: the first one, or
+/// [`BulkCopyFailed`](crate::ErrorKind::BulkCopyFailed) if [`on_error`](TransferOptions::on_error) decides to gather them.
 #[doc(alias = "copy_dir_if")]
 pub fn copy_dir(
     src_fs: &(impl FileSystem + ?Sized),

@@ -275,7 +275,7 @@ impl Trees<'_> {
     /// target: its parent directory exists or has been made, and the path is not a directory.
     fn know(&self, dst_path: &str) -> bool {
         let parent = path::dirname(path::relpath(dst_path));
-        self.target.is_whole_below(parent) && !self.target.may_have_rest
+        self.target.is_whole_below(parent)
     }
 
     /// Returns true if another window may contain more of a directory.

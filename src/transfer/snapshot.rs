@@ -37,8 +37,6 @@ pub(crate) struct Snapshot {
     pub(crate) with_rest: HashSet<String>,
     /// Whether a selection has excluded something, in the root of the tree or below.
     pub(crate) has_rest: bool,
-    /// Whether a selection may exclude more after this window.
-    pub(crate) may_have_rest: bool,
 }
 
 /// A file of a [`Snapshot`].
@@ -89,16 +87,11 @@ impl Snapshot {
         files.filter(|path| directories.contains(path)).collect()
     }
 
-    /// Returns true if a file has this path, provided that the listing has the order of keys.
+    /// Returns true if a file has this path. The listing must have the order of keys.
     pub(crate) fn has_file(&self, path: &str) -> bool {
         let files = &self.files;
-        files
-            .binary_search_by(|file| file.path.as_str().cmp(path))
-            .is_ok()
-            || self
-                .refused
-                .binary_search_by(|file| file.as_str().cmp(path))
-                .is_ok()
+        let found = files.binary_search_by(|file| file.path.as_str().cmp(path));
+        found.is_ok()
     }
 
     /// Returns the directories whose content is complete with this window, each after its parent.
@@ -276,7 +269,6 @@ impl<'a> Listing<'a> {
         window.open_after.clone_from(&self.open);
         window.with_rest.clone_from(&self.with_rest);
         window.has_rest = self.has_rest;
-        window.may_have_rest = self.next.is_some() && !self.selection.is_all();
         Ok(window)
     }
 

@@ -27,7 +27,7 @@ use crate::temporary::Purpose;
 /// Number of keys that a copy of a tree lists, checks and copies before the next ones. It bounds the memory of a copy.
 pub(in crate::s3) const WINDOW: usize = 10_000;
 
-/// Maximum number of markers, in windows, that wait in memory until the keys below them are deleted.
+/// Maximum number of markers that wait in memory until the keys below them are deleted, as a multiple of the window.
 const MARKER_WINDOWS: usize = 10;
 
 /// Maximum number of parallel listings for a copy. There is one listing for each 1,000 copies, so that more of them would
