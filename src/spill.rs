@@ -144,6 +144,13 @@ impl<const FIELDS: usize> Iterator for Records<'_, FIELDS> {
     }
 }
 
+/// Returns a field that was written as a text. An error means that the temporary file is damaged.
+pub(crate) fn text(field: Vec<u8>) -> Result<String> {
+    String::from_utf8(field).map_err(|_| {
+        Error::new(ErrorKind::OperationFailed).with_message("a temporary file is damaged")
+    })
+}
+
 fn read_field(bytes: &mut dyn Read, field: &mut Vec<u8>) -> io::Result<()> {
     let mut length = [0; size_of::<u64>()];
     bytes.read_exact(&mut length)?;
@@ -257,5 +264,12 @@ mod tests {
         let error = records.find_map(Result::err).expect("an error");
         assert!(error.to_string().contains("temporary file"), "{error}");
         assert!(records.next().is_none());
+    }
+
+    #[test]
+    fn a_damaged_text_is_an_error_and_not_another_text() {
+        assert_eq!(text("tides/é".into()).unwrap(), "tides/é");
+        let error = text(vec![b't', 0xFF, b's']).unwrap_err();
+        assert!(error.is(ErrorKind::OperationFailed), "{error}");
     }
 }

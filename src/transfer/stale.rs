@@ -7,7 +7,7 @@ use crate::filesystem::names::folded;
 use crate::filesystem::removing::Rest;
 use crate::filesystem::{FileSystem, Meta};
 use crate::path;
-use crate::spill::Spill;
+use crate::spill::{Spill, text};
 use crate::temporary::Purpose;
 use crate::transfer::report::{Action, Report};
 use crate::transfer::run::Run;
@@ -76,8 +76,7 @@ impl Stale {
         loop {
             let batch = records.by_ref().take(WINDOW).map(|record| {
                 let [kind, path] = record?;
-                // It was written from a text.
-                let path = String::from_utf8_lossy(&path).into_owned();
+                let path = text(path)?;
                 Ok(match kind == FILE {
                     true => Removal::File(path),
                     false => Removal::Tree(path),

@@ -21,7 +21,7 @@ use crate::s3::list::all_keys::AllKeys;
 use crate::s3::list::pages::Pages;
 use crate::s3::markers::Wanted;
 use crate::s3::s3_info::{s3_info, stamp};
-use crate::spill::Spill;
+use crate::spill::{Spill, text};
 use crate::temporary::Purpose;
 
 /// Number of keys that a copy of a tree lists, checks and copies before the next ones. It bounds the memory of a copy.
@@ -733,12 +733,7 @@ impl Copied {
 
 /// Returns the copied keys in the order in which they were listed.
 fn to_delete(list: &mut Spill<2>) -> Result<impl Iterator<Item = Result<ToDelete>>> {
-    let text = |field: Vec<u8>| {
-        String::from_utf8(field).map_err(|_| {
-            Error::new(ErrorKind::OperationFailed).with_message("a temporary file is damaged")
-        })
-    };
-    Ok(list.records()?.map(move |record| {
+    Ok(list.records()?.map(|record| {
         let [key, e_tag] = record?;
         let e_tag = Some(text(e_tag)?).filter(|e_tag| !e_tag.is_empty());
         let key = text(key)?;
