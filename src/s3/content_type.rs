@@ -18,11 +18,11 @@ use crate::path;
 #[must_use]
 pub fn guess_content_type(name: &str) -> Option<&'static str> {
     let (stem, extension) = split_extension(path::basename(name));
-    let lower = extension.to_ascii_lowercase();
+    let lower = extension.to_lowercase();
     match lower.as_str() {
         "taz" | "tbz2" | "tgz" | "txz" | "tz" => find("tar"),
         "svgz" => find("svg"),
-        _ if is_compressed(extension) => find(&split_extension(stem).1.to_ascii_lowercase()),
+        _ if is_compressed(extension) => find(&split_extension(stem).1.to_lowercase()),
         lower => find(lower),
     }
 }

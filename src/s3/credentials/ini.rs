@@ -180,7 +180,7 @@ impl<'t> Reader<'t> {
         let Some((name, value)) = line.text.split_once(['=', ':']) else {
             return Err(line.malformed("neither a section, nor a setting, nor a comment"));
         };
-        let name = name.trim_end().to_ascii_lowercase();
+        let name = name.trim_end().to_lowercase();
         if name.is_empty() {
             return Err(line.malformed("the setting has no name"));
         }
