@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::cancel::{self, CancelToken};
@@ -67,7 +67,7 @@ impl ThreadPool {
         };
         let work_on = |number| {
             if let Err(error) = cancel::enter(Some(signal.clone()), || work(number)) {
-                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut failure = lock(&failure);
                 failure.get_or_insert(error);
                 drop(failure);
                 stop();
@@ -163,6 +163,11 @@ impl ThreadPool {
     }
 }
 
+/// Locks a mutex. Ignores poisoning: the panic of another thread has ended the call, and the state is not used afterwards.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Results of several threads, by the numbers of their items.
 struct Results<R>(Mutex<Vec<(usize, R)>>);
 
@@ -172,7 +177,7 @@ impl<R> Results<R> {
     }
 
     fn add(&self, number: usize, result: R) {
-        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = lock(&self.0);
         results.push((number, result));
     }
 

@@ -1,7 +1,7 @@
 //! [`TransferOptions`]: options of a copy, move or mirror.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use crate::cancel::{self, CancelToken};
 use crate::error::{Error, ErrorKind, Result};
@@ -9,6 +9,7 @@ use crate::filesystem::FileSystem;
 use crate::filesystem::capabilities::{Times, UploadArgsFor};
 use crate::filesystem::info::Info;
 use crate::filesystem::options::UploadArgs;
+use crate::threads::lock;
 use crate::transfer::condition::Condition;
 use crate::transfer::progress::{Progress, ProgressEvent};
 use crate::transfer::selection::{Selection, TakesFile};
@@ -474,9 +475,4 @@ pub enum Compare {
     /// read. The ETag of an object that is encrypted with SSE-KMS or SSE-C looks like an MD5 digest but is not one: such a
     /// file is copied each time.
     Content,
-}
-
-/// Locks a mutex. Ignores poisoning: a panic in a callback has ended the call, and the state is not used afterwards.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
