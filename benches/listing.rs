@@ -23,6 +23,9 @@ const KEYS: u32 = 1_000_000;
 const WORKERS: usize = 16;
 const LATENCY: Duration = Duration::from_millis(20);
 
+/// Number of threads of the server. One alone would limit the speedup.
+const SERVER_THREADS: usize = 4;
+
 /// Maximum memory of the client, in MiB.
 const MOST_MEMORY: f64 = 64.0;
 
@@ -91,7 +94,10 @@ fn main() -> Outcome {
 fn serve(name: &str) -> Outcome {
     let shape = SHAPES.into_iter().find(|(known, _)| *known == name);
     let (_, shape) = shape.ok_or("no such shape")?;
-    let server = Server::builder().latency(LATENCY).start();
+    let server = Server::builder()
+        .latency(LATENCY)
+        .threads(SERVER_THREADS)
+        .start();
     server.bucket(BUCKET).number_as("tree/", KEYS, shape);
     println!("{}", server.endpoint());
     std::io::stdin().read_line(&mut String::new())?;

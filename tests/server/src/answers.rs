@@ -156,18 +156,27 @@ pub fn complete_document(xml: &str, resource: &str, id: &str) -> String {
 /// Returns the document in the form of S3: quotes of ETags and control characters as references.
 pub fn as_s3_writes(xml: &str) -> String {
     let (declaration, rest) = xml.split_at(xml.find("?>").map_or(0, |end| end + 2));
-    let quoted = rest
-        .replace("<ETag>\"", "<ETag>&quot;")
-        .replace("\"</ETag>", "&quot;</ETag>");
-    let mut written = declaration.to_owned();
-    for piece in quoted.split_inclusive(char::is_control) {
-        let control = piece.chars().next_back().filter(|c| c.is_control());
-        let length = piece.len() - control.map_or(0, char::len_utf8);
-        written.push_str(&piece[..length]);
-        if let Some(c) = control {
+    let mut written = String::with_capacity(xml.len() + xml.len() / 16);
+    written.push_str(declaration);
+    let mut done = 0;
+    // The characters from U+0080 to U+009F begin with the byte 0xC2.
+    let is_special = |byte: &u8| matches!(byte, 0..b' ' | b'"' | 0x7f | 0xc2);
+    while let Some(before) = rest.as_bytes()[done..].iter().position(is_special) {
+        let at = done + before;
+        written.push_str(&rest[done..at]);
+        let (before, tail) = rest.split_at(at);
+        let c = tail.chars().next().expect("the character was found");
+        done = at + c.len_utf8();
+        let is_of_etag = || before.ends_with("<ETag>") || tail[1..].starts_with("</ETag>");
+        if c.is_control() {
             written.push_str(&format!("&#x{:x};", u32::from(c)));
+        } else if c == '"' && is_of_etag() {
+            written.push_str("&quot;");
+        } else {
+            written.push(c);
         }
     }
+    written.push_str(&rest[done..]);
     written
 }
 

@@ -72,6 +72,8 @@ pub struct Network {
     pub rate: Option<u64>,
     /// Delay before each request is handled.
     pub latency: Duration,
+    /// Number of threads that handle requests. 0 means 1.
+    pub threads: usize,
     /// Whether every connection is closed after its first response.
     pub closes: bool,
     pub tls: Option<TlsAcceptor>,
@@ -346,7 +348,8 @@ fn finish(
 /// Returns the document of a response. Objects are streams, so they are not mistaken for one.
 fn xml(response: &Response<Body>) -> Option<String> {
     let body = response.body().bytes().filter(|body| !body.is_empty())?;
-    Some(String::from_utf8_lossy(&body).into_owned())
+    let text = String::from_utf8(body.into());
+    Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn finish_head(response: &mut Response<Body>, failed: bool) {

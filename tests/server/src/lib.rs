@@ -371,6 +371,13 @@ impl Builder {
         self
     }
 
+    /// Number of threads that handle requests. Defaults to 1.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.network.threads = threads;
+        self
+    }
+
     /// Closes every connection after its first response, which announces it.
     #[must_use]
     pub fn close_connections(mut self, closes: bool) -> Self {
@@ -581,10 +588,13 @@ fn run(
     stopped: oneshot::Receiver<()>,
 ) -> JoinHandle<()> {
     let serve = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let mut builder = match shared.network.threads {
+            0 | 1 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let threads = shared.network.threads.max(1);
+        let runtime = builder.worker_threads(threads).enable_all().build();
+        let runtime = runtime.expect("a runtime");
         runtime.block_on(async {
             listener.set_nonblocking(true).expect("a listener of ours");
             let listener = tokio::net::TcpListener::from_std(listener).expect("inside the runtime");
