@@ -56,6 +56,10 @@ all() {
     row '--icf=all' ''
     without_idna
     row 'idna_adapter 1.0.0' ''
+    with_smaller_dates
+    row 'jiff 0.2.10' ''
+    flags+=(-C llvm-args=-enable-machine-outliner=always)
+    row '-enable-machine-outliner=always' ''
     row 'the same with TLS' tls
     row 'the same with TLS and aws-chain (the default features)' tls,aws-chain
 }
@@ -65,12 +69,22 @@ plain_settings() {
 }
 
 recipe() {
-    flags=(-C relocation-model=static -C "link-arg=-Wl,-T,$PWD/$package/no-unwinding.ld" -C link-arg=-Wl,--icf=all)
+    flags=(
+        -C relocation-model=static
+        -C "link-arg=-Wl,-T,$PWD/$package/no-unwinding.ld"
+        -C link-arg=-Wl,--icf=all
+        -C llvm-args=-enable-machine-outliner=always
+    )
     without_idna
+    with_smaller_dates
 }
 
 without_idna() {
     cargo update --quiet --manifest-path "$package/Cargo.toml" --precise 1.0.0 idna_adapter
+}
+
+with_smaller_dates() {
+    cargo update --quiet --manifest-path "$package/Cargo.toml" --precise 0.2.10 jiff
 }
 
 make_package() {
