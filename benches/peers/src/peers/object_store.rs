@@ -12,8 +12,8 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _, WriteMultipart};
 use tokio::runtime::{Builder, Runtime};
 
 use super::Peer;
-use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, GIB, KEYS, MIB, Outcome, SMALL, WORKERS, file_name};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 
 pub struct ObjectStore {
     store: AmazonS3,

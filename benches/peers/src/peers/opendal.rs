@@ -10,8 +10,8 @@ use opendal::services::S3;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Peer, on_threads};
-use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, GIB, KEYS, MIB, Outcome, SMALL, file_name};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 
 pub struct OpenDal {
     operator: Operator,

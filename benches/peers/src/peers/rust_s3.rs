@@ -8,8 +8,8 @@ use s3::creds::Credentials;
 use s3::{Bucket, Region};
 
 use super::{Peer, on_threads};
-use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::{FILES, KEYS, Outcome, SMALL, file_name};
+use test_server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 
 pub struct RustS3(Box<Bucket>);
 
