@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -21,6 +21,9 @@ impl Identity {
         let ca_key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // With the name that a certificate has by default, that of the server would seem to be signed by itself.
+        ca.distinguished_name
+            .push(DnType::CommonName, "certificate authority of the tests");
         let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
 
         let key = KeyPair::generate().expect("a key");
