@@ -201,6 +201,30 @@ fn a_store_that_ignores_start_after_is_listed_by_one_worker() {
 }
 
 #[test]
+fn a_store_that_does_not_implement_start_after_is_listed_by_one_worker() {
+    use test_server::{Fault, Rule};
+
+    let server = server();
+    let keys = (0..1000).flat_map(|n| [format!("t/{n:04}-x"), format!("t/{n:04}/x")]);
+    let keys: Vec<String> = keys.collect();
+    fill(&server, &keys);
+    let start_after =
+        Rule::on("ListObjectsV2").when(|request| request.query("start-after").is_some());
+    server
+        .faults()
+        .add(start_after.always(), Fault::error(501, "NotImplemented"));
+    let fs = common::builder(&server)
+        .max_workers(WORKERS)
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let files = tree(&fs).into_iter().filter(|(_, _, is_dir)| !is_dir);
+        assert_eq!(files.count(), keys.len());
+    }
+    assert!(listings(&server) <= 2 * keys.len().div_ceil(PAGE) + 1);
+}
+
+#[test]
 fn trees_are_removed_copied_and_downloaded_whole() {
     let server = server();
     let keys: Vec<String> = (0..1000)

@@ -1,6 +1,6 @@
 //! [`AllKeys`]: the keys of a tree, page by page, from one listing or from parallel listings of ranges.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::s3::api::Objects;
 use crate::s3::client::xml::ListPage;
 use crate::s3::list::order::Order;
@@ -118,7 +118,13 @@ pub(in crate::s3) fn honours_start_after(
         return Ok(false);
     }
     let mut pages = Pages::new(objects, prefix, None).after(&before).at_most(1);
-    let page = pages.next().transpose()?.unwrap_or_default();
+    let page = match pages.next().transpose() {
+        Err(error) if error.is(ErrorKind::Unsupported) => {
+            objects.listings.note_start_after(false);
+            return Ok(false);
+        }
+        page => page?.unwrap_or_default(),
+    };
     let is_right = match page.objects.first().map(|object| &*object.key) {
         // The key was deleted meanwhile, so nothing is proven.
         Some(key) if key > there => return Ok(false),

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 
 use crate::error::{Error, Result};
 use crate::s3::client::xml::ListPage;
@@ -56,10 +57,11 @@ where
     /// Requests pages, one at a time for each worker. Their number doubles from call to call: a small tree may end soon.
     fn request(&mut self) -> Result<()> {
         self.batch = (2 * self.batch).min(MOST_PAGES * self.workers);
-        let workers = vec![(); self.workers];
+        let workers = vec![(); self.workers.min(self.batch)];
         let batch = Batch {
             state: Mutex::new(State {
                 left: self.batch,
+                taken: 0,
                 failure: None,
                 pages: self,
             }),
@@ -75,7 +77,7 @@ where
 /// Pages that the workers request.
 struct Batch<'b, 'a, P> {
     state: Mutex<State<'b, 'a, P>>,
-    /// Notified when a request ends, after which there may be more to do.
+    /// Notified when a request ends, after which there may be more to do, and at the end of the batch.
     changed: Condvar,
 }
 
@@ -83,6 +85,8 @@ struct State<'b, 'a, P> {
     pages: &'b mut ParallelPages<'a, P>,
     /// Number of pages that may still be requested.
     left: usize,
+    /// Number of pages that were requested.
+    taken: usize,
     /// The first error. No more pages are requested after it.
     failure: Option<Error>,
 }
@@ -114,7 +118,13 @@ struct EndOfBatch<'e, 'b, 'a, P>(&'e Batch<'b, 'a, P>);
 
 impl<P> Drop for EndOfBatch<'_, '_, '_, P> {
     fn drop(&mut self) {
-        lock(&self.0.state).left = 0;
+        let mut state = lock(&self.0.state);
+        state.left = 0;
+        if thread::panicking() {
+            // The page that this worker requested will never come.
+            state.pages.ranges.clear();
+        }
+        drop(state);
         self.0.changed.notify_all();
     }
 }
@@ -128,8 +138,14 @@ impl<P: Iterator<Item = Result<ListPage>>> State<'_, '_, P> {
             list,
             ..
         } = &mut *self.pages;
+        // Few workers do not request the pages of all: the caller waits for them.
+        if self.taken >= MOST_PAGES * ranges.open_ranges() {
+            self.left = 0;
+            return None;
+        }
         let number = ranges.begin()?;
         self.left -= 1;
+        self.taken += 1;
         let listing = listings.remove(&number);
         let listing = listing.unwrap_or_else(|| list(ranges.start_of(number)));
         Some((number, listing))
@@ -204,5 +220,6 @@ mod tests {
         let mut pages = ParallelPages::new("t/", &first, Panicking, 4, |_| Panicking);
         let next = panic::catch_unwind(AssertUnwindSafe(|| pages.next()));
         assert!(next.is_err());
+        assert!(pages.next().is_none());
     }
 }

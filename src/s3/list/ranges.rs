@@ -109,6 +109,7 @@ impl Ranges {
     /// Ends the listing, after an error.
     pub(super) fn clear(&mut self) {
         self.ranges.clear();
+        self.asked = 0;
     }
 
     /// Returns the next page in the order of the keys, if it is there.
@@ -127,7 +128,7 @@ impl Ranges {
     }
 
     /// Returns the number of the range of which a page is to be requested. `None` if there is nothing to do before another
-    /// request ends, or before waiting pages are returned.
+    /// request ends, or before waiting pages are returned, or because all ranges are complete.
     pub(super) fn begin(&mut self) -> Option<usize> {
         if self.open().all(|range| range.is_asked) && self.may_split() {
             self.split();
@@ -181,11 +182,12 @@ impl Ranges {
         Ok(is_complete)
     }
 
-    /// Drops the ranges after this one, in which the tree ends: their keys would have been on its last page.
+    /// Drops the empty ranges after this one, also those of which a page is being requested. The last page of this range was
+    /// the last page of the tree: it would have contained their keys.
     fn drop_after(&mut self, number: usize) {
         let mut is_after = false;
         self.ranges.retain(|range| {
-            let is_kept = !is_after || range.is_asked || range.keys > 0;
+            let is_kept = !is_after || range.keys > 0;
             is_after |= range.number == number;
             is_kept
         });
@@ -193,6 +195,11 @@ impl Ranges {
 
     fn range(&mut self, number: usize) -> Option<&mut Range> {
         self.ranges.iter_mut().find(|range| range.number == number)
+    }
+
+    /// Returns the number of incomplete ranges.
+    pub(super) fn open_ranges(&self) -> usize {
+        self.open().count()
     }
 
     /// Returns the incomplete ranges.
@@ -220,7 +227,7 @@ impl Ranges {
     /// Returns true if the number of requests stays within its limit with one more range, whatever its keys are.
     fn may_split(&self) -> bool {
         let pages = self.keys.div_ceil(self.page);
-        let surplus = self.requests.saturating_sub(pages) + self.open().count() + 1;
+        let surplus = self.requests.saturating_sub(pages) + self.open_ranges() + 1;
         surplus <= 2 * self.workers + pages / 10
     }
 
@@ -316,13 +323,13 @@ impl Range {
     /// Adds the next page, without the keys after the end of the range.
     fn add(&mut self, mut page: ListPage) -> Result<Added> {
         self.is_asked = false;
-        let is_before = |object: &&ListedObject| object.key_bytes() <= self.last.as_bytes();
-        if let Some(object) = page.objects.first().filter(is_before) {
-            return Err(Error::new(ErrorKind::OperationFailed).with_message(format!(
-                "the store returned the key {:?}, which sorts before the start-after of the \
-                 request",
-                object.shown_key()
-            )));
+        // Of a page in another order, the keys in this range would not be known.
+        let mut before = self.last.as_bytes();
+        for object in &page.objects {
+            if object.key_bytes() <= before {
+                return Err(not_in_order(object, before == self.last.as_bytes()));
+            }
+            before = object.key_bytes();
         }
         let is_last = page.next_token.is_none();
         let listed = page.objects.len();
@@ -335,6 +342,7 @@ impl Range {
             let is_within = |object: &ListedObject| object.key_bytes() <= until.as_bytes();
             page.objects
                 .truncate(page.objects.partition_point(is_within));
+            page.objects.shrink_to_fit();
         }
         let keys = page.objects.len();
         self.is_complete = is_last || keys < listed;
@@ -350,6 +358,23 @@ impl Range {
             is_end: is_last && keys == listed,
         })
     }
+}
+
+/// Returns the error for a key that is not in the order of bytes. `is_first` if it sorts before the whole range.
+fn not_in_order(object: &ListedObject, is_first: bool) -> Error {
+    let before = match is_first {
+        true => "the start-after of the request",
+        false => "the key before it",
+    };
+    Error::new(ErrorKind::OperationFailed)
+        .with_message(format!(
+            "the store returned the key {:?}, which sorts before {before}",
+            object.shown_key()
+        ))
+        .with_hint(
+            "the store does not list in the order of bytes: do not set list_in_byte_order, or set \
+             max_workers to 1",
+        )
 }
 
 #[cfg(test)]
@@ -530,6 +555,17 @@ mod tests {
         let number = ranges.begin().unwrap();
         let error = ranges.end(number, page(&keys, PAGE - 1)).unwrap_err();
         assert!(error.to_string().contains("start-after"), "{error}");
+    }
+
+    #[test]
+    fn a_page_in_another_order_is_an_error() {
+        let keys: Vec<String> = (0..3 * PAGE).map(|n| format!("t/{n:06}")).collect();
+        let mut ranges = Ranges::new("t/", &page(&keys, 0), 4);
+        let number = ranges.begin().unwrap();
+        let mut disordered = page(&keys, PAGE);
+        disordered.objects.swap(500, 700);
+        let error = ranges.end(number, disordered).unwrap_err();
+        assert!(error.to_string().contains("the key before it"), "{error}");
     }
 
     #[test]

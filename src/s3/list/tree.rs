@@ -100,8 +100,8 @@ impl S3Fs {
     }
 }
 
-/// Iterator over the entries of a tree, each directory after its content. Holds one page, and the directories from the root
-/// to the current one.
+/// Iterator over the entries of a tree, each directory after its content. Holds the directories from the root to the current
+/// one, one page, and those that wait in a parallel listing.
 struct Tree<'a> {
     fs: &'a S3Fs,
     /// Prefix of all keys of the tree.
