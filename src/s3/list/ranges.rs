@@ -30,8 +30,6 @@ pub(super) struct Ranges {
     cuts: Cuts,
     /// The ranges, in the order of their keys.
     ranges: VecDeque<Range>,
-    /// Density of the keys near the end of the listing.
-    sample: Sample,
     /// Number of completed requests.
     requests: usize,
     /// Number of the pages that are being requested.
@@ -59,7 +57,7 @@ struct Range {
     /// Whether that key is UTF-8. Otherwise, the range cannot be split after it.
     is_readable: bool,
     /// Expected density of the keys, until the range has keys.
-    expected: Option<Sample>,
+    expected: Sample,
     pages: VecDeque<ListPage>,
     keys: usize,
     /// Whether a page is being requested.
@@ -89,8 +87,7 @@ impl Ranges {
         Self {
             workers,
             cuts,
-            ranges: VecDeque::from([Range::new(Self::FIRST, last, None)]),
-            sample,
+            ranges: VecDeque::from([Range::new(Self::FIRST, last, None, sample)]),
             requests: 1,
             asked: 0,
             keys: first.objects.len(),
@@ -170,10 +167,6 @@ impl Ranges {
         };
         let added = range.add(page)?;
         let is_complete = range.is_complete;
-        let sample = added.sample;
-        if let Some(sample) = sample.filter(|sample| sample.until >= self.sample.until) {
-            self.sample = sample;
-        }
         self.keys += added.keys;
         self.waiting += added.keys;
         if added.is_end {
@@ -241,7 +234,7 @@ impl Ranges {
             ranges.filter(|(_, range)| !range.is_complete && range.is_readable)
         };
         let by_estimate = |(place, range): (usize, &Range)| {
-            let sample = range.sample(&self.sample);
+            let sample = range.sample();
             let until = range.until.as_deref();
             let is_large = match until {
                 // The number of remaining keys is unknown.
@@ -264,7 +257,7 @@ impl Ranges {
                 keys: 2,
             };
             let key = self.cuts.cut(&range.last, Some(until), &whole, 1)?;
-            Some((place, key, range.sample(&self.sample)))
+            Some((place, key, range.sample()))
         };
         let split = ranges().find_map(by_half);
         let split = split.or_else(|| ranges().find_map(by_estimate));
@@ -275,8 +268,7 @@ impl Ranges {
             return;
         };
         let until = range.until.replace(key.clone());
-        let mut rest = Range::new(self.next, key, until);
-        rest.expected = Some(sample);
+        let rest = Range::new(self.next, key, until, sample);
         self.next += 1;
         self.ranges.insert(place + 1, rest);
     }
@@ -286,19 +278,17 @@ impl Ranges {
 struct Added {
     /// Number of its keys in the range.
     keys: usize,
-    /// Density of the keys from the start of the range to the last key of the page, which can be after the range.
-    sample: Option<Sample>,
     /// Whether its last key was the last key of the tree.
     is_end: bool,
 }
 
 impl Range {
-    fn new(number: usize, after: String, until: Option<String>) -> Self {
+    fn new(number: usize, after: String, until: Option<String>, expected: Sample) -> Self {
         Self {
             number,
             last: after.clone(),
             is_readable: true,
-            expected: None,
+            expected,
             after,
             until,
             pages: VecDeque::new(),
@@ -308,10 +298,10 @@ impl Range {
         }
     }
 
-    /// Returns the density of its keys, or `other` if it is unknown.
-    fn sample(&self, other: &Sample) -> Sample {
+    /// Returns the density of its keys, as far as it is known.
+    fn sample(&self) -> Sample {
         match self.keys {
-            0 => self.expected.as_ref().unwrap_or(other).clone(),
+            0 => self.expected.clone(),
             keys => Sample {
                 after: self.after.clone(),
                 until: self.last.clone(),
@@ -333,11 +323,6 @@ impl Range {
         }
         let is_last = page.next_token.is_none();
         let listed = page.objects.len();
-        let sample = page.objects.last().map(|last| Sample {
-            after: self.after.clone(),
-            until: last.key.clone(),
-            keys: self.keys + listed,
-        });
         if let Some(until) = &self.until {
             let is_within = |object: &ListedObject| object.key_bytes() <= until.as_bytes();
             page.objects
@@ -354,7 +339,6 @@ impl Range {
         }
         Ok(Added {
             keys,
-            sample,
             is_end: is_last && keys == listed,
         })
     }
