@@ -60,8 +60,8 @@ where
         let workers = vec![(); self.workers.min(self.batch)];
         let batch = Batch {
             state: Mutex::new(State {
-                left: self.batch,
-                taken: 0,
+                begun: 0,
+                is_over: false,
                 failure: None,
                 pages: self,
             }),
@@ -83,11 +83,11 @@ struct Batch<'b, 'a, P> {
 
 struct State<'b, 'a, P> {
     pages: &'b mut ParallelPages<'a, P>,
-    /// Number of pages that may still be requested.
-    left: usize,
-    /// Number of pages that were requested.
-    taken: usize,
-    /// The first error. No more pages are requested after it.
+    /// Number of requests so far.
+    begun: usize,
+    /// Whether no more pages are requested.
+    is_over: bool,
+    /// The first error. It ends the batch.
     failure: Option<Error>,
 }
 
@@ -96,7 +96,7 @@ impl<P: Iterator<Item = Result<ListPage>>> Batch<'_, '_, P> {
     fn work(&self) {
         let _end = EndOfBatch(self);
         let mut state = lock(&self.state);
-        while state.left > 0 {
+        while !state.is_over {
             if let Some((number, mut listing)) = state.begin() {
                 drop(state);
                 let page = listing.next().transpose();
@@ -119,7 +119,7 @@ struct EndOfBatch<'e, 'b, 'a, P>(&'e Batch<'b, 'a, P>);
 impl<P> Drop for EndOfBatch<'_, '_, '_, P> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
-        state.left = 0;
+        state.is_over = true;
         if thread::panicking() {
             // The page that this worker requested will never come.
             state.pages.ranges.clear();
@@ -136,16 +136,16 @@ impl<P: Iterator<Item = Result<ListPage>>> State<'_, '_, P> {
             ranges,
             listings,
             list,
+            batch,
             ..
         } = &mut *self.pages;
-        // Few workers do not request the pages of all: the caller waits for them.
-        if self.taken >= MOST_PAGES * ranges.open_ranges() {
-            self.left = 0;
+        // The caller waits for the batch, so that few ranges make a small one.
+        if self.begun >= (*batch).min(MOST_PAGES * ranges.open_ranges()) {
+            self.is_over = true;
             return None;
         }
         let number = ranges.begin()?;
-        self.left -= 1;
-        self.taken += 1;
+        self.begun += 1;
         let listing = listings.remove(&number);
         let listing = listing.unwrap_or_else(|| list(ranges.start_of(number)));
         Some((number, listing))
@@ -161,7 +161,7 @@ impl<P: Iterator<Item = Result<ListPage>>> State<'_, '_, P> {
                 pages.listings.insert(number, listing);
             }
             Err(error) => {
-                self.left = 0;
+                self.is_over = true;
                 self.failure.get_or_insert(error);
             }
         }
@@ -195,6 +195,7 @@ mod tests {
     use super::*;
     use crate::s3::client::xml::ListedObject;
     use std::panic::{self, AssertUnwindSafe};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// A listing that panics.
     struct Panicking;
@@ -207,16 +208,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_panic_of_one_worker_ends_the_others_and_continues_in_the_caller() {
-        let first = ListPage {
-            objects: vec![ListedObject {
-                key: "t/a".to_owned(),
-                ..ListedObject::default()
-            }],
+    fn page(keys: &[&str]) -> ListPage {
+        let object = |key: &&str| ListedObject {
+            key: (*key).to_owned(),
+            ..ListedObject::default()
+        };
+        ListPage {
+            objects: keys.iter().map(object).collect(),
             next_token: Some("more".to_owned()),
             ..ListPage::default()
-        };
+        }
+    }
+
+    #[test]
+    fn a_listing_that_cannot_be_split_is_few_pages_ahead_of_the_caller() {
+        let requests = AtomicUsize::new(0);
+        // Keys are not split after a prefix that is followed by both ASCII and other characters.
+        let first = page(&["t/x", "t/\u{e9}"]);
+        let rest = (0..).map(|number| {
+            requests.fetch_add(1, Ordering::Relaxed);
+            Ok(page(&[&format!("t/\u{e9}{number:06}")]))
+        });
+        let pages = ParallelPages::new("t/", &first, rest, 16, |_| panic!("it was split"));
+        for (returned, page) in (1..=200_usize).zip(pages) {
+            assert_eq!(page.unwrap().objects.len(), 1);
+            assert!(requests.load(Ordering::Relaxed) < returned + MOST_PAGES);
+        }
+    }
+
+    #[test]
+    fn a_panic_of_one_worker_ends_the_others_and_continues_in_the_caller() {
+        let first = page(&["t/a"]);
         let mut pages = ParallelPages::new("t/", &first, Panicking, 4, |_| Panicking);
         let next = panic::catch_unwind(AssertUnwindSafe(|| pages.next()));
         assert!(next.is_err());
