@@ -85,7 +85,7 @@ impl Manners {
 
     /// Returns a page of the entries in this order; `after` comes from a token if `goes_on`.
     fn page(&self, query: &Query, bucket: &BucketData, goes_on: bool) -> Page {
-        let mut entries: Vec<(Vec<u8>, String, Option<store::Object>)> = Vec::new();
+        let mut entries: Vec<(Vec<u8>, String, Option<Object>)> = Vec::new();
         for (key, object) in bucket.live_from(&query.prefix) {
             if !key.starts_with(&query.prefix) {
                 break;
@@ -93,7 +93,7 @@ impl Manners {
             let common = query.common_prefix(&key);
             let entry = common.unwrap_or(&key).to_owned();
             if entries.last().is_none_or(|(_, last, _)| *last != entry) {
-                let object = common.is_none().then(|| object.clone());
+                let object = common.is_none().then(|| listed(object));
                 entries.push((self.rank(&entry), entry, object));
             }
         }
@@ -123,8 +123,10 @@ impl Manners {
             }
         }
         if self.has_foreign_keys && !query.prefix.is_empty() {
-            page.objects
-                .push(("~foreign".to_owned(), store::Object::new("foreign")));
+            page.objects.push((
+                "~foreign".to_owned(),
+                listed(&store::Object::new("foreign")),
+            ));
         }
         page
     }
@@ -229,17 +231,16 @@ pub fn encode_if(encodes: bool, key: String) -> String {
     if encodes { encode(&key) } else { key }
 }
 
-fn entry(key: String, object: &store::Object, owner: Option<Owner>) -> Object {
+/// Returns the element of an object, without its key.
+fn listed(object: &store::Object) -> Object {
     let algorithms = object.checksums.keys();
     let algorithms: Vec<_> = algorithms.map(|name| name.to_uppercase().into()).collect();
     let checksum_type = object.checksum_type.to_owned();
     Object {
-        key: Some(key),
         checksum_type: (!algorithms.is_empty()).then(|| checksum_type.into()),
         checksum_algorithm: Some(algorithms),
         e_tag: Some(ETag::Strong(object.etag.clone())),
         last_modified: Some(object.modified.into()),
-        owner,
         size: Some(size(&object.content)),
         storage_class: Some(object.storage_class.clone().into()),
         ..Object::default()
@@ -267,7 +268,7 @@ struct Query {
 /// One page of a listing.
 #[derive(Default)]
 struct Page {
-    objects: Vec<(String, store::Object)>,
+    objects: Vec<(String, Object)>,
     prefixes: Vec<String>,
     /// The last entry of the page, if there are more.
     next: Option<String>,
@@ -310,7 +311,7 @@ impl Query {
             entry.clone_into(&mut last);
             match (common, object) {
                 (Some(prefix), _) => page.prefixes.push(prefix.to_owned()),
-                (None, Some(object)) => page.objects.push((key.into_owned(), object.clone())),
+                (None, Some(object)) => page.objects.push((key.into_owned(), listed(object))),
                 (None, None) => {}
             }
         }
@@ -333,7 +334,11 @@ impl Page {
         owner: Option<&Owner>,
     ) -> (Vec<Object>, Vec<CommonPrefix>) {
         let objects = self.objects.into_iter();
-        let objects = objects.map(|(key, object)| entry(name(key), &object, owner.cloned()));
+        let objects = objects.map(|(key, object)| Object {
+            key: Some(name(key)),
+            owner: owner.cloned(),
+            ..object
+        });
         let prefixes = self.prefixes.into_iter().map(|prefix| CommonPrefix {
             prefix: Some(name(prefix)),
         });
