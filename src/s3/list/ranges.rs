@@ -30,7 +30,7 @@ pub(super) struct Ranges {
     cuts: Cuts,
     /// The ranges, in the order of their keys.
     ranges: VecDeque<Range>,
-    /// Number of completed requests.
+    /// Number of answered requests.
     requests: usize,
     /// Number of the pages that are being requested.
     asked: usize,
@@ -130,8 +130,8 @@ impl Ranges {
         if self.open().all(|range| range.is_asked) && self.may_split() {
             self.split();
         }
-        let open = self.open().enumerate();
-        let (position, range) = open.into_iter().find(|(_, range)| !range.is_asked)?;
+        let is_free = |(_, range): &(usize, &Range)| !range.is_asked;
+        let (position, range) = self.open().enumerate().find(is_free)?;
         let number = range.number;
         if !self.has_room(position) {
             return None;
