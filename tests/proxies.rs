@@ -159,6 +159,36 @@ fn an_https_endpoint_is_reached_through_a_tunnel() {
     );
 }
 
+#[test]
+#[cfg(feature = "rustls")]
+fn the_connection_of_a_closed_tunnel_is_not_used_to_open_the_next_one() {
+    const THREADS: usize = 3;
+    let latency = Duration::from_millis(50);
+    let server = Server::builder().tls().latency(latency).start();
+    server.bucket(BUCKET).put("file", "content");
+    let directory = Directory::new();
+    let ca = directory.join("ca.pem");
+    std::fs::write(&ca, server.ca_pem()).unwrap();
+    let relay = Relay::http(Some("user:pass"));
+    let url = relay.url_with("user:pass");
+    // Keeps two idle connections, and closes the others.
+    let fs = seeing(&server, &[("HTTPS_PROXY", &url)])
+        .max_workers(1)
+        .max_attempts(1)
+        .ca_bundle(&ca)
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| assert_eq!(fs.readbytes("file").unwrap(), b"content"));
+            }
+        });
+    }
+    let tunnels = relay.take_asked();
+    assert!(tunnels.len() > THREADS, "some are reused, others are new");
+}
+
 /// The S3 server acts as the proxy: it responds to requests in absolute form itself, whatever host they name.
 #[test]
 #[cfg(feature = "rustls")]

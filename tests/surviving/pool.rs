@@ -4,9 +4,11 @@ use std::thread;
 
 use s3fs::FileSystem as _;
 use s3fs::FileSystemExt as _;
+use s3fs::S3Fs;
 use test_server::{BUCKET, Fault, Rule, Server};
 
 use super::{impatient, open};
+use crate::scripted::{Scripted, answer, refusal};
 
 #[test]
 fn a_thousand_small_operations_need_at_most_3_connections() {
@@ -80,4 +82,45 @@ fn repeated_rejections_keep_their_connection() {
         fs.readbytes("file").unwrap_err();
     }
     assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn what_follows_an_answer_is_never_the_answer_to_the_next_request() {
+    type Ask = fn(&S3Fs) -> s3fs::Result<String>;
+    let listing = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+        <Contents><Key>dir/name</Key><Size>1</Size></Contents></ListBucketResult>";
+    let cases: [(&str, String, Ask); 4] = [
+        (
+            "HeadObject",
+            "HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 7\r\n\r\n".to_owned(),
+            |fs| Ok(fs.getsize("file")?.to_string()),
+        ),
+        (
+            "GetObject",
+            "HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 7\r\n\r\ncontent".to_owned(),
+            |fs| fs.readtext("file"),
+        ),
+        ("ListObjectsV2", answer("200 OK", listing), |fs| {
+            Ok(fs.listdir("dir")?.concat())
+        }),
+        (
+            "PutObject",
+            "HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            |fs| fs.writebytes("file", b"content").map(|()| String::new()),
+        ),
+    ];
+    for (operation, text, ask) in cases {
+        let surplus = refusal("403 Forbidden", "AccessDenied");
+        let server = Scripted::start(move |heard| {
+            assert_eq!(heard.operation, operation);
+            heard.take_body();
+            heard.send(format!("{text}{surplus}"));
+        });
+        let fs = server.builder().max_attempts(1).build().unwrap();
+        let first = ask(&fs).unwrap();
+        for _ in 0..3 {
+            let next = ask(&fs);
+            assert_eq!(next.unwrap(), first, "{operation}");
+        }
+    }
 }

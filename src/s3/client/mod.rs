@@ -27,6 +27,7 @@ mod response;
 mod retry;
 mod route;
 mod stats;
+mod tcp;
 #[cfg(feature = "rustls")]
 pub(in crate::s3) mod tls;
 pub(in crate::s3) mod transport;

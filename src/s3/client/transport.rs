@@ -1,7 +1,7 @@
-//! The connections of the agent: ureq's own, with three additions. A rejection that arrives before the body is sent
+//! The connections of the agent: plain ones of our own and ureq's, with three additions. A rejection that arrives before the body is sent
 //! is returned at once, another thread can interrupt the requests of one call, and an HTTP proxy gets requests for
-//! http URLs in absolute form. This is the only file that uses ureq's `unversioned` interface, which changes with
-//! ureq's minor versions; `Cargo.toml` pins one.
+//! http URLs in absolute form. Only this file and `tcp.rs` use ureq's `unversioned` interface, which changes with ureq's
+//! minor versions; `Cargo.toml` pins one.
 
 use std::cell::Cell;
 use std::fmt;
@@ -29,6 +29,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
 
 use crate::cancel::{self, CancelToken, Watch};
+use crate::s3::client::tcp::Tcp;
 #[cfg(test)]
 use loopback::Loopback as Lookup;
 
@@ -50,6 +51,23 @@ pub(in crate::s3) fn agent(config: ConfigBuilder<AgentScope>, most: usize) -> Ag
     Agent::with_parts(config, connect, resolve)
 }
 
+/// What a connection is made of.
+enum Inner {
+    /// A connection to the server, or to an HTTP proxy, without TLS.
+    Tcp(Tcp),
+    /// Any other connection, such as one with TLS, or through a proxy of another kind.
+    Other(Box<dyn Transport>),
+}
+
+impl Inner {
+    fn transport(&mut self) -> &mut dyn Transport {
+        match self {
+            Self::Tcp(tcp) => tcp,
+            Self::Other(other) => other,
+        }
+    }
+}
+
 /// Idle connections. ureq's own pool is not used: it stays locked while it checks a connection, which takes system
 /// calls, and ureq resolves the host's name before it looks into the pool.
 struct Idle {
@@ -60,7 +78,7 @@ struct Idle {
 
 struct Kept {
     peer: Peer,
-    inner: Box<dyn Transport>,
+    inner: Inner,
     socket: Socket,
     since: Instant,
 }
@@ -113,7 +131,7 @@ impl Idle {
             };
             // Closes them without holding the lock.
             drop(old);
-            if last.as_mut()?.inner.is_open() {
+            if last.as_mut()?.inner.transport().is_open() {
                 return last;
             }
         }
@@ -168,6 +186,10 @@ impl Claim {
     }
 }
 
+/// The least memory into which the body of an answer is received directly. Less than that is received through the
+/// buffer of the connection, to make fewer system calls.
+const DIRECT: usize = 16 << 10;
+
 /// The body of an answer of known length, from its connection.
 pub(super) struct Content {
     /// `None` once everything was read.
@@ -207,25 +229,19 @@ impl Read for Content {
         }
         let disconnected = || io::Error::new(io::ErrorKind::UnexpectedEof, "Peer disconnected");
         let connection = self.connection.as_mut().ok_or_else(disconnected)?;
-        if connection.buffers().input().is_empty() {
-            let is_more = connection.await_input(self.timeout);
-            if !is_more.map_err(Error::into_io)? {
-                return Err(disconnected());
-            }
-        }
-        let input = connection.buffers().input();
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let count = input.len().min(buffer.len()).min(left);
-        buffer[..count].copy_from_slice(&input[..count]);
-        connection.buffers().input_consume(count);
+        let most = left.min(buffer.len());
+        let read = connection.read(&mut buffer[..most], self.timeout);
+        let count = read.map_err(Error::into_io)?;
+        if count == 0 {
+            return Err(disconnected());
+        }
         self.left -= count as u64;
         if self.left == 0
             && let Some(mut connection) = self.connection.take()
-            // Surplus input after the answer makes the connection unusable.
-            && connection.buffers().input().is_empty()
             && self.is_kept
         {
-            // Marks the request as done: unless interrupted, the connection is kept when it is dropped.
+            // Marks the request as done, so that the connection is kept when it is dropped, if possible.
             connection.is_open();
         }
         Ok(count)
@@ -306,7 +322,7 @@ impl<R: Resolver + Default> Resolve<R> {
     }
 }
 
-/// Makes connections with ureq's connector, including proxies and TLS, and wraps them.
+/// Makes plain connections, and all others with ureq's connector, such as those with TLS, and wraps them.
 #[derive(Clone)]
 struct Connect {
     inner: Arc<DefaultConnector>,
@@ -401,6 +417,7 @@ impl Connect {
             None => (details.uri, details.addrs.clone(), details.config),
         };
         let to = details;
+        let below = Arc::clone(&self.inner);
         let details = ConnectionDetails {
             register_shutdown: Arc::new(move |handle: Weak<dyn ShutdownHandle>| {
                 here.lock().handle = Some(Weak::clone(&handle));
@@ -414,15 +431,24 @@ impl Connect {
             now: details.now,
             timeout: details.timeout,
             current_time: Arc::clone(&details.current_time),
-            run_connector: Arc::clone(&details.run_connector),
+            // Connects a tunnel to its proxy. This connection must not be kept for other requests: it is of no use
+            // without the tunnel.
+            run_connector: Arc::new(move |details: &ConnectionDetails<'_>| {
+                let made = below.connect(details, None)?;
+                made.ok_or(Error::ConnectionFailed)
+            }),
         };
-        let made = self.inner.connect(&details, chained)?;
+        let is_plain = uri.scheme() == Some(&Scheme::HTTP) && config.proxy().is_none();
+        let made = match is_plain && chained.is_none() {
+            true => Some(Inner::Tcp(Tcp::connect(&details)?)),
+            false => self.inner.connect(&details, chained)?.map(Inner::Other),
+        };
         Ok(made.map(|inner| self.connection(inner, socket, to)))
     }
 
     fn connection(
         &self,
-        inner: Box<dyn Transport>,
+        inner: Inner,
         socket: Socket,
         details: &ConnectionDetails<'_>,
     ) -> Connection {
@@ -588,7 +614,7 @@ impl Socket {
 /// uses it is cancelled.
 struct Connection {
     /// `Some` until the connection is dropped.
-    inner: Option<Box<dyn Transport>>,
+    inner: Option<Inner>,
     /// The length of the input that was offered again without reading more.
     counted: usize,
     socket: Socket,
@@ -642,8 +668,29 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     fn inner(&mut self) -> &mut dyn Transport {
-        let inner = self.inner.as_deref_mut();
-        inner.expect("it is removed only when the connection is dropped")
+        let inner = self.inner.as_mut();
+        let inner = inner.expect("it is removed only when the connection is dropped");
+        inner.transport()
+    }
+
+    /// Reads the body of an answer. Returns 0 if the peer has closed the connection.
+    fn read(&mut self, buffer: &mut [u8], timeout: NextTimeout) -> Result<usize, Error> {
+        if self.buffers().input().is_empty() {
+            if buffer.len() >= DIRECT
+                && let Some(Inner::Tcp(tcp)) = &mut self.inner
+            {
+                let read = tcp.receive(buffer, timeout);
+                return self.go_on(read)?;
+            }
+            if !self.await_input(timeout)? {
+                return Ok(0);
+            }
+        }
+        let input = self.buffers().input();
+        let count = input.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&input[..count]);
+        self.buffers().input_consume(count);
+        Ok(count)
     }
 
     /// Lets the current thread's call interrupt the connection, until the connection returns to the pool.
@@ -764,12 +811,13 @@ impl Transport for Connection {
         state.is_in_use = false;
         let is_interrupted = state.is_interrupted;
         drop(state);
-        self.is_done = !is_interrupted;
-        !is_interrupted
+        // Surplus input would be taken for the answer to the next request.
+        self.is_done = !is_interrupted && self.buffers().input().is_empty();
+        self.is_done
     }
 
     fn is_tls(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.is_tls())
+        matches!(&self.inner, Some(Inner::Other(other)) if other.is_tls())
     }
 }
 
@@ -925,11 +973,11 @@ mod tests {
     fn connection(pieces: &[&'static [u8]]) -> Connection {
         let left = pieces.iter().rev().copied().collect();
         Connection {
-            inner: Some(Box::new(Pieces {
+            inner: Some(Inner::Other(Box::new(Pieces {
                 buffers: LazyBuffers::new(100, 100),
                 left,
                 waits: 0,
-            })),
+            }))),
             counted: 0,
             socket: Socket::default(),
             watch: None,
