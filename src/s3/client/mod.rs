@@ -2,7 +2,7 @@
 //! HTTP.
 //!
 //! The modules in the order of a request: [`request`] signs it, [`body`] provides its body, [`agent`]
-//! sends it, [`response`] wraps the answer, [`error`] turns a rejection into an error, and [`failure`]
+//! sends it on a connection of [`transport`], [`response`] wraps the answer, [`error`] turns a rejection into an error, and [`failure`]
 //! classifies it for a retry. [`retry`] decides when to retry; [`route`], [`clock`] and [`conditions`]
 //! hold corrections learned from rejected requests; [`stats`] counts.
 
@@ -27,7 +27,6 @@ mod response;
 mod retry;
 mod route;
 mod stats;
-mod tcp;
 #[cfg(feature = "rustls")]
 pub(in crate::s3) mod tls;
 pub(in crate::s3) mod transport;

@@ -1,37 +1,40 @@
-//! The connections of the agent: plain ones of our own and ureq's, with three additions. A rejection that arrives before the body is sent
-//! is returned at once, another thread can interrupt the requests of one call, and an HTTP proxy gets requests for
-//! http URLs in absolute form. Only this file and `tcp.rs` use ureq's `unversioned` interface, which changes with ureq's
-//! minor versions; `Cargo.toml` pins one.
+//! The connections of the agent. They differ from ureq's own: a rejection that arrives before the body is sent is returned
+//! at once, another thread can interrupt the requests of one call, an HTTP proxy gets requests for http URLs in absolute
+//! form, and plain connections have buffers of their own. Only this module uses ureq's `unversioned` interface, which
+//! changes with ureq's minor versions; `Cargo.toml` pins one.
+
+mod idle;
+mod inner;
+mod relay;
+mod resolve;
+mod socket;
+mod tcp;
 
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read};
 use std::mem;
-use std::net::IpAddr;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{self, Instant};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use ureq::config::{Config, ConfigBuilder};
-use ureq::http::Uri;
-use ureq::http::uri::{Authority, Scheme};
+use ureq::http::uri::Scheme;
 use ureq::typestate::AgentScope;
-#[cfg(not(test))]
-use ureq::unversioned::resolver::DefaultResolver as Lookup;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
 };
-use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
+use ureq::{Agent, Error, Timeout};
 
 use crate::cancel::{self, CancelToken, Watch};
-use crate::s3::client::tcp::Tcp;
-#[cfg(test)]
-use loopback::Loopback as Lookup;
+use idle::{Idle, Kept, Peer};
+use inner::Inner;
+use relay::{RelayedHead, is_relay};
+use resolve::{Lookup, Resolve};
+use socket::{Socket, interrupted};
+use tcp::Tcp;
 
 /// Creates an agent of that configuration. All its connections are [`Connection`]s; at most `most` idle ones are kept
 /// for later requests. The configuration has no proxy; a request may have one.
@@ -49,102 +52,6 @@ pub(in crate::s3) fn agent(config: ConfigBuilder<AgentScope>, most: usize) -> Ag
         idle,
     };
     Agent::with_parts(config, connect, resolve)
-}
-
-/// What a connection is made of.
-enum Inner {
-    /// A connection to the server, or to an HTTP proxy, without TLS.
-    Tcp(Tcp),
-    /// Any other connection, such as one with TLS, or through a proxy of another kind.
-    Other(Box<dyn Transport>),
-}
-
-impl Inner {
-    fn transport(&mut self) -> &mut dyn Transport {
-        match self {
-            Self::Tcp(tcp) => tcp,
-            Self::Other(other) => other,
-        }
-    }
-}
-
-/// Idle connections. ureq's own pool is not used: it stays locked while it checks a connection, which takes system
-/// calls, and ureq resolves the host's name before it looks into the pool.
-struct Idle {
-    most: usize,
-    /// Ordered by age, the newest last.
-    kept: Mutex<Vec<Kept>>,
-}
-
-struct Kept {
-    peer: Peer,
-    inner: Inner,
-    socket: Socket,
-    since: Instant,
-}
-
-/// The peer of a connection.
-#[derive(Clone, PartialEq)]
-struct Peer {
-    scheme: Option<Scheme>,
-    authority: Option<Authority>,
-    proxy: Option<Proxy>,
-}
-
-impl Peer {
-    fn of(uri: &Uri, config: &Config) -> Self {
-        Self {
-            scheme: uri.scheme().cloned(),
-            authority: uri.authority().cloned(),
-            proxy: config.proxy().cloned(),
-        }
-    }
-}
-
-impl Idle {
-    fn new(most: usize) -> Self {
-        Self {
-            most,
-            kept: Mutex::default(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns true if there is a connection to that peer. It may have been closed by the peer.
-    fn has(&self, peer: &Peer) -> bool {
-        self.lock().iter().any(|kept| kept.peer == *peer)
-    }
-
-    /// Removes and returns the newest connection to that peer that is still open.
-    fn take(&self, peer: &Peer, config: &Config) -> Option<Kept> {
-        loop {
-            let (old, mut last) = {
-                let mut all = self.lock();
-                let fresh =
-                    all.partition_point(|kept| kept.since.elapsed() >= config.max_idle_age());
-                let old: Vec<Kept> = all.drain(..fresh).collect();
-                let last = all.iter().rposition(|kept| kept.peer == *peer);
-                (old, last.map(|last| all.remove(last)))
-            };
-            // Closes them without holding the lock.
-            drop(old);
-            if last.as_mut()?.inner.transport().is_open() {
-                return last;
-            }
-        }
-    }
-
-    fn keep(&self, kept: Kept) {
-        let mut all = self.lock();
-        all.push(kept);
-        let surplus = all.len().saturating_sub(self.most);
-        let old: Vec<Kept> = all.drain(..surplus).collect();
-        drop(all);
-        drop(old);
-    }
 }
 
 thread_local! {
@@ -245,80 +152,6 @@ impl Read for Content {
             connection.is_open();
         }
         Ok(count)
-    }
-}
-
-/// Resolves each host name on a thread of its own, which is abandoned after the timeout or when the call is cancelled.
-/// If the system cannot start a thread, resolves on the current thread, whereas ureq's own resolver panics. An IP
-/// address needs no thread, and a host with an idle connection is not resolved.
-struct Resolve<R> {
-    lookup: R,
-    idle: Arc<Idle>,
-}
-
-impl<R> fmt::Debug for Resolve<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Resolve")
-    }
-}
-
-impl<R: Resolver + Default> Resolver for Resolve<R> {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        match self.idle.has(&Peer::of(uri, config)) {
-            true => Ok(self.empty()),
-            false => self.look_up(uri, config, timeout),
-        }
-    }
-}
-
-impl<R: Resolver + Default> Resolve<R> {
-    fn look_up(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let without_thread = NextTimeout {
-            after: Duration::NotHappening,
-            ..timeout
-        };
-        let here = || self.lookup.resolve(uri, config, without_thread);
-        let host = uri.host().unwrap_or_default();
-        if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-            return here();
-        }
-        let (sender, receiver) = mpsc::channel();
-        let (asked, configured) = (uri.clone(), config.clone());
-        let found: Sender<Option<Result<ResolvedSocketAddrs, Error>>> = sender.clone();
-        let work = move || {
-            let answer = R::default().resolve(&asked, &configured, without_thread);
-            // The receiver is gone after the timeout or when the call is cancelled.
-            let _ = found.send(Some(answer));
-        };
-        let thread = thread::Builder::new().name("s3fs-resolve".to_owned());
-        if thread.spawn(work).is_err() {
-            return here();
-        }
-        let end = move || {
-            let _ = sender.send(None);
-        };
-        let _watch = cancel::current().map(|token| token.watch(end));
-        let answer = match timeout.after {
-            Duration::NotHappening => receiver.recv().map_err(RecvTimeoutError::from),
-            after => receiver.recv_timeout(*after),
-        };
-        match answer {
-            Ok(Some(answer)) => answer,
-            Ok(None) => Err(interrupted(io::ErrorKind::ConnectionRefused)),
-            Err(RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
-            // The thread panicked.
-            Err(RecvTimeoutError::Disconnected) => Err(Error::HostNotFound),
-        }
     }
 }
 
@@ -522,93 +355,6 @@ impl Connect {
 }
 
 type Made = Result<Option<Connection>, Error>;
-
-/// Returns true if the proxy gets requests for that URL in absolute form. ureq handles all other proxying: a tunnel for
-/// https, and SOCKS. For http URLs, ureq would request a tunnel, too, which many proxies allow to port 443 only.
-fn is_relay(proxy: &Proxy, uri: &Uri) -> bool {
-    let is_http_proxy = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
-    is_http_proxy && uri.scheme_str() == Some("http")
-}
-
-/// The additions to the head of a request that is sent to a proxy instead of the server.
-///
-/// Source: [RFC 9112, section 3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
-struct RelayedHead {
-    /// Inserted before the path.
-    origin: String,
-    /// A header line, or empty.
-    authorization: String,
-}
-
-impl RelayedHead {
-    fn new(uri: &Uri, proxy: &Proxy) -> Self {
-        let authorization = proxy.username().map(|user| {
-            let password = proxy.password().unwrap_or_default();
-            let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
-            format!("Proxy-Authorization: Basic {pair}\r\n")
-        });
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        Self {
-            origin: format!("http://{authority}"),
-            authorization: authorization.unwrap_or_default(),
-        }
-    }
-
-    /// Returns the head for the proxy, or `None` if `head` does not begin with a complete request line.
-    fn of(&self, head: &[u8]) -> Option<Vec<u8>> {
-        let line = head.windows(2).position(|pair| pair == b"\r\n")? + 2;
-        let method = head[..line].iter().position(|byte| *byte == b' ')? + 1;
-        Some(
-            [
-                &head[..method],
-                self.origin.as_bytes(),
-                &head[method..line],
-                self.authorization.as_bytes(),
-                &head[line..],
-            ]
-            .concat(),
-        )
-    }
-}
-
-/// Returns the error for a request whose call was cancelled. The kind `ConnectionRefused` means that no connection was
-/// made.
-fn interrupted(kind: io::ErrorKind) -> Error {
-    io::Error::new(kind, cancel::cancelled()).into()
-}
-
-/// The socket of a connection, and whether the call that uses it may shut it down.
-#[derive(Clone, Default)]
-struct Socket(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    handle: Option<Weak<dyn ShutdownHandle>>,
-    is_in_use: bool,
-    is_interrupted: bool,
-}
-
-impl Socket {
-    /// Shuts the socket down if the call still uses it.
-    fn interrupt(&self) {
-        let mut state = self.lock();
-        if !state.is_in_use {
-            return;
-        }
-        state.is_interrupted = true;
-        if let Some(handle) = state.handle.as_ref().and_then(Weak::upgrade) {
-            handle.shutdown();
-        }
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.lock().is_interrupted
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A connection that offers its input to ureq until ureq has processed it, and that is interrupted when the call that
 /// uses it is cancelled.
@@ -821,122 +567,11 @@ impl Transport for Connection {
     }
 }
 
-/// A resolver for the unit tests, which allows connections to loopback only.
-#[cfg(test)]
-mod loopback {
-    use std::fmt;
-    use std::net::IpAddr;
-
-    use ureq::config::Config;
-    use ureq::http::Uri;
-    use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-    use ureq::unversioned::transport::NextTimeout;
-
-    #[derive(Default)]
-    pub(super) struct Loopback(DefaultResolver);
-
-    impl fmt::Debug for Loopback {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("Loopback")
-        }
-    }
-
-    impl Resolver for Loopback {
-        fn resolve(
-            &self,
-            uri: &Uri,
-            config: &Config,
-            timeout: NextTimeout,
-        ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-            // The name is not resolved, because that would already send a packet.
-            let host = uri.host().unwrap_or_default();
-            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-            let is_loopback = address.map_or(host == "localhost", |ip| ip.is_loopback());
-            assert!(is_loopback, "a test must not connect to {host}");
-            self.0.resolve(uri, config, timeout)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
+    use ureq::http::Uri;
     use ureq::unversioned::transport::LazyBuffers;
-
-    const LONG: std::time::Duration = std::time::Duration::from_secs(60);
-
-    /// A resolver whose name server never answers.
-    #[derive(Debug, Default)]
-    struct Silent;
-
-    impl Resolver for Silent {
-        fn resolve(
-            &self,
-            _: &Uri,
-            _: &Config,
-            timeout: NextTimeout,
-        ) -> Result<ResolvedSocketAddrs, Error> {
-            assert_eq!(timeout.after, Duration::NotHappening);
-            thread::sleep(LONG);
-            Err(Error::HostNotFound)
-        }
-    }
-
-    fn resolver<R: Resolver + Default>() -> Resolve<R> {
-        Resolve {
-            lookup: R::default(),
-            idle: Arc::new(Idle::new(0)),
-        }
-    }
-
-    fn look_up(resolver: &impl Resolver, url: &str, after: Duration) -> Result<usize, Error> {
-        let timeout = NextTimeout {
-            after,
-            reason: Timeout::Resolve,
-            ..NextTimeout::default()
-        };
-        let config = Agent::config_builder().build();
-        let found = resolver.resolve(&url.parse().unwrap(), &config, timeout);
-        found.map(|addresses| addresses.len())
-    }
-
-    #[test]
-    fn a_lookup_ends_at_its_timeout_and_when_its_call_is_cancelled() {
-        let began = Instant::now();
-        let resolver = resolver::<Silent>();
-        let soon = Duration::from(std::time::Duration::from_millis(1));
-        let error = look_up(&resolver, "http://example/", soon).unwrap_err();
-        assert!(matches!(error, Error::Timeout(Timeout::Resolve)), "{error}");
-        let (token, met) = (CancelToken::new(), Barrier::new(2));
-        let error = thread::scope(|scope| {
-            let looking = scope.spawn(|| {
-                token.run(|| {
-                    met.wait();
-                    look_up(&resolver, "http://example/", Duration::NotHappening)
-                })
-            });
-            met.wait();
-            token.cancel();
-            looking.join().unwrap().unwrap_err()
-        });
-        assert!(error.to_string().contains("cancelled"), "{error}");
-        assert!(began.elapsed() < LONG / 2);
-    }
-
-    #[test]
-    fn addresses_and_names_are_found() {
-        let resolver = resolver::<Lookup>();
-        for url in [
-            "http://127.0.0.1:1/",
-            "http://[::1]:1/",
-            "http://localhost:1/",
-        ] {
-            for after in [Duration::NotHappening, Duration::from(LONG)] {
-                assert!(look_up(&resolver, url, after).unwrap() > 0, "{url}");
-            }
-        }
-    }
 
     /// A transport whose input comes in pieces, and that counts the waits for it.
     #[derive(Debug)]
@@ -982,11 +617,7 @@ mod tests {
             socket: Socket::default(),
             watch: None,
             head: None,
-            peer: Peer {
-                scheme: None,
-                authority: None,
-                proxy: None,
-            },
+            peer: Peer::of(&Uri::from_static("/"), &Agent::config_builder().build()),
             idle: Arc::new(Idle::new(1)),
             is_done: false,
             claim: Claim::default(),
@@ -1037,33 +668,5 @@ mod tests {
             assert!(connection.await_input(waiting(reason)).unwrap());
             assert_eq!(connection.buffers().input(), input);
         }
-    }
-
-    #[test]
-    fn a_proxy_gets_the_whole_url_and_its_own_authorization() {
-        let uri: Uri = "http://bucket.example:9000/dir/file?X-Amz-Date=1"
-            .parse()
-            .unwrap();
-        let head = b"GET /dir/file?X-Amz-Date=1 HTTP/1.1\r\nhost: bucket.example:9000\r\n\r\nbody";
-        let rest = "host: bucket.example:9000\r\n\r\nbody";
-        let line = "GET http://bucket.example:9000/dir/file?X-Amz-Date=1 HTTP/1.1\r\n";
-        for (proxy, authorization) in [
-            ("http://p:1", ""),
-            (
-                "http://user:a%3Ab@p:1",
-                "Proxy-Authorization: Basic dXNlcjphOmI=\r\n",
-            ),
-        ] {
-            let proxy = Proxy::new(proxy).unwrap();
-            assert!(is_relay(&proxy, &uri));
-            let relayed = RelayedHead::new(&uri, &proxy).of(head).unwrap();
-            let expected = format!("{line}{authorization}{rest}");
-            assert_eq!(String::from_utf8(relayed).unwrap(), expected);
-            assert_eq!(RelayedHead::new(&uri, &proxy).of(b"GET /dir/file"), None);
-        }
-        let socks = Proxy::new("socks5://p:1").unwrap();
-        assert!(!is_relay(&socks, &uri));
-        let https: Uri = "https://bucket.example/".parse().unwrap();
-        assert!(!is_relay(&Proxy::new("http://p:1").unwrap(), &https));
     }
 }

@@ -1,0 +1,48 @@
+//! [`Socket`]: the socket of a connection, which another thread can shut down.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use ureq::Error;
+use ureq::unversioned::transport::ShutdownHandle;
+
+use crate::cancel;
+
+/// The socket of a connection, and whether the call that uses it may shut it down.
+#[derive(Clone, Default)]
+pub(super) struct Socket(Arc<Mutex<State>>);
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) handle: Option<Weak<dyn ShutdownHandle>>,
+    pub(super) is_in_use: bool,
+    pub(super) is_interrupted: bool,
+}
+
+impl Socket {
+    /// Shuts the socket down if the call still uses it.
+    pub(super) fn interrupt(&self) {
+        let mut state = self.lock();
+        if !state.is_in_use {
+            return;
+        }
+        state.is_interrupted = true;
+        if let Some(handle) = state.handle.as_ref().and_then(Weak::upgrade) {
+            handle.shutdown();
+        }
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.lock().is_interrupted
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the error for a request whose call was cancelled. The kind `ConnectionRefused` means that no connection was
+/// made.
+pub(super) fn interrupted(kind: io::ErrorKind) -> Error {
+    io::Error::new(kind, cancel::cancelled()).into()
+}
