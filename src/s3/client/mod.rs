@@ -2,9 +2,9 @@
 //! HTTP.
 //!
 //! The modules in the order of a request: [`request`] signs it, [`body`] provides its body, [`agent`]
-//! sends it on a connection of [`transport`], [`response`] wraps the answer, [`error`] turns a rejection into an error, and [`failure`]
-//! classifies it for a retry. [`retry`] decides when to retry; [`route`], [`clock`] and [`conditions`]
-//! hold corrections learned from rejected requests; [`stats`] counts.
+//! sends it on a connection of [`transport`], [`response`] wraps the answer, [`error`] turns a rejection
+//! into an error, and [`failure`] classifies it for a retry. [`retry`] decides when to retry; [`route`],
+//! [`clock`] and [`conditions`] hold corrections learned from rejected requests; [`stats`] counts.
 
 mod agent;
 mod body;
