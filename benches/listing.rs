@@ -116,7 +116,7 @@ impl OtherProcess {
     fn start(name: &str) -> Outcome<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", name])
-            // glibc keeps the memory of a page for the next one, instead of returning it to the system.
+            // glibc keeps the memory of a listing's page for the next one, instead of returning it to the system.
             .env("MALLOC_MMAP_THRESHOLD_", "67108864")
             .env("MALLOC_TRIM_THRESHOLD_", "536870912")
             .stdin(Stdio::piped())

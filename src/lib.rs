@@ -17,8 +17,8 @@
 //! | | |
 //! | --- | --- |
 //! | **It does** | files, directories, listings, walks and globs; streams, seeks and ranges; changes of large files on the server; parallel copies, moves and mirrors, to and from the local disk too; presigned URLs; credentials, regions and endpoints as the AWS tools find them; retries, checksums, timeouts and cancelling |
-//! | **It does not** | run in async code without a thread of its own; mount a bucket; lock files; move anything in one step (a move copies and then removes), or copy a tree in one; keep times other than that of storing; cache; manage policies, lifecycles or other settings of buckets |
-//! | **It costs** | one request for `readbytes`, for `writebytes` (three in [strict mode](S3Fs#strict)) and for 1,000 entries of a listing: [the table](S3Fs#requests); about 80 crates and 6.5 MB in a static program ([smaller](guide::small_binaries)); at most 40 MiB of memory for a file that is written, and none of the content for one that is read |
+//! | **It does not** | run in async code without a thread of its own; mount a bucket; lock files; move anything in one step (a move copies and then removes), or copy a tree in one; keep times other than that of storing, [unless asked to](TransferOptions::preserve_time); cache; manage policies, lifecycles or other settings of buckets |
+//! | **It costs** | one request for `readbytes`, for `writebytes` (three in [strict mode](S3Fs#strict)) and for 1,000 entries of a listing: [the table](S3Fs#requests); about 80 crates and 6.6 MB in a static program ([smaller](guide::small_binaries)); at most 40 MiB of memory for a file that is written, and none of the content for one that is read |
 //!
 //! # Tasks
 //!

@@ -89,7 +89,8 @@ fn what_follows_an_answer_is_never_the_answer_to_the_next_request() {
     type Ask = fn(&S3Fs) -> s3fs::Result<String>;
     let listing = "<ListBucketResult><IsTruncated>false</IsTruncated>\
         <Contents><Key>dir/name</Key><Size>1</Size></Contents></ListBucketResult>";
-    let cases: [(&str, String, Ask); 4] = [
+    let large = "x".repeat(40_000);
+    let cases: [(&str, String, Ask); 5] = [
         (
             "HeadObject",
             "HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 7\r\n\r\n".to_owned(),
@@ -98,6 +99,12 @@ fn what_follows_an_answer_is_never_the_answer_to_the_next_request() {
         (
             "GetObject",
             "HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 7\r\n\r\ncontent".to_owned(),
+            |fs| fs.readtext("file"),
+        ),
+        // Received without the buffer of the connection.
+        (
+            "GetObject",
+            format!("HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 40000\r\n\r\n{large}"),
             |fs| fs.readtext("file"),
         ),
         ("ListObjectsV2", answer("200 OK", listing), |fs| {

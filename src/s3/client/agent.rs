@@ -13,8 +13,8 @@ use crate::s3::client::transport::{self, Claim, Content};
 /// Time to wait for `100 Continue` before ureq sends the body anyway.
 pub(super) const AWAIT_CONTINUE: Duration = Duration::from_secs(1);
 
-/// Size of the read buffer of a connection. With TLS, a larger one would not fit into the processor's cache, and ureq
-/// writes zeros into all of it before the first request.
+/// Size of the read buffer of a connection. Content comes through it except on plain connections. A larger one would not
+/// fit into the processor's cache, and ureq writes zeros into all of it before the first request.
 const INPUT_BUFFER: usize = 128 << 10;
 
 /// Size of the write buffer of a connection.

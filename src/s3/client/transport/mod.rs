@@ -22,6 +22,7 @@ use std::time::{self, Instant};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::http::uri::Scheme;
 use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::Resolver as _;
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
@@ -236,6 +237,8 @@ impl Connect {
         let socket = Socket::default();
         let register = Arc::clone(&details.register_shutdown);
         let here = socket.clone();
+        // It always returns addresses, also for a host with an idle connection.
+        let resolver = &self.resolve();
         let relay = details
             .config
             .proxy()
@@ -243,7 +246,6 @@ impl Connect {
         // The connection is made to the proxy's own URL.
         let (uri, addrs, config) = match relay {
             Some(proxy) => {
-                let resolver = details.resolver;
                 let addrs = resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
                 (proxy.uri(), addrs, &*self.direct)
             }
@@ -258,7 +260,7 @@ impl Connect {
             }),
             uri,
             addrs,
-            resolver: details.resolver,
+            resolver,
             config,
             request_level: details.request_level,
             now: details.now,
@@ -548,16 +550,17 @@ impl Transport for Connection {
         Ok(is_more)
     }
 
-    /// Marks the request as done. ureq calls this when an answer was read to its end and the connection can be reused, and
-    /// then drops the connection, since ureq itself keeps none. The check whether it is open happens before the next
-    /// request. From now on, the call that used the connection cannot interrupt it.
+    /// Marks the request as done, unless it was interrupted or more input follows its answer. ureq calls this when an answer
+    /// was read to its end and the connection can be reused, and then drops the connection, since ureq itself keeps none.
+    /// The check whether it is open happens before the next request. From now on, the call that used the connection cannot
+    /// interrupt it.
     fn is_open(&mut self) -> bool {
         self.watch = None;
         let mut state = self.socket.lock();
         state.is_in_use = false;
         let is_interrupted = state.is_interrupted;
         drop(state);
-        // Surplus input would be taken for the answer to the next request.
+        // Received surplus would be taken for the answer to the next request.
         self.is_done = !is_interrupted && self.buffers().input().is_empty();
         self.is_done
     }

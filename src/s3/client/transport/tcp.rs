@@ -342,7 +342,7 @@ impl Buffers for Memory {
         self.start += amount;
     }
 
-    /// ureq needs this for bodies of unknown length, which this crate does not send.
+    /// The first part is for bodies of unknown length, which this crate does not send.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.make_room();
         self.output();
