@@ -85,7 +85,7 @@ fn repeated_rejections_keep_their_connection() {
 }
 
 #[test]
-fn what_follows_an_answer_is_never_the_answer_to_the_next_request() {
+fn surplus_after_an_answer_without_tls_is_never_the_next_answer() {
     type Ask = fn(&S3Fs) -> s3fs::Result<String>;
     let listing = "<ListBucketResult><IsTruncated>false</IsTruncated>\
         <Contents><Key>dir/name</Key><Size>1</Size></Contents></ListBucketResult>";

@@ -1,6 +1,6 @@
 //! [`Idle`]: the connections that are kept for later requests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use ureq::Proxy;
@@ -10,6 +10,7 @@ use ureq::http::uri::{Authority, Scheme};
 
 use crate::s3::client::transport::inner::Inner;
 use crate::s3::client::transport::socket::Socket;
+use crate::threads::lock;
 
 /// Idle connections. ureq's own pool is not used: it stays locked while it checks a connection, which takes system
 /// calls, and ureq resolves the host's name before it looks into the pool.
@@ -52,20 +53,16 @@ impl Idle {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Returns true if there is a connection to that peer. It may have been closed by the peer.
     pub(super) fn has(&self, peer: &Peer) -> bool {
-        self.lock().iter().any(|kept| kept.peer == *peer)
+        lock(&self.kept).iter().any(|kept| kept.peer == *peer)
     }
 
     /// Removes and returns the newest connection to that peer that is still open.
     pub(super) fn take(&self, peer: &Peer, config: &Config) -> Option<Kept> {
         loop {
             let (old, mut last) = {
-                let mut all = self.lock();
+                let mut all = lock(&self.kept);
                 let fresh =
                     all.partition_point(|kept| kept.since.elapsed() >= config.max_idle_age());
                 let old: Vec<Kept> = all.drain(..fresh).collect();
@@ -81,7 +78,7 @@ impl Idle {
     }
 
     pub(super) fn keep(&self, kept: Kept) {
-        let mut all = self.lock();
+        let mut all = lock(&self.kept);
         all.push(kept);
         let surplus = all.len().saturating_sub(self.most);
         let old: Vec<Kept> = all.drain(..surplus).collect();

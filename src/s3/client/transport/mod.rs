@@ -15,14 +15,14 @@ use std::fmt;
 use std::io::{self, Read};
 use std::mem;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread;
 use std::time::{self, Instant};
 
 use ureq::config::{Config, ConfigBuilder};
 use ureq::http::uri::Scheme;
 use ureq::typestate::AgentScope;
-use ureq::unversioned::resolver::Resolver as _;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as _};
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, ShutdownHandle, Transport,
@@ -30,6 +30,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Timeout};
 
 use crate::cancel::{self, CancelToken, Watch};
+use crate::threads::lock;
 use idle::{Idle, Kept, Peer};
 use inner::Inner;
 use relay::{RelayedHead, is_relay};
@@ -80,7 +81,7 @@ impl Claim {
     }
 
     fn lock(&self) -> MutexGuard<'_, Claimed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Takes the connection from the body. Returns `None` if the body no longer has one.
@@ -203,21 +204,9 @@ impl Connect {
                 .look_up(details.uri, details.config, details.timeout)?,
             false => details.addrs.clone(),
         };
-        let details = &ConnectionDetails {
-            uri: details.uri,
-            addrs,
-            resolver: details.resolver,
-            config: details.config,
-            request_level: details.request_level,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: Arc::clone(&details.current_time),
-            run_connector: Arc::clone(&details.run_connector),
-            register_shutdown: Arc::clone(&details.register_shutdown),
-        };
         match cancel::current() {
-            None => self.connect_here(details, chained),
-            Some(token) => self.connect_beside(details, &token),
+            None => self.connect_here(details, addrs, chained),
+            Some(token) => self.connect_beside(details, addrs, &token),
         }
     }
 }
@@ -229,9 +218,11 @@ fn is_looked_up(details: &ConnectionDetails<'_>) -> bool {
 }
 
 impl Connect {
+    /// Connects to one of `addrs`, which replace those of the details, or to a proxy.
     fn connect_here(
         &self,
         details: &ConnectionDetails<'_>,
+        addrs: ResolvedSocketAddrs,
         chained: Option<()>,
     ) -> Result<Option<Connection>, Error> {
         let socket = Socket::default();
@@ -249,7 +240,7 @@ impl Connect {
                 let addrs = resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
                 (proxy.uri(), addrs, &*self.direct)
             }
-            None => (details.uri, details.addrs.clone(), details.config),
+            None => (details.uri, addrs, details.config),
         };
         let to = details;
         let below = Arc::clone(&self.inner);
@@ -314,12 +305,14 @@ impl Connect {
     fn connect_beside(
         &self,
         details: &ConnectionDetails<'_>,
+        addrs: ResolvedSocketAddrs,
         token: &CancelToken,
     ) -> Result<Option<Connection>, Error> {
         let (sender, receiver) = mpsc::channel();
         let connect = self.clone();
         let (uri, config) = (details.uri.clone(), details.config.clone());
-        let (addrs, request_level) = (details.addrs.clone(), details.request_level);
+        let to = addrs.clone();
+        let request_level = details.request_level;
         let (now, timeout) = (details.now, details.timeout);
         let current_time = Arc::clone(&details.current_time);
         let run_connector = Arc::clone(&details.run_connector);
@@ -328,7 +321,7 @@ impl Connect {
         let work = move || {
             let details = ConnectionDetails {
                 uri: &uri,
-                addrs,
+                addrs: to.clone(),
                 resolver: &connect.resolve(),
                 config: &config,
                 request_level,
@@ -339,12 +332,12 @@ impl Connect {
                 register_shutdown,
             };
             // The receiver is gone if the call was cancelled.
-            let _ = made.send(Some(connect.connect_here(&details, None)));
+            let _ = made.send(Some(connect.connect_here(&details, to, None)));
         };
         let thread = thread::Builder::new().name("s3fs-connect".to_owned());
         if thread.spawn(work).is_err() {
             // The system cannot start a thread.
-            return self.connect_here(details, None);
+            return self.connect_here(details, addrs, None);
         }
         let _watch = token.watch(move || {
             let _ = sender.send(None);

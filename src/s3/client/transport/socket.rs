@@ -1,12 +1,13 @@
 //! [`Socket`]: the socket of a connection, which another thread can shut down.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use ureq::Error;
 use ureq::unversioned::transport::ShutdownHandle;
 
 use crate::cancel;
+use crate::threads::lock;
 
 /// The socket of a connection, and whether the call that uses it may shut it down.
 #[derive(Clone, Default)]
@@ -37,7 +38,7 @@ impl Socket {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
