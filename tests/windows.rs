@@ -6,7 +6,7 @@ mod random;
 use std::collections::BTreeMap;
 
 use s3fs::copy::{Condition, copy_dir, copy_fs};
-use s3fs::mirror::mirror;
+use s3fs::mirror::{mirror, verify};
 use s3fs::{
     Action, Compare, ErrorKind, FileSystem, FileSystemExt, Info, MemoryFs, Namespaces, OsFs,
     ReadOnly, S3Fs, TransferOptions, Walker,
@@ -190,11 +190,25 @@ fn the_first_file_is_transferred_before_the_last_one_is_listed() {
             .unwrap()
             .copied()
     };
-    let acts: [&dyn Fn(&TransferOptions<'_>) -> usize; 2] = [&mirrored, &copied];
+    let (same, walker) = (MemoryFs::new(), Walker::new().exclude(["f000"]));
+    fill(&same, 0, 100);
+    same.writetext("a/f000", "another").unwrap();
+    let filtered = |options: TransferOptions<'_>| mirrored(&options.walker(walker.clone())) + 1;
+    // Objects whose digest differs are read.
+    let compared = |options: &TransferOptions<'_>| {
+        let differences = verify(&fs, &same, options).unwrap();
+        83 + differences.len()
+    };
+    let acts: [&dyn Fn(TransferOptions<'_>) -> usize; 4] = [
+        &|options| mirrored(&options),
+        &|options| copied(&options),
+        &filtered,
+        &|options| compared(&options),
+    ];
     for act in acts {
         for (window, is_stream) in [(20, true), (usize::MAX, false)] {
             server.take_requests();
-            assert_eq!(act(&TransferOptions::new().window(window)), 84);
+            assert_eq!(act(TransferOptions::new().window(window)), 84);
             let requests = server.take_requests();
             let is = |operation: &str| {
                 let operation = operation.to_owned();

@@ -1,7 +1,7 @@
 //! Makes one filesystem an exact copy of another: PyFilesystem's
 //! [`fs.mirror`](https://docs.pyfilesystem.org/en/latest/reference/mirror.html).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::error::Result;
 use crate::filesystem::capabilities::Times;
@@ -104,7 +104,8 @@ pub fn mirror(
             },
         };
         let mut report = Report::new(options.dry_run);
-        if can_be_windows(endpoints, &meta, options)? {
+        // Nothing that is copied may appear in the source while it is listed.
+        if Pairs::can_be_windows(endpoints, &meta) && endpoints.are_apart("/", "/")? {
             let mirror = new_mirror();
             if mirror.carry_out(Some(options.get_window()), &mut report)? {
                 return mirror.run.finish(report, "/");
@@ -119,25 +120,6 @@ pub fn mirror(
         mirror.carry_out(None, &mut report)?;
         mirror.run.finish(report, "/")
     })
-}
-
-/// Returns true if the trees can be compared while they are listed: both listings have the order of keys, nothing that is
-/// copied appears in the source, and nothing is excluded. What a directory of the target has is then known before its end.
-/// Names that differ only in case are at different positions, but can be the same file.
-fn can_be_windows(
-    endpoints: Endpoints<'_>,
-    meta: &Meta,
-    options: &TransferOptions<'_>,
-) -> Result<bool> {
-    let is_ordered = |fs: &dyn FileSystem| {
-        let capabilities = fs.capabilities();
-        capabilities.is_some_and(|capabilities| capabilities.lists_in_key_order())
-    };
-    Ok(is_ordered(endpoints.src)
-        && is_ordered(endpoints.dst)
-        && !meta.case_insensitive
-        && options.selection(endpoints.src, "/")?.is_all()
-        && endpoints.are_apart("/", "/")?)
 }
 
 /// The facts about a mirror that do not change while it runs.
@@ -161,15 +143,12 @@ impl Mirror<'_, '_> {
             refuse_empty("/", options)?;
         }
         let selection = options.selection(dst, "/")?;
-        let mut pairs = Pairs::new(source, Listing::of_target(dst, "/", &selection)?);
+        let target = Listing::of_target(dst, "/", &selection)?;
+        let mut pairs = Pairs::new(source, target, selection.is_all());
         let mut fits = Fits::new("/", dst, "/");
         let mut stale = Stale::new();
         loop {
-            let pair = match window {
-                Some(size) => pairs.next(size)?,
-                None => Some(pairs.whole()?),
-            };
-            let Some((source, target)) = &pair else {
+            let Some((source, target)) = &pairs.next(window)? else {
                 return Ok(false);
             };
             fits.check(source)?;
@@ -196,7 +175,7 @@ impl Mirror<'_, '_> {
                 let losing: HashSet<String> = losing.map(|path| folded(path, meta)).collect();
                 holding
                     .retain(|directory| losing.contains(directory) || trees.is_partial(directory));
-                stale.add(&remove, holding)?;
+                stale.add(&remove, holding, |tree| target.open_before.contains(tree))?;
             }
             if !pairs.has_more() {
                 break;
@@ -353,11 +332,16 @@ impl Plan {
         let target_directories = directories(target);
 
         let mut plan = Self::default();
-        // The directories in which something is excluded, and which are links, or are below one.
+        // The directories that may stay although the source does not have them: something is excluded in them, or it is not
+        // known yet whether they stay. Each comes after its parent.
+        let may_stay: BTreeSet<&str> = target
+            .with_rest
+            .union(&target.open_after)
+            .map(String::as_str)
+            .collect();
+        // Those that are links, or are below one.
         let mut linked: HashSet<&str> = HashSet::new();
-        let mut with_rest: Vec<&str> = target.with_rest.iter().map(String::as_str).collect();
-        with_rest.sort_unstable();
-        for directory in with_rest {
+        for &directory in &may_stay {
             if linked.contains(path::dirname(directory)) || is_link(directory) {
                 linked.insert(directory);
             }
@@ -367,9 +351,7 @@ impl Plan {
             let parent = path::dirname(path);
             parent.is_empty()
                 || source_directories.contains(&fold(parent))
-                || target.with_rest.contains(parent) && !linked.contains(parent)
-                // Of a directory that the source does not have, nothing is in a window before its end.
-                || target.open_after.contains(parent)
+                || may_stay.contains(parent) && !linked.contains(parent)
         };
         for directory in target.complete().into_iter().filter(|path| kept(path)) {
             let has_rest = target.with_rest.contains(directory);

@@ -1,9 +1,11 @@
-//! [`Pairs`]: two listings that are read together, so that a mirror compares trees of any size.
+//! [`Pairs`]: two listings that are read together, so that trees of any size can be compared.
 
 use std::cmp::Ordering;
 
 use crate::error::Result;
-use crate::transfer::snapshot::{Entry, Listing, Snapshot};
+use crate::filesystem::endpoints::Endpoints;
+use crate::filesystem::{FileSystem, Meta};
+use crate::transfer::snapshot::{Entry, Listing, Snapshot, position};
 
 /// The listings of source and target, in windows. Both windows of a pair contain the same range of paths, and a file is in
 /// the same window as the content of a directory with its path.
@@ -14,6 +16,8 @@ use crate::transfer::snapshot::{Entry, Listing, Snapshot};
 pub(crate) struct Pairs<'a> {
     source: Side<'a>,
     target: Side<'a>,
+    /// Whether the content of target directories that the source does not have is left out.
+    leaves_out_stale: bool,
 }
 
 /// One of the two listings.
@@ -24,7 +28,9 @@ struct Side<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    pub(crate) fn new(source: Listing<'a>, target: Listing<'a>) -> Self {
+    /// Reads two listings. With `leaves_out_stale`, entries of the target in a directory that the source does not have are left
+    /// out if the listings are read in windows: the directory comes last, and can be removed as a whole.
+    pub(crate) fn new(source: Listing<'a>, target: Listing<'a>, leaves_out_stale: bool) -> Self {
         let side = |listing| Side {
             listing,
             last: None,
@@ -32,7 +38,18 @@ impl<'a> Pairs<'a> {
         Self {
             source: side(source),
             target: side(target),
+            leaves_out_stale,
         }
+    }
+
+    /// Returns true if two trees can be read in windows, provided that their listings have the order that they claim. Names
+    /// that differ only in case are at different positions, but can be the same file.
+    pub(crate) fn can_be_windows(endpoints: Endpoints<'_>, dst_meta: &Meta) -> bool {
+        let is_ordered = |fs: &dyn FileSystem| {
+            let capabilities = fs.capabilities();
+            capabilities.is_some_and(|capabilities| capabilities.lists_in_key_order())
+        };
+        is_ordered(endpoints.src) && is_ordered(endpoints.dst) && !dst_meta.case_insensitive
     }
 
     /// Returns true if there are entries that no window contains yet.
@@ -44,9 +61,13 @@ impl<'a> Pairs<'a> {
             .is_some()
     }
 
-    /// Returns the next two windows, together with about as many entries as wanted. `None` if one of the listings does not
-    /// have the order of keys.
-    pub(crate) fn next(&mut self, wanted: usize) -> Result<Option<(Snapshot, Snapshot)>> {
+    /// Returns the next two windows, together with about as many entries as wanted, or everything without a number. `None` if
+    /// a number is given and one of the listings does not have the order of keys.
+    pub(crate) fn next(&mut self, wanted: Option<usize>) -> Result<Option<(Snapshot, Snapshot)>> {
+        let Some(wanted) = wanted else {
+            let source = self.source.listing.window(usize::MAX)?;
+            return Ok(Some((source, self.target.listing.window(usize::MAX)?)));
+        };
         let mut source = self.source.listing.begin();
         let mut target = self.target.listing.begin();
         loop {
@@ -58,7 +79,7 @@ impl<'a> Pairs<'a> {
                 (None, None) => break,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
-                (Some(source), Some(target)) => position(source).cmp(position(target)),
+                (Some(source), Some(target)) => source.position().cmp(target.position()),
             };
             let head = if order == Ordering::Greater {
                 heads.1
@@ -76,15 +97,18 @@ impl<'a> Pairs<'a> {
                 self.take_target(&mut target)?;
             }
         }
-        let source = self.source.listing.finish(source)?;
-        let target = self.target.listing.finish(target)?;
+        let source = self.source.finish(source)?;
+        let target = self.target.finish(target)?;
         Ok(Some((source, target)))
     }
 
-    /// Moves the next entry of the target into a window. If it is in a directory that the source does not have, all entries
-    /// below that directory are left out: the directory comes last, and is removed as a whole.
+    /// Moves the next entry of the target into a window, or leaves out the directory that it is in.
     fn take_target(&mut self, window: &mut Snapshot) -> Result<()> {
-        let Some(stale) = self.missing_in_source() else {
+        let stale = match self.leaves_out_stale {
+            true => self.missing_in_source(),
+            false => None,
+        };
+        let Some(stale) = stale else {
             return self.target.take_into(window);
         };
         let is_below = |entry: &Entry| {
@@ -118,12 +142,6 @@ impl<'a> Pairs<'a> {
         let mut above = ends.filter_map(|end| path.get(..end));
         above.find(|directory| !has(directory)).map(str::to_owned)
     }
-
-    /// Returns everything that both listings contain, in whatever order.
-    pub(crate) fn whole(&mut self) -> Result<(Snapshot, Snapshot)> {
-        let source = self.source.listing.window(usize::MAX)?;
-        Ok((source, self.target.listing.window(usize::MAX)?))
-    }
 }
 
 impl Side<'_> {
@@ -132,7 +150,7 @@ impl Side<'_> {
         let (Some(next), Some((path, is_dir))) = (self.listing.peek(), &self.last) else {
             return true;
         };
-        position_of(path, *is_dir).lt(position(next))
+        position(path, *is_dir).lt(next.position())
     }
 
     /// Moves the next entry into a window.
@@ -147,6 +165,13 @@ impl Side<'_> {
         self.listing.skip()
     }
 
+    /// Ends a window. What is known about the directories before the next entry is not needed after it.
+    fn finish(&mut self, window: Snapshot) -> Result<Snapshot> {
+        let window = self.listing.finish(window)?;
+        self.listing.forget_earlier_rest();
+        Ok(window)
+    }
+
     fn note_last(&mut self) {
         let next = self.listing.peek();
         self.last = next.map(|next| (next.path().to_owned(), is_dir(next)));
@@ -155,17 +180,6 @@ impl Side<'_> {
 
 fn is_dir(entry: &Entry) -> bool {
     matches!(entry, Entry::Directory { .. })
-}
-
-/// Returns the bytes that determine the position of an entry in the order of keys.
-fn position(entry: &Entry) -> impl Iterator<Item = u8> {
-    position_of(entry.path(), is_dir(entry))
-}
-
-fn position_of(path: &str, is_dir: bool) -> impl Iterator<Item = u8> {
-    // No character has the byte 0xFF.
-    let end: &[u8] = if is_dir { &[b'/', 0xFF] } else { &[] };
-    path.bytes().chain(end.iter().copied())
 }
 
 /// Returns true if the windows may end before this entry: none of their files has the path of a directory whose content may

@@ -67,11 +67,6 @@ impl Snapshot {
         Listing::of_target(fs, root, selection)?.window(usize::MAX)
     }
 
-    /// Returns true if the directory is empty. Excluded entries count as content.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.directories.is_empty() && self.files.is_empty() && !self.has_rest
-    }
-
     /// Returns true if nothing was excluded in or below a directory. An empty name stands for the root of the tree.
     pub(crate) fn is_whole_below(&self, directory: &str) -> bool {
         match directory {
@@ -130,6 +125,18 @@ impl Entry {
             | Self::Directory { path, .. } => path,
         }
     }
+
+    /// Returns the bytes that determine the position in the order of keys.
+    pub(crate) fn position(&self) -> impl Iterator<Item = u8> {
+        position(self.path(), matches!(self, Self::Directory { .. }))
+    }
+}
+
+/// Returns the bytes that determine the position of a file or directory in the order of keys.
+pub(crate) fn position(path: &str, is_dir: bool) -> impl Iterator<Item = u8> {
+    // No character has the byte 0xFF.
+    let end: &[u8] = if is_dir { &[b'/', 0xFF] } else { &[] };
+    path.bytes().chain(end.iter().copied())
 }
 
 /// The selected entries of a tree, in the order of a listing.
@@ -244,6 +251,15 @@ impl<'a> Listing<'a> {
     pub(crate) fn skip(&mut self) -> Result<()> {
         self.next = self.read()?;
         Ok(())
+    }
+
+    /// Forgets in which of the directories before the next entry something was excluded. The listing must have the order of
+    /// keys.
+    pub(crate) fn forget_earlier_rest(&mut self) {
+        let next = self.next.as_ref();
+        self.with_rest.retain(|directory| {
+            next.is_some_and(|next| position(directory, true).ge(next.position()))
+        });
     }
 
     /// Returns true if a window contains the directory, and more of its content may come.

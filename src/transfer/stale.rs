@@ -38,6 +38,9 @@ pub(crate) struct Stale {
     removals: Spill<2>,
     /// Folded paths of target directories that have other content, or a time of their own.
     holding: HashSet<String>,
+    /// Paths of trees to remove that begin in one window and end in another. Entries below them may have been added before
+    /// it was known that the whole tree is removed.
+    spanning: HashSet<String>,
 }
 
 const TREE: &[u8] = b"tree";
@@ -51,14 +54,25 @@ impl Stale {
                 effect: "what is missing in the source was not removed",
             }),
             holding: HashSet::new(),
+            spanning: HashSet::new(),
         }
     }
 
-    /// Adds entries to remove, and directories that have other content.
-    pub(crate) fn add(&mut self, removals: &[Removal], holding: HashSet<String>) -> Result<()> {
+    /// Adds entries to remove, and directories that have other content. `is_spanning` returns whether a directory, by its
+    /// path without a leading slash, began in an earlier window.
+    pub(crate) fn add(
+        &mut self,
+        removals: &[Removal],
+        holding: HashSet<String>,
+        is_spanning: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         for removal in removals {
+            let path = removal.path();
             let kind = if removal.is_file() { FILE } else { TREE };
-            self.removals.push([kind, removal.path().as_bytes()])?;
+            self.removals.push([kind, path.as_bytes()])?;
+            if kind == TREE && is_spanning(path::relpath(path)) {
+                self.spanning.insert(path.to_owned());
+            }
         }
         self.holding.extend(holding);
         Ok(())
@@ -72,17 +86,28 @@ impl Stale {
         run: &Run<'_, '_>,
         report: &mut Report,
     ) -> Result<()> {
-        let mut records = self.removals.records()?;
+        let spanning = self.spanning;
+        let is_below_tree = |path: &str| {
+            let mut ends = path
+                .match_indices('/')
+                .filter_map(|(end, _)| path.get(..end));
+            ends.any(|above| spanning.contains(above))
+        };
+        let records = self.removals.records()?.map(|record| {
+            let [kind, path] = record?;
+            let path = text(path)?;
+            Ok(match kind == FILE {
+                true => Removal::File(path),
+                false => Removal::Tree(path),
+            })
+        });
+        let is_single = |removal: &Result<Removal>| match removal {
+            Ok(removal) => !is_below_tree(removal.path()),
+            Err(_) => true,
+        };
+        let mut records = records.filter(is_single);
         loop {
-            let batch = records.by_ref().take(WINDOW).map(|record| {
-                let [kind, path] = record?;
-                let path = text(path)?;
-                Ok(match kind == FILE {
-                    true => Removal::File(path),
-                    false => Removal::Tree(path),
-                })
-            });
-            let batch: Vec<Removal> = batch.collect::<Result<_>>()?;
+            let batch: Vec<Removal> = records.by_ref().take(WINDOW).collect::<Result<_>>()?;
             if batch.is_empty() {
                 return Ok(());
             }

@@ -5,18 +5,19 @@ use std::fmt;
 use std::sync::Mutex;
 
 use crate::error::Result;
-use crate::filesystem::FileSystem;
 use crate::filesystem::endpoints::Endpoints;
 use crate::filesystem::names::folded;
+use crate::filesystem::{FileSystem, Meta};
 use crate::path;
 use crate::threads::lock;
 use crate::transfer::file;
 use crate::transfer::job::Job;
 use crate::transfer::moving::refuse_empty;
 use crate::transfer::options::{Compare, TransferOptions};
+use crate::transfer::pairs::Pairs;
 use crate::transfer::run::Run;
 use crate::transfer::sameness::{Digests, Look, Sameness, Sides, Verdict};
-use crate::transfer::snapshot::Snapshot;
+use crate::transfer::snapshot::{Listing, Snapshot};
 use crate::transfer::window::jobs;
 
 /// A difference between two trees. Paths are absolute.
@@ -86,7 +87,8 @@ impl fmt::Display for Difference {
 /// excludes is not compared. On S3, keys that no path can name are skipped with a warning.
 /// [`workers`](TransferOptions::workers) sets the number of files that are compared in parallel.
 /// [`cancel`](TransferOptions::cancel) and progress work as in a copy. If [`on_error`](TransferOptions::on_error) gathers errors,
-/// files that cannot be read are [`Difference::Unknown`]. Other options have no effect.
+/// files that cannot be read are [`Difference::Unknown`]. [`window`](TransferOptions::window) sets the number of listed
+/// entries that are held in memory. Other options have no effect.
 ///
 /// Requests: those of two listings, and one for each file that is read.
 ///
@@ -120,45 +122,84 @@ pub fn verify(
     options.cancellable(|| {
         options.refuse_condition("use walker and filter")?;
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
-        let source = Snapshot::read(endpoints.src, "/", &options.selection(endpoints.src, "/")?)?;
-        if source.is_empty() {
-            refuse_empty("/", options)?;
-        }
-        let target = Snapshot::listed(endpoints.dst, "/", &options.selection(endpoints.dst, "/")?)?;
-        let sameness = match options.compare {
-            Compare::Size => Sameness::Size,
-            Compare::SizeAndTime | Compare::Content => Sameness::Content(Sides::of(endpoints)),
-        };
         let meta = endpoints.dst.getmeta();
-        let fold = |path: &str| folded(path, &meta);
-        let mut differences = directories(&source, &target, fold);
-        let to_read = files(&source, &target, fold, sameness, &mut differences);
-        differences.extend(contents(endpoints, &to_read, options)?);
+        let comparison = Comparison {
+            endpoints,
+            meta: &meta,
+            sameness: match options.compare {
+                Compare::Size => Sameness::Size,
+                Compare::SizeAndTime | Compare::Content => Sameness::Content(Sides::of(endpoints)),
+            },
+            options,
+        };
+        let found = match Pairs::can_be_windows(endpoints, &meta) {
+            true => comparison.differences(Some(options.get_window()))?,
+            false => None,
+        };
+        let mut differences = match found {
+            Some(differences) => differences,
+            None => comparison.differences(None)?.unwrap_or_default(),
+        };
         differences.sort_unstable_by(|one, other| (one.path(), one).cmp(&(other.path(), other)));
         Ok(differences)
     })
 }
 
-/// Returns the directories that exist on one side only.
+/// The facts about a comparison that do not change while it runs.
+struct Comparison<'c, 'a> {
+    endpoints: Endpoints<'c>,
+    meta: &'c Meta,
+    sameness: Sameness,
+    options: &'c TransferOptions<'a>,
+}
+
+impl Comparison<'_, '_> {
+    /// Compares the trees window by window, or as a whole. `None` if the trees cannot be compared in windows, because a
+    /// listing does not have the order of keys.
+    fn differences(&self, window: Option<usize>) -> Result<Option<Vec<Difference>>> {
+        let Endpoints { src, dst, .. } = self.endpoints;
+        let selection = self.options.selection(src, "/")?;
+        let mut source = Listing::of_source(src, "/", &selection)?;
+        if source.is_empty()? {
+            refuse_empty("/", self.options)?;
+        }
+        let selection = self.options.selection(dst, "/")?;
+        let target = Listing::of_target(dst, "/", &selection)?;
+        let mut pairs = Pairs::new(source, target, false);
+        let run = Run::new(self.options);
+        let fold = |path: &str| folded(path, self.meta);
+        let mut differences = Vec::new();
+        while pairs.has_more() {
+            let Some((source, target)) = &pairs.next(window)? else {
+                return Ok(None);
+            };
+            differences.extend(directories(source, target, fold));
+            let to_read = files(source, target, fold, self.sameness, &mut differences);
+            differences.extend(contents(self.endpoints, &to_read, &run)?);
+        }
+        Ok(Some(differences))
+    }
+}
+
+/// Returns the directories that exist on one side only. A directory is complete in the same window on both sides.
 fn directories(
     source: &Snapshot,
     target: &Snapshot,
     fold: impl Fn(&str) -> String,
 ) -> Vec<Difference> {
     let all = |tree: &Snapshot| -> HashSet<String> {
-        let directories = tree.directories.iter();
-        directories.map(|path| fold(path)).collect()
+        let directories = tree.complete().into_iter();
+        directories.map(&fold).collect()
     };
     let (in_source, in_target) = (all(source), all(target));
-    let shown = |path: &String| path::forcedir(&path::abspath(path)).into_owned();
-    let missing = source.directories.iter();
+    let shown = |path: &str| path::forcedir(&path::abspath(path)).into_owned();
+    let missing = source.complete().into_iter();
     let missing = missing.filter(|path| !in_target.contains(&fold(path)));
-    let extra = target.directories.iter();
+    let extra = target.complete().into_iter();
     // A directory that contains only excluded files is not a difference.
-    let extra = extra.filter(|path| {
-        !in_source.contains(&fold(path)) && !target.with_rest.contains(path.as_str())
-    });
-    let missing = missing.filter(|path| !source.with_rest.contains(path.as_str()));
+    let extra =
+        extra.filter(|path| !in_source.contains(&fold(path)) && !target.with_rest.contains(*path));
+    let missing = missing.filter(|path| !source.with_rest.contains(*path));
     let missing = missing.map(|path| Difference::OnlyInSource(shown(path)));
     missing
         .chain(extra.map(|path| Difference::OnlyInTarget(shown(path))))
@@ -217,13 +258,12 @@ fn files(
 fn contents(
     endpoints: Endpoints<'_>,
     to_read: &[(Job, Look)],
-    options: &TransferOptions<'_>,
+    run: &Run<'_, '_>,
 ) -> Result<Vec<Difference>> {
-    let workers = match options.workers {
+    let workers = match run.options.workers {
         0 => file::default_workers(endpoints),
         workers => workers,
     };
-    let run = Run::new(options);
     for (job, _) in to_read {
         run.expect_file();
         run.expect(job.size);

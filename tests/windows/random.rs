@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use s3fs::copy::{Condition, copy_fs, copy_structure};
-use s3fs::mirror::mirror;
+use s3fs::mirror::{Difference, mirror, verify};
 use s3fs::{
-    Action, Capabilities, Compare, ErrorKind, File, FileSystem, FileSystemExt, Info, Location,
-    MakedirOptions, MemoryFs, Meta, Namespaces, OpenOptions, OsFs, RawInfo, Report, Result,
-    TransferOptions, Walker,
+    Action, Capabilities, Compare, Entries, ErrorKind, File, FileSystem, FileSystemExt, Info,
+    Location, MakedirOptions, MemoryFs, Meta, Namespaces, OpenOptions, OsFs, RawInfo, Report,
+    Result, TransferOptions, Walker,
 };
 
 use crate::local::Directory;
@@ -35,13 +35,13 @@ fn fill(fs: &dyn FileSystem, seed: u64) {
             let _ = fs.makedir_with(&names[..end].join("/"), &options);
         }
         if !is_dir {
-            let _ = fs.writetext(&path, &"x".repeat(random.below(3)));
+            let _ = fs.writetext(&path, &random.pick(&["x", "y"]).repeat(random.below(3)));
         }
     }
 }
 
-/// A filesystem whose listings have the reverse order.
-struct Reversed(MemoryFs);
+/// A filesystem whose listings have the reverse order, and whether it says that they are in the order of keys.
+struct Reversed(MemoryFs, bool);
 
 impl FileSystem for Reversed {
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
@@ -52,6 +52,16 @@ impl FileSystem for Reversed {
         let mut names = self.0.listdir(path)?;
         names.reverse();
         Ok(names)
+    }
+
+    fn isdir(&self, path: &str) -> Result<bool> {
+        self.0.isdir(path)
+    }
+
+    fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
+        let mut infos: Vec<_> = self.0.scandir(path, namespaces)?.collect();
+        infos.reverse();
+        Ok(Box::new(infos.into_iter()))
     }
 
     fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
@@ -99,9 +109,8 @@ impl Capabilities for Reversed {
         Ok(Some(Location::new(realm, path, directory)))
     }
 
-    /// It is wrong about that.
     fn lists_in_key_order(&self) -> bool {
-        true
+        self.1
     }
 }
 
@@ -116,27 +125,27 @@ fn state(fs: &dyn FileSystem) -> BTreeMap<(String, bool), Option<String>> {
     entries.map(|found| entry(found.unwrap())).collect()
 }
 
-/// Numbers of copied files and made directories.
-type Counts = (usize, usize);
-
-fn counts(report: &Report) -> Counts {
-    let is_makedir = |action: &&Action| matches!(action, Action::Makedir(_));
-    let made = report.actions().iter().filter(is_makedir).count();
-    (report.copied(), made)
+/// The actions of a report, sorted.
+fn actions(report: &Report) -> Vec<String> {
+    let mut actions: Vec<String> = report.actions().iter().map(Action::to_string).collect();
+    actions.sort_unstable();
+    actions
 }
 
-/// A copy or a mirror from a source to a target.
+/// A copy or a mirror from a source to a target, or a comparison. Returns what it does, or finds.
 type Work<'w> =
-    dyn Fn(&dyn FileSystem, &dyn FileSystem, &TransferOptions<'_>) -> Result<Counts> + 'w;
+    dyn Fn(&dyn FileSystem, &dyn FileSystem, &TransferOptions<'_>) -> Result<Vec<String>> + 'w;
 
-/// Runs `work` from a random source to a random target, with one window and with small ones, and compares the results.
+/// Runs `work` from a random source to a random target, with the default window between two filesystems of the first kind,
+/// and with small windows between two of the other kind, and compares the results.
 fn compare(
-    make: &dyn Fn() -> Box<dyn FileSystem>,
+    [whole, windowed]: [&dyn Fn() -> Box<dyn FileSystem>; 2],
     seed: u64,
     options: &dyn Fn() -> TransferOptions<'static>,
     work: &Work<'_>,
 ) {
     let run = |window: Option<usize>| {
+        let make = window.map_or(whole, |_| windowed);
         let (src, dst) = (make(), make());
         fill(&*src, seed);
         fill(&*dst, seed + 1_000_000);
@@ -151,17 +160,21 @@ fn compare(
         let (same, windowed, state) = run(Some(window));
         assert_eq!(src, same, "{seed} {window}");
         match &whole {
-            Ok(counts) => {
-                assert_eq!(windowed.as_ref(), Ok(counts), "{seed} {window}");
+            Ok(actions) => {
+                assert_eq!(windowed.as_ref(), Ok(actions), "{seed} {window}");
                 assert_eq!(state, dst, "{seed} {window}");
             }
-            Err(_) => assert!(windowed.is_err(), "{seed} {window}"),
+            Err(kind) => assert!(windowed.is_err(), "{seed} {window}: not {kind}"),
         }
     }
 }
 
 fn memory() -> Box<dyn FileSystem> {
     Box::new(MemoryFs::new())
+}
+
+fn reversed() -> Box<dyn FileSystem> {
+    Box::new(Reversed(MemoryFs::new(), false))
 }
 
 #[test]
@@ -172,11 +185,16 @@ fn a_mirror_in_windows_makes_the_target_equal() {
                 .compare(Compare::Content)
                 .allow_empty_source(true)
         };
-        compare(&memory, seed, &options, &|src, dst, options| {
-            let report = mirror(&src, &dst, options)?;
-            assert_eq!(state(src), state(dst), "{seed}");
-            Ok(counts(&report))
-        });
+        compare(
+            [&reversed, &memory],
+            seed,
+            &options,
+            &|src, dst, options| {
+                let report = mirror(&src, &dst, options)?;
+                assert_eq!(state(src), state(dst), "{seed}");
+                Ok(actions(&report))
+            },
+        );
     }
 }
 
@@ -184,7 +202,10 @@ fn a_mirror_in_windows_makes_the_target_equal() {
 fn a_mirror_of_listings_in_another_order_makes_the_target_equal_or_fails() {
     for seed in (2..300).step_by(2) {
         for window in [1, 2, 3, 7, 0] {
-            let (src, dst) = (Reversed(MemoryFs::new()), Reversed(MemoryFs::new()));
+            let (src, dst) = (
+                Reversed(MemoryFs::new(), true),
+                Reversed(MemoryFs::new(), true),
+            );
             fill(&src, seed);
             fill(&dst, seed + 1_000_000);
             let before = state(&src);
@@ -205,19 +226,43 @@ fn a_mirror_of_listings_in_another_order_makes_the_target_equal_or_fails() {
     }
 }
 
+/// Options that exclude something, one of six kinds.
+fn excluding(kind: u64) -> TransferOptions<'static> {
+    let options = TransferOptions::new().allow_empty_source(true);
+    let walker = Walker::new();
+    match kind % 6 {
+        0 => options.walker(walker.exclude(["a.b"]).exclude_dirs(["b"])),
+        1 => options.walker(walker.exclude(["a"])),
+        2 => options.walker(walker.exclude_dirs(["a", "a-b"])),
+        3 => options.walker(walker.filter(["b*"]).max_depth(2)),
+        4 => options.filter(|path, _| !path.contains("a/")),
+        _ => options.filter(|_, info| info.size() == Some(1)),
+    }
+}
+
 #[test]
-fn a_mirror_in_windows_keeps_what_its_walker_excludes() {
+fn a_mirror_in_windows_keeps_what_it_excludes() {
+    for seed in 1..600 {
+        let options = || excluding(seed / 2).compare(Compare::Size);
+        compare(
+            [&reversed, &memory],
+            seed,
+            &options,
+            &|src, dst, options| mirror(&src, &dst, options).map(|report| actions(&report)),
+        );
+    }
+}
+
+#[test]
+fn a_comparison_in_windows_finds_the_same_differences() {
+    let find: &Work<'_> = &|src, dst, options| {
+        let differences = verify(&src, &dst, options)?;
+        Ok(differences.iter().map(Difference::to_string).collect())
+    };
     for seed in 1..300 {
-        let options = || {
-            let walker = Walker::new().exclude(["a.b"]).exclude_dirs(["b"]);
-            let options = TransferOptions::new()
-                .compare(Compare::Size)
-                .allow_empty_source(true);
-            options.walker(walker)
-        };
-        compare(&memory, seed, &options, &|src, dst, options| {
-            mirror(&src, &dst, options).map(|report| counts(&report))
-        });
+        let all = || TransferOptions::new().allow_empty_source(true);
+        compare([&reversed, &memory], seed, &all, find);
+        compare([&reversed, &memory], seed, &|| excluding(seed / 2), find);
     }
 }
 
@@ -228,9 +273,12 @@ fn a_plan_in_windows_changes_nothing() {
             let options = TransferOptions::new().compare(Compare::Size).dry_run(true);
             options.allow_empty_source(true)
         };
-        compare(&memory, seed, &options, &|src, dst, options| {
-            mirror(&src, &dst, options).map(|report| counts(&report))
-        });
+        compare(
+            [&reversed, &memory],
+            seed,
+            &options,
+            &|src, dst, options| mirror(&src, &dst, options).map(|report| actions(&report)),
+        );
     }
 }
 
@@ -250,10 +298,10 @@ fn a_mirror_of_the_disk_in_windows_makes_the_target_equal() {
                 .compare(Compare::Content)
                 .allow_empty_source(true)
         };
-        compare(&disk, seed, &options, &|src, dst, options| {
+        compare([&disk, &disk], seed, &options, &|src, dst, options| {
             let report = mirror(&src, &dst, options)?;
             assert_eq!(state(src), state(dst), "{seed}");
-            Ok(counts(&report))
+            Ok(actions(&report))
         });
     }
 }
@@ -273,11 +321,19 @@ fn a_copy_in_windows_has_the_same_result() {
             _ => Condition::Always,
         };
         let options = || TransferOptions::new().condition(condition).workers(2);
-        compare(&memory, seed, &options, &|src, dst, options| {
-            copy_fs(&src, &dst, options).map(|report| counts(&report))
-        });
-        compare(&memory, seed, &options, &|src, dst, options| {
-            copy_structure(&src, "/", &dst, "/", options).map(|report| counts(&report))
-        });
+        compare(
+            [&reversed, &memory],
+            seed,
+            &options,
+            &|src, dst, options| copy_fs(&src, &dst, options).map(|report| actions(&report)),
+        );
+        compare(
+            [&reversed, &memory],
+            seed,
+            &options,
+            &|src, dst, options| {
+                copy_structure(&src, "/", &dst, "/", options).map(|report| actions(&report))
+            },
+        );
     }
 }
