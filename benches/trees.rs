@@ -15,7 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bounds::Broken;
-use s3fs::mirror::mirror;
+use s3fs::mirror::{mirror, verify};
+use s3fs::moving::move_dir;
 use s3fs::{
     Compare, CopyOptions, FileSystem as _, FileSystemExt as _, MemoryFs, OsFs, S3Fs,
     TransferOptions,
@@ -42,7 +43,7 @@ struct Operation {
     is_local: [bool; 2],
 }
 
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 11] = [
     Operation {
         name: "removetree",
         run: |fs, _| fs.removetree("tree"),
@@ -123,6 +124,42 @@ const OPERATIONS: [Operation; 8] = [
         requests: 5,
         is_left: [false, false],
         is_local: [false, false],
+    },
+    Operation {
+        name: "mirror with a filter",
+        run: |fs, disk| {
+            let options = TransferOptions::new().compare(Compare::Size);
+            let options = options.filter(|path, _| !path.ends_with('9'));
+            let report = mirror(&OsFs::new(disk)?, &fs.opendir("tree")?, &options)?;
+            assert_eq!(report.copied(), 0);
+            Ok(())
+        },
+        requests: 1,
+        is_left: [true, false],
+        is_local: [true, true],
+    },
+    Operation {
+        name: "verify",
+        run: |fs, disk| {
+            let options = TransferOptions::new().compare(Compare::Size);
+            let differences = verify(&OsFs::new(disk)?, &fs.opendir("tree")?, &options)?;
+            assert_eq!(differences, []);
+            Ok(())
+        },
+        requests: 1,
+        is_left: [true, false],
+        is_local: [true, true],
+    },
+    Operation {
+        name: "move_dir to the disk",
+        run: |fs, disk| {
+            move_dir(fs, "tree", &OsFs::new(disk)?, "/", &TransferOptions::new())?;
+            Ok(())
+        },
+        // For each directory also its marker, and the requests of `removedir`.
+        requests: 1008,
+        is_left: [false, false],
+        is_local: [false, true],
     },
 ];
 

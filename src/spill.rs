@@ -38,7 +38,8 @@ impl<const FIELDS: usize> Spill<FIELDS> {
         Self::with_max_memory(purpose, MAX_MEMORY_BYTES)
     }
 
-    fn with_max_memory(purpose: Purpose, max_memory: usize) -> Self {
+    /// Creates an empty list that is in memory up to another size.
+    pub(crate) fn with_max_memory(purpose: Purpose, max_memory: usize) -> Self {
         let list = List {
             memory: Vec::new(),
             file: None,

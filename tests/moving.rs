@@ -235,6 +235,29 @@ fn a_file_replaced_within_the_same_second_by_one_of_equal_size_stays() {
     assert_eq!(src_fs.readtext("h").unwrap(), "two");
 }
 
+#[test]
+fn a_file_that_is_excluded_after_it_was_copied_stays_and_is_named() {
+    let server = Server::start();
+    let fs = common::open(&server);
+    let bucket = server.bucket(BUCKET);
+    for key in ["d/e/a", "d/e/b", "d/f"] {
+        bucket.put(key, "content");
+    }
+    let options = TransferOptions::new().filter(|_, info| info.size() < Some(100));
+    let options = options.on_copy(|src_path, _| {
+        if src_path == "d/e/a" {
+            bucket.put(src_path, "x".repeat(1000));
+        }
+        Ok(())
+    });
+    let target = MemoryFs::new();
+    let report = move_dir(&fs, "d", &target, "d", &options).unwrap();
+    assert_eq!(report.left_behind(), ["d/e/a"]);
+    assert_eq!(text(&bucket, "d/e/a"), "x".repeat(1000));
+    assert_eq!(target.readtext("d/e/a").unwrap(), "content");
+    assert_eq!(bucket.keys(), ["d/e/a"]);
+}
+
 /// Each file that is left takes only the check before its removal.
 #[test]
 fn directories_with_remaining_files_cost_no_request() {

@@ -4,9 +4,11 @@
 mod random;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use s3fs::copy::{Condition, copy_dir, copy_fs};
 use s3fs::mirror::{mirror, verify};
+use s3fs::moving::{move_dir, move_fs};
 use s3fs::{
     Action, Compare, ErrorKind, FileSystem, FileSystemExt, Info, MemoryFs, Namespaces, OsFs,
     ReadOnly, S3Fs, TransferOptions, Walker,
@@ -100,6 +102,100 @@ fn a_mirror_in_windows_has_the_result_and_the_requests_of_one_window() {
                 sent <= most,
                 "strict: {strict}, {window}: {sent} of {requests}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_move_in_windows_has_the_result_and_the_requests_of_one_window() {
+    let prepare = |fs: &S3Fs| {
+        fill(fs, 0, 90);
+        fs.makedirs("empty/below").unwrap();
+    };
+    for strict in [true, false] {
+        for every in [1000, 7] {
+            let work = |window: usize| {
+                move |fs: &S3Fs| {
+                    // Another program changes some of the files, and adds others.
+                    let number = AtomicUsize::new(0);
+                    let options = TransferOptions::new().window(window).workers(1);
+                    let options = options.on_copy(|src_path, _| {
+                        if number.fetch_add(1, Ordering::Relaxed) % every == every - 1 {
+                            fs.writetext(src_path, "changed")?;
+                            // Before the files that are still to be listed.
+                            let directory = s3fs::path::dirname(src_path);
+                            fs.writetext(&format!("{directory}/0{number:?}"), "new")?;
+                        }
+                        Ok(())
+                    });
+                    let target = MemoryFs::new();
+                    let report = move_fs(fs, &target, &options).unwrap();
+                    assert_eq!(paths(&target).len(), 75 + 8);
+                    assert_eq!(report.left_behind().len() >= 20, every == 7);
+                    report.left_behind().len()
+                }
+            };
+            let (whole, left, requests) = run(strict, &prepare, &work(0));
+            for window in WINDOWS {
+                let (there, same, sent) = run(strict, &prepare, &work(window));
+                assert_eq!(there, whole, "strict: {strict}, {window}");
+                assert_eq!(same, left);
+                // Each window of copied and listed files is removed with a request of its own. Listings in parallel make
+                // up to two requests more for each of ten workers.
+                let most = requests + 180_usize.div_ceil(window) + 20;
+                assert!(
+                    sent <= most,
+                    "strict: {strict}, {window}: {sent} of {requests}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_move_in_windows_makes_no_marker_beside_files_that_stay() {
+    for window in WINDOWS {
+        for changed in ["d/f03", "d/f15", "d/f29", "d/e/f"] {
+            let server = server();
+            let bucket = server.bucket("bucket");
+            for number in 0..30 {
+                bucket.put(&format!("d/f{number:02}"), "content");
+            }
+            bucket.put("d/e/f", "content");
+            let fs = open(&server, true);
+            let options = TransferOptions::new().window(window);
+            let options = options.on_copy(|src_path, _| {
+                if src_path.ends_with(changed) {
+                    bucket.put(changed, "changed");
+                }
+                Ok(())
+            });
+            let report = move_fs(&fs, &MemoryFs::new(), &options).unwrap();
+            assert_eq!(report.left_behind(), [format!("/{changed}")], "{window}");
+            // The directory that lost its last file was kept until then, and then removed.
+            assert_eq!(bucket.keys(), [changed], "{window}");
+        }
+    }
+}
+
+#[test]
+fn a_move_in_windows_keeps_the_directory_above_the_source() {
+    // With a marker for each directory, of which that of `p` stays.
+    for (directory, made) in [("p/d", 2), ("p/d/e", 3)] {
+        for window in [1, 2, 3, 4, 5, 6, 7, 8, 9, 30] {
+            let server = server();
+            let bucket = server.bucket("bucket");
+            for number in 0..20 {
+                bucket.put(&format!("{directory}/f{number:02}"), "content");
+            }
+            let fs = open(&server, true);
+            server.take_requests();
+            let options = TransferOptions::new().window(window);
+            move_dir(&fs, "p/d", &MemoryFs::new(), "/", &options).unwrap();
+            assert_eq!(bucket.keys(), ["p/"], "{directory}, {window}");
+            let requests = server.take_requests().into_iter();
+            let markers = requests.filter(|request| request.operation == "PutObject");
+            assert_eq!(markers.count(), made, "{directory}, {window}");
         }
     }
 }

@@ -28,14 +28,12 @@ use crate::filesystem::info::Namespaces;
 use crate::filesystem::{CopyOptions, FileSystem, MakedirOptions};
 use crate::path;
 pub use crate::transfer::condition::Condition;
-use crate::transfer::fits::Fits;
 use crate::transfer::job::Job;
 use crate::transfer::options::TransferOptions;
 use crate::transfer::report::{Action, Report};
 use crate::transfer::run::{Run, make_directory};
-use crate::transfer::snapshot::Listing;
 use crate::transfer::target::Target;
-use crate::transfer::window::Window;
+use crate::transfer::window::{Window, Windows};
 
 /// Copies the whole content of a filesystem into another.
 ///
@@ -145,7 +143,9 @@ pub fn copy_structure(
     options.cancellable(|| {
         let endpoints = Endpoints::new(&src_fs, &dst_fs);
         check_directories(endpoints, src_path, dst_path)?;
-        copy_in_windows(endpoints, src_path, dst_path, options, false)
+        let selection = options.selection(endpoints.src, src_path)?;
+        let windows = Windows::new(endpoints, (src_path, dst_path), &selection, options)?;
+        copy_all(windows.without_files(), src_path, options)
     })
 }
 
@@ -220,57 +220,56 @@ fn copy_tree(
         report.push(Action::CopyDir { src_path, dst_path });
         return Ok(report);
     }
-    copy_in_windows(endpoints, src_path, dst_path, options, true)
+    let selection = options.selection(endpoints.src, src_path)?;
+    let windows = Windows::new(endpoints, (src_path, dst_path), &selection, options)?;
+    copy_all(windows, src_path, options)
 }
 
-/// Copies the directories below a directory, and the files if requested, in windows of the listing of the source.
-fn copy_in_windows(
-    endpoints: Endpoints<'_>,
+/// Copies the windows of a source.
+fn copy_all(
+    mut windows: Windows<'_>,
     src_path: &str,
-    dst_path: &str,
     options: &TransferOptions<'_>,
-    with_files: bool,
 ) -> Result<Report> {
-    let selection = options.selection(endpoints.src, src_path)?;
-    let mut listing = Listing::of_source(endpoints.src, src_path, &selection)?;
-    let mut fits = Fits::new(src_path, endpoints.dst, dst_path);
-    // If copies may appear in the source, the listing ends before the first one.
-    let size = match endpoints.are_apart(src_path, dst_path)? {
-        true => options.get_window(),
-        false => usize::MAX,
-    };
-    let mut next_window = || -> Result<Window<'_>> {
-        let mut tree = listing.window(size)?;
-        if !with_files {
-            tree.files.clear();
-        }
-        fits.check(&tree)?;
-        let is_last = listing.peek().is_none();
-        Ok(Window::new(tree, (src_path, dst_path), is_last))
-    };
-    let mut window = next_window()?;
-    let is_there = endpoints.dst.isdir(dst_path)?;
-    let target = Target::listed(endpoints.dst, &window, is_there, options)?;
+    let first = windows.next()?;
     let mut report = Report::new(options.dry_run);
-    if !is_there {
-        make_target(endpoints.dst, dst_path, options, &mut report)?;
-    }
     let run = Run::new(options);
+    copy_windows(windows, first, &run, &mut report, |_, _, _| Ok(()))?;
+    run.finish(report, src_path)
+}
+
+/// Copies the windows of a source, of which the first has been taken. Calls `after` for each window, with the copied files
+/// and the report.
+pub(crate) fn copy_windows(
+    mut windows: Windows<'_>,
+    first: Window<'_>,
+    run: &Run<'_, '_>,
+    report: &mut Report,
+    mut after: impl FnMut(&Window<'_>, &[&Job], &mut Report) -> Result<()>,
+) -> Result<()> {
+    let (endpoints, options) = (windows.endpoints, run.options);
+    let is_there = endpoints.dst.isdir(first.dst_path)?;
+    let target = Target::listed(endpoints.dst, &first, is_there, options)?;
+    if !is_there {
+        make_target(endpoints.dst, first.dst_path, options, report)?;
+    }
+    let mut window = first;
     loop {
-        make_directories(endpoints, &window, &target, options, &mut report)?;
+        make_directories(endpoints, &window, &target, options, report)?;
         let copied = run.copy(endpoints, &window.jobs, &target)?;
-        make_durable(endpoints.dst, &window, &run, &copied)?;
-        report.extend(copied.into_iter().map(copy_action));
-        run.report_done(&mut report);
+        make_durable(endpoints.dst, &window, run, &copied)?;
+        report.extend(copied.iter().copied().map(copy_action));
+        run.report_done(report);
+        after(&window, &copied, report)?;
         if window.is_last {
-            return run.finish(report, src_path);
+            return Ok(());
         }
-        window = next_window()?;
+        window = windows.next()?;
     }
 }
 
 /// If requested, makes the copied files durable, and all directories of the window and above it.
-pub(crate) fn make_durable(
+fn make_durable(
     dst: &dyn FileSystem,
     window: &Window<'_>,
     run: &Run<'_, '_>,
@@ -310,7 +309,7 @@ pub(crate) fn transfer_whole(
 }
 
 /// Makes the target directory, with its missing parents.
-pub(crate) fn make_target(
+fn make_target(
     dst: &dyn FileSystem,
     dst_path: &str,
     options: &TransferOptions<'_>,
@@ -324,7 +323,7 @@ pub(crate) fn make_target(
 }
 
 /// Makes the directories of a window below the target directory.
-pub(crate) fn make_directories(
+fn make_directories(
     endpoints: Endpoints<'_>,
     window: &Window<'_>,
     target: &Target<'_>,

@@ -15,6 +15,7 @@ pub(crate) mod run;
 pub(crate) mod sameness;
 pub(crate) mod selection;
 pub(crate) mod snapshot;
+pub(crate) mod source;
 pub(crate) mod stale;
 pub(crate) mod target;
 pub(crate) mod verify;

@@ -83,18 +83,19 @@ impl<'a> TransferOptions<'a> {
         self
     }
 
-    /// Number of entries of a tree that a copy or mirror lists, checks and then transfers at a time, and that
+    /// Number of entries of a tree that a copy, move or mirror lists, checks and then transfers at a time, and that
     /// [`verify`](crate::mirror::verify) lists and compares. Defaults to 0, which means 10,000.
     ///
     /// Everything in a window is checked before any of it is changed. A larger window checks more before the first change,
     /// and takes about 500 bytes of memory for each entry. With `usize::MAX`, a call checks the whole tree before it changes
-    /// anything. Moves always do.
+    /// anything. A move removes nothing before all windows are copied.
     ///
     /// Mirrors and comparisons use windows only if both filesystems
     /// [list in the order of keys](crate::Capabilities::lists_in_key_order), and if the target distinguishes upper and lower
-    /// case. Otherwise they hold the listings of both trees in memory, and so does a copy or mirror if source and target may
-    /// overlap: between two names of one server, and for filesystems without a [location](crate::Capabilities::location).
-    /// Their windows do not end among names that begin with the name of a file in the window and one of the characters up to
+    /// case. Otherwise they hold the listings of both trees in memory. Moves from a filesystem that lists in another order hold
+    /// its listing when they remove the files. A copy, move or mirror also does so if source and target may overlap: between
+    /// two names of one server, and for filesystems without a [location](crate::Capabilities::location). The windows of a
+    /// mirror or comparison do not end among names that begin with the name of a file in the window and one of the characters up to
     /// the slash, as `logs-1` and `logs/1` beside a file `logs`.
     ///
     /// With [`OnError::Gather`], an error of a later listing or check ends the call, and is returned in place of the gathered

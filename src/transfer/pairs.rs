@@ -14,15 +14,15 @@ use crate::transfer::snapshot::{Entry, Listing, Snapshot, position};
 /// its content, ends with a slash and the last of all characters. S3, the local disk and a [`MemoryFs`](crate::MemoryFs)
 /// list in this order.
 pub(crate) struct Pairs<'a> {
-    source: Side<'a>,
-    target: Side<'a>,
+    source: Ordered<'a>,
+    target: Ordered<'a>,
     /// Whether the content of target directories that the source does not have is left out.
     leaves_out_stale: bool,
 }
 
-/// One of the two listings.
-struct Side<'a> {
-    listing: Listing<'a>,
+/// A listing that is read in windows if it has the order of keys.
+pub(crate) struct Ordered<'a> {
+    pub(crate) listing: Listing<'a>,
     /// The last entry that a window contains, and whether it is a directory.
     last: Option<(String, bool)>,
 }
@@ -31,13 +31,9 @@ impl<'a> Pairs<'a> {
     /// Reads two listings. With `leaves_out_stale`, entries of the target in a directory that the source does not have are left
     /// out if the listings are read in windows: the directory comes last, and can be removed as a whole.
     pub(crate) fn new(source: Listing<'a>, target: Listing<'a>, leaves_out_stale: bool) -> Self {
-        let side = |listing| Side {
-            listing,
-            last: None,
-        };
         Self {
-            source: side(source),
-            target: side(target),
+            source: Ordered::new(source),
+            target: Ordered::new(target),
             leaves_out_stale,
         }
     }
@@ -144,9 +140,16 @@ impl<'a> Pairs<'a> {
     }
 }
 
-impl Side<'_> {
+impl<'a> Ordered<'a> {
+    pub(crate) fn new(listing: Listing<'a>) -> Self {
+        Self {
+            listing,
+            last: None,
+        }
+    }
+
     /// Returns true if the next entry, if there is one, comes after the last one in the order of keys.
-    fn is_in_order(&self) -> bool {
+    pub(crate) fn is_in_order(&self) -> bool {
         let (Some(next), Some((path, is_dir))) = (self.listing.peek(), &self.last) else {
             return true;
         };
@@ -154,7 +157,7 @@ impl Side<'_> {
     }
 
     /// Moves the next entry into a window.
-    fn take_into(&mut self, window: &mut Snapshot) -> Result<()> {
+    pub(crate) fn take_into(&mut self, window: &mut Snapshot) -> Result<()> {
         self.note_last();
         self.listing.take_into(window)
     }
@@ -166,7 +169,7 @@ impl Side<'_> {
     }
 
     /// Ends a window. What is known about the directories before the next entry is not needed after it.
-    fn finish(&mut self, window: Snapshot) -> Result<Snapshot> {
+    pub(crate) fn finish(&mut self, window: Snapshot) -> Result<Snapshot> {
         let window = self.listing.finish(window)?;
         self.listing.forget_earlier_rest();
         Ok(window)

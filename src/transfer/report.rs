@@ -48,8 +48,8 @@ impl Report {
 
     /// The actions: directories, copies, removals. Their order does not depend on the threads.
     ///
-    /// To bound its memory, the report of a copy or mirror lists the first 100,000 actions only, and
-    /// [`unlisted`](Self::unlisted) counts the others. A dry run and a move list all.
+    /// To bound its memory, a report lists the first 100,000 actions only, and [`unlisted`](Self::unlisted) counts the
+    /// others. That of a dry run lists all.
     /// [`on_copy`](crate::TransferOptions::on_copy) is called for every copied file.
     #[must_use]
     pub fn actions(&self) -> &[Action] {
@@ -57,8 +57,7 @@ impl Report {
     }
 
     /// Number of actions that are not in [`actions`](Self::actions), and of files that are not in
-    /// [`skipped`](Self::skipped), because both list at most 100,000. Always 0 for a dry run and a
-    /// move.
+    /// [`skipped`](Self::skipped), because both list at most 100,000. Always 0 for a dry run.
     #[must_use]
     pub fn unlisted(&self) -> usize {
         self.unlisted
@@ -85,7 +84,7 @@ impl Report {
 
     /// Paths in the source of the files that were not copied because they did not meet the
     /// [`condition`](crate::TransferOptions::condition). For a move, [`left_behind`](Self::left_behind) contains them as
-    /// well. Lists at most 100,000 files, except for a dry run and a move.
+    /// well. Lists at most 100,000 files, except for a dry run.
     ///
     /// ```
     /// use s3fs::prelude::*;

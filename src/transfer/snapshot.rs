@@ -52,21 +52,6 @@ pub(crate) struct SnapshotFile {
 }
 
 impl Snapshot {
-    /// Lists everything below a directory of a source. Returns an error for a name that no path can have, because it cannot
-    /// be copied. Keeps all paths in memory.
-    pub(crate) fn read(fs: &dyn FileSystem, root: &str, selection: &Selection<'_>) -> Result<Self> {
-        Listing::of_source(fs, root, selection)?.window(usize::MAX)
-    }
-
-    /// Lists the content of a directory, without names that no path can have. Keeps all paths in memory.
-    pub(crate) fn listed(
-        fs: &dyn FileSystem,
-        root: &str,
-        selection: &Selection<'_>,
-    ) -> Result<Self> {
-        Listing::of_target(fs, root, selection)?.window(usize::MAX)
-    }
-
     /// Returns true if nothing was excluded in or below a directory. An empty name stands for the root of the tree.
     pub(crate) fn is_whole_below(&self, directory: &str) -> bool {
         match directory {

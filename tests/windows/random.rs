@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use s3fs::copy::{Condition, copy_fs, copy_structure};
 use s3fs::mirror::{Difference, mirror, verify};
+use s3fs::moving::move_fs;
 use s3fs::{
     Action, Capabilities, Compare, Entries, ErrorKind, File, FileSystem, FileSystemExt, Info,
     Location, MakedirOptions, MemoryFs, Meta, Namespaces, OpenOptions, OsFs, RawInfo, Report,
@@ -40,60 +43,81 @@ fn fill(fs: &dyn FileSystem, seed: u64) {
     }
 }
 
-/// A filesystem whose listings have the reverse order, and whether it says that they are in the order of keys.
-struct Reversed(MemoryFs, bool);
+/// A filesystem whose listings may begin in the middle.
+struct Rotated {
+    inner: MemoryFs,
+    is_rotated: AtomicBool,
+    /// Whether it says that they are in the order of keys.
+    claims_order: bool,
+}
 
-impl FileSystem for Reversed {
+impl Rotated {
+    fn new(is_rotated: bool, claims_order: bool) -> Self {
+        Self {
+            inner: MemoryFs::new(),
+            is_rotated: AtomicBool::new(is_rotated),
+            claims_order,
+        }
+    }
+}
+
+impl FileSystem for Rotated {
     fn getinfo(&self, path: &str, namespaces: Namespaces) -> Result<Info> {
-        self.0.getinfo(path, namespaces)
+        self.inner.getinfo(path, namespaces)
     }
 
     fn listdir(&self, path: &str) -> Result<Vec<String>> {
-        let mut names = self.0.listdir(path)?;
-        names.reverse();
+        let mut names = self.inner.listdir(path)?;
+        if self.is_rotated.load(Ordering::Relaxed) {
+            let half = names.len() / 2;
+            names.rotate_left(half);
+        }
         Ok(names)
     }
 
     fn isdir(&self, path: &str) -> Result<bool> {
-        self.0.isdir(path)
+        self.inner.isdir(path)
     }
 
     fn scandir(&self, path: &str, namespaces: Namespaces) -> Result<Entries<'_>> {
-        let mut infos: Vec<_> = self.0.scandir(path, namespaces)?.collect();
-        infos.reverse();
+        let mut infos: Vec<_> = self.inner.scandir(path, namespaces)?.collect();
+        if self.is_rotated.load(Ordering::Relaxed) {
+            let half = infos.len() / 2;
+            infos.rotate_left(half);
+        }
         Ok(Box::new(infos.into_iter()))
     }
 
     fn makedir_with(&self, path: &str, options: &MakedirOptions) -> Result<()> {
-        self.0.makedir_with(path, options)
+        self.inner.makedir_with(path, options)
     }
 
     fn openbin_with(&self, path: &str, mode: &str, options: &OpenOptions) -> Result<Box<dyn File>> {
-        self.0.openbin_with(path, mode, options)
+        self.inner.openbin_with(path, mode, options)
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        self.0.remove(path)
+        self.inner.remove(path)
     }
 
     fn removedir(&self, path: &str) -> Result<()> {
-        self.0.removedir(path)
+        self.inner.removedir(path)
     }
 
     fn setinfo(&self, path: &str, info: &RawInfo) -> Result<()> {
-        self.0.setinfo(path, info)
+        self.inner.setinfo(path, info)
     }
 
     fn getmeta(&self) -> Meta {
-        self.0.getmeta()
+        self.inner.getmeta()
     }
 
     fn close(&self) -> Result<()> {
-        self.0.close()
+        self.inner.close()
     }
 
     fn isclosed(&self) -> bool {
-        self.0.isclosed()
+        self.inner.isclosed()
     }
 
     fn capabilities(&self) -> Option<&dyn Capabilities> {
@@ -101,16 +125,16 @@ impl FileSystem for Reversed {
     }
 }
 
-impl Capabilities for Reversed {
+impl Capabilities for Rotated {
     fn location(&self, path: &str) -> Result<Option<Location>> {
         let path = self.validatepath(path)?;
-        let realm = format!("reversed-{:p}", &self.0);
+        let realm = format!("rotated-{:p}", &self.inner);
         let directory = s3fs::path::forcedir(&path).into_owned();
         Ok(Some(Location::new(realm, path, directory)))
     }
 
     fn lists_in_key_order(&self) -> bool {
-        self.1
+        self.claims_order
     }
 }
 
@@ -173,8 +197,8 @@ fn memory() -> Box<dyn FileSystem> {
     Box::new(MemoryFs::new())
 }
 
-fn reversed() -> Box<dyn FileSystem> {
-    Box::new(Reversed(MemoryFs::new(), false))
+fn rotated() -> Box<dyn FileSystem> {
+    Box::new(Rotated::new(true, false))
 }
 
 #[test]
@@ -185,16 +209,11 @@ fn a_mirror_in_windows_makes_the_target_equal() {
                 .compare(Compare::Content)
                 .allow_empty_source(true)
         };
-        compare(
-            [&reversed, &memory],
-            seed,
-            &options,
-            &|src, dst, options| {
-                let report = mirror(&src, &dst, options)?;
-                assert_eq!(state(src), state(dst), "{seed}");
-                Ok(actions(&report))
-            },
-        );
+        compare([&rotated, &memory], seed, &options, &|src, dst, options| {
+            let report = mirror(&src, &dst, options)?;
+            assert_eq!(state(src), state(dst), "{seed}");
+            Ok(actions(&report))
+        });
     }
 }
 
@@ -202,10 +221,7 @@ fn a_mirror_in_windows_makes_the_target_equal() {
 fn a_mirror_of_listings_in_another_order_makes_the_target_equal_or_fails() {
     for seed in (2..300).step_by(2) {
         for window in [1, 2, 3, 7, 0] {
-            let (src, dst) = (
-                Reversed(MemoryFs::new(), true),
-                Reversed(MemoryFs::new(), true),
-            );
+            let (src, dst) = (Rotated::new(true, true), Rotated::new(true, true));
             fill(&src, seed);
             fill(&dst, seed + 1_000_000);
             let before = state(&src);
@@ -244,12 +260,9 @@ fn excluding(kind: u64) -> TransferOptions<'static> {
 fn a_mirror_in_windows_keeps_what_it_excludes() {
     for seed in 1..600 {
         let options = || excluding(seed / 2).compare(Compare::Size);
-        compare(
-            [&reversed, &memory],
-            seed,
-            &options,
-            &|src, dst, options| mirror(&src, &dst, options).map(|report| actions(&report)),
-        );
+        compare([&rotated, &memory], seed, &options, &|src, dst, options| {
+            mirror(&src, &dst, options).map(|report| actions(&report))
+        });
     }
 }
 
@@ -261,8 +274,118 @@ fn a_comparison_in_windows_finds_the_same_differences() {
     };
     for seed in 1..300 {
         let all = || TransferOptions::new().allow_empty_source(true);
-        compare([&reversed, &memory], seed, &all, find);
-        compare([&reversed, &memory], seed, &|| excluding(seed / 2), find);
+        compare([&rotated, &memory], seed, &all, find);
+        compare([&rotated, &memory], seed, &|| excluding(seed / 2), find);
+    }
+}
+
+/// Moves everything. Returns the actions and what is left.
+fn move_all(
+    src: &dyn FileSystem,
+    dst: &dyn FileSystem,
+    options: &TransferOptions<'_>,
+) -> Result<Vec<String>> {
+    let report = move_fs(&src, &dst, options)?;
+    let left = report.left_behind().iter();
+    let left = left.map(|path| format!("leave {path:?}"));
+    Ok(actions(&report).into_iter().chain(left).collect())
+}
+
+#[test]
+fn a_move_in_windows_removes_the_same_files_and_directories() {
+    for seed in 1..300 {
+        let all = || TransferOptions::new().allow_empty_source(true);
+        compare([&rotated, &memory], seed, &all, &move_all);
+        compare(
+            [&rotated, &memory],
+            seed,
+            &|| excluding(seed / 2),
+            &move_all,
+        );
+        // A condition sees the directory beside a file only if both are in one window.
+        if seed % 2 == 0 {
+            let new = || all().condition(Condition::NotExists);
+            compare([&rotated, &memory], seed, &new, &move_all);
+        }
+    }
+}
+
+#[test]
+fn a_planned_move_in_windows_is_the_move_that_follows() {
+    for seed in 1..300 {
+        let planned = || excluding(seed / 2).dry_run(true);
+        let plan: &Work<'_> = &|src, dst, options| {
+            let before = (state(src), state(dst));
+            let mut plan = move_all(src, dst, options)?;
+            assert_eq!((state(src), state(dst)), before, "{seed}");
+            let window = options.get_window();
+            let mut moved = move_all(src, dst, &excluding(seed / 2).window(window))?;
+            plan.sort_unstable();
+            moved.sort_unstable();
+            assert_eq!(plan, moved, "{seed}");
+            Ok(plan)
+        };
+        compare([&rotated, &memory], seed, &planned, plan);
+    }
+}
+
+#[test]
+fn a_move_of_listings_in_another_order_loses_nothing() {
+    for seed in (2..300).step_by(2) {
+        for window in [1, 2, 3, 7, 0] {
+            let (src, dst) = (Rotated::new(true, true), MemoryFs::new());
+            fill(&src, seed);
+            let before = state(&src);
+            // Another program changes the first file.
+            let changed = Mutex::new(Vec::new());
+            let options = TransferOptions::new()
+                .window(window)
+                .on_copy(|src_path, _| {
+                    let mut changed = changed.lock().unwrap();
+                    if changed.is_empty() {
+                        src.writetext(src_path, "changed")?;
+                        changed.push(src_path.to_owned());
+                    }
+                    Ok(())
+                });
+            let options = options.allow_empty_source(true);
+            let report = move_fs(&src, &dst, &options).unwrap();
+            drop(options);
+            let changed = changed.into_inner().unwrap();
+            assert_eq!(report.left_behind(), changed, "{seed} {window}");
+            assert_eq!(state(&dst), before, "{seed} {window}");
+            let left = state(&src).into_keys().filter(|(_, is_dir)| !is_dir);
+            let left: Vec<String> = left.map(|(path, _)| path).collect();
+            assert_eq!(left, changed, "{seed} {window}");
+        }
+    }
+}
+
+#[test]
+fn a_move_whose_listings_differ_in_order_leaves_what_has_changed_and_nothing_else() {
+    for is_rotated in [true, false] {
+        for window in [1, 3, 8, 0] {
+            let (src, dst) = (Rotated::new(is_rotated, true), MemoryFs::new());
+            for number in 0..10 {
+                src.writetext(&format!("f{number}"), "content").unwrap();
+            }
+            let number = AtomicUsize::new(0);
+            let options = TransferOptions::new().window(window).on_copy(|_, _| {
+                if number.fetch_add(1, Ordering::Relaxed) == 9 {
+                    src.writetext("f0", "changed")?;
+                    src.writetext("f5", "changed")?;
+                    src.is_rotated.store(!is_rotated, Ordering::Relaxed);
+                }
+                Ok(())
+            });
+            let report = move_fs(&src, &dst, &options).unwrap();
+            let case = format!("{is_rotated} {window}");
+            assert_eq!(report.left_behind(), ["/f0", "/f5"], "{case}");
+            assert_eq!(src.listdir("/").unwrap().len(), 2, "{case}");
+            let removed = report.actions().iter();
+            let removed = removed.filter(|action| matches!(action, Action::Remove(_)));
+            assert_eq!(removed.count(), 8, "{case}");
+        }
     }
 }
 
@@ -273,12 +396,9 @@ fn a_plan_in_windows_changes_nothing() {
             let options = TransferOptions::new().compare(Compare::Size).dry_run(true);
             options.allow_empty_source(true)
         };
-        compare(
-            [&reversed, &memory],
-            seed,
-            &options,
-            &|src, dst, options| mirror(&src, &dst, options).map(|report| actions(&report)),
-        );
+        compare([&rotated, &memory], seed, &options, &|src, dst, options| {
+            mirror(&src, &dst, options).map(|report| actions(&report))
+        });
     }
 }
 
@@ -307,6 +427,26 @@ fn a_mirror_of_the_disk_in_windows_makes_the_target_equal() {
 }
 
 #[test]
+fn a_move_from_the_disk_in_windows_leaves_nothing() {
+    let root = Directory::new();
+    for seed in 1..60 {
+        for window in [1, 2, 3, 7, 0] {
+            let path = root.join(format!("{seed} {window}"));
+            fs::create_dir_all(&path).unwrap();
+            let (disk, memory) = (OsFs::new(&path).unwrap(), MemoryFs::new());
+            fill(&disk, seed);
+            let before = state(&disk);
+            let options = TransferOptions::new().window(window);
+            let options = options.allow_empty_source(true);
+            let report = move_fs(&disk, &memory, &options).unwrap();
+            assert_eq!(report.left_behind(), [""; 0], "{seed} {window}");
+            assert_eq!(state(&memory), before, "{seed} {window}");
+            assert_eq!(disk.listdir("/").unwrap(), [""; 0], "{seed} {window}");
+        }
+    }
+}
+
+#[test]
 fn a_copy_in_windows_has_the_same_result() {
     let conditions = [
         Condition::Always,
@@ -321,19 +461,11 @@ fn a_copy_in_windows_has_the_same_result() {
             _ => Condition::Always,
         };
         let options = || TransferOptions::new().condition(condition).workers(2);
-        compare(
-            [&reversed, &memory],
-            seed,
-            &options,
-            &|src, dst, options| copy_fs(&src, &dst, options).map(|report| actions(&report)),
-        );
-        compare(
-            [&reversed, &memory],
-            seed,
-            &options,
-            &|src, dst, options| {
-                copy_structure(&src, "/", &dst, "/", options).map(|report| actions(&report))
-            },
-        );
+        compare([&rotated, &memory], seed, &options, &|src, dst, options| {
+            copy_fs(&src, &dst, options).map(|report| actions(&report))
+        });
+        compare([&rotated, &memory], seed, &options, &|src, dst, options| {
+            copy_structure(&src, "/", &dst, "/", options).map(|report| actions(&report))
+        });
     }
 }

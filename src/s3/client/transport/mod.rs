@@ -566,6 +566,8 @@ impl Transport for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
+    use std::thread;
     use ureq::http::Uri;
     use ureq::unversioned::transport::LazyBuffers;
 
@@ -603,12 +605,16 @@ mod tests {
 
     fn connection(pieces: &[&'static [u8]]) -> Connection {
         let left = pieces.iter().rev().copied().collect();
+        connection_of(Inner::Other(Box::new(Pieces {
+            buffers: LazyBuffers::new(100, 100),
+            left,
+            waits: 0,
+        })))
+    }
+
+    fn connection_of(inner: Inner) -> Connection {
         Connection {
-            inner: Some(Inner::Other(Box::new(Pieces {
-                buffers: LazyBuffers::new(100, 100),
-                left,
-                waits: 0,
-            }))),
+            inner: Some(inner),
             counted: 0,
             socket: Socket::default(),
             watch: None,
@@ -663,6 +669,31 @@ mod tests {
             let mut connection = connection(&[input]);
             assert!(connection.await_input(waiting(reason)).unwrap());
             assert_eq!(connection.buffers().input(), input);
+        }
+    }
+
+    #[test]
+    fn content_does_not_pass_through_the_buffer_on_its_way_to_large_memory() {
+        for (size, is_direct) in [(DIRECT, true), (DIRECT - 1, false)] {
+            let (tcp, mut far) = tcp::tests::pair(64 << 10);
+            let mut connection = connection_of(Inner::Tcp(tcp));
+            let sent: Vec<u8> = (0..4 * DIRECT).map(|number| number as u8).collect();
+            let content = sent.clone();
+            let sender = thread::spawn(move || far.write_all(&content));
+            let mut received = Vec::new();
+            let mut memory = vec![0; size];
+            while received.len() < sent.len() {
+                let count = connection.read(&mut memory, NextTimeout::default());
+                let count = count.unwrap();
+                assert!(count > 0);
+                received.extend_from_slice(&memory[..count]);
+            }
+            assert_eq!(received, sent);
+            let Some(Inner::Tcp(tcp)) = &connection.inner else {
+                unreachable!("it was made from one");
+            };
+            assert_eq!(tcp::tests::has_buffered(tcp), !is_direct, "{size}");
+            sender.join().unwrap().unwrap();
         }
     }
 }

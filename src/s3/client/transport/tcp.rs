@@ -354,7 +354,7 @@ impl Buffers for Memory {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::cell::RefCell;
     use std::net::TcpListener;
@@ -428,7 +428,7 @@ mod tests {
     }
 
     /// A connection with buffers of that size, and its peer.
-    fn pair(size: usize) -> (Tcp, TcpStream) {
+    pub(in super::super) fn pair(size: usize) -> (Tcp, TcpStream) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
@@ -438,6 +438,11 @@ mod tests {
             .output_buffer_size(size)
             .build();
         (Tcp::new(near, &config), far)
+    }
+
+    /// Returns true if input has come through the buffer.
+    pub(in super::super) fn has_buffered(tcp: &Tcp) -> bool {
+        !tcp.buffers.input.is_empty()
     }
 
     fn put(tcp: &mut Tcp, bytes: &[u8], timeout: NextTimeout) -> Result<(), Error> {
